@@ -1,0 +1,69 @@
+"""Dense (fully connected, affine): every output sees every input.
+
+    y[n,o]  = b[o] + sum_c x[n,c] w[c,o]
+
+    dx[n,c] = sum_o dy[n,o] w[c,o]
+    dw[c,o] = sum_n x[n,c] dy[n,o]
+    db[o]   = sum_n dy[n,o]
+
+n stands for all axes of x but the last. Saved are x and w.
+"""
+
+from jaxtyping import Array, Float
+
+from fcnn.ops.op import Case, ints, operator
+from fcnn.ops.product import contract
+from fcnn.ops.refusal import require, require_floats, require_rank
+
+
+@operator()
+def dense(
+    x: Float[Array, "*n c"], w: Float[Array, "c o"], b: Float[Array, " o"] | None = None
+) -> Float[Array, "*n o"]:
+    """An affine map of the last axis.
+
+    Shapes: x may have any number of axes; all but the last are kept.
+    Units:  y and b are in units of x times units of w.
+    Raises: ValueError if sizes disagree; TypeError for integers.
+    Cost:   n c o multiply-adds; twice that for the gradients.
+    Source: Rosenblatt 1958; gradients: Rumelhart, Hinton & Williams 1986.
+    """
+    y = contract(x, w, over=((x.ndim - 1,), (0,)))
+    return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+
+
+@dense.fwd
+def dense_fwd(x, w, b):
+    return dense.forward(x, w, b), (x, w, b)
+
+
+@dense.bwd
+def dense_bwd(saved, dy):
+    x, w, b = saved
+    n = tuple(range(dy.ndim - 1))
+    dx = contract(dy, w, over=((dy.ndim - 1,), (1,)))
+    dw = contract(x, dy, over=(n, n))
+    return dx, dw, None if b is None else dy.sum(n)
+
+
+@dense.check
+def _check(x, w, b):
+    require_floats("dense", x=x, w=w, b=b)
+    require_rank("dense", 1, x=x)
+    require(w.ndim == 2, f"dense: w {w.shape} needs 2 axes")
+    require(x.shape[-1] == w.shape[0], f"dense: x {x.shape} has {x.shape[-1]} features but w {w.shape} takes {w.shape[0]}")
+    require(b is None or b.shape == w.shape[1:], f"dense: b {b is None or b.shape} needs shape ({w.shape[1]},)")
+
+
+dense.cases = (
+    Case("plain", ((4, 3), (3, 5), (5,))),
+    Case("without b", ((4, 3), (3, 5), None)),
+    Case("sequence", ((2, 4, 3), (3, 5), (5,))),
+    Case("vector", ((3,), (3, 2), (2,))),
+    Case("no examples", ((0, 3), (3, 2), (2,))),
+    Case("bad: features", ((4, 3), (4, 5), None), raises=(ValueError, "x .4, 3. has 3 features but w .4, 5. takes 4")),
+    Case("bad: w", ((4, 3), (3,), None), raises=(ValueError, r"w \(3,\) needs 2 axes")),
+    Case("bad: b", ((4, 3), (3, 5), (4,)), raises=(ValueError, r"b \(4,\) needs shape \(5,\)")),
+    Case("bad: scalar", ((), (3, 5), None), raises=(ValueError, r"x \(\) needs at least 1")),
+    Case("bad: integers", (ints((4, 3)), (3, 5), None), raises=(TypeError, "x holds int32, not floats")),
+)

@@ -1,0 +1,182 @@
+"""Normalization: subtract a mean, divide by a standard deviation, then scale and shift.
+
+With m and v the mean and the (biased, two-pass) variance of the N entries that are pooled together,
+
+    r = 1 / sqrt(v + eps)      z = (x - m) r      y = scale z + bias
+
+Each entry moves its own z and, through m and v, all the others:
+
+    dz = scale dy
+    dx = r (dz - mean(dz) - z mean(dz z))
+    dscale = sum dy z          dbias = sum dy
+
+with every mean over the pooled entries, every sum over all that share a scale. Saved are z, r and scale.
+Layer normalization pools the last axis of each example; batch normalization pools everything but it.
+
+Units:  x's own in, plain numbers out, then those of scale and bias.
+Raises: ValueError if shapes disagree, eps <= 0, or momentum lies outside [0, 1]; TypeError for integers.
+Cost:   about 8 operations per entry forward, 10 back.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from fcnn.ops.op import Case, ints, operator
+from fcnn.ops.refusal import require, require_floats, require_rank
+
+C = Float[Array, " c"]
+
+
+@operator()
+def layer_norm(
+    x: Float[Array, "*n c"], scale: C, bias: C, *, eps: float = 1e-5
+) -> Float[Array, "*n c"]:
+    """Normalize each example over its features, the last axis.
+
+    Shapes: any number of axes before the last.
+    Source: Ba, Kiros & Hinton, arXiv:1607.06450.
+    """
+    return layer_norm_fwd(x, scale, bias, eps=eps)[0]
+
+
+@layer_norm.fwd
+def layer_norm_fwd(x, scale, bias, *, eps):
+    m = x.mean(-1, keepdims=True)
+    r = lax.rsqrt(jnp.square(x - m).mean(-1, keepdims=True) + eps)
+    z = (x - m) * r
+    return _row(scale, x) * z + _row(bias, x), (z, r, scale)
+
+
+@layer_norm.bwd
+def layer_norm_bwd(saved, dy, *, eps):
+    z, r, scale = saved
+    return _through(z, r, _row(scale, z) * dy, (-1,)), *_affine(z, dy)
+
+
+@layer_norm.check
+def _check_layer(x, scale, bias, *, eps):
+    _check("layer_norm", x, eps, scale=scale, bias=bias)
+
+
+@operator()
+def batch_norm(
+    x: Float[Array, "n *size c"],
+    scale: C,
+    bias: C,
+    mean: C,
+    var: C,
+    *,
+    train: bool,
+    momentum: float = 0.9,
+    eps: float = 1e-5,
+) -> tuple[Float[Array, "n *size c"], C, C]:
+    """Normalize each channel: over the batch while training, by the running mean and var afterwards.
+
+    Shapes: mean and var (c,) in and out. Training gives the new running values
+            momentum old + (1 - momentum) batch, where the batch's variance is the biased one;
+            otherwise they come back unchanged.
+    Source: Ioffe & Szegedy, arXiv:1502.03167.
+    """
+    return batch_norm_fwd(x, scale, bias, mean, var, train=train, momentum=momentum, eps=eps)[0]
+
+
+@batch_norm.fwd
+def batch_norm_fwd(x, scale, bias, mean, var, *, train, momentum, eps):
+    m, v = mean, var
+    if train:
+        n = tuple(range(x.ndim - 1))
+        m = x.mean(n)
+        v = jnp.square(x - _row(m, x)).mean(n)
+        mean, var = (momentum * old + (1 - momentum) * new for old, new in ((mean, m), (var, v)))
+    r = lax.rsqrt(v + eps)
+    z = (x - _row(m, x)) * _row(r, x)
+    return (_row(scale, x) * z + _row(bias, x), mean, var), (z, r, scale)
+
+
+@batch_norm.bwd
+def batch_norm_bwd(saved, dout, *, train, momentum, eps):
+    """The new running values are outputs too: their cotangents dmean, dvar reach x through m and v.
+
+    In evaluation m and v are the arguments mean and var: z = (x - mean) r with dr / dvar = -r^3 / 2.
+    """
+    z, r, scale = saved
+    dy, dmean, dvar = dout
+    n, rows = tuple(range(z.ndim - 1)), z.size // z.shape[-1]
+    dz = _row(scale, z) * dy
+    if not train:
+        dm, dv = -(dz.sum(n) * r), -(dz * z).sum(n) * r**2 / 2
+        return dz * _row(r, z), *_affine(z, dy), dmean + dm, dvar + dv
+    new = 1 - momentum
+    dx = _through(z, _row(r, z), dz, n)
+    dx = dx + _row(new * dmean / rows, z) + z * _row(2 * new * dvar / (r * rows), z)
+    return dx, *_affine(z, dy), momentum * dmean, momentum * dvar
+
+
+@batch_norm.check
+def _check_batch(x, scale, bias, mean, var, *, train, momentum, eps):
+    _check("batch_norm", x, eps, scale=scale, bias=bias, mean=mean, var=var)
+    require_rank("batch_norm", 2, x=x)
+    require(0 <= momentum <= 1, f"batch_norm: momentum {momentum} must lie in [0, 1]")
+    empty = train and math.prod(x.shape[:-1]) == 0
+    require(not empty, f"batch_norm: x {x.shape} has nothing to take statistics of")
+
+
+def _through(z, r, dz, pooled):
+    """dx, through z and through the mean and variance of the pooled axes."""
+    mean = lambda a: a.mean(pooled, keepdims=True)
+    return r * (dz - mean(dz) - z * mean(dz * z))
+
+
+def _affine(z, dy):
+    """dscale and dbias."""
+    n = tuple(range(z.ndim - 1))
+    return (dy * z).sum(n), dy.sum(n)
+
+
+def _row(v, x):
+    """v (c,), with axes of length 1 before it, as x has."""
+    return v.reshape((1,) * (x.ndim - 1) + (-1,))
+
+
+def _check(name, x, eps, **per_channel):
+    require_floats(name, x=x, **per_channel)
+    require_rank(name, 1, x=x)
+    require(x.shape[-1] > 0, f"{name}: x {x.shape} has no features")
+    for k, v in per_channel.items():
+        require(v.shape == x.shape[-1:], f"{name}: {k} {v.shape} needs shape {x.shape[-1:]}, as x {x.shape}")
+    require(eps > 0, f"{name}: eps {eps} must be positive")
+
+
+def _positive(key):
+    return jax.random.uniform(key, (3,), minval=0.5, maxval=2.0)
+
+
+STATS = ((3,), (3,), (3,), _positive)
+layer_norm.cases = (
+    Case("rows", ((4, 3), (3,), (3,))),
+    Case("images", ((2, 3, 2, 4), (4,), (4,)), {"eps": 1e-3}),
+    Case("one feature", ((4, 1), (1,), (1,))),
+    Case("no examples", ((0, 3), (3,), (3,))),
+    Case("far from 0", (lambda key: 1e4 + jax.random.normal(key, (4, 5)), (5,), (5,))),
+    Case("bad: scale", ((4, 3), (4,), (3,)), raises=(ValueError, r"scale \(4,\) needs shape \(3,\)")),
+    Case("bad: eps", ((4, 3), (3,), (3,)), {"eps": 0.0}, raises=(ValueError, "eps 0.0 must be positive")),
+    Case("bad: empty", ((4, 0), (0,), (0,)), raises=(ValueError, "has no features")),
+    Case("bad: integers", (ints((4, 3)), (3,), (3,)), raises=(TypeError, "x holds int32")),
+)
+batch_norm.cases = (
+    Case("rows", ((6, 3), *STATS), {"train": True}),
+    Case("images", ((2, 3, 2, 3), *STATS), {"train": True, "momentum": 0.7, "eps": 1e-3}),
+    Case("evaluation", ((2, 3, 2, 3), *STATS), {"train": False}),
+    Case("one example", ((1, 3), *STATS), {"train": True, "eps": 1e-2}),
+    Case("no examples", ((0, 3), *STATS), {"train": False}),
+    Case("bad: mean", ((4, 3), (3,), (3,), (2,), (3,)), {"train": True}, raises=(ValueError, r"mean \(2,\) needs shape")),
+    Case("bad: momentum", ((4, 3), *STATS), {"train": True, "momentum": 1.5}, raises=(ValueError, "momentum 1.5 must")),
+    Case("bad: eps", ((4, 3), *STATS), {"train": True, "eps": -1.0}, raises=(ValueError, "eps -1.0 must")),
+    Case("bad: no batch", ((0, 3), *STATS), {"train": True}, raises=(ValueError, "nothing to take statistics of")),
+    Case("bad: rank", ((3,), *STATS), {"train": True}, raises=(ValueError, "at least 2 axes")),
+    Case("bad: integers", (ints((4, 3)), *STATS), {"train": True}, raises=(TypeError, "x holds int32")),
+)

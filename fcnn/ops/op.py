@@ -1,0 +1,177 @@
+"""What an operator is: a function, the gradient that was derived for it, and the cases that prove both.
+
+    forward(*arrays, **options) -> y             what autodiff differentiates
+    fwd(*arrays, **options)     -> y, saved      the same y, and what its gradient needs
+    bwd(saved, dy, **options)   -> cotangents    one per array; None where there is none
+    check(*arrays, **options)                    raises on bad input, from static facts alone
+
+A reader of an operator's page meets the four in this order, each marked by a decorator:
+
+    @operator()
+    def square(x): ...
+
+    @square.fwd
+    def square_fwd(x): ...
+
+`rule.py` tells JAX.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from fcnn.ops.rule import by_hand
+
+P = ParamSpec("P")
+Y = TypeVar("Y")
+F = TypeVar("F", bound=Callable)
+
+_IMPLS: dict[str, tuple[str, ...]] = {}  # operator -> what its `impl` may be
+_gradients = jax.make_user_context("hand")
+_implementations = jax.make_user_context(())
+
+
+def gradients(kind: str) -> AbstractContextManager:
+    """Choose how every operator called inside is differentiated: "hand" (the default) or "autodiff".
+
+    The choice is made when an operator is called or traced, and is part of jit's cache key, so a jitted
+    function is traced anew under the other kind.
+
+    Raises: ValueError for any other kind.
+    """
+    if kind not in ("hand", "autodiff"):
+        raise ValueError(f'gradients: "hand" or "autodiff", not {kind!r}')
+    return _gradients(kind)
+
+
+def implementations(**chosen: str) -> AbstractContextManager:
+    """Choose an implementation for operators called inside with impl="auto", as in conv="im2col".
+
+    Nested choices add up. Like `gradients`, part of jit's cache key.
+
+    Raises: ValueError for an operator without implementations, or an implementation that it lacks.
+    """
+    for name, impl in chosen.items():
+        if name not in _IMPLS:
+            raise ValueError(f"implementations: {name!r} is none of {sorted(_IMPLS)}")
+        if impl not in _IMPLS[name]:
+            raise ValueError(f"implementations: {name} has {_IMPLS[name]}, not {impl!r}")
+    return _implementations(tuple(sorted((dict(_implementations.value) | chosen).items())))
+
+
+@jax.tree_util.register_static
+class Shape(tuple[int, ...]):
+    """A shape among what `fwd` saves: known when compiling, no array."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One small problem for an operator.
+
+    Each of `args` is a shape (standard normals are drawn), a function of a key, or None for an absent
+    argument. `kink` marks a point where the slope was chosen: there finite differences know no answer.
+    `raises` is the error that bad input must give, and what its message must say.
+    """
+
+    name: str
+    args: tuple[tuple[int, ...] | Callable[[jax.Array], jax.Array] | None, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    kink: bool = False
+    raises: tuple[type[Exception], str] | None = None
+
+    def draw(self, key: jax.Array) -> tuple[jax.Array | None, ...]:
+        keys = jax.random.split(key, max(1, len(self.args)))
+        return tuple(
+            a if a is None else a(k) if callable(a) else jax.random.normal(k, a)
+            for k, a in zip(keys, self.args, strict=True)
+        )
+
+
+def ints(shape: tuple[int, ...], below: int = 10) -> Callable[[jax.Array], jax.Array]:
+    """For `Case.args`: integers drawn from 0 .. below - 1."""
+    return lambda key: jax.random.randint(key, shape, 0, below, jnp.int32)
+
+
+class Op(Generic[P, Y]):
+    """An operator: call it like the function it was made from. Made by `operator`."""
+
+    fwd_rule: Callable
+    bwd_rule: Callable
+    check_rule: Callable
+    cases: tuple[Case, ...] = ()
+    __name__: str
+
+    def __init__(self, forward: Callable[P, Y], static: tuple[str, ...]):
+        update_wrapper(self, forward)
+        self.forward = forward
+        self.signature = inspect.signature(forward)
+        named = self.signature.parameters.values()
+        self.static = {*static, *(p.name for p in named if p.kind is p.KEYWORD_ONLY)}
+
+    @property
+    def name(self) -> str:
+        return self.__name__
+
+    def fwd(self, rule: F) -> F:
+        self.fwd_rule = rule
+        return rule
+
+    def bwd(self, rule: F) -> F:
+        self.bwd_rule = rule
+        return rule
+
+    def check(self, rule: F) -> F:
+        self.check_rule = rule
+        return rule
+
+    def choose_from(self, *impls: str) -> None:
+        """What `impl` may be, besides "auto"."""
+        _IMPLS[self.name] = ("auto", *impls)
+
+    @property
+    def impls(self) -> tuple[str, ...]:
+        return _IMPLS.get(self.name, ())
+
+    def bind(self, *args: Any, **options: Any) -> tuple[tuple, dict[str, Any]]:
+        """The arrays in order, and every option: as given, else as declared by `forward`."""
+        bound = self.signature.bind(*args, **options)
+        bound.apply_defaults()
+        given = bound.arguments
+        arrays = tuple(value for name, value in given.items() if name not in self.static)
+        options = {name: _hashable(value) for name, value in given.items() if name in self.static}
+        if self.impls:
+            impl = options["impl"]
+            if impl not in self.impls:
+                raise ValueError(f"{self.name}: impl is one of {self.impls}, not {impl!r}")
+            if impl == "auto":
+                options["impl"] = dict(_implementations.value).get(self.name, "auto")
+        return arrays, options
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Y:
+        arrays, options = self.bind(*args, **kwargs)
+        arrays = tuple(a if a is None else jnp.asarray(a) for a in arrays)
+        self.check_rule(*arrays, **options)
+        if _gradients.value == "autodiff":
+            return self.forward(*arrays, **options)
+        return by_hand(self, arrays, options)
+
+    def __repr__(self) -> str:
+        return f"<operator {self.name}{self.signature}>"
+
+
+def operator(*, static: tuple[str, ...] = ()) -> Callable[[Callable[P, Y]], Op[P, Y]]:
+    """Make the function below an operator; its rules and cases follow it on the page.
+
+    Its positional parameters are arrays, but for those named `static`; all others are options.
+    """
+    return lambda forward: Op(forward, static)
+
+
+def _hashable(value):
+    return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value

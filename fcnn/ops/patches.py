@@ -1,0 +1,229 @@
+"""im2col: every window of an image as one row, so that convolution is one matrix product.
+
+    rows[n,p,(i,c)] = x[n, s p + d i - lo, c]                    im2col
+    x[n,u,c]        = sum of rows[n,p,(i,c)] over all p, i with s p + d i - lo = u      col2im
+
+Each is linear and the other's adjoint, so each is the other's gradient; nothing is saved. With the kernel
+as a matrix W[(i,c), o], convolution and its gradients are three products:
+
+    y = rows W        dW = rowsᵀ dy        dx = col2im(dy Wᵀ)
+
+`tiled` does the same for a few examples at a time, so that the rows stay in the processor's cache.
+"""
+
+import math
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from fcnn.ops.op import Case, Shape, ints, operator
+from fcnn.ops.product import contract, wide
+from fcnn.ops.refusal import require, require_floats, require_rank
+from fcnn.ops.window import Axes, Padding, Windows, taps, untap, windows
+
+CACHE = 2**20  # bytes of rows that a tile may hold: 1 MB was the fastest of 1/4 to 16 MB
+
+
+@operator(static=("window",))
+def im2col(
+    x: Float[Array, "n *size c"],
+    window: Axes,
+    *,
+    stride: Axes = 1,
+    padding: Padding = "valid",
+    dilation: Axes = 1,
+) -> Float[Array, "n *out k"]:
+    """Every window of x as one row: taps in row-major order, channels innermost.
+
+    Shapes: k = prod(window) c; out as for `conv`.
+    Units:  those of x; padding reads as 0.
+    Raises: ValueError if no window fits; TypeError for integers.
+    Cost:   prod(window) times the memory of x, no arithmetic.
+    Source: Chellapilla et al. 2006.
+    """
+    return _rows(x, windows("im2col", x.shape[1:-1], window, stride, padding, dilation))
+
+
+@im2col.fwd
+def im2col_fwd(x, **options):
+    return im2col.forward(x, **options), Shape(x.shape)
+
+
+@im2col.bwd
+def im2col_bwd(shape, drows, **options):
+    return (col2im.forward(drows, size=shape[1:-1], **options),)
+
+
+@im2col.check
+def _check_im2col(x, *, window, stride, padding, dilation):
+    require_floats("im2col", x=x)
+    require_rank("im2col", 3, x=x)
+    windows("im2col", x.shape[1:-1], window, stride, padding, dilation)
+
+
+@operator(static=("size", "window"))
+def col2im(
+    rows: Float[Array, "n *out k"],
+    size: Axes,
+    window: Axes,
+    *,
+    stride: Axes = 1,
+    padding: Padding = "valid",
+    dilation: Axes = 1,
+) -> Float[Array, "n *size c"]:
+    """Put every row back where `im2col` read it, summing where windows overlap: im2col's adjoint.
+
+    Shapes: `size` and `window` have one entry per spatial axis (or are one int); c = k / prod(window).
+    Units:  those of rows.
+    Raises: ValueError if rows are not what im2col gives at this size; TypeError for integers.
+    Cost:   one addition per entry of rows.
+    Source: Chellapilla et al. 2006.
+    """
+    return _image(rows, _col2im_windows(rows, size, window, stride, padding, dilation))
+
+
+@col2im.fwd
+def col2im_fwd(rows, **options):
+    return col2im.forward(rows, **options), None
+
+
+@col2im.bwd
+def col2im_bwd(_, dx, *, size, **options):
+    return (im2col.forward(dx, **options),)
+
+
+@col2im.check
+def _check_col2im(rows, *, size, window, stride, padding, dilation):
+    require_floats("col2im", rows=rows)
+    require_rank("col2im", 3, rows=rows)
+    at = _col2im_windows(rows, size, window, stride, padding, dilation)
+    require(rows.shape[1:-1] == at.out, f"col2im: rows {rows.shape} have places other than {at.out}")
+    k = math.prod(at.window)
+    require(rows.shape[-1] % k == 0, f"col2im: {k} taps do not divide rows of {rows.shape[-1]} entries")
+
+
+def _col2im_windows(rows, size, window, stride, padding, dilation):
+    size = (size,) * (rows.ndim - 2) if isinstance(size, int) else size
+    require(len(size) == rows.ndim - 2, f"col2im: size {size} and rows {rows.shape} differ in rank")
+    return windows("col2im", size, window, stride, padding, dilation)
+
+
+def _rows(x, at):
+    rows = jnp.stack(taps(x, at), axis=-2)  # n, *out, i, c
+    return rows.reshape(*rows.shape[:-2], math.prod(rows.shape[-2:]))
+
+
+def _image(rows, at):
+    return untap(jnp.split(rows, math.prod(at.window), axis=-1), at)
+
+
+# conv by explicit im2col: rows are (m, i, g, c) with m over n and p, and the kernel is (i, c, g, o).
+
+
+def forward(x, w, *, at, groups):
+    y = contract(_split_rows(x, at, groups), _split_kernel(w, groups), ((1, 3), (0, 1)), ((2,), (2,)))
+    return jnp.moveaxis(y, 0, 1).reshape(len(x), *at.out, w.shape[-1])  # g, m, o -> n, *p, (g, o)
+
+
+def dx(w, dy, *, at, groups):
+    dy_split = dy.reshape(-1, groups, dy.shape[-1] // groups)  # m, g, o
+    drows = contract(dy_split, _split_kernel(w, groups), ((2,), (3,)), ((1,), (2,)))  # g, m, i, c
+    k = math.prod(at.window) * groups * w.shape[-2]
+    return _image(jnp.moveaxis(drows, 0, 2).reshape(*dy.shape[:-1], k), at)
+
+
+def dw(x, dy, *, at, groups):
+    dy = dy.reshape(-1, groups, dy.shape[-1] // groups)  # m, g, o
+    dw = contract(_split_rows(x, at, groups), dy, ((0,), (0,)), ((2,), (1,)))  # g, i, c, o
+    return jnp.moveaxis(dw, 0, 2).reshape(*at.window, dw.shape[2], groups * dy.shape[-1])
+
+
+def _split_rows(x, at, groups):
+    m, i = len(x) * math.prod(at.out), math.prod(at.window)
+    return _rows(x, at).reshape(m, i, groups, x.shape[-1] // groups)
+
+
+def _split_kernel(w, groups):
+    return w.reshape(-1, w.shape[-2], groups, w.shape[-1] // groups)
+
+
+# tiled: the same for one tile of examples after another. A last short tile is filled with zeros.
+
+
+def tiled(x, w, *, at, groups):
+    tiles = _tiles(at, x.shape[-1], x)
+    if tiles is None:
+        return forward(x, w, at=at, groups=groups)
+    y = lax.map(lambda tile: forward(*tile, w, at=at, groups=groups), tiles)
+    return y.reshape(-1, *y.shape[2:])[: len(x)]
+
+
+def tiled_dx(w, dy, *, at, groups):
+    tiles = _tiles(at, w.shape[-2] * groups, dy)
+    if tiles is None:
+        return dx(w, dy, at=at, groups=groups)
+    dx_ = lax.map(lambda tile: dx(w, *tile, at=at, groups=groups), tiles)
+    return dx_.reshape(-1, *dx_.shape[2:])[: len(dy)]
+
+
+def tiled_dw(x, dy, *, at, groups):
+    tiles = _tiles(at, x.shape[-1], x, dy)
+    if tiles is None:
+        return dw(x, dy, at=at, groups=groups)
+    part = lambda tile: dw(*tile, at=at, groups=groups).astype(wide(x.dtype))
+    add = lambda total, tile: (total + part(tile), None)
+    total, _ = lax.scan(add, part([t[0] for t in tiles]), [t[1:] for t in tiles])
+    return total.astype(x.dtype)
+
+
+def _tiles(at, channels, *arrays):
+    """The arrays as (tiles, examples, ...), or None where one tile would do."""
+    n, dtype = len(arrays[0]), arrays[0].dtype
+    each = math.prod(at.out) * math.prod(at.window) * channels * dtype.itemsize
+    count = math.ceil(n / max(1, CACHE // each)) if n and each else 1
+    if count <= 1:
+        return None
+    length = math.ceil(n / count)
+    fill = lambda a: jnp.pad(a, [(0, count * length - n), *[(0, 0)] * (a.ndim - 1)])
+    return [fill(a).reshape(count, length, *a.shape[1:]) for a in arrays]
+
+
+CASES = (
+    ("plain", {}),
+    ("strided", {"stride": (2, 1), "padding": ((1, 0), (2, 1))}),
+    ("dilated", {"dilation": (1, 2), "padding": "same"}),
+    ("ragged", {"stride": 3, "padding": "same_lower"}),
+)
+im2col.cases = (
+    *(Case(name, ((2, 6, 5, 3),), {"window": (3, 2)} | options) for name, options in CASES),
+    Case("1-D", ((2, 6, 3),), {"window": 2}),
+    Case(
+        "bad: too big", ((2, 3, 3, 1),), {"window": 4}, raises=(ValueError, r"exceeds the padded input \(3, 3\)")
+    ),
+    Case("bad: no axis", ((2, 3),), {"window": 4}, raises=(ValueError, "at least 3 axes")),
+    Case("bad: integers", (ints((2, 3, 3, 1)),), {"window": 2}, raises=(TypeError, "x holds int32")),
+)
+col2im.cases = (
+    *(
+        Case(name, ((2, *out, 18),), {"size": (6, 5), "window": (3, 2)} | options)
+        for (name, options), out in zip(CASES, ((4, 4), (3, 7), (6, 5), (2, 2)), strict=True)
+    ),
+    Case("1-D", ((2, 5, 6),), {"size": 6, "window": 2}),
+    Case(
+        "bad: places",
+        ((2, 4, 4, 18),),
+        {"size": (7, 5), "window": (3, 2)},
+        raises=(ValueError, r"places other than \(5, 4\)"),
+    ),
+    Case(
+        "bad: entries",
+        ((2, 4, 4, 17),),
+        {"size": (6, 5), "window": (3, 2)},
+        raises=(ValueError, "6 taps do not divide rows of 17"),
+    ),
+    Case(
+        "bad: rank", ((2, 4, 4, 18),), {"size": (6,), "window": 3}, raises=(ValueError, "differ in rank")
+    ),
+    Case("bad: integers", (ints((2, 5, 6)),), {"size": 6, "window": 2}, raises=(TypeError, "rows holds")),
+)

@@ -1,0 +1,125 @@
+"""Where a window stands on a grid, for convolution and pooling alike.
+
+Along each axis, with k the window, s the stride, d the dilation and (lo, hi) the padding,
+
+    reach = d (k - 1) + 1                       cells from a window's first tap to its last
+    m     = (size + lo + hi - reach) // s + 1   places where the window fits
+    place p, tap i  ->  cell  s p + d i - lo    of the grid; padding where that is outside
+
+`taps` reads the grid once per tap, always in row-major window order, and `untap` is its adjoint.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from numbers import Integral
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from fcnn.ops.refusal import require
+
+Axes = int | Sequence[int]  # one number for every axis, or one each
+Padding = int | str | Sequence[int | tuple[int, int]]
+
+
+class Windows(NamedTuple):
+    """Every place of a window on a grid; one entry per spatial axis in each field."""
+
+    size: tuple[int, ...]
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.window, self.dilation, strict=True))
+
+    @property
+    def out(self) -> tuple[int, ...]:
+        axes = zip(self.size, self.padding, self.reach, self.stride, strict=True)
+        return tuple((n + lo + hi - r) // s + 1 for n, (lo, hi), r, s in axes)
+
+    @property
+    def span(self) -> tuple[int, ...]:
+        """Cells from the first place to the last."""
+        return tuple(s * (m - 1) + 1 for s, m in zip(self.stride, self.out, strict=True))
+
+    @property
+    def taps(self) -> Iterator[tuple[int, ...]]:
+        """The first padded cell that each tap of the window reads, in row-major order."""
+        axes = zip(self.window, self.dilation, strict=True)
+        return itertools.product(*(range(0, d * k, d) for k, d in axes))
+
+
+def windows(
+    name: str, size: Sequence[int], window: Axes, stride: Axes, padding: Padding, dilation: Axes
+) -> Windows:
+    """The places of `window` on a grid of `size`; ValueError, in the name of `name`, where there is none."""
+    rank = len(size)
+    window = _per_axis(name, "window", window, rank)
+    stride = _per_axis(name, "stride", stride, rank)
+    dilation = _per_axis(name, "dilation", dilation, rank)
+    free = Windows(tuple(size), window, stride, dilation, ((0, 0),) * rank)
+    found = free._replace(padding=_pairs(name, padding, free))
+    if not all(m > 0 for m in found.out):
+        wide = tuple(n + lo + hi for n, (lo, hi) in zip(size, found.padding, strict=True))
+        raise ValueError(f"{name}: a window reaching {found.reach} exceeds the padded input {wide}")
+    return found
+
+
+def taps(x: Array, at: Windows, fill: float = 0) -> list[Array]:
+    """For each tap of the window, the cells that it reads: x (n, *size, c) -> prod(window) x (n, *out, c)."""
+    wide = ((0, 0, 0), *((lo, hi, 0) for lo, hi in at.padding), (0, 0, 0))
+    x = lax.pad(x, jnp.asarray(fill, x.dtype), wide)
+    n, c = x.shape[0], x.shape[-1]
+    steps = (1, *at.stride, 1)
+    ends = lambda tap: tuple(i + r for i, r in zip(tap, at.span, strict=True))
+    return [lax.slice(x, (0, *tap, 0), (n, *ends(tap), c), steps) for tap in at.taps]
+
+
+def untap(parts: Sequence[Array], at: Windows) -> Array:
+    """The adjoint of `taps`: each cell of the grid sums what was read from it."""
+
+    def spread(part, tap):
+        axes = zip(tap, at.padding, at.size, at.span, at.stride, strict=True)
+        margins = ((i - lo, n + lo - i - span, s - 1) for i, (lo, _), n, span, s in axes)
+        return lax.pad(part, jnp.zeros((), part.dtype), ((0, 0, 0), *margins, (0, 0, 0)))
+
+    return sum(map(spread, parts, at.taps))
+
+
+def _per_axis(name, what, value, rank):
+    values = (value,) * rank if isinstance(value, Integral) else tuple(value)
+    require(len(values) == rank, f"{name}: {what} {values} needs one number per spatial axis ({rank})")
+    require(all(v >= 1 for v in values), f"{name}: {what} {values} must be at least 1")
+    return values
+
+
+def _pairs(name, padding, at):
+    if isinstance(padding, str):
+        require(padding in VOCABULARY, f"{name}: padding {padding!r} is none of {tuple(VOCABULARY)}")
+        return tuple(map(VOCABULARY[padding], at.size, at.reach, at.stride))
+    each = (padding,) * len(at.size) if isinstance(padding, Integral) else tuple(padding)
+    require(
+        len(each) == len(at.size), f"{name}: padding {each} needs one pair per spatial axis ({len(at.size)})"
+    )
+    pairs = tuple((p, p) if isinstance(p, Integral) else tuple(p) for p in each)
+    require(all(len(p) == 2 and min(p) >= 0 for p in pairs), f"{name}: padding {pairs} must be pairs of >= 0")
+    return pairs
+
+
+def _missing(size, reach, stride):
+    """Padding in all that gives ceil(size / stride) places."""
+    return max(0, (math.ceil(size / stride) - 1) * stride + reach - size)
+
+
+VOCABULARY = {  # (size, reach, stride) -> (lo, hi)
+    "valid": lambda n, r, s: (0, 0),
+    "same": lambda n, r, s: (_missing(n, r, s) // 2, _missing(n, r, s) - _missing(n, r, s) // 2),
+    "same_lower": lambda n, r, s: (_missing(n, r, s) - _missing(n, r, s) // 2, _missing(n, r, s) // 2),
+    "causal": lambda n, r, s: (r - 1, 0),
+    "full": lambda n, r, s: (r - 1, r - 1),
+}

@@ -1,0 +1,83 @@
+"""What every operator promises besides its gradient: dtypes, errors, documentation, registration, cost."""
+
+import inspect
+import pkgutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from registry import every_case, every_operator, every_refusal, is_float, one_case_each
+
+import fcnn
+import fcnn.ops
+from fcnn.bench import compare
+from fcnn.ops import OPS, Op
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32], ids=lambda d: d.__name__)
+def test_dtype_is_kept(op, case, options, dtype, key):
+    args = [a.astype(dtype) if is_float(a) else a for a in case.draw(key)]
+    y, pull = jax.eval_shape(lambda *args: jax.vjp(lambda *a: op(*a, **options), *args), *args)
+    assert {a.dtype for a in jax.tree.leaves(y)} == {jnp.dtype(dtype)}
+    floats = [a for a in args if is_float(a)]
+    grads = [g for g in jax.tree.leaves(jax.eval_shape(pull, y)) if g.dtype != jax.dtypes.float0]
+    assert [(g.shape, g.dtype) for g in grads] == [(a.shape, a.dtype) for a in floats]
+
+
+@one_case_each
+def test_half_precision_is_as_good_as_its_inputs(op, case, options, key):
+    """Sums are kept in float32: the error stays near one rounding of the result, however long the sum."""
+    args = [a.astype(jnp.bfloat16) if is_float(a) else a for a in case.draw(key)]
+    exact = [a.astype(jnp.float64) if is_float(a) else a for a in args]
+    run = lambda args: jax.jit(lambda *a: op(*a, **options))(*args)
+    for a, b in zip(*map(jax.tree.leaves, (run(args), run(exact))), strict=True):
+        worst = np.abs(np.asarray(a, float) - b).max(initial=0)
+        assert worst <= 4 * float(jnp.finfo(jnp.bfloat16).eps) * max(1, np.abs(b).max(initial=0))
+
+
+@every_refusal
+def test_error_names_the_problem(op, case, options, key):
+    kind, says = case.raises
+    with pytest.raises(kind, match=says) as caught:
+        op(*case.draw(key), **{**options, **case.options})
+    assert str(caught.value).startswith(f"{op.name}: ")
+    assert "\n" not in str(caught.value)
+
+
+@one_case_each
+def test_cost_can_be_measured(op, case, options, key):
+    costs = compare(op, case.draw(key), options, rounds=1)
+    assert [c.what for c in costs] == ["forward", "backward by hand", "backward by autodiff"]
+    assert all(c.seconds > 0 for c in costs)
+
+
+@one_case_each
+def test_same_answer_twice(op, case, options, key):
+    args = case.draw(key)
+    for a, b in zip(*(jax.tree.leaves(op(*args, **options)) for _ in range(2)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_operator_is_registered():
+    modules = (pkgutil.resolve_name(f"fcnn.ops.{m.name}") for m in pkgutil.iter_modules(fcnn.ops.__path__))
+    written = {v for m in modules for v in vars(m).values() if isinstance(v, Op)}
+    assert written == set(OPS)
+    assert all(getattr(fcnn, op.name) is op for op in OPS)
+
+
+@every_operator
+def test_operator_is_complete(op):
+    assert all(hasattr(op, rule) for rule in ("fwd_rule", "bwd_rule", "check_rule"))
+    assert any(c.raises for c in op.cases)
+    assert any(not c.raises and not c.kink for c in op.cases)
+    assert inspect.signature(op) == op.signature
+
+
+@every_operator
+def test_docstring_answers_the_standing_questions(op):
+    said = inspect.getmodule(op.forward).__doc__ + op.__doc__
+    for heading in ("Shapes:", "Units:", "Raises:", "Cost:", "Source:"):
+        assert heading in said
+    assert len(op.__doc__.strip().splitlines()[0]) <= 120
