@@ -1,7 +1,7 @@
 """Seconds, FLOP and bytes of an operator: forward, and backward by hand and by autodiff.
 
-Compilation is never inside a timing. The three programs are timed in turn, round after round, so that a
-machine that slows down slows them alike; quote medians, and ratios rather than seconds.
+Compilation is never inside a timing. The three programs are timed in turn, round after round, so
+that a machine that slows down slows them alike; quote medians, and ratios rather than seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Level 1: arrays in, arrays out. Every operator of the library, with its gradient, stands in OPS."""
+"""Level 1: arrays in, arrays out. Every operator, with its gradient, stands in OPS."""
 
 from fcnn.ops.activation import identity, log_softmax, relu, sigmoid, softmax, tanh
 from fcnn.ops.convolution import conv

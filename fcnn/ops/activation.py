@@ -1,6 +1,7 @@
 """Activations: elementwise functions with the table of their slopes, then softmax.
 
-Elementwise, y = f(x) and dx = f'(x) dy; x and y are saved, since each slope is cheapest in one of them.
+Elementwise, y = f(x) and dx = f'(x) dy; x and y are saved, since each slope is cheapest in one of
+them.
 
 Shapes: any; y has the shape and dtype of x.
 Units:  x and y are plain numbers; log_softmax is in nats.

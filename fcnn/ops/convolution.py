@@ -1,7 +1,7 @@
 """Convolution over any number of spatial axes.
 
-Written for one axis and one group; with more, p, i, s, d and lo become vectors, and group g sees only its
-own channels c and features o. Outside the image x is 0.
+Written for one axis and one group; with more, p, i, s, d and lo become vectors, and group g sees
+only its own channels c and features o. Outside the image x is 0.
 
     y[n,p,o]  = b[o] + sum_{i,c} x[n, s p + d i - lo, c] w[i,c,o]
 
@@ -11,8 +11,8 @@ The sum is linear in x and in w, so each gradient is that sum with other indices
     dw[i,c,o] = sum_{n,p}   x[n, s p + d i - lo, c] dy[n,p,o]
     db[o]     = sum_{n,p}   dy[n,p,o]
 
-dx is the full correlation of dy, dilated by s, with the flipped kernel, its channels exchanged. Saved are x
-and w: patches cost less to read again than to keep.
+dx is the full correlation of dy, dilated by s, with the flipped kernel, its channels exchanged.
+Saved are x and w: patches cost less to read again than to keep.
 """
 
 from collections.abc import Callable
@@ -45,14 +45,15 @@ def conv(
 ) -> Float[Array, "n *out o"]:
     """Slide a bank of filters over a batch (cross-correlation, as is the custom in this field).
 
-    Shapes: out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis; the number of
-            spatial axes comes from w. `padding` is an int, a pair per axis, "valid", "same",
-            "same_lower", "causal" or "full".
+    Shapes: out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis; the
+            number of spatial axes comes from w. `padding` is an int, a pair per axis, "valid",
+            "same", "same_lower", "causal" or "full".
     Units:  y and b are in units of x times units of w; stride, padding and dilation are in cells.
-    Raises: ValueError if ranks, channels or groups disagree or no window fits; TypeError for integers.
+    Raises: ValueError if ranks, channels or groups disagree or no window fits; TypeError for
+            integers.
     Cost:   n prod(out) prod(window) c o / groups multiply-adds. "im2col" also holds
-            n prod(out) prod(window) c numbers, "tiled" about a megabyte; "lax" is XLA's own. "auto" is
-            "tiled" on CPU, "lax" elsewhere.
+            n prod(out) prod(window) c numbers, "tiled" about a megabyte; "lax" is XLA's own. "auto"
+            is "tiled" on CPU, "lax" elsewhere.
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4.
     """
     at = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
@@ -174,7 +175,9 @@ def _check(x, w, b, *, stride, padding, dilation, groups, impl):
     require_rank("conv", 3, w=w)
     require(x.ndim == w.ndim, f"conv: x {x.shape} and w {w.shape} need the same number of axes")
     c, o = w.shape[-2:]
-    require(groups >= 1 and o % groups == 0, f"conv: groups {groups} does not divide w's {o} features")
+    require(
+        groups >= 1 and o % groups == 0, f"conv: groups {groups} does not divide w's {o} features"
+    )
     takes = f"w {w.shape} takes {c}" + (f" in each of {groups} groups" if groups > 1 else "")
     require(x.shape[-1] == c * groups, f"conv: x {x.shape} has {x.shape[-1]} channels but {takes}")
     require(b is None or b.shape == (o,), f"conv: b {b is None or b.shape} needs shape ({o},)")
@@ -183,30 +186,73 @@ def _check(x, w, b, *, stride, padding, dilation, groups, impl):
 
 conv.cases = (
     Case("plain", ((2, 5, 6, 3), (3, 2, 3, 4), (4,))),
-    Case("strided", ((2, 7, 6, 3), (3, 3, 3, 4), None), {"stride": (2, 3), "padding": ((1, 2), (0, 3))}),
+    Case(
+        "strided",
+        ((2, 7, 6, 3), (3, 3, 3, 4), None),
+        {"stride": (2, 3), "padding": ((1, 2), (0, 3))},
+    ),
     Case("ragged", ((1, 8, 5, 2), (3, 2, 2, 3), (3,)), {"stride": (3, 2)}),  # last row unused
     Case("dilated", ((2, 7, 8, 2), (3, 2, 2, 3), (3,)), {"dilation": (2, 3), "padding": "same"}),
     Case("grouped", ((2, 5, 4, 4), (3, 3, 2, 6), (6,)), {"groups": 2, "padding": 1, "stride": 2}),
     Case("depthwise", ((2, 4, 4, 3), (2, 2, 1, 3), None), {"groups": 3, "padding": "full"}),
     Case("causal 1-D", ((2, 7, 2), (3, 2, 3), (3,)), {"padding": "causal", "dilation": 2}),
-    Case("3-D", ((1, 4, 3, 4, 2), (2, 3, 2, 2, 2), (2,)), {"padding": "same_lower", "stride": (2, 1, 1)}),
+    Case(
+        "3-D",
+        ((1, 4, 3, 4, 2), (2, 3, 2, 2, 2), (2,)),
+        {"padding": "same_lower", "stride": (2, 1, 1)},
+    ),
     Case("one pixel", ((1, 1, 1, 1), (1, 1, 1, 1), (1,))),
     Case("many tiles", ((5, 16, 16, 28), (3, 3, 28, 2), (2,)), {"padding": 1}),
     Case("no examples", ((0, 4, 4, 2), (3, 3, 2, 2), (2,))),
     *(
         Case(f"bad: {says}", args, options, raises=(kind, says))
         for kind, says, args, options in (
-            (ValueError, "has 3 channels but w .* takes 1", ((1, 8, 8, 3), (3, 3, 1, 16), None), {}),
-            (ValueError, "takes 1 in each of 2 groups", ((1, 8, 8, 3), (3, 3, 1, 4), None), {"groups": 2}),
-            (ValueError, "groups 3 does not divide w's 4", ((1, 8, 8, 3), (3, 3, 1, 4), None), {"groups": 3}),
+            (
+                ValueError,
+                "has 3 channels but w .* takes 1",
+                ((1, 8, 8, 3), (3, 3, 1, 16), None),
+                {},
+            ),
+            (
+                ValueError,
+                "takes 1 in each of 2 groups",
+                ((1, 8, 8, 3), (3, 3, 1, 4), None),
+                {"groups": 2},
+            ),
+            (
+                ValueError,
+                "groups 3 does not divide w's 4",
+                ((1, 8, 8, 3), (3, 3, 1, 4), None),
+                {"groups": 3},
+            ),
             (ValueError, "the same number of axes", ((8, 8, 3), (3, 3, 3, 4), None), {}),
             (ValueError, "at least 3 axes", ((8, 3), (3, 4), None), {}),
             (ValueError, r"b \(3,\) needs shape \(4,\)", ((1, 8, 8, 3), (3, 3, 3, 4), (3,)), {}),
             (ValueError, r"reaching \(5, 3\) exceeds", ((1, 4, 4, 1), (5, 3, 1, 1), None), {}),
-            (ValueError, r"stride \(0, 0\) must be", ((1, 4, 4, 1), (2, 2, 1, 1), None), {"stride": 0}),
-            (ValueError, r"one number per spatial axis", ((1, 4, 4, 1), (2, 2, 1, 1), None), {"stride": (1,)}),
-            (ValueError, "padding 'sane' is none of", ((1, 4, 4, 1), (2, 2, 1, 1), None), {"padding": "sane"}),
-            (ValueError, "impl is one of .* not 'fast'", ((1, 4, 4, 1), (2, 2, 1, 1), None), {"impl": "fast"}),
+            (
+                ValueError,
+                r"stride \(0, 0\) must be",
+                ((1, 4, 4, 1), (2, 2, 1, 1), None),
+                {"stride": 0},
+            ),
+            (
+                ValueError,
+                r"one number per spatial axis",
+                ((1, 4, 4, 1), (2, 2, 1, 1), None),
+                {"stride": (1,)},
+            ),
+            (
+                ValueError,
+                "padding 'sane' is none of",
+                ((1, 4, 4, 1), (2, 2, 1, 1), None),
+                {"padding": "sane"},
+            ),
+            (
+                ValueError,
+                "impl is one of .* not 'fast'",
+                ((1, 4, 4, 1), (2, 2, 1, 1), None),
+                {"impl": "fast"},
+            ),
             (TypeError, "x holds int32, not floats", (ints((1, 4, 4, 1)), (2, 2, 1, 1), None), {}),
         )
     ),

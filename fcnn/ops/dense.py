@@ -51,8 +51,14 @@ def _check(x, w, b):
     require_floats("dense", x=x, w=w, b=b)
     require_rank("dense", 1, x=x)
     require(w.ndim == 2, f"dense: w {w.shape} needs 2 axes")
-    require(x.shape[-1] == w.shape[0], f"dense: x {x.shape} has {x.shape[-1]} features but w {w.shape} takes {w.shape[0]}")
-    require(b is None or b.shape == w.shape[1:], f"dense: b {b is None or b.shape} needs shape ({w.shape[1]},)")
+    require(
+        x.shape[-1] == w.shape[0],
+        f"dense: x {x.shape} has {x.shape[-1]} features but w {w.shape} takes {w.shape[0]}",
+    )
+    require(
+        b is None or b.shape == w.shape[1:],
+        f"dense: b {b is None or b.shape} needs shape ({w.shape[1]},)",
+    )
 
 
 dense.cases = (
@@ -61,9 +67,17 @@ dense.cases = (
     Case("sequence", ((2, 4, 3), (3, 5), (5,))),
     Case("vector", ((3,), (3, 2), (2,))),
     Case("no examples", ((0, 3), (3, 2), (2,))),
-    Case("bad: features", ((4, 3), (4, 5), None), raises=(ValueError, "x .4, 3. has 3 features but w .4, 5. takes 4")),
+    Case(
+        "bad: features",
+        ((4, 3), (4, 5), None),
+        raises=(ValueError, "x .4, 3. has 3 features but w .4, 5. takes 4"),
+    ),
     Case("bad: w", ((4, 3), (3,), None), raises=(ValueError, r"w \(3,\) needs 2 axes")),
     Case("bad: b", ((4, 3), (3, 5), (4,)), raises=(ValueError, r"b \(4,\) needs shape \(5,\)")),
     Case("bad: scalar", ((), (3, 5), None), raises=(ValueError, r"x \(\) needs at least 1")),
-    Case("bad: integers", (ints((4, 3)), (3, 5), None), raises=(TypeError, "x holds int32, not floats")),
+    Case(
+        "bad: integers",
+        (ints((4, 3)), (3, 5), None),
+        raises=(TypeError, "x holds int32, not floats"),
+    ),
 )

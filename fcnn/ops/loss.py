@@ -1,7 +1,8 @@
 """Losses: one number per example; average over them yourself.
 
-    softmax cross entropy   l[n] = -log softmax(z[n])[t_n]      dz[n,k] = dl[n] (softmax(z[n])[k] - [k = t_n])
-    squared error           l[n] = 1/2 sum_k (y[n,k] - t[n,k])^2   dy[n,k] = dl[n] (y[n,k] - t[n,k]) = -dt[n,k]
+    softmax cross entropy   l[n] = -log softmax(z[n])[t_n]      dz[n,k] = dl[n] (softmax(z[n])[k] -
+    [k = t_n]) squared error           l[n] = 1/2 sum_k (y[n,k] - t[n,k])^2   dy[n,k] = dl[n]
+    (y[n,k] - t[n,k]) = -dt[n,k]
 
 The gradient p - t belongs to softmax and cross entropy together; softmax alone has the Jacobian
 diag(p) - p pᵀ. Saved are log softmax(z) and t, or the difference y - t.
@@ -24,8 +25,8 @@ def softmax_cross_entropy(
 
     Shapes: labels are class numbers 0 .. k - 1, one per row of logits.
     Units:  nats.
-    Raises: ValueError if shapes disagree; TypeError for labels that are no integers. A label outside
-            0 .. k - 1 gives NaN, since a compiled program cannot raise.
+    Raises: ValueError if shapes disagree; TypeError for labels that are no integers. A label
+            outside 0 .. k - 1 gives NaN, since a compiled program cannot raise.
     Cost:   about 5 operations and one exponential per logit.
     Source: Bridle 1990.
     """
@@ -58,14 +59,18 @@ def _check_classes(logits, labels):
     require_floats(name, logits=logits)
     require_rank(name, 1, logits=logits)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"{name}: labels hold {labels.dtype}, not class numbers; write labels.astype(int)")
+        raise TypeError(
+            f"{name}: labels hold {labels.dtype}, not class numbers; write labels.astype(int)"
+        )
     one_each = labels.shape == logits.shape[:-1]
-    require(one_each, f"{name}: labels {labels.shape} need one class per row of logits {logits.shape}")
+    require(
+        one_each, f"{name}: labels {labels.shape} need one class per row of logits {logits.shape}"
+    )
     require(logits.shape[-1] > 0, f"{name}: logits {logits.shape} have no classes")
 
 
 @operator()
-def squared_error(y: Float[Array, "n *k"], targets: Float[Array, "n *k"]) -> Float[Array, " n"]:
+def squared_error(y: Float[Array, "n ..."], targets: Float[Array, "n ..."]) -> Float[Array, " n"]:
     """Half the squared distance between y and targets.
 
     Shapes: summed over all axes but the first.
@@ -103,8 +108,16 @@ softmax_cross_entropy.cases = (
     Case("one class", ((3, 1), ints((3,), below=1))),
     Case("far apart", (lambda key: 1e3 * jax.random.normal(key, (4, 5)), ints((4,), below=5))),
     Case("no examples", ((0, 5), ints((0,)))),
-    Case("bad: labels", ((6, 5), ints((5,))), raises=(ValueError, r"labels \(5,\) need one class per row")),
-    Case("bad: float labels", ((6, 5), (6,)), raises=(TypeError, "labels hold float.*, not class numbers")),
+    Case(
+        "bad: labels",
+        ((6, 5), ints((5,))),
+        raises=(ValueError, r"labels \(5,\) need one class per row"),
+    ),
+    Case(
+        "bad: float labels",
+        ((6, 5), (6,)),
+        raises=(TypeError, "labels hold float.*, not class numbers"),
+    ),
     Case("bad: integers", (ints((6, 5)), ints((6,))), raises=(TypeError, "logits holds int32")),
     Case("bad: no classes", ((6, 0), ints((6,))), raises=(ValueError, "have no classes")),
     Case("bad: scalar", ((), ints(())), raises=(ValueError, "at least 1 axes")),

@@ -10,11 +10,13 @@ Each entry moves its own z and, through m and v, all the others:
     dx = r (dz - mean(dz) - z mean(dz z))
     dscale = sum dy z          dbias = sum dy
 
-with every mean over the pooled entries, every sum over all that share a scale. Saved are z, r and scale.
-Layer normalization pools the last axis of each example; batch normalization pools everything but it.
+with every mean over the pooled entries, every sum over all that share a scale. Saved are z, r and
+scale. Layer normalization pools the last axis of each example; batch normalization pools everything
+but it.
 
 Units:  x's own in, plain numbers out, then those of scale and bias.
-Raises: ValueError if shapes disagree, eps <= 0, or momentum lies outside [0, 1]; TypeError for integers.
+Raises: ValueError if shapes disagree, eps <= 0, or momentum lies outside [0, 1]; TypeError for
+        integers.
 Cost:   about 8 operations per entry forward, 10 back.
 """
 
@@ -74,7 +76,7 @@ def batch_norm(
     momentum: float = 0.9,
     eps: float = 1e-5,
 ) -> tuple[Float[Array, "n *size c"], C, C]:
-    """Normalize each channel: over the batch while training, by the running mean and var afterwards.
+    """Normalize each channel: over the batch in training, by the running mean and var later.
 
     Shapes: mean and var (c,) in and out. Training gives the new running values
             momentum old + (1 - momentum) batch, where the batch's variance is the biased one;
@@ -101,7 +103,8 @@ def batch_norm_fwd(x, scale, bias, mean, var, *, train, momentum, eps):
 def batch_norm_bwd(saved, dout, *, train, momentum, eps):
     """The new running values are outputs too: their cotangents dmean, dvar reach x through m and v.
 
-    In evaluation m and v are the arguments mean and var: z = (x - mean) r with dr / dvar = -r^3 / 2.
+    In evaluation m and v are the arguments mean and var: z = (x - mean) r with dr / dvar = -r^3 /
+    2.
     """
     z, r, scale = saved
     dy, dmean, dvar = dout
@@ -147,7 +150,10 @@ def _check(name, x, eps, **per_channel):
     require_rank(name, 1, x=x)
     require(x.shape[-1] > 0, f"{name}: x {x.shape} has no features")
     for k, v in per_channel.items():
-        require(v.shape == x.shape[-1:], f"{name}: {k} {v.shape} needs shape {x.shape[-1:]}, as x {x.shape}")
+        require(
+            v.shape == x.shape[-1:],
+            f"{name}: {k} {v.shape} needs shape {x.shape[-1:]}, as x {x.shape}",
+        )
     require(eps > 0, f"{name}: eps {eps} must be positive")
 
 
@@ -162,8 +168,15 @@ layer_norm.cases = (
     Case("one feature", ((4, 1), (1,), (1,))),
     Case("no examples", ((0, 3), (3,), (3,))),
     Case("far from 0", (lambda key: 1e4 + jax.random.normal(key, (4, 5)), (5,), (5,))),
-    Case("bad: scale", ((4, 3), (4,), (3,)), raises=(ValueError, r"scale \(4,\) needs shape \(3,\)")),
-    Case("bad: eps", ((4, 3), (3,), (3,)), {"eps": 0.0}, raises=(ValueError, "eps 0.0 must be positive")),
+    Case(
+        "bad: scale", ((4, 3), (4,), (3,)), raises=(ValueError, r"scale \(4,\) needs shape \(3,\)")
+    ),
+    Case(
+        "bad: eps",
+        ((4, 3), (3,), (3,)),
+        {"eps": 0.0},
+        raises=(ValueError, "eps 0.0 must be positive"),
+    ),
     Case("bad: empty", ((4, 0), (0,), (0,)), raises=(ValueError, "has no features")),
     Case("bad: integers", (ints((4, 3)), (3,), (3,)), raises=(TypeError, "x holds int32")),
 )
@@ -173,10 +186,35 @@ batch_norm.cases = (
     Case("evaluation", ((2, 3, 2, 3), *STATS), {"train": False}),
     Case("one example", ((1, 3), *STATS), {"train": True, "eps": 1e-2}),
     Case("no examples", ((0, 3), *STATS), {"train": False}),
-    Case("bad: mean", ((4, 3), (3,), (3,), (2,), (3,)), {"train": True}, raises=(ValueError, r"mean \(2,\) needs shape")),
-    Case("bad: momentum", ((4, 3), *STATS), {"train": True, "momentum": 1.5}, raises=(ValueError, "momentum 1.5 must")),
-    Case("bad: eps", ((4, 3), *STATS), {"train": True, "eps": -1.0}, raises=(ValueError, "eps -1.0 must")),
-    Case("bad: no batch", ((0, 3), *STATS), {"train": True}, raises=(ValueError, "nothing to take statistics of")),
+    Case(
+        "bad: mean",
+        ((4, 3), (3,), (3,), (2,), (3,)),
+        {"train": True},
+        raises=(ValueError, r"mean \(2,\) needs shape"),
+    ),
+    Case(
+        "bad: momentum",
+        ((4, 3), *STATS),
+        {"train": True, "momentum": 1.5},
+        raises=(ValueError, "momentum 1.5 must"),
+    ),
+    Case(
+        "bad: eps",
+        ((4, 3), *STATS),
+        {"train": True, "eps": -1.0},
+        raises=(ValueError, "eps -1.0 must"),
+    ),
+    Case(
+        "bad: no batch",
+        ((0, 3), *STATS),
+        {"train": True},
+        raises=(ValueError, "nothing to take statistics of"),
+    ),
     Case("bad: rank", ((3,), *STATS), {"train": True}, raises=(ValueError, "at least 2 axes")),
-    Case("bad: integers", (ints((4, 3)), *STATS), {"train": True}, raises=(TypeError, "x holds int32")),
+    Case(
+        "bad: integers",
+        (ints((4, 3)), *STATS),
+        {"train": True},
+        raises=(TypeError, "x holds int32"),
+    ),
 )

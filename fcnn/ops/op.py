@@ -1,4 +1,4 @@
-"""What an operator is: a function, the gradient that was derived for it, and the cases that prove both.
+"""What an operator is: a function, the gradient derived for it, and the cases that prove both.
 
     forward(*arrays, **options) -> y             what autodiff differentiates
     fwd(*arrays, **options)     -> y, saved      the same y, and what its gradient needs
@@ -38,10 +38,10 @@ _implementations = jax.make_user_context(())
 
 
 def gradients(kind: str) -> AbstractContextManager:
-    """Choose how every operator called inside is differentiated: "hand" (the default) or "autodiff".
+    """Choose how operators called inside are differentiated: "hand" (the default) or "autodiff".
 
-    The choice is made when an operator is called or traced, and is part of jit's cache key, so a jitted
-    function is traced anew under the other kind.
+    The choice is made when an operator is called or traced, and is part of jit's cache key, so a
+    jitted function is traced anew under the other kind.
 
     Raises: ValueError for any other kind.
     """
@@ -74,9 +74,9 @@ class Shape(tuple[int, ...]):
 class Case:
     """One small problem for an operator.
 
-    Each of `args` is a shape (standard normals are drawn), a function of a key, or None for an absent
-    argument. `kink` marks a point where the slope was chosen: there finite differences know no answer.
-    `raises` is the error that bad input must give, and what its message must say.
+    Each of `args` is a shape (standard normals are drawn), a function of a key, or None for an
+    absent argument. `kink` marks a point where the slope was chosen: there finite differences know
+    no answer. `raises` is the error that bad input must give, and what its message must say.
     """
 
     name: str

@@ -3,8 +3,8 @@
     rows[n,p,(i,c)] = x[n, s p + d i - lo, c]                    im2col
     x[n,u,c]        = sum of rows[n,p,(i,c)] over all p, i with s p + d i - lo = u      col2im
 
-Each is linear and the other's adjoint, so each is the other's gradient; nothing is saved. With the kernel
-as a matrix W[(i,c), o], convolution and its gradients are three products:
+Each is linear and the other's adjoint, so each is the other's gradient; nothing is saved. With the
+kernel as a matrix W[(i,c), o], convolution and its gradients are three products:
 
     y = rows W        dW = rowsᵀ dy        dx = col2im(dy Wᵀ)
 
@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 from fcnn.ops.op import Case, Shape, ints, operator
 from fcnn.ops.product import contract, wide
 from fcnn.ops.refusal import require, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, Windows, taps, untap, windows
+from fcnn.ops.window import Axes, Padding, taps, untap, windows
 
 CACHE = 2**20  # bytes of rows that a tile may hold: 1 MB was the fastest of 1/4 to 16 MB
 
@@ -74,7 +74,8 @@ def col2im(
 ) -> Float[Array, "n *size c"]:
     """Put every row back where `im2col` read it, summing where windows overlap: im2col's adjoint.
 
-    Shapes: `size` and `window` have one entry per spatial axis (or are one int); c = k / prod(window).
+    Shapes: `size` and `window` have one entry per spatial axis (or are one int); c = k /
+            prod(window).
     Units:  those of rows.
     Raises: ValueError if rows are not what im2col gives at this size; TypeError for integers.
     Cost:   one addition per entry of rows.
@@ -98,9 +99,13 @@ def _check_col2im(rows, *, size, window, stride, padding, dilation):
     require_floats("col2im", rows=rows)
     require_rank("col2im", 3, rows=rows)
     at = _col2im_windows(rows, size, window, stride, padding, dilation)
-    require(rows.shape[1:-1] == at.out, f"col2im: rows {rows.shape} have places other than {at.out}")
+    require(
+        rows.shape[1:-1] == at.out, f"col2im: rows {rows.shape} have places other than {at.out}"
+    )
     k = math.prod(at.window)
-    require(rows.shape[-1] % k == 0, f"col2im: {k} taps do not divide rows of {rows.shape[-1]} entries")
+    require(
+        rows.shape[-1] % k == 0, f"col2im: {k} taps do not divide rows of {rows.shape[-1]} entries"
+    )
 
 
 def _col2im_windows(rows, size, window, stride, padding, dilation):
@@ -118,11 +123,13 @@ def _image(rows, at):
     return untap(jnp.split(rows, math.prod(at.window), axis=-1), at)
 
 
-# conv by explicit im2col: rows are (m, i, g, c) with m over n and p, and the kernel is (i, c, g, o).
+# conv by explicit im2col: rows are (m, i, g, c) with m over n and p, kernels (i, c, g, o).
 
 
 def forward(x, w, *, at, groups):
-    y = contract(_split_rows(x, at, groups), _split_kernel(w, groups), ((1, 3), (0, 1)), ((2,), (2,)))
+    y = contract(
+        _split_rows(x, at, groups), _split_kernel(w, groups), ((1, 3), (0, 1)), ((2,), (2,))
+    )
     return jnp.moveaxis(y, 0, 1).reshape(len(x), *at.out, w.shape[-1])  # g, m, o -> n, *p, (g, o)
 
 
@@ -199,10 +206,15 @@ im2col.cases = (
     *(Case(name, ((2, 6, 5, 3),), {"window": (3, 2)} | options) for name, options in CASES),
     Case("1-D", ((2, 6, 3),), {"window": 2}),
     Case(
-        "bad: too big", ((2, 3, 3, 1),), {"window": 4}, raises=(ValueError, r"exceeds the padded input \(3, 3\)")
+        "bad: too big",
+        ((2, 3, 3, 1),),
+        {"window": 4},
+        raises=(ValueError, r"exceeds the padded input \(3, 3\)"),
     ),
     Case("bad: no axis", ((2, 3),), {"window": 4}, raises=(ValueError, "at least 3 axes")),
-    Case("bad: integers", (ints((2, 3, 3, 1)),), {"window": 2}, raises=(TypeError, "x holds int32")),
+    Case(
+        "bad: integers", (ints((2, 3, 3, 1)),), {"window": 2}, raises=(TypeError, "x holds int32")
+    ),
 )
 col2im.cases = (
     *(
@@ -223,7 +235,15 @@ col2im.cases = (
         raises=(ValueError, "6 taps do not divide rows of 17"),
     ),
     Case(
-        "bad: rank", ((2, 4, 4, 18),), {"size": (6,), "window": 3}, raises=(ValueError, "differ in rank")
+        "bad: rank",
+        ((2, 4, 4, 18),),
+        {"size": (6,), "window": 3},
+        raises=(ValueError, "differ in rank"),
     ),
-    Case("bad: integers", (ints((2, 5, 6)),), {"size": 6, "window": 2}, raises=(TypeError, "rows holds")),
+    Case(
+        "bad: integers",
+        (ints((2, 5, 6)),),
+        {"size": 6, "window": 2},
+        raises=(TypeError, "rows holds"),
+    ),
 )

@@ -4,14 +4,15 @@ With x[i] the cell that tap i of a window reads, one place at a time,
 
     max       y = max_i x[i]                    dx[i] = dy where i is the first maximum, else 0
     average   y = sum_i x[i] / count            dx[i] = dy / count
-    Lp        y = (sum_i |x[i]|^p)^(1/p)        dx[i] = dy sign(x[i]) (|x[i]| / y)^(p-1),  0 where y = 0
-    global    y = mean of x over all of space   dx = dy / cells
+    Lp        y = (sum_i |x[i]|^p)^(1/p)        dx[i] = dy sign(x[i]) (|x[i]| / y)^(p-1),  0 where y
+    = 0 global    y = mean of x over all of space   dx = dy / cells
 
-and a cell read from several places sums what each gives it (`untap`). Saved are: for max the winning tap;
-for Lp x and y; else nothing. Ties in max go to the first maximum in row-major window order; NaN wins.
+and a cell read from several places sums what each gives it (`untap`). Saved are: for max the
+winning tap; for Lp x and y; else nothing. Ties in max go to the first maximum in row-major window
+order; NaN wins.
 
-Shapes: x (n, *size, c) -> (n, *out, c), out as for `conv`; `window` is an int or one int per axis, and
-        `stride` defaults to it.
+Shapes: x (n, *size, c) -> (n, *out, c), out as for `conv`; `window` is an int or one int per axis,
+        and `stride` defaults to it.
 Units:  those of x.
 Raises: ValueError if no window fits or p < 1; TypeError for integers.
 Cost:   prod(window) comparisons or additions per output; nothing is gathered.
@@ -82,7 +83,7 @@ def avg_pool(
     dilation: Axes = 1,
     count_include_pad: bool = False,
 ) -> Y:
-    """The mean under the window, of real cells alone or of padding too. Source: LeCun et al. 1989."""
+    """The mean under the window, of real cells or of padding too. Source: LeCun et al. 1989."""
     at = _at(x, window, stride, padding, dilation)
     return sum(taps(x, at)) / _count(at, count_include_pad).astype(x.dtype)
 
@@ -100,7 +101,7 @@ def avg_pool_bwd(shape, dy, *, count_include_pad, **options):
 
 
 def _count(at, count_include_pad):
-    """How many cells each place averages, (1, *out, 1): at least 1, so that padding alone gives 0."""
+    """How many cells each place averages, (1, *out, 1); 1 for padding alone, which gives 0."""
     counts = np.ones((1,) * len(at.size), int)
     for axis, (n, k, s, d, (lo, _), m) in enumerate(
         zip(at.size, at.window, at.stride, at.dilation, at.padding, at.out, strict=True)
@@ -116,12 +117,12 @@ def lp_pool(
     x: X,
     window: Axes,
     *,
-    p: float = 2,
+    p: float | int = 2,
     stride: Axes | None = None,
     padding: Padding = "valid",
     dilation: Axes = 1,
 ) -> Y:
-    """The Lp norm under the window: p = 1 sums |x|, large p nears the maximum. Source: Sermanet et al. 2012.
+    """The Lp norm under the window: p = 1 sums |x|, large p nears its maximum.
 
     Scaled by the largest |x| first, so that no power overflows.
     """
@@ -167,7 +168,9 @@ def global_avg_pool_bwd(shape, dy):
 
 def _at(x, window, stride, padding, dilation, name="pool"):
     shape = getattr(x, "shape", x)
-    return windows(name, shape[1:-1], window, window if stride is None else stride, padding, dilation)
+    return windows(
+        name, shape[1:-1], window, window if stride is None else stride, padding, dilation
+    )
 
 
 def _check(name, x, *, window, stride, padding, dilation, p=1, count_include_pad=False):
@@ -189,7 +192,8 @@ def _distinct(shape):
 
     def draw(key):
         n = math.prod(shape)
-        return ((jax.random.permutation(key, n) - n / 2 + 0.5) / 4).reshape(shape)
+        order = jax.random.permutation(key, n).astype(float)
+        return ((order - n / 2 + 0.5) / 4).reshape(shape)
 
     return draw
 
@@ -204,11 +208,31 @@ for op in (max_pool, avg_pool, lp_pool):
         Case("1-D", (_distinct((2, 7, 3)),), {"window": 3, "padding": ((1, 0),)}),
         Case("3-D", (_distinct((1, 4, 3, 4, 2)),), {"window": (2, 3, 2)}),
         Case("no examples", ((0, 4, 4, 2),), {"window": 2}),
-        Case("ties", (lambda key: jnp.ones((1, 4, 4, 1)),), {"window": 3, "stride": 1}, kink=op is max_pool),
+        Case(
+            "ties",
+            (lambda key: jnp.ones((1, 4, 4, 1)),),
+            {"window": 3, "stride": 1},
+            kink=op is max_pool,
+        ),
         Case("bad: rank", ((4, 3),), {"window": 2}, raises=(ValueError, "at least 3 axes")),
-        Case("bad: window", ((1, 4, 4, 1),), {"window": 5}, raises=(ValueError, r"exceeds the padded")),
-        Case("bad: zero", ((1, 4, 4, 1),), {"window": 0}, raises=(ValueError, r"window \(0, 0\) must be")),
-        Case("bad: integers", (ints((1, 4, 4, 1)),), {"window": 2}, raises=(TypeError, "x holds int32")),
+        Case(
+            "bad: window",
+            ((1, 4, 4, 1),),
+            {"window": 5},
+            raises=(ValueError, r"exceeds the padded"),
+        ),
+        Case(
+            "bad: zero",
+            ((1, 4, 4, 1),),
+            {"window": 0},
+            raises=(ValueError, r"window \(0, 0\) must be"),
+        ),
+        Case(
+            "bad: integers",
+            (ints((1, 4, 4, 1)),),
+            {"window": 2},
+            raises=(TypeError, "x holds int32"),
+        ),
     )
 avg_pool.cases += (
     Case(
@@ -222,7 +246,12 @@ lp_pool.cases += (
     Case("p = 3.5", (_distinct(GRID),), {"window": 2, "p": 3.5}),
     Case("huge", (lambda key: 1e200 * _distinct(GRID)(key),), {"window": 2}),
     Case("zeros", (lambda key: jnp.zeros((1, 4, 4, 1)),), {"window": 2}, kink=True),
-    Case("bad: p", ((1, 4, 4, 1),), {"window": 2, "p": 0.5}, raises=(ValueError, "p 0.5 must be at least 1")),
+    Case(
+        "bad: p",
+        ((1, 4, 4, 1),),
+        {"window": 2, "p": 0.5},
+        raises=(ValueError, "p 0.5 must be at least 1"),
+    ),
 )
 global_avg_pool.cases = (
     Case("2-D", ((2, 3, 4, 5),)),

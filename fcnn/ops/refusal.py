@@ -1,4 +1,4 @@
-"""How operators refuse bad input: one clear line, from static facts, before anything is computed."""
+"""How operators refuse bad input: one clear line, from static facts, before any arithmetic."""
 
 import jax.numpy as jnp
 from jax import Array

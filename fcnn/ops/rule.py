@@ -1,10 +1,10 @@
 """How JAX is told of a gradient that was derived by hand, without losing a transformation.
 
-`jax.custom_vjp` gives up forward mode: jvp, jacfwd and hessian fail. A hijax primitive has a reverse
-rule *and* a forward rule, so grad, jvp, linearize, jacfwd, hessian, grad of grad, vmap of the gradient,
-checkpoint, scan, sharded jit, shard_map and export all work, and reverse mode goes through the hand rule
-in each. hijax is experimental, so only this module knows of it; where this JAX has none, custom_vjp
-stands in. `RULE` says which is in use.
+`jax.custom_vjp` gives up forward mode: jvp, jacfwd and hessian fail. A hijax primitive has a
+reverse rule *and* a forward rule, so grad, jvp, linearize, jacfwd, hessian, grad of grad, vmap of
+the gradient, checkpoint, scan, sharded jit, shard_map and export all work, and reverse mode goes
+through the hand rule in each. hijax is experimental, so only this module knows of it; where this
+JAX has none, custom_vjp stands in. `RULE` says which is in use.
 """
 
 from functools import partial
@@ -63,7 +63,7 @@ if RULE == "hijax":
         return jax.tree.map(instantiate_zeros, tangents, is_leaf=symbolic)
 
     def _reduced_to(aval, cotangent):
-        """Under shard_map: sum over the mesh axes on which an argument is replicated, its cotangent not."""
+        """Under shard_map: sum over the mesh axes along which only the cotangent varies."""
         if cotangent is None:
             return None
         extra = tuple(sorted(_varying(jax.typeof(cotangent)) - _varying(aval)))

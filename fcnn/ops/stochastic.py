@@ -4,8 +4,8 @@ With keep k drawn per entry, 1 with probability 1 - rate and else 0,
 
     y = k x / (1 - rate)          dx = k dy / (1 - rate)
 
-The division (the "inverted" form) makes the mean of y equal x, so that nothing is left to do when testing.
-Saved is the mask k.
+The division (the "inverted" form) makes the mean of y equal x, so that nothing is left to do when
+testing. Saved is the mask k.
 """
 
 import jax
@@ -61,6 +61,11 @@ dropout.cases = (
     Case("none", ((4, 5), _key), {"rate": 0.0}),
     Case("empty", ((0, 5), _key), {"rate": 0.1}),
     Case("bad: rate 1", ((4, 5), _key), {"rate": 1.0}, raises=(ValueError, "rate 1.0 must lie in")),
-    Case("bad: negative", ((4, 5), _key), {"rate": -0.1}, raises=(ValueError, "rate -0.1 must lie in")),
+    Case(
+        "bad: negative",
+        ((4, 5), _key),
+        {"rate": -0.1},
+        raises=(ValueError, "rate -0.1 must lie in"),
+    ),
     Case("bad: integers", (ints((4, 5)), _key), {"rate": 0.1}, raises=(TypeError, "x holds int32")),
 )

@@ -57,7 +57,7 @@ class Windows(NamedTuple):
 def windows(
     name: str, size: Sequence[int], window: Axes, stride: Axes, padding: Padding, dilation: Axes
 ) -> Windows:
-    """The places of `window` on a grid of `size`; ValueError, in the name of `name`, where there is none."""
+    """The places of `window` on a grid of `size`; a ValueError of `name`'s where there is none."""
     rank = len(size)
     window = _per_axis(name, "window", window, rank)
     stride = _per_axis(name, "stride", stride, rank)
@@ -71,7 +71,7 @@ def windows(
 
 
 def taps(x: Array, at: Windows, fill: float = 0) -> list[Array]:
-    """For each tap of the window, the cells that it reads: x (n, *size, c) -> prod(window) x (n, *out, c)."""
+    """What each tap of the window reads: x (n, *size, c) -> prod(window) times (n, *out, c)."""
     wide = ((0, 0, 0), *((lo, hi, 0) for lo, hi in at.padding), (0, 0, 0))
     x = lax.pad(x, jnp.asarray(fill, x.dtype), wide)
     n, c = x.shape[0], x.shape[-1]
@@ -93,21 +93,29 @@ def untap(parts: Sequence[Array], at: Windows) -> Array:
 
 def _per_axis(name, what, value, rank):
     values = (value,) * rank if isinstance(value, Integral) else tuple(value)
-    require(len(values) == rank, f"{name}: {what} {values} needs one number per spatial axis ({rank})")
+    require(
+        len(values) == rank, f"{name}: {what} {values} needs one number per spatial axis ({rank})"
+    )
     require(all(v >= 1 for v in values), f"{name}: {what} {values} must be at least 1")
     return values
 
 
 def _pairs(name, padding, at):
     if isinstance(padding, str):
-        require(padding in VOCABULARY, f"{name}: padding {padding!r} is none of {tuple(VOCABULARY)}")
+        require(
+            padding in VOCABULARY, f"{name}: padding {padding!r} is none of {tuple(VOCABULARY)}"
+        )
         return tuple(map(VOCABULARY[padding], at.size, at.reach, at.stride))
     each = (padding,) * len(at.size) if isinstance(padding, Integral) else tuple(padding)
     require(
-        len(each) == len(at.size), f"{name}: padding {each} needs one pair per spatial axis ({len(at.size)})"
+        len(each) == len(at.size),
+        f"{name}: padding {each} needs one pair per spatial axis ({len(at.size)})",
     )
     pairs = tuple((p, p) if isinstance(p, Integral) else tuple(p) for p in each)
-    require(all(len(p) == 2 and min(p) >= 0 for p in pairs), f"{name}: padding {pairs} must be pairs of >= 0")
+    require(
+        all(len(p) == 2 and min(p) >= 0 for p in pairs),
+        f"{name}: padding {pairs} must be pairs of >= 0",
+    )
     return pairs
 
 
@@ -119,7 +127,10 @@ def _missing(size, reach, stride):
 VOCABULARY = {  # (size, reach, stride) -> (lo, hi)
     "valid": lambda n, r, s: (0, 0),
     "same": lambda n, r, s: (_missing(n, r, s) // 2, _missing(n, r, s) - _missing(n, r, s) // 2),
-    "same_lower": lambda n, r, s: (_missing(n, r, s) - _missing(n, r, s) // 2, _missing(n, r, s) // 2),
+    "same_lower": lambda n, r, s: (
+        _missing(n, r, s) - _missing(n, r, s) // 2,
+        _missing(n, r, s) // 2,
+    ),
     "causal": lambda n, r, s: (r - 1, 0),
     "full": lambda n, r, s: (r - 1, r - 1),
 }

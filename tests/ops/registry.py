@@ -23,10 +23,12 @@ def _params(wanted):
 
 
 every_operator = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
-every_case = pytest.mark.parametrize("op, case, options", _params(lambda op, c: not c.raises))
-one_case_each = pytest.mark.parametrize("op, case, options", _params(lambda op, c: c is op.cases[0]))
+every_case = pytest.mark.parametrize(("op", "case", "options"), _params(lambda op, c: not c.raises))
+one_case_each = pytest.mark.parametrize(
+    ("op", "case", "options"), _params(lambda op, c: c is op.cases[0])
+)
 every_refusal = pytest.mark.parametrize(
-    "op, case, options", [p for p in _params(lambda op, c: c.raises)]
+    ("op", "case", "options"), [p for p in _params(lambda op, c: c.raises)]
 )
 
 

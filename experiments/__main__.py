@@ -1,0 +1,32 @@
+"""python -m experiments NAME: run an experiment; without a NAME, list them."""
+
+import importlib
+import sys
+
+from experiments import NAMES
+
+USAGE = "usage: python -m experiments NAME [options]     (NAME --help lists the options)"
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(f"{USAGE}\n")
+        for name in NAMES:
+            print(f"  {name:12s}  {_module(name).__doc__.splitlines()[0]}")
+        return 0
+    name, *options = arguments
+    if name not in NAMES:
+        print(f"{name!r} is no experiment; there is {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    return _module(name).main(options)
+
+
+def _module(name):
+    try:
+        return importlib.import_module(f"experiments.{name}")
+    except ModuleNotFoundError as missing:
+        sys.exit(f"experiments need {missing.name}: pip install -e '.[experiments]'")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

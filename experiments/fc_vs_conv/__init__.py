@@ -1,0 +1,142 @@
+"""Fully connected against convolutional networks, one stage at a time, at equal size.
+
+Claims, each of "conv3" (three convolutional stages, a dense head) against "dense" (the same with
+dense stages) at the same number of parameters, over n paired seeds:
+
+    1. convolution is right more often on test images;
+    2. dense loses more of its accuracy when test images are shifted;
+    3. dense overfits first: when examples are few, more of what it gets right in training is lost
+    in test.
+
+Command: python -m experiments fc_vs_conv
+Results: see the table in README.md. The exit code is 0 if all three hold, 1 if one fails.
+"""
+
+import dataclasses
+from statistics import mean
+
+import numpy as np
+from rich.console import Console
+
+import fcnn
+from experiments.claim import Claim
+from experiments.fc_vs_conv import figures
+from experiments.fc_vs_conv.config import Config, check, resolved
+from experiments.fc_vs_conv.measure import Measured, experiment
+from experiments.fc_vs_conv.output import COLUMNS, rows_of, table, tidy
+from experiments.options import parse, refuse
+from experiments.report import Findings, report
+from experiments.run import Run
+from fcnn.data import Dataset, Images, load
+from fcnn.models import ladder
+
+
+def main(arguments: list[str]) -> int:
+    config = parse(Config, "fc_vs_conv", arguments, __doc__)
+    config = resolved(config)
+    try:
+        data = framed(load(config.dataset, config.data_dir), config.frame)
+        check(config, data)
+        nets = ladder(data.shape, len(data.classes), width=config.width)
+        run = Run("fc_vs_conv", config.output_dir, config)
+    except (ValueError, OSError) as wrong:
+        return refuse(f"fc_vs_conv: {wrong}")
+    nets = {name: nets[name] for name in config.networks}
+    console = Console()
+    measured: dict[str, Measured] = {}
+    interrupted = False
+    with fcnn.gradients(config.gradients), fcnn.implementations(conv=config.conv):
+        try:
+            experiment(config, data, nets, measured, run, console)
+        except KeyboardInterrupt:
+            interrupted = True
+    claims = [] if config.smoke or interrupted else judge(measured)
+    write(run, config, data, measured, claims, interrupted)
+    console.print(table(measured))
+    for claim in claims:
+        console.print(f"[bold]{claim.verdict}[/]: {claim.text} ({claim.evidence})")
+    console.print(f"{run.folder / 'report.html'}", highlight=False)
+    if interrupted:
+        console.print("Interrupted: the report holds what was finished by then.")
+        return 130
+    return 1 if any(claim.held is False for claim in claims) else 0
+
+
+def framed(data: Dataset, frame: int) -> Dataset:
+    """Every image with `frame` pixels of background round it, so that a shift need not lose ink."""
+    sides = ((0, 0), (frame, frame), (frame, frame), (0, 0))
+    wide = lambda images: Images(np.pad(images.x, sides), images.y)
+    return data._replace(train=wide(data.train), test=wide(data.test))
+
+
+def judge(measured: dict[str, Measured]) -> list[Claim]:
+    """Each claim holds if the mean paired difference exceeds twice its standard error."""
+    if not {"dense", "conv3"} <= measured.keys():
+        return []
+    dense, conv = measured["dense"], measured["conv3"]
+    far = max(conv.shifted)
+    lost = lambda m: [a - b for a, b in zip(m.test, m.shifted[far], strict=True)]
+    few = lambda m: [
+        mean(m.few_train[s][i] - m.few_test[s][i] for s in m.few_test) for i in range(len(m.test))
+    ]
+    counts = ", ".join(map(str, sorted(conv.few_test)))
+    sizes = f"{conv.parameters:,} and {dense.parameters:,} parameters"
+    return [
+        Claim.paired(
+            f"Convolution beats dense at equal size ({sizes})",
+            "test accuracy, conv3 − dense",
+            conv.test,
+            dense.test,
+        ),
+        Claim.paired(
+            f"Dense falls further when test images are shifted by {far} pixels",
+            "accuracy lost, dense − conv3",
+            lost(dense),
+            lost(conv),
+        ),
+        Claim.paired(
+            "Dense overfits first when training images are few",
+            f"train − test accuracy with {counts} training images, dense − conv3",
+            few(dense),
+            few(conv),
+        ),
+    ]
+
+
+def write(run: Run, config: Config, data: Dataset, measured, claims, interrupted: bool) -> None:
+    """results.json, results.csv, the figures and report.html."""
+    results = {name: dataclasses.asdict(m) for name, m in measured.items()}
+    verdicts = [dataclasses.asdict(claim) for claim in claims]
+    run.save_json(
+        "results.json", {"networks": results, "claims": verdicts, "interrupted": interrupted}
+    )
+    run.save("results.csv", tidy(measured, len(data.train.y)))
+    findings = Findings(
+        title="Fully connected against convolutional networks",
+        summary="Classifiers from all dense to all convolutional, with about the same number of "
+        f"parameters, trained on {len(data.train.y):,} images of {data.name} and tested on "
+        f"{len(data.test.y):,}; {config.seeds} seeds each.",
+        claims=claims,
+        columns=COLUMNS,
+        rows=rows_of(measured),
+        notes=notes(config),
+        figures=figures.draw(run, measured, len(data.train.y)),
+        interrupted=interrupted,
+    )
+    run.save("report.html", report(run, findings))
+    run.close()
+
+
+def notes(config: Config) -> list[str]:
+    """What the columns of the table mean."""
+    return [
+        "Accuracies are means over seeds ± one standard deviation. gap: train − test accuracy, in "
+        f"percentage points. shifted: test accuracy with every image moved {config.shift} pixels, "
+        "the mean of four directions.",
+        "mult.-adds and act. kB: multiply-adds of one forward pass, and the bytes of all layers' "
+        "outputs, for one image, counted from shapes. step: one training step of one seed on a "
+        f"batch of {config.batch_size}, the median of interleaved runs; compile: what compiling it "
+        "took, apart.",
+        "Stages: dense, relu or conv 3×3, relu, max pool 2×2. conv1 to conv3 have so many "
+        "convolutional stages first; conv3-gap ends in global average pooling, not in flattening.",
+    ]

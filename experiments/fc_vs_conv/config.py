@@ -1,0 +1,94 @@
+"""What a run of fc_vs_conv may be told, and what each data set defaults to."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import optax
+
+from experiments.options import Options
+from fcnn.data import Dataset
+from fcnn.models.ladder import RUNGS
+
+Name = Literal["dense", "conv1", "conv2", "conv3", "conv3-gap"]
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    batch_size: int = 64
+    """Images per step."""
+
+    learning_rate: float = 2e-3
+    """At the first step; it falls to 0 along a cosine."""
+
+    optimizer: Literal["adam", "momentum", "sgd"] = "adam"
+    """optax's; momentum is 0.9."""
+
+    networks: tuple[Name, ...] = RUNGS
+    """Which rungs of the ladder from all dense to all convolutional."""
+
+    width: int = 16
+    """Channels of the first convolutional stage of conv3, whose size all other networks match."""
+
+    shift: int | None = None
+    """Test images are shifted by up to so many pixels. Default: 2 on digits, else 4."""
+
+    frame: int | None = None
+    """Background added round every image, in pixels. Default: 2 on digits, else 0."""
+
+    sizes: tuple[int, ...] | None = None
+    """Smaller training sets to try. Default: 50 100 200 400 800 on digits, else 100 1000 10000."""
+
+    gradients: Literal["hand", "autodiff"] = "hand"
+    """How every operator is differentiated."""
+
+    conv: Literal["auto", "lax", "im2col", "tiled"] = "auto"
+    """Which implementation of convolution."""
+
+
+LARGE = {"seeds": 3, "epochs": 6, "shift": 4, "frame": 0, "sizes": (100, 1000, 10000)}
+DEFAULTS = {
+    "digits": {"seeds": 5, "epochs": 30, "shift": 2, "frame": 2, "sizes": (50, 100, 200, 400, 800)},
+    "mnist": LARGE,
+    "fashion_mnist": LARGE,
+    "cifar10": LARGE,
+}
+SMOKE = {"seeds": 2, "epochs": 1, "networks": ("dense", "conv3"), "sizes": (100,), "shift": 1}
+
+
+def resolved(config: Config) -> Config:
+    """`config` with every None filled in for its data set, and all of it small for --smoke."""
+    if config.smoke:
+        config = dataclasses.replace(config, **SMOKE)
+    defaults = DEFAULTS[config.dataset].items()
+    return dataclasses.replace(config, **{k: v for k, v in defaults if getattr(config, k) is None})
+
+
+def check(config: Config, data: Dataset) -> None:
+    """ValueError naming the first option that makes no sense with this data."""
+    n = len(data.train.y)
+    for name in ("seeds", "epochs", "batch_size"):
+        if getattr(config, name) < 1:
+            raise ValueError(
+                f"--{name.replace('_', '-')} {getattr(config, name)} must be at least 1"
+            )
+    if config.batch_size > n:
+        raise ValueError(f"--batch-size {config.batch_size} exceeds the {n} training images")
+    if not (config.learning_rate > 0 and math.isfinite(config.learning_rate)):
+        raise ValueError(f"--learning-rate {config.learning_rate} must be positive")
+    if not 0 <= config.shift < min(data.shape[:2]):
+        raise ValueError(f"--shift {config.shift} must lie within images of {data.shape}")
+    if any(not 1 <= m < n for m in config.sizes):
+        raise ValueError(f"--sizes {config.sizes} must lie between 1 and the {n} training images")
+    if len(set(config.networks)) != len(config.networks) or not config.networks:
+        raise ValueError(f"--networks {config.networks} must each be named once")
+
+
+def make_optimizer(config: Config) -> optax.GradientTransformation:
+    make = {
+        "adam": optax.adam,
+        "momentum": lambda learning_rate: optax.sgd(learning_rate, momentum=0.9),
+        "sgd": optax.sgd,
+    }[config.optimizer]
+    return optax.inject_hyperparams(make)(learning_rate=config.learning_rate)

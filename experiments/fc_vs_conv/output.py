@@ -1,0 +1,80 @@
+"""What was measured, as a table for the terminal and the report, and as a table for programs."""
+
+import csv
+import io
+from statistics import mean, stdev
+
+from rich import box
+from rich.table import Table
+
+from experiments.fc_vs_conv.measure import Measured
+
+COLUMNS = (
+    "network",
+    "test %",
+    "train %",
+    "gap",
+    "shifted %",
+    "params",
+    "m-adds",
+    "act. kB",
+    "step ms",
+    "comp. s",
+)
+
+
+def rows_of(measured: dict[str, Measured]) -> list[tuple[str, ...]]:
+    """The table, as text; a dash for what was not reached."""
+    return [
+        (
+            name,
+            _spread(m.test),
+            _number(m.train and 100 * mean(m.train), ".2f"),
+            _number(m.gap and 100 * mean(m.gap), ".2f"),
+            _spread(m.shifted.get(max(m.shifted, default=0), [])),
+            f"{m.parameters / 1e3:,.1f}k",
+            f"{m.multiply_adds / 1e3:,.0f}k",
+            f"{m.activation_bytes / 1e3:,.1f}",
+            _number(m.step_seconds and 1e3 * m.step_seconds, ".2f"),
+            _number(m.compile_seconds, ".1f"),
+        )
+        for name, m in measured.items()
+    ]
+
+
+def _spread(accuracies):
+    if not accuracies:
+        return "–"
+    spread = stdev(accuracies) if len(accuracies) > 1 else 0
+    return f"{100 * mean(accuracies):.2f} ±{100 * spread:.2f}"
+
+
+def _number(value, form):
+    return format(value, form) if value else "–"
+
+
+def table(measured: dict[str, Measured]) -> Table:
+    """For a terminal of 80 columns."""
+    heads = (column.replace(" ", "\n") for column in COLUMNS)
+    shown = Table(*heads, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for column in shown.columns:
+        column.no_wrap = True
+        column.justify = "left" if column.header == COLUMNS[0] else "right"
+    for row in rows_of(measured):
+        shown.add_row(*row)
+    return shown
+
+
+def tidy(measured: dict[str, Measured], n: int) -> str:
+    """One line per accuracy, of one seed of one network."""
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(("network", "seed", "training_images", "shift", "scored_on", "accuracy"))
+    for name, m in measured.items():
+        lists = [(n, d, "test", v) for d, v in m.shifted.items()] + [(n, 0, "train", m.train)]
+        lists += [(s, 0, "test", v) for s, v in m.few_test.items()]
+        lists += [(s, 0, "train", v) for s, v in m.few_train.items()]
+        for images, shift, scored_on, values in lists:
+            for seed, accuracy in enumerate(values):
+                out.writerow((name, seed, images, shift, scored_on, f"{accuracy:.6f}"))
+    return text.getvalue()

@@ -1,0 +1,105 @@
+"""A run and its receipt: everything needed to know, later, what was done and on what.
+
+runs/NAME/TIME/config.json     the configuration, complete
+               env.json        commit, versions, device, precision, flags
+               metrics.jsonl   a line per measurement, written as it happens
+               results.*       what came of it; figures; report.html
+"""
+
+import dataclasses
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+
+
+class Run:
+    """The folder of one run. Files are written whole or not at all; metrics a line at a time."""
+
+    def __init__(self, name: str, output_dir: Path, config: Any):
+        started = datetime.datetime.now().astimezone()
+        stem = output_dir / name / started.strftime("%Y-%m-%d_%H-%M-%S")
+        self.folder = _new_folder(stem)
+        self.started = started
+        self.config = dataclasses.asdict(config)
+        self.environment = environment(started)
+        self.save("config.json", _json(self.config))
+        self.save("env.json", _json(self.environment))
+        self._metrics = (self.folder / "metrics.jsonl").open("w", encoding="utf-8", buffering=1)
+
+    def metric(self, **values: Any) -> None:
+        self._metrics.write(json.dumps(values, allow_nan=False) + "\n")
+
+    def save(self, name: str, content: str | bytes) -> None:
+        data = content.encode() if isinstance(content, str) else content
+        unfinished = self.folder / f".{name}"
+        unfinished.write_bytes(data)
+        unfinished.replace(self.folder / name)
+
+    def save_json(self, name: str, value: Any) -> None:
+        self.save(name, _json(value))
+
+    def close(self) -> None:
+        self._metrics.close()
+
+
+def environment(now: datetime.datetime) -> dict[str, Any]:
+    """What a number depends on besides the configuration."""
+    device = jax.devices()[0]
+    return {
+        "time": now.isoformat(timespec="seconds"),
+        "command": "python -m experiments " + " ".join(sys.argv[1:]),
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted changes": bool(_git("status", "--porcelain")),
+        "device": f"{device.platform} {device.device_kind} × {jax.device_count()}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {p: version(p) for p in ("fcnn", "jax", "jaxlib", "optax", "numpy")},
+        "float64": jax.config.jax_enable_x64,
+        "matmul precision": jax.config.jax_default_matmul_precision or "default",
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+    }
+
+
+def _new_folder(stem: Path) -> Path:
+    """`stem`, or stem-2, stem-3, ... where another run started in the same second."""
+    for path in (stem, *(stem.with_name(f"{stem.name}-{i}") for i in range(2, 100))):
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(stem)
+
+
+def _json(value):
+    return json.dumps(value, indent=2, allow_nan=False, default=str) + "\n"
+
+
+def _git(*words):
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((s.split(":", 1)[1].strip() for s in lines if s.startswith("model name")), "")

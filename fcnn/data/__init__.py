@@ -1,0 +1,36 @@
+"""Level 4: real data sets as arrays."""
+
+import os
+from pathlib import Path
+
+from fcnn.data.cifar import cifar10
+from fcnn.data.dataset import DataError, Dataset, Images
+from fcnn.data.digits import digits
+from fcnn.data.idx import idx_images
+
+NAMES = ("digits", "mnist", "fashion_mnist", "cifar10")
+
+__all__ = ["NAMES", "DataError", "Dataset", "Images", "load"]
+
+
+def load(name: str, data_dir: str | Path | None = None) -> Dataset:
+    """Read the data set `name`, whole, into memory.
+
+    "digits" needs no files. The others are read from `data_dir`, or else from the folder that the
+    environment variable FCNN_DATA names: from its subfolder `name` where there is one, else from
+    itself.
+
+    Raises: DataError, one line naming the file and what to do, for anything missing or damaged.
+    """
+    if name not in NAMES:
+        raise DataError(f"data set {name!r} is none of {', '.join(NAMES)}")
+    if name == "digits":
+        return digits()
+    chosen = data_dir or os.environ.get("FCNN_DATA")
+    if not chosen:
+        raise DataError(f"{name}: where are its files? Give --data-dir DIR or set FCNN_DATA")
+    folder = Path(chosen).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give --data-dir the one that holds {name}")
+    folder = folder / name if (folder / name).is_dir() else folder
+    return cifar10(folder) if name == "cifar10" else idx_images(name, folder)

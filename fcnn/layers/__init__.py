@@ -1,0 +1,48 @@
+"""Level 3: operators with parameters, and how to put them together."""
+
+from fcnn.layers import initializers
+from fcnn.layers.combinators import residual, serial
+from fcnn.layers.layer import Layer, shapes, stateless
+from fcnn.layers.learned import batch_norm, conv, dense, layer_norm
+from fcnn.layers.plain import (
+    avg_pool,
+    dropout,
+    flatten,
+    global_avg_pool,
+    identity,
+    log_softmax,
+    lp_pool,
+    max_pool,
+    relu,
+    sigmoid,
+    softmax,
+    tanh,
+)
+from fcnn.layers.summary import Summary, summary
+
+__all__ = [
+    "Layer",
+    "Summary",
+    "avg_pool",
+    "batch_norm",
+    "conv",
+    "dense",
+    "dropout",
+    "flatten",
+    "global_avg_pool",
+    "identity",
+    "initializers",
+    "layer_norm",
+    "log_softmax",
+    "lp_pool",
+    "max_pool",
+    "relu",
+    "residual",
+    "serial",
+    "shapes",
+    "sigmoid",
+    "softmax",
+    "stateless",
+    "summary",
+    "tanh",
+]

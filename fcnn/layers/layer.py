@@ -1,0 +1,70 @@
+"""A layer: an operator together with its parameters, as a pair of pure functions.
+
+    init(key, shape)                                     -> params, state
+    apply(params, state, x, *, key=None, train=False)    -> y, state
+
+`shape` is that of one example, without the batch axis. Parameters are what the optimizer moves;
+state is what a forward pass hands to the next (running statistics); both are nested dicts with
+readable names, and {} where there is nothing. A layer made of layers says so with `parts`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+Params = dict[str, Any]
+State = dict[str, Any]
+Dims = tuple[int, ...]
+
+
+class Part(NamedTuple):
+    """A layer within a layer: its name among `params`, and the shape of an example that it sees."""
+
+    name: str
+    layer: "Layer"
+    shape: Dims
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Two pure functions and what they cost.
+
+    multiply_adds: from the shapes of one example, in and out, to a number.
+    parts:         from the shape of one example to the layers that this one is made of.
+    """
+
+    name: str
+    init: Callable[..., tuple[Params, State]]
+    apply: Callable[..., tuple[jax.Array, State]]
+    multiply_adds: Callable[[Dims, Dims], int] = lambda shape, out: 0
+    parts: Callable[[Dims], list[Part]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<layer {self.name}>"
+
+
+def shapes(layer: Layer, shape: Dims) -> tuple[Params, State, Dims]:
+    """What `init` would give, as shapes and dtypes, and the shape of one output; nothing is run.
+
+    Raises: ValueError, from the operator, if the layer cannot take such an input.
+    """
+
+    def run(key):
+        params, state = layer.init(key, shape)
+        y, _ = layer.apply(params, state, jnp.zeros((1, *shape)))
+        return params, state, y
+
+    params, state, y = jax.eval_shape(run, jax.random.key(0))
+    return params, state, y.shape[1:]
+
+
+def stateless(name: str, f: Callable[[jax.Array], jax.Array]) -> Layer:
+    """A layer without parameters."""
+
+    def apply(params, state, x, *, key=None, train=False):
+        return f(x), {}
+
+    return Layer(name, lambda key, shape: ({}, {}), apply)

@@ -1,0 +1,92 @@
+"""Operators with parameters of their own: convolution, dense, normalization."""
+
+import math
+
+import jax.numpy as jnp
+
+from fcnn import ops
+from fcnn.layers import initializers
+from fcnn.layers.initializers import Initializer
+from fcnn.layers.layer import Layer
+from fcnn.ops.window import Axes, Padding
+
+
+def conv(
+    features: int,
+    window: tuple[int, ...],
+    *,
+    stride: Axes = 1,
+    padding: Padding = "same",
+    dilation: Axes = 1,
+    groups: int = 1,
+    bias: bool = True,
+    w_init: Initializer = initializers.he,
+    impl: str = "auto",
+) -> Layer:
+    """`fcnn.conv` with its kernel w (*window, c / groups, features) and b (features,).
+
+    `window` has one entry per spatial axis. Padding defaults to "same", as networks mostly want.
+    """
+
+    def init(key, shape):
+        if len(shape) != len(window) + 1:
+            raise ValueError(f"conv: an input {shape} and a window {window} differ in spatial axes")
+        if shape[-1] % groups:
+            raise ValueError(f"conv: groups {groups} does not divide {shape[-1]} channels")
+        w = w_init(key, (*window, shape[-1] // groups, features))
+        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
+
+    def apply(params, state, x, *, key=None, train=False):
+        how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        return ops.conv(x, params["w"], params.get("b"), **how, impl=impl), {}
+
+    def multiply_adds(shape, out):
+        return math.prod(out) * math.prod(window) * shape[-1] // groups
+
+    return Layer("conv", init, apply, multiply_adds)
+
+
+def dense(features: int, *, bias: bool = True, w_init: Initializer = initializers.he) -> Layer:
+    """`fcnn.dense` over the last axis, with its w (c, features) and b (features,)."""
+
+    def init(key, shape):
+        w = w_init(key, (shape[-1], features))
+        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
+
+    def apply(params, state, x, *, key=None, train=False):
+        return ops.dense(x, params["w"], params.get("b")), {}
+
+    return Layer("dense", init, apply, lambda shape, out: math.prod(out) * shape[-1])
+
+
+def batch_norm(*, momentum: float = 0.9, eps: float = 1e-5) -> Layer:
+    """`fcnn.batch_norm`: scale and bias are parameters, the running mean and var are state."""
+
+    def init(key, shape):
+        c = shape[-1]
+        affine = {"scale": jnp.ones(c), "bias": jnp.zeros(c)}
+        return affine, {"mean": jnp.zeros(c), "var": jnp.ones(c)}
+
+    def apply(params, state, x, *, key=None, train=False):
+        if not state:
+            raise ValueError(
+                "batch_norm: no running statistics; write params, state = model.init(key, shape) "
+                "and hand on the state that each model.apply returns"
+            )
+        how = {"train": train, "momentum": momentum, "eps": eps}
+        y, mean, var = ops.batch_norm(x, **params, **state, **how)
+        return y, {"mean": mean, "var": var}
+
+    return Layer("batch_norm", init, apply)
+
+
+def layer_norm(*, eps: float = 1e-5) -> Layer:
+    """`fcnn.layer_norm` over the last axis, with its scale and bias."""
+
+    def init(key, shape):
+        return {"scale": jnp.ones(shape[-1]), "bias": jnp.zeros(shape[-1])}, {}
+
+    def apply(params, state, x, *, key=None, train=False):
+        return ops.layer_norm(x, **params, eps=eps), {}
+
+    return Layer("layer_norm", init, apply)

@@ -1,0 +1,26 @@
+"""What a trained model says, and how often it is right, a block of examples at a time."""
+
+import jax
+import jax.numpy as jnp
+
+from fcnn.layers import Layer
+from fcnn.training.state import TrainState
+
+
+def predict(model: Layer, now: TrainState, x: jax.Array, *, block: int = 500) -> jax.Array:
+    """The model's outputs for x, in evaluation mode: no dropout, running statistics.
+
+    Shapes: x (n, ...) -> (n, ...); memory is that of `block` examples.
+    """
+    n = len(x)
+    count = max(1, -(-n // block))
+    length = -(-n // count)
+    fill = [(0, count * length - n), *[(0, 0)] * (x.ndim - 1)]
+    blocks = jnp.pad(x, fill).reshape(count, length, *x.shape[1:])
+    y = jax.lax.map(lambda x: model.apply(now.params, now.state, x)[0], blocks)
+    return y.reshape(count * length, *y.shape[2:])[:n]
+
+
+def evaluate(model: Layer, now: TrainState, x: jax.Array, y: jax.Array) -> jax.Array:
+    """The share of x whose largest output is its class in y."""
+    return (predict(model, now, x).argmax(-1) == y).mean(dtype=jnp.float32)

@@ -1,0 +1,96 @@
+"""The loop around the pure steps; all that training says to the world, it says here."""
+
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from fcnn.layers import Layer
+from fcnn.training.evaluate import evaluate
+from fcnn.training.rows import shuffled_rows
+from fcnn.training.state import TrainState, create
+from fcnn.training.step import Loss, steps, train_step
+
+RESIDENT = 2**30  # bytes of examples that may live on the device
+
+
+class Epoch(NamedTuple):
+    """What one pass over the examples came to."""
+
+    epoch: int  # from 1
+    loss: float  # mean over the steps
+    accuracy: float  # on the training batches, as they were seen
+    test_accuracy: float | None
+    seconds: float  # compilation included, in the first
+
+
+def fit(
+    model: Layer,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    train: tuple[np.ndarray, np.ndarray],
+    *,
+    epochs: int,
+    batch_size: int,
+    key: jax.Array,
+    test: tuple[np.ndarray, np.ndarray] | None = None,
+    report: Callable[[Epoch], None] = print,
+    resident: int = RESIDENT,
+) -> tuple[TrainState, list[Epoch]]:
+    """Train `model` on (x, y) and return its state, with one `Epoch` per pass.
+
+    Examples of up to `resident` bytes live on the device, and an epoch is one compiled scan. Larger
+    ones stay where they are, memory-mapped if they were, and each batch is sent while the last one
+    computes.
+
+    Shapes: x (n, ...), y (n, ...); a pass takes n // batch_size steps, at least 1.
+    Raises: ValueError if x and y differ in length, are empty, or the loss stops being a finite
+            number.
+    """
+    x, y = train
+    if len(x) != len(y):
+        raise ValueError(f"fit: {len(x)} examples but {len(y)} targets")
+    of_model, of_rows = jax.random.split(key)
+    now = create(model, optimizer, x.shape[1:], of_model)
+    step = train_step(model, loss, optimizer)
+    run = _resident(step, x, y) if x.nbytes + y.nbytes <= resident else _streamed(step, x, y)
+    score = jax.jit(partial(evaluate, model))
+    number = max(1, len(x) // batch_size)
+    seeds = np.asarray(jax.random.bits(of_rows, (epochs,), "uint32"))
+    history = []
+    for epoch, seed in enumerate(seeds, start=1):
+        start = perf_counter()
+        now, metrics = run(now, shuffled_rows(len(x), batch_size, number, int(seed)))
+        mean_loss, accuracy = (float(np.mean(m)) for m in metrics)
+        if not np.isfinite(mean_loss):
+            raise ValueError(
+                f"fit: the loss is {mean_loss} in epoch {epoch}; lower the learning rate"
+            )
+        right = None if test is None else float(score(now, *test))
+        history.append(Epoch(epoch, mean_loss, accuracy, right, perf_counter() - start))
+        report(history[-1])
+    return now, history
+
+
+def _resident(step, x, y):
+    data = jax.device_put((x, y))
+    run = jax.jit(partial(steps, step), donate_argnums=0)
+    return lambda now, rows: run(now, data, rows)
+
+
+def _streamed(step, x, y):
+    step = jax.jit(step, donate_argnums=0)
+
+    def run(now, rows):
+        metrics = []
+        for i in rows:  # dispatch returns at once: the next batch is read while this one computes
+            now, m = step(now, (x[i], y[i]))
+            metrics.append(m)
+        return now, jax.tree.map(lambda *m: jnp.stack(m), *metrics)
+
+    return run

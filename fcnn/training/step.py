@@ -1,0 +1,70 @@
+"""One step of gradient descent, and many, as pure functions.
+
+    g           = d/dparams mean over the batch of loss(model(x), y)
+    update, opt = optimizer(g, opt)
+    params      = params + update
+
+`train_step` makes the function of (TrainState, batch); `steps` scans it over a table of row numbers
+into arrays that live on the device, so that an epoch is one compiled loop with nothing dispatched
+in between.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from fcnn.layers import Layer
+from fcnn.training.state import TrainState
+
+Loss = Callable[[jax.Array, jax.Array], jax.Array]  # (outputs, targets) -> one number per example
+Batch = tuple[jax.Array, jax.Array]
+Step = Callable[[TrainState, Batch], tuple[TrainState, "Metrics"]]
+
+
+class Metrics(NamedTuple):
+    """Of one step, on its own batch, before the update."""
+
+    loss: jax.Array
+    accuracy: jax.Array
+
+
+def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation) -> Step:
+    """The pure function (TrainState, (x, y)) -> (TrainState, Metrics).
+
+    Units:  loss is the batch's mean; accuracy the share of examples whose largest output is y,
+            which means something where y are class numbers and is NaN elsewhere.
+    """
+
+    def objective(params, state, x, y, key):
+        outputs, state = model.apply(params, state, x, key=key, train=True)
+        return loss(outputs, y).mean(), (state, accuracy(outputs, y))
+
+    def step(now: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        x, y = batch
+        key = jax.random.fold_in(now.key, now.step)
+        gradient = jax.value_and_grad(objective, has_aux=True)
+        (value, (state, right)), g = gradient(now.params, now.state, x, y, key)
+        updates, opt_state = optimizer.update(g, now.opt_state, now.params)
+        params = optax.apply_updates(now.params, updates)
+        return TrainState(now.step + 1, params, state, opt_state, now.key), Metrics(value, right)
+
+    return step
+
+
+def steps(step: Step, now: TrainState, data: Batch, rows: jax.Array) -> tuple[TrainState, Metrics]:
+    """`step` on the examples numbered rows[0], then rows[1], ...
+
+    Shapes: rows (number of steps, batch size) int32; each metric (number of steps,).
+    """
+    x, y = data
+    return jax.lax.scan(lambda now, i: step(now, (x[i], y[i])), now, rows)
+
+
+def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
+    """The share of examples whose largest output is y; NaN where y are no class numbers."""
+    if not jnp.issubdtype(y.dtype, jnp.integer):
+        return jnp.full((), jnp.nan, outputs.dtype)
+    return (outputs.argmax(-1) == y).mean(dtype=outputs.dtype)
