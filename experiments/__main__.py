@@ -12,7 +12,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"{USAGE}\n")
         for name in NAMES:
-            print(f"  {name:12s}  {_module(name).__doc__.splitlines()[0]}")
+            print(f"  {name:12s}  {_module(name).TITLE}")
         return 0
     name, *options = arguments
     if name not in NAMES:
@@ -29,4 +29,7 @@ def _module(name):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -32,7 +32,7 @@ class Findings:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str]
     figures: Sequence[Figure]
-    interrupted: bool = False
+    stopped: str = ""
 
 
 def report(run: Run, findings: Findings) -> str:

@@ -66,8 +66,8 @@ def environment(now: datetime.datetime) -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "packages": {p: version(p) for p in ("fcnn", "jax", "jaxlib", "optax", "numpy")},
-        "float64": jax.config.jax_enable_x64,
-        "matmul precision": jax.config.jax_default_matmul_precision or "default",
+        "float64": jax.config.values["jax_enable_x64"],
+        "matmul precision": jax.config.values["jax_default_matmul_precision"] or "default",
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
     }
 

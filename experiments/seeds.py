@@ -4,6 +4,7 @@ Everything is compiled once per network: a call trains for a fixed number of ste
 of the images it is given, and a call scores a fixed number of rows, shifted by any amount.
 """
 
+import math
 from functools import partial
 
 import jax
@@ -50,8 +51,8 @@ class Seeds:
         n = rows.shape[1]
         blocks = np.pad(rows, ((0, 0), (0, -n % BLOCK)), mode="edge")
         blocks = np.split(blocks, blocks.shape[1] // BLOCK, axis=1)
-        shift = np.array(shift, np.int32)
-        right = [self._right(now, (self.x, self.y), block, shift) for block in blocks]
+        moved = np.array(shift, np.int32)
+        right = [self._right(now, (self.x, self.y), block, moved) for block in blocks]
         return np.concatenate(right, axis=1)[:, :n].mean(1)
 
 
@@ -68,13 +69,10 @@ def _right(model, margin, now, data, rows, shift):
 
 def _at_rate(now: TrainState, rate: float) -> TrainState:
     """optax.inject_hyperparams made the optimizer, and keeps the learning rate in its state."""
-    held = now.opt_state.hyperparams
-    rates = jnp.full_like(held["learning_rate"], rate)
-    return now._replace(
-        opt_state=now.opt_state._replace(hyperparams={**held, "learning_rate": rates})
-    )
+    rates = jnp.full((len(now.step),), rate)
+    return now._replace(opt_state=optax.tree.set(now.opt_state, learning_rate=rates))
 
 
 def cosine(step: int, total: int, peak: float) -> float:
-    """The learning rate at `step` of `total`, from `peak` to 0. Source: Loshchilov & Hutter."""
-    return float(optax.cosine_decay_schedule(peak, total)(step))
+    """The learning rate at `step` of `total`, `peak` to 0. Source: Loshchilov & Hutter 2017."""
+    return peak * (1 + math.cos(math.pi * step / total)) / 2

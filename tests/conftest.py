@@ -15,7 +15,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_default_matmul_precision", "highest")
 
-install_import_hook("fcnn", "beartype.beartype")
+install_import_hook("fcnn", "typecheck.checked")
 
 
 @pytest.fixture

@@ -30,13 +30,16 @@ from experiments.run import Run
 from fcnn.data import Dataset, Images, load
 from fcnn.models import ladder
 
+TITLE = "Fully connected against convolutional networks, at equal size"
+
 
 def main(arguments: list[str]) -> int:
-    config = parse(Config, "fc_vs_conv", arguments, __doc__)
+    config = parse(Config, "fc_vs_conv", arguments, __doc__ or "")
     config = resolved(config)
     try:
-        data = framed(load(config.dataset, config.data_dir), config.frame)
+        data = load(config.dataset, config.data_dir)
         check(config, data)
+        data = framed(data, config.frame or 0)
         nets = ladder(data.shape, len(data.classes), width=config.width)
         run = Run("fc_vs_conv", config.output_dir, config)
     except (ValueError, OSError) as wrong:
@@ -44,21 +47,23 @@ def main(arguments: list[str]) -> int:
     nets = {name: nets[name] for name in config.networks}
     console = Console()
     measured: dict[str, Measured] = {}
-    interrupted = False
+    stopped = ""
     with fcnn.gradients(config.gradients), fcnn.implementations(conv=config.conv):
         try:
             experiment(config, data, nets, measured, run, console)
         except KeyboardInterrupt:
-            interrupted = True
-    claims = [] if config.smoke or interrupted else judge(measured)
-    write(run, config, data, measured, claims, interrupted)
+            stopped = "Interrupted"
+        except FloatingPointError as diverged:
+            stopped = f"Stopped: {diverged}"
+    claims = [] if config.smoke or stopped else judge(measured)
+    write(run, config, data, measured, claims, stopped)
     console.print(table(measured))
     for claim in claims:
         console.print(f"[bold]{claim.verdict}[/]: {claim.text} ({claim.evidence})")
     console.print(f"{run.folder / 'report.html'}", highlight=False)
-    if interrupted:
-        console.print("Interrupted: the report holds what was finished by then.")
-        return 130
+    if stopped:
+        console.print(f"{stopped}. The report holds what was finished by then.")
+        return 130 if stopped == "Interrupted" else 2
     return 1 if any(claim.held is False for claim in claims) else 0
 
 
@@ -103,16 +108,14 @@ def judge(measured: dict[str, Measured]) -> list[Claim]:
     ]
 
 
-def write(run: Run, config: Config, data: Dataset, measured, claims, interrupted: bool) -> None:
+def write(run: Run, config: Config, data: Dataset, measured, claims, stopped: str) -> None:
     """results.json, results.csv, the figures and report.html."""
     results = {name: dataclasses.asdict(m) for name, m in measured.items()}
     verdicts = [dataclasses.asdict(claim) for claim in claims]
-    run.save_json(
-        "results.json", {"networks": results, "claims": verdicts, "interrupted": interrupted}
-    )
+    run.save_json("results.json", {"networks": results, "claims": verdicts, "stopped": stopped})
     run.save("results.csv", tidy(measured, len(data.train.y)))
     findings = Findings(
-        title="Fully connected against convolutional networks",
+        title=TITLE,
         summary="Classifiers from all dense to all convolutional, with about the same number of "
         f"parameters, trained on {len(data.train.y):,} images of {data.name} and tested on "
         f"{len(data.test.y):,}; {config.seeds} seeds each.",
@@ -121,7 +124,7 @@ def write(run: Run, config: Config, data: Dataset, measured, claims, interrupted
         rows=rows_of(measured),
         notes=notes(config),
         figures=figures.draw(run, measured, len(data.train.y)),
-        interrupted=interrupted,
+        stopped=stopped,
     )
     run.save("report.html", report(run, findings))
     run.close()
@@ -133,7 +136,7 @@ def notes(config: Config) -> list[str]:
         "Accuracies are means over seeds ± one standard deviation. gap: train − test accuracy, in "
         f"percentage points. shifted: test accuracy with every image moved {config.shift} pixels, "
         "the mean of four directions.",
-        "mult.-adds and act. kB: multiply-adds of one forward pass, and the bytes of all layers' "
+        "m-adds and act. kB: multiply-adds of one forward pass, and the bytes of all layers' "
         "outputs, for one image, counted from shapes. step: one training step of one seed on a "
         f"batch of {config.batch_size}, the median of interleaved runs; compile: what compiling it "
         "took, apart.",

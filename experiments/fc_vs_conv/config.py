@@ -68,18 +68,19 @@ def resolved(config: Config) -> Config:
 def check(config: Config, data: Dataset) -> None:
     """ValueError naming the first option that makes no sense with this data."""
     n = len(data.train.y)
-    for name in ("seeds", "epochs", "batch_size"):
-        if getattr(config, name) < 1:
-            raise ValueError(
-                f"--{name.replace('_', '-')} {getattr(config, name)} must be at least 1"
-            )
+    least = {"seeds": 1, "epochs": 1, "batch_size": 1, "width": 1, "frame": 0}
+    for name, bound in least.items():
+        if (value := getattr(config, name)) < bound:
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} {value} must be at least {bound}")
     if config.batch_size > n:
         raise ValueError(f"--batch-size {config.batch_size} exceeds the {n} training images")
     if not (config.learning_rate > 0 and math.isfinite(config.learning_rate)):
         raise ValueError(f"--learning-rate {config.learning_rate} must be positive")
-    if not 0 <= config.shift < min(data.shape[:2]):
-        raise ValueError(f"--shift {config.shift} must lie within images of {data.shape}")
-    if any(not 1 <= m < n for m in config.sizes):
+    side = min(data.shape[:2]) + 2 * (config.frame or 0)
+    if not 0 <= (config.shift or 0) < side:
+        raise ValueError(f"--shift {config.shift} must lie within images {side} cells wide")
+    if any(not 1 <= m < n for m in config.sizes or ()):
         raise ValueError(f"--sizes {config.sizes} must lie between 1 and the {n} training images")
     if len(set(config.networks)) != len(config.networks) or not config.networks:
         raise ValueError(f"--networks {config.networks} must each be named once")

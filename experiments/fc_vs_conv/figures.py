@@ -39,7 +39,7 @@ def draw(run: Run, measured: dict[str, Measured], n: int) -> list[Figure]:
     """Save each picture as SVG and PNG, and return those that there is something to draw for."""
     done = {name: m for name, m in measured.items() if m.test}
     drawn = []
-    with matplotlib.rc_context(STYLE):
+    with plt.style.context(STYLE):
         for plot in (by_network, by_shift, by_images):
             figure, axes = plt.subplots(figsize=(7.2, 4.2))
             caption = plot(axes, done, n)

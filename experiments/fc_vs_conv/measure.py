@@ -12,7 +12,7 @@ import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import fcnn
-from experiments.fc_vs_conv.config import Config, make_optimizer
+from experiments.fc_vs_conv.config import make_optimizer
 from experiments.seeds import Seeds, cosine
 from fcnn.bench import seconds
 from fcnn.training import create, shuffled_rows, train_step
@@ -80,7 +80,8 @@ def experiment(config, data, nets, measured, run, console) -> None:
                 now, metrics = trainings[name].train(now, rows, rate)
                 loss, right = (np.asarray(m).mean(1) for m in metrics)
                 if not np.isfinite(loss).all():
-                    raise FloatingPointError(f"{name}: the loss is {loss} after {done} calls")
+                    where = f"{name} is {loss.max()} with {size} images"
+                    raise FloatingPointError(f"the loss of {where}; lower --learning-rate")
                 run.metric(
                     network=name,
                     images=size,
@@ -115,7 +116,7 @@ def experiment(config, data, nets, measured, run, console) -> None:
         time_steps(config, data, nets, measured, optimizer)
 
 
-def schedule(config: Config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, float]]:
+def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, float]]:
     """Blocks of (rows (seeds, steps, batch), learning rate); every block has the same shape."""
     per_epoch = max(1, n // config.batch_size)
     calls_per_epoch = math.ceil(per_epoch / STEPS_PER_CALL)

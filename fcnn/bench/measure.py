@@ -60,7 +60,7 @@ def compare(
         Cost(
             what,
             median(times[what]),
-            compiled[what].cost_analysis().get("flops", 0.0),
+            (compiled[what].cost_analysis() or {}).get("flops", 0.0),
             sum(leaf.nbytes for leaf in jax.tree.leaves(kept)),
         )
         for what, (_, _, kept) in todo.items()

@@ -134,7 +134,7 @@ def _random(draw, key, like):
 
 
 def _dot(a, b):
-    return sum(map(jnp.vdot, jax.tree.leaves(a), jax.tree.leaves(b)))
+    return sum(map(jnp.vdot, jax.tree.leaves(a), jax.tree.leaves(b)), jnp.zeros(()))
 
 
 def _same(actual, wanted, tolerance, message):

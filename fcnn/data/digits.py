@@ -20,9 +20,9 @@ def digits() -> Dataset:
         raise DataError(
             "digits: the images come with scikit-learn; pip install -e '.[experiments]'"
         ) from None
-    bunch = load_digits()
-    x = (bunch.images / 16).astype(np.float32)[..., None]
-    y = bunch.target.astype(np.int32)
+    ink, y = load_digits(return_X_y=True)
+    x = (ink / 16).astype(np.float32).reshape(-1, 8, 8, 1)
+    y = y.astype(np.int32)
     train, test = train_test_split(np.arange(len(y)), test_size=TEST, stratify=y, random_state=0)
     return Dataset(
         "digits", Images(x[train], y[train]), Images(x[test], y[test]), tuple("0123456789")

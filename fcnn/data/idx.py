@@ -53,7 +53,8 @@ def idx_images(name: str, folder: Path) -> Dataset:
     if parts[0].x.shape[1:] != parts[1].x.shape[1:]:
         sizes = [f"{p.x.shape[1]}×{p.x.shape[2]}" for p in parts]
         raise DataError(f"{folder}: training images are {sizes[0]} but test images {sizes[1]}")
-    return Dataset(name, *parts, CLASSES[name])
+    train, test = parts
+    return Dataset(name, train, test, CLASSES[name])
 
 
 def read_idx(path: Path, *, axes: int) -> np.ndarray:

@@ -14,6 +14,7 @@ and not its size: convolutional stages have width, 2 width and 4 width channels,
 the budget decides the one number that a rung is free to choose.
 """
 
+import itertools
 from collections.abc import Callable
 
 import jax
@@ -72,19 +73,21 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
 
 
 def _fit(build: Callable[[int], Layer], budget: int, shape: tuple[int, ...], name: str) -> Layer:
-    """build(k) for the k whose size is nearest to the budget; sizes grow with k."""
-    below = 1
-    if _size(build(1), shape) > budget:
+    """build(k) for the k whose size is nearest to the budget.
+
+    A size is a + b k + c k² in the number k that a rung is free to choose, so three sizes tell all.
+    """
+    one, two, three = (_size(build(k), shape) for k in (1, 2, 3))
+    if one > budget:
         raise ValueError(
             f"ladder: images {shape} leave {name!r} no room within {budget} parameters"
         )
-    while _size(build(2 * below), shape) <= budget:
-        below *= 2
-    above = 2 * below
-    while above - below > 1:
-        middle = (below + above) // 2
-        below, above = (middle, above) if _size(build(middle), shape) <= budget else (below, middle)
-    return min((build(below), build(above)), key=lambda m: abs(_size(m, shape) - budget))
+    c = (three - 2 * two + one) // 2
+    b = two - one - 3 * c
+    a = one - b - c
+    sizes = itertools.takewhile(lambda k: a + b * k + c * k * k < budget, itertools.count(1))
+    below = max(sizes, default=1)
+    return build(min((below, below + 1), key=lambda k: abs(a + b * k + c * k * k - budget)))
 
 
 def _size(model: Layer, shape: tuple[int, ...]) -> int:

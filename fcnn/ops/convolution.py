@@ -237,7 +237,7 @@ conv.cases = (
             ),
             (
                 ValueError,
-                r"one number per spatial axis",
+                r"needs 2, one per spatial axis",
                 ((1, 4, 4, 1), (2, 2, 1, 1), None),
                 {"stride": (1,)},
             ),

@@ -28,6 +28,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, ints, operator
+from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 
 C = Float[Array, " c"]
@@ -47,16 +48,18 @@ def layer_norm(
 
 @layer_norm.fwd
 def layer_norm_fwd(x, scale, bias, *, eps):
-    m = x.mean(-1, keepdims=True)
-    r = lax.rsqrt(jnp.square(x - m).mean(-1, keepdims=True) + eps)
-    z = (x - m) * r
+    long = x.astype(wide(x.dtype))
+    m = long.mean(-1, keepdims=True)
+    r = lax.rsqrt(jnp.square(long - m).mean(-1, keepdims=True) + eps)
+    z = ((long - m) * r).astype(x.dtype)
     return _row(scale, x) * z + _row(bias, x), (z, r, scale)
 
 
 @layer_norm.bwd
 def layer_norm_bwd(saved, dy, *, eps):
     z, r, scale = saved
-    return _through(z, r, _row(scale, z) * dy, (-1,)), *_affine(z, dy)
+    dx = _through(z, r, _row(scale, z) * dy, (-1,))
+    return dx.astype(dy.dtype), *_affine(z, dy)
 
 
 @layer_norm.check
@@ -88,14 +91,16 @@ def batch_norm(
 
 @batch_norm.fwd
 def batch_norm_fwd(x, scale, bias, mean, var, *, train, momentum, eps):
-    m, v = mean, var
+    long, m, v = (a.astype(wide(a.dtype)) for a in (x, mean, var))
     if train:
         n = tuple(range(x.ndim - 1))
-        m = x.mean(n)
-        v = jnp.square(x - _row(m, x)).mean(n)
-        mean, var = (momentum * old + (1 - momentum) * new for old, new in ((mean, m), (var, v)))
+        m_new = long.mean(n)
+        v_new = jnp.square(long - _row(m_new, x)).mean(n)
+        blend = lambda old, new: (momentum * old + (1 - momentum) * new).astype(x.dtype)
+        mean, var = blend(m, m_new), blend(v, v_new)
+        m, v = m_new, v_new
     r = lax.rsqrt(v + eps)
-    z = (x - _row(m, x)) * _row(r, x)
+    z = ((long - _row(m, x)) * _row(r, x)).astype(x.dtype)
     return (_row(scale, x) * z + _row(bias, x), mean, var), (z, r, scale)
 
 
@@ -111,12 +116,13 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps):
     n, rows = tuple(range(z.ndim - 1)), z.size // z.shape[-1]
     dz = _row(scale, z) * dy
     if not train:
-        dm, dv = -(dz.sum(n) * r), -(dz * z).sum(n) * r**2 / 2
-        return dz * _row(r, z), *_affine(z, dy), dmean + dm, dvar + dv
+        dx = (dz * _row(r, z)).astype(dy.dtype)
+        dm, dv = -dz.sum(n) * r, -(dz * z).sum(n) * r**2 / 2
+        return dx, *_affine(z, dy), (dmean + dm).astype(dy.dtype), (dvar + dv).astype(dy.dtype)
     new = 1 - momentum
     dx = _through(z, _row(r, z), dz, n)
-    dx = dx + _row(new * dmean / rows, z) + z * _row(2 * new * dvar / (r * rows), z)
-    return dx, *_affine(z, dy), momentum * dmean, momentum * dvar
+    dx = dx + _row(new / rows * dmean, z) + z * _row(2 * new / rows * dvar / r, z)
+    return dx.astype(dy.dtype), *_affine(z, dy), momentum * dmean, momentum * dvar
 
 
 @batch_norm.check
@@ -130,6 +136,7 @@ def _check_batch(x, scale, bias, mean, var, *, train, momentum, eps):
 
 def _through(z, r, dz, pooled):
     """dx, through z and through the mean and variance of the pooled axes."""
+    z, dz = z.astype(r.dtype), dz.astype(r.dtype)
     mean = lambda a: a.mean(pooled, keepdims=True)
     return r * (dz - mean(dz) - z * mean(dz * z))
 

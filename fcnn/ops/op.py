@@ -109,7 +109,7 @@ class Op(Generic[P, Y]):
 
     def __init__(self, forward: Callable[P, Y], static: tuple[str, ...]):
         update_wrapper(self, forward)
-        self.forward = forward
+        self.forward: Callable[..., Y] = forward
         self.signature = inspect.signature(forward)
         named = self.signature.parameters.values()
         self.static = {*static, *(p.name for p in named if p.kind is p.KEYWORD_ONLY)}

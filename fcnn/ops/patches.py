@@ -162,7 +162,7 @@ def tiled(x, w, *, at, groups):
     tiles = _tiles(at, x.shape[-1], x)
     if tiles is None:
         return forward(x, w, at=at, groups=groups)
-    y = lax.map(lambda tile: forward(*tile, w, at=at, groups=groups), tiles)
+    y = lax.map(lambda x: forward(x, w, at=at, groups=groups), tiles[0])
     return y.reshape(-1, *y.shape[2:])[: len(x)]
 
 
@@ -170,7 +170,7 @@ def tiled_dx(w, dy, *, at, groups):
     tiles = _tiles(at, w.shape[-2] * groups, dy)
     if tiles is None:
         return dx(w, dy, at=at, groups=groups)
-    dx_ = lax.map(lambda tile: dx(w, *tile, at=at, groups=groups), tiles)
+    dx_ = lax.map(lambda dy: dx(w, dy, at=at, groups=groups), tiles[0])
     return dx_.reshape(-1, *dx_.shape[2:])[: len(dy)]
 
 

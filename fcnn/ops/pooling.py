@@ -18,9 +18,8 @@ Raises: ValueError if no window fits or p < 1; TypeError for integers.
 Cost:   prod(window) comparisons or additions per output; nothing is gathered.
 """
 
-import functools
 import math
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +28,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, Shape, ints, operator
+from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps, untap, windows
 
@@ -47,7 +47,7 @@ def max_pool(
 ) -> Y:
     """The largest entry under the window; padding never wins. Source: Riesenhuber & Poggio 1999."""
     parts = taps(x, _at(x, window, stride, padding, dilation), fill=-jnp.inf)
-    return functools.reduce(lambda best, part: jnp.where(_beats(part, best), part, best), parts)
+    return reduce(lambda best, part: jnp.where(_beats(part, best), part, best), parts)
 
 
 @max_pool.fwd
@@ -85,7 +85,8 @@ def avg_pool(
 ) -> Y:
     """The mean under the window, of real cells or of padding too. Source: LeCun et al. 1989."""
     at = _at(x, window, stride, padding, dilation)
-    return sum(taps(x, at)) / _count(at, count_include_pad).astype(x.dtype)
+    total = reduce(jnp.add, taps(x.astype(wide(x.dtype)), at))
+    return (total / _count(at, count_include_pad).astype(total.dtype)).astype(x.dtype)
 
 
 @avg_pool.fwd
@@ -117,7 +118,7 @@ def lp_pool(
     x: X,
     window: Axes,
     *,
-    p: float | int = 2,
+    p: float = 2,
     stride: Axes | None = None,
     padding: Padding = "valid",
     dilation: Axes = 1,
@@ -126,12 +127,13 @@ def lp_pool(
 
     Scaled by the largest |x| first, so that no power overflows.
     """
-    parts = [jnp.abs(part) for part in taps(x, _at(x, window, stride, padding, dilation))]
-    top = lax.stop_gradient(functools.reduce(jnp.maximum, parts))
+    at = _at(x, window, stride, padding, dilation)
+    parts = [jnp.abs(part) for part in taps(x.astype(wide(x.dtype)), at)]
+    top = lax.stop_gradient(reduce(jnp.maximum, parts))
     top = jnp.where(top > 0, top, jnp.ones_like(top))
-    total = sum((part / top) ** p for part in parts)
-    some = total > 0
-    return jnp.where(some, top * jnp.where(some, total, jnp.ones_like(total)) ** (1 / p), 0 * total)
+    total = reduce(jnp.add, ((part / top) ** p for part in parts))
+    some = jnp.where(total > 0, total, jnp.ones_like(total))
+    return jnp.where(total > 0, top * some ** (1 / p), 0 * total).astype(x.dtype)
 
 
 @lp_pool.fwd

@@ -12,12 +12,13 @@ Along each axis, with k the window, s the stride, d the dilation and (lo, hi) th
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Integral
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
 
+from fcnn.ops.product import wide
 from fcnn.ops.refusal import require
 
 Axes = int | Sequence[int]  # one number for every axis, or one each
@@ -58,12 +59,10 @@ def windows(
     name: str, size: Sequence[int], window: Axes, stride: Axes, padding: Padding, dilation: Axes
 ) -> Windows:
     """The places of `window` on a grid of `size`; a ValueError of `name`'s where there is none."""
-    rank = len(size)
-    window = _per_axis(name, "window", window, rank)
-    stride = _per_axis(name, "stride", stride, rank)
-    dilation = _per_axis(name, "dilation", dilation, rank)
-    free = Windows(tuple(size), window, stride, dilation, ((0, 0),) * rank)
-    found = free._replace(padding=_pairs(name, padding, free))
+    per_axis = partial(_per_axis, name, len(size))
+    k, s, d = per_axis("window", window), per_axis("stride", stride), per_axis("dilation", dilation)
+    found = Windows(tuple(size), k, s, d, ((0, 0),) * len(size))
+    found = found._replace(padding=_pairs(name, padding, found))
     if not all(m > 0 for m in found.out):
         wide = tuple(n + lo + hi for n, (lo, hi) in zip(size, found.padding, strict=True))
         raise ValueError(f"{name}: a window reaching {found.reach} exceeds the padded input {wide}")
@@ -82,41 +81,36 @@ def taps(x: Array, at: Windows, fill: float = 0) -> list[Array]:
 
 def untap(parts: Sequence[Array], at: Windows) -> Array:
     """The adjoint of `taps`: each cell of the grid sums what was read from it."""
+    dtype = parts[0].dtype
 
     def spread(part, tap):
         axes = zip(tap, at.padding, at.size, at.span, at.stride, strict=True)
         margins = ((i - lo, n + lo - i - span, s - 1) for i, (lo, _), n, span, s in axes)
+        part = part.astype(wide(dtype))
         return lax.pad(part, jnp.zeros((), part.dtype), ((0, 0, 0), *margins, (0, 0, 0)))
 
-    return sum(map(spread, parts, at.taps))
+    return reduce(jnp.add, map(spread, parts, at.taps)).astype(dtype)
 
 
-def _per_axis(name, what, value, rank):
-    values = (value,) * rank if isinstance(value, Integral) else tuple(value)
-    require(
-        len(values) == rank, f"{name}: {what} {values} needs one number per spatial axis ({rank})"
-    )
+def _per_axis(name: str, rank: int, what: str, value: Axes) -> tuple[int, ...]:
+    values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
+    require(len(values) == rank, f"{name}: {what} {values} needs {rank}, one per spatial axis")
     require(all(v >= 1 for v in values), f"{name}: {what} {values} must be at least 1")
     return values
 
 
-def _pairs(name, padding, at):
+def _pairs(name: str, padding: Padding, at: Windows) -> tuple[tuple[int, int], ...]:
+    rank = len(at.size)
     if isinstance(padding, str):
-        require(
-            padding in VOCABULARY, f"{name}: padding {padding!r} is none of {tuple(VOCABULARY)}"
-        )
+        known = tuple(VOCABULARY)
+        require(padding in known, f"{name}: padding {padding!r} is none of {known}")
         return tuple(map(VOCABULARY[padding], at.size, at.reach, at.stride))
-    each = (padding,) * len(at.size) if isinstance(padding, Integral) else tuple(padding)
-    require(
-        len(each) == len(at.size),
-        f"{name}: padding {each} needs one pair per spatial axis ({len(at.size)})",
-    )
-    pairs = tuple((p, p) if isinstance(p, Integral) else tuple(p) for p in each)
-    require(
-        all(len(p) == 2 and min(p) >= 0 for p in pairs),
-        f"{name}: padding {pairs} must be pairs of >= 0",
-    )
-    return pairs
+    each = tuple(padding) if isinstance(padding, Sequence) else (padding,) * rank
+    pairs = tuple(tuple(p) if isinstance(p, Sequence) else (p, p) for p in each)
+    require(len(pairs) == rank, f"{name}: padding {pairs} needs {rank} pairs, one per spatial axis")
+    fine = all(len(p) == 2 and min(p) >= 0 for p in pairs)
+    require(fine, f"{name}: padding {pairs} must be pairs of numbers that are at least 0")
+    return tuple((lo, hi) for lo, hi in pairs)
 
 
 def _missing(size, reach, stride):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from fcnn.layers import Layer
 from fcnn.training.state import TrainState
+from fcnn.training.step import accuracy
 
 
 def predict(model: Layer, now: TrainState, x: jax.Array, *, block: int = 500) -> jax.Array:
@@ -23,4 +24,4 @@ def predict(model: Layer, now: TrainState, x: jax.Array, *, block: int = 500) ->
 
 def evaluate(model: Layer, now: TrainState, x: jax.Array, y: jax.Array) -> jax.Array:
     """The share of x whose largest output is its class in y."""
-    return (predict(model, now, x).argmax(-1) == y).mean(dtype=jnp.float32)
+    return accuracy(predict(model, now, x), y)

@@ -13,8 +13,8 @@ class TrainState(NamedTuple):
     """`params` and `state` are the model's, `opt_state` is optax's, `key` seeds every step."""
 
     step: jax.Array
-    params: dict[str, Any]
-    state: dict[str, Any]
+    params: Any
+    state: Any
     opt_state: optax.OptState
     key: jax.Array
 

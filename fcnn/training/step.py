@@ -54,7 +54,9 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
     return step
 
 
-def steps(step: Step, now: TrainState, data: Batch, rows: jax.Array) -> tuple[TrainState, Metrics]:
+def steps(
+    step: Step, now: TrainState, data: Batch, rows: jax.typing.ArrayLike
+) -> tuple[TrainState, Metrics]:
     """`step` on the examples numbered rows[0], then rows[1], ...
 
     Shapes: rows (number of steps, batch size) int32; each metric (number of steps,).
@@ -67,4 +69,4 @@ def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
     """The share of examples whose largest output is y; NaN where y are no class numbers."""
     if not jnp.issubdtype(y.dtype, jnp.integer):
         return jnp.full((), jnp.nan, outputs.dtype)
-    return (outputs.argmax(-1) == y).mean(dtype=outputs.dtype)
+    return (outputs.argmax(-1).astype(y.dtype) == y).mean(dtype=outputs.dtype)

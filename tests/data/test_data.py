@@ -1,0 +1,212 @@
+"""Readers: the formats byte by byte, and one clear line for everything that can be wrong."""
+
+import gzip
+import io
+import struct
+import tarfile
+
+import numpy as np
+import pytest
+
+from fcnn.data import NAMES, DataError, load
+
+RECORD = 3073
+
+
+def idx(array):
+    head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return head + array.astype(np.uint8).tobytes()
+
+
+def write_mnist(folder, *, zipped=True, images=6, labels=None, top=9, size=28):
+    """Six images whose every pixel is their number, and their labels."""
+    for prefix in ("train", "t10k"):
+        x = np.broadcast_to(np.arange(images)[:, None, None], (images, size, size))
+        y = np.minimum(np.arange(images if labels is None else labels) * 2, top)
+        for name, array in ((f"{prefix}-images-idx3-ubyte", x), (f"{prefix}-labels-idx1-ubyte", y)):
+            if zipped:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
+            else:
+                (folder / name).write_bytes(idx(array))
+    return folder
+
+
+def write_cifar(folder, *, label=9):
+    inner = folder / "cifar-10-batches-bin"
+    inner.mkdir()
+    planes = np.repeat([10, 20, 30], 1024).astype(np.uint8)
+    planes[1] = 200  # row 0, column 1 of the red plane
+    record = np.concatenate([[label], planes]).astype(np.uint8).tobytes()
+    for name in [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]:
+        (inner / name).write_bytes(record * 2)
+    return inner
+
+
+def pack(folder, inner):
+    with tarfile.open(folder / "cifar-10-binary.tar.gz", "w:gz") as tar:
+        tar.add(inner, arcname=inner.name)
+    for path in inner.iterdir():
+        path.unlink()
+    inner.rmdir()
+
+
+def test_digits_are_a_fixed_split_of_all_1797():
+    data = load("digits")
+    assert data.train.x.shape == (1437, 8, 8, 1)
+    assert data.test.x.shape == (360, 8, 8, 1)
+    assert (data.train.x.min(), data.train.x.max()) == (0, 1)
+    assert (np.bincount(data.test.y) >= 34).all()
+    seen = {x.tobytes() for x in data.train.x}
+    assert sum(x.tobytes() in seen for x in data.test.x) == 0
+    np.testing.assert_array_equal(data.test.y, load("digits").test.y)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("nested", [True, False])
+def test_idx_is_read_gzipped_or_plain_from_the_folder_or_its_subfolder(tmp_path, zipped, nested):
+    folder = tmp_path / "mnist" if nested else tmp_path
+    folder.mkdir(exist_ok=True)
+    write_mnist(folder, zipped=zipped)
+    data = load("mnist", tmp_path)
+    assert data.shape == (28, 28, 1)
+    np.testing.assert_array_equal(data.train.y, [0, 2, 4, 6, 8, 9])
+    np.testing.assert_allclose(data.test.x[5], 5 / 255)
+    assert data.train.x.dtype == np.float32
+    assert len(load("fashion_mnist", folder).classes) == 10
+
+
+def test_the_folder_may_come_from_the_environment(tmp_path, monkeypatch):
+    write_mnist(tmp_path)
+    monkeypatch.setenv("FCNN_DATA", str(tmp_path))
+    assert len(load("mnist").train.y) == 6
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_cifar_planes_become_channels(tmp_path, packed):
+    inner = write_cifar(tmp_path)
+    if packed:
+        pack(tmp_path, inner)
+    data = load("cifar10", tmp_path)
+    assert data.train.x.shape == (10, 32, 32, 3)
+    assert data.test.x.shape == (2, 32, 32, 3)
+    np.testing.assert_allclose(
+        data.train.x[0, 0, :2] * 255, [[10, 20, 30], [200, 20, 30]], rtol=1e-6
+    )
+    assert data.classes[data.train.y[0]] == "truck"
+
+
+def cut(path, keep):
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+rezip = lambda path, f: path.write_bytes(gzip.compress(f(gzip.decompress(path.read_bytes()))))
+DAMAGE = {
+    "truncated gz": (
+        lambda d: cut(d / IMAGES, 40),
+        IMAGES,
+        "cannot be read .*fetch the file again",
+    ),
+    "corrupt gz": (lambda d: (d / IMAGES).write_bytes(b"no gzip at all"), IMAGES, "cannot be read"),
+    "bit flipped": (
+        lambda d: (d / IMAGES).write_bytes(
+            (raw := (d / IMAGES).read_bytes())[:-9] + b"\1" + raw[-8:]
+        ),
+        IMAGES,
+        "cannot be read",
+    ),
+    "empty": (lambda d: (d / IMAGES).write_bytes(b""), IMAGES, "starts with nothing"),
+    "wrong magic": (
+        lambda d: rezip(d / IMAGES, lambda raw: b"\0\0\x0d" + raw[3:]),
+        IMAGES,
+        "starts with 00 00 0d 03, .* 00 00 08 03",
+    ),
+    "labels for images": (
+        lambda d: (d / IMAGES).write_bytes((d / LABELS).read_bytes()),
+        IMAGES,
+        "starts with 00 00 08 01",
+    ),
+    "short": (
+        lambda d: rezip(d / IMAGES, lambda raw: raw[:-1]),
+        IMAGES,
+        "6×28×28 bytes but holds 4703",
+    ),
+    "long": (lambda d: rezip(d / IMAGES, lambda raw: raw + b"x"), IMAGES, "but holds 4705"),
+    "missing": (
+        lambda d: (d / IMAGES).unlink(),
+        IMAGES[:-3],
+        "no such file, nor .*gz; .*--data-dir",
+    ),
+    "counts disagree": (
+        lambda d: write_mnist(d, labels=5),
+        LABELS,
+        "5 labels, but .* holds 6 images",
+    ),
+    "label out of range": (lambda d: write_mnist(d, top=10), LABELS, "label 10 at position 5"),
+    "no images": (lambda d: write_mnist(d, images=0), IMAGES, "no images"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_idx_is_one_line_that_names_the_file(tmp_path, damage):
+    break_it, file, says = DAMAGE[damage]
+    break_it(write_mnist(tmp_path))
+    with pytest.raises(DataError, match=says) as caught:
+        load("mnist", tmp_path)
+    assert str(tmp_path / file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_of_two_sizes(tmp_path):
+    write_mnist(tmp_path)
+    x = np.zeros((6, 20, 20))
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(x)))
+    with pytest.raises(DataError, match="training images are 28×28 but test images 20×20"):
+        load("mnist", tmp_path)
+
+
+CIFAR_DAMAGE = {
+    "short record": (
+        lambda d: cut(d / "data_batch_3.bin", 2 * RECORD - 1),
+        "data_batch_3.bin: 6145 bytes",
+    ),
+    "empty": (lambda d: (d / "test_batch.bin").write_bytes(b""), "test_batch.bin: 0 bytes"),
+    "missing": (lambda d: (d / "data_batch_5.bin").unlink(), "data_batch_5.bin: cannot be read"),
+    "label": (
+        lambda d: (d / "test_batch.bin").write_bytes(b"\x0a" * RECORD),
+        "label 10 in record 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", CIFAR_DAMAGE)
+def test_damaged_cifar_is_one_line_that_names_the_file(tmp_path, damage):
+    break_it, says = CIFAR_DAMAGE[damage]
+    break_it(write_cifar(tmp_path))
+    with pytest.raises(DataError, match=says) as caught:
+        load("cifar10", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_archive(tmp_path):
+    archive = tmp_path / "cifar-10-binary.tar.gz"
+    pack(tmp_path, write_cifar(tmp_path))
+    cut(archive, 100)
+    with pytest.raises(DataError, match=r"cifar-10-binary\.tar\.gz: cannot be read"):
+        load("cifar10", tmp_path)
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("other.bin"), io.BytesIO())
+    with pytest.raises(DataError, match=r"holds no cifar-10-batches-bin/data_batch_1\.bin"):
+        load("cifar10", tmp_path)
+
+
+def test_no_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("FCNN_DATA", raising=False)
+    with pytest.raises(DataError, match="Give --data-dir DIR or set FCNN_DATA"):
+        load("mnist")
+    with pytest.raises(DataError, match="nowhere: no such folder"):
+        load("mnist", tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"no such folder, nor cifar-10-binary\.tar\.gz"):
+        load("cifar10", tmp_path)
+    with pytest.raises(DataError, match=f"'mnits' is none of {', '.join(NAMES)}"):
+        load("mnits")

@@ -1,0 +1,204 @@
+"""Every layer: shapes as promised, parameters by readable names, errors that help."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcnn
+from fcnn import layers
+from fcnn.layers import initializers
+
+IMAGE = (6, 6, 4)
+EVERY = {
+    "conv": layers.conv(3, (3, 3), stride=2),
+    "conv without b": layers.conv(4, (3, 3), groups=2, bias=False),
+    "dense": layers.dense(5),
+    "batch_norm": layers.batch_norm(),
+    "layer_norm": layers.layer_norm(),
+    "dropout": layers.dropout(0.5),
+    "flatten": layers.flatten(),
+    "max_pool": layers.max_pool(2),
+    "avg_pool": layers.avg_pool(3, stride=1, padding="same"),
+    "lp_pool": layers.lp_pool(2, p=3),
+    "global_avg_pool": layers.global_avg_pool(),
+    **{
+        name: getattr(layers, name)()
+        for name in ("identity", "relu", "sigmoid", "tanh", "softmax", "log_softmax")
+    },
+}
+every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
+
+
+@every_layer
+def test_shapes_tells_what_apply_gives(layer, key):
+    params, state = layer.init(key, IMAGE)
+    y, _ = layer.apply(params, state, jnp.ones((2, *IMAGE)), key=key, train=True)
+    told_params, told_state, out = layers.shapes(layer, IMAGE)
+    assert y.shape == (2, *out)
+    shape_of = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype), tree)
+    assert shape_of((params, state)) == shape_of((told_params, told_state))
+
+
+@every_layer
+def test_gradients_reach_every_parameter(layer, key):
+    params, state = layer.init(key, IMAGE)
+    x = jax.random.normal(key, (3, *IMAGE))
+    loss = lambda params: jnp.sin(layer.apply(params, state, x, key=key, train=True)[0]).sum()
+    for g in jax.tree.leaves(jax.grad(loss)(params)):
+        assert (g != 0).any()
+
+
+def test_every_operator_on_one_array_has_a_layer():
+    """Losses compare two arrays, and im2col and col2im are half of conv."""
+    without = {"softmax_cross_entropy", "squared_error", "im2col", "col2im"}
+    assert {op.name for op in fcnn.ops.OPS} - without <= set(layers.__all__)
+
+
+def test_serial_names_its_parts_and_keeps_only_what_there_is(key):
+    block = layers.serial(layers.conv(4, (3, 3)), layers.batch_norm(), layers.relu())
+    model = layers.serial(block, block, layers.flatten(), layers.dense(2))
+    params, state = model.init(key, IMAGE)
+    assert list(params) == ["serial1", "serial2", "dense1"]
+    assert {k: list(v) for k, v in params["serial1"].items()} == {
+        "conv1": ["w", "b"],
+        "batch_norm1": ["scale", "bias"],
+    }
+    assert list(state) == ["serial1", "serial2"]
+    assert not np.array_equal(*(params[s]["conv1"]["w"] for s in ("serial1", "serial2")))
+    y, new = model.apply(params, state, jnp.ones((2, *IMAGE)), train=True)
+    assert y.shape == (2, 2)
+    assert jax.tree.structure(new) == jax.tree.structure(state)
+    assert not np.array_equal(new["serial1"]["batch_norm1"]["mean"], 0)
+
+
+def test_serial_of_nothing_is_the_identity(key):
+    model = layers.serial()
+    assert model.init(key, (3,)) == ({}, {})
+    np.testing.assert_array_equal(model.apply({}, {}, jnp.arange(3.0))[0], jnp.arange(3.0))
+
+
+def test_residual_adds_its_shortcut(key):
+    x = jax.random.normal(key, (2, *IMAGE))
+    body = layers.conv(4, (3, 3))
+    params, state = (plain := layers.residual(body)).init(key, IMAGE)
+    around = body.apply(params["body"], {}, x)[0]
+    np.testing.assert_allclose(plain.apply(params, state, x)[0], x + around)
+    wider = layers.residual(layers.conv(8, (3, 3)), layers.conv(8, (1, 1), bias=False))
+    params, state = wider.init(key, IMAGE)
+    assert list(params) == ["body", "shortcut"]
+    assert wider.apply(params, state, x)[0].shape == (2, 6, 6, 8)
+
+
+def test_residual_of_two_shapes_says_so(key):
+    model = layers.residual(layers.conv(8, (3, 3)))
+    with pytest.raises(
+        ValueError, match=r"the body gives \(1, 6, 6, 8\) but the shortcut \(1, 6, 6, 4\)"
+    ):
+        layers.shapes(model, IMAGE)
+
+
+def test_dropout_without_a_key_shows_the_line_to_write(key):
+    layer = layers.dropout(0.5)
+    x = jnp.ones((2, 3))
+    np.testing.assert_array_equal(layer.apply({}, {}, x)[0], x)
+    with pytest.raises(
+        ValueError, match=r"write model.apply\(params, state, x, key=key, train=True\)"
+    ):
+        layer.apply({}, {}, x, train=True)
+
+
+def test_two_dropouts_in_one_model_differ(key):
+    both = layers.serial(layers.dropout(0.5), layers.dropout(0.5))
+    kept = both.apply({}, {}, jnp.ones((1, 10_000)), key=key, train=True)[0] > 0
+    assert 0.2 < float(kept.mean()) < 0.3
+
+
+def test_missing_state_shows_the_line_to_write(key):
+    model = layers.serial(layers.batch_norm())
+    params, _ = model.init(key, (3,))
+    with pytest.raises(ValueError, match=r"params, state = model.init\(key, shape\)"):
+        model.apply(params, {}, jnp.ones((2, 3)))
+
+
+def test_a_layer_refuses_an_option_that_its_operator_lacks():
+    with pytest.raises(TypeError, match="strides"):
+        layers.max_pool(2, strides=1)
+    assert "stride" in inspect.signature(layers.max_pool).parameters
+    assert "x" not in inspect.signature(layers.max_pool).parameters
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (layers.conv(3, (3,)), r"input \(6, 6, 4\) and a window \(3,\) differ in spatial axes"),
+        (layers.conv(3, (3, 3), groups=3), "groups 3 does not divide 4 channels"),
+        (layers.serial(layers.max_pool(7)), r"reaching \(7, 7\) exceeds"),
+    ],
+)
+def test_a_layer_that_cannot_take_its_input_says_so(layer, says):
+    with pytest.raises(ValueError, match=says):
+        fcnn.summary(layer, IMAGE)
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (3, 40, 50), (3, 3, 20, 30), (2, 2, 2, 20, 30)])
+@pytest.mark.parametrize(
+    ("init", "variance"),
+    [
+        (initializers.he, lambda i, o: 2 / i),
+        (initializers.glorot, lambda i, o: 2 / (i + o)),
+        (initializers.lecun, lambda i, o: 1 / i),
+        (initializers.normal(0.3), lambda i, o: 0.09),
+        (initializers.uniform(0.3), lambda i, o: 0.03),
+    ],
+)
+def test_initializers_have_their_variance(init, variance, shape, key):
+    *window, c, o = shape
+    k = int(np.prod(window))
+    w = init(key, shape)
+    wanted = variance(k * c, k * o)
+    assert abs(float(w.var()) / wanted - 1) < 0.1
+    assert abs(float(w.mean())) < 4 * np.sqrt(wanted / w.size)
+
+
+def test_initializers_refuse():
+    with pytest.raises(ValueError, match=r"shape \(3,\) has no fan"):
+        initializers.he(jax.random.key(0), (3,))
+    with pytest.raises(ValueError, match="std -1 must not"):
+        initializers.normal(-1)
+    with pytest.raises(ValueError, match="bound -1 must not"):
+        initializers.uniform(-1)
+    assert (initializers.zeros(jax.random.key(0), (2,)) == 0).all()
+    assert (initializers.ones(jax.random.key(0), (2,)) == 1).all()
+
+
+def test_summary_counts_what_a_person_counts():
+    model = layers.serial(
+        layers.conv(8, (3, 3), stride=2), layers.relu(), layers.flatten(), layers.dense(10)
+    )
+    table = fcnn.summary(model, (6, 6, 4))
+    paths = [row.path for row in table.rows]
+    assert paths == ["conv1", "relu1", "flatten1", "dense1"]
+    assert [row.output for row in table.rows] == [(3, 3, 8), (3, 3, 8), (72,), (10,)]
+    assert [row.parameters for row in table.rows] == [3 * 3 * 4 * 8 + 8, 0, 0, 72 * 10 + 10]
+    assert [row.multiply_adds for row in table.rows] == [9 * 8 * 9 * 4, 0, 0, 720]
+    assert table.activation_bytes == (72 + 72 + 72 + 10) * 8  # float64 here
+    assert (table.parameters, table.multiply_adds) == (296 + 730, 2592 + 720)
+    lines = str(table).splitlines()
+    assert lines[0].split() == [
+        "layer",
+        "output",
+        "parameters",
+        "multiply-adds",
+        "activation",
+        "bytes",
+    ]
+    assert lines[-1].split() == ["total", "1,026", "3,312", "1,808"]
+
+
+def test_summary_follows_residuals():
+    model = layers.serial(layers.residual(layers.conv(4, (3, 3)), layers.conv(4, (1, 1))))
+    paths = [row.path for row in fcnn.summary(model, IMAGE).rows]
+    assert paths == ["residual1/body", "residual1/shortcut"]

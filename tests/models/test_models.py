@@ -1,0 +1,75 @@
+"""Whole networks: what they are made of, and that the rungs of the ladder are of equal size."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import fcnn
+from fcnn import models
+
+
+def test_mlp_is_dense_relu_dense():
+    table = fcnn.summary(models.mlp((128, 64)), (28, 28, 1))
+    assert [row.path for row in table.rows] == [
+        "flatten1",
+        "dense1",
+        "relu1",
+        "dense2",
+        "relu2",
+        "dense3",
+    ]
+    assert table.parameters == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10
+
+
+def test_cnn_halves_the_image_stage_by_stage():
+    table = fcnn.summary(models.cnn((32, 64, 128), (512,)), (28, 28, 1))
+    pooled = [row.output for row in table.rows if "max_pool" in row.path]
+    assert pooled == [(14, 14, 32), (7, 7, 64), (3, 3, 128)]
+    assert table.parameters == 320 + 18496 + 73856 + (1152 * 512 + 512) + 5130
+    assert any("dropout" in row.path for row in table.rows)
+    assert not any(
+        "dropout" in r.path for r in fcnn.summary(models.cnn(dropout=0), (28, 28, 1)).rows
+    )
+
+
+@pytest.mark.parametrize("shape", [(12, 12, 1), (28, 28, 1), (32, 32, 3), (9, 11, 2)])
+def test_rungs_are_of_equal_size(shape):
+    sizes = {name: fcnn.summary(m, shape).parameters for name, m in models.ladder(shape).items()}
+    assert tuple(sizes) == models.RUNGS
+    assert all(abs(size / sizes["conv3"] - 1) < 0.05 for size in sizes.values()), sizes
+
+
+def test_each_rung_turns_one_more_stage_convolutional():
+    rungs = models.ladder((12, 12, 1)).values()
+    kinds = [
+        [r.path.rstrip("0123456789") for r in fcnn.summary(m, (12, 12, 1)).rows] for m in rungs
+    ]
+    assert [k.count("conv") for k in kinds] == [0, 1, 2, 3, 3]
+    assert [k.count("dense") for k in kinds] == [4, 3, 2, 1, 1]
+    assert ["global_avg_pool" in k for k in kinds] == [False] * 4 + [True]
+
+
+def test_every_rung_tells_images_apart(key):
+    @jax.jit
+    def run(x):
+        for name, model in models.ladder((8, 8, 1), classes=3, width=4).items():
+            params, state = model.init(key, (8, 8, 1))
+            logits[name] = model.apply(params, state, x)[0]
+        return logits
+
+    logits = {}
+    for y in run(jax.random.normal(key, (2, 8, 8, 1))).values():
+        assert y.shape == (2, 3)
+        assert jnp.isfinite(y).all()
+        assert not jnp.array_equal(*y)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 1), (8, 8), (64,)])
+def test_ladder_refuses_what_cannot_be_pooled_twice(shape):
+    with pytest.raises(ValueError, match=r"images \(.*\) must be \(h, w, c\) of at least 4×4"):
+        models.ladder(shape)
+
+
+def test_ladder_refuses_a_budget_too_small_for_a_dense_stage():
+    with pytest.raises(ValueError, match="leave 'dense' no room within"):
+        models.ladder((200, 200, 3), width=1)

@@ -1,0 +1,47 @@
+"""Imports point one way: a level imports only from those before it, and experiments from fcnn."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import fcnn
+
+ORDER = ("ops", "check", "bench", "layers", "models", "data", "training", "__init__", "__main__")
+ROOT = Path(fcnn.__path__[0])
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def level(path):
+    return ORDER.index(path.relative_to(ROOT).parts[0].removesuffix(".py"))
+
+
+def imported(path):
+    """The names under fcnn that a module imports, as fcnn.x.y."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    for name in imported(path):
+        assert not name.startswith("experiments"), f"{path} imports {name}"
+        top, _, rest = name.partition(".")
+        if top == "fcnn" and rest.split(".")[0] in ORDER:
+            assert ORDER.index(rest.split(".")[0]) <= level(path), f"{path} imports {name}"
+
+
+def test_only_one_module_knows_of_hijax():
+    users = [p.name for p in MODULES if any("experimental.hijax" in n for n in imported(p))]
+    assert users == ["hijax.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_device_is_named(path):
+    """But where a default is chosen per platform."""
+    text = path.read_text()
+    for name in ("jax.devices(", '"gpu"', "'gpu'", '"cuda"', '"tpu"'):
+        assert name not in text

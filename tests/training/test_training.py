@@ -1,0 +1,187 @@
+"""Steps against the formulas written out, loops against each other, and a network that learns."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import fcnn
+from fcnn import layers, models, training
+from fcnn.data import load
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((20, 4)), RNG.integers(0, 3, 20).astype(np.int32)
+LINEAR = layers.serial(layers.dense(3))
+
+
+def test_one_step_of_gradient_descent_is_the_formula(key):
+    step = training.train_step(LINEAR, fcnn.softmax_cross_entropy, optax.sgd(0.5))
+    before = training.create(LINEAR, optax.sgd(0.5), (4,), key)
+    after, metrics = jax.jit(step)(before, (X, Y))
+    w, b = (np.asarray(before.params["dense1"][k]) for k in ("w", "b"))
+    e = np.exp(X @ w + b)
+    p = e / e.sum(1, keepdims=True)
+    dz = (p - np.eye(3)[Y]) / len(Y)
+    np.testing.assert_allclose(after.params["dense1"]["w"], w - 0.5 * X.T @ dz, atol=1e-12)
+    np.testing.assert_allclose(after.params["dense1"]["b"], b - 0.5 * dz.sum(0), atol=1e-12)
+    np.testing.assert_allclose(metrics.loss, -np.log(p[np.arange(20), Y]).mean(), rtol=1e-12)
+    np.testing.assert_allclose(metrics.accuracy, (p.argmax(1) == Y).mean())
+    assert after.step == 1
+
+
+def test_a_scan_of_steps_is_the_steps(key):
+    step = training.train_step(LINEAR, fcnn.softmax_cross_entropy, optax.adam(1e-2))
+    now = one_by_one = training.create(LINEAR, optax.adam(1e-2), (4,), key)
+    rows = training.shuffled_rows(20, 5, 8, seed=0)
+    scanned, metrics = jax.jit(partial(training.steps, step))(
+        now, (jnp.array(X), jnp.array(Y)), rows
+    )
+    for i, at in enumerate(rows):
+        one_by_one, m = jax.jit(step)(one_by_one, (X[at], Y[at]))
+        np.testing.assert_allclose(metrics.loss[i], m.loss, rtol=1e-12)
+    for a, b in zip(
+        jax.tree.leaves(scanned.params), jax.tree.leaves(one_by_one.params), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+def test_seeds_in_one_program_are_the_seeds_alone():
+    model = models.cnn((4,), (8,), classes=3, dropout=0.5)
+    x = RNG.standard_normal((16, 4, 4, 1))
+    y, rows = RNG.integers(0, 3, 16).astype(np.int32), training.shuffled_rows(16, 4, 6, seed=0)
+    step = training.train_step(model, fcnn.softmax_cross_entropy, optax.adam(1e-2))
+    run = lambda key: (
+        training.steps(
+            step,
+            training.create(model, optax.adam(1e-2), (4, 4, 1), key),
+            (jnp.array(x), jnp.array(y)),
+            rows,
+        )[0].params
+    )
+    keys = jax.random.split(jax.random.key(0), 3)
+    together = jax.jit(jax.vmap(run))(keys)
+    for i, key in enumerate(keys):
+        alone = jax.jit(run)(key)
+        for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_allclose(a[i], b, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("examples", "batch", "number"), [(20, 5, 8), (7, 3, 9), (3, 5, 4), (1, 2, 3)]
+)
+def test_every_example_comes_once_before_any_comes_again(examples, batch, number):
+    rows = training.shuffled_rows(examples, batch, number, seed=1)
+    assert rows.shape == (number, batch)
+    counts = np.array(
+        [np.bincount(rows.ravel()[:k], minlength=examples) for k in range(1, rows.size)]
+    )
+    assert (np.ptp(counts, axis=1) <= 1).all()
+    assert (
+        not np.array_equal(rows, training.shuffled_rows(examples, batch, number, seed=2))
+        or examples == 1
+    )
+
+
+def test_rows_refuse_nothing():
+    with pytest.raises(ValueError, match="0 examples in batches of 5"):
+        training.shuffled_rows(0, 5, 1, seed=0)
+
+
+def test_predict_in_blocks_is_apply(key):
+    model = layers.serial(layers.dense(3), layers.batch_norm(), layers.dropout(0.5))
+    now = training.create(model, optax.sgd(1.0), (4,), key)
+    whole, _ = model.apply(now.params, now.state, jnp.array(X))
+    for block in (1, 6, 20, 500):
+        np.testing.assert_allclose(training.predict(model, now, jnp.array(X), block=block), whole)
+    assert training.predict(model, now, jnp.zeros((0, 4))).shape == (0, 3)
+    right = training.evaluate(model, now, jnp.array(X), jnp.array(Y))
+    np.testing.assert_allclose(right, (np.asarray(whole).argmax(1) == Y).mean(), rtol=1e-6)
+
+
+def quiet(epoch):
+    pass
+
+
+def fit(**options):
+    how = {"epochs": 3, "batch_size": 6, "key": jax.random.key(1), "report": quiet} | options
+    return training.fit(LINEAR, fcnn.softmax_cross_entropy, optax.adam(1e-2), (X, Y), **how)
+
+
+def test_fit_streams_what_it_would_keep_on_the_device():
+    (resident, history), (streamed, other) = fit(), fit(resident=0)
+    for a, b in zip(
+        jax.tree.leaves(resident.params), jax.tree.leaves(streamed.params), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+    np.testing.assert_allclose([e.loss for e in history], [e.loss for e in other], rtol=1e-10)
+
+
+def test_fit_reports_each_epoch_and_scores_the_test_set(capsys):
+    said = []
+    now, history = fit(report=said.append, test=(X, Y))
+    assert said == history
+    assert [e.epoch for e in history] == [1, 2, 3]
+    assert now.step == 9
+    right = training.evaluate(LINEAR, now, jnp.array(X), jnp.array(Y))
+    assert history[-1].test_accuracy == pytest.approx(float(right))
+
+
+def test_fit_is_the_same_twice():
+    a, b = (fit()[0].params["dense1"]["w"] for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_fit_stops_at_a_loss_that_is_no_number():
+    with pytest.raises(
+        ValueError, match=r"the loss is (nan|inf) in epoch 1; lower the learning rate"
+    ):
+        training.fit(
+            LINEAR,
+            fcnn.squared_error,
+            optax.sgd(1e200),
+            (X, X[:, :3]),
+            epochs=2,
+            batch_size=5,
+            key=jax.random.key(0),
+            report=quiet,
+        )
+
+
+def test_fit_refuses_lengths_that_differ():
+    with pytest.raises(ValueError, match="20 examples but 19 targets"):
+        training.fit(
+            LINEAR,
+            fcnn.softmax_cross_entropy,
+            optax.sgd(1.0),
+            (X, Y[:-1]),
+            epochs=1,
+            batch_size=5,
+            key=jax.random.key(0),
+        )
+
+
+def wide(images):
+    """In float64, as parameters are while testing."""
+    return images.x.astype(float), images.y
+
+
+@pytest.mark.parametrize("mode", ["hand", "autodiff"])
+def test_a_network_learns_real_digits_either_way(mode):
+    data = load("digits")
+    with fcnn.gradients(mode):
+        _, history = training.fit(
+            models.cnn((8, 16), (32,), dropout=0.2),
+            fcnn.softmax_cross_entropy,
+            optax.adam(3e-3),
+            wide(data.train),
+            test=wide(data.test),
+            epochs=8,
+            batch_size=32,
+            key=jax.random.key(0),
+            report=quiet,
+        )
+    assert history[-1].test_accuracy > 0.93
+    assert history[-1].loss < history[0].loss / 4
