@@ -3,30 +3,35 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import tyro
 
 C = TypeVar("C")
 
 
+def otherwise(default: str, metavar: str):
+    """How --help shows an option that is None unless given."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+
+
 @dataclass(frozen=True)
 class Options:
-    """Common to all experiments. None stands for the data set's own default."""
+    """Common to all experiments; each fills in the None's for its data sets."""
 
     dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10"] = "digits"
     """What to learn. digits come with scikit-learn; the others are read from --data-dir."""
 
-    data_dir: Path | None = None
-    """Folder with the original files, or with a subfolder named DATASET. Default: $FCNN_DATA."""
+    data_dir: Annotated[Path | None, otherwise("$FCNN_DATA", "DIR")] = None
+    """Folder with the original files, or with a subfolder named after the data set."""
 
     output_dir: Path = Path("runs")
     """Where runs/NAME/TIME/ is made."""
 
-    seeds: int | None = None
+    seeds: Annotated[int | None, otherwise("by data set", "INT")] = None
     """How many independent trainings of each network, all in one program."""
 
-    epochs: int | None = None
+    epochs: Annotated[int | None, otherwise("by data set", "INT")] = None
     """Passes over the training images."""
 
     smoke: bool = False

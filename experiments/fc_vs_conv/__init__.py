@@ -9,7 +9,8 @@ dense stages) at the same number of parameters, over n paired seeds:
     in test.
 
 Command: python -m experiments fc_vs_conv
-Results: see the table in README.md. The exit code is 0 if all three hold, 1 if one fails.
+Result:  all three hold on digits (5 seeds), MNIST and Fashion-MNIST (3 seeds); README.md has
+         the tables with their spread, device and minutes.
 """
 
 import dataclasses
@@ -31,10 +32,14 @@ from fcnn.data import Dataset, Images, load
 from fcnn.models import ladder
 
 TITLE = "Fully connected against convolutional networks, at equal size"
+DESCRIPTION = (
+    f"{TITLE}: start from an all-dense network, turn one stage at a time into a convolutional one, "
+    "and compare. Exit code: 0 if every claim holds, 1 if one fails, 2 for misuse, 130 if stopped."
+)
 
 
 def main(arguments: list[str]) -> int:
-    config = parse(Config, "fc_vs_conv", arguments, __doc__ or "")
+    config = parse(Config, "fc_vs_conv", arguments, DESCRIPTION)
     config = resolved(config)
     try:
         data = load(config.dataset, config.data_dir)

@@ -3,11 +3,11 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import optax
 
-from experiments.options import Options
+from experiments.options import Options, otherwise
 from fcnn.data import Dataset
 from fcnn.models.ladder import RUNGS
 
@@ -31,14 +31,23 @@ class Config(Options):
     width: int = 16
     """Channels of the first convolutional stage of conv3, whose size all other networks match."""
 
-    shift: int | None = None
-    """Test images are shifted by up to so many pixels. Default: 2 on digits, else 4."""
+    seeds: Annotated[int | None, otherwise("5 on digits, else 3", "INT")] = None
+    """How many independent trainings of each network, all in one program."""
 
-    frame: int | None = None
-    """Background added round every image, in pixels. Default: 2 on digits, else 0."""
+    epochs: Annotated[int | None, otherwise("30 on digits, else 6", "INT")] = None
+    """Passes over the training images."""
 
-    sizes: tuple[int, ...] | None = None
-    """Smaller training sets to try. Default: 50 100 200 400 800 on digits, else 100 1000 10000."""
+    shift: Annotated[int | None, otherwise("2 on digits, else 4", "INT")] = None
+    """Test images are shifted by up to so many pixels."""
+
+    frame: Annotated[int | None, otherwise("2 on digits, else 0", "INT")] = None
+    """Background added round every image, in pixels, so that a shift need not lose ink."""
+
+    sizes: Annotated[
+        tuple[int, ...] | None,
+        otherwise("50 100 200 400 800 on digits, else 100 1000 10000", "INT [INT ...]"),
+    ] = None
+    """Smaller training sets to try."""
 
     gradients: Literal["hand", "autodiff"] = "hand"
     """How every operator is differentiated."""

@@ -37,6 +37,12 @@ class Measured:
     step_seconds: float | None = None
     compile_seconds: float | None = None
 
+    @classmethod
+    def of(cls, saved: dict) -> "Measured":
+        """From results.json, where the keys of a dict have become text."""
+        numbered = lambda v: {int(k): a for k, a in v.items()} if isinstance(v, dict) else v
+        return cls(**{name: numbered(value) for name, value in saved.items()})
+
     @property
     def gap(self) -> list[float]:
         return [a - b for a, b in zip(self.train, self.test, strict=True)]

@@ -29,8 +29,8 @@ def rows_of(measured: dict[str, Measured]) -> list[tuple[str, ...]]:
         (
             name,
             _spread(m.test),
-            _number(m.train and 100 * mean(m.train), ".2f"),
-            _number(m.gap and 100 * mean(m.gap), ".2f"),
+            _number(100 * mean(m.train) if m.train else None, ".2f"),
+            _number(100 * mean(m.gap) if m.gap else None, ".2f"),
             _spread(m.shifted.get(max(m.shifted, default=0), [])),
             f"{m.parameters / 1e3:,.1f}k",
             f"{m.multiply_adds / 1e3:,.0f}k",
@@ -50,7 +50,14 @@ def _spread(accuracies):
 
 
 def _number(value, form):
-    return format(value, form) if value else "–"
+    return "–" if value is None else format(value, form)
+
+
+def markdown(measured: dict[str, Measured]) -> str:
+    """For a README."""
+    line = lambda cells: "| " + " | ".join(cells) + " |"
+    rule = "|---|" + "---:|" * (len(COLUMNS) - 1)
+    return "\n".join([line(COLUMNS), rule, *map(line, rows_of(measured))])
 
 
 def table(measured: dict[str, Measured]) -> Table:

@@ -1,0 +1,19 @@
+"""The `fcnn` command."""
+
+import pytest
+
+import fcnn
+from fcnn.__main__ import main
+
+
+def test_ops_lists_every_operator(capsys):
+    assert main(["ops"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("`")[1] for line in lines[2:]] == [op.name for op in fcnn.ops.OPS]
+
+
+@pytest.mark.parametrize("arguments", [[], ["opz"]])
+def test_misuse_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
