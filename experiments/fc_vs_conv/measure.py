@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import jax
 import numpy as np
@@ -38,10 +39,11 @@ class Measured:
     compile_seconds: float | None = None
 
     @classmethod
-    def of(cls, saved: dict) -> "Measured":
+    def of(cls, saved: dict[str, Any]) -> "Measured":
         """From results.json, where the keys of a dict have become text."""
-        numbered = lambda v: {int(k): a for k, a in v.items()} if isinstance(v, dict) else v
-        return cls(**{name: numbered(value) for name, value in saved.items()})
+        by_number = ("shifted", "few_test", "few_train")
+        numbered = {name: {int(k): v for k, v in saved[name].items()} for name in by_number}
+        return dataclasses.replace(cls(**saved), **numbered)
 
     @property
     def gap(self) -> list[float]:

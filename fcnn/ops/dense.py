@@ -11,7 +11,7 @@ n stands for all axes of x but the last. Saved are x and w.
 
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, ints, operator
+from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import contract
 from fcnn.ops.refusal import require, require_floats, require_rank
 
@@ -67,17 +67,9 @@ dense.cases = (
     Case("sequence", ((2, 4, 3), (3, 5), (5,))),
     Case("vector", ((3,), (3, 2), (2,))),
     Case("no examples", ((0, 3), (3, 2), (2,))),
-    Case(
-        "bad: features",
-        ((4, 3), (4, 5), None),
-        raises=(ValueError, "x .4, 3. has 3 features but w .4, 5. takes 4"),
-    ),
-    Case("bad: w", ((4, 3), (3,), None), raises=(ValueError, r"w \(3,\) needs 2 axes")),
-    Case("bad: b", ((4, 3), (3, 5), (4,)), raises=(ValueError, r"b \(4,\) needs shape \(5,\)")),
-    Case("bad: scalar", ((), (3, 5), None), raises=(ValueError, r"x \(\) needs at least 1")),
-    Case(
-        "bad: integers",
-        (ints((4, 3)), (3, 5), None),
-        raises=(TypeError, "x holds int32, not floats"),
-    ),
+    refused(r"x \(4, 3\) has 3 features but w \(4, 5\) takes 4", (4, 3), (4, 5), None),
+    refused(r"w \(3,\) needs 2 axes", (4, 3), (3,), None),
+    refused(r"b \(4,\) needs shape \(5,\)", (4, 3), (3, 5), (4,)),
+    refused(r"x \(\) needs at least 1", (), (3, 5), None),
+    refused("x holds int32, not floats", ints((4, 3)), (3, 5), None, kind=TypeError),
 )

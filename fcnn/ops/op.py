@@ -13,7 +13,7 @@ A reader of an operator's page meets the four in this order, each marked by a de
     @square.fwd
     def square_fwd(x): ...
 
-`rule.py` tells JAX.
+`rule.py` tells JAX of them; `refusal.py` has the words for `check`.
 """
 
 import inspect
@@ -96,6 +96,11 @@ class Case:
 def ints(shape: tuple[int, ...], below: int = 10) -> Callable[[jax.Array], jax.Array]:
     """For `Case.args`: integers drawn from 0 .. below - 1."""
     return lambda key: jax.random.randint(key, shape, 0, below, jnp.int32)
+
+
+def refused(says: str, *args: Any, kind: type[Exception] = ValueError, **options: Any) -> Case:
+    """For `Op.cases`: bad input, the error that it must give, and what the message must say."""
+    return Case(f"bad: {says}", args, options, raises=(kind, says))
 
 
 class Op(Generic[P, Y]):

@@ -7,22 +7,17 @@ Each is linear and the other's adjoint, so each is the other's gradient; nothing
 kernel as a matrix W[(i,c), o], convolution and its gradients are three products:
 
     y = rows W        dW = rowsᵀ dy        dx = col2im(dy Wᵀ)
-
-`tiled` does the same for a few examples at a time, so that the rows stay in the processor's cache.
 """
 
 import math
 
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, ints, operator
-from fcnn.ops.product import contract, wide
+from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.product import contract
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps, untap, windows
-
-CACHE = 2**20  # bytes of rows that a tile may hold: 1 MB was the fastest of 1/4 to 16 MB
 
 
 @operator(static=("window",))
@@ -155,47 +150,6 @@ def _split_kernel(w, groups):
     return w.reshape(-1, w.shape[-2], groups, w.shape[-1] // groups)
 
 
-# tiled: the same for one tile of examples after another. A last short tile is filled with zeros.
-
-
-def tiled(x, w, *, at, groups):
-    tiles = _tiles(at, x.shape[-1], x)
-    if tiles is None:
-        return forward(x, w, at=at, groups=groups)
-    y = lax.map(lambda x: forward(x, w, at=at, groups=groups), tiles[0])
-    return y.reshape(-1, *y.shape[2:])[: len(x)]
-
-
-def tiled_dx(w, dy, *, at, groups):
-    tiles = _tiles(at, w.shape[-2] * groups, dy)
-    if tiles is None:
-        return dx(w, dy, at=at, groups=groups)
-    dx_ = lax.map(lambda dy: dx(w, dy, at=at, groups=groups), tiles[0])
-    return dx_.reshape(-1, *dx_.shape[2:])[: len(dy)]
-
-
-def tiled_dw(x, dy, *, at, groups):
-    tiles = _tiles(at, x.shape[-1], x, dy)
-    if tiles is None:
-        return dw(x, dy, at=at, groups=groups)
-    part = lambda tile: dw(*tile, at=at, groups=groups).astype(wide(x.dtype))
-    add = lambda total, tile: (total + part(tile), None)
-    total, _ = lax.scan(add, part([t[0] for t in tiles]), [t[1:] for t in tiles])
-    return total.astype(x.dtype)
-
-
-def _tiles(at, channels, *arrays):
-    """The arrays as (tiles, examples, ...), or None where one tile would do."""
-    n, dtype = len(arrays[0]), arrays[0].dtype
-    each = math.prod(at.out) * math.prod(at.window) * channels * dtype.itemsize
-    count = math.ceil(n / max(1, CACHE // each)) if n and each else 1
-    if count <= 1:
-        return None
-    length = math.ceil(n / count)
-    fill = lambda a: jnp.pad(a, [(0, count * length - n), *[(0, 0)] * (a.ndim - 1)])
-    return [fill(a).reshape(count, length, *a.shape[1:]) for a in arrays]
-
-
 CASES = (
     ("plain", {}),
     ("strided", {"stride": (2, 1), "padding": ((1, 0), (2, 1))}),
@@ -205,45 +159,18 @@ CASES = (
 im2col.cases = (
     *(Case(name, ((2, 6, 5, 3),), {"window": (3, 2)} | options) for name, options in CASES),
     Case("1-D", ((2, 6, 3),), {"window": 2}),
-    Case(
-        "bad: too big",
-        ((2, 3, 3, 1),),
-        {"window": 4},
-        raises=(ValueError, r"exceeds the padded input \(3, 3\)"),
-    ),
-    Case("bad: no axis", ((2, 3),), {"window": 4}, raises=(ValueError, "at least 3 axes")),
-    Case(
-        "bad: integers", (ints((2, 3, 3, 1)),), {"window": 2}, raises=(TypeError, "x holds int32")
-    ),
+    refused(r"exceeds the padded input \(3, 3\)", (2, 3, 3, 1), window=4),
+    refused("at least 3 axes", (2, 3), window=4),
+    refused("x holds int32", ints((2, 3, 3, 1)), window=2, kind=TypeError),
 )
 col2im.cases = (
     *(
-        Case(name, ((2, *out, 18),), {"size": (6, 5), "window": (3, 2)} | options)
+        Case(name, ((2, *out, 18),), {"size": (6, 5), "window": (3, 2), **options})
         for (name, options), out in zip(CASES, ((4, 4), (3, 7), (6, 5), (2, 2)), strict=True)
     ),
     Case("1-D", ((2, 5, 6),), {"size": 6, "window": 2}),
-    Case(
-        "bad: places",
-        ((2, 4, 4, 18),),
-        {"size": (7, 5), "window": (3, 2)},
-        raises=(ValueError, r"places other than \(5, 4\)"),
-    ),
-    Case(
-        "bad: entries",
-        ((2, 4, 4, 17),),
-        {"size": (6, 5), "window": (3, 2)},
-        raises=(ValueError, "6 taps do not divide rows of 17"),
-    ),
-    Case(
-        "bad: rank",
-        ((2, 4, 4, 18),),
-        {"size": (6,), "window": 3},
-        raises=(ValueError, "differ in rank"),
-    ),
-    Case(
-        "bad: integers",
-        (ints((2, 5, 6)),),
-        {"size": 6, "window": 2},
-        raises=(TypeError, "rows holds"),
-    ),
+    refused(r"places other than \(5, 4\)", (2, 4, 4, 18), size=(7, 5), window=(3, 2)),
+    refused("6 taps do not divide rows of 17", (2, 4, 4, 17), size=(6, 5), window=(3, 2)),
+    refused("differ in rank", (2, 4, 4, 18), size=(6,), window=3),
+    refused("rows holds int32", ints((2, 5, 6)), size=6, window=2, kind=TypeError),
 )

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
-from fcnn.ops.op import Case, ints, operator
+from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats
 
 
@@ -52,20 +52,12 @@ def _check(x, key, *, rate):
     require(0 <= rate < 1, f"dropout: rate {rate} must lie in [0, 1)")
 
 
-def _key(key):
-    return key
-
-
+itself = lambda key: key
 dropout.cases = (
-    Case("half", ((40, 5), _key), {"rate": 0.5}),
-    Case("none", ((4, 5), _key), {"rate": 0.0}),
-    Case("empty", ((0, 5), _key), {"rate": 0.1}),
-    Case("bad: rate 1", ((4, 5), _key), {"rate": 1.0}, raises=(ValueError, "rate 1.0 must lie in")),
-    Case(
-        "bad: negative",
-        ((4, 5), _key),
-        {"rate": -0.1},
-        raises=(ValueError, "rate -0.1 must lie in"),
-    ),
-    Case("bad: integers", (ints((4, 5)), _key), {"rate": 0.1}, raises=(TypeError, "x holds int32")),
+    Case("half", ((40, 5), itself), {"rate": 0.5}),
+    Case("none", ((4, 5), itself), {"rate": 0.0}),
+    Case("empty", ((0, 5), itself), {"rate": 0.1}),
+    refused("rate 1.0 must lie in", (4, 5), itself, rate=1.0),
+    refused("rate -0.1 must lie in", (4, 5), itself, rate=-0.1),
+    refused("x holds int32", ints((4, 5)), itself, rate=0.1, kind=TypeError),
 )

@@ -28,6 +28,11 @@ class Epoch(NamedTuple):
     test_accuracy: float | None
     seconds: float  # compilation included, in the first
 
+    def __str__(self) -> str:
+        test = "" if self.test_accuracy is None else f", test {self.test_accuracy:6.2%}"
+        accuracy = f"train {self.accuracy:6.2%}{test}"
+        return f"epoch {self.epoch:3d}: loss {self.loss:.4f}, {accuracy}, {self.seconds:.2f} s"
+
 
 def fit(
     model: Layer,

@@ -7,7 +7,7 @@ import pytest
 from jax.test_util import check_grads
 
 import fcnn
-from fcnn.ops import Shape, patches
+from fcnn.ops import Shape, tiles
 
 
 def grad(f, x):
@@ -45,7 +45,7 @@ def test_tiles_are_used_and_bounded(monkeypatch):
     text = jax.jit(lambda x: fcnn.conv(x, w, padding="same", impl="tiled")).lower(x).as_text()
     assert "stablehlo.while" in text
     assert "64x8x8x36" not in text.replace("tensor<", "")
-    monkeypatch.setattr(patches, "CACHE", 2**40)
+    monkeypatch.setattr(tiles, "CACHE", 2**40)
     jax.clear_caches()
     text = jax.jit(lambda x: fcnn.conv(x, w, padding="same", impl="tiled")).lower(x).as_text()
     assert "stablehlo.while" not in text
@@ -101,6 +101,11 @@ def test_lp_pool_runs_from_the_sum_to_the_maximum():
     x = jnp.array([3.0, -4.0]).reshape(1, 2, 1)
     pooled = [float(fcnn.lp_pool(x, 2, p=p).squeeze()) for p in (1, 2, 200)]
     np.testing.assert_allclose(pooled, [7, 5, 4], rtol=1e-12)
+
+
+def test_lp_pool_passes_infinity_and_nan_on():
+    x = jnp.array([-jnp.inf, 1.0, jnp.nan, 1.0]).reshape(1, 4, 1)
+    np.testing.assert_array_equal(fcnn.lp_pool(x, 2).ravel(), [np.inf, np.nan])
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
