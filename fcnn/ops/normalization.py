@@ -58,8 +58,9 @@ def layer_norm_fwd(x, scale, bias, *, eps):
 @layer_norm.bwd
 def layer_norm_bwd(saved, dy, *, eps):
     z, r, scale = saved
-    dx = _through(z, r, _row(scale, z) * dy, (-1,))
-    return dx.astype(dy.dtype), *_affine(z, dy)
+    dtype, (z, dy, scale) = dy.dtype, _long(r, z, dy, scale)
+    grads = _through(z, r, _row(scale, z) * dy, (-1,)), *_affine(z, dy)
+    return tuple(g.astype(dtype) for g in grads)
 
 
 @layer_norm.check
@@ -106,23 +107,23 @@ def batch_norm_fwd(x, scale, bias, mean, var, *, train, momentum, eps):
 
 @batch_norm.bwd
 def batch_norm_bwd(saved, dout, *, train, momentum, eps):
-    """The new running values are outputs too: their cotangents dmean, dvar reach x through m and v.
+    """The new running values are outputs too: their cotangents reach x through m and v.
 
-    In evaluation m and v are the arguments mean and var: z = (x - mean) r with dr / dvar = -r^3 /
-    2.
+    In evaluation m and v are the arguments mean and var: z = (x - mean) r, dr / dvar = -r^3 / 2.
     """
     z, r, scale = saved
-    dy, dmean, dvar = dout
+    dtype, (z, scale, dy, dmean, dvar) = z.dtype, _long(r, z, scale, *dout)
     n, rows = tuple(range(z.ndim - 1)), z.size // z.shape[-1]
     dz = _row(scale, z) * dy
-    if not train:
-        dx = (dz * _row(r, z)).astype(dy.dtype)
-        dm, dv = -dz.sum(n) * r, -(dz * z).sum(n) * r**2 / 2
-        return dx, *_affine(z, dy), (dmean + dm).astype(dy.dtype), (dvar + dv).astype(dy.dtype)
-    new = 1 - momentum
-    dx = _through(z, _row(r, z), dz, n)
-    dx = dx + _row(new / rows * dmean, z) + z * _row(2 * new / rows * dvar / r, z)
-    return dx.astype(dy.dtype), *_affine(z, dy), momentum * dmean, momentum * dvar
+    if train:
+        new = 1 - momentum
+        dx = _through(z, _row(r, z), dz, n)
+        dx = dx + _row(new / rows * dmean, z) + z * _row(2 * new / rows * dvar / r, z)
+        dmean, dvar = momentum * dmean, momentum * dvar
+    else:
+        dx = dz * _row(r, z)
+        dmean, dvar = dmean - dz.sum(n) * r, dvar - (dz * z).sum(n) * r**2 / 2
+    return tuple(g.astype(dtype) for g in (dx, *_affine(z, dy), dmean, dvar))
 
 
 @batch_norm.check
@@ -136,9 +137,13 @@ def _check_batch(x, scale, bias, mean, var, *, train, momentum, eps):
 
 def _through(z, r, dz, pooled):
     """dx, through z and through the mean and variance of the pooled axes."""
-    z, dz = z.astype(r.dtype), dz.astype(r.dtype)
     mean = lambda a: a.mean(pooled, keepdims=True)
     return r * (dz - mean(dz) - z * mean(dz * z))
+
+
+def _long(r, *arrays):
+    """In the precision of r: sums of many short numbers are taken there."""
+    return [a.astype(r.dtype) for a in arrays]
 
 
 def _affine(z, dy):
