@@ -38,6 +38,7 @@ class Answers(NamedTuple):
     fwd: Any  # y, from the operator's fwd
     by_hand: list[jax.Array | None]
     reverse: list[jax.Array | None]
+    size_of_v: jax.Array
     by_hand_along_v: jax.Array
     forward_along_v: jax.Array
     difference_along_v: jax.Array
@@ -78,11 +79,11 @@ def judge(name: str, found: Answers, *, kink: bool = False) -> None:
                 f"{name}: argument {i} has {'no' if auto is None else 'a'} gradient"
             )
         _same(hand, auto, EXACT, f"{name}: argument {i}: by hand and autodiff differ")
-    along = found.by_hand_along_v
-    _same(found.forward_along_v, along, EXACT, f"{name}: by hand and forward autodiff differ")
+    along, size = found.by_hand_along_v, max(1, float(found.size_of_v))
+    differ = f"{name}: by hand and %s differ"
+    _same(found.forward_along_v, along, EXACT, differ % "forward autodiff", size)
     if not kink:
-        difference = found.difference_along_v
-        _same(difference, along, DIFFERENCE, f"{name}: by hand and finite difference differ")
+        _same(found.difference_along_v, along, DIFFERENCE, differ % "finite difference", size)
 
 
 def _answers(op, options, args, key):
@@ -109,6 +110,7 @@ def _answers(op, options, args, key):
         y_hand,
         by_hand,
         reverse,
+        size_of_v=jnp.max(jnp.array([_size(a) for a in x])),
         by_hand_along_v=_dot([d for d in by_hand if d is not None], v),
         forward_along_v=jax.jvp(g, x, v)[1],
         difference_along_v=(4 * fine - coarse) / 3,
@@ -137,14 +139,14 @@ def _dot(a, b):
     return sum(map(jnp.vdot, jax.tree.leaves(a), jax.tree.leaves(b)), jnp.zeros(()))
 
 
-def _same(actual, wanted, tolerance, message):
-    """Every entry within `tolerance` of the largest wanted one."""
+def _same(actual, wanted, tolerance, message, size=1.0):
+    """Every entry within `tolerance` of the largest wanted one, or of SMALL times `size`."""
     pairs = zip(jax.tree.leaves(actual), jax.tree.leaves(wanted), strict=True)
     for a, b in ((np.asarray(a), np.asarray(b)) for a, b in pairs):
         if a.shape != b.shape or a.dtype != b.dtype:
             raise WrongGradient(f"{message}: {a.dtype}{a.shape} against {b.dtype}{b.shape}")
         off = np.abs(a - b)
-        if not (off <= tolerance * max(SMALL, np.abs(b).max(initial=0))).all():
+        if not (off <= tolerance * max(SMALL * size, np.abs(b).max(initial=0))).all():
             at = np.unravel_index(np.nan_to_num(off, nan=np.inf).argmax(), off.shape)
             index = f" at {tuple(map(int, at))}" if off.ndim else ""
             raise WrongGradient(f"{message}{index}: {a[at]} against {b[at]}")

@@ -6,30 +6,24 @@ import pytest
 from fcnn.ops import OPS
 
 
-def _impls(op):
-    return [{"impl": i} for i in op.impls] or [{}]
-
-
-def _params(wanted):
-    return [
+def over(wanted):
+    """Run a test with (op, case, options) for every implementation of every case `wanted`."""
+    found = [
         pytest.param(
-            op, case, {**case.options, **impl}, id="-".join([op.name, case.name, *impl.values()])
+            op, case, {**case.options, **i}, id="-".join([op.name, case.name, *i.values()])
         )
         for op in OPS
         for case in op.cases
-        for impl in _impls(op)
+        for i in ([{"impl": impl} for impl in op.impls] or [{}])
         if wanted(op, case)
     ]
+    return pytest.mark.parametrize(("op", "case", "options"), found)
 
 
 every_operator = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
-every_case = pytest.mark.parametrize(("op", "case", "options"), _params(lambda op, c: not c.raises))
-one_case_each = pytest.mark.parametrize(
-    ("op", "case", "options"), _params(lambda op, c: c is op.cases[0])
-)
-every_refusal = pytest.mark.parametrize(
-    ("op", "case", "options"), [p for p in _params(lambda op, c: c.raises)]
-)
+every_case = over(lambda op, case: not case.raises)
+one_case_each = over(lambda op, case: case is op.cases[0])
+every_refusal = over(lambda op, case: case.raises)
 
 
 def is_float(a):
