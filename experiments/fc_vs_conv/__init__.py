@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     console.print(table(measured))
     for claim in claims:
         console.print(f"[bold]{claim.verdict}[/]: {claim.text} ({claim.evidence})")
-    console.print(f"{run.folder / 'report.html'}", highlight=False)
+    console.print(str(run.folder / "report.html"), highlight=False, soft_wrap=True)
     if stopped:
         console.print(f"{stopped}. The report holds what was finished by then.")
         return 130 if stopped == "Interrupted" else 2
@@ -80,37 +80,42 @@ def framed(data: Dataset, frame: int) -> Dataset:
 
 
 def judge(measured: dict[str, Measured]) -> list[Claim]:
-    """Each claim holds if the mean paired difference exceeds twice its standard error."""
+    """The claims that were measured; one holds if its mean exceeds twice its standard error."""
     if not {"dense", "conv3"} <= measured.keys():
         return []
     dense, conv = measured["dense"], measured["conv3"]
-    far = max(conv.shifted)
-    lost = lambda m: [a - b for a, b in zip(m.test, m.shifted[far], strict=True)]
-    few = lambda m: [
-        mean(m.few_train[s][i] - m.few_test[s][i] for s in m.few_test) for i in range(len(m.test))
-    ]
-    counts = ", ".join(map(str, sorted(conv.few_test)))
     sizes = f"{conv.parameters:,} and {dense.parameters:,} parameters"
-    return [
+    claims = [
         Claim.paired(
             f"Convolution beats dense at equal size ({sizes})",
             "test accuracy, conv3 − dense",
             conv.test,
             dense.test,
-        ),
-        Claim.paired(
-            f"Dense falls further when test images are shifted by {far} pixels",
-            "accuracy lost, dense − conv3",
-            lost(dense),
-            lost(conv),
-        ),
-        Claim.paired(
-            "Dense overfits first when training images are few",
-            f"train − test accuracy with {counts} training images, dense − conv3",
-            few(dense),
-            few(conv),
-        ),
+        )
     ]
+    if far := max(conv.shifted):
+        lost = lambda m: [a - b for a, b in zip(m.test, m.shifted[far], strict=True)]
+        claims.append(
+            Claim.paired(
+                f"Dense falls further when test images are shifted by {far} pixels",
+                "accuracy lost, dense − conv3",
+                lost(dense),
+                lost(conv),
+            )
+        )
+    if few := sorted(conv.few_test):
+        gap = lambda m, i: mean(m.few_train[size][i] - m.few_test[size][i] for size in few)
+        gaps = lambda m: [gap(m, i) for i in range(len(m.test))]
+        counts = ", ".join(map(str, few))
+        claims.append(
+            Claim.paired(
+                "Dense overfits first when training images are few",
+                f"train − test accuracy with {counts} training images, dense − conv3",
+                gaps(dense),
+                gaps(conv),
+            )
+        )
+    return claims
 
 
 def write(run: Run, config: Config, data: Dataset, measured, claims, stopped: str) -> None:

@@ -4,19 +4,24 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import jax
 import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import fcnn
-from experiments.fc_vs_conv.config import make_optimizer
+from experiments.fc_vs_conv.config import Config, make_optimizer
+from experiments.run import Run
 from experiments.seeds import Seeds, cosine
 from fcnn.bench import seconds
-from fcnn.training import create, shuffled_rows, train_step
+from fcnn.data import Dataset
+from fcnn.layers import Layer
+from fcnn.training import TrainState, create, shuffled_rows, train_step
 
 STEPS_PER_CALL = 100  # at most; an interrupt waits for one call
 FEW = 4  # a smaller training set gets 1 / FEW of the steps
@@ -50,78 +55,88 @@ class Measured:
         return [a - b for a, b in zip(self.train, self.test, strict=True)]
 
 
-def experiment(config, data, nets, measured, run, console) -> None:
+def experiment(
+    config: Config,
+    data: Dataset,
+    nets: dict[str, Layer],
+    measured: dict[str, Measured],
+    run: Run,
+    console: Console,
+) -> None:
     """Fill `measured`: each network on all images, then on few, then a step of each timed."""
-    n, tests = len(data.train.y), len(data.test.y)
-    x = jax.device_put(np.concatenate([data.train.x, data.test.x]))
-    y = jax.device_put(np.concatenate([data.train.y, data.test.y]))
-    optimizer = make_optimizer(config)
-    trainings = {
-        name: Seeds(net, optimizer, x, y, config.shift, config.seeds) for name, net in nets.items()
-    }
-    test_rows = np.tile(np.arange(n, n + tests, dtype=np.int32), (config.seeds, 1))
     for name, net in nets.items():
         cost = fcnn.summary(net, data.shape)
         measured[name] = Measured(cost.parameters, cost.multiply_adds, cost.activation_bytes)
-    work = sum(m.multiply_adds for m in measured.values())
-    shares = 1 + len(config.sizes) / FEW
-    with Progress(
-        TextColumn("{task.description:42s}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    ) as progress:
-        bar = progress.add_task("compiling", total=work * shares)
-
-        def train(name, size):
-            """The states after training on `size` images, and which images each seed saw."""
-            seen = [
-                np.random.default_rng([seed, size]).permutation(n)[:size]
-                for seed in range(config.seeds)
-            ]
-            seen = np.stack(seen).astype(np.int32)
-            share = measured[name].multiply_adds * (1 if size == n else 1 / FEW)
-            blocks = list(schedule(config, seen, n))
-            now = trainings[name].start()
-            for done, (rows, rate) in enumerate(blocks, start=1):
-                now, metrics = trainings[name].train(now, rows, rate)
-                loss, right = (np.asarray(m).mean(1) for m in metrics)
-                if not np.isfinite(loss).all():
-                    where = f"{name} is {loss.max()} with {size} images"
-                    raise FloatingPointError(f"the loss of {where}; lower --learning-rate")
-                run.metric(
-                    network=name,
-                    images=size,
-                    call=done,
-                    loss=loss.tolist(),
-                    accuracy=right.tolist(),
-                )
-                progress.update(
-                    bar, description=f"{name} · {size:,} images · loss {loss.mean():.3f}"
-                )
-                progress.advance(bar, share / len(blocks))
-            return now, seen
-
+    columns = (TextColumn("{task.description:42s}"), BarColumn())
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *times, console=console) as progress:
+        course = Course(config, data, nets, run, progress)
         for name, m in measured.items():
-            score = trainings[name].accuracy
-            now, seen = train(name, n)
-            m.test, m.train = score(now, test_rows).tolist(), score(now, seen).tolist()
-            m.shifted[0] = m.test
-            for d in range(1, config.shift + 1):
-                each = [score(now, test_rows, (d * down, d * right)) for down, right in DIRECTIONS]
-                m.shifted[d] = np.mean(each, 0).tolist()
-            run.metric(network=name, **dataclasses.asdict(m))
+            course.on_all(name, m)
         for name, m in measured.items():
-            score = trainings[name].accuracy
-            for size in sorted(config.sizes, reverse=True):
-                now, seen = train(name, size)
-                m.few_test[size], m.few_train[size] = (
-                    score(now, rows).tolist() for rows in (test_rows, seen)
-                )
-            run.metric(network=name, **dataclasses.asdict(m))
-        progress.update(bar, description="timing one step of each")
-        time_steps(config, data, nets, measured, optimizer)
+            course.on_few(name, m)
+        course.say("timing one step of each")
+        time_steps(config, data, nets, measured)
+
+
+class Course:
+    """What every network goes through, with its progress shown and its metrics written."""
+
+    def __init__(self, config, data: Dataset, nets: dict[str, Layer], run: Run, progress: Progress):
+        self.config, self.run, self.progress = config, run, progress
+        self.n, tests = len(data.train.y), len(data.test.y)
+        x = jax.device_put(np.concatenate([data.train.x, data.test.x]))
+        y = jax.device_put(np.concatenate([data.train.y, data.test.y]))
+        train = partial(Seeds, optimizer=make_optimizer(config), x=x, y=y)
+        self.seeds = {
+            name: train(net, margin=config.shift, count=config.seeds) for name, net in nets.items()
+        }
+        self.tests = np.tile(np.arange(self.n, self.n + tests, dtype=np.int32), (config.seeds, 1))
+        self.work = {n: fcnn.summary(net, data.shape).multiply_adds for n, net in nets.items()}
+        total = sum(self.work.values()) * (1 + len(config.sizes) / FEW)
+        self.bar = progress.add_task("compiling", total=total)
+
+    def on_all(self, name: str, m: Measured) -> None:
+        """Trained on every image; scored on them, on the test images, and on these shifted."""
+        score = self.seeds[name].accuracy
+        now, seen = self.train(name, self.n)
+        m.test, m.train = score(now, self.tests).tolist(), score(now, seen).tolist()
+        m.shifted[0] = m.test
+        for d in range(1, self.config.shift + 1):
+            each = [score(now, self.tests, (d * down, d * right)) for down, right in DIRECTIONS]
+            m.shifted[d] = np.mean(each, 0).tolist()
+        self.run.metric(network=name, **dataclasses.asdict(m))
+
+    def on_few(self, name: str, m: Measured) -> None:
+        """Trained on fewer images, again and again."""
+        score = self.seeds[name].accuracy
+        for size in sorted(self.config.sizes, reverse=True):
+            now, seen = self.train(name, size)
+            m.few_test[size] = score(now, self.tests).tolist()
+            m.few_train[size] = score(now, seen).tolist()
+        self.run.metric(network=name, **dataclasses.asdict(m))
+
+    def train(self, name: str, size: int) -> tuple[TrainState, np.ndarray]:
+        """The states after training on `size` images, and which images each seed saw."""
+        order = lambda seed: np.random.default_rng([seed, size]).permutation(self.n)[:size]
+        seen = np.stack([order(seed) for seed in range(self.config.seeds)]).astype(np.int32)
+        blocks = list(schedule(self.config, seen, self.n))
+        share = self.work[name] / (1 if size == self.n else FEW) / len(blocks)
+        seeds = self.seeds[name]
+        now = seeds.start()
+        for call, (rows, rate) in enumerate(blocks, start=1):
+            now, metrics = seeds.train(now, rows, rate)
+            loss, right = (np.asarray(m).mean(1) for m in metrics)
+            if not np.isfinite(loss).all():
+                where = f"{name} is {loss.max()} with {size} images"
+                raise FloatingPointError(f"the loss of {where}; lower --learning-rate")
+            values = {"loss": loss.tolist(), "accuracy": right.tolist()}
+            self.run.metric(network=name, images=size, call=call, **values)
+            self.say(f"{name} · {size:,} images · loss {loss.mean():.3f}", advance=share)
+        return now, seen
+
+    def say(self, what: str, advance: float = 0) -> None:
+        self.progress.update(self.bar, description=what, advance=advance)
 
 
 def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, float]]:
@@ -140,10 +155,10 @@ def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, flo
         yield block, cosine(i, calls, config.learning_rate)
 
 
-def time_steps(config, data, nets, measured, optimizer) -> None:
+def time_steps(config, data, nets, measured) -> None:
     """One training step of one seed per network: compiled apart, then timed in turn."""
     batch = (data.train.x[: config.batch_size], data.train.y[: config.batch_size])
-    batch = jax.device_put(batch)
+    batch, optimizer = jax.device_put(batch), make_optimizer(config)
     programs = {}
     for name, net in nets.items():
         now = create(net, optimizer, data.shape, jax.random.key(0))

@@ -188,6 +188,11 @@ def test_the_claims_can_fail():
     assert judge({"dense": dense}) == []
 
 
+def test_what_was_not_measured_is_not_claimed():
+    bare = Measured(1, 1, 1, [0.9] * 3, [1.0] * 3, {0: [0.9] * 3})
+    assert len(judge({"dense": bare, "conv3": bare})) == 1
+
+
 def test_a_claim_needs_more_than_noise():
     assert Claim.paired("", "", [0.9, 0.8], [0.8, 0.9]).held is False
     assert Claim.paired("", "", [0.9, 0.91], [0.8, 0.81]).held is True
