@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from experiments import NAMES
+from experiments import NAMES, interrupt
 
 USAGE = "usage: python -m experiments NAME [options]     (NAME --help lists the options)"
 
@@ -18,7 +18,9 @@ def main(arguments: list[str]) -> int:
     if name not in NAMES:
         print(f"{name!r} is no experiment; there is {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    return _module(name).main(options)
+    experiment = _module(name)
+    interrupt.check()
+    return experiment.main(options)
 
 
 def _module(name):
@@ -29,6 +31,7 @@ def _module(name):
 
 
 if __name__ == "__main__":
+    interrupt.listen()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -46,10 +46,13 @@ def main(arguments: list[str]) -> int:
         check(config, data)
         data = framed(data, config.frame or 0)
         nets = ladder(data.shape, len(data.classes), width=config.width)
-        run = Run("fc_vs_conv", config.output_dir, config)
-    except (ValueError, OSError) as wrong:
+    except ValueError as wrong:
         return refuse(f"fc_vs_conv: {wrong}")
-    nets = {name: nets[name] for name in config.networks}
+    try:
+        run = Run("fc_vs_conv", config.output_dir, config)
+    except OSError as wrong:
+        return refuse(f"fc_vs_conv: --output-dir {config.output_dir}: {wrong.strerror}")
+    nets = {name: nets[name] for name in config.networks or ()}
     console = Console()
     measured: dict[str, Measured] = {}
     stopped = ""

@@ -25,7 +25,9 @@ class Config(Options):
     optimizer: Literal["adam", "momentum", "sgd"] = "adam"
     """optax's; momentum is 0.9."""
 
-    networks: tuple[Name, ...] = RUNGS
+    networks: Annotated[tuple[Name, ...] | None, otherwise(" ".join(RUNGS), "NAME [NAME ...]")] = (
+        None
+    )
     """Which rungs of the ladder from all dense to all convolutional."""
 
     width: int = 16
@@ -67,11 +69,10 @@ SMOKE = {"seeds": 2, "epochs": 1, "networks": ("dense", "conv3"), "sizes": (100,
 
 
 def resolved(config: Config) -> Config:
-    """`config` with every None filled in for its data set, and all of it small for --smoke."""
-    if config.smoke:
-        config = dataclasses.replace(config, **SMOKE)
-    defaults = DEFAULTS[config.dataset].items()
-    return dataclasses.replace(config, **{k: v for k, v in defaults if getattr(config, k) is None})
+    """`config` with every None filled in, for its data set and for --smoke."""
+    defaults = {"networks": RUNGS} | DEFAULTS[config.dataset] | (SMOKE if config.smoke else {})
+    missing = {k: v for k, v in defaults.items() if getattr(config, k) is None}
+    return dataclasses.replace(config, **missing)
 
 
 def check(config: Config, data: Dataset) -> None:
@@ -85,14 +86,21 @@ def check(config: Config, data: Dataset) -> None:
     if config.batch_size > n:
         raise ValueError(f"--batch-size {config.batch_size} exceeds the {n} training images")
     if not (config.learning_rate > 0 and math.isfinite(config.learning_rate)):
-        raise ValueError(f"--learning-rate {config.learning_rate} must be positive")
+        raise ValueError(f"--learning-rate {config.learning_rate} must be positive and finite")
     side = min(data.shape[:2]) + 2 * (config.frame or 0)
     if not 0 <= (config.shift or 0) < side:
         raise ValueError(f"--shift {config.shift} must lie within images {side} cells wide")
     if any(not 1 <= m < n for m in config.sizes or ()):
-        raise ValueError(f"--sizes {config.sizes} must lie between 1 and the {n} training images")
-    if len(set(config.networks)) != len(config.networks) or not config.networks:
-        raise ValueError(f"--networks {config.networks} must each be named once")
+        raise ValueError(
+            f"--sizes {config.sizes}: each must be at least 1 and below the {n} training images"
+        )
+    networks = config.networks or ()
+    if not networks:
+        raise ValueError("--networks needs at least one name")
+    if len(set(networks)) != len(networks):
+        raise ValueError(f"--networks {networks} names one twice")
+    if unknown := set(networks) - set(RUNGS):
+        raise ValueError(f"--networks {sorted(unknown)} are none of {RUNGS}")
 
 
 def make_optimizer(config: Config) -> optax.GradientTransformation:

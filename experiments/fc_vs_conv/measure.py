@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import fcnn
+from experiments import interrupt
 from experiments.fc_vs_conv.config import Config, make_optimizer
 from experiments.run import Run
 from experiments.seeds import Seeds, cosine
@@ -98,7 +99,7 @@ class Course:
 
     def on_all(self, name: str, m: Measured) -> None:
         """Trained on every image; scored on them, on the test images, and on these shifted."""
-        score = self.seeds[name].accuracy
+        score = self.score(name)
         now, seen = self.train(name, self.n)
         m.test, m.train = score(now, self.tests).tolist(), score(now, seen).tolist()
         m.shifted[0] = m.test
@@ -109,12 +110,21 @@ class Course:
 
     def on_few(self, name: str, m: Measured) -> None:
         """Trained on fewer images, again and again."""
-        score = self.seeds[name].accuracy
+        score = self.score(name)
         for size in sorted(self.config.sizes, reverse=True):
             now, seen = self.train(name, size)
             m.few_test[size] = score(now, self.tests).tolist()
             m.few_train[size] = score(now, seen).tolist()
         self.run.metric(network=name, **dataclasses.asdict(m))
+
+    def score(self, name: str) -> Callable[..., np.ndarray]:
+        """`Seeds.accuracy`, which an interrupt need not wait for."""
+
+        def accuracy(*args):
+            interrupt.check()
+            return self.seeds[name].accuracy(*args)
+
+        return accuracy
 
     def train(self, name: str, size: int) -> tuple[TrainState, np.ndarray]:
         """The states after training on `size` images, and which images each seed saw."""
@@ -125,6 +135,7 @@ class Course:
         seeds = self.seeds[name]
         now = seeds.start()
         for call, (rows, rate) in enumerate(blocks, start=1):
+            interrupt.check()
             now, metrics = seeds.train(now, rows, rate)
             loss, right = (np.asarray(m).mean(1) for m in metrics)
             if not np.isfinite(loss).all():
@@ -161,6 +172,7 @@ def time_steps(config, data, nets, measured) -> None:
     batch, optimizer = jax.device_put(batch), make_optimizer(config)
     programs = {}
     for name, net in nets.items():
+        interrupt.check()
         now = create(net, optimizer, data.shape, jax.random.key(0))
         lowered = jax.jit(train_step(net, fcnn.softmax_cross_entropy, optimizer)).lower(now, batch)
         compiled, measured[name].compile_seconds = timed(lowered.compile)

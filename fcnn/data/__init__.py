@@ -31,6 +31,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         raise DataError(f"{name}: where are its files? Give --data-dir DIR or set FCNN_DATA")
     folder = Path(chosen).expanduser()
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give --data-dir the one that holds {name}")
+        what = "no folder" if folder.exists() else "no such folder"
+        raise DataError(f"{folder}: {what}; give --data-dir the one that holds {name}")
     folder = folder / name if (folder / name).is_dir() else folder
     return cifar10(folder) if name == "cifar10" else idx_images(name, folder)

@@ -34,7 +34,7 @@ def cifar10(folder: Path) -> Dataset:
 def _reader(folder: Path) -> Callable[[str], tuple[str, bytes]]:
     """From the name of a batch to where it was found and its bytes."""
     for place in (folder, folder / FOLDER):
-        if (place / "test_batch.bin").is_file():
+        if (place / "test_batch.bin").is_file() or (place / "data_batch_1.bin").is_file():
             return lambda name: (str(place / name), _bytes(place / name))
     archive = folder / ARCHIVE
     if not archive.is_file():
@@ -58,7 +58,8 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
         with tarfile.open(archive) as tar:
             return {m.name: f.read() for m in tar if (f := tar.extractfile(m)) is not None}
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{archive}: cannot be read ({error}); fetch the file again") from None
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{archive}: cannot be read ({reason}); fetch the file again") from None
 
 
 def _bytes(path: Path) -> bytes:

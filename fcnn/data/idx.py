@@ -66,11 +66,14 @@ def read_idx(path: Path, *, axes: int) -> np.ndarray:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); fetch the file again") from None
-    head = 4 + 4 * axes
-    if raw[:4] != bytes([0, 0, 8, axes]) or len(raw) < head:
-        start = raw[:4].hex(" ") or "nothing"
+    magic, head = bytes([0, 0, 8, axes]), 4 + 4 * axes
+    if magic.startswith(raw[:4]) and len(raw) < head:
+        few = f"{len(raw)} bytes are too few for an IDX file"
+        raise DataError(f"{path}: {few}; fetch the file again")
+    if not raw.startswith(magic):
+        wanted = f"an IDX file of {axes}-D bytes starts with {magic.hex(' ')}"
         raise DataError(
-            f"{path}: starts with {start}, an IDX file of this kind with 00 00 08 0{axes}"
+            f"{path}: starts with {raw[:4].hex(' ')}, but {wanted}; is it another file?"
         )
     shape = struct.unpack(f">{axes}I", raw[4:head])
     if len(raw) - head != prod(shape):

@@ -16,6 +16,9 @@ from fcnn.layers.layer import Layer, Part, shapes
 
 def serial(*layers: Layer, name: str = "serial") -> Layer:
     """One layer after another, each with a key of its own; with no layers, the identity."""
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{name}: {layer!r} is no layer; write layers.relu(), for example")
     names = _numbered(layers)
 
     def parts(shape):

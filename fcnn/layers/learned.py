@@ -28,6 +28,9 @@ def conv(
     `window` has one entry per spatial axis. Padding defaults to "same", as networks mostly want.
     """
 
+    if not isinstance(window, tuple):
+        raise TypeError(f"conv: window {window!r} needs one entry per spatial axis, as in (3, 3)")
+
     def init(key, shape):
         if len(shape) != len(window) + 1:
             raise ValueError(f"conv: an input {shape} and a window {window} differ in spatial axes")

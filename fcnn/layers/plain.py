@@ -4,6 +4,7 @@ layers.relu()      layers.max_pool(2, stride=1)      layers.softmax(axis=-1)
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,11 +42,14 @@ global_avg_pool = lifted(ops.global_avg_pool)
 
 def flatten() -> Layer:
     """(n, *size, c) -> (n, prod(size) c)."""
-    return stateless("flatten", lambda x: x.reshape(len(x), -1))
+    return stateless("flatten", lambda x: x.reshape(len(x), math.prod(x.shape[1:])))
 
 
 def dropout(rate: float) -> Layer:
     """`fcnn.dropout` while training, which needs a key; the identity otherwise."""
+
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout: rate {rate} must lie in [0, 1)")
 
     def apply(params, state, x, *, key=None, train=False):
         if not train:

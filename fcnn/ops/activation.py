@@ -30,7 +30,7 @@ def identity(x: X) -> X:
 @operator()
 def relu(x: X) -> X:
     """max(x, 0), with slope 0 at 0. Source: Nair & Hinton 2010; Bertoin et al. 2021 for the 0."""
-    return jnp.where(x > 0, x, jnp.zeros_like(x))
+    return jnp.where(x <= 0, jnp.zeros_like(x), x)  # NaN stays NaN
 
 
 @operator()
@@ -47,7 +47,7 @@ def tanh(x: X) -> X:
 
 SLOPES = {  # dy/dx, in terms of x and y
     identity: lambda x, y: jnp.ones_like(x),
-    relu: lambda x, y: (x > 0).astype(x.dtype),
+    relu: lambda x, y: (~(x <= 0)).astype(x.dtype),
     sigmoid: lambda x, y: y * (1 - y),
     tanh: lambda x, y: 1 - y * y,
 }

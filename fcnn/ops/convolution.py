@@ -15,6 +15,7 @@ dx is the full correlation of dy, dilated by s, with the flipped kernel, its cha
 Saved are x and w: patches cost less to read again than to keep.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -24,8 +25,10 @@ from jaxtyping import Array, Float
 
 from fcnn.ops import native, patches, tiles
 from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.refusal import require, require_floats, require_rank
+from fcnn.ops.refusal import require, require_floats, require_integers, require_rank
 from fcnn.ops.window import Axes, Padding, windows
+
+LARGEST = 225  # taps, 15×15: im2col is a program of one slice per tap, and slow to compile beyond
 
 
 @operator()
@@ -50,7 +53,7 @@ def conv(
             integers.
     Cost:   n prod(out) prod(window) c o / groups multiply-adds. "im2col" also holds
             n prod(out) prod(window) c numbers, "tiled" about a megabyte; "lax" is XLA's own. "auto"
-            is "tiled" on CPU, "lax" elsewhere.
+            is "tiled" on CPU for windows of up to 225 taps, and "lax" elsewhere.
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4.
     """
     at = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
@@ -69,12 +72,14 @@ def conv_bwd(saved, dy, *, stride, padding, dilation, groups, impl):
     at = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
     dx = _run("dx", impl, w, dy, at=at, groups=groups)
     dw = _run("dw", impl, x, dy, at=at, groups=groups)
-    return dx, dw, None if b is None else dy.sum(range(dy.ndim - 1))
+    return dx, dw, None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
 
 
 def _run(part, impl, *arrays, **options):
     """One of the three sums, `part`, by the implementation asked for."""
     run = {name: partial(getattr(i, part), **options) for name, i in IMPLS.items()}
+    if impl == "auto" and math.prod(options["at"].window) > LARGEST:
+        impl = "lax"
     if impl == "auto":  # on CPU, lax leaves XLA's fast path inside any loop and under vmap
         return jax.lax.platform_dependent(*arrays, cpu=run["tiled"], default=run["lax"])
     return run[impl](*arrays)
@@ -101,7 +106,9 @@ def _check(x, w, b, *, stride, padding, dilation, groups, impl):
     require_floats("conv", x=x, w=w, b=b)
     require_rank("conv", 3, w=w)
     require(x.ndim == w.ndim, f"conv: x {x.shape} and w {w.shape} need the same number of axes")
+    require(0 not in w.shape, f"conv: w {w.shape} must have channels, features and taps")
     c, o = w.shape[-2:]
+    require_integers("conv", groups=groups)
     require(
         groups >= 1 and o % groups == 0, f"conv: groups {groups} does not divide w's {o} features"
     )
@@ -135,6 +142,20 @@ conv.cases = (
     refused("takes 1 in each of 2 groups", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=2),
     refused("groups 3 does not divide w's 4", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=3),
     refused("groups 0 does not divide", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=0),
+    refused(
+        "groups 2.0 must be an integer",
+        (1, 8, 8, 2),
+        (3, 3, 1, 4),
+        None,
+        groups=2.0,
+        kind=TypeError,
+    ),
+    refused("must have channels", (1, 8, 8, 0), (3, 3, 0, 4), None),
+    refused(
+        "stride 1.5 must be an integer", (1, 4, 1), (2, 1, 1), None, stride=1.5, kind=TypeError
+    ),
+    refused("x is missing", None, (2, 1, 1), None, kind=TypeError),
+    refused("too many positional", (1, 4, 1), (2, 1, 1), None, (3,), kind=TypeError),
     refused("the same number of axes", (8, 8, 3), (3, 3, 3, 4), None),
     refused("at least 3 axes", (8, 3), (3, 4), None),
     refused(r"b \(3,\) needs shape \(4,\)", (1, 8, 8, 3), (3, 3, 3, 4), (3,)),

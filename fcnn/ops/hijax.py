@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 from jax.experimental.hijax import VJPHiPrimitive, Zero, instantiate_zeros
 
@@ -34,7 +35,8 @@ class ByHand(VJPHiPrimitive):
         return self.op.fwd_rule(*arrays, **dict(self.options))
 
     def vjp_bwd_retval(self, saved, dy):
-        cotangents = self.op.bwd_rule(saved, _filled(dy), **dict(self.options))
+        dy = jax.tree.map(jnp.asarray, _filled(dy))
+        cotangents = self.op.bwd_rule(saved, dy, **dict(self.options))
         return tuple(map(_reduced_to, self.in_avals, cotangents))
 
     def jvp(self, primals, tangents):
@@ -45,6 +47,11 @@ class ByHand(VJPHiPrimitive):
 
     def linearized(self, residuals, *tangents):
         return residuals(*_filled(tangents))
+
+    def batch(self, axis_data, args, dims):
+        if not jax.tree.leaves(dims):  # nothing is mapped, so neither is the outcome
+            return self(*args), jax.tree.map(lambda _: None, self.out_aval)
+        return super().batch(axis_data, args, dims)
 
     def batch_dim_rule(self, axis_data, dims):
         return jax.tree.map(lambda _: 0, self.out_aval)  # the hand rule itself is then vmapped

@@ -10,7 +10,7 @@ diag(p) - p pᵀ. Saved are log softmax(z) and t, or the difference y - t.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.activation import log_softmax
 from fcnn.ops.op import Case, ints, operator, refused
@@ -19,14 +19,14 @@ from fcnn.ops.refusal import require, require_floats, require_rank
 
 @operator()
 def softmax_cross_entropy(
-    logits: Float[Array, "*n k"], labels: Int[Array, "*n"]
+    logits: Float[Array, "*n k"], labels: Integer[Array, "*n"]
 ) -> Float[Array, "*n"]:
     """Surprise at seeing `labels` under softmax(logits).
 
     Shapes: labels are class numbers 0 .. k - 1, one per row of logits.
     Units:  nats.
     Raises: ValueError if shapes disagree; TypeError for labels that are no integers. A label
-            outside 0 .. k - 1 gives NaN, since a compiled program cannot raise.
+            outside 0 .. k - 1 gives NaN, with gradient 0, since a compiled program cannot raise.
     Cost:   about 5 operations and one exponential per logit.
     Source: Bridle 1990.
     """
@@ -44,11 +44,15 @@ def softmax_cross_entropy_fwd(logits, labels):
 @softmax_cross_entropy.bwd
 def softmax_cross_entropy_bwd(saved, dl):
     log_p, labels = saved
-    return dl[..., None] * (jnp.exp(log_p) - _hit(log_p, labels).astype(log_p.dtype)), None
+    hit = _hit(log_p, labels)
+    dl = jnp.where(hit.any(-1), dl, jnp.zeros_like(dl))  # a loss that is NaN leads nowhere
+    return dl[..., None] * (jnp.exp(log_p) - hit.astype(log_p.dtype)), None
 
 
 def _hit(log_p, labels):
     """[k = t_n], (*n, k)."""
+    if labels.dtype.itemsize < 4:  # too short to number every class
+        labels = labels.astype(jnp.int32)
     classes = jax.lax.broadcasted_iota(labels.dtype, log_p.shape, log_p.ndim - 1)
     return classes == labels[..., None]
 

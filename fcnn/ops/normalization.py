@@ -29,7 +29,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_floats, require_rank
+from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
 
 C = Float[Array, " c"]
 
@@ -130,6 +130,9 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps):
 def _check_batch(x, scale, bias, mean, var, *, train, momentum, eps):
     _check("batch_norm", x, eps, scale=scale, bias=bias, mean=mean, var=var)
     require_rank("batch_norm", 2, x=x)
+    require_numbers("batch_norm", momentum=momentum)
+    if not isinstance(train, bool):
+        raise TypeError(f"batch_norm: train {train!r} must be True or False")
     require(0 <= momentum <= 1, f"batch_norm: momentum {momentum} must lie in [0, 1]")
     empty = train and math.prod(x.shape[:-1]) == 0
     require(not empty, f"batch_norm: x {x.shape} has nothing to take statistics of")
@@ -166,6 +169,7 @@ def _check(name, x, eps, **per_channel):
             v.shape == x.shape[-1:],
             f"{name}: {k} {v.shape} needs shape {x.shape[-1:]}, as x {x.shape}",
         )
+    require_numbers(name, eps=eps)
     require(eps > 0, f"{name}: eps {eps} must be positive")
 
 
@@ -193,6 +197,8 @@ batch_norm.cases = (
     Case("no examples", ((0, 3), *STATS), {"train": False}),
     refused(r"mean \(2,\) needs shape", (4, 3), (3,), (3,), (2,), (3,), train=True),
     refused("momentum 1.5 must", (4, 3), *STATS, train=True, momentum=1.5),
+    refused("train 'yes' must", (4, 3), *STATS, train="yes", kind=TypeError),
+    refused("missing a required argument: 'train'", (4, 3), *STATS, kind=TypeError),
     refused("eps -1.0 must", (4, 3), *STATS, train=True, eps=-1.0),
     refused("nothing to take statistics of", (0, 3), *STATS, train=True),
     refused("at least 2 axes", (3,), *STATS, train=True),

@@ -25,6 +25,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 
 from fcnn.ops.rule import by_hand
 
@@ -118,6 +120,7 @@ class Op(Generic[P, Y]):
         self.signature = inspect.signature(forward)
         named = self.signature.parameters.values()
         self.static = {*static, *(p.name for p in named if p.kind is p.KEYWORD_ONLY)}
+        self.arrays = tuple(name for name in self.signature.parameters if name not in self.static)
 
     @property
     def name(self) -> str:
@@ -145,10 +148,13 @@ class Op(Generic[P, Y]):
 
     def bind(self, *args: Any, **options: Any) -> tuple[tuple, dict[str, Any]]:
         """The arrays in order, and every option: as given, else as declared by `forward`."""
-        bound = self.signature.bind(*args, **options)
+        try:
+            bound = self.signature.bind(*args, **options)
+        except TypeError as misuse:
+            raise TypeError(f"{self.name}: {misuse}") from None
         bound.apply_defaults()
         given = bound.arguments
-        arrays = tuple(value for name, value in given.items() if name not in self.static)
+        arrays = tuple(given[name] for name in self.arrays)
         options = {name: _hashable(value) for name, value in given.items() if name in self.static}
         if self.impls:
             impl = options["impl"]
@@ -161,6 +167,9 @@ class Op(Generic[P, Y]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Y:
         arrays, options = self.bind(*args, **kwargs)
         arrays = tuple(a if a is None else jnp.asarray(a) for a in arrays)
+        for name, a in zip(self.arrays, arrays, strict=True):
+            if a is None and self.signature.parameters[name].default is not None:
+                raise TypeError(f"{self.name}: {name} is missing: it may not be None")
         self.check_rule(*arrays, **options)
         if _gradients.value == "autodiff":
             return self.forward(*arrays, **options)
@@ -179,4 +188,6 @@ def operator(*, static: tuple[str, ...] = ()) -> Callable[[Callable[P, Y]], Op[P
 
 
 def _hashable(value):
+    if isinstance(value, np.ndarray | np.generic | jax.Array) and not isinstance(value, Tracer):
+        value = value.tolist()
     return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value

@@ -15,7 +15,8 @@ Shapes: x (n, *size, c) -> (n, *out, c), out as for `conv`; `window` is an int o
         and `stride` defaults to it.
 Units:  those of x.
 Raises: ValueError if no window fits or p < 1; TypeError for integers.
-Cost:   prod(window) comparisons or additions per output; nothing is gathered.
+Cost:   prod(window) comparisons or additions per output; nothing is gathered. The program has one
+        slice per tap of the window, so windows of hundreds of taps are slow to compile.
 """
 
 import math
@@ -29,7 +30,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, Shape, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_floats, require_rank
+from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
 from fcnn.ops.window import Axes, Padding, taps, untap, windows
 
 X = Float[Array, "n *size c"]
@@ -147,11 +148,11 @@ def lp_pool_fwd(x, **options):
 
 @lp_pool.bwd
 def lp_pool_bwd(saved, dy, *, p, **options):
-    x, y = saved
+    dtype, (x, y, dy) = dy.dtype, (a.astype(wide(a.dtype)) for a in (*saved, dy))
     at = _at(x, **options)
     y = jnp.where(y > 0, y, jnp.ones_like(y))
     slope = lambda part: jnp.sign(part) * (jnp.abs(part) / y) ** (p - 1)
-    return (untap([dy * slope(part) for part in taps(x, at)], at),)
+    return (untap([dy * slope(part) for part in taps(x, at)], at).astype(dtype),)
 
 
 @operator()
@@ -181,6 +182,7 @@ def _at(x, window, stride, padding, dilation, name="pool"):
 def _check(name, x, *, window, stride, padding, dilation, p=1, count_include_pad=False):
     require_floats(name, x=x)
     require_rank(name, 3, x=x)
+    require_numbers(name, p=p)
     require(p >= 1 and p != math.inf, f"{name}: p {p} must be at least 1 and finite")
     _at(x, window, stride, padding, dilation, name)
 

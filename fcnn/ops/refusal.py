@@ -1,5 +1,7 @@
 """How operators refuse bad input: one clear line, from static facts, before any arithmetic."""
 
+from numbers import Integral, Real
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -19,6 +21,20 @@ def require_floats(name: str, **arrays: Array | None) -> None:
     if len(set(given.values())) > 1:
         kinds = ", ".join(f"{k} {dtype}" for k, dtype in given.items())
         raise TypeError(f"{name}: one dtype is needed, but got {kinds}")
+
+
+def require_integers(name: str, **values: object) -> None:
+    """TypeError unless every option is an integer, or a sequence of integers."""
+    for k, v in values.items():
+        if not all(isinstance(i, Integral) for i in (v if isinstance(v, tuple) else (v,))):
+            raise TypeError(f"{name}: {k} {v!r} must be an integer, or one per spatial axis")
+
+
+def require_numbers(name: str, **values: object) -> None:
+    """TypeError unless every option is a number."""
+    for k, v in values.items():
+        if not isinstance(v, Real):
+            raise TypeError(f"{name}: {k} {v!r} must be a number")
 
 
 def require_rank(name: str, rank: int, **arrays: Array) -> None:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
 from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.refusal import require, require_floats
+from fcnn.ops.refusal import require, require_floats, require_numbers
 
 
 @operator()
@@ -33,7 +33,7 @@ def dropout(
 
 @dropout.fwd
 def dropout_fwd(x, key, *, rate):
-    keep = jax.random.bernoulli(key, 1 - rate, x.shape)
+    keep = jax.random.bernoulli(key, 1.0 - rate, x.shape)
     return _kept(keep, x, rate), keep
 
 
@@ -49,6 +49,7 @@ def _kept(keep, x, rate):
 @dropout.check
 def _check(x, key, *, rate):
     require_floats("dropout", x=x)
+    require_numbers("dropout", rate=rate)
     require(0 <= rate < 1, f"dropout: rate {rate} must lie in [0, 1)")
 
 

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require
+from fcnn.ops.refusal import require, require_integers
 
 Axes = int | Sequence[int]  # one number for every axis, or one each
 Padding = int | str | Sequence[int | tuple[int, int]]
@@ -93,6 +93,7 @@ def untap(parts: Sequence[Array], at: Windows) -> Array:
 
 
 def _per_axis(name: str, rank: int, what: str, value: Axes) -> tuple[int, ...]:
+    require_integers(name, **{what: value})
     values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
     require(len(values) == rank, f"{name}: {what} {values} needs {rank}, one per spatial axis")
     require(all(v >= 1 for v in values), f"{name}: {what} {values} must be at least 1")
@@ -108,6 +109,8 @@ def _pairs(name: str, padding: Padding, at: Windows) -> tuple[tuple[int, int], .
     each = tuple(padding) if isinstance(padding, Sequence) else (padding,) * rank
     pairs = tuple(tuple(p) if isinstance(p, Sequence) else (p, p) for p in each)
     require(len(pairs) == rank, f"{name}: padding {pairs} needs {rank} pairs, one per spatial axis")
+    for pair in pairs:
+        require_integers(name, padding=pair)
     fine = all(len(p) == 2 and min(p) >= 0 for p in pairs)
     require(fine, f"{name}: padding {pairs} must be pairs of numbers that are at least 0")
     return tuple((lo, hi) for lo, hi in pairs)

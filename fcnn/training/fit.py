@@ -57,9 +57,8 @@ def fit(
     Raises: ValueError if x and y differ in length, are empty, or the loss stops being a finite
             number.
     """
+    _check(train, test, epochs, batch_size)
     x, y = train
-    if len(x) != len(y):
-        raise ValueError(f"fit: {len(x)} examples but {len(y)} targets")
     of_model, of_rows = jax.random.split(key)
     now = create(model, optimizer, x.shape[1:], of_model)
     step = train_step(model, loss, optimizer)
@@ -73,13 +72,22 @@ def fit(
         now, metrics = run(now, shuffled_rows(len(x), batch_size, number, int(seed)))
         mean_loss, accuracy = (float(np.mean(m)) for m in metrics)
         if not np.isfinite(mean_loss):
-            raise ValueError(
-                f"fit: the loss is {mean_loss} in epoch {epoch}; lower the learning rate"
-            )
+            why = "the learning rate is too high, or a label out of range"
+            raise ValueError(f"fit: the loss is {mean_loss} in epoch {epoch}: {why}")
         right = None if test is None else float(score(now, *test))
         history.append(Epoch(epoch, mean_loss, accuracy, right, perf_counter() - start))
         report(history[-1])
     return now, history
+
+
+def _check(train, test, epochs, batch_size):
+    for x, y in (train, train if test is None else test):
+        if len(x) != len(y):
+            raise ValueError(f"fit: {len(x)} examples but {len(y)} targets")
+        if len(x) < 1 or batch_size < 1:
+            raise ValueError(f"fit: {len(x)} examples in batches of {batch_size}: at least 1 each")
+    if epochs < 0:
+        raise ValueError(f"fit: epochs {epochs} must not be negative")
 
 
 def _resident(step, x, y):

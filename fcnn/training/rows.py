@@ -14,7 +14,7 @@ def shuffled_rows(examples: int, batch_size: int, number: int, seed: int) -> np.
     """
     if examples < 1 or batch_size < 1:
         raise ValueError(
-            f"training: {examples} examples in batches of {batch_size}: both must be at least 1"
+            f"rows: {examples} examples in batches of {batch_size}: both must be at least 1"
         )
     random = np.random.default_rng(seed)
     orders = [random.permutation(examples) for _ in range(-(-number * batch_size // examples))]

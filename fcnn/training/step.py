@@ -69,4 +69,5 @@ def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
     """The share of examples whose largest output is y; NaN where y are no class numbers."""
     if not jnp.issubdtype(y.dtype, jnp.integer):
         return jnp.full((), jnp.nan, outputs.dtype)
-    return (outputs.argmax(-1).astype(y.dtype) == y).mean(dtype=outputs.dtype)
+    told = outputs.argmax(-1)
+    return (told == y.astype(told.dtype)).mean(dtype=outputs.dtype)

@@ -115,11 +115,16 @@ DAMAGE = {
         IMAGES,
         "cannot be read",
     ),
-    "empty": (lambda d: (d / IMAGES).write_bytes(b""), IMAGES, "starts with nothing"),
+    "empty": (lambda d: (d / IMAGES).write_bytes(b""), IMAGES, "0 bytes are too few"),
+    "cut in the header": (
+        lambda d: rezip(d / IMAGES, lambda raw: raw[:9]),
+        IMAGES,
+        "9 bytes are too few",
+    ),
     "wrong magic": (
         lambda d: rezip(d / IMAGES, lambda raw: b"\0\0\x0d" + raw[3:]),
         IMAGES,
-        "starts with 00 00 0d 03, .* 00 00 08 03",
+        "starts with 00 00 0d 03, but .* 00 00 08 03",
     ),
     "labels for images": (
         lambda d: (d / IMAGES).write_bytes((d / LABELS).read_bytes()),
@@ -172,6 +177,7 @@ CIFAR_DAMAGE = {
     ),
     "empty": (lambda d: (d / "test_batch.bin").write_bytes(b""), "test_batch.bin: 0 bytes"),
     "missing": (lambda d: (d / "data_batch_5.bin").unlink(), "data_batch_5.bin: cannot be read"),
+    "no test": (lambda d: (d / "test_batch.bin").unlink(), "test_batch.bin: cannot be read"),
     "label": (
         lambda d: (d / "test_batch.bin").write_bytes(b"\x0a" * RECORD),
         "label 10 in record 0",
@@ -206,6 +212,9 @@ def test_no_folder(tmp_path, monkeypatch):
         load("mnist")
     with pytest.raises(DataError, match="nowhere: no such folder"):
         load("mnist", tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file: no folder"):
+        load("mnist", tmp_path / "file")
     with pytest.raises(DataError, match=r"no such folder, nor cifar-10-binary\.tar\.gz"):
         load("cifar10", tmp_path)
     with pytest.raises(DataError, match=f"'mnits' is none of {', '.join(NAMES)}"):

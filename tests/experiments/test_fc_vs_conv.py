@@ -145,13 +145,17 @@ def test_an_unknown_name_is_exit_code_2():
         (["--seeds", "0"], "--seeds 0 must be at least 1"),
         (["--epochs", "-1"], "--epochs -1 must be at least 1"),
         (["--batch-size", "2000"], "--batch-size 2000 exceeds the 1437 training images"),
-        (["--learning-rate", "0"], "--learning-rate 0.0 must be positive"),
+        (["--learning-rate", "0"], "--learning-rate 0.0 must be positive and finite"),
         (["--shift", "12"], "--shift 12 must lie within images 12 cells wide"),
-        (["--sizes", "10", "1437"], "--sizes (10, 1437) must lie between 1 and the 1437"),
+        (
+            ["--sizes", "10", "1437"],
+            "--sizes (10, 1437): each must be at least 1 and below the 1437",
+        ),
+        (["--smoke", "--seeds", "0"], "--seeds 0 must be at least 1"),
         (["--frame", "-1"], "--frame -1 must be at least 0"),
         (["--width", "0"], "--width 0 must be at least 1"),
-        (["--networks", "dense", "dense"], "--networks ('dense', 'dense') must each be named once"),
-        (["--networks"], "--networks () must each be named once"),
+        (["--networks", "dense", "dense"], "--networks ('dense', 'dense') names one twice"),
+        (["--networks"], "--networks needs at least one name"),
     ],
 )
 def test_options_that_make_no_sense(options, says, capsys, tmp_path):
@@ -165,13 +169,29 @@ def test_options_that_make_no_sense(options, says, capsys, tmp_path):
 def test_an_output_folder_that_is_a_file(capsys, tmp_path):
     (tmp_path / "taken").write_text("")
     assert main(["--smoke", "--output-dir", str(tmp_path / "taken")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    err = capsys.readouterr().err
+    assert "taken: Not a directory" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.5])
+def test_an_interrupt_while_starting_leaves_at_once(tmp_path, seconds):
+    process = start("fc_vs_conv", "--output-dir", str(tmp_path))
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT), err  # -SIGINT: before Python was up
 
 
 def test_misspelt_options_exit_with_2(capsys):
     with pytest.raises(SystemExit) as left:
         main(["--seedz", "3"])
     assert left.value.code == 2
+
+
+def test_smoke_fills_in_only_what_was_not_asked_for():
+    config = resolved(Config(smoke=True, networks=("conv1",), sizes=()))
+    assert (config.networks, config.sizes, config.epochs) == (("conv1",), (), 1)
 
 
 def measured(test, shift, few):

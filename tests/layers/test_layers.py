@@ -123,6 +123,21 @@ def test_missing_state_shows_the_line_to_write(key):
         model.apply(params, {}, jnp.ones((2, 3)))
 
 
+def test_what_is_no_layer_is_refused():
+    with pytest.raises(TypeError, match=r"is no layer; write layers\.relu"):
+        inspect.unwrap(layers.serial)(layers.dense(3), fcnn.relu)
+    with pytest.raises(
+        TypeError, match=r"window 3 needs one entry per spatial axis, as in \(3, 3\)"
+    ):
+        layers.conv(4, 3)
+    with pytest.raises(ValueError, match=r"rate 1\.5 must lie in"):
+        layers.dropout(1.5)
+
+
+def test_flatten_of_no_examples():
+    assert layers.flatten().apply({}, {}, jnp.ones((0, 2, 3)))[0].shape == (0, 6)
+
+
 def test_a_layer_refuses_an_option_that_its_operator_lacks():
     with pytest.raises(TypeError, match="strides"):
         layers.max_pool(2, strides=1)

@@ -132,6 +132,24 @@ def test_activations_in_the_limit():
     np.testing.assert_array_equal(fcnn.log_softmax(jnp.array([0.0, -jnp.inf])), [0, -np.inf])
 
 
+def test_relu_passes_nan_on():
+    np.testing.assert_array_equal(fcnn.relu(jnp.array([jnp.nan, -1.0])), [np.nan, 0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int8, jnp.int16, jnp.int32, jnp.int64])
+def test_labels_of_any_integer_type(dtype, key):
+    logits, labels = jax.random.normal(key, (2, 300)), jnp.array([3, 40])
+    loss = fcnn.softmax_cross_entropy(logits, labels.astype(dtype))
+    np.testing.assert_allclose(loss, -jax.nn.log_softmax(logits)[jnp.arange(2), labels], rtol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["hand", "autodiff"])
+def test_a_label_out_of_range_moves_nothing(mode):
+    with fcnn.gradients(mode):
+        g = grad(lambda z: fcnn.softmax_cross_entropy(z, jnp.array([2])), jnp.zeros((1, 2)))
+    np.testing.assert_array_equal(g, 0)
+
+
 def test_softmax_has_the_jacobian_diag_p_minus_p_p():
     x = jnp.array([0.3, -1.0, 2.0])
     p = np.exp(x) / np.exp(x).sum()
@@ -206,6 +224,27 @@ def test_second_order_agrees_with_differences(key):
     """Grad of the hand rule, against an independent checker."""
     x, w = jax.random.normal(key, (1, 4, 4, 2)), jax.random.normal(key, (3, 3, 2, 1))
     check_grads(lambda x, w: jnp.sin(fcnn.conv(x, w)), (x, w), order=2, modes=["fwd", "rev"])
+
+
+def test_dropout_of_rate_0_written_as_an_integer(key):
+    np.testing.assert_array_equal(fcnn.dropout(jnp.ones(3), key, rate=0), 1)
+
+
+def test_a_cotangent_may_be_a_numpy_array():
+    x, w = jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1))
+    _, pull = jax.vjp(lambda b: fcnn.conv(x, w, b), jnp.ones(1))
+    np.testing.assert_array_equal(pull(np.ones((1, 2, 2, 1)))[0], [4])
+
+
+def test_auto_leaves_huge_windows_to_lax():
+    x, w = jnp.zeros((1, 20, 20, 1)), jnp.zeros((16, 16, 1, 1))
+    assert "stablehlo.case" not in jax.jit(lambda x: fcnn.conv(x, w)).lower(x).as_text()
+    assert "stablehlo.convolution" in jax.jit(lambda x: fcnn.conv(x, w)).lower(x).as_text()
+
+
+def test_options_may_be_arrays_of_numpy():
+    x = jnp.zeros((1, 5, 5, 1))
+    assert fcnn.max_pool(x, np.array([2, 2]), stride=np.int32(1)).shape == (1, 4, 4, 1)
 
 
 def test_options_may_be_lists_and_python_numbers_are_arrays():

@@ -119,6 +119,21 @@ def test_reverse_mode_goes_through_the_hand_rule(op, case, options, name, key):
     assert not same(run(mutant, "hand"), run(op, "hand"))
 
 
+@one_case_each
+def test_what_is_not_mapped_stays_so(op, case, options, key):
+    """An operator of constants inside vmap, as in the Hessian of a last layer."""
+    args = case.draw(key)
+    y = jax.vmap(lambda _: op(*args, **options), out_axes=None)(jnp.arange(3.0))
+    assert same(y, op(*args, **options))
+
+
+def test_the_hessian_of_a_last_layer(key):
+    x, w = jax.random.normal(key, (4, 3)), jax.random.normal(key, (3, 2))
+    loss = lambda w: jnp.square(fcnn.dense(fcnn.relu(x), w)).sum()
+    by_autodiff = _under("autodiff", lambda: jax.hessian(loss)(w))
+    np.testing.assert_allclose(jax.hessian(loss)(w), by_autodiff, atol=1e-12)
+
+
 def same(a, b):
     return all(map(np.allclose, jax.tree.leaves(a), jax.tree.leaves(b)))
 

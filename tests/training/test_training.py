@@ -135,9 +135,7 @@ def test_fit_is_the_same_twice():
 
 
 def test_fit_stops_at_a_loss_that_is_no_number():
-    with pytest.raises(
-        ValueError, match=r"the loss is (nan|inf) in epoch 1; lower the learning rate"
-    ):
+    with pytest.raises(ValueError, match=r"the loss is (nan|inf) in epoch 1: the learning rate"):
         training.fit(
             LINEAR,
             fcnn.squared_error,
@@ -148,6 +146,22 @@ def test_fit_stops_at_a_loss_that_is_no_number():
             key=jax.random.key(0),
             report=quiet,
         )
+
+
+def test_fit_refuses_a_test_set_at_odds_with_itself():
+    with pytest.raises(ValueError, match="20 examples but 1 targets"):
+        fit(test=(X, Y[:1]))
+    with pytest.raises(ValueError, match="20 examples in batches of 0"):
+        fit(batch_size=0)
+    with pytest.raises(ValueError, match="0 examples in batches of 6"):
+        fit(test=(X[:0], Y[:0]))
+    with pytest.raises(ValueError, match="epochs -1 must not be negative"):
+        fit(epochs=-1)
+
+
+def test_accuracy_of_short_labels():
+    outputs = jax.nn.one_hot(jnp.array([259]), 300)
+    assert training.step.accuracy(outputs, jnp.array([3], jnp.uint8)) == 0
 
 
 def test_fit_refuses_lengths_that_differ():
