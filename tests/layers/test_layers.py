@@ -129,7 +129,7 @@ def test_what_is_no_layer_is_refused():
     with pytest.raises(
         TypeError, match=r"window 3 needs one entry per spatial axis, as in \(3, 3\)"
     ):
-        layers.conv(4, 3)
+        inspect.unwrap(layers.conv)(4, 3)
     with pytest.raises(ValueError, match=r"rate 1\.5 must lie in"):
         layers.dropout(1.5)
 
