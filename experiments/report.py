@@ -11,6 +11,12 @@ from markupsafe import Markup
 from experiments.claim import Claim
 from experiments.run import Run
 
+PAGE = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+).get_template("report.html.jinja")
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -37,12 +43,8 @@ class Findings:
 
 def report(run: Run, findings: Findings) -> str:
     """The page, as HTML."""
-    folder = Path(__file__).parent
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined
-    )
     figures = [(f, Markup(f.svg[f.svg.index("<svg") :])) for f in findings.figures]
-    return templates.get_template("report.html.jinja").render(
+    return PAGE.render(
         f=findings,
         figures=figures,
         started=run.started.strftime("%d %B %Y, %H:%M"),

@@ -63,7 +63,7 @@ def markdown(measured: dict[str, Measured]) -> str:
 def table(measured: dict[str, Measured]) -> Table:
     """For a terminal of 80 columns."""
     heads = (column.replace(" ", "\n") for column in COLUMNS)
-    shown = Table(*heads, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    shown = Table(*heads, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for column in shown.columns:
         column.no_wrap = True
         column.justify = "left" if column.header == COLUMNS[0] else "right"
