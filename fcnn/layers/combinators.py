@@ -51,13 +51,11 @@ def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residua
 
     def apply(params, state, x, *, key=None, train=False):
         keys = (None, None) if key is None else jax.random.split(key)
-        y, new, around = x, {}, {}
-        y, new = body.apply(
-            params.get("body", {}), state.get("body", {}), x, key=keys[0], train=train
-        )
+        own = lambda part: (params.get(part, {}), state.get(part, {}))
+        y, new = body.apply(*own("body"), x, key=keys[0], train=train)
+        around = {}
         if shortcut is not None:
-            own = params.get("shortcut", {}), state.get("shortcut", {})
-            x, around = shortcut.apply(*own, x, key=keys[1], train=train)
+            x, around = shortcut.apply(*own("shortcut"), x, key=keys[1], train=train)
         if x.shape != y.shape:
             raise ValueError(f"{name}: the body gives {y.shape} but the shortcut {x.shape}")
         kept = {"body": new, "shortcut": around}
