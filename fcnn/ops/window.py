@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial, reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -56,9 +56,12 @@ class Windows(NamedTuple):
 
 
 def windows(
-    name: str, size: Sequence[int], window: Axes, stride: Axes, padding: Padding, dilation: Axes
+    name: str, size: Sequence[int], window: Any, stride: Any, padding: Any, dilation: Any
 ) -> Windows:
-    """The places of `window` on a grid of `size`; a ValueError of `name`'s where there is none."""
+    """The places of `window` on a grid of `size`, with options as a user gave them.
+
+    Raises: TypeError or ValueError, in the name of `name`, where they make no sense.
+    """
     per_axis = partial(_per_axis, name, len(size))
     k, s, d = per_axis("window", window), per_axis("stride", stride), per_axis("dilation", dilation)
     found = Windows(tuple(size), k, s, d, ((0, 0),) * len(size))
@@ -92,7 +95,7 @@ def untap(parts: Sequence[Array], at: Windows) -> Array:
     return reduce(jnp.add, map(spread, parts, at.taps)).astype(dtype)
 
 
-def _per_axis(name: str, rank: int, what: str, value: Axes) -> tuple[int, ...]:
+def _per_axis(name: str, rank: int, what: str, value: Any) -> tuple[int, ...]:
     require_integers(name, **{what: value})
     values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
     require(len(values) == rank, f"{name}: {what} {values} needs {rank}, one per spatial axis")
@@ -100,7 +103,7 @@ def _per_axis(name: str, rank: int, what: str, value: Axes) -> tuple[int, ...]:
     return values
 
 
-def _pairs(name: str, padding: Padding, at: Windows) -> tuple[tuple[int, int], ...]:
+def _pairs(name: str, padding: Any, at: Windows) -> tuple[tuple[int, int], ...]:
     rank = len(at.size)
     if isinstance(padding, str):
         known = tuple(VOCABULARY)
