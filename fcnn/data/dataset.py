@@ -19,9 +19,6 @@ class Images(NamedTuple):
     x: np.ndarray
     y: np.ndarray
 
-    def take(self, which: np.ndarray | slice) -> "Images":
-        return Images(self.x[which], self.y[which])
-
 
 class Dataset(NamedTuple):
     """Images to train on, others to test on, and the names of the classes."""

@@ -119,7 +119,7 @@ def test_fit_streams_what_it_would_keep_on_the_device():
     np.testing.assert_allclose([e.loss for e in history], [e.loss for e in other], rtol=1e-10)
 
 
-def test_fit_reports_each_epoch_and_scores_the_test_set(capsys):
+def test_fit_reports_each_epoch_and_scores_the_test_set():
     said = []
     now, history = fit(report=said.append, test=(X, Y))
     assert said == history
