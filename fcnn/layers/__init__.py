@@ -3,7 +3,8 @@
 from fcnn.layers import initializers
 from fcnn.layers.combinators import residual, serial
 from fcnn.layers.layer import Layer, shapes, stateless
-from fcnn.layers.learned import batch_norm, conv, dense, layer_norm
+from fcnn.layers.learned import conv, dense
+from fcnn.layers.normalizing import batch_norm, layer_norm
 from fcnn.layers.plain import (
     avg_pool,
     dropout,

@@ -1,8 +1,8 @@
-"""Level 1: arrays in, arrays out. Every operator, with its gradient, stands in OPS."""
+"""Level 1: arrays in, arrays out. Every operator imported here stands in OPS, in this order."""
 
 from fcnn.ops.activation import identity, log_softmax, relu, sigmoid, softmax, tanh
+from fcnn.ops.affine import dense
 from fcnn.ops.convolution import conv
-from fcnn.ops.dense import dense
 from fcnn.ops.loss import softmax_cross_entropy, squared_error
 from fcnn.ops.normalization import batch_norm, layer_norm
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
@@ -10,27 +10,7 @@ from fcnn.ops.patches import col2im, im2col
 from fcnn.ops.pooling import avg_pool, global_avg_pool, lp_pool, max_pool
 from fcnn.ops.stochastic import dropout
 
-OPS = (
-    conv,
-    im2col,
-    col2im,
-    dense,
-    max_pool,
-    avg_pool,
-    lp_pool,
-    global_avg_pool,
-    identity,
-    relu,
-    sigmoid,
-    tanh,
-    softmax,
-    log_softmax,
-    batch_norm,
-    layer_norm,
-    dropout,
-    softmax_cross_entropy,
-    squared_error,
-)
+OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 
 __all__ = [
     "OPS",

@@ -1,29 +1,68 @@
 """Every operator, case and implementation, as parameters. Nothing here names an operator."""
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 import pytest
 
 from fcnn.ops import OPS
 
 
+def ways(op, case):
+    """The options of `case`, once for each implementation that can serve it."""
+    impls = [{"impl": impl} for impl in op.impls] or [{}]
+    return [{**case.options, **impl} for impl in impls if serves(op, case, impl)]
+
+
+def serves(op, case, impl):
+    """An implementation may refuse a shape, "auto" none."""
+    if impl.get("impl", "auto") == "auto":
+        return True
+    args = jax.eval_shape(case.draw, jax.random.key(0))
+    try:
+        jax.eval_shape(partial(op, **{**case.options, **impl}), *args)
+    except ValueError:
+        return False
+    return True
+
+
 def over(wanted):
-    """Run a test with (op, case, options) for every implementation of every case `wanted`."""
-    found = [
-        pytest.param(
-            op, case, {**case.options, **i}, id="-".join([op.name, case.name, *i.values()])
-        )
+    """Run a test with (op, case, options) for every case `wanted` and every way to compute it."""
+    return _parameters(
+        (op, case, options)
         for op in OPS
         for case in op.cases
-        for i in ([{"impl": impl} for impl in op.impls] or [{}])
         if wanted(op, case)
-    ]
-    return pytest.mark.parametrize(("op", "case", "options"), found)
+        for options in ([case.options] if case.raises else ways(op, case))
+    )
+
+
+def _parameters(found):
+    name = lambda op, case, options: "-".join([op.name, case.name, *_impl(op, options)])
+    return pytest.mark.parametrize(
+        ("op", "case", "options"), [pytest.param(*each, id=name(*each)) for each in found]
+    )
+
+
+def _impl(op, options):
+    return [options["impl"]] if op.impls and "impl" in options else []
+
+
+def _first_of_each(op):
+    """For every implementation, the first case that it serves."""
+    seen = set()
+    for case in op.cases:
+        for options in [] if case.raises else ways(op, case):
+            if options.get("impl") not in seen:
+                seen.add(options.get("impl"))
+                yield op, case, options
 
 
 every_operator = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 every_case = over(lambda op, case: not case.raises)
-one_case_each = over(lambda op, case: case is op.cases[0])
 every_refusal = over(lambda op, case: case.raises)
+one_case_each = _parameters(found for op in OPS for found in _first_of_each(op))
 
 
 def is_float(a):
