@@ -1,7 +1,11 @@
 """The `fcnn` command, also `python -m fcnn`: the library's tools."""
 
 import argparse
+import inspect
+import itertools
+import re
 import sys
+from types import ModuleType
 
 from fcnn.ops import OPS, Op
 
@@ -17,9 +21,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def table() -> list[str]:
-    """Every operator: its name, what it does, and its implementations."""
-    head = ["| operator | what it does | implementations |", "|---|---|---|"]
-    return head + [f"| `{op.name}` | {purpose(op)} | {', '.join(op.impls) or '–'} |" for op in OPS]
+    """Every operator by family: its name, what it does, and its implementations."""
+    lines = ["| operator | what it does | implementations |", "|---|---|---|"]
+    for family, members in itertools.groupby(OPS, lambda op: inspect.getmodule(op.forward)):
+        lines.append(f"| **{title(family)}** | | |")
+        lines += (
+            f"| `{op.name}` | {purpose(op)} | {', '.join(op.impls) or '–'} |" for op in members
+        )
+    return lines
+
+
+def title(family: ModuleType | None) -> str:
+    """What a module's docstring opens with, up to the first stop."""
+    return re.split("[:.]", inspect.getdoc(family) or "", maxsplit=1)[0]
 
 
 def purpose(op: Op) -> str:
