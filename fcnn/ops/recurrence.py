@@ -39,6 +39,7 @@ from fcnn.ops.product import contract, wide
 from fcnn.ops.refusal import require, require_floats
 
 State = tuple[Array, ...]  # (n, k) each, h first
+Inner = tuple[Any, ...]  # what a step needs besides: u first, and biases that may be None
 
 
 def forwards(
@@ -46,7 +47,7 @@ def forwards(
     x: Array,
     w: Array,
     b: Array,
-    inner: tuple[Array | None, ...],
+    inner: Inner,
     start: tuple[Array | None, ...],
     lengths: Array | None,
     *,
@@ -54,7 +55,7 @@ def forwards(
 ) -> tuple[Array, State, tuple[State, Any]]:
     """y, the last state, and what to save: time first, the state before each step and its gates.
 
-    step: the weights `inner`, p (n, j) and the state -> the new state, and the gates.
+    step: `inner`, p (n, j) and the state -> the new state, and the gates.
     """
     live = _live(lengths, x.shape[1])
     p = times(_first(_where(live, x, 0)), w)
@@ -76,7 +77,7 @@ def forwards(
 def backwards(
     step: Callable,
     saved: tuple[State, Any],
-    inner: tuple[Array | None, ...],
+    inner: Inner,
     lengths: Array | None,
     dy: Array,
     dend: State,
@@ -168,7 +169,7 @@ def _live(lengths, t):
     return (jnp.arange(t, dtype=lengths.dtype)[None] < lengths[:, None])[..., None]
 
 
-def _where(live, new, old):
+def _where(live: Array | None, new: Any, old: Any) -> Any:
     """`new` in live steps, `old` (or 0) in others."""
     if live is None:
         return new
@@ -176,7 +177,7 @@ def _where(live, new, old):
     return jax.tree.map(lambda a, b: jnp.where(live, a, b), new, old)
 
 
-def _first(a):
+def _first(a: Any) -> Any:
     """(n, t, :) to (t, n, :), or back."""
     return None if a is None else a.swapaxes(0, 1)
 

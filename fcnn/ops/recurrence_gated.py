@@ -72,8 +72,8 @@ def gru(
 @gru.fwd
 def gru_fwd(x, w, u, b, bu, h, lengths, *, reset, reverse):
     inner = (u, bu)
-    y, end, kept = forwards(STEP[reset], x, w, b, inner, (h,), lengths, reverse=reverse)
-    return (y, *end), (x, w, u, bu, h, lengths, kept)
+    y, (end,), kept = forwards(STEP[reset], x, w, b, inner, (h,), lengths, reverse=reverse)
+    return (y, end), (x, w, u, bu, h, lengths, kept)
 
 
 def _step_after(inner, p, state):

@@ -59,8 +59,8 @@ def lstm(
 
 @lstm.fwd
 def lstm_fwd(x, w, u, b, h, c, lengths, *, reverse):
-    y, end, kept = forwards(_step, x, w, b, (u,), (h, c), lengths, reverse=reverse)
-    return (y, *end), (x, w, u, h, c, lengths, kept)
+    y, (h_end, c_end), kept = forwards(_step, x, w, b, (u,), (h, c), lengths, reverse=reverse)
+    return (y, h_end, c_end), (x, w, u, h, c, lengths, kept)
 
 
 def _step(inner, p, state):

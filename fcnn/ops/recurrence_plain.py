@@ -57,20 +57,20 @@ def rnn_fwd(x, w, u, b, h, lengths, *, activation, reverse):
         h = F[activation](p + times(state[0], inner[0]))
         return (h,), h
 
-    y, end, kept = forwards(step, x, w, b, (u,), (h,), lengths, reverse=reverse)
-    return (y, *end), (x, w, u, h, lengths, kept)
+    y, (end,), kept = forwards(step, x, w, b, (u,), (h,), lengths, reverse=reverse)
+    return (y, end), (x, w, u, h, lengths, kept)
 
 
 @rnn.bwd
 def rnn_bwd(saved, dout, *, activation, reverse):
     x, w, u, h, lengths, kept = saved
-    dy, *dend = dout
+    dy, dend = dout
 
     def step(inner, dnew, before, h):
         da = SLOPE[activation](h) * dnew[0]
         return da, (times(da, inner[0], axis=1),)
 
-    da, (dh,) = backwards(step, kept, (u,), lengths, dy, tuple(dend), reverse=reverse)
+    da, (dh,) = backwards(step, kept, (u,), lengths, dy, (dend,), reverse=reverse)
     dx, dw, db = products(x, w, lengths, da)
     ((before,), _) = kept
     du = contract(before, da, over=((0, 1), (0, 1)))
