@@ -22,7 +22,7 @@ from fcnn.ops.recurrence import backwards, forwards, products, refuse, times
 from fcnn.ops.refusal import require
 
 F = {"tanh": tanh.forward, "relu": relu.forward}
-SLOPE = {"tanh": lambda h: 1 - h * h, "relu": lambda h: (h > 0).astype(h.dtype)}
+SLOPE = {"tanh": lambda h: 1 - h * h, "relu": lambda h: (~(h <= 0)).astype(h.dtype)}
 
 
 @operator()
