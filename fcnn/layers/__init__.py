@@ -19,6 +19,7 @@ from fcnn.layers.plain import (
     softmax,
     tanh,
 )
+from fcnn.layers.recurrent import gru, lstm, rnn
 from fcnn.layers.summary import Summary, summary
 
 __all__ = [
@@ -31,14 +32,17 @@ __all__ = [
     "dropout",
     "flatten",
     "global_avg_pool",
+    "gru",
     "identity",
     "initializers",
     "layer_norm",
     "log_softmax",
     "lp_pool",
+    "lstm",
     "max_pool",
     "relu",
     "residual",
+    "rnn",
     "serial",
     "shapes",
     "sigmoid",

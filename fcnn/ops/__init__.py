@@ -8,6 +8,9 @@ from fcnn.ops.normalization import batch_norm, layer_norm
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
 from fcnn.ops.patches import col2im, im2col
 from fcnn.ops.pooling import avg_pool, global_avg_pool, lp_pool, max_pool
+from fcnn.ops.recurrence_gated import gru
+from fcnn.ops.recurrence_memory import lstm
+from fcnn.ops.recurrence_plain import rnn
 from fcnn.ops.stochastic import dropout
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
@@ -25,15 +28,18 @@ __all__ = [
     "dropout",
     "global_avg_pool",
     "gradients",
+    "gru",
     "identity",
     "im2col",
     "implementations",
     "layer_norm",
     "log_softmax",
     "lp_pool",
+    "lstm",
     "max_pool",
     "operator",
     "relu",
+    "rnn",
     "sigmoid",
     "softmax",
     "softmax_cross_entropy",

@@ -12,6 +12,7 @@ from fcnn import layers
 from fcnn.layers import initializers
 
 IMAGE = (6, 6, 4)
+ROWS = layers.stateless("rows", lambda x: x.reshape(len(x), 6, 24))  # an image as a sequence
 EVERY = {
     "conv": layers.conv(3, (3, 3), stride=2),
     "conv without b": layers.conv(4, (3, 3), groups=2, bias=False),
@@ -28,6 +29,9 @@ EVERY = {
         name: getattr(layers, name)()
         for name in ("identity", "relu", "sigmoid", "tanh", "softmax", "log_softmax")
     },
+    "rnn": layers.serial(ROWS, layers.rnn(3, activation="relu")),
+    "lstm": layers.serial(ROWS, layers.lstm(3, layers=2)),
+    "gru": layers.serial(ROWS, layers.gru(3, bidirectional=True, sequence=False)),
 }
 every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 

@@ -1,0 +1,184 @@
+"""Recurrent networks: steps by hand, plain loops, and what the backward pass is made of."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcnn
+
+sigmoid = lambda a: 1 / (1 + np.exp(-a))
+
+
+def elman(x, h, w, u, b, f=np.tanh):
+    return (f(x @ w + h @ u + b),)
+
+
+def long_memory(x, h, c, w, u, b):
+    i, f, g, o = np.split(x @ w + h @ u + b, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def gated(x, h, w, u, b, bu, reset):
+    (w_r, w_z, w_n), (u_r, u_z, u_n) = np.split(w, 3, 1), np.split(u, 3, 1)
+    b_r, b_z, b_n = np.split(b, 3)
+    r, z = sigmoid(x @ w_r + h @ u_r + b_r), sigmoid(x @ w_z + h @ u_z + b_z)
+    inner = r * (h @ u_n + bu) if reset == "after" else (r * h) @ u_n
+    return ((1 - z) * np.tanh(x @ w_n + inner + b_n) + z * h,)
+
+
+def loop(cell, x, states, lengths, reverse):
+    """One example after the other, one step after the other, over its real steps alone."""
+    n, t, _ = x.shape
+    y = np.zeros((n, t, states[0].shape[1]))
+    ends = [s.copy() for s in states]
+    for i in range(n):
+        steps = range(min(max(lengths[i], 0), t))
+        state = [s[i] for s in states]
+        for j in reversed(steps) if reverse else steps:
+            state = cell(x[i, j], *state)
+            y[i, j] = state[0]
+        for end, s in zip(ends, state, strict=True):
+            end[i] = s
+    return y, *ends
+
+
+CELLS = {
+    "rnn": (fcnn.rnn, elman, 1, {}),
+    "relu": (
+        partial(fcnn.rnn, activation="relu"),
+        partial(elman, f=lambda a: np.maximum(a, 0)),
+        1,
+        {},
+    ),
+    "lstm": (fcnn.lstm, long_memory, 4, {}),
+    "gru after": (fcnn.gru, partial(gated, reset="after"), 3, {"bu": (3,)}),
+    "gru before": (
+        partial(fcnn.gru, reset="before"),
+        partial(gated, bu=None, reset="before"),
+        3,
+        {},
+    ),
+}
+every_cell = pytest.mark.parametrize(("op", "cell", "gates", "more"), CELLS.values(), ids=CELLS)
+
+
+def problem(gates, more, states, seed=0):
+    """x (6, 5, 2), the weights and the states to start from, with k = 3."""
+    draw = np.random.default_rng(seed).standard_normal
+    shapes = {"w": (2, 3 * gates), "u": (3, 3 * gates), "b": (3 * gates,)} | more
+    weights = {name: draw(shape) for name, shape in shapes.items()}
+    return draw((6, 5, 2)), weights, {s: draw((6, 3)) for s in states}
+
+
+@every_cell
+@pytest.mark.parametrize("reverse", [False, True])
+def test_loops_agree(op, cell, gates, more, reverse):
+    x, weights, states = problem(gates, more, "hc" if gates == 4 else "h")
+    lengths = np.array([5, 3, 0, 1, 99, -2])
+    found = op(x, **weights, **states, lengths=lengths, reverse=reverse)
+    wanted = loop(partial(cell, **weights), x, tuple(states.values()), lengths, reverse)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
+
+
+@every_cell
+def test_what_is_beyond_an_example_is_not_read(op, cell, gates, more):
+    """NaN there changes neither a value nor a gradient, and its own gradient is 0."""
+    x, weights, _ = problem(gates, more, "")
+    lengths = jnp.array([5, 3, 0, 1, 2, 4], jnp.int8)
+    beyond = np.arange(5)[None, :, None] >= np.asarray(lengths)[:, None, None]
+
+    def answers(x):
+        loss = lambda x, weights: jnp.square(op(x, **weights, lengths=lengths)[0]).sum()
+        return jax.value_and_grad(loss, (0, 1))(x, weights)
+
+    clean, dirty = answers(x), answers(np.where(beyond, np.nan, x))
+    for a, b in zip(*map(jax.tree.leaves, (clean, dirty)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    dx = dirty[1][0]
+    assert (np.where(beyond, dx, 0) == 0).all()
+    assert (dx != 0).any()
+
+
+def test_a_relu_network_counts():
+    """h = relu(h + x - 0.5): how far the ones are ahead of the zeros, halved."""
+    x = jnp.array([1.0, 1, 1, 0, 0, 0, 0, 1]).reshape(1, 8, 1)
+    one = jnp.ones((1, 1))
+    y, end = fcnn.rnn(x, one, one, jnp.array([-0.5]), activation="relu")
+    np.testing.assert_array_equal(y.ravel(), [0.5, 1, 1.5, 1, 0.5, 0, 0, 0.5])
+    np.testing.assert_array_equal(end, [[0.5]])
+
+
+def test_one_step_of_long_memory():
+    """i = f = 1/2, g = tanh(log 2) = 3/5, o = 3/4; c = 1/2 (4/5) + 1/2 (3/5) = 7/10."""
+    b = jnp.array([0, 0, np.log(2), np.log(3)])
+    none = jnp.zeros((1, 4))
+    y, h, c = fcnn.lstm(jnp.zeros((1, 1, 1)), none, none, b, None, jnp.array([[0.8]]))
+    np.testing.assert_allclose(c, [[0.7]])
+    np.testing.assert_allclose(h, [[0.75 * np.tanh(0.7)]])
+    np.testing.assert_array_equal(y[:, 0], h)
+
+
+def test_the_two_ways_to_reset():
+    """h = (1, 2), u_n swaps the two, r = (1, 0) and z = 0: "after" resets what arrives."""
+    wide = 1e3  # sigmoid(±wide) is 1 or 0
+    u = jnp.zeros((2, 6)).at[:, 4:].set(jnp.array([[0.0, 1], [1, 0]]))
+    b = jnp.array([wide, -wide, -wide, -wide, 0, 0])
+    x, w, h = jnp.zeros((1, 1, 1)), jnp.zeros((1, 6)), jnp.array([[1.0, 2]])
+    _, after = fcnn.gru(x, w, u, b, None, h)
+    _, before = fcnn.gru(x, w, u, b, None, h, reset="before")
+    np.testing.assert_allclose(after, [[np.tanh(2), 0]])
+    np.testing.assert_allclose(before, [[0, np.tanh(1)]])
+    _, biased = fcnn.gru(x, w, u, b, jnp.array([1.0, 1]), h)
+    np.testing.assert_allclose(biased, [[np.tanh(3), 0]])
+
+
+def test_an_open_gate_carries_c_unchanged():
+    """f = 1, i = 0: after 500 steps c is what it was, and so is its gradient."""
+    b = jnp.array([-1e3, 1e3, 0.0, 0.0])
+    x, none = jnp.ones((1, 500, 1)), jnp.ones((1, 4))
+    end = lambda c: fcnn.lstm(x, none, none, b, None, c)[2].sum()
+    c = jnp.array([[0.3]])
+    assert end(c) == 0.3
+    assert jax.grad(end)(c) == 1
+
+
+def test_small_steps_add_up_in_half_precision():
+    """i = f = o = 1: c = 0.5 + 256 times 2^-10, each a quarter of the spacing at 0.5."""
+    dtype = jnp.bfloat16
+    x, start = jnp.full((1, 256, 1), 2.0**-10, dtype), jnp.full((1, 1), 0.5, dtype)
+    w, u, b = (jnp.array(a, dtype) for a in ([[0, 0, 1, 0]], [[0, 0, 0, 0]], [20, 20, 0, 20]))
+    _, _, c = fcnn.lstm(x, w, u, b, None, start)
+    assert abs(float(c[0, 0]) - 0.75) <= 2.0**-9
+
+
+@every_cell
+@pytest.mark.parametrize("reverse", [False, True])
+def test_weights_get_one_product_over_all_steps(op, cell, gates, more, reverse):
+    """In the loop are the products with u alone, (n, ·) by (k, ·); every other is outside."""
+    x, weights, _ = problem(gates, more, "")
+    x = jnp.tile(x, (2, 1, 1))  # n = 12, so that no product with u looks like a gradient of it
+    y, pull = jax.vjp(lambda x, weights: op(x, **weights, reverse=reverse)[0], x, weights)
+    found = list(_products(jax.make_jaxpr(pull)(y).jaxpr, inside=False))
+    split = 2 if gates == 3 and not more else 1  # reset before: u_n meets r h, not h
+    inside = [shape for shape, looped in found if looped]
+    assert len(inside) == split
+    assert all(shape[0] == 12 for shape in inside)
+    outside = sorted(shape for shape, looped in found if not looped)
+    du = [(3, 3 * gates)] if split == 1 else [(3, 3), (3, 6)]
+    assert outside == sorted([(5, 12, 2), (2, 3 * gates), *du])
+
+
+def _products(jaxpr, inside):
+    """The shape of every matrix product, and whether it stands in a loop."""
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name == "dot_general":
+            yield eqn.outvars[0].aval.shape, inside
+        for inner in jax.tree.leaves(eqn.params, is_leaf=lambda p: hasattr(p, "eqns")):
+            inner = getattr(inner, "jaxpr", inner)
+            if hasattr(inner, "eqns"):
+                yield from _products(inner, inside or eqn.primitive.name in ("scan", "while"))

@@ -1,0 +1,93 @@
+"""rnn, lstm and gru against torch.nn, whose gates stand in the same order, packed sequences too.
+
+Torch has a bias in each of its two products. Only their sum matters, but for gru's candidate: ours
+is the first, and the second is 0, or bu. Torch's gru resets after the product.
+"""
+
+import numpy as np
+import pytest
+import torch
+from agreement import agree
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+import fcnn
+from fcnn import layers
+
+GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
+NAMES = {"RNN": ("w", "u", "b"), "LSTM": ("w", "u", "b"), "GRU": ("w", "u", "b", "bu")}
+every_kind = pytest.mark.parametrize("kind", GATES)
+
+
+def drawn(kind, seed, reads):
+    """x, the lengths, and the weights of passes that read so many times c or 2 k features."""
+    rng = np.random.default_rng(seed)
+    n, t, c, k = map(int, rng.integers(1, 6, size=4))
+    g, draw = GATES[kind] * k, rng.standard_normal
+    shapes = lambda wide: {"w": (wide, g), "u": (k, g), "b": (g,), "bu": (k,)}
+    wide = {"c": c, "2k": 2 * k}
+    weights = [draw(shapes(wide[r])[name]) for r in reads for name in NAMES[kind]]
+    states = [draw((n, k)) for _ in ("h", "c")[: 1 + (kind == "LSTM")]]
+    return draw((n, t, c)), rng.integers(1, t + 1, size=n), weights, states
+
+
+def by_torch(kind, x, weights, states=(), lengths=None, **how):
+    """torch.nn's module, of two passes per layer: y and the last states, (passes, n, k) each."""
+    m = len(NAMES[kind])
+    passes = [weights[i : i + m] for i in range(0, len(weights), m)]
+    k = len(weights[1])
+    how |= {"num_layers": len(passes) // 2, "bidirectional": True, "batch_first": True}
+    module = getattr(torch.nn, kind)(x.shape[2], k, dtype=x.dtype, **how)
+    named = {}
+    for i, (w, u, b, *bu) in enumerate(passes):
+        inner = torch.cat([torch.zeros_like(b[k:]), *bu]) if bu else torch.zeros_like(b)
+        each = {"weight_ih": w.T, "weight_hh": u.T, "bias_ih": b, "bias_hh": inner}
+        at = f"l{i // 2}" + ("_reverse" if i % 2 else "")
+        named |= {f"{name}_{at}": value for name, value in each.items()}
+    start = (states if kind == "LSTM" else states[0],) if states else ()
+    if lengths is None:
+        y, ends = torch.func.functional_call(module, named, (x, *start))
+    else:
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        y, ends = torch.func.functional_call(module, named, (packed, *start))
+        y, _ = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+    return y, *(ends if kind == "LSTM" else (ends,))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@every_kind
+def test_one_pass(kind, seed):
+    """y, the last states and every gradient; half of the seeds in reverse, half with lengths.
+
+    Torch goes in reverse only beside going forward: both get the same weights, one is looked at.
+    """
+    x, lengths, weights, states = drawn(kind, seed, reads=["c"])
+    m, k, reverse = len(weights), len(weights[1]), seed % 2 == 1
+    lengths = lengths if seed // 2 % 2 else None
+    f = "relu" if seed % 3 else "tanh"
+    how, theirs = ({"activation": f}, {"nonlinearity": f}) if kind == "RNN" else ({}, {})
+
+    def ours(x, *given):
+        named = dict(zip((*NAMES[kind], "h", "c"), given, strict=False))
+        return getattr(fcnn, kind.lower())(x, **named, lengths=lengths, reverse=reverse, **how)
+
+    def one_of_two(x, *given):
+        twice = tuple(torch.stack([s, s]) for s in given[m:])
+        y, *ends = by_torch(kind, x, given[:m] * 2, twice, lengths, **theirs)
+        return y.split(k, -1)[reverse], *(end[int(reverse)] for end in ends)
+
+    agree(ours, one_of_two, [x, *weights, *states])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@every_kind
+def test_two_layers_of_two_directions(kind, seed):
+    x, _, weights, _ = drawn(kind, seed, reads=["c", "c", "2k", "2k"])
+    layer = getattr(layers, kind.lower())(len(weights[1]), layers=2, bidirectional=True)
+    passes = ("forward1", "backward1", "forward2", "backward2")
+
+    def ours(x, *weights):
+        each = iter(weights)
+        params = {part: {name: next(each) for name in NAMES[kind]} for part in passes}
+        return layer.apply(params, {}, x)[0]
+
+    agree(ours, lambda x, *weights: by_torch(kind, x, weights)[0], [x, *weights])
