@@ -1,6 +1,6 @@
 """Min-max scaling: stretch the entries that are pooled together from a to b.
 
-    lo = min x      hi = max x      t = (x - lo) / (hi - lo)      y = (1 - t) a + t b
+    lo = min x      hi = max x      t = (x - lo) / (hi - lo)      y = a + (b - a) t
 
 Each entry moves its own t, and the two extremes move all of them: dt / dlo = (t - 1) / (hi - lo)
 and dt / dhi = -t / (hi - lo), so with dt = (b - a) dy and sums over the pooled entries
@@ -8,8 +8,9 @@ and dt / dhi = -t / (hi - lo), so with dt = (b - a) dy and sums over the pooled 
     dx = (dt + [first minimum] sum dt (t - 1) - [first maximum] sum dt t) / (hi - lo)
 
 Ties go to the first extreme, in row-major order. Where all entries are equal, or no normal number
-apart, y = a and dx = 0. x is halved first, which leaves t as it is, so that hi - lo cannot
-overflow. Saved are t, 1 / (hi - lo) and the places of both extremes.
+apart, y = a and dx = 0. x is divided by 8 first, which leaves t as it is, so that neither hi - lo
+nor its reciprocal leaves the range of numbers. Saved are t, 1 / (hi - lo) and the places of both
+extremes.
 """
 
 import math
@@ -45,14 +46,14 @@ def min_max_scale(
 
 @min_max_scale.fwd
 def min_max_scale_fwd(x, *, to, axis):
-    half = _rows(x.astype(wide(x.dtype)) / 2, axis)  # (rest, pooled)
-    places = half.argmin(1), half.argmax(1)
-    lo, hi = (jnp.where(_first(at, half), half, 0).sum(1, keepdims=True) for at in places)
-    apart = ~(hi - lo < jnp.finfo(half.dtype).tiny)  # NaN too, and stays NaN
+    eighth = _rows(x.astype(wide(x.dtype)) / 8, axis)  # (rest, pooled)
+    places = eighth.argmin(1), eighth.argmax(1)
+    lo, hi = (jnp.where(_first(at, eighth), eighth, 0).sum(1, keepdims=True) for at in places)
+    apart = ~(hi - lo < jnp.finfo(eighth.dtype).tiny)  # NaN too, and stays NaN
     gap = jnp.where(apart, hi - lo, jnp.ones_like(lo))
-    t = jnp.where(apart, (half - lo) / gap, jnp.zeros_like(half))
-    y = _unrows((1 - t) * to[0] + t * to[1], x.shape, axis).astype(x.dtype)
-    return y, (t.astype(x.dtype), jnp.where(apart, 0.5 / gap, jnp.zeros_like(gap)), *places)
+    t = jnp.where(apart, (eighth - lo) / gap, jnp.zeros_like(eighth))
+    y = _unrows(to[0] + (to[1] - to[0]) * t, x.shape, axis).astype(x.dtype)
+    return y, (t.astype(x.dtype), jnp.where(apart, 0.125 / gap, jnp.zeros_like(gap)), *places)
 
 
 @min_max_scale.bwd
