@@ -1,4 +1,4 @@
-"""Batch normalization over lanes: one batch in parts is the whole batch, in values and gradients."""
+"""Batch normalization over lanes: a batch in parts is the whole, in values and gradients."""
 
 from functools import partial
 
