@@ -31,7 +31,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from fcnn.ops.normalization import C, as_long_as, of_scale_and_bias, require_channels, row
+from fcnn.ops.channels import C, as_long_as, of_scale_and_bias, require_channels, row
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_numbers, require_rank
@@ -55,7 +55,8 @@ def batch_norm(
 
     Shapes: mean and var (c,) in and out: training gives the new running values, evaluation the old.
             mask has leading axes of x, as in (n,) or (n, *size), and is True where x counts in the
-            statistics; what does not count is normalized all the same, and must be finite.
+            statistics; what does not count is normalized all the same, and must be finite. Under
+            vmap over `axis_name` each lane gives the running values, all the same: out_axes=0.
     Units:  x's own in, plain numbers out, then those of scale and bias.
     Raises: ValueError if shapes disagree, eps <= 0, or momentum lies outside [0, 1]; TypeError for
             integers.
@@ -85,9 +86,9 @@ def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axi
 
 @batch_norm.bwd
 def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
-    """dm and dv are sums over lanes, so each lane hands its own to all, in `adjoint` as in `total`.
+    """m and v are sums over lanes, so what dmean and dvar add to dm and dv goes through an adjoint.
 
-    JAX knows whether a new running value has one cotangent in all (shard_map) or one per lane.
+    JAX writes that: it knows whether the lanes share one cotangent (shard_map) or have one each.
     """
     d, r, scale, count, mask = saved
     dtype, (d, scale, dy, dmean, dvar) = d.dtype, as_long_as(r, d, scale, *dout)
@@ -96,8 +97,10 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
     dx = dz * row(r, d)
     if train:
         new = _new(count, momentum)
-        total, adjoint = jax.vjp(lambda own: _over_lanes(own, axis_name), jnp.stack([dm, dv]))
-        dm, dv = total + adjoint(new * jnp.stack([dmean, dvar]))[0]
+        own, given = jnp.stack([dm, dv]), new * jnp.stack([dmean, dvar])
+        total = lambda own: _over_lanes(own, axis_name)
+        _, adjoint = jax.vjp(lambda own: total(own) + given, own)  # + given, for its type alone
+        dm, dv = total(own) + adjoint(given)[0]
         spread = row(dm, d) + 2 * d * row(dv, d)
         dx = dx + _counting(spread, mask) / jnp.maximum(count, 1)
         dmean, dvar = (1 - new) * dmean, (1 - new) * dvar

@@ -29,17 +29,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.channels import C, as_long_as, of_scale_and_bias, require_channels, row
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import (
-    require,
-    require_floats,
-    require_integers,
-    require_numbers,
-    require_rank,
-)
-
-C = Float[Array, " c"]
+from fcnn.ops.refusal import require, require_integers, require_rank
 
 
 @operator()
@@ -167,36 +160,6 @@ def rms_norm_bwd(saved, dy, *, eps):
 @rms_norm.check
 def _check_rms(x, scale, *, eps):
     require_channels("rms_norm", x, eps, scale=scale)
-
-
-def row(v, x):
-    """v (c,), with axes of length 1 before it, as x has."""
-    return v.reshape((1,) * (x.ndim - 1) + (-1,))
-
-
-def as_long_as(r, *arrays):
-    """In the precision of r: sums of many short numbers are taken there."""
-    return [a.astype(r.dtype) for a in arrays]
-
-
-def of_scale_and_bias(z, dy):
-    """dscale and dbias."""
-    n = tuple(range(z.ndim - 1))
-    return (dy * z).sum(n), dy.sum(n)
-
-
-def require_channels(name, x, eps, **per_channel):
-    """What every normalization asks of x, of eps, and of the arrays with one entry per channel."""
-    require_floats(name, x=x, **per_channel)
-    require_rank(name, 1, x=x)
-    require(x.shape[-1] > 0, f"{name}: x {x.shape} has no features")
-    for k, v in per_channel.items():
-        require(
-            v.shape == x.shape[-1:],
-            f"{name}: {k} {v.shape} needs shape {x.shape[-1:]}, as x {x.shape}",
-        )
-    require_numbers(name, eps=eps)
-    require(eps > 0, f"{name}: eps {eps} must be positive")
 
 
 def _require_cells(name, x):

@@ -96,7 +96,7 @@ def test_an_empty_lane_changes_nothing():
     x, mask = jnp.concatenate([X, jnp.full_like(X, 7.0)]), jnp.arange(12) < 6
     half = lambda x, mask: part(x, *OTHERS, mask)
     y, mean, var = jax.vmap(half, axis_name="d")(x.reshape(2, 6, 2, 3), mask.reshape(2, 6))
-    for a, b in zip((y[0], mean[0], var[0]), whole(X, *OTHERS), strict=True):
+    for a, b in zip((y[0], mean[1], var[1]), whole(X, *OTHERS), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
@@ -104,3 +104,30 @@ def test_no_lanes_are_needed_in_evaluation():
     alone = fcnn.batch_norm(X, *OTHERS, train=False)
     for a, b in zip(fcnn.batch_norm(X, *OTHERS, train=False, axis_name="d"), alone, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("mode", ["hand", "autodiff"])
+def test_lanes_with_running_values_of_their_own(mode):
+    """As where each device keeps its state: the statistics are common, the old values are not."""
+
+    def one(x, scale, bias, mean, var):
+        y, mean, var = part(x, scale, bias, mean[0], var[0])
+        return y, mean[None], var[None]
+
+    specs = (SPLIT, WHOLE, WHOLE, SPLIT, SPLIT)
+    shards = jax.shard_map(one, mesh=TWO, in_specs=specs, out_specs=(SPLIT,) * 3)
+    lanes = jax.vmap(one, (0, None, None, 0, 0), axis_name="d")
+    scale, bias, mean, var = OTHERS
+    old = jnp.stack([mean, 2 * mean]), jnp.stack([var, 2 * var])
+    halves = lambda a: a.reshape(2, 3, 2, 3) if a.shape == X.shape else a[:, None]
+    total = lambda y: sum(jnp.sin(a).sum() for a in y)
+    with fcnn.gradients(mode):
+        in_shards = jax.grad(lambda *a: total(shards(*a)), range(5))
+        in_lanes = jax.grad(
+            lambda x, scale, bias, *old: total(lanes(halves(x), scale, bias, *map(halves, old))),
+            range(5),
+        )
+        for a, b in zip(
+            *(jax.jit(f)(X, scale, bias, *old) for f in (in_shards, in_lanes)), strict=True
+        ):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)

@@ -47,7 +47,8 @@ def answers(f, args):
 def same(ours, theirs, args):
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         wanted = jax.jit(lambda *a: answers(theirs, a))(*args)
-    for a, b in zip(jax.jit(lambda *a: answers(ours, a))(*args), wanted, strict=True):
+    found = jax.jit(lambda *a: answers(ours, a))(*args)
+    for a, b in zip(found, wanted, strict=True):
         assert np.abs(a - b).max() <= 1e-10 * max(1, np.abs(b).max())
 
 
