@@ -2,14 +2,19 @@
 
 A kernel is (*window, c, o). One output sums fan_in = prod(window) c products and one input enters
 fan_out = prod(window) o of them; a variance of about 1 / fan keeps signals at the same size from
-layer to layer.
+layer to layer. Three such variances,
 
-    he       normal, standard deviation sqrt(2 / fan_in)               for relu: He et al. 2015
-    glorot   normal, standard deviation sqrt(2 / (fan_in + fan_out))   for tanh: Glorot & Bengio
-    2010 (Xavier) lecun    normal, standard deviation sqrt(1 / fan_in)               LeCun et al.
-    1998
+    he        2 / fan_in                  for relu: He et al. 2015
+    glorot    2 / (fan_in + fan_out)      for tanh: Glorot & Bengio 2010, also called Xavier
+    lecun     1 / fan_in                  for selu and tanh: LeCun et al. 1998
 
-Raises: ValueError for a fan of a shape with fewer than two axes, or a negative scale.
+of three distributions each: normal (plain `he`), uniform (`he_uniform`), and normal but within two
+standard deviations (`he_truncated`).
+
+The kernel of a grouped convolution is `groups` kernels side by side. `grouped` starts each as the
+kernel that it is, of c channels and o / groups features, so no initializer need know of groups.
+
+Raises: ValueError for a shape without fans, or a negative scale.
 """
 
 import math
@@ -19,23 +24,52 @@ import jax
 import jax.numpy as jnp
 
 Initializer = Callable[[jax.Array, tuple[int, ...]], jax.Array]
+TRUNCATED = 0.87962566103423978  # standard deviation of a standard normal within -2 and 2
 
 
 def he(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Normal with standard deviation sqrt(2 / fan_in)."""
-    fan_in, _ = fans(shape)
-    return normal(math.sqrt(2 / fan_in))(key, shape)
+    return normal(_he(shape))(key, shape)
+
+
+def he_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Uniform within sqrt(6 / fan_in)."""
+    return uniform(math.sqrt(3) * _he(shape))(key, shape)
+
+
+def he_truncated(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Truncated normal with standard deviation sqrt(2 / fan_in)."""
+    return truncated(_he(shape))(key, shape)
 
 
 def glorot(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Normal with standard deviation sqrt(2 / (fan_in + fan_out)); also called Xavier."""
-    return normal(math.sqrt(2 / sum(fans(shape))))(key, shape)
+    return normal(_glorot(shape))(key, shape)
+
+
+def glorot_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Uniform within sqrt(6 / (fan_in + fan_out))."""
+    return uniform(math.sqrt(3) * _glorot(shape))(key, shape)
+
+
+def glorot_truncated(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Truncated normal with standard deviation sqrt(2 / (fan_in + fan_out))."""
+    return truncated(_glorot(shape))(key, shape)
 
 
 def lecun(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Normal with standard deviation sqrt(1 / fan_in)."""
-    fan_in, _ = fans(shape)
-    return normal(math.sqrt(1 / fan_in))(key, shape)
+    return normal(_lecun(shape))(key, shape)
+
+
+def lecun_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Uniform within sqrt(3 / fan_in)."""
+    return uniform(math.sqrt(3) * _lecun(shape))(key, shape)
+
+
+def lecun_truncated(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Truncated normal with standard deviation sqrt(1 / fan_in)."""
+    return truncated(_lecun(shape))(key, shape)
 
 
 def zeros(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -48,23 +82,90 @@ def ones(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return jnp.ones(shape)
 
 
+def constant(value: float) -> Initializer:
+    """All `value`."""
+    return lambda key, shape: jnp.full(shape, float(value))
+
+
+def identity(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """What leaves x as it is: y = x for a dense layer, and for a "same" convolution of stride 1.
+
+    1 at the window's centre from each channel to the feature of its number, else 0; also called
+    delta or Dirac. The centre of an even window is the cell before its middle.
+    """
+    fans(shape)
+    *window, c, o = shape
+    centre = tuple((k - 1) // 2 for k in window)
+    return jnp.zeros(shape).at[centre].set(jnp.eye(c, o))
+
+
+def orthogonal(scale: float = 1.0) -> Initializer:
+    """Random, and orthogonal as a matrix (prod(window) c, o): its shorter side has unit vectors.
+
+    Source: Saxe, McClelland & Ganguli, arXiv:1312.6120.
+    """
+
+    def init(key, shape):
+        fans(shape)
+        return jax.nn.initializers.orthogonal(scale)(key, shape)
+
+    return init
+
+
 def normal(std: float = 0.01) -> Initializer:
     """Normal with mean 0 and standard deviation `std`."""
-    if std < 0:
-        raise ValueError(f"normal: std {std} must not be negative")
+    _require_scale("normal", "std", std)
     return lambda key, shape: std * jax.random.normal(key, shape)
+
+
+def truncated(std: float = 0.01) -> Initializer:
+    """Normal within two standard deviations of 0, widened so that its own is again `std`."""
+    _require_scale("truncated", "std", std)
+    return lambda key, shape: std / TRUNCATED * jax.random.truncated_normal(key, -2, 2, shape)
 
 
 def uniform(bound: float = 0.01) -> Initializer:
     """Uniform on [-bound, bound)."""
-    if bound < 0:
-        raise ValueError(f"uniform: bound {bound} must not be negative")
+    _require_scale("uniform", "bound", bound)
     return lambda key, shape: jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+
+
+def grouped(init: Initializer, groups: int) -> Initializer:
+    """For a kernel (*window, c, o) of `groups` kernels (*window, c, o / groups) side by side."""
+    if groups == 1:
+        return init
+
+    def each(key, shape):
+        *rest, o = shape
+        if o % groups:
+            raise ValueError(f"initializer: groups {groups} does not divide {o} features")
+        one = lambda key: init(key, (*rest, o // groups))
+        w = jax.vmap(one, out_axes=-2)(jax.random.split(key, groups))
+        return w.reshape(shape)  # (*window, c, groups, o / groups)
+
+    return each
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """fan_in and fan_out of a kernel (*window, c, o)."""
-    if len(shape) < 2:
+    if len(shape) < 2 or math.prod(shape) == 0:
         raise ValueError(f"initializer: shape {shape} has no fan; use zeros, normal or uniform")
     *window, c, o = shape
     return math.prod(window) * c, math.prod(window) * o
+
+
+def _he(shape):
+    return math.sqrt(2 / fans(shape)[0])
+
+
+def _glorot(shape):
+    return math.sqrt(2 / sum(fans(shape)))
+
+
+def _lecun(shape):
+    return math.sqrt(1 / fans(shape)[0])
+
+
+def _require_scale(name, what, value):
+    if value < 0:
+        raise ValueError(f"{name}: {what} {value} must not be negative")

@@ -38,26 +38,9 @@ max_pool = lifted(ops.max_pool)
 avg_pool = lifted(ops.avg_pool)
 lp_pool = lifted(ops.lp_pool)
 global_avg_pool = lifted(ops.global_avg_pool)
+min_max_scale = lifted(ops.min_max_scale)
 
 
 def flatten() -> Layer:
     """(n, *size, c) -> (n, prod(size) c)."""
     return stateless("flatten", lambda x: x.reshape(len(x), math.prod(x.shape[1:])))
-
-
-def dropout(rate: float) -> Layer:
-    """`fcnn.dropout` while training, which needs a key; the identity otherwise."""
-
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate {rate} must lie in [0, 1)")
-
-    def apply(params, state, x, *, key=None, train=False):
-        if not train:
-            return x, {}
-        if key is None:
-            raise ValueError(
-                "dropout: no key; write model.apply(params, state, x, key=key, train=True)"
-            )
-        return ops.dropout(x, key, rate=rate), {}
-
-    return Layer("dropout", lambda key, shape: ({}, {}), apply)

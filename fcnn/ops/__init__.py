@@ -2,9 +2,10 @@
 
 from fcnn.ops.activation import identity, log_softmax, relu, sigmoid, softmax, tanh
 from fcnn.ops.affine import dense
+from fcnn.ops.batch_statistics import batch_norm
 from fcnn.ops.convolution import conv
 from fcnn.ops.loss import softmax_cross_entropy, squared_error
-from fcnn.ops.normalization import batch_norm, layer_norm
+from fcnn.ops.normalization import group_norm, instance_norm, layer_norm, rms_norm
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
 from fcnn.ops.patches import col2im, im2col
 from fcnn.ops.pooling import avg_pool, global_avg_pool, lp_pool, max_pool
@@ -12,6 +13,8 @@ from fcnn.ops.recurrence_gated import gru
 from fcnn.ops.recurrence_memory import lstm
 from fcnn.ops.recurrence_plain import rnn
 from fcnn.ops.stochastic import dropout
+from fcnn.ops.scaling import min_max_scale
+from fcnn.ops.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 
@@ -22,6 +25,7 @@ __all__ = [
     "Shape",
     "avg_pool",
     "batch_norm",
+    "classic_dropout",
     "col2im",
     "conv",
     "dense",
@@ -29,20 +33,26 @@ __all__ = [
     "global_avg_pool",
     "gradients",
     "gru",
+    "group_norm",
     "identity",
     "im2col",
     "implementations",
+    "instance_norm",
     "layer_norm",
     "log_softmax",
     "lp_pool",
     "lstm",
     "max_pool",
+    "min_max_scale",
     "operator",
     "relu",
     "rnn",
+    "rms_norm",
     "sigmoid",
     "softmax",
     "softmax_cross_entropy",
+    "spatial_dropout",
     "squared_error",
+    "stochastic_depth",
     "tanh",
 ]

@@ -32,6 +32,13 @@ EVERY = {
     "rnn": layers.serial(ROWS, layers.rnn(3, activation="relu")),
     "lstm": layers.serial(ROWS, layers.lstm(3, layers=2)),
     "gru": layers.serial(ROWS, layers.gru(3, bidirectional=True, sequence=False)),
+    "instance_norm": layers.instance_norm(),
+    "group_norm": layers.group_norm(2),
+    "rms_norm": layers.rms_norm(),
+    "min_max_scale": layers.min_max_scale(to=(-1.0, 1.0)),
+    "classic_dropout": layers.classic_dropout(0.5),
+    "spatial_dropout": layers.spatial_dropout(0.5),
+    "stochastic_depth": layers.stochastic_depth(0.5),
 }
 every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 

@@ -1,0 +1,110 @@
+"""Initializers: variances, bounds and fans of every kernel, and what they leave as it is."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcnn
+from fcnn import layers
+from fcnn.layers import initializers
+from fcnn.layers.initializers import constant, grouped, orthogonal, truncated, uniform
+
+SHAPES = [(300, 200), (3, 40, 50), (3, 3, 20, 30), (2, 2, 2, 20, 30)]
+VARIANCES = {
+    "he": lambda i, o: 2 / i,
+    "glorot": lambda i, o: 2 / (i + o),
+    "lecun": lambda i, o: 1 / i,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["", "_uniform", "_truncated"])
+@pytest.mark.parametrize("name", VARIANCES)
+def test_variance_and_bound(name, kind, shape, key):
+    *window, c, o = shape
+    k = int(np.prod(window))
+    std = np.sqrt(VARIANCES[name](k * c, k * o))
+    w = np.asarray(getattr(initializers, name + kind)(key, shape)) / std
+    assert abs(w.var() - 1) < 6 * np.sqrt(2 / w.size)
+    assert abs(w.mean()) < 4 / np.sqrt(w.size)
+    bound = {"": np.inf, "_uniform": np.sqrt(3), "_truncated": 2 / 0.87962566}[kind]
+    assert np.abs(w).max() <= bound
+    assert np.abs(w).max() > 0.99 * min(bound, 3)
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_each_group_has_its_own_fans(name, key):
+    """12 channels to 40 features in 4 groups: 3 to 10, 4 times."""
+    shape = (5, 7, 3, 40)
+    wanted = VARIANCES[name](35 * 3, 35 * 10)
+    w = grouped(getattr(initializers, name), 4)(key, shape)
+    assert abs(float(w.var()) / wanted - 1) < 0.1
+    assert not np.array_equal(w[..., :10], w[..., 10:20])
+    layer = layers.conv(40, (5, 7), groups=4, w_init=getattr(initializers, name))
+    params, _ = layer.init(key, (9, 9, 12))
+    np.testing.assert_array_equal(params["w"], w)
+
+
+def test_groups_of_orthogonal_kernels(key):
+    w = grouped(orthogonal(), 2)(key, (3, 4, 10))
+    for half in jnp.split(w.reshape(12, 10), 2, axis=1):
+        np.testing.assert_allclose(half.T @ half, np.eye(5), atol=1e-12)
+
+
+def test_one_group_is_the_initializer_itself():
+    assert grouped(initializers.he, 1) is initializers.he
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (9, 4), (4, 9), (3, 2, 4), (3, 3, 2, 40)])
+def test_orthogonal(shape, key):
+    w = orthogonal(2.0)(key, shape).reshape(-1, shape[-1])
+    product = w.T @ w if w.shape[0] >= w.shape[1] else w @ w.T
+    np.testing.assert_allclose(product, 4 * np.eye(len(product)), atol=1e-12)
+
+
+def test_orthogonal_matrices_come_with_every_sign(key):
+    """Of both determinants, and with the mean of a random direction: none."""
+    draw = jax.vmap(lambda k: orthogonal()(k, (3, 3)))(jax.random.split(key, 2000))
+    assert abs(float((jnp.linalg.det(draw) > 0).mean()) - 0.5) < 0.05
+    assert np.abs(draw.mean(0)).max() < 4 * np.sqrt(1 / 3 / 2000)
+
+
+@pytest.mark.parametrize("window", [(3,), (2,), (3, 2), (5, 4, 1)])
+@pytest.mark.parametrize("o", [3, 2, 5])
+def test_identity_leaves_an_image_as_it_is(window, o, key):
+    layer = layers.conv(o, window, w_init=initializers.identity)
+    x = jax.random.normal(key, (2, *(4 + i for i, _ in enumerate(window)), 3))
+    params, _ = layer.init(key, x.shape[1:])
+    y = layer.apply(params, {}, x)[0]
+    np.testing.assert_array_equal(y[..., :3], x[..., :o])
+    np.testing.assert_array_equal(y[..., 3:], 0)
+
+
+def test_identity_of_a_dense_layer(key):
+    x = jax.random.normal(key, (2, 3))
+    np.testing.assert_array_equal(fcnn.dense(x, initializers.identity(key, (3, 3))), x)
+    np.testing.assert_array_equal(initializers.identity(key, (2, 3)), np.eye(2, 3))
+
+
+def test_constants(key):
+    np.testing.assert_array_equal(constant(2)(key, (2, 3)), np.full((2, 3), 2.0))
+    np.testing.assert_array_equal(constant(-0.5)(key, (3,)), [-0.5] * 3)
+
+
+@pytest.mark.parametrize("init", [truncated(0.3), uniform(0.3 * np.sqrt(3))])
+def test_scale_without_fans(init, key):
+    w = init(key, (20_000,))
+    assert abs(float(w.std()) / 0.3 - 1) < 0.02
+
+
+def test_refusals(key):
+    with pytest.raises(ValueError, match="std -1 must not"):
+        truncated(-1)
+    for init in (initializers.glorot_uniform, orthogonal(), initializers.identity):
+        with pytest.raises(ValueError, match=r"shape \(3,\) has no fan"):
+            init(key, (3,))
+    with pytest.raises(ValueError, match=r"shape \(0, 4\) has no fan"):
+        initializers.he(key, (0, 4))
+    with pytest.raises(ValueError, match="groups 3 does not divide 4 features"):
+        layers.conv(4, (3,), groups=3).init(key, (5, 6))
