@@ -1,14 +1,23 @@
 """Level 1: arrays in, arrays out. Every operator imported here stands in OPS, in this order."""
 
 from fcnn.ops.activation import identity, log_softmax, relu, sigmoid, softmax, tanh
+from fcnn.ops.adaptive import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    global_avg_pool,
+    global_max_pool,
+)
 from fcnn.ops.affine import dense
 from fcnn.ops.convolution import conv
 from fcnn.ops.loss import softmax_cross_entropy, squared_error
+from fcnn.ops.norm_pooling import lp_pool
 from fcnn.ops.normalization import batch_norm, layer_norm
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
 from fcnn.ops.patches import col2im, im2col
-from fcnn.ops.pooling import avg_pool, global_avg_pool, lp_pool, max_pool
+from fcnn.ops.pooling import avg_pool, max_pool
+from fcnn.ops.resizing import resize_linear, resize_nearest
 from fcnn.ops.stochastic import dropout
+from fcnn.ops.unpooling import max_pool_with_indices, max_unpool
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 
@@ -17,6 +26,8 @@ __all__ = [
     "Case",
     "Op",
     "Shape",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "avg_pool",
     "batch_norm",
     "col2im",
@@ -24,6 +35,7 @@ __all__ = [
     "dense",
     "dropout",
     "global_avg_pool",
+    "global_max_pool",
     "gradients",
     "identity",
     "im2col",
@@ -32,8 +44,12 @@ __all__ = [
     "log_softmax",
     "lp_pool",
     "max_pool",
+    "max_pool_with_indices",
+    "max_unpool",
     "operator",
     "relu",
+    "resize_linear",
+    "resize_nearest",
     "sigmoid",
     "softmax",
     "softmax_cross_entropy",
