@@ -17,7 +17,7 @@ def row(*values, dtype=float):
 
 
 def grad(f, x):
-    return jax.grad(lambda x: f(x).sum())(x)
+    return jax.jit(jax.grad(lambda x: f(x).sum()))(x)
 
 
 def both_hessians(f, x):
