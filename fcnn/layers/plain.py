@@ -39,6 +39,11 @@ avg_pool = lifted(ops.avg_pool)
 lp_pool = lifted(ops.lp_pool)
 global_avg_pool = lifted(ops.global_avg_pool)
 min_max_scale = lifted(ops.min_max_scale)
+global_max_pool = lifted(ops.global_max_pool)
+adaptive_avg_pool = lifted(ops.adaptive_avg_pool)
+adaptive_max_pool = lifted(ops.adaptive_max_pool)
+resize_nearest = lifted(ops.resize_nearest)
+resize_linear = lifted(ops.resize_linear)
 
 
 def flatten() -> Layer:

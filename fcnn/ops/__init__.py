@@ -1,20 +1,23 @@
 """Level 1: arrays in, arrays out. Every operator imported here stands in OPS, in this order."""
 
 from fcnn.ops.activation import identity, log_softmax, relu, sigmoid, softmax, tanh
+from fcnn.ops.adaptive import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
 from fcnn.ops.affine import dense
 from fcnn.ops.batch_statistics import batch_norm
 from fcnn.ops.convolution import conv
 from fcnn.ops.loss import softmax_cross_entropy, squared_error
+from fcnn.ops.norm_pooling import lp_pool
 from fcnn.ops.normalization import group_norm, instance_norm, layer_norm, rms_norm
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
 from fcnn.ops.patches import col2im, im2col
-from fcnn.ops.pooling import avg_pool, global_avg_pool, lp_pool, max_pool
+from fcnn.ops.pooling import avg_pool, max_pool
 from fcnn.ops.recurrence_gated import gru
 from fcnn.ops.recurrence_memory import lstm
 from fcnn.ops.recurrence_plain import rnn
-from fcnn.ops.stochastic import dropout
+from fcnn.ops.resizing import resize_linear, resize_nearest
 from fcnn.ops.scaling import min_max_scale
 from fcnn.ops.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
+from fcnn.ops.unpooling import max_pool_with_indices, max_unpool
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 
@@ -23,6 +26,8 @@ __all__ = [
     "Case",
     "Op",
     "Shape",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "avg_pool",
     "batch_norm",
     "classic_dropout",
@@ -31,9 +36,10 @@ __all__ = [
     "dense",
     "dropout",
     "global_avg_pool",
+    "global_max_pool",
     "gradients",
-    "gru",
     "group_norm",
+    "gru",
     "identity",
     "im2col",
     "implementations",
@@ -43,11 +49,15 @@ __all__ = [
     "lp_pool",
     "lstm",
     "max_pool",
+    "max_pool_with_indices",
+    "max_unpool",
     "min_max_scale",
     "operator",
     "relu",
-    "rnn",
+    "resize_linear",
+    "resize_nearest",
     "rms_norm",
+    "rnn",
     "sigmoid",
     "softmax",
     "softmax_cross_entropy",

@@ -6,6 +6,9 @@ Along each axis, with k the window, s the stride, d the dilation and (lo, hi) th
     m     = (size + lo + hi - reach) // s + 1   places where the window fits
     place p, tap i  ->  cell  s p + d i - lo    of the grid; padding where that is outside
 
+With `ceil_mode` one more place may be cut off by the end: hi grows by what it lacks, unless it
+would then lie wholly in the high padding.
+
 `taps` reads the grid once per tap, always in row-major window order, and `untap` is its adjoint.
 """
 
@@ -33,6 +36,7 @@ class Windows(NamedTuple):
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
+    extra: tuple[int, ...]  # of the high padding: cells that `ceil_mode` added
 
     @property
     def reach(self) -> tuple[int, ...]:
@@ -56,16 +60,27 @@ class Windows(NamedTuple):
 
 
 def windows(
-    name: str, size: Sequence[int], window: Any, stride: Any, padding: Any, dilation: Any
+    name: str,
+    size: Sequence[int],
+    window: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    *,
+    ceil_mode: bool = False,
 ) -> Windows:
     """The places of `window` on a grid of `size`, with options as a user gave them.
 
     Raises: TypeError or ValueError, in the name of `name`, where they make no sense.
     """
-    per_axis = partial(_per_axis, name, len(size))
-    k, s, d = per_axis("window", window), per_axis("stride", stride), per_axis("dilation", dilation)
-    found = Windows(tuple(size), k, s, d, ((0, 0),) * len(size))
+    each = partial(per_axis, name, len(size))
+    k, s, d = each("window", window), each("stride", stride), each("dilation", dilation)
+    found = Windows(tuple(size), k, s, d, ((0, 0),) * len(size), (0,) * len(size))
     found = found._replace(padding=_pairs(name, padding, found))
+    if ceil_mode:
+        extra = tuple(map(_lacking, found.size, found.padding, found.reach, found.stride))
+        pairs = zip(found.padding, extra, strict=True)
+        found = found._replace(padding=tuple((lo, hi + e) for (lo, hi), e in pairs), extra=extra)
     if not all(m > 0 for m in found.out):
         wide = tuple(n + lo + hi for n, (lo, hi) in zip(size, found.padding, strict=True))
         raise ValueError(f"{name}: a window reaching {found.reach} exceeds the padded input {wide}")
@@ -95,7 +110,8 @@ def untap(parts: Sequence[Array], at: Windows) -> Array:
     return reduce(jnp.add, map(spread, parts, at.taps)).astype(dtype)
 
 
-def _per_axis(name: str, rank: int, what: str, value: Any) -> tuple[int, ...]:
+def per_axis(name: str, rank: int, what: str, value: Any) -> tuple[int, ...]:
+    """The option `what` as one positive integer per spatial axis."""
     require_integers(name, **{what: value})
     values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
     require(len(values) == rank, f"{name}: {what} {values} needs {rank}, one per spatial axis")
@@ -117,6 +133,13 @@ def _pairs(name: str, padding: Any, at: Windows) -> tuple[tuple[int, int], ...]:
     fine = all(len(p) == 2 and min(p) >= 0 for p in pairs)
     require(fine, f"{name}: padding {pairs} must be pairs of numbers that are at least 0")
     return tuple((lo, hi) for lo, hi in pairs)
+
+
+def _lacking(size, pair, reach, stride):
+    """Cells that the place after the last lacks; 0 if it lies wholly in the high padding."""
+    lo, hi = pair
+    cells = (reach - size - lo - hi) % stride
+    return cells if cells < reach - hi else 0
 
 
 def _missing(size, reach, stride):

@@ -39,6 +39,11 @@ EVERY = {
     "classic_dropout": layers.classic_dropout(0.5),
     "spatial_dropout": layers.spatial_dropout(0.5),
     "stochastic_depth": layers.stochastic_depth(0.5),
+    "global_max_pool": layers.global_max_pool(),
+    "adaptive_avg_pool": layers.adaptive_avg_pool(2),
+    "adaptive_max_pool": layers.adaptive_max_pool((4, 3)),
+    "resize_nearest": layers.resize_nearest((12, 9)),
+    "resize_linear": layers.resize_linear(8),
 }
 every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 
@@ -63,8 +68,8 @@ def test_gradients_reach_every_parameter(layer, key):
 
 
 def test_every_operator_on_one_array_has_a_layer():
-    """Losses compare two arrays, and im2col and col2im are half of conv."""
-    without = {"softmax_cross_entropy", "squared_error", "im2col", "col2im"}
+    """Losses compare two arrays, as does max_unpool; im2col and col2im are half of conv."""
+    without = {"softmax_cross_entropy", "squared_error", "im2col", "col2im", "max_unpool"}
     assert {op.name for op in fcnn.ops.OPS} - without <= set(layers.__all__)
 
 

@@ -1,5 +1,6 @@
 """Every implementation of convolution and pooling against plain loops over the definition."""
 
+import math
 from functools import partial
 
 import hypothesis.strategies as st
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from registry import over
 
 import fcnn
@@ -71,10 +72,13 @@ def test_any_convolution(axes, data):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-11)
 
 
-def fits(size, window, stride, padding, dilation):
+def fits(size, window, stride, padding, dilation, ceil_mode=False):
     pairs = reference.pad_pairs(padding, size, window, stride, dilation)
-    axes = zip(size, pairs, window, dilation, strict=True)
-    return all(n + lo + hi > d * (k - 1) for n, (lo, hi), k, d in axes)
+    axes = zip(size, pairs, window, stride, dilation, strict=True)
+    return all(
+        reference.outputs(n, lo, hi, d * (k - 1) + 1, s, ceil_mode) > 0
+        for n, (lo, hi), k, s, d in axes
+    )
 
 
 def every_way(x, w, how):
@@ -87,22 +91,53 @@ def every_way(x, w, how):
     return jax.jit(lambda x, w: [run(x, w, impl) for impl in ("lax", "im2col", "tiled")])(x, w)
 
 
-@given(
-    st.integers(1, 6),
-    st.integers(1, 3),
-    st.integers(1, 3),
-    st.integers(1, 2),
-    st.sampled_from(["valid", "same", "same_lower", "full", 1]),
-)
-@settings(max_examples=20, deadline=None, derandomize=True)
-def test_any_pooling(size, window, stride, dilation, padding):
-    x = np.random.default_rng(size).standard_normal((2, size, size + 1, 2))
-    how = {"stride": stride, "padding": padding, "dilation": dilation}
-    at = reference.places(x, window, stride, padding, dilation)
-    places = [covered for _, covered, _ in at]
-    assume(places and all(any(cell for _, cell in covered) for covered in places))
-    pools = (fcnn.max_pool, fcnn.avg_pool, fcnn.lp_pool)
-    pooled = jax.jit(lambda x: [op(x, window, **how) for op in pools])(x)
-    np.testing.assert_array_equal(pooled[0], reference.max_pool(x, window, **how))
-    np.testing.assert_allclose(pooled[1], reference.avg_pool(x, window, **how), atol=1e-12)
-    np.testing.assert_allclose(pooled[2], reference.lp_pool(x, window, **how), atol=1e-12)
+@given(st.lists(axis, min_size=1, max_size=3), st.data())
+@settings(max_examples=25, deadline=None, derandomize=True)
+def test_any_pooling(axes, data):
+    """Any rank, size, window, stride, dilation, padding, ends cut off, and no examples at all."""
+    size, window, stride, dilation = zip(*axes, strict=True)
+    words = st.sampled_from(["same", "same_lower", "causal", "full"])
+    pairs = [st.tuples(st.integers(0, 2), st.integers(0, 2)) for _ in axes]
+    padding = data.draw(st.one_of(words, st.tuples(*pairs), st.just("valid")))
+    include, mean, ceil_mode = (data.draw(st.booleans()) for _ in range(3))
+    p = data.draw(st.sampled_from([1, 1.5, 2, 3, 40, math.inf]))
+    x = np.random.default_rng(0).standard_normal((data.draw(st.integers(0, 2)), *size, 2))
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    if not fits(size, window, stride, padding, dilation, ceil_mode):
+        with pytest.raises(ValueError, match="exceeds the padded input"):
+            fcnn.max_pool(x, window, **how)
+        return
+    asked = {
+        fcnn.max_pool: how,
+        fcnn.avg_pool: how | {"count_include_pad": include},
+        fcnn.lp_pool: how | {"p": p, "mean": mean},
+    }
+    by_hand, by_autodiff, (y, index) = pooled_and_back(asked, x, window)
+    for op, hand, autodiff in zip(asked, by_hand, by_autodiff, strict=True):
+        wanted = BY_LOOPS[op](x, window, **asked[op])
+        np.testing.assert_allclose(hand[0], wanted, rtol=0, atol=1e-12)
+        for a, b in zip(hand, autodiff, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(y, by_hand[0][0])
+    np.testing.assert_array_equal(index < 0, y == -np.inf)
+    cells, index = (a.reshape(len(x), math.prod(a.shape[1:-1]), 2) for a in (x, index))
+    found = np.take_along_axis(cells, index, 1).reshape(y.shape)
+    np.testing.assert_array_equal(np.where(y == -np.inf, y, found), y)
+
+
+def pooled_and_back(asked, x, window):
+    """y and dx of every pool asked for, by hand and by autodiff, then where the maxima stand."""
+
+    def one(op, how, x):
+        y, pull = jax.vjp(lambda x: op(x, window, **how), x)
+        return y, pull(jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape))[0]
+
+    def every(kind, x):
+        with fcnn.gradients(kind):
+            return [one(op, how, x) for op, how in asked.items()]
+
+    def run(x):
+        indices = fcnn.max_pool_with_indices(x, window, **asked[fcnn.max_pool])
+        return every("hand", x), every("autodiff", x), indices
+
+    return jax.jit(run)(x)

@@ -1,0 +1,99 @@
+"""Resizing a grid: each axis of n cells is read at m places.
+
+Cells are squares whose centres stand at i + 1/2, and both grids cover the same ground, so the
+centre of place p falls on u = (p + 1/2) n / m - 1/2, counted from the first centre and kept within
+the first and the last.
+
+    nearest   y[p] = x[floor(p n / m)]
+    linear    y[p] = (1 - t) x[i] + t x[i + 1]    with i = floor(u), t = u - i
+
+Both are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]; more axes have a matrix each.
+Nothing is saved.
+
+Shapes: x (n, *size, c) -> (n, *m, c), m the `size` asked for, an int or one int per axis.
+Units:  those of x.
+Raises: ValueError if there are no cells or no places; TypeError for integers.
+Cost:   nearest reads each cell it needs; linear, like both gradients, takes m n multiply-adds along
+        each axis.
+"""
+
+from functools import partial, reduce
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fcnn.ops.axes import along_axes, check_grid, sizes
+from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.window import Axes
+
+X = Float[Array, "n *size c"]
+Y = Float[Array, "n *m c"]
+
+
+@operator(static=("size",))
+def resize_nearest(x: X, size: Axes) -> Y:
+    """Read the cell under each place's upper left corner: upsampling by repetition.
+
+    Source: the `nearest` of PyTorch; other libraries take the cell under the centre.
+    """
+    axes = zip(range(1, x.ndim - 1), x.shape[1:-1], sizes(x, size), strict=True)
+    return reduce(lambda y, axis: jnp.take(y, _nearest(*axis[1:]), axis[0]), axes, x)
+
+
+@operator(static=("size",))
+def resize_linear(x: X, size: Axes) -> Y:
+    """Interpolate between neighbouring cells along each axis: bilinear on images.
+
+    Making a grid smaller averages no more than two cells per axis: there is no antialiasing.
+
+    Source: the `bilinear` of PyTorch with align_corners=False, half-pixel centres.
+    """
+    return along_axes(x, map(_linear, x.shape[1:-1], sizes(x, size)))
+
+
+def _nearest(n, m):
+    return np.arange(m) * n // m
+
+
+def _one_hot(n, m):
+    return (_nearest(n, m)[:, None] == np.arange(n)).astype(float)
+
+
+def _linear(n, m):
+    u = np.clip((np.arange(m)[:, None] + 0.5) * n / m - 0.5, 0, n - 1)
+    return np.maximum(0, 1 - np.abs(u - np.arange(n)))  # 1 - t at i, t at i + 1
+
+
+def _resizing(op, matrix):
+    def fwd(x, *, size):
+        return op.forward(x, size=size), Shape(x.shape)
+
+    def bwd(shape, dy, *, size):
+        matrices = map(matrix, shape[1:-1], sizes(dy, size))
+        return (along_axes(dy, (a.T for a in matrices)),)
+
+    op.fwd(fwd)
+    op.bwd(bwd)
+    op.check(partial(_check, op.name))
+    op.cases = (
+        Case("larger", ((2, 2, 3, 2),), {"size": (5, 4)}),
+        Case("smaller", ((2, 7, 5, 1),), {"size": (3, 1)}),
+        Case("1-D", ((2, 4, 3),), {"size": 8}),
+        Case("3-D", ((1, 3, 1, 2, 2),), {"size": (2, 3, 4)}),
+        Case("no examples", ((0, 4, 4, 2),), {"size": 3}),
+        refused("at least 3 axes", (4, 3), size=2),
+        refused("has no cells", (4, 0, 3), size=2),
+        refused(r"size \(2,\) needs 2", (1, 4, 4, 1), size=(2,)),
+        refused("size '2' must be an integer", (1, 4, 4, 1), size="2", kind=TypeError),
+        refused("x holds int32", ints((1, 4, 4, 1)), size=2, kind=TypeError),
+    )
+
+
+def _check(name, x, *, size):
+    check_grid(name, x)
+    sizes(x, size, name)
+
+
+_resizing(resize_nearest, _one_hot)
+_resizing(resize_linear, _linear)

@@ -1,0 +1,148 @@
+"""Pooling, unpooling and resizing against torch.nn.functional, on grids of one to three axes."""
+
+import math
+
+import jax
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from agreement import agree
+
+import fcnn
+
+seeds = pytest.mark.parametrize("seed", range(24))
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+def draw(seed):
+    """A grid without ties, of 1 + seed % 3 axes."""
+    rng = np.random.default_rng(seed)
+    rank = 1 + seed % 3
+    shape = (rng.integers(1, 3), *rng.integers(1, 9 - rank, size=rank), rng.integers(1, 4))
+    return rng, rank, (rng.permutation(math.prod(shape)) + 0.3).reshape(shape) / 8 - 2
+
+
+def there(name, x, *args, **options):
+    """The function of torch that is called so, channels last."""
+    rank = "" if name == "interpolate" else f"{x.ndim - 2}d"
+    y = getattr(F, name + rank)(x.movedim(-1, 1), *args, **options)
+    return tuple(a.movedim(1, -1) for a in y) if isinstance(y, tuple) else y.movedim(1, -1)
+
+
+def with_indices(x, window, **how):
+    return jax.jit(lambda x: fcnn.max_pool_with_indices(x, window, **how))(x)
+
+
+def ints(values):
+    return tuple(map(int, values))
+
+
+def draw_windows(seed):
+    """Also a window that fits: its size, stride and dilation per axis, and padding."""
+    rng, rank, x = draw(seed)
+    while True:
+        k, s, d = rng.integers(1, 4, size=(3, rank))
+        if (d * (k - 1) < x.shape[1:-1]).all():
+            return rng, x, *map(ints, (k, s, d, rng.integers(0, k // 2 + 1)))
+
+
+@seeds
+def test_max_and_average(seed):
+    rng, x, k, s, d, lo = draw_windows(seed)
+    include, ceil_mode = rng.integers(2, size=2).astype(bool).tolist()
+    how = {"stride": s, "padding": lo, "ceil_mode": ceil_mode}
+    agree(
+        lambda x: (
+            fcnn.max_pool(x, k, dilation=d, **how),
+            fcnn.avg_pool(x, k, count_include_pad=include, **how),
+        ),
+        lambda x: (
+            there("max_pool", x, k, dilation=d, **how),
+            there("avg_pool", x, k, count_include_pad=include, **how),
+        ),
+        [x],
+    )
+    _, wanted = there("max_pool", torch.tensor(x), k, dilation=d, return_indices=True, **how)
+    np.testing.assert_array_equal(with_indices(x, k, dilation=d, **how)[1], wanted)
+
+
+@seeds
+def test_norm(seed):
+    """torch has neither padding nor dilation here, and no absolute value.
+
+    A window that is cut off it scales up, as if the cells that lack were like the others: so does
+    our mean form, times the number of taps.
+    """
+    rng, rank, x = draw(seed)
+    k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
+    s, ceil_mode = ints(rng.integers(1, 4, size=rank)), bool(rng.integers(2))
+    p = (1, 1.5, 2, 3, 7.5, math.inf)[seed % 6]
+    taps = k if rank > 1 else k[0]  # of one axis torch wants the number itself
+    agree(
+        lambda x: (
+            fcnn.lp_pool(x, k, p=p, stride=s),
+            math.prod(k) ** (1 / p)
+            * fcnn.lp_pool(x, k, p=p, stride=s, mean=True, ceil_mode=ceil_mode),
+        ),
+        lambda x: (
+            there("lp_pool", x.abs(), p, taps, stride=s),
+            there("lp_pool", x.abs(), p, taps, stride=s, ceil_mode=ceil_mode),
+        ),
+        [x],
+    )
+
+
+@seeds
+def test_max_unpool(seed):
+    """Windows that do not overlap: where entries share an index torch keeps one and we add."""
+    rng, rank, x = draw(seed)
+    k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
+    y, index = map(np.asarray, with_indices(x, k))
+    agree(
+        lambda y, i: fcnn.max_unpool(y, i, x.shape[1:-1]),
+        lambda y, i: there("max_unpool", y, i.movedim(-1, 1).long(), k, output_size=x.shape[1:-1]),
+        [rng.standard_normal(y.shape), index],
+    )
+
+
+@seeds
+def test_bins_and_resizing(seed):
+    rng, rank, x = draw(seed)
+    size = ints(rng.integers(1, 12 - 2 * rank, size=rank))
+    agree(
+        lambda x: (
+            fcnn.adaptive_avg_pool(x, size),
+            fcnn.adaptive_max_pool(x, size),
+            fcnn.resize_linear(x, size),
+            fcnn.global_avg_pool(x),
+            fcnn.global_max_pool(x),
+        ),
+        lambda x: (
+            there("adaptive_avg_pool", x, size),
+            there("adaptive_max_pool", x, size),
+            there("interpolate", x, size, mode=LINEAR[rank], align_corners=False),
+            there("adaptive_avg_pool", x, 1).flatten(1),
+            there("adaptive_max_pool", x, 1).flatten(1),
+        ),
+        [x],
+    )
+
+
+@seeds
+def test_nearest(seed):
+    """torch takes p times n / m in float32: sizes where rounding shows there are drawn again."""
+    rng, rank, x = draw(seed)
+    size = (1,) * rank
+    while (seed and max(size) == 1) or rounded(x.shape[1:-1], size):
+        size = ints(rng.integers(1, 20, size=rank))
+    agree(
+        lambda x: fcnn.resize_nearest(x, size),
+        lambda x: there("interpolate", x, size, mode="nearest"),
+        [x],
+    )
+
+
+def rounded(grid, size):
+    off = lambda n, m, p: int(np.float32(n) / np.float32(m) * np.float32(p)) != p * n // m
+    return any(off(n, m, p) for n, m in zip(grid, size, strict=True) for p in range(m))
