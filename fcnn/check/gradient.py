@@ -34,8 +34,8 @@ class WrongGradient(AssertionError):
 class Answers(NamedTuple):
     """What each way of differentiating says; lists have an entry per argument, or None."""
 
-    forward: Any  # y
-    fwd: Any  # y, from the operator's fwd
+    forward: Any  # the floats in y
+    fwd: Any  # the same, from the operator's fwd
     by_hand: list[jax.Array | None]
     reverse: list[jax.Array | None]
     size_of_v: jax.Array
@@ -68,9 +68,10 @@ def answers(
     """All four, by one compiled program; dy and v are drawn from `seed`."""
     _, options = op.bind(*args, **options)
     rng = np.random.default_rng(seed)
-    drawn = lambda like, draw: jax.tree.map(lambda a: jnp.asarray(draw(a.shape), a.dtype), like)
-    dy = drawn(jax.eval_shape(partial(op.forward, **options), *args), rng.standard_normal)
-    signs = drawn([a for a in args if _is_float(a)], lambda shape: rng.choice([-1.0, 1.0], shape))
+    like = lambda a, drawn: jnp.asarray(drawn, a.dtype) if _is_float(a) else None
+    y = jax.eval_shape(partial(op.forward, **options), *args)
+    dy = jax.tree.map(lambda a: like(a, rng.standard_normal(a.shape)), y)
+    signs = [like(a, rng.choice([-1.0, 1.0], a.shape)) for a in _floats(args)]
     return jax.jit(partial(_answers, op, options))(tuple(args), dy, signs)
 
 
@@ -91,13 +92,13 @@ def judge(name: str, found: Answers, *, kink: bool = False) -> None:
 
 
 def _answers(op, options, args, dy, signs):
-    f = partial(op.forward, **options)
+    f = lambda *args: _floats(op.forward(*args, **options))
     y, pull = jax.vjp(f, *args)
     y_hand, saved = op.fwd_rule(*args, **options)
-    by_hand, reverse = list(op.bwd_rule(saved, dy, **options)), list(pull(dy))
+    by_hand, reverse = list(op.bwd_rule(saved, dy, **options)), list(pull(_floats(dy)))
     reverse = [g if _is_float(x) else None for g, x in zip(reverse, args, strict=True)]
 
-    x = [a for a in args if _is_float(a)]
+    x = _floats(args)
     v = [_size(a) * sign for a, sign in zip(x, signs, strict=True)]
 
     def g(*x):
@@ -110,7 +111,7 @@ def _answers(op, options, args, dy, signs):
     coarse, fine = (up - down) / (2 * STEP), (half_up - half_down) / STEP
     return Answers(
         y,
-        y_hand,
+        _floats(y_hand),
         by_hand,
         reverse,
         size_of_v=jnp.max(jnp.array([_size(a) for a in x]), initial=0),
@@ -126,6 +127,11 @@ def _size(x):
     top = jnp.where(top > 0, top, 1)
     rms = top * jnp.sqrt(jnp.square(x / top).sum() / max(1, x.size))
     return jnp.where(rms > 0, rms, 1)
+
+
+def _floats(tree):
+    """Its floating leaves: a gradient goes through no other."""
+    return [a for a in jax.tree.leaves(tree) if _is_float(a)]
 
 
 def _is_float(x):

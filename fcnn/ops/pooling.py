@@ -136,7 +136,7 @@ def places(x, window, stride, padding, dilation, ceil_mode, *, name: str = "pool
     return windows(name, size, window, stride, padding, dilation, ceil_mode=ceil_mode)
 
 
-def _check(name, x, *, count_include_pad=False, **options):
+def check_windows(name, x, *, count_include_pad=False, **options):
     require_floats(name, x=x)
     require_rank(name, 3, x=x)
     places(x, **options, name=name)
@@ -169,7 +169,7 @@ CASES = (
     refused("x holds int32", ints((1, 4, 4, 1)), window=2, kind=TypeError),
 )
 for op in (max_pool, avg_pool):
-    op.check(partial(_check, op.name))
+    op.check(partial(check_windows, op.name))
     op.cases = CASES
 max_pool.cases += (
     Case("ties", (lambda key: jnp.ones((1, 4, 4, 1)),), {"window": 3, "stride": 1}, kink=True),

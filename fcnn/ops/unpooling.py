@@ -10,19 +10,21 @@ maxima, `max_unpool` is `put`, and the gradient of max pooling the unpooled cota
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, Integer
 
 from fcnn.ops.axes import sizes
-from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.pooling import beats, max_pool, places
+from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.pooling import beats, check_windows, max_pool, places
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps
 
 
+@operator(static=("window",))
 def max_pool_with_indices(
     x: Float[Array, "n *size c"],
     window: Axes,
@@ -34,23 +36,34 @@ def max_pool_with_indices(
 ) -> tuple[Float[Array, "n *out c"], Int32[Array, "n *out c"]]:
     """`max_pool`, and the cell where each maximum stands; -1 over padding alone.
 
-    The gradient flows through the first alone. Compiled together the two share their comparisons.
+    The gradient flows through the first alone.
+
+    Shapes: both (n, *out, c), as for `max_pool`; cells are numbered from 0 in row-major order.
+    Units:  those of x.
+    Raises: ValueError if no window fits; TypeError for integers.
+    Cost:   two comparisons and two choices per output and tap; an addition per output back.
+    Source: Zeiler & Fergus 2014, the "switches".
     """
-    (x,), options = max_pool.bind(
-        x,
-        window,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        ceil_mode=ceil_mode,
-    )
-    y, at = max_pool(x, **options), places(x, **options)
+    at = places(x, window, stride, padding, dilation, ceil_mode)
     cells = _numbered(at.size)
-    best, index = jnp.full(y.shape, -jnp.inf, y.dtype), jnp.full(y.shape, -1, jnp.int32)
-    for part, cell in zip(taps(x, at, fill=-jnp.inf), taps(cells, at, fill=-1), strict=True):
+    parts = zip(taps(x, at, fill=-jnp.inf), taps(cells, at, fill=-1), strict=True)
+    best, index = jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(-1, jnp.int32)
+    for part, cell in parts:
         wins = beats(part, best) | (index < 0)  # a real cell beats padding even at -inf
         best, index = jnp.where(wins, part, best), jnp.where(wins, cell, index)
-    return y, index
+    return best, index
+
+
+@max_pool_with_indices.fwd
+def max_pool_with_indices_fwd(x, **options):
+    y, index = max_pool_with_indices.forward(x, **options)
+    return (y, index), (index, Shape(x.shape))
+
+
+@max_pool_with_indices.bwd
+def max_pool_with_indices_bwd(saved, dout, **options):
+    (index, shape), (dy, _) = saved, dout
+    return (put(dy, index, shape[1:-1]),)
 
 
 @operator(static=("size",))
@@ -135,3 +148,6 @@ max_unpool.cases = (
     refused("at least 3 axes", (3, 1), ints((3, 1)), size=4),
     refused("x holds int32", ints((1, 3, 1)), ints((1, 3, 1)), size=4, kind=TypeError),
 )
+
+max_pool_with_indices.check(partial(check_windows, "max_pool_with_indices"))
+max_pool_with_indices.cases = max_pool.cases
