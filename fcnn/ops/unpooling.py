@@ -32,20 +32,16 @@ def max_pool_with_indices(
     dilation: Axes = 1,
     ceil_mode: bool = False,
 ) -> tuple[Float[Array, "n *out c"], Int32[Array, "n *out c"]]:
-    """`max_pool`, and the cell where each maximum stands; -1 over padding alone.
+    """`max_pool`, and the number of the cell where each maximum stands; -1 over padding alone.
 
-    The gradient flows through the first alone. Compiled together the two share their comparisons.
+    The gradient is that of `max_pool`, since integers have none; so this is no operator of its own.
+    Compiled together the two share their comparisons.
     """
     (x,), options = max_pool.bind(
-        x,
-        window,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        ceil_mode=ceil_mode,
+        x, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     y, at = max_pool(x, **options), places(x, **options)
-    cells = _numbered(at.size)
+    cells = numbered(at.size)
     best, index = jnp.full(y.shape, -jnp.inf, y.dtype), jnp.full(y.shape, -1, jnp.int32)
     for part, cell in zip(taps(x, at, fill=-jnp.inf), taps(cells, at, fill=-1), strict=True):
         wins = beats(part, best) | (index < 0)  # a real cell beats padding even at -inf
@@ -67,7 +63,7 @@ def max_unpool(
     Raises: ValueError if shapes disagree; TypeError for indices that are no integers.
     Cost:   one addition per entry of x, at a place known when running; as many reads for the
             gradient.
-    Source: Zeiler & Fergus 2014, the "switches"; adding: the adjoint.
+    Source: Zeiler & Fergus 2014, who call the indices switches.
     """
     return put(x, indices, sizes(x, size))
 
@@ -106,7 +102,7 @@ def _each_channel(one):
     return jax.vmap(jax.vmap(one, in_axes=1, out_axes=1))
 
 
-def _numbered(size):
+def numbered(size: tuple[int, ...]) -> Array:
     """The cells of a grid in row-major order, (1, *size, 1)."""
     return jnp.arange(math.prod(size), dtype=jnp.int32).reshape(1, *size, 1)
 
