@@ -28,7 +28,7 @@ from jaxtyping import Array, Float
 from fcnn.ops.axes import along_axes, check_grid, sizes
 from fcnn.ops.op import Case, Shape, ints, operator, refused
 from fcnn.ops.pooling import distinct
-from fcnn.ops.unpooling import put, read
+from fcnn.ops.unpooling import numbered, put, read
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]
@@ -118,8 +118,7 @@ def _first_maxima(x, size):
     Axis by axis, the last one first: the first row that holds the maximum has its first one.
     """
     grid, n, c = x.shape[1:-1], len(x), x.shape[-1]
-    cell = jnp.arange(math.prod(grid), dtype=jnp.int32).reshape(1, *grid, 1)
-    cell = jnp.broadcast_to(cell, x.shape)
+    cell = jnp.broadcast_to(numbered(grid), x.shape)
     for axis in reversed(range(len(grid))):
         start, end = _bins(grid[axis], size[axis])
         taps = np.minimum(start + np.arange((end - start).max()), end - 1)  # the last may recur

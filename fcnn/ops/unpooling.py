@@ -34,7 +34,7 @@ def max_pool_with_indices(
     dilation: Axes = 1,
     ceil_mode: bool = False,
 ) -> tuple[Float[Array, "n *out c"], Int32[Array, "n *out c"]]:
-    """`max_pool`, and the cell where each maximum stands; -1 over padding alone.
+    """`max_pool`, and the number of the cell where each maximum stands; -1 over padding alone.
 
     The gradient flows through the first alone.
 
@@ -45,7 +45,7 @@ def max_pool_with_indices(
     Source: Zeiler & Fergus 2014, the "switches".
     """
     at = places(x, window, stride, padding, dilation, ceil_mode)
-    cells = _numbered(at.size)
+    cells = numbered(at.size)
     parts = zip(taps(x, at, fill=-jnp.inf), taps(cells, at, fill=-1), strict=True)
     best, index = jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(-1, jnp.int32)
     for part, cell in parts:
@@ -119,7 +119,7 @@ def _each_channel(one):
     return jax.vmap(jax.vmap(one, in_axes=1, out_axes=1))
 
 
-def _numbered(size):
+def numbered(size: tuple[int, ...]) -> Array:
     """The cells of a grid in row-major order, (1, *size, 1)."""
     return jnp.arange(math.prod(size), dtype=jnp.int32).reshape(1, *size, 1)
 
