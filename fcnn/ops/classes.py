@@ -209,13 +209,17 @@ def _some(key):
 
 five = ints((6,), below=5)
 far_apart = lambda key: 1e3 * jax.random.normal(key, (4, 5))
-for op, rows in ((softmax_cross_entropy, "logits"), (nll, "log_p"), (hinge, "logits")):
+for op, rows, absent in (
+    (softmax_cross_entropy, "logits", (None,)),
+    (nll, "log_p", ()),
+    (hinge, "logits", ()),
+):
     op.cases = (
-        Case("rows", (_apart if op is hinge else (6, 5), five)),
-        Case("sequences", ((2, 3, 4), ints((2, 3), below=4))),
-        Case("one class", ((3, 1), ints((3,), below=1))),
-        Case("far apart", (far_apart, ints((4,), below=5))),
-        Case("no examples", ((0, 5), ints((0,)))),
+        Case("rows", (_apart if op is hinge else (6, 5), five, *absent)),
+        Case("sequences", ((2, 3, 4), ints((2, 3), below=4), *absent)),
+        Case("one class", ((3, 1), ints((3,), below=1), *absent)),
+        Case("far apart", (far_apart, ints((4,), below=5), *absent)),
+        Case("no examples", ((0, 5), ints((0,)), *absent)),
         refused(rf"labels \(5,\) need one class per row of {rows}", (6, 5), ints((5,))),
         refused("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
         refused(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
@@ -224,7 +228,7 @@ for op, rows in ((softmax_cross_entropy, "logits"), (nll, "log_p"), (hinge, "log
     )
 softmax_cross_entropy.cases += (
     Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
-    Case("smoothed", ((6, 5), five), {"label_smoothing": 0.1, "ignore_index": -100}),
+    Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),
     refused(r"weights \(4,\) need shape \(5,\)", (6, 5), five, (4,)),
     refused("one dtype is needed", (6, 5), five, ints((5,)), kind=TypeError),
     refused("label_smoothing 1.1 must lie", (6, 5), five, label_smoothing=1.1),
