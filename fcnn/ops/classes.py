@@ -24,7 +24,6 @@ Raises: ValueError if shapes disagree, or for an option out of range; TypeError 
 """
 
 import math
-from numbers import Integral
 
 import jax
 import jax.numpy as jnp
@@ -110,13 +109,14 @@ def _check_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_ind
     _check_labels(name, labels, logits=logits)
     require_floats(name, logits=logits, weights=weights)
     k = logits.shape[-1:]
-    fit = weights is None or weights.shape == k
-    require(fit, f"{name}: weights {fit or weights.shape} need shape {k}, one per class")
+    if weights is not None:
+        fit = weights.shape == k
+        require(fit, f"{name}: weights {weights.shape} need shape {k}, one per class")
     require_numbers(name, label_smoothing=label_smoothing)
     fraction = 0 <= label_smoothing <= 1
     require(fraction, f"{name}: label_smoothing {label_smoothing} must lie in [0, 1]")
     if ignore_index is not None:
-        if not isinstance(ignore_index, Integral):
+        if not isinstance(ignore_index, int):
             raise TypeError(f"{name}: ignore_index {ignore_index!r} must be an integer")
         kind = jnp.iinfo(labels.dtype)
         known = kind.min <= ignore_index <= kind.max
@@ -145,6 +145,11 @@ def nll_fwd(log_p, labels):
 def nll_bwd(saved, dl):
     labels, shape = saved
     return jnp.where(_hit(shape, labels), -dl[..., None], 0), None
+
+
+@nll.check
+def _check_nll(log_p, labels):
+    _check_labels("nll", labels, log_p=log_p)
 
 
 @operator()
@@ -217,7 +222,6 @@ for op, rows, absent in (
     op.cases = (
         Case("rows", (_apart if op is hinge else (6, 5), five, *absent)),
         Case("sequences", ((2, 3, 4), ints((2, 3), below=4), *absent)),
-        Case("one class", ((3, 1), ints((3,), below=1), *absent)),
         Case("far apart", (far_apart, ints((4,), below=5), *absent)),
         Case("no examples", ((0, 5), ints((0,)), *absent)),
         refused(rf"labels \(5,\) need one class per row of {rows}", (6, 5), ints((5,))),
@@ -227,6 +231,7 @@ for op, rows, absent in (
         refused("at least 1 axes", (), ints(())),
     )
 softmax_cross_entropy.cases += (
+    Case("one class", ((3, 1), ints((3,), below=1), None)),
     Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
     Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),
     refused(r"weights \(4,\) need shape \(5,\)", (6, 5), five, (4,)),

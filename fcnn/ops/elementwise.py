@@ -48,7 +48,6 @@ def _check(name, x, **options):
 
 def _cases(op, kinks):
     options = {k: op.signature.parameters[k].default for k in sorted(op.static)}
-    numbers = {k: v for k, v in options.items() if isinstance(v, float)}
     cases = [
         Case("spread", (_away_from(kinks),)),
         Case("empty", ((0, 3),)),
@@ -57,11 +56,18 @@ def _cases(op, kinks):
     ]
     if kinks:
         cases.append(Case("at its kinks", (lambda key: jnp.array(kinks, float),), kink=True))
-    for k, v in numbers.items():
-        cases.append(Case(f"another {k}", (_away_from(kinks),), {k: 2 * v}))
-        cases.append(refused(f"{k} -1.0 must be positive", (3,), **{k: -1.0}))
-        cases.append(refused(f"{k} 'high' must be a number", (3,), kind=TypeError, **{k: "high"}))
+    for k, default in options.items():
+        cases += _cases_of_a_number(k, default, kinks) if isinstance(default, float) else []
     return tuple(cases)
+
+
+def _cases_of_a_number(option, default, kinks):
+    low, none = {option: -1.0}, {option: "none"}
+    return [
+        Case(f"another {option}", (_away_from(kinks),), {option: 2 * default}),
+        Case("negative", ((3,),), low, raises=(ValueError, f"{option} -1.0 must be positive")),
+        Case("a word", ((3,),), none, raises=(TypeError, f"{option} 'none' must be a number")),
+    ]
 
 
 def _away_from(kinks):

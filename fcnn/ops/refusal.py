@@ -45,7 +45,7 @@ def require_rank(name: str, rank: int, **arrays: Array) -> None:
 
 def require_axis(name: str, axis: object, **arrays: Array) -> None:
     """TypeError unless `axis` is an integer, ValueError unless every array given has that axis."""
-    if not isinstance(axis, Integral):
+    if not isinstance(axis, int):
         raise TypeError(f"{name}: axis {axis!r} must be an integer")
     for k, a in arrays.items():
         require(-a.ndim <= axis < a.ndim, f"{name}: {k} {a.shape} has no axis {axis}")
