@@ -18,6 +18,38 @@ from fcnn.ops.resizing import resize_linear, resize_nearest
 from fcnn.ops.scaling import min_max_scale
 from fcnn.ops.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
 from fcnn.ops.unpooling import max_pool_with_indices, max_unpool
+from fcnn.ops.activation import (
+    celu,
+    elu,
+    hard_sigmoid,
+    hard_tanh,
+    identity,
+    leaky_relu,
+    log_sigmoid,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    softplus,
+    softsign,
+    squareplus,
+    tanh,
+)
+from fcnn.ops.affine import dense
+from fcnn.ops.binary import focal, sigmoid_cross_entropy
+from fcnn.ops.classes import hinge, nll, softmax_cross_entropy
+from fcnn.ops.convolution import conv
+from fcnn.ops.entropy import kl_divergence, soft_cross_entropy
+from fcnn.ops.gate import glu, swiglu
+from fcnn.ops.loss import absolute_error, huber, l2_penalty, mean_squared_error, squared_error
+from fcnn.ops.normalization import batch_norm, layer_norm
+from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
+from fcnn.ops.patches import col2im, im2col
+from fcnn.ops.pooling import avg_pool, global_avg_pool, lp_pool, max_pool
+from fcnn.ops.rectifier import frelu, prelu
+from fcnn.ops.self_gated import gelu, hard_swish, mish, silu
+from fcnn.ops.simplex import log_softmax, softmax
+from fcnn.ops.stochastic import dropout
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 
@@ -31,10 +63,18 @@ __all__ = [
     "avg_pool",
     "batch_norm",
     "classic_dropout",
+    "absolute_error",
+    "avg_pool",
+    "batch_norm",
+    "celu",
     "col2im",
     "conv",
     "dense",
     "dropout",
+    "elu",
+    "focal",
+    "frelu",
+    "gelu",
     "global_avg_pool",
     "global_max_pool",
     "gradients",
@@ -44,7 +84,21 @@ __all__ = [
     "im2col",
     "implementations",
     "instance_norm",
+    "glu",
+    "gradients",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
+    "hinge",
+    "huber",
+    "identity",
+    "im2col",
+    "implementations",
+    "kl_divergence",
+    "l2_penalty",
     "layer_norm",
+    "leaky_relu",
+    "log_sigmoid",
     "log_softmax",
     "lp_pool",
     "lstm",
@@ -52,17 +106,31 @@ __all__ = [
     "max_pool_with_indices",
     "max_unpool",
     "min_max_scale",
+    "mean_squared_error",
+    "mish",
+    "nll",
     "operator",
+    "prelu",
     "relu",
     "resize_linear",
     "resize_nearest",
     "rms_norm",
     "rnn",
+    "relu6",
+    "selu",
     "sigmoid",
+    "sigmoid_cross_entropy",
+    "silu",
+    "soft_cross_entropy",
     "softmax",
     "softmax_cross_entropy",
     "spatial_dropout",
     "squared_error",
     "stochastic_depth",
+    "softplus",
+    "softsign",
+    "squared_error",
+    "squareplus",
+    "swiglu",
     "tanh",
 ]

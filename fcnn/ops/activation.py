@@ -1,24 +1,29 @@
-"""Activations: elementwise functions with the table of their slopes, then softmax.
+"""Activations that never fall, with the table of their slopes.
 
-Elementwise, y = f(x) and dx = f'(x) dy; x and y are saved, since each slope is cheapest in one of
-them.
+A function that never falls can tell its slope from y = f(x) alone:
+
+    dx = slope(y) dy
+
+So y is saved, which the next operator keeps anyway, being its x. No exponential is of a positive
+number, so none overflows; infinity has its limit, and NaN stays NaN.
 
 Shapes: any; y has the shape and dtype of x.
-Units:  x and y are plain numbers; log_softmax is in nats.
-Raises: TypeError for integers.
-Cost:   one pass over x; softmax and log_softmax read it three times.
+Units:  x and y are plain numbers; log_sigmoid is in nats.
+Raises: TypeError for integers; ValueError for an option that is not positive.
+Cost:   one pass over x, and one back over y and dy.
 """
-
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.refusal import require, require_floats
+from fcnn.ops.elementwise import differentiate
+from fcnn.ops.op import operator
+from fcnn.ops.product import wide
 
 X = Float[Array, "..."]
+
+ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805  # of selu
 
 
 @operator()
@@ -34,9 +39,60 @@ def relu(x: X) -> X:
 
 
 @operator()
+def relu6(x: X) -> X:
+    """min(max(x, 0), 6), with slope 0 at 0 and at 6. Source: Krizhevsky 2010."""
+    return _clipped(x, 0, 6)
+
+
+@operator()
+def leaky_relu(x: X, *, slope: float = 0.01) -> X:
+    """x, or slope x where x <= 0: its slope at 0 is `slope`. Source: Maas, Hannun & Ng 2013."""
+    return jnp.where(x <= 0, slope * x, x)
+
+
+@operator()
+def elu(x: X, *, alpha: float = 1.0) -> X:
+    """x, or alpha (exp(x) - 1) where x <= 0: its slope at 0 is alpha.
+
+    Source: Clevert, Unterthiner & Hochreiter, arXiv:1511.07289.
+    """
+    return jnp.where(x <= 0, alpha * jnp.expm1(_below(x)), x)
+
+
+@operator()
+def selu(x: X) -> X:
+    """SCALE elu(x) at alpha = ALPHA, which keeps mean 0 and variance 1.
+
+    Its slope at 0 is SCALE ALPHA, about 1.758. Source: Klambauer et al., arXiv:1706.02515.
+    """
+    return SCALE * elu.forward(x, alpha=ALPHA)
+
+
+@operator()
+def celu(x: X, *, alpha: float = 1.0) -> X:
+    """x, or alpha (exp(x / alpha) - 1) where x <= 0: its slope at 0 is 1.
+
+    Source: Barron, arXiv:1704.07483.
+    """
+    return jnp.where(x <= 0, alpha * jnp.expm1(_below(x) / alpha), x)
+
+
+@operator()
 def sigmoid(x: X) -> X:
     """1 / (1 + exp(-x)). Source: Verhulst 1845."""
     return jax.nn.sigmoid(x)
+
+
+@operator()
+def log_sigmoid(x: X) -> X:
+    """log(1 / (1 + exp(-x))), the log of a probability. Source: Cox 1958."""
+    return -jax.nn.softplus(-x)
+
+
+@operator()
+def hard_sigmoid(x: X) -> X:
+    """min(max(x / 6 + 1/2, 0), 1), with slope 0 at -3 and at 3. Source: Howard et al. 2019."""
+    return _clipped(x / 6 + 1 / 2, 0, 1)
 
 
 @operator()
@@ -45,107 +101,70 @@ def tanh(x: X) -> X:
     return jnp.tanh(x)
 
 
-SLOPES = {  # dy/dx, in terms of x and y
-    identity: lambda x, y: jnp.ones_like(x),
-    relu: lambda x, y: (~(x <= 0)).astype(x.dtype),
-    sigmoid: lambda x, y: y * (1 - y),
-    tanh: lambda x, y: 1 - y * y,
+@operator()
+def hard_tanh(x: X) -> X:
+    """min(max(x, -1), 1), with slope 0 at -1 and at 1. Source: Collobert 2004."""
+    return _clipped(x, -1, 1)
+
+
+@operator()
+def softplus(x: X) -> X:
+    """log(1 + exp(x)), a smooth relu. Source: Dugas et al. 2000."""
+    return jax.nn.softplus(x)
+
+
+@operator()
+def softsign(x: X) -> X:
+    """x / (1 + abs(x)), which saturates more slowly than tanh. Source: Bergstra et al. 2009."""
+    most = jnp.finfo(x.dtype).max
+    x = jnp.clip(x, -most, most)  # so that infinity is no quotient of two
+    return x / (1 + jnp.abs(x))
+
+
+@operator()
+def squareplus(x: X, *, b: float = 4.0) -> X:
+    """(x + sqrt(x^2 + b)) / 2, a smooth relu without exponentials; f(x) f(-x) = b / 4.
+
+    Source: Barron, arXiv:2112.11687.
+    """
+    size = jnp.where(x <= 0, -x, x).astype(wide(x.dtype))  # no sum of opposites, no short square
+    y = (size + jnp.sqrt(jnp.square(size) + b)) / 2
+    return jnp.where(x <= 0, b / 4 / y, y).astype(x.dtype)
+
+
+SLOPES = {  # dy/dx in terms of y, and the kinks along x
+    identity: (lambda y: jnp.ones_like(y), ()),
+    relu: (lambda y: jnp.where(y <= 0, 0, jnp.ones_like(y)), (0,)),
+    relu6: (lambda y: _between(y, 0, 6), (0, 6)),
+    leaky_relu: (lambda y, slope: jnp.where(y <= 0, slope, jnp.ones_like(y)), (0,)),
+    elu: (lambda y, alpha: jnp.where(y <= 0, y + alpha, jnp.ones_like(y)), (0,)),
+    selu: (lambda y: jnp.where(y <= 0, y + SCALE * ALPHA, SCALE), (0,)),
+    celu: (lambda y, alpha: jnp.where(y <= 0, y / alpha + 1, jnp.ones_like(y)), (0,)),
+    sigmoid: (lambda y: y * (1 - y), ()),
+    log_sigmoid: (lambda y: -jnp.expm1(y), ()),
+    hard_sigmoid: (lambda y: _between(y, 0, 1) / 6, (-3, 3)),
+    tanh: (lambda y: 1 - y * y, ()),
+    hard_tanh: (lambda y: _between(y, -1, 1), (-1, 1)),
+    softplus: (lambda y: -jnp.expm1(-y), ()),
+    softsign: (lambda y: jnp.square(1 - jnp.abs(y)), ()),
+    squareplus: (lambda y, b: 1 / (1 + b / 4 / jnp.square(y)), ()),
 }
 
 
-def _elementwise(op, slope):
-    def fwd(x):
-        y = op.forward(x)
-        return y, (x, y)
-
-    def bwd(saved, dy):
-        return (dy * slope(*saved),)
-
-    op.fwd(fwd)
-    op.bwd(bwd)
-    op.check(partial(_check, op.name))
-    far_from_kinks = lambda key: jax.random.uniform(key, (4, 5), minval=0.1, maxval=3.0)
-    signs = lambda key: jnp.where(jax.random.bernoulli(key, shape=(4, 5)), 1.0, -1.0)
-    op.cases = (
-        Case("spread", (lambda key: far_from_kinks(key) * signs(key),)),
-        Case("empty", ((0, 3),)),
-        Case("at zero", (lambda key: jnp.zeros((3,)),), kink=True),
-        Case("far out", (lambda key: jnp.array([-1e9, -1e3, 1e3, 1e9]),)),
-        refused("x holds int32, not floats", ints((3,)), kind=TypeError),
-    )
+def _clipped(x, lo, hi):
+    """x within [lo, hi], flat at both ends; NaN stays NaN."""
+    lo, hi = jnp.full_like(x, lo), jnp.full_like(x, hi)
+    return jnp.where(x <= lo, lo, jnp.where(x >= hi, hi, x))
 
 
-def _check(name, x):
-    require_floats(name, x=x)
+def _between(y, lo, hi):
+    """[lo < y < hi]."""
+    return ((lo < y) & (y < hi)).astype(y.dtype)
 
 
-for op, slope in SLOPES.items():
-    _elementwise(op, slope)
+def _below(x):
+    """x where it is at most 0, else 0."""
+    return jnp.where(x <= 0, x, jnp.zeros_like(x))
 
 
-# Softmax and its logarithm. With p = softmax(x), dp_i / dx_j = p_i ([i = j] - p_j), so
-#
-#     softmax      dx = y (dy - sum_j y_j dy_j)
-#     log_softmax  dx = dy - exp(y) sum_j dy_j
-#
-# y alone is saved.
-
-
-@operator()
-def softmax(x: X, *, axis: int = -1) -> X:
-    """exp(x) / sum exp(x) along one axis, shifted by the maximum first. Source: Bridle 1990."""
-    e = jnp.exp(_shifted(x, axis))
-    return e / e.sum(axis, keepdims=True)
-
-
-@softmax.fwd
-def softmax_fwd(x, *, axis):
-    y = softmax.forward(x, axis=axis)
-    return y, y
-
-
-@softmax.bwd
-def softmax_bwd(y, dy, *, axis):
-    return (y * (dy - (y * dy).sum(axis, keepdims=True)),)
-
-
-@operator()
-def log_softmax(x: X, *, axis: int = -1) -> X:
-    """log softmax(x), by the log-sum-exp of x shifted by its maximum. Source: Bridle 1990."""
-    x = _shifted(x, axis)
-    return x - jnp.log(jnp.exp(x).sum(axis, keepdims=True))
-
-
-@log_softmax.fwd
-def log_softmax_fwd(x, *, axis):
-    y = log_softmax.forward(x, axis=axis)
-    return y, y
-
-
-@log_softmax.bwd
-def log_softmax_bwd(y, dy, *, axis):
-    return (dy - jnp.exp(y) * dy.sum(axis, keepdims=True),)
-
-
-def _shifted(x, axis):
-    top = x.max(axis, keepdims=True)
-    return x - jax.lax.stop_gradient(jnp.where(jnp.isfinite(top), top, 0))
-
-
-def _check_axis(name, x, *, axis):
-    require_floats(name, x=x)
-    require(-x.ndim <= axis < x.ndim, f"{name}: x {x.shape} has no axis {axis}")
-    require(x.shape[axis] > 0, f"{name}: x {x.shape} has nothing along axis {axis}")
-
-
-for op in (softmax, log_softmax):
-    op.check(partial(_check_axis, op.name))
-    op.cases = (
-        Case("rows", ((4, 5),)),
-        Case("columns", ((4, 5, 2),), {"axis": 0}),
-        Case("one class", ((4, 1),)),
-        Case("far apart", (lambda key: 1e3 * jax.random.normal(key, (3, 4)),)),
-        refused("has no axis 2", (4, 5), axis=2),
-        refused("nothing along axis -1", (4, 0)),
-        refused("x holds int32, not floats", ints((3,)), kind=TypeError),
-    )
+differentiate(SLOPES, of="y")

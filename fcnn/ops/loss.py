@@ -1,129 +1,203 @@
-"""Losses: one number per example; average over them yourself.
+"""Losses of distance: how far y is from its target, one number per example.
 
-    softmax cross entropy   l[n] = -log softmax(z[n])[t_n]      dz[n,k] = dl[n] (softmax(z[n])[k] -
-    [k = t_n]) squared error           l[n] = 1/2 sum_k (y[n,k] - t[n,k])^2   dy[n,k] = dl[n]
-    (y[n,k] - t[n,k]) = -dt[n,k]
+With off = y - t, and sums and means over all axes but the first,
 
-The gradient p - t belongs to softmax and cross entropy together; softmax alone has the Jacobian
-diag(p) - p pᵀ. Saved are log softmax(z) and t, or the difference y - t.
+    squared error         l = 1/2 sum off^2                         r = off
+    mean squared error    l = mean off^2                            r = 2 off / entries
+    absolute error        l = sum |off|                             r = sign(off)
+    Huber                 l = sum 1/2 off^2, or                     r = off, or
+                              d (|off| - d/2) where |off| > d           d sign(off) there
+
+    dy = dl r = -dt
+
+and, of one array of weights as a whole,
+
+    L2 penalty            l = 1/2 rate sum w^2                      dw = dl rate w
+
+Saved is off, or w. Conventions of all losses here: one number per example, which you average
+yourself; nats, where a loss is of probabilities; no 1/2 and no mean but those above; slope 0 at a
+kink.
+
+Shapes: y and targets have one shape, (n, ...).
+Raises: ValueError if shapes disagree, or for an option out of range; TypeError for integers.
+Cost:   about 3 operations per entry, and 1 back.
 """
+
+import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float
 
-from fcnn.ops.activation import log_softmax
 from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.refusal import require, require_floats, require_rank
+from fcnn.ops.product import wide
+from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
+
+Y = Float[Array, "n ..."]
+L = Float[Array, " n"]
 
 
 @operator()
-def softmax_cross_entropy(
-    logits: Float[Array, "*n k"], labels: Integer[Array, "*n"]
-) -> Float[Array, "*n"]:
-    """Surprise at seeing `labels` under softmax(logits).
-
-    Shapes: labels are class numbers 0 .. k - 1, one per row of logits.
-    Units:  nats.
-    Raises: ValueError if shapes disagree; TypeError for labels that are no integers. A label
-            outside 0 .. k - 1 gives NaN, with gradient 0, since a compiled program cannot raise.
-    Cost:   about 5 operations and one exponential per logit.
-    Source: Bridle 1990.
-    """
-    return softmax_cross_entropy_fwd(logits, labels)[0]
-
-
-@softmax_cross_entropy.fwd
-def softmax_cross_entropy_fwd(logits, labels):
-    log_p = log_softmax.forward(logits)
-    hit = _hit(log_p, labels)
-    picked = jnp.where(hit, log_p, jnp.zeros_like(log_p)).sum(-1)
-    return jnp.where(hit.any(-1), -picked, jnp.full_like(picked, jnp.nan)), (log_p, labels)
-
-
-@softmax_cross_entropy.bwd
-def softmax_cross_entropy_bwd(saved, dl):
-    log_p, labels = saved
-    hit = _hit(log_p, labels)
-    dl = jnp.where(hit.any(-1), dl, jnp.zeros_like(dl))  # a loss that is NaN leads nowhere
-    return dl[..., None] * (jnp.exp(log_p) - hit.astype(log_p.dtype)), None
-
-
-def _hit(log_p, labels):
-    """[k = t_n], (*n, k)."""
-    if labels.dtype.itemsize < 4:  # too short to number every class
-        labels = labels.astype(jnp.int32)
-    classes = jax.lax.broadcasted_iota(labels.dtype, log_p.shape, log_p.ndim - 1)
-    return classes == labels[..., None]
-
-
-@softmax_cross_entropy.check
-def _check_classes(logits, labels):
-    name = "softmax_cross_entropy"
-    require_floats(name, logits=logits)
-    require_rank(name, 1, logits=logits)
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(
-            f"{name}: labels hold {labels.dtype}, not class numbers; write labels.astype(int)"
-        )
-    one_each = labels.shape == logits.shape[:-1]
-    require(
-        one_each, f"{name}: labels {labels.shape} need one class per row of logits {logits.shape}"
-    )
-    require(logits.shape[-1] > 0, f"{name}: logits {logits.shape} have no classes")
-
-
-@operator()
-def squared_error(y: Float[Array, "n ..."], targets: Float[Array, "n ..."]) -> Float[Array, " n"]:
+def squared_error(y: Y, targets: Y) -> L:
     """Half the squared distance between y and targets.
 
-    Shapes: summed over all axes but the first.
     Units:  those of y, squared.
-    Raises: ValueError if shapes disagree; TypeError for integers.
-    Cost:   3 operations per entry.
     Source: Gauss 1809.
     """
-    return squared_error_fwd(y, targets)[0]
+    return _summed(jnp.square(_long(y - targets)) / 2, y)
 
 
-@squared_error.fwd
-def squared_error_fwd(y, targets):
-    off = y - targets
-    return jnp.square(off).sum(range(1, y.ndim)) / 2, off
+@operator()
+def mean_squared_error(y: Y, targets: Y) -> L:
+    """The mean squared difference between the entries of y and targets, without a half.
+
+    Units:  those of y, squared.
+    Source: Gauss 1809.
+    """
+    return _summed(jnp.square(_long(y - targets)) / _entries(y), y)
 
 
-@squared_error.bwd
-def squared_error_bwd(off, dl):
-    dy = dl.reshape((-1,) + (1,) * (off.ndim - 1)) * off
-    return dy, -dy
+@operator()
+def absolute_error(y: Y, targets: Y) -> L:
+    """The summed absolute difference between y and targets, with slope 0 where they are equal.
+
+    Units:  those of y.
+    Source: Laplace 1774.
+    """
+    off = _long(y - targets)
+    return _summed(off * jnp.sign(off), y)  # abs has slope 1 at 0
 
 
-@squared_error.check
-def _check_targets(y, targets):
-    require_floats("squared_error", y=y, targets=targets)
-    require_rank("squared_error", 1, y=y)
+@operator()
+def huber(y: Y, targets: Y, *, delta: float = 1.0) -> L:
+    """Half the squared difference up to delta and linear beyond, so that outliers pull no harder.
+
+    Units:  those of y, squared; delta in those of y.
+    Source: Huber 1964.
+    """
+    size = jnp.abs(_long(y - targets))
+    near = jnp.where(size <= delta, size, jnp.zeros_like(size))
+    far = delta * (size - delta / 2)
+    return _summed(jnp.where(size <= delta, jnp.square(near) / 2, far), y)
+
+
+RESIDUALS = {  # r, in terms of off
+    squared_error: lambda off: off,
+    mean_squared_error: lambda off: 2 / _entries(off) * off,
+    absolute_error: lambda off: jnp.sign(off),
+    huber: lambda off, delta: jnp.clip(off, -delta, delta),
+}
+
+
+def _distance(op, r):
+    @op.fwd
+    def fwd(y, targets, **options):
+        return op.forward(y, targets, **options), y - targets
+
+    @op.bwd
+    def bwd(off, dl, **options):
+        dy = dl.reshape((-1,) + (1,) * (off.ndim - 1)) * r(off, **options)
+        return dy, -dy
+
+    op.check(partial(_check, op.name))
+    op.cases = (
+        Case("rows", (_spread((4, 3)), _tiny((4, 3)))),
+        Case("images", (_spread((2, 3, 2, 2)), _tiny((2, 3, 2, 2)))),
+        Case("no examples", ((0, 3), (0, 3))),
+        Case("far apart", (lambda key: jnp.array([-1e9, 1e9]), lambda key: jnp.array([1e9, 1e3]))),
+        refused(r"y \(4, 3\) and targets \(4, 1\)", (4, 3), (4, 1)),
+        refused("y holds int32", ints((4, 3)), (4, 3), kind=TypeError),
+        refused("at least 1 axes", (), ()),
+    )
+
+
+@operator()
+def l2_penalty(w: Float[Array, "..."], *, rate: float) -> Float[Array, ""]:
+    """Half of `rate` times the sum of all squared weights, whose gradient is rate w.
+
+    Shapes: any; one number for all of w.
+    Units:  those of w squared, times those of rate.
+    Source: Tikhonov 1943; Krogh & Hertz 1991.
+    """
+    return (rate / 2 * jnp.square(_long(w)).sum()).astype(w.dtype)
+
+
+@l2_penalty.fwd
+def l2_penalty_fwd(w, *, rate):
+    return l2_penalty.forward(w, rate=rate), w
+
+
+@l2_penalty.bwd
+def l2_penalty_bwd(w, dl, *, rate):
+    return (rate * dl * w,)
+
+
+@l2_penalty.check
+def _check_penalty(w, *, rate):
+    require_floats("l2_penalty", w=w)
+    require_numbers("l2_penalty", rate=rate)
+    require(0 <= rate < math.inf, f"l2_penalty: rate {rate} must be at least 0 and finite")
+
+
+def _summed(each, y):
+    """Over all axes but the first, in the dtype of y."""
+    return each.sum(range(1, y.ndim)).astype(y.dtype)
+
+
+def _long(x):
+    return x.astype(wide(x.dtype))
+
+
+def _entries(y):
+    """Of one example."""
+    return math.prod(y.shape[1:])
+
+
+def _check(name, y, targets, **options):
+    require_floats(name, y=y, targets=targets)
+    require_rank(name, 1, y=y)
     same = y.shape == targets.shape
-    require(same, f"squared_error: y {y.shape} and targets {targets.shape} need the same shape")
+    require(same, f"{name}: y {y.shape} and targets {targets.shape} need the same shape")
+    require_numbers(name, **options)
+    for k, v in options.items():
+        require(0 < v < math.inf, f"{name}: {k} {v} must be positive and finite")
 
 
-softmax_cross_entropy.cases = (
-    Case("rows", ((6, 5), ints((6,), below=5))),
-    Case("sequences", ((2, 3, 4), ints((2, 3), below=4))),
-    Case("one class", ((3, 1), ints((3,), below=1))),
-    Case("far apart", (lambda key: 1e3 * jax.random.normal(key, (4, 5)), ints((4,), below=5))),
-    Case("no examples", ((0, 5), ints((0,)))),
-    refused(r"labels \(5,\) need one class per row", (6, 5), ints((5,))),
-    refused("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
-    refused("logits holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
-    refused("have no classes", (6, 0), ints((6,))),
-    refused("at least 1 axes", (), ints(())),
+def _tiny(shape):
+    return lambda key: jax.random.uniform(key, shape, minval=-0.02, maxval=0.02)
+
+
+def _spread(shape):
+    """Less anything tiny, entries of both signs, away from 0 and from 1."""
+    steps = jnp.linspace(-3.3, 3.3, math.prod(shape)).reshape(shape)
+    return lambda key: steps + _tiny(shape)(key)
+
+
+for op, r in RESIDUALS.items():
+    _distance(op, r)
+
+
+@mean_squared_error.check
+def _check_mean(y, targets):
+    _check("mean_squared_error", y, targets)
+    require(_entries(y) > 0, f"mean_squared_error: y {y.shape} has nothing to average")
+
+
+mean_squared_error.cases += (refused("nothing to average", (3, 0), (3, 0)),)
+ones = lambda key: jnp.ones((2, 3))
+absolute_error.cases += (Case("met", (ones, ones), kink=True),)
+huber.cases += (
+    Case("at delta", (ones, lambda key: 2 * jnp.eye(2, 3)), kink=True),
+    Case("wider", (_spread((4, 3)), _tiny((4, 3))), {"delta": 2.0}),
+    refused("delta 0.0 must be positive", (4, 3), (4, 3), delta=0.0),
+    refused("delta 'far' must be a number", (4, 3), (4, 3), delta="far", kind=TypeError),
 )
-squared_error.cases = (
-    Case("rows", ((4, 3), (4, 3))),
-    Case("images", ((2, 3, 2, 2), (2, 3, 2, 2))),
-    Case("numbers", ((4,), (4,))),
-    Case("no examples", ((0, 3), (0, 3))),
-    refused(r"y \(4, 3\) and targets \(4, 1\)", (4, 3), (4, 1)),
-    refused("y holds int32", ints((4, 3)), (4, 3), kind=TypeError),
-    refused("at least 1 axes", (), ()),
+l2_penalty.cases = (
+    Case("kernel", ((3, 3, 2, 2),), {"rate": 1e-2}),
+    Case("number", ((),), {"rate": 0.5}),
+    Case("nothing", ((0, 3),), {"rate": 0.5}),
+    refused("rate -0.1 must be at least 0", (3,), rate=-0.1),
+    refused("rate 'low' must be a number", (3,), rate="low", kind=TypeError),
+    refused("w holds int32", ints((3,)), rate=0.1, kind=TypeError),
 )

@@ -41,3 +41,11 @@ def require_rank(name: str, rank: int, **arrays: Array) -> None:
     """ValueError unless every array given has at least `rank` axes."""
     for k, a in arrays.items():
         require(a.ndim >= rank, f"{name}: {k} {a.shape} needs at least {rank} axes")
+
+
+def require_axis(name: str, axis: object, **arrays: Array) -> None:
+    """TypeError unless `axis` is an integer, ValueError unless every array given has that axis."""
+    if not isinstance(axis, int):
+        raise TypeError(f"{name}: axis {axis!r} must be an integer")
+    for k, a in arrays.items():
+        require(-a.ndim <= axis < a.ndim, f"{name}: {k} {a.shape} has no axis {axis}")

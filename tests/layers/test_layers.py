@@ -44,6 +44,15 @@ EVERY = {
     "adaptive_max_pool": layers.adaptive_max_pool((4, 3)),
     "resize_nearest": layers.resize_nearest((12, 9)),
     "resize_linear": layers.resize_linear(8),
+    **{
+        name: getattr(layers, name)()
+        for name in (
+            *("relu6", "leaky_relu", "elu", "selu", "celu", "log_sigmoid", "hard_sigmoid"),
+            *("hard_tanh", "softplus", "softsign", "squareplus", "silu", "gelu", "hard_swish"),
+            *("mish", "glu", "swiglu", "prelu", "frelu"),
+        )
+    },
+    "frelu without b": layers.frelu((3, 2), bias=False),
 }
 every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 
@@ -70,6 +79,10 @@ def test_gradients_reach_every_parameter(layer, key):
 def test_every_operator_on_one_array_has_a_layer():
     """Losses compare two arrays, as does max_unpool; im2col and col2im are half of conv."""
     without = {"softmax_cross_entropy", "squared_error", "im2col", "col2im", "max_unpool"}
+    """Losses compare two arrays, and im2col and col2im are half of conv."""
+    without = {"softmax_cross_entropy", "squared_error", "im2col", "col2im"}
+    without |= {"soft_cross_entropy", "sigmoid_cross_entropy", "kl_divergence", "nll", "hinge"}
+    without |= {"mean_squared_error", "absolute_error", "huber", "focal", "l2_penalty"}
     assert {op.name for op in fcnn.ops.OPS} - without <= set(layers.__all__)
 
 

@@ -1,0 +1,249 @@
+"""Losses of one class per example: labels t_n are class numbers 0 .. k - 1.
+
+With log p = log softmax(z), and q[n,k] = (1 - e) [k = t_n] + e / K the label smoothed by e,
+
+    cross entropy    l[n] = -sum_k w[k] q[n,k] log p[n,k]
+                     dz[n,k] = dl[n] (p[n,k] sum_j w[j] q[n,j] - w[k] q[n,k])
+                     dw[k] = -sum_n dl[n] q[n,k] log p[n,k]
+
+    likelihood       l[n] = -log_p[n,t_n]                    dlog_p[n,k] = -dl[n] [k = t_n]
+
+    hinge            l[n] = sum_{k != t_n} max(0, m[n,k])    m[n,k] = margin + z[n,k] - z[n,t_n]
+                     dz[n,k] = dl[n] [m[n,k] > 0]            for k != t_n
+                     dz[n,t_n] = -dl[n] sum_{k != t_n} [m[n,k] > 0]
+
+Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. That
+belongs to softmax and cross entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
+
+A label that is no class gives NaN, with gradient 0, since a compiled program cannot raise. A class
+of weight 0 adds nothing, though its log p be -inf.
+
+Shapes: logits or log_p (*n, k); labels (*n), integers.
+Raises: ValueError if shapes disagree, or for an option out of range; TypeError for labels that are
+        no integers, or logits that are no floats.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer
+
+from fcnn.ops.entropy import seen
+from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
+from fcnn.ops.simplex import log_softmax
+
+Rows = Float[Array, "*n k"]
+Labels = Integer[Array, "*n"]
+L = Float[Array, "*n"]
+
+
+@operator()
+def softmax_cross_entropy(
+    logits: Rows,
+    labels: Labels,
+    weights: Float[Array, " k"] | None = None,
+    *,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
+) -> L:
+    """Surprise at seeing `labels` under softmax(logits).
+
+    Weights are of classes; mind that the mean over examples is then no longer a weighted one unless
+    you divide by the sum of their weights. Where the label is `ignore_index`, which may be outside
+    0 .. k - 1, the loss and its gradient are 0.
+
+    Units:  nats.
+    Cost:   about 5 operations and one exponential per logit.
+    Source: Bridle 1990; smoothing: Szegedy et al., arXiv:1512.00567.
+    """
+    how = {"label_smoothing": label_smoothing, "ignore_index": ignore_index}
+    return softmax_cross_entropy_fwd(logits, labels, weights, **how)[0]
+
+
+@softmax_cross_entropy.fwd
+def softmax_cross_entropy_fwd(logits, labels, weights, **how):
+    log_p = log_softmax.forward(logits)
+    q, known = _target(log_p, labels, **how)
+    wq = _weighted(q, weights)
+    loss = -(wq * seen(wq, log_p)).sum(-1)
+    return jnp.where(known, loss, jnp.nan), (log_p, labels, weights)
+
+
+@softmax_cross_entropy.bwd
+def softmax_cross_entropy_bwd(saved, dl, **how):
+    log_p, labels, weights = saved
+    q, _ = _target(log_p, labels, **how)
+    wq, dl = _weighted(q, weights), dl[..., None]
+    dz = dl * (jnp.exp(log_p) * wq.sum(-1, keepdims=True) - wq)
+    dw = None if weights is None else -(dl * q * seen(wq, log_p)).sum(range(labels.ndim))
+    return dz, None, dw
+
+
+def _target(log_p, labels, *, label_smoothing, ignore_index):
+    """q, all 0 where the label is ignored or no class; and where the loss is a number."""
+    hit = _hit(log_p.shape, labels)
+    counts, known = hit.any(-1), hit.any(-1)
+    if ignore_index is not None:
+        counts, known = counts & (labels != ignore_index), known | (labels == ignore_index)
+    q = (1 - label_smoothing) * hit.astype(log_p.dtype) + label_smoothing / log_p.shape[-1]
+    return jnp.where(counts[..., None], q, 0), known
+
+
+def _weighted(q, weights):
+    return q if weights is None else q * weights.reshape((1,) * (q.ndim - 1) + (-1,))
+
+
+def _hit(shape, labels):
+    """[k = t_n], (*n, k)."""
+    if labels.dtype.itemsize < 4:  # too short to number every class
+        labels = labels.astype(jnp.int32)
+    classes = jax.lax.broadcasted_iota(labels.dtype, shape, len(shape) - 1)
+    return classes == labels[..., None]
+
+
+@softmax_cross_entropy.check
+def _check_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_index):
+    name = "softmax_cross_entropy"
+    _check_labels(name, labels, logits=logits)
+    require_floats(name, logits=logits, weights=weights)
+    k = logits.shape[-1:]
+    if weights is not None:
+        fit = weights.shape == k
+        require(fit, f"{name}: weights {weights.shape} need shape {k}, one per class")
+    require_numbers(name, label_smoothing=label_smoothing)
+    fraction = 0 <= label_smoothing <= 1
+    require(fraction, f"{name}: label_smoothing {label_smoothing} must lie in [0, 1]")
+    if ignore_index is not None:
+        if not isinstance(ignore_index, int):
+            raise TypeError(f"{name}: ignore_index {ignore_index!r} must be an integer")
+        kind = jnp.iinfo(labels.dtype)
+        known = kind.min <= ignore_index <= kind.max
+        require(known, f"{name}: ignore_index {ignore_index} is no {labels.dtype}, as labels are")
+
+
+@operator()
+def nll(log_p: Rows, labels: Labels) -> L:
+    """Negative log likelihood of `labels`: what log_p, log probabilities, say of them.
+
+    Units:  nats.
+    Cost:   one pass over log_p.
+    Source: Fisher 1922.
+    """
+    return nll_fwd(log_p, labels)[0]
+
+
+@nll.fwd
+def nll_fwd(log_p, labels):
+    hit = _hit(log_p.shape, labels)
+    loss = -jnp.where(hit, log_p, 0).sum(-1)
+    return jnp.where(hit.any(-1), loss, jnp.nan), (labels, Shape(log_p.shape))
+
+
+@nll.bwd
+def nll_bwd(saved, dl):
+    labels, shape = saved
+    return jnp.where(_hit(shape, labels), -dl[..., None], 0), None
+
+
+@nll.check
+def _check_nll(log_p, labels):
+    _check_labels("nll", labels, log_p=log_p)
+
+
+@operator()
+def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
+    """By how much the other classes come within `margin` of the label's score, summed.
+
+    Summed over classes, not averaged; its slope is 0 where a class just touches the margin.
+
+    Units:  those of logits.
+    Cost:   about 4 operations per logit; one byte is saved for each.
+    Source: Weston & Watkins 1999.
+    """
+    return hinge_fwd(logits, labels, margin=margin)[0]
+
+
+@hinge.fwd
+def hinge_fwd(logits, labels, *, margin):
+    hit = _hit(logits.shape, labels)
+    own = jnp.where(hit, logits, 0).sum(-1, keepdims=True)
+    m = margin + logits - own
+    over = (m > 0) & ~hit & hit.any(-1, keepdims=True)
+    loss = jnp.where(over, m, 0).sum(-1)
+    return jnp.where(hit.any(-1), loss, jnp.nan), (over, labels)
+
+
+@hinge.bwd
+def hinge_bwd(saved, dl, *, margin):
+    over, labels = saved
+    hit = _hit(over.shape, labels)
+    count = over.sum(-1, keepdims=True, dtype=dl.dtype)
+    return dl[..., None] * jnp.where(hit, -count, over.astype(dl.dtype)), None
+
+
+@hinge.check
+def _check_hinge(logits, labels, *, margin):
+    _check_labels("hinge", labels, logits=logits)
+    require_numbers("hinge", margin=margin)
+    require(0 <= margin < math.inf, f"hinge: margin {margin} must be at least 0 and finite")
+
+
+def _check_labels(name, labels, **rows):
+    require_floats(name, **rows)
+    require_rank(name, 1, **rows)
+    ((k, z),) = rows.items()
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise TypeError(
+            f"{name}: labels hold {labels.dtype}, not class numbers; write labels.astype(int)"
+        )
+    one_each = labels.shape == z.shape[:-1]
+    require(one_each, f"{name}: labels {labels.shape} need one class per row of {k} {z.shape}")
+    require(z.shape[-1] > 0, f"{name}: {k} {z.shape} have no classes")
+
+
+def _apart(key):
+    """Multiples of 0.3: no two differ by 0.5 or by 1, the margins tried."""
+    return 0.3 * jax.random.permutation(key, 30).reshape(6, 5).astype(float)
+
+
+def _some(key):
+    return jax.random.uniform(key, (5,), minval=0.5, maxval=2.0)
+
+
+five = ints((6,), below=5)
+far_apart = lambda key: 1e3 * jax.random.normal(key, (4, 5))
+for op, rows, absent in (
+    (softmax_cross_entropy, "logits", (None,)),
+    (nll, "log_p", ()),
+    (hinge, "logits", ()),
+):
+    op.cases = (
+        Case("rows", (_apart if op is hinge else (6, 5), five, *absent)),
+        Case("sequences", ((2, 3, 4), ints((2, 3), below=4), *absent)),
+        Case("far apart", (far_apart, ints((4,), below=5), *absent)),
+        Case("no examples", ((0, 5), ints((0,)), *absent)),
+        refused(rf"labels \(5,\) need one class per row of {rows}", (6, 5), ints((5,))),
+        refused("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
+        refused(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
+        refused("have no classes", (6, 0), ints((6,))),
+        refused("at least 1 axes", (), ints(())),
+    )
+softmax_cross_entropy.cases += (
+    Case("one class", ((3, 1), ints((3,), below=1), None)),
+    Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
+    Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),
+    refused(r"weights \(4,\) need shape \(5,\)", (6, 5), five, (4,)),
+    refused("one dtype is needed", (6, 5), five, ints((5,)), kind=TypeError),
+    refused("label_smoothing 1.1 must lie", (6, 5), five, label_smoothing=1.1),
+    refused("label_smoothing None must be", (6, 5), five, label_smoothing=None, kind=TypeError),
+    refused("ignore_index 1.5 must be an integer", (6, 5), five, ignore_index=1.5, kind=TypeError),
+    refused("ignore_index .* is no int32, as", (6, 5), five, ignore_index=2**40),
+)
+hinge.cases += (
+    Case("narrower", (_apart, five), {"margin": 0.5}),
+    Case("touching", (lambda key: jnp.eye(3), lambda key: jnp.arange(3)), kink=True),
+    refused("margin -1.0 must be at least 0", (6, 5), five, margin=-1.0),
+    refused("margin 'no' must be a number", (6, 5), five, margin="no", kind=TypeError),
+)

@@ -1,0 +1,82 @@
+"""From the slope of an elementwise function to its gradient, its check and its cases.
+
+    y = f(x)          dx = f'(x) dy
+
+A table gives for each operator its slope, in terms of x or of y, and the kinks of f, where two
+slopes meet. What the slope is written in is saved. An option that is a number must be positive.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from fcnn.ops.op import Case, Op, ints, refused
+from fcnn.ops.refusal import require, require_floats, require_numbers
+
+Slopes = Mapping[Op, tuple[Callable, Sequence[float]]]
+
+
+def differentiate(slopes: Slopes, *, of: Literal["x", "y"]) -> None:
+    """Give every operator of the table its fwd, bwd, check and cases."""
+    for op, (slope, kinks) in slopes.items():
+        _differentiate(op, slope, of)
+        op.check(partial(_check, op.name))
+        op.cases = _cases(op, kinks)
+
+
+def _differentiate(op, slope, of):
+    @op.fwd
+    def fwd(x, **options):
+        y = op.forward(x, **options)
+        return y, {"x": x, "y": y}[of]
+
+    @op.bwd
+    def bwd(saved, dy, **options):
+        return (slope(saved, **options) * dy,)
+
+
+def _check(name, x, **options):
+    require_floats(name, x=x)
+    require_numbers(name, **options)
+    for k, v in options.items():
+        require(0 < v < math.inf, f"{name}: {k} {v} must be positive and finite")
+
+
+def _cases(op, kinks):
+    options = {k: op.signature.parameters[k].default for k in sorted(op.static)}
+    cases = [
+        Case("spread", (_away_from(kinks),)),
+        Case("empty", ((0, 3),)),
+        Case("far out", (lambda key: jnp.array([-1e9, 1e9]),)),
+        refused("x holds int32, not floats", ints((3,)), kind=TypeError),
+    ]
+    if kinks:
+        cases.append(Case("at its kinks", (lambda key: jnp.array(kinks, float),), kink=True))
+    for k, default in options.items():
+        cases += _cases_of_a_number(k, default, kinks) if isinstance(default, float) else []
+    return tuple(cases)
+
+
+def _cases_of_a_number(option, default, kinks):
+    low, none = {option: -1.0}, {option: "none"}
+    return [
+        Case(f"another {option}", (_away_from(kinks),), {option: 2 * default}),
+        Case("negative", ((3,),), low, raises=(ValueError, f"{option} -1.0 must be positive")),
+        Case("a word", ((3,),), none, raises=(TypeError, f"{option} 'none' must be a number")),
+    ]
+
+
+def _away_from(kinks):
+    """Entries on every side of the kinks, at least 0.1 away from them; 0 too, unless it is one."""
+
+    def draw(key):
+        x = (3 * jax.random.normal(key, (4, 5))).at[1, 1].set(0)
+        for kink in kinks:
+            x = jnp.where(jnp.abs(x - kink) < 0.1, kink + 0.2, x)
+        return x
+
+    return draw

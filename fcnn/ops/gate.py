@@ -1,0 +1,93 @@
+"""Gated linear units: one half of x decides how much of the other passes.
+
+With the halves a, b of x along one axis, s = 1 / (1 + exp(-b)) and r = 1 / (1 + exp(-a)),
+
+    glu      y = a s           da = dy s                          db = dy a s (1 - s)
+    swiglu   y = a r b         da = dy b r (1 + a (1 - r))        db = dy a r
+
+dx is [da, db] side by side; x alone is saved. Mind the order: glu has its gate last, swiglu first,
+as in their papers.
+
+Shapes: y has half of x's entries along `axis`.
+Units:  those of x; for swiglu, of x twice.
+Raises: ValueError where x has no such axis, or an odd number of entries along it; TypeError for
+        integers.
+Cost:   one pass over x, one back.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.refusal import require, require_axis, require_floats
+
+X = Float[Array, "..."]
+
+
+@operator()
+def glu(x: X, *, axis: int = -1) -> X:
+    """The first half of x along one axis, times the sigmoid of the second: a gated linear unit.
+
+    Source: Dauphin et al., arXiv:1612.08083.
+    """
+    a, b = jnp.split(x, 2, axis)
+    return a * jax.nn.sigmoid(b)
+
+
+@glu.fwd
+def glu_fwd(x, *, axis):
+    return glu.forward(x, axis=axis), x
+
+
+@glu.bwd
+def glu_bwd(x, dy, *, axis):
+    a, b = jnp.split(x, 2, axis)
+    s = jax.nn.sigmoid(b)
+    return (jnp.concatenate([dy * s, dy * a * s * (1 - s)], axis),)
+
+
+@operator()
+def swiglu(x: X, *, axis: int = -1) -> X:
+    """silu of the first half of x along one axis, times the second: the gate comes first.
+
+    With [w, v] side by side, swiglu(dense(x, [w, v])) is silu(x w) * (x v) of the paper.
+    Source: Shazeer, arXiv:2002.05202.
+    """
+    a, b = jnp.split(x, 2, axis)
+    return a * jax.nn.sigmoid(a) * b
+
+
+@swiglu.fwd
+def swiglu_fwd(x, *, axis):
+    return swiglu.forward(x, axis=axis), x
+
+
+@swiglu.bwd
+def swiglu_bwd(x, dy, *, axis):
+    a, b = jnp.split(x, 2, axis)
+    r = jax.nn.sigmoid(a)
+    return (jnp.concatenate([dy * b * r * (1 + a * (1 - r)), dy * a * r], axis),)
+
+
+def _check_halves(name, x, *, axis):
+    require_floats(name, x=x)
+    require_axis(name, axis, x=x)
+    even = x.shape[axis] % 2 == 0
+    require(even, f"{name}: x {x.shape} has no halves: {x.shape[axis]} along axis {axis}")
+
+
+for op in (glu, swiglu):
+    op.check(partial(_check_halves, op.name))
+    op.cases = (
+        Case("rows", ((3, 4),)),
+        Case("columns", ((6, 2, 2),), {"axis": 0}),
+        Case("no examples", ((0, 4),)),
+        Case("far out", (lambda key: 1e3 * jax.random.normal(key, (2, 6)),)),
+        refused("has no halves: 3 along axis -1", (4, 3)),
+        refused("has no axis 2", (4, 6), axis=2),
+        refused("axis None must be an integer", (4, 6), axis=None, kind=TypeError),
+        refused("x holds int32", ints((4, 6)), kind=TypeError),
+    )
