@@ -48,7 +48,7 @@ def dot_product_attention(
     *,
     causal: bool = False,
     scale: float | None = None,
-    block: int = 256,
+    block: int = 128,
     impl: str = "auto",
 ) -> Float[Array, "n t h e"]:
     """Means of the values, weighted by the softmax of how well each query fits each key.
@@ -85,8 +85,8 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
         c1, c2 = (jnp.exp(part[0] - _finite(top)) for part in (one, two))
         return top, *(c1 * a + c2 * b for a, b in zip(one[1:], two[1:], strict=True))
 
-    first, others = (jax.tree.map(lambda a: a[i], keys) for i in (0, slice(1, None)))
-    top, total, z = read(first)
+    top, total, z = read(jax.tree.map(lambda a: a[0], keys))
+    others = jax.tree.map(lambda a: a[1:], keys)
     if len(others.cell):
         step = lambda seen, keys: (join(seen, read(keys)), None)
         (top, total, z), _ = lax.scan(step, (top, total, z), others)
@@ -103,7 +103,6 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
     scale, short = _scale(scale, q), lambda a: a.astype(q.dtype)
     y, dy = (by_group(a, k.shape[2]) for a in (y, dy))
     D = (y.astype(L.dtype) * dy.astype(L.dtype)).sum(-1, keepdims=True)
-    added = mask is not None and mask.dtype != bool
 
     @jax.checkpoint
     def read(dq, keys):
@@ -112,12 +111,13 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
         dq = dq + scale * _sum(short(da), keys.k, (4,), (2,))
         dk = scale * _sum(short(da), rows, (2, 3), (2, 3))
         dv = _sum(short(p), dy, (2, 3), (2, 3))
-        return dq, (dk, dv, summed(da, keys.mask) if added else None)
+        return dq, (dk, dv, None if added(mask) is None else summed(da, keys.mask))
 
     start = jnp.zeros_like(dy, L.dtype, rows.shape)
     dq, (dk, dv, dmask) = lax.scan(read, start, keys)
     dk, dv = (short(joined(a, k.shape[1])) for a in (dk, dv))
-    return short(by_head(dq)), dk, dv, short(joined_mask(dmask, mask.shape)) if added else None
+    dmask = None if added(mask) is None else short(joined_mask(dmask, mask.shape))
+    return short(by_head(dq)), dk, dv, dmask
 
 
 def _scores(rows, keys, s, causal, scale):
@@ -128,7 +128,7 @@ def _scores(rows, keys, s, causal, scale):
     if causal:
         seen = seen & (cell <= lax.broadcasted_iota(cell.dtype, (1, 1, 1, rows.shape[3], 1), 3))
     if keys.mask is not None:
-        seen, a = (seen & keys.mask, a) if keys.mask.dtype == bool else (seen, a + keys.mask)
+        seen, a = (seen & keys.mask, a) if added(keys.mask) is None else (seen, a + keys.mask)
     return jnp.where(seen, a, -jnp.inf)
 
 
@@ -136,6 +136,11 @@ def _sum(a, b, over_a, over_b):
     """Sum a * b over these axes, for each n and g; no shorter than float32."""
     dims = ((over_a, over_b), ((0, 1), (0, 1)))
     return lax.dot_general(a, b, dims, preferred_element_type=wide(a.dtype))
+
+
+def added(mask: Array | None) -> Array | None:
+    """The mask if it is added to the scores, None if it is one of True and False."""
+    return None if mask is None or mask.dtype == bool else mask
 
 
 def _finite(top):
@@ -160,22 +165,28 @@ dot_product_attention.choose_from("plain", "blocked")
 @dot_product_attention.check
 def _check(q, k, v, mask, *, causal, scale, block, impl):
     name = "dot_product_attention"
-    added = None if mask is None or mask.dtype == bool else mask
-    require_floats(name, q=q, k=k, v=v, mask=added)
-    for letter, a in {"q": q, "k": k, "v": v, "mask": mask}.items():
-        require(a is None or a.ndim == 4, f"{name}: {letter} {a is None or a.shape} needs 4 axes")
+    require_floats(name, q=q, k=k, v=v, mask=added(mask))
+    for letter, a in {"q": q, "k": k, "v": v}.items():
+        require(a.ndim == 4, f"{name}: {letter} {a.shape} needs 4 axes")
     (n, t, h, d), (_, s, g, _) = q.shape, k.shape
     require(k.shape == (n, s, g, d), f"{name}: q {q.shape} and k {k.shape} differ in n or d")
     require(v.shape[:3] == (n, s, g), f"{name}: k {k.shape} and v {v.shape} differ in n, s or g")
     require(d > 0, f"{name}: q {q.shape} has no features")
     require(g > 0 and h % g == 0, f"{name}: h {h} must be a multiple of the g {g} of k {k.shape}")
-    fits = mask is None or all(m in (1, a) for m, a in zip(mask.shape, (n, h, t, s), strict=True))
-    require(fits, f"{name}: mask {fits or mask.shape} needs 1 or its number of {(n, h, t, s)}")
+    require_mask(name, mask, (n, h, t, s))
     if not isinstance(causal, bool):
         raise TypeError(f"{name}: causal {causal!r} must be True or False")
     require_numbers(name, **({} if scale is None else {"scale": scale}))
     require_integers(name, block=block)
     require(block >= 1, f"{name}: block {block} must be at least 1")
+
+
+def require_mask(name: str, mask: Array | None, scores: tuple[int, ...]) -> None:
+    """ValueError unless `mask` can be repeated to the shape of the scores, (n, h, t, s)."""
+    if mask is not None:
+        require(mask.ndim == 4, f"{name}: mask {mask.shape} needs 4 axes")
+        fits = all(m in (1, size) for m, size in zip(mask.shape, scores, strict=True))
+        require(fits, f"{name}: mask {mask.shape} needs 1 or its entry of {scores} along each axis")
 
 
 def _looks(shape):
@@ -196,8 +207,22 @@ dot_product_attention.cases = (
         {"causal": True, "block": 2, "scale": 1.5},
     ),
     Case("wide mask", ((2, 3, 4, 2), (2, 3, 2, 2), (2, 3, 2, 2), (2, 4, 1, 1)), {"block": 2}),
-    Case("far apart", (lambda key: 1e3 * jax.random.normal(key, (1, 3, 1, 2)), *SMALL[1:], None)),
+    Case("far apart", (lambda key: 1e3 * jax.random.normal(key, (1, 2, 2, 2)), *SMALL[1:], None)),
     Case("no keys", ((1, 2, 1, 2), (1, 0, 1, 2), (1, 0, 1, 3), (1, 1, 2, 0))),
+    Case("no queries", ((1, 0, 1, 2), (1, 3, 1, 2), (1, 3, 1, 2), None), {"block": 2}),
     Case("no examples", ((0, 2, 1, 2), (0, 3, 1, 2), (0, 3, 1, 2), None), {"block": 2}),
-    refused("q and k", (1, 2, 2, 3), *SMALL[1:], None),
+    refused("q .* and k .* differ in n or d", (1, 2, 2, 3), *SMALL[1:], None),
+    refused("k .* and v .* differ in n, s or g", *SMALL[:2], (1, 4, 1, 1), None),
+    refused("h 2 must be a multiple of the g 3", SMALL[0], (1, 5, 3, 2), (1, 5, 3, 1), None),
+    refused(r"q \(2, 2, 2\) needs 4 axes", (2, 2, 2), *SMALL[1:], None),
+    refused("has no features", (1, 2, 2, 0), (1, 5, 1, 0), SMALL[2], None),
+    refused(r"mask \(1, 3, 2, 5\) needs 1 or its entry", *SMALL, (1, 3, 2, 5)),
+    refused(r"mask \(2, 5\) needs 4 axes", *SMALL, (2, 5)),
+    refused("mask holds int32", *SMALL, ints((1, 1, 2, 5)), kind=TypeError),
+    refused("q holds int32", ints(SMALL[0]), *SMALL[1:], None, kind=TypeError),
+    refused("causal 1 must be True or False", *SMALL, None, causal=1, kind=TypeError),
+    refused("scale 'd' must be a number", *SMALL, None, scale="d", kind=TypeError),
+    refused("block 2.5 must be an integer", *SMALL, None, block=2.5, kind=TypeError),
+    refused("block 0 must be at least 1", *SMALL, None, block=0),
+    refused("impl is one of .* not 'flash'", *SMALL, None, impl="flash"),
 )

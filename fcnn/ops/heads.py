@@ -72,8 +72,8 @@ def joined_mask(a: Array, shape: tuple[int, ...]) -> Array:
     """(b, n, g, r, t, l) -> `shape`, the mask's own."""
     if shape[-1] == 1:
         return a.sum(0).reshape(shape)
-    a = jnp.moveaxis(a, 0, -2)
-    return a.reshape(*shape[:-1], -1)[..., : shape[-1]]
+    b, *_, length = a.shape
+    return jnp.moveaxis(a, 0, -2).reshape(*shape[:-1], b * length)[..., : shape[-1]]
 
 
 def summed(a: Array, like: Array) -> Array:
