@@ -14,12 +14,14 @@ from fcnn.layers.plain import (
     log_softmax,
     lp_pool,
     max_pool,
+    positional_encoding,
     relu,
     sigmoid,
     softmax,
     tanh,
 )
 from fcnn.layers.summary import Summary, summary
+from fcnn.layers.tokens import embedding, multi_head_attention
 
 __all__ = [
     "Layer",
@@ -29,6 +31,7 @@ __all__ = [
     "conv",
     "dense",
     "dropout",
+    "embedding",
     "flatten",
     "global_avg_pool",
     "identity",
@@ -37,6 +40,8 @@ __all__ = [
     "log_softmax",
     "lp_pool",
     "max_pool",
+    "multi_head_attention",
+    "positional_encoding",
     "relu",
     "residual",
     "serial",

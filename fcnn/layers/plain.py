@@ -38,6 +38,7 @@ max_pool = lifted(ops.max_pool)
 avg_pool = lifted(ops.avg_pool)
 lp_pool = lifted(ops.lp_pool)
 global_avg_pool = lifted(ops.global_avg_pool)
+positional_encoding = lifted(ops.positional_encoding)
 
 
 def flatten() -> Layer:

@@ -127,8 +127,10 @@ def _scores(rows, keys, s, causal, scale):
     seen = cell < s
     if causal:
         seen = seen & (cell <= lax.broadcasted_iota(cell.dtype, (1, 1, 1, rows.shape[3], 1), 3))
-    if keys.mask is not None:
-        seen, a = (seen & keys.mask, a) if added(keys.mask) is None else (seen, a + keys.mask)
+    if added(keys.mask) is not None:
+        a = a + keys.mask.astype(a.dtype)
+    elif keys.mask is not None:
+        seen = seen & keys.mask
     return jnp.where(seen, a, -jnp.inf)
 
 

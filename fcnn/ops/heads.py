@@ -40,7 +40,7 @@ def cut(k: Array, v: Array, mask: Array | None, h: int, length: int) -> Keys:
     _, s, g, _ = k.shape
     b = max(1, math.ceil(s / length))
     cell = jnp.arange(b * length).reshape(b, length)
-    return Keys(cell, *(_cut(a, b, length) for a in (k, v)), _cut_mask(mask, g, h, b, length))
+    return Keys(cell, _cut(k, b, length), _cut(v, b, length), _cut_mask(mask, g, h // g, b, length))
 
 
 def _cut(a, b, length):
@@ -56,12 +56,12 @@ def joined(a: Array, s: int) -> Array:
     return a.transpose(1, 0, 3, 2, 4).reshape(n, b * length, g, d)[:, :s]
 
 
-def _cut_mask(mask, g, h, b, length):
+def _cut_mask(mask, g, r, b, length):
     """(n, h, t, s) -> (b, n, g, r, t, l); an axis of length 1 stays so."""
     if mask is None:
         return None
     n, heads, t, s = mask.shape
-    mask = mask.reshape(n, *((1, 1) if heads == 1 else (g, h // g)), t, s)
+    mask = mask.reshape(n, *((1, 1) if heads == 1 else (g, r)), t, s)
     if s == 1:
         return jnp.broadcast_to(mask, (b, *mask.shape))
     mask = jnp.pad(mask, (*((0, 0),) * 4, (0, b * length - s)))

@@ -51,13 +51,14 @@ def embedding_bwd(saved, dy):
 
 def _known(ids, k):
     """Which ids name a row, and the ids with 0 for those that do not."""
-    inside = (ids >= 0) & _below(ids, k)
+    ids = _long(ids)
+    inside = (ids >= 0) & (ids < k)
     return inside, jnp.where(inside, ids, jnp.zeros_like(ids))
 
 
-def _below(ids, k):
-    """ids < k, where k may be too large for the dtype of the ids."""
-    return ids <= min(k - 1, jnp.iinfo(ids.dtype).max)
+def _long(ids):
+    """int8 and the like are too short to number every class."""
+    return ids.astype(jnp.int32) if ids.dtype.itemsize < 4 else ids
 
 
 @embedding.check
@@ -78,8 +79,7 @@ def one_hot(labels: Integer[Array, "*n"], *, classes: int) -> Float[Array, "*n k
     Cost:   n k comparisons.
     Source: Suits 1957.
     """
-    if labels.dtype.itemsize < 4:  # too short to number every class
-        labels = labels.astype(jnp.int32)
+    labels = _long(labels)
     shape = (*labels.shape, classes)
     number = jax.lax.broadcasted_iota(labels.dtype, shape, labels.ndim)
     return (number == labels[..., None]).astype(float)

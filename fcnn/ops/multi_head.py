@@ -9,7 +9,8 @@ Its gradient is that of four operators already derived, from the last to the fir
     dy -> dz, dwo, dbo      dz -> dq, dk, dv, dmask      dq -> dx, dwq, dbq      and dk, dv likewise
 
 What dk and dv lead to is summed: it is the context's gradient, or where there is none, x's own.
-Saved is what the four save.
+Saved is what the four save. bk moves all scores of a query alike, so its gradient is 0 but for
+rounding.
 """
 
 from jaxtyping import Array, Bool, Float
@@ -124,8 +125,8 @@ def _check(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
     require(h % g == 0, f"{name}: {h} heads must be a multiple of {g} groups")
     for (letter, b), w in zip(biases.items(), weights.values(), strict=True):
         needed = w.shape[2:] if w is wo else w.shape[1:]
-        fits = b is None or b.shape == needed
-        require(fits, f"{name}: {letter} {fits or b.shape} needs shape {needed}")
+        shape = needed if b is None else b.shape
+        require(shape == needed, f"{name}: {letter} {shape} needs shape {needed}")
     require_mask(name, mask, (n, h, t, source.shape[1]))
     if not isinstance(causal, bool):
         raise TypeError(f"{name}: causal {causal!r} must be True or False")
@@ -134,7 +135,7 @@ def _check(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
 X, WEIGHTS, NONE = (1, 3, 3), ((3, 2, 2), (3, 1, 2), (3, 1, 1), (2, 1, 2)), (None,) * 4
 BIASES, CONTEXT = ((2, 2), (1, 2), (1, 1), (2,)), ((3, 2, 2), (4, 1, 2), (4, 1, 1), (2, 1, 2))
 multi_head_attention.cases = (
-    Case("itself", (X, *WEIGHTS, *BIASES, None, None), {"causal": True}),
+    Case("itself", (X, *WEIGHTS, (2, 2), None, (1, 1), (2,), None, None), {"causal": True}),
     Case("context", (X, *CONTEXT, *BIASES, (1, 4, 4), (1, 1, 3, 4))),
     Case("without biases", (X, *WEIGHTS, *NONE, None, None)),
     Case("no examples", ((0, 3, 3), *WEIGHTS, *BIASES, None, None)),
