@@ -5,19 +5,12 @@ from fcnn.layers.activating import frelu, prelu
 from fcnn.layers.combinators import residual, serial
 from fcnn.layers.layer import Layer, shapes, stateless
 from fcnn.layers.learned import conv, dense
-from fcnn.layers.normalizing import (
-    batch_norm,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    rms_norm,
-)
+from fcnn.layers.normalizing import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from fcnn.layers.plain import (
     adaptive_avg_pool,
     adaptive_max_pool,
     avg_pool,
     celu,
-    dropout,
     elu,
     flatten,
     gelu,
@@ -34,12 +27,12 @@ from fcnn.layers.plain import (
     lp_pool,
     max_pool,
     min_max_scale,
-    relu,
-    resize_linear,
-    resize_nearest,
     mish,
+    positional_encoding,
     relu,
     relu6,
+    resize_linear,
+    resize_nearest,
     selu,
     sigmoid,
     silu,
@@ -51,13 +44,9 @@ from fcnn.layers.plain import (
     tanh,
 )
 from fcnn.layers.recurrent import gru, lstm, rnn
-from fcnn.layers.stochastic import (
-    classic_dropout,
-    dropout,
-    spatial_dropout,
-    stochastic_depth,
-)
+from fcnn.layers.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
 from fcnn.layers.summary import Summary, summary
+from fcnn.layers.tokens import embedding, multi_head_attention
 
 __all__ = [
     "Layer",
@@ -66,20 +55,21 @@ __all__ = [
     "adaptive_max_pool",
     "avg_pool",
     "batch_norm",
-    "classic_dropout",
     "celu",
+    "classic_dropout",
     "conv",
     "dense",
     "dropout",
     "elu",
+    "embedding",
     "flatten",
     "frelu",
     "gelu",
     "global_avg_pool",
     "global_max_pool",
+    "glu",
     "group_norm",
     "gru",
-    "glu",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
@@ -95,6 +85,8 @@ __all__ = [
     "max_pool",
     "min_max_scale",
     "mish",
+    "multi_head_attention",
+    "positional_encoding",
     "prelu",
     "relu",
     "relu6",
@@ -109,9 +101,9 @@ __all__ = [
     "sigmoid",
     "silu",
     "softmax",
-    "spatial_dropout",
     "softplus",
     "softsign",
+    "spatial_dropout",
     "squareplus",
     "stateless",
     "stochastic_depth",

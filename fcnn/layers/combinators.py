@@ -36,7 +36,8 @@ def serial(*layers: Layer, name: str = "serial") -> Layer:
             new |= {part: s} if s else {}
         return x, new
 
-    return Layer(name, _init_parts(parts), apply, parts=parts)
+    takes = layers[0].takes if layers else float
+    return Layer(name, _init_parts(parts), apply, parts=parts, takes=takes)
 
 
 def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residual") -> Layer:

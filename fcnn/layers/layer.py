@@ -34,6 +34,7 @@ class Layer:
 
     multiply_adds: from the shapes of one example, in and out, to a number.
     parts:         from the shape of one example to the layers that this one is made of.
+    takes:         the numbers that an example is made of: float, or int for class numbers.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Layer:
     apply: Callable[..., tuple[jax.Array, State]]
     multiply_adds: Callable[[Dims, Dims], int] = lambda shape, out: 0
     parts: Callable[[Dims], list[Part]] | None = None
+    takes: type[float] | type[int] = float
 
     def __repr__(self) -> str:
         return f"<layer {self.name}>"
@@ -54,7 +56,7 @@ def shapes(layer: Layer, shape: Dims) -> tuple[Params, State, Dims]:
 
     def run(key):
         params, state = layer.init(key, shape)
-        y, _ = layer.apply(params, state, jnp.zeros((1, *shape)))
+        y, _ = layer.apply(params, state, jnp.zeros((1, *shape), layer.takes))
         return params, state, y
 
     params, state, y = jax.eval_shape(run, jax.random.key(0))

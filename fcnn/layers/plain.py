@@ -61,6 +61,7 @@ adaptive_avg_pool = lifted(ops.adaptive_avg_pool)
 adaptive_max_pool = lifted(ops.adaptive_max_pool)
 resize_nearest = lifted(ops.resize_nearest)
 resize_linear = lifted(ops.resize_linear)
+positional_encoding = lifted(ops.positional_encoding)
 
 
 def flatten() -> Layer:

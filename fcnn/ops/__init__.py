@@ -1,23 +1,5 @@
 """Level 1: arrays in, arrays out. Every operator imported here stands in OPS, in this order."""
 
-from fcnn.ops.activation import identity, log_softmax, relu, sigmoid, softmax, tanh
-from fcnn.ops.adaptive import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
-from fcnn.ops.affine import dense
-from fcnn.ops.batch_statistics import batch_norm
-from fcnn.ops.convolution import conv
-from fcnn.ops.loss import softmax_cross_entropy, squared_error
-from fcnn.ops.norm_pooling import lp_pool
-from fcnn.ops.normalization import group_norm, instance_norm, layer_norm, rms_norm
-from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
-from fcnn.ops.patches import col2im, im2col
-from fcnn.ops.pooling import avg_pool, max_pool
-from fcnn.ops.recurrence_gated import gru
-from fcnn.ops.recurrence_memory import lstm
-from fcnn.ops.recurrence_plain import rnn
-from fcnn.ops.resizing import resize_linear, resize_nearest
-from fcnn.ops.scaling import min_max_scale
-from fcnn.ops.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
-from fcnn.ops.unpooling import max_pool_with_indices, max_unpool
 from fcnn.ops.activation import (
     celu,
     elu,
@@ -35,21 +17,34 @@ from fcnn.ops.activation import (
     squareplus,
     tanh,
 )
+from fcnn.ops.adaptive import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
 from fcnn.ops.affine import dense
+from fcnn.ops.attention import dot_product_attention
+from fcnn.ops.batch_statistics import batch_norm
 from fcnn.ops.binary import focal, sigmoid_cross_entropy
 from fcnn.ops.classes import hinge, nll, softmax_cross_entropy
 from fcnn.ops.convolution import conv
 from fcnn.ops.entropy import kl_divergence, soft_cross_entropy
 from fcnn.ops.gate import glu, swiglu
+from fcnn.ops.lookup import embedding, one_hot
 from fcnn.ops.loss import absolute_error, huber, l2_penalty, mean_squared_error, squared_error
-from fcnn.ops.normalization import batch_norm, layer_norm
+from fcnn.ops.multi_head import multi_head_attention
+from fcnn.ops.norm_pooling import lp_pool
+from fcnn.ops.normalization import group_norm, instance_norm, layer_norm, rms_norm
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
 from fcnn.ops.patches import col2im, im2col
-from fcnn.ops.pooling import avg_pool, global_avg_pool, lp_pool, max_pool
+from fcnn.ops.pooling import avg_pool, max_pool
+from fcnn.ops.position import positional_encoding, rotary_embedding
 from fcnn.ops.rectifier import frelu, prelu
+from fcnn.ops.recurrence_gated import gru
+from fcnn.ops.recurrence_memory import lstm
+from fcnn.ops.recurrence_plain import rnn
+from fcnn.ops.resizing import resize_linear, resize_nearest
+from fcnn.ops.scaling import min_max_scale
 from fcnn.ops.self_gated import gelu, hard_swish, mish, silu
 from fcnn.ops.simplex import log_softmax, softmax
-from fcnn.ops.stochastic import dropout
+from fcnn.ops.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
+from fcnn.ops.unpooling import max_pool_with_indices, max_unpool
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 
@@ -58,34 +53,29 @@ __all__ = [
     "Case",
     "Op",
     "Shape",
+    "absolute_error",
     "adaptive_avg_pool",
     "adaptive_max_pool",
     "avg_pool",
     "batch_norm",
-    "classic_dropout",
-    "absolute_error",
-    "avg_pool",
-    "batch_norm",
     "celu",
+    "classic_dropout",
     "col2im",
     "conv",
     "dense",
+    "dot_product_attention",
     "dropout",
     "elu",
+    "embedding",
     "focal",
     "frelu",
     "gelu",
     "global_avg_pool",
     "global_max_pool",
+    "glu",
     "gradients",
     "group_norm",
     "gru",
-    "identity",
-    "im2col",
-    "implementations",
-    "instance_norm",
-    "glu",
-    "gradients",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
@@ -94,6 +84,7 @@ __all__ = [
     "identity",
     "im2col",
     "implementations",
+    "instance_norm",
     "kl_divergence",
     "l2_penalty",
     "layer_norm",
@@ -105,18 +96,22 @@ __all__ = [
     "max_pool",
     "max_pool_with_indices",
     "max_unpool",
-    "min_max_scale",
     "mean_squared_error",
+    "min_max_scale",
     "mish",
+    "multi_head_attention",
     "nll",
+    "one_hot",
     "operator",
+    "positional_encoding",
     "prelu",
     "relu",
+    "relu6",
     "resize_linear",
     "resize_nearest",
     "rms_norm",
     "rnn",
-    "relu6",
+    "rotary_embedding",
     "selu",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -124,13 +119,12 @@ __all__ = [
     "soft_cross_entropy",
     "softmax",
     "softmax_cross_entropy",
-    "spatial_dropout",
-    "squared_error",
-    "stochastic_depth",
     "softplus",
     "softsign",
+    "spatial_dropout",
     "squared_error",
     "squareplus",
+    "stochastic_depth",
     "swiglu",
     "tanh",
 ]

@@ -1,0 +1,230 @@
+"""Attention: every query reads all values, each weighted by how well its key fits.
+
+With queries t, keys s, and a mask that is -inf where t may not look,
+
+    a[t,s]  = scale sum_d q[t,d] k[s,d] + mask[t,s]
+    L[t]    = log sum_s exp(a[t,s])
+    p[t,s]  = exp(a[t,s] - L[t])                   0 in a row that may look nowhere
+    y[t,e]  = sum_s p[t,s] v[s,e]
+
+Softmax has the Jacobian dp[t,s] / da[t,u] = p[t,s] ([s = u] - p[t,u]), so
+
+    dv[s,e] = sum_t p[t,s] dy[t,e]                 dp[t,s] = sum_e dy[t,e] v[s,e]
+    da[t,s] = p[t,s] (dp[t,s] - D[t])              D[t]    = sum_s p dp = sum_e y[t,e] dy[t,e]
+    dq[t,d] = scale sum_s da[t,s] k[s,d]           dk[s,d] = scale sum_t da[t,s] q[t,d]
+    dmask   = da, summed over the axes that the mask repeats; none for a mask of True and False
+
+Saved are the arguments, y and L: p is cheaper to compute again than to keep. So the keys can come
+in blocks. What was read in two of them is put together by
+
+    top = max(top1, top2)      c_i = exp(top_i - top)      (total, z) = sum_i c_i (total, z)_i
+
+with total = sum_s exp(a - top) and z = sum_s exp(a - top) v; in the end L = top + log total and
+y = z / total. "plain" takes all keys as one block; "blocked" loops over many, and backward again,
+so that it never holds t s numbers.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float
+
+from fcnn.ops.heads import by_group, by_head, cut, joined, joined_mask, summed
+from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.product import wide
+from fcnn.ops.refusal import require, require_floats, require_integers, require_numbers
+
+SCORES = 2**20  # that "auto" holds at once; with more, "blocked" is faster too
+
+
+@operator()
+def dot_product_attention(
+    q: Float[Array, "n t h d"],
+    k: Float[Array, "n s g d"],
+    v: Float[Array, "n s g e"],
+    mask: Bool[Array, "#n #h #t #s"] | Float[Array, "#n #h #t #s"] | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    block: int = 128,
+    impl: str = "auto",
+) -> Float[Array, "n t h e"]:
+    """Means of the values, weighted by the softmax of how well each query fits each key.
+
+    Shapes: h is a multiple of g, and head i reads k and v of group i // (h / g). The mask
+            (n or 1, h or 1, t or 1, s or 1) is True where a query may look, or is added to the
+            scores. `causal` lets query t see keys 0 .. t, both counted from the start.
+    Units:  y is in units of v; scores and an added mask are in nats. scale is 1 / sqrt(d) unless
+            given.
+    Raises: ValueError if shapes disagree; TypeError for integers. A query that may look nowhere
+            gives 0, with gradient 0.
+    Cost:   n h t s (d + e) multiply-adds, 2.5 times that for the gradients; hidden keys cost the
+            same. "plain" holds n h t s numbers, "blocked" n h t `block`. "auto" is "plain" up to a
+            million scores.
+    Source: Vaswani et al. 2017; groups: Ainslie et al. 2023; blocks: Dao et al. 2022.
+    """
+    how = {"causal": causal, "scale": scale, "block": block, "impl": impl}
+    return dot_product_attention_fwd(q, k, v, mask, **how)[0]
+
+
+@dot_product_attention.fwd
+def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
+    rows, keys = by_group(q, k.shape[2]), cut(k, v, mask, q.shape[2], _length(q, k, block, impl))
+
+    @jax.checkpoint  # else autodiff keeps the scores of every block
+    def read(keys):
+        a = _scores(rows, keys, k.shape[1], causal, _scale(scale, q))
+        top = lax.stop_gradient(a).max(-1, keepdims=True)
+        e = jnp.exp(a - _finite(top))
+        return top, e.sum(-1, keepdims=True), _sum(e.astype(v.dtype), keys.v, (4,), (2,))
+
+    def join(one, two):
+        top = jnp.maximum(one[0], two[0])
+        c1, c2 = (jnp.exp(part[0] - _finite(top)) for part in (one, two))
+        return top, *(c1 * a + c2 * b for a, b in zip(one[1:], two[1:], strict=True))
+
+    top, total, z = read(jax.tree.map(lambda a: a[0], keys))
+    others = jax.tree.map(lambda a: a[1:], keys)
+    if len(others.cell):
+        step = lambda seen, keys: (join(seen, read(keys)), None)
+        (top, total, z), _ = lax.scan(step, (top, total, z), others)
+    some = jnp.where(total > 0, total, jnp.ones_like(total))
+    y = by_head(z / some).astype(q.dtype)
+    L = jnp.where(total > 0, _finite(top) + jnp.log(some), jnp.inf)  # exp(a - inf) = 0
+    return y, (q, k, v, mask, y, L)
+
+
+@dot_product_attention.bwd
+def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
+    q, k, v, mask, y, L = saved
+    rows, keys = by_group(q, k.shape[2]), cut(k, v, mask, q.shape[2], _length(q, k, block, impl))
+    scale, short = _scale(scale, q), lambda a: a.astype(q.dtype)
+    y, dy = (by_group(a, k.shape[2]) for a in (y, dy))
+    D = (y.astype(L.dtype) * dy.astype(L.dtype)).sum(-1, keepdims=True)
+
+    @jax.checkpoint
+    def read(dq, keys):
+        p = jnp.exp(_scores(rows, keys, k.shape[1], causal, scale) - L)
+        da = p * (_sum(dy, keys.v, (4,), (3,)) - D)
+        dq = dq + scale * _sum(short(da), keys.k, (4,), (2,))
+        dk = scale * _sum(short(da), rows, (2, 3), (2, 3))
+        dv = _sum(short(p), dy, (2, 3), (2, 3))
+        return dq, (dk, dv, None if added(mask) is None else summed(da, keys.mask))
+
+    start = jnp.zeros_like(dy, L.dtype, rows.shape)
+    dq, (dk, dv, dmask) = lax.scan(read, start, keys)
+    dk, dv = (short(joined(a, k.shape[1])) for a in (dk, dv))
+    dmask = None if added(mask) is None else short(joined_mask(dmask, mask.shape))
+    return short(by_head(dq)), dk, dv, dmask
+
+
+def _scores(rows, keys, s, causal, scale):
+    """a for some keys, (n, g, r, t, l); -inf for those that may not be seen."""
+    a = scale * _sum(rows, keys.k, (4,), (3,))
+    cell = keys.cell.reshape(1, 1, 1, 1, -1)
+    seen = cell < s
+    if causal:
+        seen = seen & (cell <= lax.broadcasted_iota(cell.dtype, (1, 1, 1, rows.shape[3], 1), 3))
+    if added(keys.mask) is not None:
+        a = a + keys.mask.astype(a.dtype)
+    elif keys.mask is not None:
+        seen = seen & keys.mask
+    return jnp.where(seen, a, -jnp.inf)
+
+
+def _sum(a, b, over_a, over_b):
+    """Sum a * b over these axes, for each n and g; no shorter than float32."""
+    dims = ((over_a, over_b), ((0, 1), (0, 1)))
+    return lax.dot_general(a, b, dims, preferred_element_type=wide(a.dtype))
+
+
+def added(mask: Array | None) -> Array | None:
+    """The mask if it is added to the scores, None if it is one of True and False."""
+    return None if mask is None or mask.dtype == bool else mask
+
+
+def _finite(top):
+    """top, or 0 where there was nothing to see: -inf - -inf is NaN."""
+    return jnp.where(jnp.isfinite(top), top, 0)
+
+
+def _scale(scale, q):
+    return 1 / math.sqrt(q.shape[3]) if scale is None else scale
+
+
+def _length(q, k, block, impl):
+    """How many keys are read at once."""
+    (n, t, h, _), s = q.shape, k.shape[1]
+    plain = impl == "plain" or (impl == "auto" and n * h * t * s <= SCORES)
+    return max(1, s if plain else min(s, block))
+
+
+dot_product_attention.choose_from("plain", "blocked")
+
+
+@dot_product_attention.check
+def _check(q, k, v, mask, *, causal, scale, block, impl):
+    name = "dot_product_attention"
+    require_floats(name, q=q, k=k, v=v, mask=added(mask))
+    for letter, a in {"q": q, "k": k, "v": v}.items():
+        require(a.ndim == 4, f"{name}: {letter} {a.shape} needs 4 axes")
+    (n, t, h, d), (_, s, g, _) = q.shape, k.shape
+    require(k.shape == (n, s, g, d), f"{name}: q {q.shape} and k {k.shape} differ in n or d")
+    require(v.shape[:3] == (n, s, g), f"{name}: k {k.shape} and v {v.shape} differ in n, s or g")
+    require(d > 0, f"{name}: q {q.shape} has no features")
+    require(g > 0 and h % g == 0, f"{name}: h {h} must be a multiple of the g {g} of k {k.shape}")
+    require_mask(name, mask, (n, h, t, s))
+    if not isinstance(causal, bool):
+        raise TypeError(f"{name}: causal {causal!r} must be True or False")
+    require_numbers(name, **({} if scale is None else {"scale": scale}))
+    require_integers(name, block=block)
+    require(block >= 1, f"{name}: block {block} must be at least 1")
+
+
+def require_mask(name: str, mask: Array | None, scores: tuple[int, ...]) -> None:
+    """ValueError unless `mask` can be repeated to the shape of the scores, (n, h, t, s)."""
+    if mask is not None:
+        require(mask.ndim == 4, f"{name}: mask {mask.shape} needs 4 axes")
+        fits = all(m in (1, size) for m, size in zip(mask.shape, scores, strict=True))
+        require(fits, f"{name}: mask {mask.shape} needs 1 or its entry of {scores} along each axis")
+
+
+def _looks(shape):
+    """A mask of True and False: mostly True, and the first query of all looks nowhere."""
+
+    def draw(key):
+        return jax.random.bernoulli(key, 0.7, shape).at[..., 0, :].set(False)
+
+    return draw
+
+
+SMALL = ((1, 2, 2, 2), (1, 5, 1, 2), (1, 5, 1, 1))
+dot_product_attention.cases = (
+    Case("grouped", (*SMALL, (1, 1, 2, 5)), {"block": 2}),
+    Case(
+        "causal",
+        ((2, 4, 4, 3), (2, 3, 2, 3), (2, 3, 2, 2), _looks((2, 4, 1, 3))),
+        {"causal": True, "block": 2, "scale": 1.5},
+    ),
+    Case("wide mask", ((2, 3, 4, 2), (2, 3, 2, 2), (2, 3, 2, 2), (2, 4, 1, 1)), {"block": 2}),
+    Case("far apart", (lambda key: 1e3 * jax.random.normal(key, (1, 2, 2, 2)), *SMALL[1:], None)),
+    Case("no keys", ((1, 2, 1, 2), (1, 0, 1, 2), (1, 0, 1, 3), (1, 1, 2, 0))),
+    Case("no queries", ((1, 0, 1, 2), (1, 3, 1, 2), (1, 3, 1, 2), None), {"block": 2}),
+    Case("no examples", ((0, 2, 1, 2), (0, 3, 1, 2), (0, 3, 1, 2), None), {"block": 2}),
+    refused("q .* and k .* differ in n or d", (1, 2, 2, 3), *SMALL[1:], None),
+    refused("k .* and v .* differ in n, s or g", *SMALL[:2], (1, 4, 1, 1), None),
+    refused("h 2 must be a multiple of the g 3", SMALL[0], (1, 5, 3, 2), (1, 5, 3, 1), None),
+    refused(r"q \(2, 2, 2\) needs 4 axes", (2, 2, 2), *SMALL[1:], None),
+    refused("has no features", (1, 2, 2, 0), (1, 5, 1, 0), SMALL[2], None),
+    refused(r"mask \(1, 3, 2, 5\) needs 1 or its entry", *SMALL, (1, 3, 2, 5)),
+    refused(r"mask \(2, 5\) needs 4 axes", *SMALL, (2, 5)),
+    refused("mask holds int32", *SMALL, ints((1, 1, 2, 5)), kind=TypeError),
+    refused("q holds int32", ints(SMALL[0]), *SMALL[1:], None, kind=TypeError),
+    refused("causal 1 must be True or False", *SMALL, None, causal=1, kind=TypeError),
+    refused("scale 'd' must be a number", *SMALL, None, scale="d", kind=TypeError),
+    refused("block 2.5 must be an integer", *SMALL, None, block=2.5, kind=TypeError),
+    refused("block 0 must be at least 1", *SMALL, None, block=0),
+    refused("impl is one of .* not 'flash'", *SMALL, None, impl="flash"),
+)

@@ -1,0 +1,59 @@
+"""Layers over tokens: ids in, sequences out."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcnn
+from fcnn import layers
+
+SENTENCE = (5,)
+MODEL = layers.serial(
+    layers.embedding(7, 4),
+    layers.positional_encoding(),
+    layers.residual(layers.multi_head_attention(2, causal=True)),
+    layers.multi_head_attention(4, features=8, groups=2, bias=False),
+)
+
+
+def test_shapes_tells_what_apply_gives(key):
+    params, state = MODEL.init(key, SENTENCE)
+    told_params, _, out = layers.shapes(MODEL, SENTENCE)
+    y, _ = jax.eval_shape(MODEL.apply, params, state, jnp.ones((2, 5), int))
+    assert y.shape == (2, *out) == (2, 5, 8)
+    assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, told_params)
+
+
+def test_gradients_reach_every_parameter(key):
+    """But bk, which moves all scores of a query alike."""
+    params, state = MODEL.init(key, SENTENCE)
+    ids = jnp.array([[0, 1, 2, 3, 4], [5, 6, 6, 6, 6]])
+    loss = lambda params: jnp.sin(MODEL.apply(params, state, ids)[0]).sum()
+    grads = jax.jit(jax.grad(loss))(params)
+    bk = grads["residual1"]["body"].pop("bk")
+    np.testing.assert_allclose(bk, 0, atol=1e-14)
+    for g in jax.tree.leaves(grads):
+        assert (g != 0).any()
+
+
+def test_what_comes_later_is_not_seen(key):
+    model = layers.serial(layers.embedding(7, 4), layers.multi_head_attention(2, causal=True))
+    params, state = model.init(key, SENTENCE)
+    one, two = (model.apply(params, state, jnp.array([[0, 1, 2, last]]))[0] for last in (3, 4))
+    np.testing.assert_array_equal(one[:, :3], two[:, :3])
+    assert (one[:, 3] != two[:, 3]).all()
+
+
+def test_summary_counts_what_a_person_counts():
+    table = fcnn.summary(layers.multi_head_attention(2, features=6, groups=1), (5, 4))
+    assert table.parameters == (4 * 6 + 6) + 2 * (4 * 3 + 3) + (6 * 6 + 6)
+    products = 5 * 4 * 6 + 2 * 5 * 4 * 3 + 2 * (2 * 5 * 5 * 3) + 5 * 6 * 6
+    assert table.multiply_adds == products
+
+
+def test_heads_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="heads 3 does not divide 4 features"):
+        layers.shapes(layers.multi_head_attention(3), (5, 4))
+    with pytest.raises(ValueError, match="groups 2 does not divide 3 heads"):
+        layers.multi_head_attention(3, groups=2)
