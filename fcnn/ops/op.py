@@ -88,11 +88,18 @@ class Case:
     raises: tuple[type[Exception], str] | None = None
 
     def draw(self, key: jax.Array) -> tuple[jax.Array | None, ...]:
-        keys = jax.random.split(key, max(1, len(self.args)))
+        """Normals by NumPy, which has nothing to compile for each new shape."""
+        normal = np.random.default_rng(np.asarray(jax.random.key_data(key))).standard_normal
         return tuple(
-            a if a is None else a(k) if callable(a) else jax.random.normal(k, a)
-            for k, a in zip(keys, self.args, strict=True)
+            a if a is None else a(k) if callable(a) else jnp.asarray(normal(a), float)
+            for k, a in zip(jax.random.split(key, len(self.args)), self.args, strict=True)
         )
+
+    def shapes(self) -> tuple[jax.ShapeDtypeStruct | None, ...]:
+        """What `draw` would give, as shapes and dtypes."""
+        shape = lambda a: (lambda _: jnp.zeros(a)) if isinstance(a, tuple) else a
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        return tuple(a if a is None else jax.eval_shape(shape(a), key) for a in self.args)
 
 
 def ints(shape: tuple[int, ...], below: int = 10) -> Callable[[jax.Array], jax.Array]:

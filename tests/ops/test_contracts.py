@@ -16,11 +16,20 @@ from fcnn.ops import OPS, Op
 
 
 @every_case
-@pytest.mark.parametrize(
-    "dtype", [jnp.bfloat16, jnp.float16, jnp.float32], ids=lambda d: d.__name__
-)
-def test_dtype_is_kept(op, case, options, dtype, key):
-    args = [a.astype(dtype) if is_float(a) else a for a in case.draw(key)]
+def test_dtype_is_kept(op, case, options):
+    assert_dtype_is_kept(op, case, options, jnp.bfloat16)
+
+
+@one_case_each
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.float32, jnp.float64], ids=lambda d: d.__name__)
+def test_every_dtype_is_kept(op, case, options, dtype):
+    assert_dtype_is_kept(op, case, options, dtype)
+
+
+def assert_dtype_is_kept(op, case, options, dtype):
+    """Outputs and gradients alike; nothing is run."""
+    of = lambda a: jax.ShapeDtypeStruct(a.shape, dtype) if is_float(a) else a
+    args = [of(a) for a in case.shapes()]
     floats = [i for i, a in enumerate(args) if is_float(a)]
 
     def both(*args):
@@ -38,8 +47,8 @@ def test_half_precision_is_as_good_as_its_inputs(op, case, options, key):
     """Sums are kept in float32: the error stays near one rounding, however long the sum."""
     args = [a.astype(jnp.bfloat16) if is_float(a) else a for a in case.draw(key)]
     exact = [a.astype(jnp.float64) if is_float(a) else a for a in args]
-    run = lambda args: jax.jit(lambda *a: op(*a, **options))(*args)
-    for a, b in zip(*map(jax.tree.leaves, (run(args), run(exact))), strict=True):
+    short, long = jax.jit(lambda *each: [op(*args, **options) for args in each])(args, exact)
+    for a, b in zip(*map(jax.tree.leaves, (short, long)), strict=True):
         worst = np.abs(np.asarray(a, float) - b).max(initial=0)
         assert worst <= 4 * float(jnp.finfo(jnp.bfloat16).eps) * max(1, np.abs(b).max(initial=0))
 
@@ -53,17 +62,18 @@ def test_error_names_the_problem(op, case, options, key):
     assert "\n" not in str(caught.value)
 
 
-@one_case_each
-def test_cost_can_be_measured(op, case, options, key):
-    costs = compare(op, case.draw(key), options, rounds=1)
+@every_operator
+def test_cost_can_be_measured(op, key):
+    case = op.cases[0]
+    costs = compare(op, case.draw(key), case.options, rounds=1)
     assert [c.what for c in costs] == ["forward", "backward by hand", "backward by autodiff"]
     assert all(c.seconds > 0 for c in costs)
 
 
 @one_case_each
 def test_same_answer_twice(op, case, options, key):
-    args = case.draw(key)
-    for a, b in zip(*(jax.tree.leaves(op(*args, **options)) for _ in range(2)), strict=True):
+    args, run = case.draw(key), jax.jit(lambda *args: op(*args, **options))
+    for a, b in zip(*(jax.tree.leaves(run(*args)) for _ in range(2)), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -1,14 +1,13 @@
 """No transformation breaks an operator, whichever way it is differentiated."""
 
 import copy
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from registry import is_float, one_case_each
+from registry import is_float, once_per_problem, one_case_each
 
 import fcnn
 from fcnn.ops.rule import RULE
@@ -31,23 +30,6 @@ def pairs(x):
     return (jnp.stack([x[0], 1.5 * x[0]]), *x[1:]), (0, *(None for _ in x[1:]))
 
 
-def over_shards(f, x):
-    (both, *rest), _ = pairs(x)
-
-    def local(both, *rest):
-        g, *gs = grad(f, x)(both[0], *rest)
-        return g[None], *gs
-
-    specs = (SPLIT, *(WHOLE for _ in rest))
-    return jax.jit(jax.shard_map(local, mesh=TWO, in_specs=specs, out_specs=specs))(both, *rest)
-
-
-def sharded(f, x):
-    (both, *rest), axes = pairs(x)
-    both = jax.device_put(both, NamedSharding(TWO, SPLIT))
-    return jax.jit(jax.vmap(grad(f, x), axes))(both, *rest)
-
-
 def in_scan(f, x):
     def step(total, _):
         g = grad(f, x)(*total)
@@ -56,67 +38,131 @@ def in_scan(f, x):
     return jax.lax.scan(step, tuple(x), None, 3)
 
 
-def exported(f, x):
-    return jax.export.export(jax.jit(grad(f, x)), platforms=["cpu", "cuda", "tpu"])(*x).call(*x)
-
-
 TRANSFORMATIONS = {
-    "eager grad": lambda f, x: grad(f, x)(*x),
-    "value_and_grad": lambda f, x: jax.jit(jax.value_and_grad(loss(f), range(len(x))))(*x),
-    "jvp": lambda f, x: jax.jit(partial(jax.jvp, f))(tuple(x), tuple(x)),
+    "value_and_grad": lambda f, x: jax.value_and_grad(loss(f), range(len(x)))(*x),
+    "jvp": lambda f, x: jax.jvp(f, tuple(x), tuple(x)),
     "linearize": lambda f, x: jax.linearize(f, *x)[1](*x),
-    "jacfwd": lambda f, x: jax.jit(jax.jacfwd(f))(*x),
-    "hessian": lambda f, x: jax.jit(jax.hessian(loss(f)))(*x),
-    "grad of grad": lambda f, x: jax.jit(grad(grad(f, x), x))(*x),
-    "vmap": lambda f, x: jax.jit(jax.vmap(f, pairs(x)[1]))(*pairs(x)[0]),
-    "vmap of grad": lambda f, x: jax.jit(jax.vmap(grad(f, x), pairs(x)[1]))(*pairs(x)[0]),
-    "grad of vmap": lambda f, x: jax.jit(grad(jax.vmap(f, pairs(x)[1]), x))(*pairs(x)[0]),
-    "checkpoint": lambda f, x: jax.jit(grad(jax.checkpoint(f), x))(*x),
-    "scan": lambda f, x: jax.jit(partial(in_scan, f))(x),
-    "sharded jit": sharded,
-    "shard_map": over_shards,
-    "export": exported,
+    "jacfwd": lambda f, x: jax.jacfwd(f)(*x),
+    "hessian": lambda f, x: jax.hessian(loss(f))(*x),
+    "grad of grad": lambda f, x: grad(grad(f, x), x)(*x),
+    "vmap": lambda f, x: jax.vmap(f, pairs(x)[1])(*pairs(x)[0]),
+    "vmap of grad": lambda f, x: jax.vmap(grad(f, x), pairs(x)[1])(*pairs(x)[0]),
+    "grad of vmap": lambda f, x: grad(jax.vmap(f, pairs(x)[1]), x)(*pairs(x)[0]),
+    "checkpoint": lambda f, x: grad(jax.checkpoint(f), x)(*x),
+    "scan": in_scan,
 }
 
 
-def of_floats(f, args):
-    """f, as a function of its floating arguments alone."""
-
-    def call(*x):
-        x = iter(x)
-        return f(*(next(x) if is_float(a) else a for a in args))
-
-    return call
-
-
-@one_case_each
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
+@one_case_each
 def test_transformation(op, case, options, name, key):
-    args = case.draw(key)
-    x = [a for a in args if is_float(a)]
-    plain = partial(op.forward, **op.bind(*args, **options)[1])
-    wanted = TRANSFORMATIONS[name](of_floats(plain, args), x)
-    for mode in ("hand", "autodiff"):
-        f = of_floats(partial(op, **options), args)
-        actual = _under(mode, lambda f=f: TRANSFORMATIONS[name](f, x))
-        assert jax.tree.structure(actual) == jax.tree.structure(wanted)
-        for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(wanted), strict=True):
-            np.testing.assert_allclose(a, b, rtol=0, atol=1e-9 * max(1, np.abs(b).max(initial=0)))
+    by_hand, by_autodiff = all_compiled(op, case, options)[name]
+    assert_same(by_hand, by_autodiff)
+
+
+@once_per_problem
+def all_compiled(op, case, options):
+    """Every transformation of one operator, in both modes, as one program: compiling costs most."""
+    f, x = of_floats(op, case, options)
+    everything = lambda x: {
+        name: in_both_modes(lambda t=t: t(f, x)) for name, t in TRANSFORMATIONS.items()
+    }
+    return jax.jit(everything)(x)
 
 
 @one_case_each
-@pytest.mark.parametrize("name", ["vmap of grad", "scan"])
-def test_reverse_mode_goes_through_the_hand_rule(op, case, options, name, key):
+def test_eager_grad(op, case, options, key):
+    f, x = of_floats(op, case, options)
+    _, wanted = all_compiled(op, case, options)["value_and_grad"][1]
+    assert_same(grad(f, x)(*x), wanted)
+
+
+@one_case_each
+def test_exported(op, case, options, key):
+    f, x = of_floats(op, case, options)
+    both = jax.jit(lambda *x: in_both_modes(lambda: grad(f, x)(*x)))
+    found = jax.export.export(both, platforms=["cpu", "cuda", "tpu"])(*x).call(*x)
+    _, wanted = all_compiled(op, case, options)["value_and_grad"][1]
+    for g in found:
+        assert_same(g, wanted)
+
+
+@one_case_each
+def test_sharded_jit(op, case, options, key):
+    f, x = of_floats(op, case, options)
+    (two, *rest), axes = pairs(x)
+    two = jax.device_put(two, NamedSharding(TWO, SPLIT))
+    both = lambda *x: in_both_modes(lambda: grad(f, x)(*x))
+    for g in jax.jit(jax.vmap(both, axes))(two, *rest):
+        assert_same(g, all_compiled(op, case, options)["vmap of grad"][1])
+
+
+@one_case_each
+def test_shard_map(op, case, options, key):
+    """Each device differentiates its own; what they share sums the gradients of both."""
+    f, x = of_floats(op, case, options)
+    (two, *rest), _ = pairs(x)
+
+    def local(one, *rest):
+        g, *gs = grad(f, x)(one[0], *rest)
+        return g[None], *gs
+
+    specs = (SPLIT, *(WHOLE for _ in rest))
+    both = lambda *x: tuple(in_both_modes(lambda: local(*x)))
+    split = jax.shard_map(both, mesh=TWO, in_specs=specs, out_specs=(specs, specs))
+    g, *gs = all_compiled(op, case, options)["vmap of grad"][1]
+    for found in jax.jit(split)(two, *rest):
+        assert_same(found, (g, *(each.sum(0) for each in gs)))
+
+
+def of_floats(op, case, options):
+    """The operator as a function of its floating arguments alone, and those."""
+    args = case.draw(jax.random.key(0))
+
+    def f(*x):
+        x = iter(x)
+        y = op(*(next(x) if is_float(a) else a for a in args), **options)
+        return [a for a in jax.tree.leaves(y) if is_float(a)]
+
+    return f, [a for a in args if is_float(a)]
+
+
+def in_both_modes(run):
+    found = []
+    for mode in ("hand", "autodiff"):
+        with fcnn.gradients(mode):
+            found.append(run())
+    return found
+
+
+def assert_same(actual, wanted):
+    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9 * max(1, np.abs(b).max(initial=0)))
+
+
+@one_case_each
+def test_autodiff_differentiates_the_plain_forward(op, case, options, key):
+    plain, args = copy.copy(op), case.draw(key)
+    plain.forward = lambda *a, **k: "plain"
+    with fcnn.gradients("autodiff"):
+        assert plain(*args, **options) == "plain"
+
+
+@one_case_each
+def test_reverse_mode_goes_through_the_hand_rule(op, case, options, key):
     """A rule that is wrong on purpose shows under "hand", and only there."""
-    args = case.draw(key)
-    mutant = copy.copy(op)
+    mutant, names = copy.copy(op), ("vmap of grad", "scan")
     double = lambda g: None if g is None else 2 * g
     mutant.bwd(lambda *a, **k: tuple(map(double, op.bwd_rule(*a, **k))))
-    run = lambda op, mode: _under(
-        mode, lambda: TRANSFORMATIONS[name](lambda x: op(x, *args[1:], **options), args[:1])
-    )
-    assert same(run(mutant, "autodiff"), run(op, "hand"))
-    assert not same(run(mutant, "hand"), run(op, "hand"))
+    f, x = of_floats(mutant, case, options)
+    found = jax.jit(
+        lambda x: {n: in_both_modes(lambda t=TRANSFORMATIONS[n]: t(f, x)) for n in names}
+    )(x)
+    for name in names:
+        right, _ = all_compiled(op, case, options)[name]
+        wrong, by_autodiff = found[name]
+        assert same(by_autodiff, right)
+        assert not same(wrong, right)
 
 
 @one_case_each
@@ -130,26 +176,18 @@ def test_what_is_not_mapped_stays_so(op, case, options, key):
 def test_the_hessian_of_a_last_layer(key):
     x, w = jax.random.normal(key, (4, 3)), jax.random.normal(key, (3, 2))
     loss = lambda w: jnp.square(fcnn.dense(fcnn.relu(x), w)).sum()
-    by_autodiff = _under("autodiff", lambda: jax.hessian(loss)(w))
-    np.testing.assert_allclose(jax.hessian(loss)(w), by_autodiff, atol=1e-12)
+    by_hand, by_autodiff = in_both_modes(lambda: jax.hessian(loss)(w))
+    np.testing.assert_allclose(by_hand, by_autodiff, atol=1e-12)
 
 
 def same(a, b):
     return all(map(np.allclose, jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
-def _under(mode, run):
-    with fcnn.gradients(mode):
-        return run()
-
-
 def test_switching_retraces_a_jitted_function():
     f = jax.jit(jax.grad(lambda x: fcnn.relu(x).sum()))
-    texts = [
-        _under(mode, lambda: f.trace(jnp.ones(3)).jaxpr.pretty_print())
-        for mode in ("hand", "autodiff")
-    ]
-    assert texts[0] != texts[1]
+    by_hand, by_autodiff = in_both_modes(lambda: f.trace(jnp.ones(3)).jaxpr.pretty_print())
+    assert by_hand != by_autodiff
 
 
 def test_unknown_kind_of_gradient():
