@@ -113,7 +113,7 @@ def _answers(op, options, args, dy, signs):
         y_hand,
         by_hand,
         reverse,
-        size_of_v=jnp.max(jnp.array([_size(a) for a in x])),
+        size_of_v=jnp.max(jnp.array([_size(a) for a in x]), initial=0),
         by_hand_along_v=_dot([d for d in by_hand if d is not None], v),
         forward_along_v=jax.jvp(g, x, v)[1],
         difference_along_v=(4 * fine - coarse) / 3,

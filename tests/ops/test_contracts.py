@@ -7,7 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from registry import every_case, every_operator, every_refusal, is_float, one_case_each
+from registry import (
+    every_case_of_floats,
+    every_operator,
+    every_refusal,
+    is_float,
+    one_case_each,
+)
 
 import fcnn
 import fcnn.ops
@@ -15,7 +21,7 @@ from fcnn.bench import compare
 from fcnn.ops import OPS, Op
 
 
-@every_case
+@every_case_of_floats
 def test_dtype_is_kept(op, case, options):
     assert_dtype_is_kept(op, case, options, jnp.bfloat16)
 
