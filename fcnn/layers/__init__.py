@@ -2,6 +2,7 @@
 
 from fcnn.layers import initializers
 from fcnn.layers.combinators import residual, serial
+from fcnn.layers.convolving import conv_transpose, separable_conv
 from fcnn.layers.layer import Layer, shapes, stateless
 from fcnn.layers.learned import conv, dense
 from fcnn.layers.normalizing import batch_norm, layer_norm
@@ -27,6 +28,7 @@ __all__ = [
     "avg_pool",
     "batch_norm",
     "conv",
+    "conv_transpose",
     "dense",
     "dropout",
     "flatten",
@@ -39,6 +41,7 @@ __all__ = [
     "max_pool",
     "relu",
     "residual",
+    "separable_conv",
     "serial",
     "shapes",
     "sigmoid",

@@ -8,7 +8,10 @@ from fcnn.ops.normalization import batch_norm, layer_norm
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
 from fcnn.ops.patches import col2im, im2col
 from fcnn.ops.pooling import avg_pool, global_avg_pool, lp_pool, max_pool
+from fcnn.ops.separable import separable_conv
+from fcnn.ops.standardization import weight_standardization
 from fcnn.ops.stochastic import dropout
+from fcnn.ops.transposed import conv_transpose
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 
@@ -21,6 +24,7 @@ __all__ = [
     "batch_norm",
     "col2im",
     "conv",
+    "conv_transpose",
     "dense",
     "dropout",
     "global_avg_pool",
@@ -34,9 +38,11 @@ __all__ = [
     "max_pool",
     "operator",
     "relu",
+    "separable_conv",
     "sigmoid",
     "softmax",
     "softmax_cross_entropy",
     "squared_error",
     "tanh",
+    "weight_standardization",
 ]

@@ -176,9 +176,7 @@ conv.cases = (
         padding=((0, 3),),
         padding_mode="wrap",
     ),
-    refused(
-        "padding_mode 'mirror' is none of", (1, 4, 1), (2, 1, 1), None, padding_mode="mirror"
-    ),
+    refused("padding_mode 'mirror' is none of", (1, 4, 1), (2, 1, 1), None, padding_mode="mirror"),
     refused(
         r"impl 'winograd' serves windows of \(3, 3\) at stride 1, .* not of \(3, 2\) at stride",
         (1, 4, 4, 1),

@@ -1,8 +1,8 @@
 """Convolution as a product of Fourier transforms: as much work for a large window as for a small.
 
-Let X, W and D be the transforms of x with its padding, of w with d - 1 zeros between taps and of dy
-with s - 1 zeros between places, each filled up with zeros to the L cells of padded x. At a frequency
-a correlation is a product with a conjugate, a convolution is a product:
+Let X, W and D be the transforms of x with its padding, of w with d - 1 zeros between taps, and of
+dy with s - 1 zeros between places, each filled up with zeros to the L cells of padded x. At every
+frequency a correlation is a product with a conjugate, and a convolution a product:
 
     y  = inverse of sum_c X conj(W),  every s-th cell      dx = inverse of sum_o D W, less padding
     dw = inverse of sum_n X conj(D),  every d-th cell

@@ -2,7 +2,7 @@
 
 With x_i what tap i reads of x at every place, and w_i its matrix of channels by features,
 
-    y = sum_i x_i w_i        dx = the adjoint of reading x_i, applied to dy w_iᵀ        dw_i = x_iᵀ dy
+    y = sum_i x_i w_i        dx_i = dy w_iᵀ, put back where tap i reads        dw_i = x_iᵀ dy
 
 No patch is ever written. Where a group has one channel in and one out (depthwise), the product is
 one of numbers, place by place. Sums over taps are kept in float32 when the arrays are shorter.

@@ -20,6 +20,9 @@ EVERY = {
     "layer_norm": layers.layer_norm(),
     "dropout": layers.dropout(0.5),
     "flatten": layers.flatten(),
+    "conv, reflected": layers.conv(2, (3, 3), padding_mode="reflect"),
+    "conv_transpose": layers.conv_transpose(2, (3, 3), stride=2, groups=2),
+    "separable_conv": layers.separable_conv(3, (3, 3), multiplier=2, stride=2),
     "max_pool": layers.max_pool(2),
     "avg_pool": layers.avg_pool(3, stride=1, padding="same"),
     "lp_pool": layers.lp_pool(2, p=3),
@@ -52,8 +55,9 @@ def test_gradients_reach_every_parameter(layer, key):
 
 
 def test_every_operator_on_one_array_has_a_layer():
-    """Losses compare two arrays, and im2col and col2im are half of conv."""
+    """Losses compare two arrays, im2col and col2im are half of conv, and one is of a kernel."""
     without = {"softmax_cross_entropy", "squared_error", "im2col", "col2im"}
+    without |= {"weight_standardization"}
     assert {op.name for op in fcnn.ops.OPS} - without <= set(layers.__all__)
 
 
