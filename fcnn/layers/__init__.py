@@ -3,6 +3,7 @@
 from fcnn.layers import initializers
 from fcnn.layers.activating import frelu, prelu
 from fcnn.layers.combinators import residual, serial
+from fcnn.layers.convolving import conv_transpose, separable_conv
 from fcnn.layers.layer import Layer, shapes, stateless
 from fcnn.layers.learned import conv, dense
 from fcnn.layers.normalizing import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
@@ -58,6 +59,7 @@ __all__ = [
     "celu",
     "classic_dropout",
     "conv",
+    "conv_transpose",
     "dense",
     "dropout",
     "elu",
@@ -96,6 +98,7 @@ __all__ = [
     "rms_norm",
     "rnn",
     "selu",
+    "separable_conv",
     "serial",
     "shapes",
     "sigmoid",

@@ -17,6 +17,7 @@ def conv(
     *,
     stride: Axes = 1,
     padding: Padding = "same",
+    padding_mode: str = "zeros",
     dilation: Axes = 1,
     groups: int = 1,
     bias: bool = True,
@@ -41,8 +42,9 @@ def conv(
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
 
     def apply(params, state, x, *, key=None, train=False):
-        how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        return ops.conv(x, params["w"], params.get("b"), **how, impl=impl), {}
+        how = {"stride": stride, "dilation": dilation, "groups": groups, "impl": impl}
+        how |= {"padding": padding, "padding_mode": padding_mode}
+        return ops.conv(x, params["w"], params.get("b"), **how), {}
 
     def multiply_adds(shape, out):
         return math.prod(out) * math.prod(window) * shape[-1] // groups

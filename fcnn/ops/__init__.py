@@ -42,8 +42,11 @@ from fcnn.ops.recurrence_plain import rnn
 from fcnn.ops.resizing import resize_linear, resize_nearest
 from fcnn.ops.scaling import min_max_scale
 from fcnn.ops.self_gated import gelu, hard_swish, mish, silu
+from fcnn.ops.separable import separable_conv
 from fcnn.ops.simplex import log_softmax, softmax
+from fcnn.ops.standardization import weight_standardization
 from fcnn.ops.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
+from fcnn.ops.transposed import conv_transpose
 from fcnn.ops.unpooling import max_pool_with_indices, max_unpool
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
@@ -62,6 +65,7 @@ __all__ = [
     "classic_dropout",
     "col2im",
     "conv",
+    "conv_transpose",
     "dense",
     "dot_product_attention",
     "dropout",
@@ -113,6 +117,7 @@ __all__ = [
     "rnn",
     "rotary_embedding",
     "selu",
+    "separable_conv",
     "sigmoid",
     "sigmoid_cross_entropy",
     "silu",
@@ -127,4 +132,5 @@ __all__ = [
     "stochastic_depth",
     "swiglu",
     "tanh",
+    "weight_standardization",
 ]

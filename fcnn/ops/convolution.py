@@ -12,23 +12,18 @@ The sum is linear in x and in w, so each gradient is that sum with other indices
     db[o]     = sum_{n,p}   dy[n,p,o]
 
 dx is the full correlation of dy, dilated by s, with the flipped kernel, its channels exchanged.
-Saved are x and w: patches cost less to read again than to keep.
+Where the image is padded with cells of its own (`border.py`), x above stands for the padded image,
+and its dx is folded back: what was read twice sums both. Saved are x and w: patches cost less to
+read again than to keep.
 """
 
-import math
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
-
-import jax
 from jaxtyping import Array, Float
 
-from fcnn.ops import native, patches, tiles
+from fcnn.ops import border
+from fcnn.ops.choice import IMPLS, require_served, run
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats, require_integers, require_rank
 from fcnn.ops.window import Axes, Padding, windows
-
-LARGEST = 225  # taps, 15×15: im2col is a program of one slice per tap, and slow to compile beyond
 
 
 @operator()
@@ -39,6 +34,7 @@ def conv(
     *,
     stride: Axes = 1,
     padding: Padding = "valid",
+    padding_mode: str = "zeros",
     dilation: Axes = 1,
     groups: int = 1,
     impl: str = "auto",
@@ -47,17 +43,22 @@ def conv(
 
     Shapes: out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis; the
             number of spatial axes comes from w. `padding` is an int, a pair per axis, "valid",
-            "same", "same_lower", "causal" or "full".
+            "same", "same_lower", "causal" or "full", and says how much; `padding_mode` is "zeros",
+            "reflect", "edge" or "wrap", and says with what.
     Units:  y and b are in units of x times units of w; stride, padding and dilation are in cells.
-    Raises: ValueError if ranks, channels or groups disagree or no window fits; TypeError for
-            integers.
-    Cost:   n prod(out) prod(window) c o / groups multiply-adds. "im2col" also holds
-            n prod(out) prod(window) c numbers, "tiled" about a megabyte; "lax" is XLA's own. "auto"
-            is "tiled" on CPU for windows of up to 225 taps, and "lax" elsewhere.
-    Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4.
+    Raises: ValueError if ranks, channels or groups disagree, no window fits, there is more padding
+            than cells to read, or `impl` cannot serve such windows; TypeError for integers.
+    Cost:   n prod(out) prod(window) c o / groups multiply-adds by "lax" (XLA's own), "im2col",
+            which also holds n prod(out) prod(window) c numbers, "tiled", which holds about a
+            megabyte, and "taps", which holds prod(window) outputs while it goes back. "winograd"
+            takes a quarter of them, for 3×3 windows at stride 1, and holds 9/4 of x and y; "fft"
+            n c o / groups for each cell, whatever the window. "auto" is "tiled" on CPU for windows
+            of up to 225 taps, and "lax" elsewhere.
+    Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4;
+            Winograd: Lavin & Gray, arXiv:1509.09308; Fourier: Mathieu et al., arXiv:1312.5851.
     """
-    at = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
-    y = _run("forward", impl, x, w, at=at, groups=groups)
+    pairs, at = _places(x, w, stride, padding, padding_mode, dilation)
+    y = run("forward", impl, border.pad(x, pairs, padding_mode), w, at=at, groups=groups)
     return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
 
 
@@ -67,42 +68,26 @@ def conv_fwd(x, w, b, **options):
 
 
 @conv.bwd
-def conv_bwd(saved, dy, *, stride, padding, dilation, groups, impl):
+def conv_bwd(saved, dy, *, stride, padding, padding_mode, dilation, groups, impl):
     x, w, b = saved
+    pairs, at = _places(x, w, stride, padding, padding_mode, dilation)
+    dx = run("dx", impl, w, dy, at=at, groups=groups)
+    dw = run("dw", impl, border.pad(x, pairs, padding_mode), dy, at=at, groups=groups)
+    db = None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
+    return border.fold(dx, pairs, padding_mode), dw, db
+
+
+def _places(x, w, stride, padding, padding_mode, dilation):
+    """What to pad x by with cells of its own, and the windows on the image that this gives."""
     at = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
-    dx = _run("dx", impl, w, dy, at=at, groups=groups)
-    dw = _run("dw", impl, x, dy, at=at, groups=groups)
-    return dx, dw, None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
+    return border.split(at, padding_mode)
 
 
-def _run(part, impl, *arrays, **options):
-    """One of the three sums, `part`, by the implementation asked for."""
-    run = {name: partial(getattr(i, part), **options) for name, i in IMPLS.items()}
-    if impl == "auto" and math.prod(options["at"].window) > LARGEST:
-        impl = "lax"
-    if impl == "auto":  # on CPU, lax leaves XLA's fast path inside any loop and under vmap
-        return jax.lax.platform_dependent(*arrays, cpu=run["tiled"], default=run["lax"])
-    return run[impl](*arrays)
-
-
-class Implementation(NamedTuple):
-    """The three sums: y from x and w, dx from w and dy, dw from x and dy."""
-
-    forward: Callable
-    dx: Callable
-    dw: Callable
-
-
-IMPLS = {
-    "lax": Implementation(native.forward, native.dx, native.dw),
-    "im2col": Implementation(patches.forward, patches.dx, patches.dw),
-    "tiled": Implementation(tiles.forward, tiles.dx, tiles.dw),
-}
 conv.choose_from(*IMPLS)
 
 
 @conv.check
-def _check(x, w, b, *, stride, padding, dilation, groups, impl):
+def _check(x, w, b, *, stride, padding, padding_mode, dilation, groups, impl):
     require_floats("conv", x=x, w=w, b=b)
     require_rank("conv", 3, w=w)
     require(x.ndim == w.ndim, f"conv: x {x.shape} and w {w.shape} need the same number of axes")
@@ -115,7 +100,9 @@ def _check(x, w, b, *, stride, padding, dilation, groups, impl):
     takes = f"w {w.shape} takes {c}" + (f" in each of {groups} groups" if groups > 1 else "")
     require(x.shape[-1] == c * groups, f"conv: x {x.shape} has {x.shape[-1]} channels but {takes}")
     require(b is None or b.shape == (o,), f"conv: b {b is None or b.shape} needs shape ({o},)")
-    windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
+    at = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
+    border.check("conv", at, padding_mode)
+    require_served("conv", impl, at, groups)
 
 
 conv.cases = (
@@ -126,15 +113,24 @@ conv.cases = (
         {"stride": (2, 3), "padding": ((1, 2), (0, 3))},
     ),
     Case("ragged", ((1, 8, 5, 2), (3, 2, 2, 3), (3,)), {"stride": (3, 2)}),  # last row unused
-    Case("dilated", ((2, 7, 8, 2), (3, 2, 2, 3), (3,)), {"dilation": (2, 3), "padding": "same"}),
+    Case(
+        "dilated, wrapped",
+        ((2, 7, 8, 2), (3, 2, 2, 3), (3,)),
+        {"dilation": (2, 3), "padding": "same", "padding_mode": "wrap"},
+    ),
     Case("grouped", ((2, 5, 4, 4), (3, 3, 2, 6), (6,)), {"groups": 2, "padding": 1, "stride": 2}),
     Case("depthwise", ((2, 4, 4, 3), (2, 2, 1, 3), None), {"groups": 3, "padding": "full"}),
-    Case("causal 1-D", ((2, 7, 2), (3, 2, 3), (3,)), {"padding": "causal", "dilation": 2}),
     Case(
-        "3-D",
-        ((1, 4, 3, 4, 2), (2, 3, 2, 2, 2), (2,)),
-        {"padding": "same_lower", "stride": (2, 1, 1)},
+        "causal 1-D, reflected",
+        ((2, 5, 2), (3, 2, 3), (3,)),
+        {"padding": "causal", "padding_mode": "reflect", "dilation": 2},
     ),
+    Case(
+        "3-D, edge",
+        ((1, 4, 1, 4, 2), (2, 3, 2, 2, 2), (2,)),
+        {"padding": "same_lower", "padding_mode": "edge", "stride": (2, 1, 1)},
+    ),
+    Case("3×3", ((1, 5, 3, 2), (3, 3, 2, 1), None), {"padding": ((1, 0), (1, 2))}),
     Case("one pixel", ((1, 1, 1, 1), (1, 1, 1, 1), (1,))),
     Case("many tiles", ((5, 16, 16, 28), (3, 3, 28, 2), (2,)), {"padding": 1}),
     Case("no examples", ((0, 4, 4, 2), (3, 3, 2, 2), (2,))),
@@ -164,6 +160,37 @@ conv.cases = (
     refused("needs 2, one per spatial axis", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=(1,)),
     refused("padding 'sane' is none of", (1, 4, 4, 1), (2, 2, 1, 1), None, padding="sane"),
     refused("must be pairs of numbers", (1, 4, 4, 1), (2, 2, 1, 1), None, padding=-1),
+    refused(
+        "reflect padding of 4 cells is at most 3, not 4",
+        (1, 4, 9, 1),
+        (5, 5, 1, 1),
+        None,
+        padding="full",
+        padding_mode="reflect",
+    ),
+    refused(
+        "wrap padding of 2 cells is at most 2, not 3",
+        (1, 2, 1),
+        (2, 1, 1),
+        None,
+        padding=((0, 3),),
+        padding_mode="wrap",
+    ),
+    refused("padding_mode 'mirror' is none of", (1, 4, 1), (2, 1, 1), None, padding_mode="mirror"),
+    refused(
+        r"impl 'winograd' serves windows of \(3, 3\) at stride 1, .* not of \(3, 2\) at stride",
+        (1, 4, 4, 1),
+        (3, 2, 1, 1),
+        None,
+        impl="winograd",
+    ),
+    refused(
+        "impl 'fft' transforms up to 3 spatial axes, not 4",
+        (1, 2, 2, 2, 2, 1),
+        (1, 1, 1, 1, 1, 1),
+        None,
+        impl="fft",
+    ),
     refused("impl is one of .* not 'fast'", (1, 4, 4, 1), (2, 2, 1, 1), None, impl="fast"),
     refused("x holds int32, not floats", ints((1, 4, 4, 1)), (2, 2, 1, 1), None, kind=TypeError),
 )

@@ -87,6 +87,38 @@ def windows(
     return found
 
 
+def windows_giving(
+    name: str, out: Sequence[int], window: Any, stride: Any, padding: Any, dilation: Any, extra: Any
+) -> Windows:
+    """The windows that stand at `out` places: `windows`, the other way round.
+
+    Several grids have as many. "same" and "same_lower" mean out * stride cells; padding in numbers,
+    or "valid", means the fewest, and `extra` cells more.
+
+    Raises: TypeError or ValueError, in the name of `name`, where options make no sense.
+    """
+    each = partial(per_axis, name, len(out))
+    k, s, d = each("window", window), each("stride", stride), each("dilation", dilation)
+    extra = each("output_padding", extra, least=0)
+    require(
+        all(e < step for e, step in zip(extra, s, strict=True)),
+        f"{name}: output_padding {extra} must be less than the stride {s}",
+    )
+    known = ("valid", "same", "same_lower")
+    worded = isinstance(padding, str)
+    require(not worded or padding in known, f"{name}: padding {padding!r} is none of {known}")
+    if worded and padding != "valid":
+        require(not any(extra), f"{name}: padding {padding!r} leaves no output_padding {extra}")
+        return windows(name, [m * step for m, step in zip(out, s, strict=True)], k, s, padding, d)
+    axes = zip(out, k, s, d, strict=True)
+    covered = [step * (m - 1) + gap * (n - 1) + 1 for m, n, step, gap in axes]
+    found = windows(name, covered, k, s, padding, d)
+    axes = zip(covered, found.padding, extra, strict=True)
+    size = tuple(n - lo - hi + e for n, (lo, hi), e in axes)
+    require(min(size) > 0, f"{name}: padding {found.padding} leaves nothing of {found.size}")
+    return found._replace(size=size)
+
+
 def taps(x: Array, at: Windows, fill: float = 0) -> list[Array]:
     """What each tap of the window reads: x (n, *size, c) -> prod(window) times (n, *out, c)."""
     wide = ((0, 0, 0), *((lo, hi, 0) for lo, hi in at.padding), (0, 0, 0))
@@ -110,12 +142,12 @@ def untap(parts: Sequence[Array], at: Windows) -> Array:
     return reduce(jnp.add, map(spread, parts, at.taps)).astype(dtype)
 
 
-def per_axis(name: str, rank: int, what: str, value: Any) -> tuple[int, ...]:
-    """The option `what` as one positive integer per spatial axis."""
+def per_axis(name: str, rank: int, what: str, value: Any, least: int = 1) -> tuple[int, ...]:
+    """The option `what` as one integer per spatial axis."""
     require_integers(name, **{what: value})
     values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
     require(len(values) == rank, f"{name}: {what} {values} needs {rank}, one per spatial axis")
-    require(all(v >= 1 for v in values), f"{name}: {what} {values} must be at least 1")
+    require(all(v >= least for v in values), f"{name}: {what} {values} must be at least {least}")
     return values
 
 

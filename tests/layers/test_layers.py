@@ -14,46 +14,38 @@ from fcnn.layers import initializers
 IMAGE = (6, 6, 4)
 LOSSES = {f"fcnn.ops.{page}" for page in ("loss", "classes", "entropy", "binary")}
 ROWS = layers.stateless("rows", lambda x: x.reshape(len(x), 6, 24))  # an image as a sequence
+PLAIN = (
+    *("identity", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
+    *("sigmoid", "log_sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "hard_swish", "softplus"),
+    *("softsign", "squareplus", "glu", "swiglu", "softmax", "log_softmax", "prelu", "frelu"),
+    *("instance_norm", "layer_norm", "rms_norm", "global_avg_pool", "global_max_pool", "flatten"),
+)
 EVERY = {
     "conv": layers.conv(3, (3, 3), stride=2),
     "conv without b": layers.conv(4, (3, 3), groups=2, bias=False),
+    "conv, reflected": layers.conv(2, (3, 3), padding_mode="reflect"),
+    "conv_transpose": layers.conv_transpose(2, (3, 3), stride=2, groups=2),
+    "separable_conv": layers.separable_conv(3, (3, 3), multiplier=2, stride=2),
     "dense": layers.dense(5),
-    "batch_norm": layers.batch_norm(),
-    "layer_norm": layers.layer_norm(),
-    "dropout": layers.dropout(0.5),
-    "flatten": layers.flatten(),
     "max_pool": layers.max_pool(2),
     "avg_pool": layers.avg_pool(3, stride=1, padding="same"),
     "lp_pool": layers.lp_pool(2, p=3),
-    "global_avg_pool": layers.global_avg_pool(),
-    **{
-        name: getattr(layers, name)()
-        for name in ("identity", "relu", "sigmoid", "tanh", "softmax", "log_softmax")
-    },
-    "rnn": layers.serial(ROWS, layers.rnn(3, activation="relu")),
-    "lstm": layers.serial(ROWS, layers.lstm(3, layers=2)),
-    "gru": layers.serial(ROWS, layers.gru(3, bidirectional=True, sequence=False)),
-    "instance_norm": layers.instance_norm(),
-    "group_norm": layers.group_norm(2),
-    "rms_norm": layers.rms_norm(),
-    "min_max_scale": layers.min_max_scale(to=(-1.0, 1.0)),
-    "classic_dropout": layers.classic_dropout(0.5),
-    "spatial_dropout": layers.spatial_dropout(0.5),
-    "stochastic_depth": layers.stochastic_depth(0.5),
-    "global_max_pool": layers.global_max_pool(),
     "adaptive_avg_pool": layers.adaptive_avg_pool(2),
     "adaptive_max_pool": layers.adaptive_max_pool((4, 3)),
     "resize_nearest": layers.resize_nearest((12, 9)),
     "resize_linear": layers.resize_linear(8),
-    **{
-        name: getattr(layers, name)()
-        for name in (
-            *("relu6", "leaky_relu", "elu", "selu", "celu", "log_sigmoid", "hard_sigmoid"),
-            *("hard_tanh", "softplus", "softsign", "squareplus", "silu", "gelu", "hard_swish"),
-            *("mish", "glu", "swiglu", "prelu", "frelu"),
-        )
-    },
+    "batch_norm": layers.batch_norm(),
+    "group_norm": layers.group_norm(2),
+    "min_max_scale": layers.min_max_scale(to=(-1.0, 1.0)),
+    "dropout": layers.dropout(0.5),
+    "classic_dropout": layers.classic_dropout(0.5),
+    "spatial_dropout": layers.spatial_dropout(0.5),
+    "stochastic_depth": layers.stochastic_depth(0.5),
+    "rnn": layers.serial(ROWS, layers.rnn(3, activation="relu")),
+    "lstm": layers.serial(ROWS, layers.lstm(3, layers=2)),
+    "gru": layers.serial(ROWS, layers.gru(3, bidirectional=True, sequence=False)),
     "frelu without b": layers.frelu((3, 2), bias=False),
+    **{name: getattr(layers, name)() for name in PLAIN},
 }
 every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 

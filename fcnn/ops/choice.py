@@ -1,0 +1,57 @@
+"""Which program computes a convolution's three sums.
+
+Every implementation is a module with the same three functions, of one problem: the windows `at` and
+the number of groups.
+
+    forward(x, w)    y      from x and w
+    dx(w, dy)        dx     from w and dy
+    dw(x, dy)        dw     from x and dy
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+
+from fcnn.ops import fourier, native, patches, shifts, tiles, winograd
+from fcnn.ops.refusal import require
+from fcnn.ops.window import Windows
+
+LARGEST = 225  # taps, 15×15: im2col is a program of one slice per tap, and slow to compile beyond
+
+
+class Implementation(NamedTuple):
+    """The three sums, and what keeps them from a problem: a few words, or None."""
+
+    forward: Callable
+    dx: Callable
+    dw: Callable
+    refuses: Callable[[Windows, int], str | None] = lambda at, groups: None
+
+
+IMPLS = {
+    "lax": Implementation(native.forward, native.dx, native.dw),
+    "im2col": Implementation(patches.forward, patches.dx, patches.dw),
+    "tiled": Implementation(tiles.forward, tiles.dx, tiles.dw),
+    "taps": Implementation(shifts.forward, shifts.dx, shifts.dw),
+    "winograd": Implementation(winograd.forward, winograd.dx, winograd.dw, winograd.refuses),
+    "fft": Implementation(fourier.forward, fourier.dx, fourier.dw, fourier.refuses),
+}
+
+
+def run(part: str, impl: str, *arrays, at: Windows, groups: int):
+    """One of the three sums, `part`, by the implementation asked for."""
+    by = lambda name: partial(getattr(IMPLS[name], part), at=at, groups=groups)
+    if impl == "auto" and math.prod(at.window) > LARGEST:
+        impl = "lax"
+    if impl == "auto":  # on CPU, lax leaves XLA's fast path inside any loop and under vmap
+        return jax.lax.platform_dependent(*arrays, cpu=by("tiled"), default=by("lax"))
+    return by(impl)(*arrays)
+
+
+def require_served(name: str, impl: str, at: Windows, groups: int) -> None:
+    """ValueError, in the name of `name`, where that implementation cannot serve such windows."""
+    why = None if impl == "auto" else IMPLS[impl].refuses(at, groups)
+    require(why is None, f"{name}: impl {impl!r} {why}")
