@@ -5,8 +5,8 @@ import inspect
 import itertools
 import re
 import sys
-from types import ModuleType
 
+from fcnn import ops
 from fcnn.ops import OPS, Op
 
 
@@ -23,17 +23,18 @@ def main(arguments: list[str] | None = None) -> int:
 def table() -> list[str]:
     """Every operator by family: its name, what it does, and its implementations."""
     lines = ["| operator | what it does | implementations |", "|---|---|---|"]
-    for family, members in itertools.groupby(OPS, lambda op: inspect.getmodule(op.forward)):
-        lines.append(f"| **{title(family)}** | | |")
+    for family, members in itertools.groupby(OPS, family_of):
+        lines.append(f"| **{family}** | | |")
         lines += (
             f"| `{op.name}` | {purpose(op)} | {', '.join(op.impls) or '–'} |" for op in members
         )
     return lines
 
 
-def title(family: ModuleType | None) -> str:
-    """What a module's docstring opens with, up to the first stop."""
-    return re.split("[:.]", inspect.getdoc(family) or "", maxsplit=1)[0]
+def family_of(op: Op) -> str:
+    """What the folder, or else the page, of an operator opens with, up to the first stop."""
+    page = op.forward.__module__.removeprefix("fcnn.ops.").split(".")[0]
+    return re.split("[:.]", inspect.getdoc(getattr(ops, page)) or "", maxsplit=1)[0]
 
 
 def purpose(op: Op) -> str:

@@ -1,6 +1,7 @@
 """Level 1: arrays in, arrays out. Every operator imported here stands in OPS, in this order."""
 
-from fcnn.ops.activation import (
+from fcnn.ops.activation.gate import glu, swiglu
+from fcnn.ops.activation.monotone import (
     celu,
     elu,
     hard_sigmoid,
@@ -17,37 +18,47 @@ from fcnn.ops.activation import (
     squareplus,
     tanh,
 )
-from fcnn.ops.adaptive import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
+from fcnn.ops.activation.rectifier import frelu, prelu
+from fcnn.ops.activation.self_gated import gelu, hard_swish, mish, silu
+from fcnn.ops.activation.simplex import log_softmax, softmax
 from fcnn.ops.affine import dense
-from fcnn.ops.attention import dot_product_attention
-from fcnn.ops.batch_statistics import batch_norm
-from fcnn.ops.binary import focal, sigmoid_cross_entropy
-from fcnn.ops.classes import hinge, nll, softmax_cross_entropy
-from fcnn.ops.convolution import conv
-from fcnn.ops.entropy import kl_divergence, soft_cross_entropy
-from fcnn.ops.gate import glu, swiglu
-from fcnn.ops.lookup import embedding, one_hot
-from fcnn.ops.loss import absolute_error, huber, l2_penalty, mean_squared_error, squared_error
-from fcnn.ops.multi_head import multi_head_attention
-from fcnn.ops.norm_pooling import lp_pool
-from fcnn.ops.normalization import group_norm, instance_norm, layer_norm, rms_norm
+from fcnn.ops.attention.attention import dot_product_attention
+from fcnn.ops.attention.lookup import embedding, one_hot
+from fcnn.ops.attention.multi_head import multi_head_attention
+from fcnn.ops.attention.position import positional_encoding, rotary_embedding
+from fcnn.ops.convolution.convolution import conv
+from fcnn.ops.convolution.patches import col2im, im2col
+from fcnn.ops.convolution.separable import separable_conv
+from fcnn.ops.convolution.standardization import weight_standardization
+from fcnn.ops.convolution.transposed import conv_transpose
+from fcnn.ops.loss.binary import focal, sigmoid_cross_entropy
+from fcnn.ops.loss.classes import hinge, nll, softmax_cross_entropy
+from fcnn.ops.loss.distance import (
+    absolute_error,
+    huber,
+    l2_penalty,
+    mean_squared_error,
+    squared_error,
+)
+from fcnn.ops.loss.entropy import kl_divergence, soft_cross_entropy
+from fcnn.ops.normalization.batch import batch_norm
+from fcnn.ops.normalization.example import group_norm, instance_norm, layer_norm, rms_norm
+from fcnn.ops.normalization.scaling import min_max_scale
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
-from fcnn.ops.patches import col2im, im2col
-from fcnn.ops.pooling import avg_pool, max_pool
-from fcnn.ops.position import positional_encoding, rotary_embedding
-from fcnn.ops.rectifier import frelu, prelu
-from fcnn.ops.recurrence_gated import gru
-from fcnn.ops.recurrence_memory import lstm
-from fcnn.ops.recurrence_plain import rnn
-from fcnn.ops.resizing import resize_linear, resize_nearest
-from fcnn.ops.scaling import min_max_scale
-from fcnn.ops.self_gated import gelu, hard_swish, mish, silu
-from fcnn.ops.separable import separable_conv
-from fcnn.ops.simplex import log_softmax, softmax
-from fcnn.ops.standardization import weight_standardization
+from fcnn.ops.pooling.adaptive import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    global_avg_pool,
+    global_max_pool,
+)
+from fcnn.ops.pooling.norm_pooling import lp_pool
+from fcnn.ops.pooling.pooling import avg_pool, max_pool
+from fcnn.ops.pooling.resizing import resize_linear, resize_nearest
+from fcnn.ops.pooling.unpooling import max_pool_with_indices, max_unpool
+from fcnn.ops.recurrent.gated import gru
+from fcnn.ops.recurrent.memory import lstm
+from fcnn.ops.recurrent.plain import rnn
 from fcnn.ops.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
-from fcnn.ops.transposed import conv_transpose
-from fcnn.ops.unpooling import max_pool_with_indices, max_unpool
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 

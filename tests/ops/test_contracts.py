@@ -84,9 +84,8 @@ def test_same_answer_twice(op, case, options, key):
 
 
 def test_every_operator_is_registered():
-    modules = (
-        pkgutil.resolve_name(f"fcnn.ops.{m.name}") for m in pkgutil.iter_modules(fcnn.ops.__path__)
-    )
+    pages = pkgutil.walk_packages(fcnn.ops.__path__, "fcnn.ops.")
+    modules = (pkgutil.resolve_name(page.name) for page in pages)
     written = {v for m in modules for v in vars(m).values() if isinstance(v, Op)}
     assert written == set(OPS)
     assert all(getattr(fcnn, op.name) is op for op in OPS)

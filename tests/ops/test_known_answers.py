@@ -7,7 +7,8 @@ import pytest
 from jax.test_util import check_grads
 
 import fcnn
-from fcnn.ops import Shape, tiles
+from fcnn.ops import Shape
+from fcnn.ops.convolution import tiles
 
 
 def grad(f, x):

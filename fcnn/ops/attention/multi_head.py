@@ -16,7 +16,7 @@ rounding.
 from jaxtyping import Array, Bool, Float
 
 from fcnn.ops.affine import dense
-from fcnn.ops.attention import added, dot_product_attention, require_mask
+from fcnn.ops.attention.attention import added, dot_product_attention, require_mask
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats
 

@@ -15,10 +15,10 @@ and h[n,t].
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from fcnn.ops.activation import relu, tanh
+from fcnn.ops.activation.monotone import relu, tanh
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import contract
-from fcnn.ops.recurrence import backwards, forwards, products, refuse, times
+from fcnn.ops.recurrent.recurrence import backwards, forwards, products, refuse, times
 from fcnn.ops.refusal import require
 
 F = {"tanh": tanh.forward, "relu": relu.forward}

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fcnn.ops.elementwise import differentiate
+from fcnn.ops.activation.elementwise import differentiate
 from fcnn.ops.op import operator
 from fcnn.ops.product import wide
 

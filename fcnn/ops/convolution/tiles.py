@@ -10,7 +10,7 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-from fcnn.ops import patches
+from fcnn.ops.convolution import patches
 from fcnn.ops.product import wide
 
 CACHE = 2**20  # bytes of rows that a tile may hold; 30 ms against 115 for im2col at 64×32×32×64

@@ -17,7 +17,7 @@ The three sums are convolution's own, with x and y in each other's place. Saved 
 
 from jaxtyping import Array, Float
 
-from fcnn.ops.choice import IMPLS, require_served, run
+from fcnn.ops.convolution.choice import IMPLS, require_served, run
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats, require_integers, require_rank
 from fcnn.ops.window import Axes, Padding, windows_giving

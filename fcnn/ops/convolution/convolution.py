@@ -19,8 +19,8 @@ read again than to keep.
 
 from jaxtyping import Array, Float
 
-from fcnn.ops import border
-from fcnn.ops.choice import IMPLS, require_served, run
+from fcnn.ops.convolution import border
+from fcnn.ops.convolution.choice import IMPLS, require_served, run
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats, require_integers, require_rank
 from fcnn.ops.window import Axes, Padding, windows

@@ -27,7 +27,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, operator, refused
-from fcnn.ops.pooling import CASES, GRID, count, distinct, first_largest, places
+from fcnn.ops.pooling.pooling import CASES, GRID, count, distinct, first_largest, places
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
 from fcnn.ops.window import Axes, Padding, taps, untap

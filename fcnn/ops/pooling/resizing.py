@@ -23,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.axes import along_axes, check_grid, sizes
 from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.pooling.axes import along_axes, check_grid, sizes
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]

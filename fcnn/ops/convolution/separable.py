@@ -13,7 +13,7 @@ the kernels.
 from jaxtyping import Array, Float
 
 from fcnn.ops.affine import dense_bwd, dense_fwd
-from fcnn.ops.convolution import conv_bwd, conv_fwd
+from fcnn.ops.convolution.convolution import conv_bwd, conv_fwd
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows

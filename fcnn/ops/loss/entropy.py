@@ -25,9 +25,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fcnn.ops.activation.simplex import log_softmax
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats, require_rank
-from fcnn.ops.simplex import log_softmax
 
 Rows = Float[Array, "*n k"]
 L = Float[Array, "*n"]

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, Integer
 
-from fcnn.ops.axes import sizes
 from fcnn.ops.op import Case, Shape, ints, operator, refused
-from fcnn.ops.pooling import beats, check_windows, max_pool, places
+from fcnn.ops.pooling.axes import sizes
+from fcnn.ops.pooling.pooling import beats, check_windows, max_pool, places
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps

@@ -31,7 +31,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from fcnn.ops.heads import by_group, by_head, cut, joined, joined_mask, summed
+from fcnn.ops.attention.heads import by_group, by_head, cut, joined, joined_mask, summed
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_integers, require_numbers

@@ -14,7 +14,7 @@ with every mean over the pooled entries, every sum over all that share a scale. 
 scale. Pooled are, for each example,
 
     layer       its last axis                  group    space, and neighbouring channels
-    instance    space, for each channel        batch    see `batch_statistics.py`
+    instance    space, for each channel        batch    see `batch.py`
 
 RMS normalization is that of a layer with m = 0, so without mean(dz), and without bias. A variance
 that overflows, as that of |x| = 1e20 in float32, makes r, z and dx 0.
@@ -29,7 +29,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.channels import C, as_long_as, of_scale_and_bias, require_channels, row
+from fcnn.ops.normalization.channels import C, as_long_as, of_scale_and_bias, require_channels, row
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_integers, require_rank

@@ -31,7 +31,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from fcnn.ops.channels import C, as_long_as, of_scale_and_bias, require_channels, row
+from fcnn.ops.normalization.channels import C, as_long_as, of_scale_and_bias, require_channels, row
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_numbers, require_rank

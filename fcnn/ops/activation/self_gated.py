@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.activation import hard_sigmoid, softplus
-from fcnn.ops.elementwise import differentiate
+from fcnn.ops.activation.elementwise import differentiate
+from fcnn.ops.activation.monotone import hard_sigmoid, softplus
 from fcnn.ops.op import Case, operator, refused
 from fcnn.ops.refusal import require_floats
 

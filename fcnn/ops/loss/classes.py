@@ -29,10 +29,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from fcnn.ops.entropy import seen
+from fcnn.ops.activation.simplex import log_softmax
+from fcnn.ops.loss.entropy import seen
 from fcnn.ops.op import Case, Shape, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
-from fcnn.ops.simplex import log_softmax
 
 Rows = Float[Array, "*n k"]
 Labels = Integer[Array, "*n"]

@@ -25,10 +25,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.axes import along_axes, check_grid, sizes
 from fcnn.ops.op import Case, Shape, ints, operator, refused
-from fcnn.ops.pooling import distinct
-from fcnn.ops.unpooling import numbered, put, read
+from fcnn.ops.pooling.axes import along_axes, check_grid, sizes
+from fcnn.ops.pooling.pooling import distinct
+from fcnn.ops.pooling.unpooling import numbered, put, read
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import jax
 
-from fcnn.ops import fourier, native, patches, shifts, tiles, winograd
+from fcnn.ops.convolution import fourier, native, patches, shifts, tiles, winograd
 from fcnn.ops.refusal import require
 from fcnn.ops.window import Windows
 

@@ -36,7 +36,7 @@ from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import contract
-from fcnn.ops.recurrence import backwards, forwards, products, refuse, times
+from fcnn.ops.recurrent.recurrence import backwards, forwards, products, refuse, times
 from fcnn.ops.refusal import require, require_floats
 
 

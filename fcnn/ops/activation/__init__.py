@@ -1,0 +1,1 @@
+"""Activations: a bend for every layer."""

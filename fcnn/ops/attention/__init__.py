@@ -1,0 +1,1 @@
+"""Attention, lookup and positions: networks over tokens."""

@@ -1,0 +1,1 @@
+"""Convolution: the operators, and the programs that compute their three sums."""

@@ -1,0 +1,1 @@
+"""Normalization: subtract a mean, divide by a deviation."""

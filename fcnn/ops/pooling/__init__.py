@@ -1,0 +1,1 @@
+"""Pooling and resizing: a grid read at fewer places, or at more."""

@@ -1,0 +1,1 @@
+"""Recurrent networks: one cell along a sequence, and back through time."""
