@@ -30,7 +30,21 @@ def pad_pairs(padding, size, window, stride, dilation):
     return pairs
 
 
-def places(x, window, stride, padding, dilation):
+def read(u, n, mode):
+    """Which of n cells the padded cell u shows, by walking there; None for a zero."""
+    if mode == "zeros" and not 0 <= u < n:
+        return None
+    while not 0 <= u < n:
+        if mode == "edge":
+            u += 1 if u < 0 else -1
+        elif mode == "wrap":
+            u += n if u < 0 else -n
+        elif mode == "reflect":
+            u = -u if u < 0 else 2 * (n - 1) - u
+    return u
+
+
+def places(x, window, stride, padding, dilation, mode="zeros"):
     """For every place of the window: its index, and the cells it covers as (tap, cell or None)."""
     rank = x.ndim - 2
     window, stride, dilation = (
@@ -46,20 +60,21 @@ def places(x, window, stride, padding, dilation):
         covered = []
         for tap in itertools.product(*map(range, window)):
             cell = tuple(
-                s * p + d * i - lo
-                for s, p, d, i, (lo, _) in zip(stride, place, dilation, tap, pairs, strict=True)
+                read(s * p + d * i - lo, n, mode)
+                for s, p, d, i, (lo, _), n in zip(
+                    stride, place, dilation, tap, pairs, size, strict=True
+                )
             )
-            inside = all(0 <= u < n for u, n in zip(cell, size, strict=True))
-            covered.append((tap, cell if inside else None))
+            covered.append((tap, None if None in cell else cell))
         yield place, covered, out
 
 
-def conv(x, w, b=None, *, stride=1, padding="valid", dilation=1, groups=1):
+def conv(x, w, b=None, *, stride=1, padding="valid", padding_mode="zeros", dilation=1, groups=1):
     rank, o = w.ndim - 2, w.shape[-1]
     stride, dilation = ((v,) * rank if isinstance(v, int) else v for v in (stride, dilation))
     c = w.shape[-2]
     y = None
-    for place, covered, out in places(x, w.shape[:-2], stride, padding, dilation):
+    for place, covered, out in places(x, w.shape[:-2], stride, padding, dilation, padding_mode):
         y = np.zeros((len(x), *out, o)) if y is None else y
         for n, k in itertools.product(range(len(x)), range(o)):
             first = k // (o // groups) * c  # channel that this output's group starts at
@@ -70,6 +85,40 @@ def conv(x, w, b=None, *, stride=1, padding="valid", dilation=1, groups=1):
                         total += x[n, *cell, first + i] * w[*tap, i, k]
             y[n, *place, k] = total
     return y
+
+
+def conv_transpose(
+    x, w, b=None, *, stride=1, padding="valid", output_padding=0, dilation=1, groups=1
+):
+    """Every cell of x, times every tap, written where it lands, unless that is cropped.
+
+    None if everything is.
+    """
+    rank, size = w.ndim - 2, x.shape[1:-1]
+    stride, dilation, output_padding = (
+        (v,) * rank if isinstance(v, int) else v for v in (stride, dilation, output_padding)
+    )
+    grown = [n * s for n, s in zip(size, stride, strict=True)]
+    pairs = pad_pairs(padding, grown, w.shape[:-2], stride, dilation)
+    axes = zip(size, stride, pairs, dilation, w.shape[:-2], output_padding, strict=True)
+    out = [(n - 1) * s - lo - hi + d * (k - 1) + 1 + extra for n, s, (lo, hi), d, k, extra in axes]
+    out = grown if padding in ("same", "same_lower") else out
+    if min(out) < 1:
+        return None
+    c, o = w.shape[-2] // groups, w.shape[-1]
+    y = np.zeros((len(x), *out, o * groups)) + (0 if b is None else b)
+    for p, i in itertools.product(np.ndindex(*size), np.ndindex(*w.shape[:-2])):
+        axes = zip(stride, p, dilation, i, pairs, strict=True)
+        cell = tuple(s * place + d * tap - lo for s, place, d, tap, (lo, _) in axes)
+        if all(0 <= u < m for u, m in zip(cell, out, strict=True)):
+            for g, a, k in itertools.product(range(groups), range(c), range(o)):
+                y[:, *cell, g * o + k] += x[:, *p, g * c + a] * w[*i, g * c + a, k]
+    return y
+
+
+def separable_conv(x, depthwise, pointwise, b=None, **how):
+    h = conv(x, depthwise, groups=x.shape[-1], **how)
+    return conv(h, pointwise.reshape(*(1,) * (x.ndim - 2), *pointwise.shape), b)
 
 
 def pool(x, window, number, *, stride=None, padding="valid", dilation=1):
