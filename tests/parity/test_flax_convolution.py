@@ -1,10 +1,10 @@
-"""Convolution against flax.nnx, for the borders and the kernel that torch has not."""
+"""Convolution against flax.linen, for the borders and the kernel that torch has not."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
+from flax import linen
 
 import fcnn
 
@@ -20,16 +20,9 @@ def same(ours, theirs, *arrays):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-10 * max(1, np.abs(b).max()))
 
 
-def layer(kind, c, o, window, **how):
-    made = kind(c, o, window, param_dtype=float, rngs=nnx.Rngs(0), **how)
-    graph, state = nnx.split(made)
-
-    def call(x, w, b):
-        state["kernel"].set_value(w)
-        state["bias"].set_value(b)
-        return nnx.merge(graph, state)(x)
-
-    return call
+def layer(kind, features, window, **how):
+    made = kind(features, window, param_dtype=float, **how)
+    return lambda x, w, b: made.apply({"params": {"kernel": w, "bias": b}}, x)
 
 
 @pytest.mark.parametrize("seed", range(7))
@@ -49,7 +42,7 @@ def test_conv(word, seed):
         "REFLECT": {"padding": around, "padding_mode": "reflect"},
         "CAUSAL": {"padding": "causal"},
     }[word]
-    theirs = layer(nnx.Conv, c, o, window, strides=stride, kernel_dilation=d, padding=word)
+    theirs = layer(linen.Conv, o, window, strides=stride, kernel_dilation=d, padding=word)
     how = {"stride": stride, "dilation": d, **ours}
     same(lambda x, w, b: fcnn.conv(x, w, b, **how), theirs, *map(jnp.asarray, (x, w, b)))
 
@@ -62,6 +55,6 @@ def test_conv_transpose(seed):
     window = tuple(max(k, s) for k, s in zip(window, stride, strict=True))
     c, o = map(int, rng.integers(1, 4, size=2))
     x, w, b = map(rng.standard_normal, ((2, *size, c), (*window, c, o), (o,)))
-    theirs = layer(nnx.ConvTranspose, c, o, window, strides=stride, padding="VALID")
+    theirs = layer(linen.ConvTranspose, o, window, strides=stride, padding="VALID")
     ours = lambda x, w, b: fcnn.conv_transpose(x, jnp.flip(w, (0, 1)), b, stride=stride)
     same(ours, theirs, *map(jnp.asarray, (x, w, b)))
