@@ -30,8 +30,10 @@ def conv_transpose(
     "same", the default, multiplies the size by the stride.
     """
 
+    _check_window("conv_transpose", window)
+
     def init(key, shape):
-        _check("conv_transpose", window, shape)
+        _check_shape("conv_transpose", window, shape)
         if features % groups:
             raise ValueError(f"conv_transpose: groups {groups} does not divide {features} features")
         w = w_init(key, (*window, shape[-1], features // groups))
@@ -64,8 +66,10 @@ def separable_conv(
     Its kernels are depthwise (*window, 1, c multiplier) and pointwise (c multiplier, features).
     """
 
+    _check_window("separable_conv", window)
+
     def init(key, shape):
-        _check("separable_conv", window, shape)
+        _check_shape("separable_conv", window, shape)
         f = shape[-1] * multiplier
         # nothing follows the depthwise kernel but a matrix, so its variance is 1 / fan_in
         depthwise = initializers.lecun(jax.random.fold_in(key, 0), (*window, 1, f))
@@ -84,8 +88,11 @@ def separable_conv(
     return Layer("separable_conv", init, apply, multiply_adds)
 
 
-def _check(name, window, shape):
+def _check_window(name, window):
     if not isinstance(window, tuple):
         raise TypeError(f"{name}: window {window!r} needs one entry per spatial axis, as in (3, 3)")
+
+
+def _check_shape(name, window, shape):
     if len(shape) != len(window) + 1:
         raise ValueError(f"{name}: an input {shape} and a window {window} differ in spatial axes")

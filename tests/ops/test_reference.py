@@ -16,12 +16,14 @@ import fcnn
 
 BY_LOOPS = {
     fcnn.conv: reference.conv,
+    fcnn.conv_transpose: reference.conv_transpose,
+    fcnn.separable_conv: reference.separable_conv,
     fcnn.max_pool: reference.max_pool,
     fcnn.avg_pool: reference.avg_pool,
     fcnn.lp_pool: reference.lp_pool,
     fcnn.im2col: reference.im2col,
 }
-IMPLS = ("auto", "lax", "im2col", "tiled")
+MODES = ("zeros", "reflect", "edge", "wrap")
 
 
 TOO_LARGE = {"many tiles"}  # for loops; other cases of the same operator have no fewer taps
@@ -34,16 +36,16 @@ UNDEFINED = {"no examples", "huge"}  # nothing to loop over; powers that overflo
 def test_loops_agree(op, case, options, key):
     args = [a if a is None else np.asarray(a) for a in case.draw(key)]
     wanted = BY_LOOPS[op](*args, **case.options)
-    np.testing.assert_allclose(
-        jax.jit(partial(op, **options))(*args), wanted, rtol=0, atol=1e-12 * np.abs(wanted).max()
-    )
+    actual = jax.jit(partial(op, **options))(*args)
+    np.testing.assert_allclose(actual, wanted, rtol=0, atol=1e-12 * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("impl", fcnn.conv.impls)
 def test_the_textbook_example(impl):
     x = jnp.arange(1.0, 17).reshape(1, 4, 4, 1)
     w = jnp.array([[1.0, 0, -1], [0, 1, 0], [-1, 0, 1]]).reshape(3, 3, 1, 1)
-    np.testing.assert_array_equal(fcnn.conv(x, w, impl=impl)[0, :, :, 0], [[6, 7], [10, 11]])
+    y = jax.jit(partial(fcnn.conv, impl=impl))(x, w)[0, :, :, 0]
+    np.testing.assert_allclose(y, [[6, 7], [10, 11]], rtol=1e-13)
 
 
 axis = st.tuples(st.integers(1, 7), st.integers(1, 3), st.integers(1, 3), st.integers(1, 2))
@@ -52,24 +54,55 @@ axis = st.tuples(st.integers(1, 7), st.integers(1, 3), st.integers(1, 3), st.int
 @given(st.lists(axis, min_size=1, max_size=3), st.data())
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_any_convolution(axes, data):
-    """Any rank, size, window, stride, dilation, padding, groups: all implementations and loops."""
+    """Any rank, size, window, stride, dilation, padding, groups: all implementations and loops.
+
+    "tiled" is left out: for as few cells it is "im2col".
+    """
     size, window, stride, dilation = zip(*axes, strict=True)
     words = st.sampled_from(["same", "same_lower", "causal", "full"])
     pairs = [st.tuples(st.integers(0, 2), st.integers(0, 2)) for _ in axes]
     padding = data.draw(st.one_of(words, st.tuples(*pairs), st.just("valid")))
-    groups, c, o = (data.draw(st.integers(1, 2)) for _ in range(3))
+    mode = data.draw(st.sampled_from(MODES))
+    n, groups, c, o = (data.draw(st.integers(low, 2)) for low in (0, 1, 1, 1))
     draw = np.random.default_rng(0).standard_normal
-    x, w = draw((2, *size, c * groups)), draw((*window, c, o * groups))
+    x, w = draw((n, *size, c * groups)), draw((*window, c, o * groups))
     how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    if not fits(size, window, stride, padding, dilation):
-        with pytest.raises(ValueError, match="exceeds the padded input"):
+    how |= {"padding_mode": mode}
+    says = refusal(size, window, stride, padding, dilation, mode)
+    if says:
+        with pytest.raises(ValueError, match=says):
             fcnn.conv(x, w, **how)
         return
-    by_lax, *others = every_way(x, w, how)
+    by_lax, *others = every_way(x, w, how, ("lax", "im2col", "taps", "fft"))
     np.testing.assert_allclose(by_lax[0], reference.conv(x, w, **how), rtol=0, atol=1e-12)
     for other in others:
         for a, b in zip(other, by_lax, strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-11)
+
+
+@given(st.tuples(*[st.integers(1, 10)] * 2), st.data())
+@settings(max_examples=6, deadline=None, derandomize=True)
+def test_any_convolution_by_winograd(size, data):
+    """Any size, tiles that stick out of it, and padding."""
+    pairs = st.tuples(*[st.tuples(st.integers(1, 3), st.integers(1, 3))] * 2)
+    how = {"padding": data.draw(pairs), "padding_mode": "edge"}
+    n, c, o = (data.draw(st.integers(low, 3)) for low in (0, 1, 1))
+    draw = np.random.default_rng(0).standard_normal
+    x, w = draw((n, *size, c)), draw((3, 3, c, o))
+    by_lax, by_winograd = every_way(x, w, how, ("lax", "winograd"))
+    for a, b in zip(by_winograd, by_lax, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-11)
+
+
+def refusal(size, window, stride, padding, dilation, mode):
+    """What a convolution cannot do: fit no window, or read cells that are not there."""
+    pairs = reference.pad_pairs(padding, size, window, stride, dilation)
+    axes = zip(size, pairs, window, dilation, strict=True)
+    if not all(n + lo + hi > d * (k - 1) for n, (lo, hi), k, d in axes):
+        return "exceeds the padded input"
+    most = {"reflect": lambda n: n - 1, "wrap": lambda n: n}.get(mode, lambda n: math.inf)
+    fine = all(max(pair) <= most(n) for n, pair in zip(size, pairs, strict=True))
+    return None if fine else f"{mode} padding of . cells is at most"
 
 
 def fits(size, window, stride, padding, dilation, ceil_mode=False):
@@ -81,14 +114,43 @@ def fits(size, window, stride, padding, dilation, ceil_mode=False):
     )
 
 
-def every_way(x, w, how):
+def every_way(x, w, how, impls):
     """y, dx and dw by each implementation, in one compiled program."""
 
     def run(x, w, impl):
         y, pull = jax.vjp(lambda x, w: fcnn.conv(x, w, **how, impl=impl), x, w)
         return y, *pull(jnp.cos(y))
 
-    return jax.jit(lambda x, w: [run(x, w, impl) for impl in ("lax", "im2col", "tiled")])(x, w)
+    return jax.jit(lambda x, w: [run(x, w, impl) for impl in impls])(x, w)
+
+
+@given(st.lists(axis, min_size=1, max_size=2), st.data())
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_any_transposed_convolution(axes, data):
+    """It is what autodiff makes of a convolution, and what loops make of its definition."""
+    size, window, stride, dilation = zip(*axes, strict=True)
+    pairs = [st.tuples(st.integers(0, 2), st.integers(0, 2)) for _ in axes]
+    words = st.sampled_from(["valid", "same", "same_lower"])
+    padding = data.draw(st.one_of(words, st.tuples(*pairs)))
+    extra = tuple(data.draw(st.integers(0, s - 1)) for s in stride)
+    extra = (0,) * len(axes) if padding in ("same", "same_lower") else extra
+    n, groups, c, o = (data.draw(st.integers(low, 2)) for low in (0, 1, 1, 1))
+    draw = np.random.default_rng(0).standard_normal
+    x, w = draw((n, *size, c * groups)), draw((*window, c * groups, o))
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    wanted = reference.conv_transpose(x, w, output_padding=extra, **how)
+    if wanted is None:
+        with pytest.raises(ValueError, match="leaves nothing"):
+            fcnn.conv_transpose(x, w, output_padding=extra, **how)
+        return
+
+    def run(x, w):
+        _, pull = jax.vjp(lambda y: fcnn.conv(y, w.swapaxes(-1, -2), **how), jnp.asarray(wanted))
+        by = partial(fcnn.conv_transpose, x, w, output_padding=extra, **how)
+        return *pull(x), by(), by(impl="lax")
+
+    for actual in jax.jit(run)(x, w):
+        np.testing.assert_allclose(actual, wanted, rtol=0, atol=1e-12)
 
 
 @given(st.lists(axis, min_size=1, max_size=3), st.data())
