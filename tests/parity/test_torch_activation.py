@@ -8,7 +8,7 @@ from agreement import agree
 
 import fcnn
 
-# Some of theirs keep a constant of the gradient in float32: written out here, and marked short.
+# Some of theirs keep a constant of the gradient in float32: marked short, and written out.
 SAME = {  # name here -> the same there, and the range of options to draw from
     "identity": (lambda x: x, {}),
     "relu": (F.relu, {}),

@@ -67,8 +67,8 @@ def frelu(
 ) -> Float[Array, "n *size c"]:
     """The larger of x and a weighted sum of its neighbours, channel by channel: a funnel.
 
-    Shapes: w as for `conv` with a group per channel; padding is "same". Where both are equal, y is
-            x, and so is its slope. The paper's batch normalization of the sum is left to the user.
+    Shapes: w as for `conv` with a group per channel; padding is "same". Where both are equal, x
+            wins and takes all of dy. The paper's batch normalization of the sum is left out.
     Cost:   n prod(size) prod(window) c multiply-adds; one byte per entry is saved besides x.
     Source: Ma, Zhang & Sun, arXiv:2007.11824.
     """

@@ -1,6 +1,7 @@
 """Losses of one class per example: labels t_n are class numbers 0 .. k - 1.
 
-With log p = log softmax(z), and q[n,k] = (1 - e) [k = t_n] + e / K the label smoothed by e,
+With log p = log softmax(z), and q[n,k] = (1 - e) [k = t_n] + e / K the label among K classes,
+smoothed by e,
 
     cross entropy    l[n] = -sum_k w[k] q[n,k] log p[n,k]
                      dz[n,k] = dl[n] (p[n,k] sum_j w[j] q[n,j] - w[k] q[n,k])
@@ -18,7 +19,7 @@ belongs to softmax and cross entropy together; softmax alone has the Jacobian di
 A label that is no class gives NaN, with gradient 0, since a compiled program cannot raise. A class
 of weight 0 adds nothing, though its log p be -inf.
 
-Shapes: logits or log_p (*n, k); labels (*n), integers.
+Shapes: logits or log_p (*n, k); labels (*n), integers; weights (k,).
 Raises: ValueError if shapes disagree, or for an option out of range; TypeError for labels that are
         no integers, or logits that are no floats.
 """
@@ -50,9 +51,8 @@ def softmax_cross_entropy(
 ) -> L:
     """Surprise at seeing `labels` under softmax(logits).
 
-    Weights are of classes; mind that the mean over examples is then no longer a weighted one unless
-    you divide by the sum of their weights. Where the label is `ignore_index`, which may be outside
-    0 .. k - 1, the loss and its gradient are 0.
+    Weights are of classes; for a weighted mean over examples, divide by the sum of their weights.
+    Where the label is `ignore_index`, any integer, the loss and its gradient are 0.
 
     Units:  nats.
     Cost:   about 5 operations and one exponential per logit.
@@ -235,7 +235,7 @@ softmax_cross_entropy.cases += (
     Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
     Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),
     refused(r"weights \(4,\) need shape \(5,\)", (6, 5), five, (4,)),
-    refused("one dtype is needed", (6, 5), five, ints((5,)), kind=TypeError),
+    refused("weights holds int32", (6, 5), five, ints((5,)), kind=TypeError),
     refused("label_smoothing 1.1 must lie", (6, 5), five, label_smoothing=1.1),
     refused("label_smoothing None must be", (6, 5), five, label_smoothing=None, kind=TypeError),
     refused("ignore_index 1.5 must be an integer", (6, 5), five, ignore_index=1.5, kind=TypeError),
