@@ -37,8 +37,8 @@ def conv(
             raise ValueError(f"conv: an input {shape} and a window {window} differ in spatial axes")
         if shape[-1] % groups:
             raise ValueError(f"conv: groups {groups} does not divide {shape[-1]} channels")
-        w_of = initializers.grouped(w_init, groups)
-        w = w_of(key, (*window, shape[-1] // groups, features))
+        start = initializers.grouped(w_init, groups)
+        w = start(key, (*window, shape[-1] // groups, features))
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
 
     def apply(params, state, x, *, key=None, train=False):

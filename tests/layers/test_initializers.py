@@ -8,7 +8,7 @@ import pytest
 import fcnn
 from fcnn import layers
 from fcnn.layers import initializers
-from fcnn.layers.initializers import constant, grouped, orthogonal, truncated, uniform
+from fcnn.layers.initializers import constant, grouped, normal, orthogonal, truncated, uniform
 
 SHAPES = [(300, 200), (3, 40, 50), (3, 3, 20, 30), (2, 2, 2, 20, 30)]
 VARIANCES = {
@@ -90,17 +90,22 @@ def test_identity_of_a_dense_layer(key):
 def test_constants(key):
     np.testing.assert_array_equal(constant(2)(key, (2, 3)), np.full((2, 3), 2.0))
     np.testing.assert_array_equal(constant(-0.5)(key, (3,)), [-0.5] * 3)
+    np.testing.assert_array_equal(initializers.zeros(key, (2,)), [0, 0])
+    np.testing.assert_array_equal(initializers.ones(key, (2,)), [1, 1])
 
 
-@pytest.mark.parametrize("init", [truncated(0.3), uniform(0.3 * np.sqrt(3))])
+@pytest.mark.parametrize("init", [normal(0.3), truncated(0.3), uniform(0.3 * np.sqrt(3))])
 def test_scale_without_fans(init, key):
     w = init(key, (20_000,))
     assert abs(float(w.std()) / 0.3 - 1) < 0.02
 
 
 def test_refusals(key):
-    with pytest.raises(ValueError, match="std -1 must not"):
-        truncated(-1)
+    for init in (normal, truncated):
+        with pytest.raises(ValueError, match="std -1 must not"):
+            init(-1)
+    with pytest.raises(ValueError, match="bound -1 must not"):
+        uniform(-1)
     for init in (initializers.glorot_uniform, orthogonal(), initializers.identity):
         with pytest.raises(ValueError, match=r"shape \(3,\) has no fan"):
             init(key, (3,))

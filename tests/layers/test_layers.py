@@ -9,7 +9,6 @@ import pytest
 
 import fcnn
 from fcnn import layers
-from fcnn.layers import initializers
 
 IMAGE = (6, 6, 4)
 ROWS = layers.stateless("rows", lambda x: x.reshape(len(x), 6, 24))  # an image as a sequence
@@ -176,37 +175,6 @@ def test_a_layer_refuses_an_option_that_its_operator_lacks():
 def test_a_layer_that_cannot_take_its_input_says_so(layer, says):
     with pytest.raises(ValueError, match=says):
         fcnn.summary(layer, IMAGE)
-
-
-@pytest.mark.parametrize("shape", [(300, 200), (3, 40, 50), (3, 3, 20, 30), (2, 2, 2, 20, 30)])
-@pytest.mark.parametrize(
-    ("init", "variance"),
-    [
-        (initializers.he, lambda i, o: 2 / i),
-        (initializers.glorot, lambda i, o: 2 / (i + o)),
-        (initializers.lecun, lambda i, o: 1 / i),
-        (initializers.normal(0.3), lambda i, o: 0.09),
-        (initializers.uniform(0.3), lambda i, o: 0.03),
-    ],
-)
-def test_initializers_have_their_variance(init, variance, shape, key):
-    *window, c, o = shape
-    k = int(np.prod(window))
-    w = init(key, shape)
-    wanted = variance(k * c, k * o)
-    assert abs(float(w.var()) / wanted - 1) < 0.1
-    assert abs(float(w.mean())) < 4 * np.sqrt(wanted / w.size)
-
-
-def test_initializers_refuse():
-    with pytest.raises(ValueError, match=r"shape \(3,\) has no fan"):
-        initializers.he(jax.random.key(0), (3,))
-    with pytest.raises(ValueError, match="std -1 must not"):
-        initializers.normal(-1)
-    with pytest.raises(ValueError, match="bound -1 must not"):
-        initializers.uniform(-1)
-    assert (initializers.zeros(jax.random.key(0), (2,)) == 0).all()
-    assert (initializers.ones(jax.random.key(0), (2,)) == 1).all()
 
 
 def test_summary_counts_what_a_person_counts():

@@ -16,25 +16,22 @@ def plain(c, dtype=jnp.float64):
     return jnp.ones(c, dtype), jnp.zeros(c, dtype)
 
 
-def moments(y, axes):
-    return np.asarray(y).mean(axes), np.asarray(y).std(axes)
-
-
 def test_what_each_normalization_pools(key):
-    x = 3 + 2 * jax.random.normal(key, (2, 5, 4, 6))
-    exact = {"eps": 1e-14}
-    groups = fcnn.group_norm(x, *plain(6), groups=3, **exact).reshape(2, 5, 4, 3, 2)
-    for y, axes in [
-        (fcnn.layer_norm(x, *plain(6), **exact), 3),
-        (fcnn.instance_norm(x, *plain(6), **exact), (1, 2)),
-        (groups, (1, 2, 4)),
-        (fcnn.group_norm(x, *plain(6), groups=1, **exact), (1, 2, 3)),
+    x = 3 + 2 * jax.random.normal(key, (2, 5, 4, 6)) + jnp.arange(24.0).reshape(1, 1, 4, 6)
+    pairs = np.asarray(x).reshape(2, 5, 4, 3, 2)
+
+    def standard(x, axes):
+        x = np.asarray(x)
+        mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+        return ((x - mean) / np.sqrt(var + 1e-5)).reshape(2, 5, 4, 6)
+
+    for y, wanted in [
+        (fcnn.layer_norm(x, *plain(6)), standard(x, 3)),
+        (fcnn.instance_norm(x, *plain(6)), standard(x, (1, 2))),
+        (fcnn.group_norm(x, *plain(6), groups=3), standard(pairs, (1, 2, 4))),
+        (fcnn.group_norm(x, *plain(6), groups=1), standard(x, (1, 2, 3))),
     ]:
-        mean, std = moments(y, axes)
-        np.testing.assert_allclose(mean, 0, atol=1e-12)
-        np.testing.assert_allclose(std, 1, rtol=1e-12)
-    rms = fcnn.rms_norm(x, jnp.ones(6), **exact)
-    np.testing.assert_allclose(np.square(rms).mean(3), 1, rtol=1e-12)
+        np.testing.assert_allclose(y, wanted, rtol=1e-12, atol=1e-13)
 
 
 def test_as_many_groups_as_channels_are_instances(key):
@@ -83,17 +80,17 @@ def test_an_overflowing_variance_gives_zeros(key):
     x = 1e20 * jax.random.normal(key, (2, 4, 3), jnp.float32)
     scale, bias = plain(3, jnp.float32)
     train = lambda x: fcnn.batch_norm(x, scale, bias, bias, scale, train=True)
+    norms = (
+        lambda x: fcnn.layer_norm(x, scale, bias),
+        lambda x: fcnn.instance_norm(x, scale, bias),
+        lambda x: fcnn.group_norm(x, scale, bias, groups=3),
+        lambda x: fcnn.rms_norm(x, scale),
+        lambda x: train(x)[0],
+    )
     for mode in ("hand", "autodiff"):
         with fcnn.gradients(mode):
-            for f in (
-                lambda x: fcnn.layer_norm(x, scale, bias),
-                lambda x: fcnn.instance_norm(x, scale, bias),
-                lambda x: fcnn.group_norm(x, scale, bias, groups=3),
-                lambda x: fcnn.rms_norm(x, scale),
-                lambda x: train(x)[0],
-            ):
-                assert (f(x) == 0).all()
-                assert (grad(f, x) == 0).all()
+            found = jax.jit(lambda x: [(f(x), grad(f, x)) for f in norms])(x)
+            assert not any(a.any() for a in jax.tree.leaves(found))
             of_the_variance = grad(lambda x: train(x)[2], x)
             assert jnp.isfinite(of_the_variance).all()
             assert (of_the_variance != 0).any()
@@ -132,9 +129,8 @@ def test_min_max_ties_go_to_the_first(mode):
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
-@pytest.mark.parametrize("x", [7.0, 0.0, -1e300])
-def test_min_max_of_a_constant_is_the_lower_bound(x, mode):
-    x = jnp.full((2, 3), x)
+def test_min_max_of_a_constant_is_the_lower_bound(mode):
+    x = jnp.tile(jnp.array([[7.0], [0.0], [-1e300]]), (1, 3))
     with fcnn.gradients(mode):
         np.testing.assert_array_equal(fcnn.min_max_scale(x, to=(-1.0, 1.0)), -1)
         np.testing.assert_array_equal(grad(lambda x: jnp.square(fcnn.min_max_scale(x)), x), 0)

@@ -6,17 +6,19 @@ Let N entries of a channel count: all of them, or those that a mask names. With 
     d = x - m          z = d r                    y = scale z + bias
 
 and the running values move to momentum mean + (1 - momentum) m, and likewise var to v. Later, m
-and v are the running values themselves. With dz = scale dy and sums over all entries, any z moves m
-and v by
+and v are the running values themselves. With sums over all entries, counting or not,
 
-    dm = -sum dz r               (that v contains m gives nothing, as sum d = 0)
-    dv = -sum dz z r^2 / 2
+    dscale = sum dy z               dbias = sum dy
 
-and in training these, with what the new running values add to them, spread over those that count:
+and as each z moves with m and v, by -r and by -z r^2 / 2 (that v contains m gives nothing, as
+sum d = 0), and dz = scale dy,
+
+    dm = -r scale dbias             dv = -r^2 scale dscale / 2
+
+In training these, and what the new running values add, are spread over the entries that count:
 
     dm += (1 - momentum) dmean      dv += (1 - momentum) dvar
-    dx = r dz + [counts] (dm + 2 d dv) / N
-    dscale = sum dy z               dbias = sum dy
+    dx = r scale dy + [counts] (dm + 2 d dv) / N
 
 Where one batch lies along a mapped axis of vmap, pmap or shard_map, the sums in N, m, v, dm and dv
 run over the lanes of `axis_name` too. Saved are d, r, scale, N and the mask. Where nothing counts,
@@ -92,22 +94,22 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
     """
     d, r, scale, count, mask = saved
     dtype, (d, scale, dy, dmean, dvar) = d.dtype, as_long_as(r, d, scale, *dout)
-    z, dz = d * row(r, d), row(scale, d) * dy
-    dm, dv = -dz.sum(_n(d)) * r, -(dz * z).sum(_n(d)) * jnp.square(r) / 2
-    dx = dz * row(r, d)
+    dscale, dbias = of_scale_and_bias(d * row(r, d), dy)
+    dm, dv = -r * scale * dbias, -jnp.square(r) * scale * dscale / 2
+    dx = row(r * scale, d) * dy
     if train:
         new = _new(count, momentum)
         own, given = jnp.stack([dm, dv]), new * jnp.stack([dmean, dvar])
         total = lambda own: _over_lanes(own, axis_name)
         _, adjoint = jax.vjp(lambda own: total(own) + given, own)  # + given, for its type alone
         dm, dv = total(own) + adjoint(given)[0]
-        spread = row(dm, d) + 2 * d * row(dv, d)
-        dx = dx + _counting(spread, mask) / jnp.maximum(count, 1)
+        at_least_1 = jnp.maximum(count, 1)
+        spread = row(dm / at_least_1, d) + d * row(2 * dv / at_least_1, d)
+        dx = dx + _counting(spread, mask)
         dmean, dvar = (1 - new) * dmean, (1 - new) * dvar
     else:
         dmean, dvar = dmean + dm, dvar + dv
-    grads = dx, *of_scale_and_bias(z, dy), dmean, dvar
-    return *(g.astype(dtype) for g in grads), None
+    return *(g.astype(dtype) for g in (dx, dscale, dbias, dmean, dvar)), None
 
 
 def _n(x):

@@ -125,7 +125,7 @@ def _check_group(x, scale, bias, *, groups, eps):
     require_rank("group_norm", 2, x=x)
     _require_cells("group_norm", x)
     require_integers("group_norm", groups=groups)
-    fine = isinstance(groups, int) and groups > 0 and x.shape[-1] % groups == 0
+    fine = isinstance(groups, int) and groups >= 1 and x.shape[-1] % groups == 0
     require(fine, f"group_norm: groups {groups} does not divide {x.shape[-1]} channels")
 
 
