@@ -12,6 +12,7 @@ from registry import is_float, once_per_problem, one_case_each
 import fcnn
 from fcnn.ops.rule import RULE
 
+QUICK = {"xla_cpu_use_fusion_emitters": False}
 TWO = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
 SPLIT, WHOLE = PartitionSpec("d"), PartitionSpec()
 
@@ -62,12 +63,16 @@ def test_transformation(op, case, options, name, key):
 
 @once_per_problem
 def all_compiled(op, case, options):
-    """Every transformation of one operator, in both modes, as one program: compiling costs most."""
+    """Every transformation of one operator, in both modes, as one program.
+
+    Compiling costs most, and half as much without emitters of fused loops. Those are there where
+    gradients are proved, in test_gradients.
+    """
     f, x = of_floats(op, case, options)
     everything = lambda x: {
         name: in_both_modes(lambda t=t: t(f, x)) for name, t in TRANSFORMATIONS.items()
     }
-    return jax.jit(everything)(x)
+    return jax.jit(everything, compiler_options=QUICK)(x)
 
 
 @one_case_each
@@ -155,9 +160,8 @@ def test_reverse_mode_goes_through_the_hand_rule(op, case, options, key):
     double = lambda g: None if g is None else 2 * g
     mutant.bwd(lambda *a, **k: tuple(map(double, op.bwd_rule(*a, **k))))
     f, x = of_floats(mutant, case, options)
-    found = jax.jit(
-        lambda x: {n: in_both_modes(lambda t=TRANSFORMATIONS[n]: t(f, x)) for n in names}
-    )(x)
+    both = lambda x: {n: in_both_modes(lambda t=TRANSFORMATIONS[n]: t(f, x)) for n in names}
+    found = jax.jit(both, compiler_options=QUICK)(x)
     for name in names:
         right, _ = all_compiled(op, case, options)[name]
         wrong, by_autodiff = found[name]
