@@ -31,8 +31,7 @@ def embedding(table: Float[Array, "k c"], ids: Integer[Array, "*n"]) -> Float[Ar
     Source: Bengio et al. 2003.
     """
     inside, ids = _known(ids, len(table))
-    rows = table[ids]
-    return jnp.where(inside[..., None], rows, jnp.nan)
+    return jnp.where(inside[..., None], table[ids], jnp.nan)
 
 
 @embedding.fwd

@@ -124,7 +124,7 @@ def _check(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
     require(wo.shape[:2] == (h, e), f"{name}: wo {wo.shape} needs shape {(h, e)} and its features")
     require(h % g == 0, f"{name}: {h} heads must be a multiple of {g} groups")
     for (letter, b), w in zip(biases.items(), weights.values(), strict=True):
-        needed = w.shape[2:] if w is wo else w.shape[1:]
+        needed = w.shape[2:] if letter == "bo" else w.shape[1:]
         shape = needed if b is None else b.shape
         require(shape == needed, f"{name}: {letter} {shape} needs shape {needed}")
     require_mask(name, mask, (n, h, t, source.shape[1]))
