@@ -42,12 +42,18 @@ IMPLS = {
 
 
 def run(part: str, impl: str, *arrays, at: Windows, groups: int):
-    """One of the three sums, `part`, by the implementation asked for."""
+    """One of the three sums, `part`, by the implementation asked for.
+
+    "auto" leaves it to XLA but on CPU, where "lax" leaves its fast path inside any loop and under
+    vmap, and has none for groups: all three sums of 64×32×32×64 with a 3×3 kernel for every channel
+    (depthwise) took it 287 ms, "tiled" 127 and "taps" 43.
+    """
     by = lambda name: partial(getattr(IMPLS[name], part), at=at, groups=groups)
     if impl == "auto" and math.prod(at.window) > LARGEST:
         impl = "lax"
-    if impl == "auto":  # on CPU, lax leaves XLA's fast path inside any loop and under vmap
-        return jax.lax.platform_dependent(*arrays, cpu=by("tiled"), default=by("lax"))
+    if impl == "auto":
+        on_cpu = "taps" if all(a.shape[-1] == groups for a in arrays) else "tiled"
+        return jax.lax.platform_dependent(*arrays, cpu=by(on_cpu), default=by("lax"))
     return by(impl)(*arrays)
 
 

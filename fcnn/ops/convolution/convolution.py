@@ -50,10 +50,10 @@ def conv(
             than cells to read, or `impl` cannot serve such windows; TypeError for integers.
     Cost:   n prod(out) prod(window) c o / groups multiply-adds by "lax" (XLA's own), "im2col",
             which also holds n prod(out) prod(window) c numbers, "tiled", which holds about a
-            megabyte, and "taps", which holds prod(window) outputs while it goes back. "winograd"
-            takes a quarter of them, for 3×3 windows at stride 1, and holds 9/4 of x and y; "fft"
-            n c o / groups for each cell, whatever the window. "auto" is "tiled" on CPU for windows
-            of up to 225 taps, and "lax" elsewhere.
+            megabyte of them, and "taps", which holds none. "winograd" makes do with a quarter of
+            the multiply-adds for 3×3 windows at stride 1, and holds 9/4 of x and of y; "fft" with
+            n c o / groups for each cell, whatever the window. "auto" is "lax", but on CPU, up to
+            225 taps, "taps" where every channel is convolved by itself and else "tiled".
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4;
             Winograd: Lavin & Gray, arXiv:1509.09308; Fourier: Mathieu et al., arXiv:1312.5851.
     """

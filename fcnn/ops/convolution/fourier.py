@@ -9,7 +9,8 @@ frequency a correlation is a product with a conjugate, and a convolution a produ
 
 The transform takes cells to be on a ring of length L, but no sum here goes round: the cell
 s p + d i - lo that place p reads at tap i is always one of the L. Every cell's rounding is of the
-size of the largest, and one that is not finite spoils all. Transforms are in float32 at least.
+size of the largest, and one that is not finite spoils all. Transforms are in float32 at least. On
+CPU 16×32×32×8 by a window of 15×15 took a third of what it took "lax".
 """
 
 import math

@@ -5,7 +5,8 @@ With x_i what tap i reads of x at every place, and w_i its matrix of channels by
     y = sum_i x_i w_i        dx_i = dy w_iᵀ, put back where tap i reads        dw_i = x_iᵀ dy
 
 No patch is ever written. Where a group has one channel in and one out (depthwise), the product is
-one of numbers, place by place. Sums over taps are kept in float32 when the arrays are shorter.
+one of numbers, place by place. dw reads x and dy once for every tap, so it goes tile by tile.
+Sums over taps are kept in float32 when the arrays are shorter.
 """
 
 import math
@@ -14,6 +15,7 @@ from functools import reduce
 import jax.numpy as jnp
 
 from fcnn.ops.product import contract, wide
+from fcnn.ops.tiles import dw_by
 from fcnn.ops.window import taps, untap
 
 # Arrays are (m, g, c) or (m, g, o) with m over n and p, kernels (i, c, g, o).
@@ -32,9 +34,12 @@ def dx(w, dy, *, at, groups):
 
 
 def dw(x, dy, *, at, groups):
-    dy_split = _split(dy, groups)
-    dw = jnp.stack([_over_places(part, dy_split) for part in _parts(x, at, groups)])
-    return dw.reshape(*at.window, dw.shape[1], dy.shape[-1]).astype(x.dtype)
+    def of_tile(x, dy):
+        split = _split(dy, groups)
+        dw = jnp.stack([_over_places(part, split) for part in _parts(x, at, groups)])
+        return dw.reshape(*at.window, dw.shape[1], dy.shape[-1])
+
+    return dw_by(of_tile, x, dy, at=at)
 
 
 def _times(a, k):

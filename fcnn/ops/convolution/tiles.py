@@ -6,6 +6,7 @@ is filled with zeros.
 """
 
 import math
+from functools import partial
 
 import jax.numpy as jnp
 from jax import lax
@@ -33,20 +34,29 @@ def dx(w, dy, *, at, groups):
 
 
 def dw(x, dy, *, at, groups):
+    return dw_by(partial(patches.dw, at=at, groups=groups), x, dy, at=at)
+
+
+def dw_by(of_tile, x, dy, *, at):
+    """The sum over tiles of what `of_tile` makes of each."""
     tiles = _tiles(at, x.shape[-1], x, dy)
     if tiles is None:
-        return patches.dw(x, dy, at=at, groups=groups)
-    part = lambda tile: patches.dw(*tile, at=at, groups=groups).astype(wide(x.dtype))
+        return of_tile(x, dy).astype(x.dtype)
+    part = lambda tile: of_tile(*tile).astype(wide(x.dtype))
     add = lambda total, tile: (total + part(tile), None)
     total, _ = lax.scan(add, part([t[0] for t in tiles]), [t[1:] for t in tiles])
     return total.astype(x.dtype)
 
 
 def _tiles(at, channels, *arrays):
-    """The arrays as (tiles, examples, ...), or None where one tile would do."""
-    n, dtype = len(arrays[0]), arrays[0].dtype
-    each = math.prod(at.out) * math.prod(at.window) * channels * dtype.itemsize
-    count = math.ceil(n / max(1, CACHE // each)) if n and each else 1
+    """The arrays as (tiles, examples, ...), or None where one tile would do.
+
+    So it does for a window of one tap, whose rows are the image itself: at stride 2, 128 channels
+    and 256 features, one product took a quarter of the time.
+    """
+    n, dtype, taps = len(arrays[0]), arrays[0].dtype, math.prod(at.window)
+    each = math.prod(at.out) * taps * channels * dtype.itemsize
+    count = math.ceil(n / max(1, CACHE // each)) if n and each and taps > 1 else 1
     if count <= 1:
         return None
     length = math.ceil(n / count)
