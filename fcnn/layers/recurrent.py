@@ -27,7 +27,7 @@ def rnn(
     sequence: bool = True,
     activation: str = "tanh",
     w_init: Initializer = initializers.glorot,
-    u_init: Initializer = initializers.glorot,
+    u_init: Initializer = initializers.orthogonal(),
 ) -> Layer:
     """`fcnn.rnn` with its w (c, features), u (features, features) and b (features,)."""
 
@@ -48,7 +48,7 @@ def lstm(
     bidirectional: bool = False,
     sequence: bool = True,
     w_init: Initializer = initializers.glorot,
-    u_init: Initializer = initializers.glorot,
+    u_init: Initializer = initializers.orthogonal(),
 ) -> Layer:
     """`fcnn.lstm`, four gates to each of its w, u and b.
 
@@ -73,7 +73,7 @@ def gru(
     sequence: bool = True,
     reset: str = "after",
     w_init: Initializer = initializers.glorot,
-    u_init: Initializer = initializers.glorot,
+    u_init: Initializer = initializers.orthogonal(),
 ) -> Layer:
     """`fcnn.gru`, three gates to each of its w, u and b; bu (features,) for reset="after" alone."""
 

@@ -14,8 +14,8 @@ from functools import reduce
 
 import jax.numpy as jnp
 
+from fcnn.ops.convolution.tiles import dw_by
 from fcnn.ops.product import contract, wide
-from fcnn.ops.tiles import dw_by
 from fcnn.ops.window import taps, untap
 
 # Arrays are (m, g, c) or (m, g, o) with m over n and p, kernels (i, c, g, o).
