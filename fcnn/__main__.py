@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
     tools.add_parser("ops", help="list every operator, as a Markdown table")
     parser.parse_args(arguments)
-    print("\n".join(table()))
+    print("\n".join([*table(), "", *departures()]))
     return 0
 
 
@@ -29,6 +29,11 @@ def table() -> list[str]:
             f"| `{op.name}` | {purpose(op)} | {', '.join(op.impls) or '–'} |" for op in members
         )
     return lines
+
+
+def departures() -> list[str]:
+    """Where PyTorch gives something else, and what parity compares with there."""
+    return [f"- `{op.name}`: PyTorch {op.departs}." for op in OPS if op.departs]
 
 
 def family_of(op: Op) -> str:

@@ -18,6 +18,8 @@ from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer, Part
 
+ORTHOGONAL = initializers.orthogonal()
+
 
 def rnn(
     features: int,
@@ -27,7 +29,7 @@ def rnn(
     sequence: bool = True,
     activation: str = "tanh",
     w_init: Initializer = initializers.glorot,
-    u_init: Initializer = initializers.orthogonal(),
+    u_init: Initializer = ORTHOGONAL,
 ) -> Layer:
     """`fcnn.rnn` with its w (c, features), u (features, features) and b (features,)."""
 
@@ -48,7 +50,7 @@ def lstm(
     bidirectional: bool = False,
     sequence: bool = True,
     w_init: Initializer = initializers.glorot,
-    u_init: Initializer = initializers.orthogonal(),
+    u_init: Initializer = ORTHOGONAL,
 ) -> Layer:
     """`fcnn.lstm`, four gates to each of its w, u and b.
 
@@ -73,7 +75,7 @@ def gru(
     sequence: bool = True,
     reset: str = "after",
     w_init: Initializer = initializers.glorot,
-    u_init: Initializer = initializers.orthogonal(),
+    u_init: Initializer = ORTHOGONAL,
 ) -> Layer:
     """`fcnn.gru`, three gates to each of its w, u and b; bu (features,) for reset="after" alone."""
 

@@ -119,6 +119,7 @@ class Op(Generic[P, Y]):
     bwd_rule: Callable
     check_rule: Callable
     cases: tuple[Case, ...] = ()
+    departs: str = ""  # where PyTorch's function of the same use gives something else, and why
     __name__: str
 
     def __init__(self, forward: Callable[P, Y], static: tuple[str, ...]):

@@ -147,3 +147,6 @@ classic_dropout.cases = (
     refused("train 1 must be True or False", (4, 5), itself, rate=0.1, train=1, kind=TypeError),
     refused("x holds int32", ints((4, 5)), itself, rate=0.1, train=True, kind=TypeError),
 )
+
+for op in (dropout, classic_dropout, spatial_dropout, stochastic_depth):
+    op.departs = "draws other random numbers: compared with its formula and the mask drawn here"

@@ -168,3 +168,9 @@ def _below(x):
 
 
 differentiate(SLOPES, of="y")
+celu.departs = "its gradient keeps 1 / alpha in float32: compared with alpha elu(x / alpha)"
+hard_sigmoid.departs = "its gradient keeps 1 / 6 in float32: compared with hardtanh"
+softplus.departs = (
+    "is x itself beyond its threshold, 20 by default: compared with a threshold of 40"
+)
+squareplus.departs = "has none: compared with the formula"

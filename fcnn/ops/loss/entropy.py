@@ -124,3 +124,6 @@ for op, (first, second) in (
         refused(f"{first} .* have no classes", (3, 0), (3, 0)),
         refused("at least 1 axes", (), ()),
     )
+kl_divergence.departs = (
+    "its gradient for p is NaN where p is 0, here 0: such entries of it are left out"
+)

@@ -128,3 +128,7 @@ lp_pool.cases = (
     refused("p nan must be at least 1", (1, 4, 4, 1), window=2, p=math.nan),
     refused("p 'two' must be a number", (1, 4, 4, 1), window=2, p="two", kind=TypeError),
 )
+lp_pool.departs = (
+    "takes powers of x, not of its size, and scales windows that are cut off: compared where both "
+    "agree"
+)
