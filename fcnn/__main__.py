@@ -33,7 +33,9 @@ def table() -> list[str]:
 
 def departures() -> list[str]:
     """Where PyTorch gives something else, and what parity compares with there."""
-    return [f"- `{op.name}`: PyTorch {op.departs}." for op in OPS if op.departs]
+    why = {op.departs: [f"`{o.name}`" for o in OPS if o.departs == op.departs] for op in OPS}
+    lines = [f"- {', '.join(names)}: {departs}" for departs, names in why.items() if departs]
+    return ["Where PyTorch departs from these, and what parity compares with there:", "", *lines]
 
 
 def family_of(op: Op) -> str:

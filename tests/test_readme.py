@@ -10,7 +10,7 @@ import pytest
 
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
-from fcnn.__main__ import table
+from fcnn.__main__ import departures, table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -31,7 +31,7 @@ def test_the_code_runs(tmp_path):
 
 
 def test_the_operator_table_is_the_registry():
-    assert "\n".join(table()) in README
+    assert "\n".join([*table(), "", *departures()]) in README
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda p: p.stem)

@@ -91,4 +91,4 @@ for op in (glu, swiglu):
         refused("axis None must be an integer", (4, 6), axis=None, kind=TypeError),
         refused("x holds int32", ints((4, 6)), kind=TypeError),
     )
-swiglu.departs = "has none: compared with silu and a product"
+swiglu.departs = "none there: compared with silu and a product"

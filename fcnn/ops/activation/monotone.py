@@ -173,4 +173,4 @@ hard_sigmoid.departs = "its gradient keeps 1 / 6 in float32: compared with hardt
 softplus.departs = (
     "is x itself beyond its threshold, 20 by default: compared with a threshold of 40"
 )
-squareplus.departs = "has none: compared with the formula"
+squareplus.departs = "none there: compared with the formula"

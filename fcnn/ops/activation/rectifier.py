@@ -166,4 +166,4 @@ frelu.cases = (
     refused("at least 3 axes", (4, 2), (3, 1, 2), None),
     refused("x holds int32", ints((1, 4, 4, 2)), (3, 3, 1, 2), None, kind=TypeError),
 )
-frelu.departs = "has none: compared with its maximum and convolution"
+frelu.departs = "none there: compared with its maximum and convolution"

@@ -147,5 +147,5 @@ rotary_embedding.cases = (
     refused("interleaved 1 must be", (2, 3, 2, 4), None, interleaved=1, kind=TypeError),
     refused("x holds int32", ints((2, 3, 2, 4)), None, kind=TypeError),
 )
-positional_encoding.departs = "has none: compared with the formula"
-rotary_embedding.departs = "has none: compared with complex multiplication"
+positional_encoding.departs = "none there: compared with the formula"
+rotary_embedding.departs = "none there: compared with complex multiplication"

@@ -107,4 +107,4 @@ separable_conv.cases = (
     refused("stride 1.5 must be", (1, 4, 2), (3, 1, 2), (2, 1), None, stride=1.5, kind=TypeError),
     refused("x holds int32", ints((1, 4, 2)), (3, 1, 2), (2, 1), None, kind=TypeError),
 )
-separable_conv.departs = "has none: compared with its two convolutions"
+separable_conv.departs = "none there: compared with its two convolutions"

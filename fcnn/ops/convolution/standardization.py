@@ -82,4 +82,4 @@ weight_standardization.cases = (
     refused("eps 'a' must be a number", (4, 3), eps="a", kind=TypeError),
     refused("w holds int32", ints((4, 3)), kind=TypeError),
 )
-weight_standardization.departs = "has none: compared with layer_norm of each filter"
+weight_standardization.departs = "none there: compared with layer_norm of each filter"

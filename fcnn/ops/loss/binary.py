@@ -156,4 +156,4 @@ focal.cases += (
     refused("gamma -1 must be at least 0", (4, 3), (4, 3), gamma=-1),
     refused("gamma 'two' must be a number", (4, 3), (4, 3), gamma="two", kind=TypeError),
 )
-focal.departs = "has none: compared with torchvision's formula"
+focal.departs = "none there: compared with torchvision's formula"

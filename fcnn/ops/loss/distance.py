@@ -201,4 +201,4 @@ l2_penalty.cases = (
     refused("rate 'low' must be a number", (3,), rate="low", kind=TypeError),
     refused("w holds int32", ints((3,)), rate=0.1, kind=TypeError),
 )
-l2_penalty.departs = "has none: compared with the formula"
+l2_penalty.departs = "none there: compared with the formula"

@@ -133,4 +133,4 @@ min_max_scale.cases = (
     refused(r"x \(3, 0\) has nothing along axis 1", (3, 0), axis=1),
     refused("x holds int32", ints((3, 4)), kind=TypeError),
 )
-min_max_scale.departs = "has none: compared with the formula"
+min_max_scale.departs = "none there: compared with the formula"
