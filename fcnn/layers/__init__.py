@@ -2,10 +2,10 @@
 
 from fcnn.layers import initializers
 from fcnn.layers.activating import frelu, prelu
+from fcnn.layers.affine import dense
 from fcnn.layers.combinators import residual, serial
-from fcnn.layers.convolving import conv_transpose, separable_conv
+from fcnn.layers.convolving import conv, conv_transpose, separable_conv
 from fcnn.layers.layer import Layer, shapes, stateless
-from fcnn.layers.learned import conv, dense
 from fcnn.layers.normalizing import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from fcnn.layers.plain import (
     adaptive_avg_pool,

@@ -1,4 +1,4 @@
-"""Relatives of convolution with their weights: `window` has one entry per spatial axis."""
+"""Convolution and its relatives with weights: `window` has one entry per spatial axis."""
 
 import math
 
@@ -10,6 +10,45 @@ from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer
 from fcnn.ops.window import Axes, Padding
+
+
+def conv(
+    features: int,
+    window: tuple[int, ...],
+    *,
+    stride: Axes = 1,
+    padding: Padding = "same",
+    padding_mode: str = "zeros",
+    dilation: Axes = 1,
+    groups: int = 1,
+    bias: bool = True,
+    w_init: Initializer = initializers.he,
+    impl: str = "auto",
+) -> Layer:
+    """`fcnn.conv` with its kernel w (*window, c / groups, features) and b (features,).
+
+    Padding defaults to "same", as networks mostly want.
+    """
+
+    _check_window("conv", window)
+
+    def init(key, shape):
+        _check_shape("conv", window, shape)
+        if shape[-1] % groups:
+            raise ValueError(f"conv: groups {groups} does not divide {shape[-1]} channels")
+        start = initializers.grouped(w_init, groups)
+        w = start(key, (*window, shape[-1] // groups, features))
+        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
+
+    def apply(params, state, x, *, key=None, train=False):
+        how = {"stride": stride, "dilation": dilation, "groups": groups, "impl": impl}
+        how |= {"padding": padding, "padding_mode": padding_mode}
+        return ops.conv(x, params["w"], params.get("b"), **how), {}
+
+    def multiply_adds(shape, out):
+        return math.prod(out) * math.prod(window) * shape[-1] // groups
+
+    return Layer("conv", init, apply, multiply_adds)
 
 
 def conv_transpose(
