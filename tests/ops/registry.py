@@ -39,15 +39,9 @@ def over(wanted):
 
 def _parameters(found):
     name = lambda op, case, options: "-".join([op.name, case.name, *_impl(op, options)])
-    one = lambda op, case, options: pytest.param(
-        op, case, options, id=name(op, case, options), marks=together(op, *_impl(op, options))
+    return pytest.mark.parametrize(
+        ("op", "case", "options"), [pytest.param(*each, id=name(*each)) for each in found]
     )
-    return pytest.mark.parametrize(("op", "case", "options"), [one(*each) for each in found])
-
-
-def together(op, *impl):
-    """One process runs all tests of an operator, so that no program is compiled twice."""
-    return pytest.mark.xdist_group("-".join([op.name, *impl]))
 
 
 def _impl(op, options):
@@ -87,9 +81,7 @@ def takes_floats(op):
     return any(map(is_float, op.cases[0].shapes()))
 
 
-every_operator = pytest.mark.parametrize(
-    "op", [pytest.param(op, id=op.name, marks=together(op)) for op in OPS]
-)
+every_operator = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 every_case = over(lambda op, case: not case.raises)
 every_case_of_floats = over(lambda op, case: not case.raises and takes_floats(op))
 every_refusal = over(lambda op, case: case.raises)
