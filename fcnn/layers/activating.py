@@ -7,11 +7,13 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer
+from fcnn.layers.layer import Layer, require_window
+from fcnn.ops.refusal import require_numbers
 
 
 def prelu(*, start: float = 0.25) -> Layer:
     """`fcnn.prelu` with its slope (c,), which starts at `start`."""
+    require_numbers("prelu", start=start)
 
     def init(key, shape):
         return {"slope": jnp.full(shape[-1], start)}, {}
@@ -29,8 +31,7 @@ def frelu(
 
     `window` has one entry per spatial axis.
     """
-    if not isinstance(window, tuple):
-        raise TypeError(f"frelu: window {window!r} needs one entry per spatial axis, as in (3, 3)")
+    require_window("frelu", window)
 
     def init(key, shape):
         w = w_init(key, (*window, 1, shape[-1]))

@@ -8,10 +8,12 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer
+from fcnn.ops.refusal import require_counts
 
 
 def dense(features: int, *, bias: bool = True, w_init: Initializer = initializers.he) -> Layer:
     """`fcnn.dense` over the last axis, with its w (c, features) and b (features,)."""
+    require_counts("dense", features=features)
 
     def init(key, shape):
         w = w_init(key, (shape[-1], features))

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer
+from fcnn.layers.layer import Layer, require_window
+from fcnn.ops.refusal import require_counts
 from fcnn.ops.window import Axes, Padding
 
 
@@ -30,7 +31,7 @@ def conv(
     Padding defaults to "same", as networks mostly want.
     """
 
-    _check_window("conv", window)
+    _check("conv", window, features=features, groups=groups)
 
     def init(key, shape):
         _check_shape("conv", window, shape)
@@ -69,7 +70,7 @@ def conv_transpose(
     "same", the default, multiplies the size by the stride.
     """
 
-    _check_window("conv_transpose", window)
+    _check("conv_transpose", window, features=features, groups=groups)
 
     def init(key, shape):
         _check_shape("conv_transpose", window, shape)
@@ -105,7 +106,7 @@ def separable_conv(
     Its kernels are depthwise (*window, 1, c multiplier) and pointwise (c multiplier, features).
     """
 
-    _check_window("separable_conv", window)
+    _check("separable_conv", window, features=features, multiplier=multiplier)
 
     def init(key, shape):
         _check_shape("separable_conv", window, shape)
@@ -127,9 +128,9 @@ def separable_conv(
     return Layer("separable_conv", init, apply, multiply_adds)
 
 
-def _check_window(name, window):
-    if not isinstance(window, tuple):
-        raise TypeError(f"{name}: window {window!r} needs one entry per spatial axis, as in (3, 3)")
+def _check(name, window, **counts):
+    require_window(name, window)
+    require_counts(name, **counts)
 
 
 def _check_shape(name, window, shape):

@@ -104,6 +104,7 @@ def orthogonal(scale: float = 1.0) -> Initializer:
 
     Source: Saxe, McClelland & Ganguli, arXiv:1312.6120.
     """
+    _require_scale("orthogonal", "scale", scale)
 
     def init(key, shape):
         fans(shape)
@@ -167,5 +168,5 @@ def _lecun(shape):
 
 
 def _require_scale(name, what, value):
-    if value < 0:
-        raise ValueError(f"{name}: {what} {value} must not be negative")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name}: {what} {value} must not be negative, and finite")

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fcnn.ops.refusal import require_counts
+
 Params = dict[str, Any]
 State = dict[str, Any]
 Dims = tuple[int, ...]
@@ -70,3 +72,11 @@ def stateless(name: str, f: Callable[[jax.Array], jax.Array]) -> Layer:
         return f(x), {}
 
     return Layer(name, lambda key, shape: ({}, {}), apply)
+
+
+def require_window(name: str, window: Any) -> None:
+    """TypeError or ValueError unless `window` is a tuple of positive integers."""
+    if not isinstance(window, tuple):
+        raise TypeError(f"{name}: window {window!r} needs one entry per spatial axis, as in (3, 3)")
+    for k in window:
+        require_counts(name, **{"each entry of window": k})

@@ -17,6 +17,7 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer, Part
+from fcnn.ops.refusal import require_counts
 
 ORTHOGONAL = initializers.orthogonal()
 
@@ -132,8 +133,7 @@ def _stacked(
     sequence: bool,
 ) -> Layer:
     """Layers of one pass in each direction; all but the last give every step to the next."""
-    if layers < 1:
-        raise ValueError(f"{name}: layers {layers} must be at least 1")
+    require_counts(name, features=features, layers=layers)
     ways = {"forward": False, "backward": True} if bidirectional else {"forward": False}
     floors = [
         {f"{way}{i}": one_way(reverse, sequence or i < layers) for way, reverse in ways.items()}

@@ -7,12 +7,14 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer
+from fcnn.ops.refusal import require_counts
 
 STANDARD = initializers.normal(1.0)
 
 
 def embedding(classes: int, features: int, *, table_init: Initializer = STANDARD) -> Layer:
     """`fcnn.embedding` of ids, which are integers, in its table (classes, features)."""
+    require_counts("embedding", classes=classes, features=features)
 
     def init(key, shape):
         return {"table": table_init(key, (classes, features))}, {}
@@ -38,7 +40,8 @@ def multi_head_attention(
     how many of the heads have keys and values of their own, all unless given.
     """
     groups = heads if groups is None else groups
-    if groups < 1 or heads % groups:
+    require_counts("multi_head_attention", heads=heads, groups=groups)
+    if heads % groups:
         raise ValueError(f"multi_head_attention: groups {groups} does not divide {heads} heads")
 
     def init(key, shape):

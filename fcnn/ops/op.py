@@ -174,14 +174,26 @@ class Op(Generic[P, Y]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Y:
         arrays, options = self.bind(*args, **kwargs)
-        arrays = tuple(a if a is None else jnp.asarray(a) for a in arrays)
-        for name, a in zip(self.arrays, arrays, strict=True):
-            if a is None and self.signature.parameters[name].default is not None:
-                raise TypeError(f"{self.name}: {name} is missing: it may not be None")
+        arrays = tuple(map(self._array, self.arrays, arrays))
         self.check_rule(*arrays, **options)
         if _gradients.value == "autodiff":
             return self.forward(*arrays, **options)
         return by_hand(self, arrays, options)
+
+    def _array(self, name: str, given: Any) -> jax.Array | None:
+        if given is None:
+            if self.signature.parameters[name].default is not None:
+                raise TypeError(f"{self.name}: {name} is missing: it may not be None")
+            return None
+        try:
+            array = jnp.asarray(given)
+        except (TypeError, ValueError):
+            raise TypeError(f"{self.name}: {name} {given!r:.80} is no array of numbers") from None
+        if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.size:
+            most = max(-int(given.min()) - 1, int(given.max()))
+            if most > jnp.iinfo(array.dtype).max:
+                raise ValueError(f"{self.name}: {name} holds {most}, too large for {array.dtype}")
+        return array
 
     def __repr__(self) -> str:
         return f"<operator {self.name}{self.signature}>"

@@ -1,9 +1,12 @@
 """How operators refuse bad input: one clear line, from static facts, before any arithmetic."""
 
 from numbers import Integral, Real
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 
 
 def require(condition: bool, message: str) -> None:
@@ -26,14 +29,31 @@ def require_floats(name: str, **arrays: Array | None) -> None:
 def require_integers(name: str, **values: object) -> None:
     """TypeError unless every option is an integer, or a sequence of integers."""
     for k, v in values.items():
-        if not all(isinstance(i, Integral) for i in (v if isinstance(v, tuple) else (v,))):
-            raise TypeError(f"{name}: {k} {v!r} must be an integer, or one per spatial axis")
+        if not all(map(_is_integer, v if isinstance(v, tuple) else (v,))):
+            raise TypeError(f"{name}: {k} {v!r} must be an integer")
+
+
+def require_counts(name: str, **values: Any) -> None:
+    """TypeError unless every option is an integer, ValueError unless it is at least 1."""
+    for k, v in values.items():
+        require_integers(name, **{k: v})
+        require(v >= 1, f"{name}: {k} {v} must be at least 1")
+
+
+def require_key(name: str, key: Array) -> None:
+    """TypeError unless `key` is one random key, new style or old."""
+    new = jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0
+    if not (new or (key.dtype == jnp.uint32 and key.shape == (2,))):
+        holds = f"key holds {key.dtype}{key.shape}, not one random key"
+        raise TypeError(f"{name}: {holds}; write jax.random.key(0)")
 
 
 def require_numbers(name: str, **values: object) -> None:
     """TypeError unless every option is a number."""
     for k, v in values.items():
-        if not isinstance(v, Real):
+        if isinstance(v, Tracer):
+            raise TypeError(f"{name}: {k} must be a number known when compiling, not a traced one")
+        if not isinstance(v, Real) or isinstance(v, bool):
             raise TypeError(f"{name}: {k} {v!r} must be a number")
 
 
@@ -49,3 +69,7 @@ def require_axis(name: str, axis: object, **arrays: Array) -> None:
         raise TypeError(f"{name}: axis {axis!r} must be an integer")
     for k, a in arrays.items():
         require(-a.ndim <= axis < a.ndim, f"{name}: {k} {a.shape} has no axis {axis}")
+
+
+def _is_integer(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)

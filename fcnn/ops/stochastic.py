@@ -28,7 +28,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
 from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
+from fcnn.ops.refusal import (
+    require,
+    require_floats,
+    require_key,
+    require_numbers,
+    require_rank,
+)
 
 X = Float[Array, "..."]
 AKey = Key[Array, ""] | UInt32[Array, "2"]
@@ -115,6 +121,8 @@ def _check(name, rank, x, key, *, rate):
     require_rank(name, rank, x=x)
     require_numbers(name, rate=rate)
     require(0 <= rate < 1, f"{name}: rate {rate} must lie in [0, 1)")
+    if key is not None:
+        require_key(name, key)
 
 
 @classic_dropout.check
@@ -134,6 +142,7 @@ for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
         Case("empty", ((0, 5), itself), {"rate": 0.1}),
         refused("rate 1.0 must lie in", (4, 5), itself, rate=1.0),
         refused("rate -0.1 must lie in", (4, 5), itself, rate=-0.1),
+        refused("key holds .*, not one random key", (4, 5), ints((2,)), rate=0.1, kind=TypeError),
         refused("x holds int32", ints((4, 5)), itself, rate=0.1, kind=TypeError),
     )
 spatial_dropout.cases += (refused("needs at least 2 axes", (4,), itself, rate=0.1),)

@@ -23,5 +23,11 @@ def predict(model: Layer, now: TrainState, x: jax.Array, *, block: int = 500) ->
 
 
 def evaluate(model: Layer, now: TrainState, x: jax.Array, y: jax.Array) -> jax.Array:
-    """The share of x whose largest output is its class in y."""
-    return accuracy(predict(model, now, x), y)
+    """The share of x whose largest output is its class in y.
+
+    Raises: ValueError unless y has one class per row of outputs.
+    """
+    scores = predict(model, now, x)
+    if y.shape != scores.shape[:-1]:
+        raise ValueError(f"evaluate: labels {y.shape} need one class per row of {scores.shape}")
+    return accuracy(scores, y)

@@ -151,6 +151,14 @@ def test_what_is_no_layer_is_refused():
         inspect.unwrap(layers.conv)(4, 3)
     with pytest.raises(ValueError, match=r"rate 1\.5 must lie in"):
         layers.dropout(1.5)
+    with pytest.raises(ValueError, match=r"conv: features 0 must be at least 1"):
+        layers.conv(0, (3, 3))
+    with pytest.raises(ValueError, match=r"lstm: layers 0 must be at least 1"):
+        layers.lstm(3, layers=0)
+    with pytest.raises(TypeError, match=r"dense: features 1\.5 must be an integer"):
+        inspect.unwrap(layers.dense)(1.5)
+    with pytest.raises(ValueError, match=r"conv: each entry of window 0 must be at least 1"):
+        layers.conv(3, (3, 0))
 
 
 def test_flatten_of_no_examples():

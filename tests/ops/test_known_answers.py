@@ -258,6 +258,31 @@ def test_a_saved_shape_is_no_array():
     assert jax.tree.leaves(Shape((2, 3))) == []
 
 
+def test_what_is_no_array_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"^relu: x 'three' is no array of numbers$"):
+        fcnn.relu("three")
+    with pytest.raises(TypeError, match=r"^relu: x \[\[1.0\], \[2.0, 3.0\]\] is no array"):
+        fcnn.relu([[1.0], [2.0, 3.0]])
+
+
+def test_numbers_that_jax_would_cut_short_are_refused():
+    with jax.enable_x64(False), pytest.raises(ValueError, match=r"ids holds 4294967297, too large"):
+        fcnn.embedding(np.ones((3, 1), np.float32), np.array([2**32 + 1]))
+
+
+def test_a_traced_option_is_refused():
+    with pytest.raises(TypeError, match="rate must be a number known when compiling"):
+        jax.jit(lambda r: fcnn.l2_penalty(jnp.ones(3), rate=r))(0.5)
+
+
+@pytest.mark.parametrize("mode", ["hand", "autodiff"])
+def test_what_is_ignored_may_be_nan(mode):
+    f = lambda z: fcnn.softmax_cross_entropy(z, jnp.array([-1, 1]), ignore_index=-1).sum()
+    with fcnn.gradients(mode):
+        g = jax.grad(f)(jnp.array([[jnp.nan, 0.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(g, [[0, 0], [0.5, -0.5]])
+
+
 def test_unknown_option_is_a_type_error():
     with pytest.raises(TypeError, match="strides"):
         fcnn.conv(jnp.zeros((1, 5, 5, 1)), jnp.zeros((3, 3, 1, 1)), strides=2)

@@ -59,7 +59,7 @@ def dot_product_attention(
     Units:  y is in units of v; scores and an added mask are in nats. scale is 1 / sqrt(d) unless
             given.
     Raises: ValueError if shapes disagree; TypeError for integers. A query that may look nowhere
-            gives 0, with gradient 0.
+            gives 0, with gradient 0. What is hidden must be finite all the same.
     Cost:   n h t s (d + e) multiply-adds, 2.5 times that for the gradients; hidden keys cost the
             same. "plain" holds n h t s numbers, "blocked" n h t `block`. "auto" is "plain" up to a
             million scores.
@@ -167,7 +167,7 @@ dot_product_attention.choose_from("plain", "blocked")
 @dot_product_attention.check
 def _check(q, k, v, mask, *, causal, scale, block, impl):
     name = "dot_product_attention"
-    require_floats(name, q=q, k=k, v=v, mask=added(mask))
+    require_floats(name, q=q, k=k, v=v)
     for letter, a in {"q": q, "k": k, "v": v}.items():
         require(a.ndim == 4, f"{name}: {letter} {a.shape} needs 4 axes")
     (n, t, h, d), (_, s, g, _) = q.shape, k.shape
@@ -175,18 +175,23 @@ def _check(q, k, v, mask, *, causal, scale, block, impl):
     require(v.shape[:3] == (n, s, g), f"{name}: k {k.shape} and v {v.shape} differ in n, s or g")
     require(d > 0, f"{name}: q {q.shape} has no features")
     require(g > 0 and h % g == 0, f"{name}: h {h} must be a multiple of the g {g} of k {k.shape}")
-    require_mask(name, mask, (n, h, t, s))
+    require_mask(name, mask, q, (n, h, t, s))
     if not isinstance(causal, bool):
         raise TypeError(f"{name}: causal {causal!r} must be True or False")
     require_numbers(name, **({} if scale is None else {"scale": scale}))
+    require(scale is None or math.isfinite(scale), f"{name}: scale {scale} must be finite")
     require_integers(name, block=block)
     require(block >= 1, f"{name}: block {block} must be at least 1")
 
 
-def require_mask(name: str, mask: Array | None, scores: tuple[int, ...]) -> None:
-    """ValueError unless `mask` can be repeated to the shape of the scores, (n, h, t, s)."""
+def require_mask(name: str, mask: Array | None, q: Array, scores: tuple[int, ...]) -> None:
+    """Raise unless `mask` is of booleans, or floats as q is, and can be repeated to the scores'
+    shape, (n, h, t, s)."""
     if mask is not None:
-        require(mask.ndim == 4, f"{name}: mask {mask.shape} needs 4 axes")
+        if jnp.issubdtype(mask.dtype, jnp.integer):
+            raise TypeError(f"{name}: mask holds {mask.dtype}; write mask.astype(bool)")
+        require_floats(name, q=q, mask=added(mask))
+        require(mask.ndim == 4, f"{name}: mask {mask.shape} needs 4 axes, (n, h, t, s) or 1 each")
         fits = all(m in (1, size) for m, size in zip(mask.shape, scores, strict=True))
         require(fits, f"{name}: mask {mask.shape} needs 1 or its entry of {scores} along each axis")
 

@@ -16,7 +16,7 @@ rounding.
 from jaxtyping import Array, Bool, Float
 
 from fcnn.ops.affine import dense
-from fcnn.ops.attention.attention import added, dot_product_attention, require_mask
+from fcnn.ops.attention.attention import dot_product_attention, require_mask
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import require, require_floats
 
@@ -106,7 +106,7 @@ def _check(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
     name = "multi_head_attention"
     weights = {"wq": wq, "wk": wk, "wv": wv, "wo": wo}
     biases = {"bq": bq, "bk": bk, "bv": bv, "bo": bo}
-    require_floats(name, x=x, **weights, **biases, context=context, mask=added(mask))
+    require_floats(name, x=x, **weights, **biases, context=context)
     for what, a in {"x": x, "context": x if context is None else context, **weights}.items():
         require(a.ndim == 3, f"{name}: {what} {a.shape} needs 3 axes")
     for what, a in weights.items():
@@ -127,7 +127,7 @@ def _check(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
         needed = w.shape[2:] if letter == "bo" else w.shape[1:]
         shape = needed if b is None else b.shape
         require(shape == needed, f"{name}: {letter} {shape} needs shape {needed}")
-    require_mask(name, mask, (n, h, t, source.shape[1]))
+    require_mask(name, mask, x, (n, h, t, source.shape[1]))
     if not isinstance(causal, bool):
         raise TypeError(f"{name}: causal {causal!r} must be True or False")
 

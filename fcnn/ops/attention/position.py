@@ -17,6 +17,8 @@ Raises: ValueError for an odd number of features; TypeError for integers in x, o
 Cost:   a sine and a cosine for each position and pair, a few operations per entry.
 """
 
+import math
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
@@ -122,7 +124,7 @@ def _check_rotary(x, positions, *, base, interleaved):
 def _check(name, x, base):
     require(x.shape[-1] % 2 == 0, f"{name}: x {x.shape} needs an even number of features")
     require_numbers(name, base=base)
-    require(base > 0, f"{name}: base {base} must be positive")
+    require(1 <= base < math.inf, f"{name}: base {base} must be at least 1 and finite")
 
 
 positional_encoding.cases = (
@@ -132,7 +134,7 @@ positional_encoding.cases = (
     refused(r"x \(2, 3\) needs 3 axes", (2, 3)),
     refused(r"x \(2, 3, 5\) needs an even number", (2, 3, 5)),
     refused("base 'e' must be a number", (2, 3, 4), base="e", kind=TypeError),
-    refused("base 0 must be positive", (2, 3, 4), base=0),
+    refused("base 0 must be at least 1", (2, 3, 4), base=0),
     refused("x holds int32", ints((2, 3, 4)), kind=TypeError),
 )
 rotary_embedding.cases = (
@@ -143,7 +145,7 @@ rotary_embedding.cases = (
     refused("needs an even number of features", (2, 3, 2, 5), None),
     refused(r"positions \(2,\) need \(3,\) or \(2, 3\)", (2, 3, 2, 4), ints((2,))),
     refused("positions hold float.*, not integers", (2, 3, 2, 4), (3,), kind=TypeError),
-    refused("base -1 must be positive", (2, 3, 2, 4), None, base=-1),
+    refused("base -1 must be at least 1", (2, 3, 2, 4), None, base=-1),
     refused("interleaved 1 must be", (2, 3, 2, 4), None, interleaved=1, kind=TypeError),
     refused("x holds int32", ints((2, 3, 2, 4)), None, kind=TypeError),
 )

@@ -64,8 +64,9 @@ def softmax_cross_entropy(
 
 @softmax_cross_entropy.fwd
 def softmax_cross_entropy_fwd(logits, labels, weights, **how):
-    log_p = log_softmax.forward(logits)
-    q, known = _target(log_p, labels, **how)
+    q, known = _target(logits, labels, **how)
+    counts = q.any(-1, keepdims=True)
+    log_p = log_softmax.forward(jnp.where(counts, logits, 0))  # what is ignored may be NaN
     wq = _weighted(q, weights)
     loss = -(wq * seen(wq, log_p)).sum(-1)
     return jnp.where(known, loss, jnp.nan), (log_p, labels, weights)
@@ -195,9 +196,9 @@ def _check_labels(name, labels, **rows):
     require_rank(name, 1, **rows)
     ((k, z),) = rows.items()
     if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(
-            f"{name}: labels hold {labels.dtype}, not class numbers; write labels.astype(int)"
-        )
+        whole = labels.shape == z.shape
+        do = "see soft_cross_entropy" if whole else "write labels.astype(int)"
+        raise TypeError(f"{name}: labels hold {labels.dtype}, not class numbers; {do}")
     one_each = labels.shape == z.shape[:-1]
     require(one_each, f"{name}: labels {labels.shape} need one class per row of {k} {z.shape}")
     require(z.shape[-1] > 0, f"{name}: {k} {z.shape} have no classes")
