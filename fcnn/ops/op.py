@@ -55,7 +55,8 @@ def gradients(kind: str) -> AbstractContextManager:
 def implementations(**chosen: str) -> AbstractContextManager:
     """Choose an implementation for operators called inside with impl="auto", as in conv="im2col".
 
-    Nested choices add up. Like `gradients`, part of jit's cache key.
+    Nested choices add up. Like `gradients`, part of jit's cache key. An implementation that cannot
+    serve a shape still refuses it, as a 3×3 one does a layer of stride 2.
 
     Raises: ValueError for an operator without implementations, or an implementation that it lacks.
     """

@@ -40,6 +40,13 @@ def require_counts(name: str, **values: Any) -> None:
         require(v >= 1, f"{name}: {k} {v} must be at least 1")
 
 
+def require_flags(name: str, **values: object) -> None:
+    """TypeError unless every option is True or False."""
+    for k, v in values.items():
+        if not isinstance(v, bool):
+            raise TypeError(f"{name}: {k} {v!r} must be True or False")
+
+
 def require_key(name: str, key: Array) -> None:
     """TypeError unless `key` is one random key, new style or old."""
     new = jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0

@@ -34,7 +34,7 @@ from jaxtyping import Array, Bool, Float
 from fcnn.ops.attention.heads import by_group, by_head, cut, joined, joined_mask, summed
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_floats, require_integers, require_numbers
+from fcnn.ops.refusal import require, require_counts, require_floats, require_numbers
 
 SCORES = 2**20  # that "auto" holds at once; with more, "blocked" is faster too
 
@@ -180,8 +180,7 @@ def _check(q, k, v, mask, *, causal, scale, block, impl):
         raise TypeError(f"{name}: causal {causal!r} must be True or False")
     require_numbers(name, **({} if scale is None else {"scale": scale}))
     require(scale is None or math.isfinite(scale), f"{name}: scale {scale} must be finite")
-    require_integers(name, block=block)
-    require(block >= 1, f"{name}: block {block} must be at least 1")
+    require_counts(name, block=block)
 
 
 def require_mask(name: str, mask: Array | None, q: Array, scores: tuple[int, ...]) -> None:

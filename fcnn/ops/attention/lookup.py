@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.op import Case, Shape, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_floats, require_integers
+from fcnn.ops.refusal import require, require_counts, require_floats
 
 
 @operator()
@@ -97,8 +97,7 @@ def one_hot_bwd(saved, dy, *, classes):
 @one_hot.check
 def _check_labels(labels, *, classes):
     _require_classes("one_hot", labels=labels)
-    require_integers("one_hot", classes=classes)
-    require(classes >= 1, f"one_hot: classes {classes} must be at least 1")
+    require_counts("one_hot", classes=classes)
 
 
 def _require_classes(name, **given):

@@ -19,7 +19,7 @@ from fcnn.ops.convolution import fourier, native, patches, shifts, tiles, winogr
 from fcnn.ops.refusal import require
 from fcnn.ops.window import Windows
 
-LARGEST = 225  # taps, 15×15: im2col is a program of one slice per tap, and slow to compile beyond
+LARGEST = 49  # taps, 7×7; a slice each takes 2 s to compile, and 10 s at 15×15, where lax is faster
 
 
 class Implementation(NamedTuple):

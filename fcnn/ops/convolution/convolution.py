@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 from fcnn.ops.convolution import border
 from fcnn.ops.convolution.choice import IMPLS, require_served, run
 from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.refusal import require, require_floats, require_integers, require_rank
+from fcnn.ops.refusal import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 
 
@@ -52,8 +52,10 @@ def conv(
             which also holds n prod(out) prod(window) c numbers, "tiled", which holds about a
             megabyte of them, and "taps", which holds none. "winograd" makes do with a quarter of
             the multiply-adds for 3×3 windows at stride 1, and holds 9/4 of x and of y; "fft" with
-            n c o / groups for each cell, whatever the window. "auto" is "lax", but on CPU, up to
-            225 taps, "taps" where every channel is convolved by itself and else "tiled".
+            n c o / groups for each cell, whatever the window; its rounding is of the size of the
+            largest cell, and one that is not finite spoils an example ("winograd": a tile).
+            "auto" is "lax", but on CPU, up to 49 taps, "taps" where every channel is convolved by
+            itself and else "tiled".
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4;
             Winograd: Lavin & Gray, arXiv:1509.09308; Fourier: Mathieu et al., arXiv:1312.5851.
     """
@@ -93,10 +95,8 @@ def _check(x, w, b, *, stride, padding, padding_mode, dilation, groups, impl):
     require(x.ndim == w.ndim, f"conv: x {x.shape} and w {w.shape} need the same number of axes")
     require(0 not in w.shape, f"conv: w {w.shape} must have channels, features and taps")
     c, o = w.shape[-2:]
-    require_integers("conv", groups=groups)
-    require(
-        groups >= 1 and o % groups == 0, f"conv: groups {groups} does not divide w's {o} features"
-    )
+    require_counts("conv", groups=groups)
+    require(o % groups == 0, f"conv: groups {groups} does not divide w's {o} features")
     takes = f"w {w.shape} takes {c}" + (f" in each of {groups} groups" if groups > 1 else "")
     require(x.shape[-1] == c * groups, f"conv: x {x.shape} has {x.shape[-1]} channels but {takes}")
     require(b is None or b.shape == (o,), f"conv: b {b is None or b.shape} needs shape ({o},)")
@@ -137,7 +137,7 @@ conv.cases = (
     refused("has 3 channels but w .* takes 1", (1, 8, 8, 3), (3, 3, 1, 16), None),
     refused("takes 1 in each of 2 groups", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=2),
     refused("groups 3 does not divide w's 4", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=3),
-    refused("groups 0 does not divide", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=0),
+    refused("groups 0 must be at least 1", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=0),
     refused(
         "groups 2.0 must be an integer",
         (1, 8, 8, 2),

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.convolution.choice import IMPLS, require_served, run
 from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.refusal import require, require_floats, require_integers, require_rank
+from fcnn.ops.refusal import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows_giving
 
 
@@ -86,11 +86,9 @@ def _check(x, w, b, *, stride, padding, output_padding, dilation, groups, impl):
     require(x.ndim == w.ndim, f"{name}: x {x.shape} and w {w.shape} need the same number of axes")
     require(0 not in w.shape, f"{name}: w {w.shape} must have channels, features and taps")
     require(0 not in x.shape[1:-1], f"{name}: x {x.shape} has no cells")
-    require_integers(name, groups=groups)
+    require_counts(name, groups=groups)
     c, o = w.shape[-2], w.shape[-1] * groups
-    require(
-        groups >= 1 and c % groups == 0, f"{name}: groups {groups} does not divide {c} channels"
-    )
+    require(c % groups == 0, f"{name}: groups {groups} does not divide {c} channels")
     has = f"x {x.shape} has {x.shape[-1]} channels"
     require(x.shape[-1] == c, f"{name}: {has} but w {w.shape} takes {c}")
     require(b is None or b.shape == (o,), f"{name}: b {b is None or b.shape} needs shape ({o},)")

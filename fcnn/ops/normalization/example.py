@@ -32,7 +32,7 @@ from jaxtyping import Array, Float
 from fcnn.ops.normalization.channels import C, as_long_as, of_scale_and_bias, require_channels, row
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_integers, require_rank
+from fcnn.ops.refusal import require, require_counts, require_rank
 
 
 @operator()
@@ -124,8 +124,8 @@ def _check_group(x, scale, bias, *, groups, eps):
     require_channels("group_norm", x, eps, scale=scale, bias=bias)
     require_rank("group_norm", 2, x=x)
     _require_cells("group_norm", x)
-    require_integers("group_norm", groups=groups)
-    fine = isinstance(groups, int) and groups >= 1 and x.shape[-1] % groups == 0
+    require_counts("group_norm", groups=groups)
+    fine = x.shape[-1] % groups == 0
     require(fine, f"group_norm: groups {groups} does not divide {x.shape[-1]} channels")
 
 
@@ -194,7 +194,7 @@ group_norm.cases = (
     Case("without space", ((3, 6), (6,), (6,)), {"groups": 2}),
     Case("no examples", ((0, 2, 4), (4,), (4,)), {"groups": 2}),
     refused("groups 3 does not divide 4 channels", (2, 3, 4), (4,), (4,), groups=3),
-    refused("groups 0 does not divide 4 channels", (2, 3, 4), (4,), (4,), groups=0),
+    refused("groups 0 must be at least 1", (2, 3, 4), (4,), (4,), groups=0),
     refused("groups 2.0 must be an integer", (2, 4), (4,), (4,), groups=2.0, kind=TypeError),
     refused("at least 2 axes", (4,), (4,), (4,), groups=2),
     refused("no cells to take statistics of", (2, 0, 4), (4,), (4,), groups=2),

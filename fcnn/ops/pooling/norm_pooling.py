@@ -29,7 +29,7 @@ from jaxtyping import Array, Float
 from fcnn.ops.op import Case, operator, refused
 from fcnn.ops.pooling.pooling import CASES, GRID, count, distinct, first_largest, places
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
+from fcnn.ops.refusal import require, require_flags, require_floats, require_numbers, require_rank
 from fcnn.ops.window import Axes, Padding, taps, untap
 
 
@@ -110,6 +110,7 @@ def _check(x, *, p, mean, **options):
     require_rank("lp_pool", 3, x=x)
     require_numbers("lp_pool", p=p)
     require(p >= 1, f"lp_pool: p {p} must be at least 1")
+    require_flags("lp_pool", mean=mean, ceil_mode=options["ceil_mode"])
     places(x, **options, name="lp_pool")
 
 

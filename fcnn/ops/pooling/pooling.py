@@ -29,7 +29,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, Shape, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require_floats, require_rank
+from fcnn.ops.refusal import require_flags, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, Windows, taps, untap, windows
 
 X = Float[Array, "n *size c"]
@@ -136,10 +136,11 @@ def places(x, window, stride, padding, dilation, ceil_mode, *, name: str = "pool
     return windows(name, size, window, stride, padding, dilation, ceil_mode=ceil_mode)
 
 
-def check_windows(name, x, *, count_include_pad=False, **options):
+def check_windows(name, x, *, ceil_mode, count_include_pad=False, **options):
     require_floats(name, x=x)
     require_rank(name, 3, x=x)
-    places(x, **options, name=name)
+    require_flags(name, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    places(x, **options, ceil_mode=ceil_mode, name=name)
 
 
 def distinct(shape):
@@ -166,6 +167,9 @@ CASES = (
     refused("at least 3 axes", (4, 3), window=2),
     refused("exceeds the padded input", (1, 4, 4, 1), window=5),
     refused(r"window \(0, 0\) must be", (1, 4, 4, 1), window=0),
+    refused(
+        "ceil_mode 'no' must be True or", (1, 4, 4, 1), window=2, ceil_mode="no", kind=TypeError
+    ),
     refused("x holds int32", ints((1, 4, 4, 1)), window=2, kind=TypeError),
 )
 for op in (max_pool, avg_pool):
