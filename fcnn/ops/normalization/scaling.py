@@ -17,6 +17,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, ints, operator, refused
@@ -51,7 +52,8 @@ def min_max_scale_fwd(x, *, to, axis):
     lo, hi = (jnp.where(_first(at, eighth), eighth, 0).sum(1, keepdims=True) for at in places)
     apart = ~(hi - lo < jnp.finfo(eighth.dtype).tiny)  # NaN too, and stays NaN
     gap = jnp.where(apart, hi - lo, jnp.ones_like(lo))
-    t = jnp.where(apart, (eighth - lo) / gap, jnp.zeros_like(eighth))
+    unit = lax.stop_gradient(gap)  # autodiff of a quotient would square the gap, and overflow
+    t = jnp.where(apart, (eighth - lo) / unit / (gap / unit), jnp.zeros_like(eighth))
     y = _unrows(to[0] + (to[1] - to[0]) * t, x.shape, axis).astype(x.dtype)
     return y, (t.astype(x.dtype), jnp.where(apart, 0.125 / gap, jnp.zeros_like(gap)), *places)
 
@@ -120,6 +122,7 @@ min_max_scale.cases = (
     Case("features over the batch", ((5, 3),), {"axis": 0, "to": (0.25, 4.0)}),
     Case("two axes", ((3, 2, 4),), {"axis": (2, 0)}),
     Case("huge", (lambda key: 1e308 * jnp.array([[-1.5, 0.5, 1.5], [0.1, 1.7, -1.0]]),)),
+    Case("tiny", (lambda key: 1e-290 * jnp.array([[1.0, 2.5, 0.0]]),)),
     Case("no examples", ((0, 4),)),
     Case("ties", (lambda key: jnp.array([[2.0, 0.0, 2.0, 0.0, 1.0]]),), kink=True),
     Case("constant", (lambda key: jnp.full((2, 3), 7.0),), kink=True),
