@@ -32,7 +32,7 @@ from fcnn.ops.convolution.separable import separable_conv
 from fcnn.ops.convolution.standardization import weight_standardization
 from fcnn.ops.convolution.transposed import conv_transpose
 from fcnn.ops.loss.binary import focal, sigmoid_cross_entropy
-from fcnn.ops.loss.classes import hinge, nll, softmax_cross_entropy
+from fcnn.ops.loss.classes import nll, softmax_cross_entropy
 from fcnn.ops.loss.distance import (
     absolute_error,
     huber,
@@ -41,6 +41,7 @@ from fcnn.ops.loss.distance import (
     squared_error,
 )
 from fcnn.ops.loss.entropy import kl_divergence, soft_cross_entropy
+from fcnn.ops.loss.margin import hinge
 from fcnn.ops.normalization.batch import batch_norm
 from fcnn.ops.normalization.example import group_norm, instance_norm, layer_norm, rms_norm
 from fcnn.ops.normalization.scaling import min_max_scale

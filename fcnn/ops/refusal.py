@@ -36,7 +36,8 @@ def require_integers(name: str, **values: object) -> None:
 def require_counts(name: str, **values: Any) -> None:
     """TypeError unless every option is an integer, ValueError unless it is at least 1."""
     for k, v in values.items():
-        require_integers(name, **{k: v})
+        if not _is_integer(v):
+            raise TypeError(f"{name}: {k} {v!r} must be an integer")
         require(v >= 1, f"{name}: {k} {v} must be at least 1")
 
 

@@ -30,6 +30,7 @@ from jaxtyping import Array, Float, Key, UInt32
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.refusal import (
     require,
+    require_flags,
     require_floats,
     require_key,
     require_numbers,
@@ -128,8 +129,7 @@ def _check(name, rank, x, key, *, rate):
 @classic_dropout.check
 def _check_classic(x, key, *, rate, train):
     _check("classic_dropout", 0, x, key, rate=rate)
-    if not isinstance(train, bool):
-        raise TypeError(f"classic_dropout: train {train!r} must be True or False")
+    require_flags("classic_dropout", train=train)
     require(not train or key is not None, "classic_dropout: training needs a key")
 
 

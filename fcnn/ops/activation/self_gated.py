@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from fcnn.ops.activation.elementwise import differentiate
 from fcnn.ops.activation.monotone import hard_sigmoid, softplus
 from fcnn.ops.op import Case, operator, refused
-from fcnn.ops.refusal import require_floats
+from fcnn.ops.refusal import require_flags, require_floats
 
 X = Float[Array, "..."]
 
@@ -108,8 +108,7 @@ differentiate(SLOPES, of="x")
 @gelu.check
 def _check_gelu(x, *, approximate):
     require_floats("gelu", x=x)
-    if not isinstance(approximate, bool):
-        raise TypeError(f"gelu: approximate {approximate!r} must be True or False")
+    require_flags("gelu", approximate=approximate)
 
 
 by_tanh = {"approximate": True}

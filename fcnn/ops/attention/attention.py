@@ -34,7 +34,7 @@ from jaxtyping import Array, Bool, Float
 from fcnn.ops.attention.heads import by_group, by_head, cut, joined, joined_mask, summed
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_counts, require_floats, require_numbers
+from fcnn.ops.refusal import require, require_counts, require_flags, require_floats, require_numbers
 
 SCORES = 2**20  # that "auto" holds at once; with more, "blocked" is faster too
 
@@ -176,8 +176,7 @@ def _check(q, k, v, mask, *, causal, scale, block, impl):
     require(d > 0, f"{name}: q {q.shape} has no features")
     require(g > 0 and h % g == 0, f"{name}: h {h} must be a multiple of the g {g} of k {k.shape}")
     require_mask(name, mask, q, (n, h, t, s))
-    if not isinstance(causal, bool):
-        raise TypeError(f"{name}: causal {causal!r} must be True or False")
+    require_flags(name, causal=causal)
     require_numbers(name, **({} if scale is None else {"scale": scale}))
     require(scale is None or math.isfinite(scale), f"{name}: scale {scale} must be finite")
     require_counts(name, block=block)

@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float
 from fcnn.ops.affine import dense
 from fcnn.ops.attention.attention import dot_product_attention, require_mask
 from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.refusal import require, require_floats
+from fcnn.ops.refusal import require, require_flags, require_floats
 
 AUTO = {"scale": None, "block": 128, "impl": "auto"}
 
@@ -128,8 +128,7 @@ def _check(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
         shape = needed if b is None else b.shape
         require(shape == needed, f"{name}: {letter} {shape} needs shape {needed}")
     require_mask(name, mask, x, (n, h, t, source.shape[1]))
-    if not isinstance(causal, bool):
-        raise TypeError(f"{name}: causal {causal!r} must be True or False")
+    require_flags(name, causal=causal)
 
 
 X, WEIGHTS, NONE = (1, 3, 3), ((3, 2, 2), (3, 1, 2), (3, 1, 1), (2, 1, 2)), (None,) * 4

@@ -24,7 +24,7 @@ from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_floats, require_numbers
+from fcnn.ops.refusal import require, require_flags, require_floats, require_numbers
 
 
 @operator()
@@ -117,8 +117,7 @@ def _check_rotary(x, positions, *, base, interleaved):
             raise TypeError(f"{name}: positions hold {positions.dtype}, not integers")
         fits = positions.shape in (x.shape[1:2], x.shape[:2])
         require(fits, f"{name}: positions {positions.shape} need {x.shape[1:2]} or {x.shape[:2]}")
-    if not isinstance(interleaved, bool):
-        raise TypeError(f"{name}: interleaved {interleaved!r} must be True or False")
+    require_flags(name, interleaved=interleaved)
 
 
 def _check(name, x, base):

@@ -146,6 +146,14 @@ conv.cases = (
         groups=2.0,
         kind=TypeError,
     ),
+    refused(
+        r"groups \(1,\) must be an integer",
+        (1, 8, 8, 2),
+        (3, 3, 2, 4),
+        None,
+        groups=(1,),
+        kind=TypeError,
+    ),
     refused("must have channels", (1, 8, 8, 0), (3, 3, 0, 4), None),
     refused(
         "stride 1.5 must be an integer", (1, 4, 1), (2, 1, 1), None, stride=1.5, kind=TypeError

@@ -9,10 +9,6 @@ smoothed by e,
 
     likelihood       l[n] = -log_p[n,t_n]                    dlog_p[n,k] = -dl[n] [k = t_n]
 
-    hinge            l[n] = sum_{k != t_n} max(0, m[n,k])    m[n,k] = margin + z[n,k] - z[n,t_n]
-                     dz[n,k] = dl[n] [m[n,k] > 0]            for k != t_n
-                     dz[n,t_n] = -dl[n] sum_{k != t_n} [m[n,k] > 0]
-
 Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. That
 belongs to softmax and cross entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
 
@@ -23,8 +19,6 @@ Shapes: logits or log_p (*n, k); labels (*n), integers; weights (k,).
 Raises: ValueError if shapes disagree, or for an option out of range; TypeError for labels that are
         no integers, or logits that are no floats.
 """
-
-import math
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +78,7 @@ def softmax_cross_entropy_bwd(saved, dl, **how):
 
 def _target(log_p, labels, *, label_smoothing, ignore_index):
     """q, all 0 where the label is ignored or no class; and where the loss is a number."""
-    hit = _hit(log_p.shape, labels)
+    hit = hit_of(log_p.shape, labels)
     counts, known = hit.any(-1), hit.any(-1)
     if ignore_index is not None:
         counts, known = counts & (labels != ignore_index), known | (labels == ignore_index)
@@ -96,7 +90,7 @@ def _weighted(q, weights):
     return q if weights is None else q * weights.reshape((1,) * (q.ndim - 1) + (-1,))
 
 
-def _hit(shape, labels):
+def hit_of(shape, labels):
     """[k = t_n], (*n, k)."""
     if labels.dtype.itemsize < 4:  # too short to number every class
         labels = labels.astype(jnp.int32)
@@ -107,7 +101,7 @@ def _hit(shape, labels):
 @softmax_cross_entropy.check
 def _check_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_index):
     name = "softmax_cross_entropy"
-    _check_labels(name, labels, logits=logits)
+    check_labels(name, labels, logits=logits)
     require_floats(name, logits=logits, weights=weights)
     k = logits.shape[-1:]
     if weights is not None:
@@ -137,7 +131,7 @@ def nll(log_p: Rows, labels: Labels) -> L:
 
 @nll.fwd
 def nll_fwd(log_p, labels):
-    hit = _hit(log_p.shape, labels)
+    hit = hit_of(log_p.shape, labels)
     loss = -jnp.where(hit, log_p, 0).sum(-1)
     return jnp.where(hit.any(-1), loss, jnp.nan), (labels, Shape(log_p.shape))
 
@@ -145,53 +139,15 @@ def nll_fwd(log_p, labels):
 @nll.bwd
 def nll_bwd(saved, dl):
     labels, shape = saved
-    return jnp.where(_hit(shape, labels), -dl[..., None], 0), None
+    return jnp.where(hit_of(shape, labels), -dl[..., None], 0), None
 
 
 @nll.check
 def _check_nll(log_p, labels):
-    _check_labels("nll", labels, log_p=log_p)
+    check_labels("nll", labels, log_p=log_p)
 
 
-@operator()
-def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
-    """By how much the other classes come within `margin` of the label's score, summed.
-
-    Summed over classes, not averaged; its slope is 0 where a class just touches the margin.
-
-    Units:  those of logits.
-    Cost:   about 4 operations per logit; one byte is saved for each.
-    Source: Weston & Watkins 1999.
-    """
-    return hinge_fwd(logits, labels, margin=margin)[0]
-
-
-@hinge.fwd
-def hinge_fwd(logits, labels, *, margin):
-    hit = _hit(logits.shape, labels)
-    own = jnp.where(hit, logits, 0).sum(-1, keepdims=True)
-    m = margin + logits - own
-    over = (m > 0) & ~hit & hit.any(-1, keepdims=True)
-    loss = jnp.where(over, m, 0).sum(-1)
-    return jnp.where(hit.any(-1), loss, jnp.nan), (over, labels)
-
-
-@hinge.bwd
-def hinge_bwd(saved, dl, *, margin):
-    over, labels = saved
-    hit = _hit(over.shape, labels)
-    count = over.sum(-1, keepdims=True, dtype=dl.dtype)
-    return dl[..., None] * jnp.where(hit, -count, over.astype(dl.dtype)), None
-
-
-@hinge.check
-def _check_hinge(logits, labels, *, margin):
-    _check_labels("hinge", labels, logits=logits)
-    require_numbers("hinge", margin=margin)
-    require(0 <= margin < math.inf, f"hinge: margin {margin} must be at least 0 and finite")
-
-
-def _check_labels(name, labels, **rows):
+def check_labels(name, labels, **rows):
     require_floats(name, **rows)
     require_rank(name, 1, **rows)
     ((k, z),) = rows.items()
@@ -204,24 +160,18 @@ def _check_labels(name, labels, **rows):
     require(z.shape[-1] > 0, f"{name}: {k} {z.shape} have no classes")
 
 
-def _apart(key):
-    """Multiples of 0.3: no two differ by 0.5 or by 1, the margins tried."""
-    return 0.3 * jax.random.permutation(key, 30).reshape(6, 5).astype(float)
-
-
 def _some(key):
     return jax.random.uniform(key, (5,), minval=0.5, maxval=2.0)
 
 
 five = ints((6,), below=5)
-far_apart = lambda key: 1e3 * jax.random.normal(key, (4, 5))
-for op, rows, absent in (
-    (softmax_cross_entropy, "logits", (None,)),
-    (nll, "log_p", ()),
-    (hinge, "logits", ()),
-):
-    op.cases = (
-        Case("rows", (_apart if op is hinge else (6, 5), five, *absent)),
+
+
+def cases_of(rows, example, *absent):
+    """Of a loss with labels; `rows` is the name of its first argument, `example` one of (6, 5)."""
+    far_apart = lambda key: 1e3 * jax.random.normal(key, (4, 5))
+    return (
+        Case("rows", (example, five, *absent)),
         Case("sequences", ((2, 3, 4), ints((2, 3), below=4), *absent)),
         Case("far apart", (far_apart, ints((4,), below=5), *absent)),
         Case("no examples", ((0, 5), ints((0,)), *absent)),
@@ -231,7 +181,11 @@ for op, rows, absent in (
         refused("have no classes", (6, 0), ints((6,))),
         refused("at least 1 axes", (), ints(())),
     )
-softmax_cross_entropy.cases += (
+
+
+nll.cases = cases_of("log_p", (6, 5))
+softmax_cross_entropy.cases = (
+    *cases_of("logits", (6, 5), None),
     Case("one class", ((3, 1), ints((3,), below=1), None)),
     Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
     Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),
@@ -241,10 +195,4 @@ softmax_cross_entropy.cases += (
     refused("label_smoothing None must be", (6, 5), five, label_smoothing=None, kind=TypeError),
     refused("ignore_index 1.5 must be an integer", (6, 5), five, ignore_index=1.5, kind=TypeError),
     refused("ignore_index .* is no int32, as", (6, 5), five, ignore_index=2**40),
-)
-hinge.cases += (
-    Case("narrower", (_apart, five), {"margin": 0.5}),
-    Case("touching", (lambda key: jnp.eye(3), lambda key: jnp.arange(3)), kink=True),
-    refused("margin -1.0 must be at least 0", (6, 5), five, margin=-1.0),
-    refused("margin 'no' must be a number", (6, 5), five, margin="no", kind=TypeError),
 )

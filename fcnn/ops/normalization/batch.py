@@ -36,7 +36,7 @@ from jaxtyping import Array, Bool, Float
 from fcnn.ops.normalization.channels import C, as_long_as, of_scale_and_bias, require_channels, row
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_numbers, require_rank
+from fcnn.ops.refusal import require, require_flags, require_numbers, require_rank
 
 
 @operator()
@@ -146,8 +146,7 @@ def _check(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
     require_channels("batch_norm", x, eps, scale=scale, bias=bias, mean=mean, var=var)
     require_rank("batch_norm", 2, x=x)
     require_numbers("batch_norm", momentum=momentum)
-    if not isinstance(train, bool):
-        raise TypeError(f"batch_norm: train {train!r} must be True or False")
+    require_flags("batch_norm", train=train)
     names = axis_name if isinstance(axis_name, tuple) else (axis_name,)
     if not (axis_name is None or all(isinstance(name, str) for name in names)):
         raise TypeError(f"batch_norm: axis_name {axis_name!r} must be a name, or several")

@@ -36,7 +36,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from fcnn.ops.product import contract, wide
-from fcnn.ops.refusal import require, require_floats
+from fcnn.ops.refusal import require, require_flags, require_floats
 
 State = tuple[Array, ...]  # (n, k) each, h first
 Inner = tuple[Any, ...]  # what a step needs besides: u first, and biases that may be None
@@ -146,8 +146,7 @@ def refuse(
             raise TypeError(f"{name}: lengths hold {lengths.dtype}, not numbers of steps")
         one_each = lengths.shape == (n,)
         require(one_each, f"{name}: lengths {lengths.shape} need shape {(n,)}, as x {x.shape}")
-    if not isinstance(reverse, bool):
-        raise TypeError(f"{name}: reverse {reverse!r} must be True or False")
+    require_flags(name, reverse=reverse)
 
 
 def _scan(body, state, seen, inner, reverse):
