@@ -16,8 +16,19 @@ def otherwise(default: str, metavar: str):
 
 
 @dataclass(frozen=True)
-class Options:
-    """Common to all experiments; each fills in the None's for its data sets."""
+class Output:
+    """Common to all experiments."""
+
+    output_dir: Path = Path("runs")
+    """Where runs/NAME/TIME/ is made."""
+
+    smoke: bool = False
+    """A run of seconds that exercises everything and judges nothing."""
+
+
+@dataclass(frozen=True)
+class Options(Output):
+    """Common to all experiments that learn; each fills in the None's for its data sets."""
 
     dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10"] = "digits"
     """What to learn. digits come with scikit-learn; the others are read from --data-dir."""
@@ -25,17 +36,11 @@ class Options:
     data_dir: Annotated[Path | None, otherwise("$FCNN_DATA", "DIR")] = None
     """Folder with the original files, or with a subfolder named after the data set."""
 
-    output_dir: Path = Path("runs")
-    """Where runs/NAME/TIME/ is made."""
-
     seeds: Annotated[int | None, otherwise("by data set", "INT")] = None
     """How many independent trainings of each network, all in one program."""
 
     epochs: Annotated[int | None, otherwise("by data set", "INT")] = None
     """Passes over the training images."""
-
-    smoke: bool = False
-    """A run of seconds that exercises everything and judges nothing."""
 
 
 def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C:

@@ -34,8 +34,8 @@ class Findings:
     title: str
     summary: str
     claims: Sequence[Claim]
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    judged: str  # when a claim holds
+    tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]]  # columns and rows of each
     notes: Sequence[str]
     figures: Sequence[Figure]
     stopped: str = ""

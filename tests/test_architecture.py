@@ -7,7 +7,8 @@ import pytest
 
 import fcnn
 
-ORDER = ("ops", "check", "bench", "layers", "models", "data", "training", "__init__", "__main__")
+ORDER = ("ops", "bench", "checker", "layers", "models", "data", "training", "testing", "__init__")
+ORDER += ("command", "__main__")
 ROOT = Path(fcnn.__path__[0])
 MODULES = sorted(ROOT.rglob("*.py"))
 

@@ -3,7 +3,7 @@
 import pytest
 
 import fcnn
-from fcnn.__main__ import main
+from fcnn.command import main
 
 
 def test_ops_lists_every_operator(capsys):

@@ -10,7 +10,7 @@ import pytest
 
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
-from fcnn.__main__ import departures, table
+from fcnn.command.ops import departures, table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -1,18 +1,15 @@
-"""Seconds, FLOP and bytes of an operator: forward, and backward by hand and by autodiff.
+"""Seconds, FLOP and bytes of a function: forward, and backward in each way of differentiating it.
 
-Compilation is never inside a timing. The three programs are timed in turn, round after round, so
-that a machine that slows down slows them alike; quote medians, and ratios rather than seconds.
+Compilation is never inside a timing. The programs are timed in turn, round after round, so that a
+machine that slows down slows them alike; quote medians, and ratios rather than seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import jax
-
-from fcnn.ops import Op
 
 
 class Cost(NamedTuple):
@@ -22,6 +19,7 @@ class Cost(NamedTuple):
     seconds: float  # median over rounds
     flop: float  # XLA's count
     saved_bytes: int  # kept from forward to backward
+    temporary_bytes: int  # held besides arguments and outcome while it runs
 
 
 def seconds(
@@ -40,28 +38,27 @@ def seconds(
     return {name: each[1:] for name, each in times.items()}
 
 
-def compare(
-    op: Op, args: Sequence[Any], options: Mapping[str, Any], *, rounds: int = 20
-) -> list[Cost]:
-    """The forward pass of `op`, then its backward by hand and by autodiff, at these arguments."""
-    _, options = op.bind(*args, **options)
-    fwd, bwd = (partial(rule, **options) for rule in (op.fwd_rule, op.bwd_rule))
-    forward = partial(op.forward, **options)
-    y, saved = jax.jit(fwd)(*args)
-    _, pull = jax.vjp(forward, *args)
-    todo = {
-        "forward": (forward, args, ()),
-        "backward by hand": (bwd, (saved, y), saved),
-        "backward by autodiff": (lambda pull, dy: pull(dy), (pull, y), pull),
-    }
+def compare(ways: Mapping[str, Callable], args: Sequence[Any], *, rounds: int = 20) -> list[Cost]:
+    """The forward pass of the first of `ways`, then the backward pass of each, at these arguments.
+
+    `ways` are functions that give the same y, each with a gradient of its own.
+    """
+    todo: dict[str, tuple[Callable, Sequence[Any], Any]] = {}
+    for name, f in ways.items():
+        if not todo:
+            todo["forward"] = (f, args, ())
+        y, pull = jax.jit(lambda *args, f=f: jax.vjp(f, *args))(*args)
+        todo[f"backward {name}"] = (lambda pull, dy: pull(dy), (pull, y), pull)
     compiled = {what: jax.jit(f).lower(*a).compile() for what, (f, a, _) in todo.items()}
     times = seconds({what: (compiled[what], todo[what][1]) for what in todo}, rounds=rounds)
+    memory = {what: run.memory_analysis() for what, run in compiled.items()}
     return [
         Cost(
             what,
             median(times[what]),
             (compiled[what].cost_analysis() or {}).get("flops", 0.0),
             sum(leaf.nbytes for leaf in jax.tree.leaves(kept)),
+            getattr(memory[what], "temp_size_in_bytes", 0),
         )
         for what, (_, _, kept) in todo.items()
     ]

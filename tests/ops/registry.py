@@ -1,29 +1,12 @@
 """Every operator, case and implementation, as parameters. Nothing here names an operator."""
 
-from functools import partial, wraps
+from functools import wraps
 
-import jax
 import jax.numpy as jnp
 import pytest
 
+from fcnn.checker.cases import ways
 from fcnn.ops import OPS
-
-
-def ways(op, case):
-    """The options of `case`, once for each implementation that can serve it."""
-    impls = [{"impl": impl} for impl in op.impls] or [{}]
-    return [{**case.options, **impl} for impl in impls if serves(op, case, impl)]
-
-
-def serves(op, case, impl):
-    """An implementation may refuse a shape, "auto" none."""
-    if impl.get("impl", "auto") == "auto":
-        return True
-    try:
-        jax.eval_shape(partial(op, **{**case.options, **impl}), *case.shapes())
-    except ValueError:
-        return False
-    return True
 
 
 def over(wanted):

@@ -1,45 +1,84 @@
 """By hand == autodiff == finite difference, for every case; and the proof can fail."""
 
-import jax
-import jax.numpy as jnp
-import pytest
-from registry import every_case, once_per_problem, one_case_each
+from functools import partial
 
-from fcnn.check import WrongGradient, answers, judge
+import numpy as np
+import pytest
+from registry import every_case_of_floats, once_per_problem, one_case_each
+
+from fcnn.checker.cases import Problem
+from fcnn.checker.evidence import gather
+from fcnn.checker.judge import KINK, NOT_FINITE, RIGHT, WRONG, judge
+from fcnn.checker.machine import Machine, exactly
+from fcnn.checker.run import subject_in
+
+
+@pytest.fixture(autouse=True)
+def precisely():
+    with exactly():
+        yield
 
 
 @once_per_problem
-def found_for(op, case, options):
-    return answers(op, case.draw(jax.random.key(0)), options)
+def known_of(op, case, options):
+    return gather(Machine(subject_in(Problem(op, case, options), 0)), 0)
 
 
-@every_case
+@every_case_of_floats
 def test_gradient(op, case, options):
     """NaN equals nothing, so every gradient is finite too."""
-    judge(op.name, found_for(op, case, options), kink=case.kink)
+    known = known_of(op, case, options)
+    for i in range(len(known.machine.x)):
+        found = judge(known, i)
+        assert found.verdict in ((RIGHT, KINK) if case.kink else (RIGHT,)), found
+        assert known.right is not None
 
 
 MISTAKES = (
     lambda g: 1.001 * g,
-    lambda g: g.at[(0,) * g.ndim].add(1e-3),
-    lambda g: g.at[(-1,) * g.ndim].set(jnp.nan),
-    lambda g: None,
+    lambda g: _at(g, 0, 1e-3 + g.flat[0]),
+    lambda g: _at(g, -1, np.nan),
+    lambda g: np.zeros_like(g),
 )
+
+
+def _at(g, entry, value):
+    g = g.copy()
+    g.flat[entry] = value
+    return g
 
 
 @one_case_each
 def test_the_proof_can_fail(op, case, options):
     """A mistake of one part in a thousand, or in one entry of any cotangent, is caught."""
-    found = found_for(op, case, options)
-    judge(op.name, found)
-    for i, right in enumerate(found.by_hand):
-        if right is None:
-            continue
-        for mistake in MISTAKES:
-            by_hand = [mistake(g) if j == i else g for j, g in enumerate(found.by_hand)]
-            with pytest.raises(WrongGradient, match=f"argument {i}"):
-                judge(op.name, found._replace(by_hand=by_hand))
-    for wrong in ("fwd", "forward_along_v", "difference_along_v"):
-        off = jax.tree.map(lambda a: 1.001 * a, getattr(found, wrong))
-        with pytest.raises(WrongGradient, match="differ"):
-            judge(op.name, found._replace(**{wrong: off}))
+    known = known_of(op, case, options)
+    for i, right in enumerate(known.claimed):
+        for mistake in MISTAKES if right.any() else MISTAKES[1:3]:
+            wrong = [mistake(g) if j == i else g for j, g in enumerate(known.claimed)]
+            verdict = judge(known._replace(claimed=wrong, again=wrong), i).verdict
+            assert verdict == (NOT_FINITE if np.isnan(wrong[i]).any() else WRONG)
+    off = [1.001 * y for y in known.y]
+    assert judge(known._replace(y=off), 0).verdict == WRONG
+
+
+@one_case_each
+def test_every_witness_counts(op, case, options, monkeypatch):
+    """Forward autodiff, and differences, can each fail the proof alone."""
+    known = known_of(op, case, options)
+    if not known.claimed[0].any():
+        pytest.skip("its first gradient is 0")
+    step = known.machine.step
+    monkeypatch.setattr(known.machine, "step", partial(_pushing_off, step))
+    assert judge(known, 0).verdict == WRONG
+    monkeypatch.setattr(known.machine, "step", partial(_moving_off, step, known.machine.y))
+    assert judge(known, 0).verdict == WRONG
+
+
+def _pushing_off(step, v, h):
+    y, pushed = step(v, h)
+    return y, [1.001 * p for p in pushed]
+
+
+def _moving_off(step, y, v, h):
+    moved, pushed = step(v, h)
+    return [a + 1.001 * (b - a) for a, b in zip(y, moved, strict=True)], pushed

@@ -1,0 +1,95 @@
+"""Problems made by hand: a function, where to judge it, and the gradients that are written anew.
+
+A gradient is written as its code, a function of what it names, as on an operator's page: arguments
+by their names, the right gradient of each by a d before it, y and dy (or, where an argument is
+called y, dl); and g, the right gradient of what is written anew.
+
+    problem("affine", "transposed", "dense dw", dense, ((7, 5), (5, 5)), dw=lambda x, dy: dy.T @ x)
+
+What is not written anew is right: by an operator's own rules, or else by jax.vjp. An argument is
+drawn from its shape as normals, or by a function of a NumPy generator.
+"""
+
+import inspect
+import zlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.checkers.problem import Problem
+from fcnn.ops.op import Op
+
+Draw = tuple[int, ...] | Callable[[np.random.Generator], Any]
+
+
+def problem(
+    family: str, kind: str, name: str, f: Callable, args: tuple[Draw, ...], **anew: Callable | None
+) -> Problem:
+    return Problem(name, family, kind, f, partial(_drawn, name, args), _backward(f, anew))
+
+
+def by_hand(f: Callable) -> Callable[..., tuple]:
+    """The right backward(*args, dy)."""
+    op, options = (f.func, f.keywords) if isinstance(f, partial) else (f, {})
+    if not isinstance(op, Op):
+        return partial(_by_vjp, f)
+
+    def backward(*args):
+        *args, dy = args
+        arrays, how = op.bind(*args, **options)
+        _, saved = op.fwd_rule(*arrays, **how)
+        return op.bwd_rule(saved, dy, **how)[: len(args)]
+
+    return backward
+
+
+def ints(shape: tuple[int, ...], below: int) -> Draw:
+    return lambda rng: rng.integers(0, below, shape, np.int32)
+
+
+def key(rng: np.random.Generator) -> jax.Array:
+    return jax.random.key(int(rng.integers(2**31)))
+
+
+def numbers(values: Any) -> Draw:
+    """These ones."""
+    return lambda rng: np.array(values, float)
+
+
+def one_sum(g: jax.Array) -> jax.Array:
+    """The sum over all entries, for each of them: reduced too far."""
+    return jnp.full_like(g, g.sum())
+
+
+def _backward(f, anew):
+    names, right = list(inspect.signature(f).parameters), by_hand(f)
+
+    def backward(*args):
+        *args, dy = jax.tree.map(jnp.asarray, args)
+        given, found = (dict(zip(names, a, strict=False)) for a in (args, right(*args, dy)))
+        found = {f"d{name}": g for name, g in found.items()}
+        known = {"y": f(*args), "dy": dy, "dl": dy} | given | found
+        return tuple(
+            _written(anew[d], known | {"g": g}) if d in anew else g for d, g in found.items()
+        )
+
+    return backward
+
+
+def _written(gradient, known):
+    return gradient and gradient(**{k: known[k] for k in inspect.signature(gradient).parameters})
+
+
+def _by_vjp(f, *args):
+    *args, dy = args
+    _, pull = jax.vjp(f, *args)
+    return tuple(None if g.dtype == jax.dtypes.float0 else g for g in pull(dy))
+
+
+def _drawn(name, args):
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    return tuple(rng.standard_normal(a) if isinstance(a, tuple) else a(rng) for a in args)

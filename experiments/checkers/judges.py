@@ -1,0 +1,99 @@
+"""The checkers that are compared, each as anybody would call it.
+
+fcnn          fcnn.check(forward, args, backward=backward)
+jax float32   jax.test_util.check_grads of a custom_vjp function, in JAX's default dtype
+jax float64   the same in float64
+torch         torch.autograd.gradcheck of an autograd.Function, in float64; in its fast mode where
+              the arguments have more than SLOW entries
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from time import perf_counter
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.test_util import check_grads
+
+import fcnn
+from experiments.checkers.problem import Problem
+from fcnn.checker.subject import Subject, subject_of
+
+SLOW = 300  # entries up to which gradcheck's slow mode, which sees each of them, ends in seconds
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a checker said of a problem: "" where all is right, else its words."""
+
+    says: str
+    seconds: float  # compilation included: that is what people wait for
+
+    @property
+    def right(self) -> bool:
+        return not self.says
+
+
+def ask(judge: str, problem: Problem) -> Said:
+    """A checker that raises, whatever it raises, has told its user that something is wrong."""
+    start = perf_counter()
+    try:
+        with jax.enable_x64(judge != "jax float32"):
+            says = JUDGES[judge](problem)
+    except Exception as wrong:
+        says = type(wrong).__name__
+    return Said(says, perf_counter() - start)
+
+
+def by_fcnn(problem: Problem) -> str:
+    """The mistakes that it names, or else its verdicts."""
+    report = fcnn.check(problem.forward, problem.args(), backward=problem.backward, cost=False)
+    return " and ".join(sorted({row.mistake or row.verdict for row in report.rows if not row.ok}))
+
+
+def by_jax(problem: Problem) -> str:
+    """In reverse mode: custom_vjp has no other."""
+    subject = _subject(problem)
+    check_grads(lambda *x: subject.whole(list(x)), subject.x, order=1, modes=["rev"])
+    return ""
+
+
+def by_torch(problem: Problem) -> str:
+    """Forward and backward run in JAX; torch differentiates numerically and compares."""
+    import torch
+
+    subject = _subject(problem)
+    run = jax.jit(subject.plain)
+    to_jax = lambda tensors: [jnp.asarray(a.detach().numpy()) for a in tensors]
+    to_torch = lambda arrays: tuple(
+        None if a is None else torch.tensor(np.asarray(a, np.float64)) for a in arrays
+    )
+
+    class Judged(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, *x):
+            ctx.x = to_jax(x)
+            return to_torch(run(ctx.x))
+
+        @staticmethod
+        def backward(ctx, *dy):
+            return to_torch(subject.claimed(ctx.x, to_jax(dy))[1])
+
+    x = [torch.tensor(np.asarray(a, np.float64), requires_grad=True) for a in subject.x]
+    torch.autograd.gradcheck(Judged.apply, x, fast_mode=sum(a.numel() for a in x) > SLOW)
+    return ""
+
+
+def _subject(problem: Problem) -> Subject:
+    return subject_of(problem.forward, problem.args(), problem.backward)
+
+
+JUDGES: dict[str, Callable[[Problem], str]] = {
+    "fcnn": by_fcnn,
+    "jax float32": by_jax,
+    "jax float64": by_jax,
+}
+if find_spec("torch"):
+    JUDGES["torch"] = by_torch

@@ -1,0 +1,29 @@
+"""Gradients with one mistake each, such as are made in deriving and coding them by hand."""
+
+from experiments.checkers.mutants import (
+    activation,
+    affine,
+    attention,
+    convolution,
+    indexing,
+    kernels,
+    loss,
+    normalization,
+    pooling,
+    recurrent,
+    stochastic,
+)
+
+MUTANTS = (
+    *activation.MUTANTS,
+    *affine.MUTANTS,
+    *convolution.MUTANTS,
+    *kernels.MUTANTS,
+    *pooling.MUTANTS,
+    *normalization.MUTANTS,
+    *recurrent.MUTANTS,
+    *attention.MUTANTS,
+    *loss.MUTANTS,
+    *stochastic.MUTANTS,
+    *indexing.MUTANTS,
+)

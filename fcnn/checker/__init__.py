@@ -1,0 +1,6 @@
+"""Level 3: is this gradient right, and if not, what is wrong with it?"""
+
+from fcnn.checker.report import Report, Row
+from fcnn.checker.run import check
+
+__all__ = ["Report", "Row", "check"]

@@ -1,0 +1,108 @@
+"""Which one mistake turns the right gradient into the one at hand.
+
+Each module here knows mistakes of one sort, and gives guesses: what the gradient would be by that
+mistake. The first that G equals, in every entry, is named; the order is from plain to far-fetched.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from fcnn.checker.diagnosis import elsewhere, factor, formula, halves, order, places, terms
+from fcnn.checker.diagnosis.shape import other_shape
+from fcnn.checker.diagnosis.situation import Guess, Mistake, Situation
+from fcnn.checker.evidence import Evidence, largest
+from fcnn.checker.slopes import Slopes
+
+MISTAKES: tuple[Callable[[Situation], Iterator[Guess]], ...] = (
+    factor.stopped,
+    places.single,
+    factor.constant,
+    places.below_zero,
+    order.exchanged_arguments,
+    order.transposed,
+    order.flipped,
+    places.ties,
+    halves.halves,
+    places.slices,
+    order.gates,
+    order.regrouped,
+    order.shifted,
+    factor.dropout_mask,
+    factor.reduced_too_far,
+    factor.of_an_argument,
+    elsewhere.each_step_alone,
+    terms.terms,
+    formula.elementwise,
+    formula.differences,
+    formula.labels,
+    formula.without_dy,
+    formula.adjoint,
+    factor.by_axis,
+    elsewhere.other_arguments,
+    elsewhere.cotangent,
+    elsewhere.own_argument,
+    places.slices_of_anything,
+)
+MOST = 2048  # entries of a leaf whose right gradient is had by differences, if not by autodiff
+
+
+def diagnose(e: Evidence, i: int) -> Mistake | None:
+    """The mistake in the gradient of leaf i, if it is a known one."""
+    s = _situation(e, i)
+    if s is None:
+        return None
+    if s.G.shape != s.R.shape:
+        return other_shape(s)
+    for mistakes in MISTAKES:
+        for guess in mistakes(s):
+            off = s.off(guess.gradient, guess.counts)
+            if off <= s.tolerance and _tells(s, guess):
+                part = "every entry" if guess.counts is None else "where both are known"
+                return Mistake(guess.kind, f"{guess.says} ({part}, to {max(off, 1e-16):.0e})")
+    return None
+
+
+def _tells(s, guess):
+    """Whether the guess is another gradient than the right one."""
+    off = np.abs(guess.gradient - s.R)
+    return bool((off > s.tolerance * s.top).any())
+
+
+def _situation(e, i):
+    machine = e.machine
+    rights, tolerance = e.right, 1e-7
+    if machine.shortest != "float64":
+        tolerance = 1e-4
+    if rights is None:
+        if sum(x.size for x in machine.x) > MOST:
+            return None
+        rights, tolerance = _by_differences(e.slopes), 1e-5
+    as_float = lambda arrays: [np.asarray(a).astype(np.float64) for a in arrays]
+    rights = as_float(rights)
+    return Situation(
+        i,
+        machine.subject.names,
+        as_float(machine.x),
+        as_float(machine.y),
+        as_float(e.dy),
+        e.claimed[i].astype(np.float64),
+        rights,
+        machine.right,
+        lambda v: machine.step(v, 0.0)[1],
+        tolerance,
+        largest(e.claimed[i], rights[i]),
+    )
+
+
+def _by_differences(slopes: Slopes):
+    """R of all leaves, entry by entry."""
+    machine, rights = slopes.machine, []
+    for i, x in enumerate(machine.x):
+        R = np.zeros(x.shape)
+        for j in range(x.size):
+            v = [np.zeros_like(a) for a in machine.x]
+            v[i].flat[j] = 1
+            R.flat[j] = slopes.close(v).slope.value
+        rights.append(R)
+    return rights

@@ -1,0 +1,150 @@
+"""Mistakes in a formula of one entry: y = f(x) entry by entry, and dx = dy f'(x) with another f'.
+
+1 - y² (tanh's) where y (1 - y) (sigmoid's) belongs, either with x in the place of y, f' taken at y
+and not at x, and their kin; and dy forgotten.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fcnn.checker.diagnosis.situation import Guess, Situation, times
+
+SLOPES = {
+    "1 − y²": lambda x, y: 1 - y * y,
+    "y (1 − y)": lambda x, y: y * (1 - y),
+    "1 − x²": lambda x, y: 1 - x * x,
+    "x (1 − x)": lambda x, y: x * (1 - x),
+    "1 − y": lambda x, y: 1 - y,
+    "1": lambda x, y: np.ones_like(x),
+    "x": lambda x, y: x,
+    "2 x": lambda x, y: 2 * x,
+    "y": lambda x, y: y,
+    "y²": lambda x, y: y * y,
+    "1 + y": lambda x, y: 1 + y,
+    "1 / x": lambda x, y: 1 / x,
+    "1 / y": lambda x, y: 1 / y,
+    "exp(x)": lambda x, y: np.exp(x),
+    "sign(x)": lambda x, y: np.sign(x),
+    "[x > 0]": lambda x, y: (x > 0).astype(x.dtype),
+    "cos x": lambda x, y: np.cos(x),
+    "sin x": lambda x, y: np.sin(x),
+    "−sin x": lambda x, y: -np.sin(x),
+    "sigmoid(x)": lambda x, y: _sigmoid(x),
+    "sigmoid(x) (1 − sigmoid(x))": lambda x, y: _sigmoid(x) * (1 - _sigmoid(x)),
+    "sigmoid(y) (1 − sigmoid(y))": lambda x, y: _sigmoid(y) * (1 - _sigmoid(y)),
+    "1 − tanh²(x)": lambda x, y: 1 - np.tanh(x) ** 2,
+    "1 − tanh²(y)": lambda x, y: 1 - np.tanh(y) ** 2,
+    "tanh(x)": lambda x, y: np.tanh(x),
+    "Φ(x), without x φ(x)": lambda x, y: y / x,
+    "1 / (1 + |x|)": lambda x, y: 1 / (1 + np.abs(x)),
+    "1 / (1 + x²)": lambda x, y: 1 / (1 + x * x),
+    "−1 / x²": lambda x, y: -1 / (x * x),
+    "½ / y": lambda x, y: 0.5 / y,
+    "(1 − y)²": lambda x, y: (1 - y) ** 2,
+    "½ (1 + tanh u) + ½ x (1 − tanh² u) u′, of gelu's tanh form": lambda x, y: _tanh_gelu(x),
+    "(1 − y²)²": lambda x, y: (1 - y * y) ** 2,
+}
+
+
+def elementwise(s: Situation) -> Iterator[Guess]:
+    """dy times another derivative, or the right one times a further one."""
+    if (given := _per_entry(s)) is None:
+        return
+    x, y, dy = s.own, *given
+    kind, why = "wrong derivative", "compare it with dy f′(x)"
+    if s.alone and not _entry_by_entry(s):
+        kind, why = "missing sum term", "what comes through the other entries is missing"
+    others = [("", np.ones(()))] + [(f"{n} ", a) for _, n, a in s.others() if a.shape == x.shape]
+    with np.errstate(all="ignore"):
+        for name, slope in SLOPES.items():
+            f = slope(x, y)
+            for also, a in others:
+                yield _scaled(s, kind, f"is dy {also}({{}}): {why}", name, dy * f * a)
+            yield Guess(kind, f"has the further factor {name}", s.R * f)
+    found = s.for_other({s.i: y}) if s.alone else None
+    if found is not None:
+        yield Guess("wrong derivative", "is dy f′(y), with y in the place of x", found)
+
+
+def differences(s: Situation) -> Iterator[Guess]:
+    """Losses of x - t: the slope of another one."""
+    if (given := _per_entry(s)) is None:
+        return
+    _, dy = given
+    for _, name, t in s.others():
+        if t.shape == s.own.shape:
+            d = s.own - t
+            what = f"{s.names[s.i]} − {name}"
+            for form, slope in ((what, d), (f"sign({what})", np.sign(d))):
+                says = f"is dy ({{}}): compare it with dy f′({what})"
+                yield _scaled(s, "wrong derivative", says, form, dy * slope)
+
+
+def labels(s: Situation) -> Iterator[Guess]:
+    """Losses of classes, dx = dy (p - t): p or t is missing, or another."""
+    if (given := _per_entry(s)) is None or s.own.ndim < 1 or s.own.shape[-1] < 2:
+        return
+    _, dy = given
+    with np.errstate(all="ignore"):
+        e = np.exp(s.own - s.own.max(-1, keepdims=True))
+        both = ("softmax(x)", e / e.sum(-1, keepdims=True)), ("sigmoid(x)", _sigmoid(s.own))
+        for name, p in both:
+            t = p - s.R / dy
+            hot = (t == t.max(-1, keepdims=True)).astype(float)
+            says = f"p = {name}: compare it with dy (p − t)"
+            yield Guess("wrong derivative", f"is dy p, {says}", dy * p)
+            yield Guess("missing sum term", f"is −dy t, {says}", -dy * t)
+            yield Guess("wrong derivative", f"is dy (p + t), {says}", dy * (p + t))
+            yield Guess(
+                "wrong derivative", f"takes all of t for its largest entry, {says}", dy * (p - hot)
+            )
+            for k in (-1, 1):
+                moved = dy * (p - np.roll(t, k, -1))
+                yield Guess("shifted", f"has its labels off by {k}, {says}", moved)
+
+
+def adjoint(s: Situation) -> Iterator[Guess]:
+    if s.alone and (pushed := s.pushed(s.dy[0])) is not None:
+        says = "is J dy, not Jᵀ dy: the function itself is applied to dy, not its adjoint"
+        yield Guess("transposed", says, pushed)
+
+
+def _per_entry(s):
+    """y and dy with an entry for each of x, where each belongs to one: as a loss per example does."""
+    if len(s.y) != 1 or s.y[0].shape != s.R.shape[: s.y[0].ndim]:
+        return None
+    wide = (...,) + (None,) * (s.R.ndim - s.y[0].ndim)
+    return tuple(np.broadcast_to(a[0][wide], s.R.shape) for a in (s.y, s.dy))
+
+
+def _scaled(s, kind, says, name, guess):
+    """The guess times the number that fits best."""
+    energy = float(np.vdot(guess, guess))
+    a = float(np.vdot(guess, s.G)) / energy if 0 < energy < np.inf else 0.0
+    name = name if abs(a - 1) < 1e-9 else f"{times(a)} · {name}"
+    return Guess(kind, says.format(name), a * guess)
+
+
+def _entry_by_entry(s):
+    """Whether entry k of R depends on entry k of dy alone."""
+    half = np.arange(s.R.size).reshape(s.R.shape) % 2
+    found = s.for_other(dy=[s.dy[0] * half])
+    return found is None or np.abs(found - s.R * half).max() <= s.tolerance * s.top
+
+
+def _sigmoid(x):
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+def without_dy(s: Situation) -> Iterator[Guess]:
+    found = s.for_other(dy=[np.ones_like(d) for d in s.dy])
+    if found is not None:
+        yield Guess("missing factor", "does not depend on dy: it is right for dy = 1", found)
+
+
+def _tanh_gelu(x):
+    """The slope of x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 x³)."""
+    root = np.sqrt(2 / np.pi)
+    t = np.tanh(root * (x + 0.044715 * x**3))
+    return (1 + t) / 2 + x / 2 * (1 - t * t) * root * (1 + 3 * 0.044715 * x * x)

@@ -1,0 +1,138 @@
+"""The functions of a subject as they are run: compiled, or as they are where JAX cannot trace them.
+
+    step(v, h)       y = f(x + h v), and J v there by forward autodiff
+    claimed(dy)      y and G, the gradient to be judged, from two runs, each traced anew
+    right(x, dy)     R = Jᵀ dy by reverse autodiff of the plain function
+
+All take and give NumPy arrays. What JAX cannot do is None: reverse autodiff of a while loop, either
+autodiff of a NumPy function.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.checker.peel import dtypes_in
+from fcnn.checker.subject import Leaves, Subject
+
+SMALL = 10**5  # entries in all arguments
+QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Float64 is to be had, and products are not rounded to less than their factors.
+
+    NumPy is silent: numbers that are not finite are judged, not warned of.
+    """
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"), np.errstate(all="ignore"):
+        yield
+
+
+class Machine:
+    """`subject` at its x; to be used within `exactly`."""
+
+    def __init__(self, subject: Subject):
+        self.subject, self.x = subject, to_host(subject.x)
+        self.still = [np.zeros_like(a) for a in self.x]
+
+    @cached_property
+    def y(self) -> Leaves:
+        return self.step(self.still, 0.0)[0]
+
+    def step(self, v: Leaves, h: float) -> tuple[Leaves, Leaves | None]:
+        return self._step(self.x, v, np.float64(h))
+
+    def right(self, x: Leaves, dy: Leaves) -> Leaves | None:
+        return self._right(x, dy) if self._right else None
+
+    def claimed(self, dy: Leaves) -> list[tuple[Leaves, Leaves]]:
+        f, args = self.subject.claimed, to_device((self.x, dy))
+        try:
+            first, second = (jax.jit(lambda *a: f(*a)).trace(*args) for _ in range(2))
+            run = _compiled(first)
+        except Exception:  # JAX cannot trace it; whatever else is wrong shows as it runs
+            return [_as_it_is(f)(self.x, dy) for _ in range(2)]
+        again = run if _same(first.jaxpr, second.jaxpr) else _compiled(second)
+        return [to_host(run(*args)), to_host(again(*args))]
+
+    @cached_property
+    def shortest(self) -> str:
+        """The shortest dtype in which anything is computed, as far as JAX can trace."""
+        used = {a.dtype.name for a in (*self.x, *self.y)}
+        for f, *args in ((self.subject.plain, self.x), (self.subject.claimed, self.x, self.y)):
+            try:
+                used |= dtypes_in(jax.make_jaxpr(f)(*to_device(args)).jaxpr)
+            except Exception:  # not traced, so not seen
+                continue
+        return min(used, key=lambda name: jnp.finfo(name).bits - (name == "bfloat16"))
+
+    @cached_property
+    def steady(self) -> bool:
+        """Whether two runs of the plain function agree."""
+        f, x = self.subject.plain, to_device(self.x)
+        try:
+            first, second = (jax.make_jaxpr(lambda x: f(x))(x) for _ in range(2))
+        except Exception:  # not traceable
+            return _equal(_as_it_is(f)(self.x), _as_it_is(f)(self.x))
+        return _same(first, second) or _equal(to_host(f(x)), to_host(f(x)))
+
+    @cached_property
+    def _step(self):
+        f, args = self.subject.plain, (self.x, self.still, np.float64(0))
+        place = lambda x, v, h: [a + h.astype(a.dtype) * b for a, b in zip(x, v, strict=True)]
+        pushed = lambda x, v, h: jax.jvp(f, (place(x, v, h),), (v,))
+        moved = lambda x, v, h: (f(place(x, v, h)), None)
+        return _program(pushed, *args) or _program(moved, *args) or _as_it_is(moved)
+
+    @cached_property
+    def _right(self):
+        pulled = lambda x, dy: jax.vjp(self.subject.plain, x)[1](dy)[0]
+        return _program(pulled, self.x, self.y)
+
+
+def to_host(tree: Any) -> Any:
+    """Its arrays as NumPy's."""
+    return jax.tree.map(np.asarray, tree)
+
+
+def to_device(tree: Any) -> Any:
+    """Its arrays as JAX's."""
+    return jax.tree.map(jnp.asarray, tree)
+
+
+def _program(f: Callable, *args) -> Callable | None:
+    """f, compiled for arguments like these; None where JAX cannot trace it."""
+    try:
+        run = _compiled(jax.jit(f).trace(*to_device(args)))
+    except Exception:  # of whatever kind; as it is, the function says what is wrong
+        return None
+    return lambda *args: to_host(run(*args))
+
+
+def _compiled(traced):
+    """Small programs are compiled far longer than they run, so LLVM's slow passes are left out."""
+    small = sum(v.aval.size for v in traced.jaxpr.jaxpr.invars) < SMALL
+    return traced.lower().compile(QUICKLY if small else None)
+
+
+def _as_it_is(f: Callable) -> Callable:
+    return lambda *args: to_host(f(*to_host(args)))
+
+
+def _equal(a, b):
+    return all(np.array_equal(p, q, equal_nan=True) for p, q in zip(a, b, strict=True))
+
+
+def _same(first, second):
+    """Whether two traces are one program: its text, but for addresses, and its constants."""
+    text = lambda traced: re.sub(r"0x[0-9a-f]+", "", str(traced))
+    return text(first) == text(second) and all(
+        np.array_equal(a, b) for a, b in zip(first.consts, second.consts, strict=True)
+    )

@@ -1,0 +1,87 @@
+"""Where a gradient derived by hand is to be found: fwd(*args) -> y, saved and bwd(saved, dy) -> cotangents.
+
+An operator of fcnn and a `jax.custom_vjp` function bring theirs; beside a forward alone, backward may
+be a function (*args, dy) -> cotangents, or the pair (fwd, bwd). All end as one such pair, in which
+bwd gives one cotangent per argument, None where there is none.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+
+from fcnn.ops import Op
+
+Rule = tuple[Callable, Callable]
+
+
+def rule_of(f: Callable, backward: Any = None) -> Rule | None:
+    """The rule for f; None where JAX alone differentiates it.
+
+    Raises: TypeError for a backward of another form, or a custom_vjp function without a rule.
+    """
+    if isinstance(backward, tuple) and len(backward) == 2 and all(map(callable, backward)):
+        return backward
+    if callable(backward):
+        return lambda *args: (f(*args), args), lambda args, dy: backward(*args, dy)
+    if backward is not None:
+        raise TypeError(f"check: backward {backward!r:.60} is no function, nor (fwd, bwd)")
+    op, options = operator_of(f)
+    if op is not None:
+        return _of_operator(op, options)
+    if isinstance(f, jax.custom_vjp) and not f.symbolic_zeros:
+        if f.fwd is None or f.bwd is None:
+            raise TypeError(f"check: {name_of(f)} has no rule yet; call its defvjp(fwd, bwd)")
+        return _of_custom_vjp(f)
+    return None
+
+
+def operator_of(f: Any) -> tuple[Op | None, dict[str, Any]]:
+    """The operator behind f, and the options that functools.partial adds."""
+    options: dict[str, Any] = {}
+    while isinstance(f, partial) and not f.args:
+        f, options = f.func, {**f.keywords, **options}
+    return (f, options) if isinstance(f, Op) else (None, {})
+
+
+def name_of(f: Any) -> str:
+    while isinstance(f, partial):
+        f = f.func
+    return getattr(f, "__name__", type(f).__name__)
+
+
+def with_rule(f: Callable, rule: Rule) -> Callable:
+    """`f`, which JAX differentiates by `rule`."""
+    ruled = jax.custom_vjp(f)
+    ruled.defvjp(*rule)
+    return ruled
+
+
+def _of_operator(op, given):
+    def fwd(*args):
+        arrays, options = op.bind(*args, **given)
+        y, saved = op.fwd_rule(*arrays, **options)
+        return y, (list(op.signature.parameters)[: len(args)], options, saved)
+
+    def bwd(saved, dy):
+        names, options, saved = saved
+        found = dict(zip(op.arrays, op.bwd_rule(saved, dy, **options), strict=True))
+        return tuple(found.get(name) for name in names)
+
+    return fwd, bwd
+
+
+def _of_custom_vjp(f):
+    still = f.nondiff_argnums
+
+    def fwd(*args):
+        y, saved = f.fwd(*args)
+        return y, (args, saved)
+
+    def bwd(saved, dy):
+        args, saved = saved
+        moving = iter(f.bwd(*(args[i] for i in still), saved, dy))
+        return tuple(None if i in still else next(moving) for i in range(len(args)))
+
+    return fwd, bwd

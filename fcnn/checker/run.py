@@ -1,0 +1,222 @@
+"""The check itself: from a function and its arguments to a report."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.bench import Cost, compare
+from fcnn.checker.cases import Problem, problems
+from fcnn.checker.diagnosis import diagnose
+from fcnn.checker.evidence import TOLERANCE, Evidence, gather, rounding
+from fcnn.checker.judge import KINK, NOISY, NOT_FINITE, RIGHT, WRONG, Finding, judge
+from fcnn.checker.machine import Machine, exactly
+from fcnn.checker.report import Report, Row
+from fcnn.checker.subject import Leaves, Subject, differentiated, subject_of
+from fcnn.ops import Op, gradients
+
+
+def check(
+    f: Callable,
+    args: Sequence[Any] | None = None,
+    *,
+    backward: Any = None,
+    dtype: Any = None,
+    order: int = 1,
+    cost: bool = True,
+    seed: int = 0,
+) -> Report:
+    """Whether the gradient of f at args is right; and if not, where, and what is wrong with it.
+
+    f is an operator of fcnn, a `jax.custom_vjp` function, or any function of arrays and pytrees, in
+    JAX or NumPy. A gradient derived by hand beside it is `backward`: a function (*args, dy) -> one
+    cotangent per argument, None where there is none; or a pair (fwd, bwd) as for custom_vjp. Without
+    `backward`, what is judged is the gradient that f has already. An operator without args is judged
+    at all its cases.
+
+    The formula is judged in float64: against reverse and forward autodiff of the plain function,
+    where it is not that itself, and against differences. Then the same gradient is computed in the
+    dtype of args, or in `dtype`, and compared with that.
+
+    Shapes: any. `order` 2 judges the gradient of the gradient too.
+    Units:  errors are relative to the largest entry of a leaf, whatever its size.
+    Raises: TypeError or ValueError, in one line, for what is no function, args without floats, or a
+            backward of another form. What f itself raises passes through.
+    Cost:   about 30 values of f per leaf, 4 per entry where a leaf has at most 32; three programs
+            are compiled, and as many again where `cost` is asked for.
+    Source: the adjoint identity: Claerbout 1992; extrapolation: Ridders 1982; what else a checker
+            should do: README.md.
+    """
+    if order not in (1, 2):
+        raise ValueError(f"check: order is 1 or 2, not {order!r}")
+    dtype = None if dtype is None else _known(dtype)
+    rows: list[Row] = []
+    costs: dict[str, list[Cost]] = {}
+    notes: dict[str, str] = {}
+    for todo in _todo(f, args, backward, seed):
+        if cost and todo.counts:
+            costs[todo.name] = _cost(todo.subject, dtype)
+        found, notes[todo.name] = _rows(todo, dtype, seed)
+        rows += found
+        if order == 2:
+            rows += _second(todo, seed)
+    notes = {name: note for name, note in notes.items() if note}
+    return Report(tuple(rows), {k: c for k, c in costs.items() if c}, notes, _environment(seed))
+
+
+def _known(dtype):
+    try:
+        name = jnp.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in TOLERANCE:
+        raise ValueError(f"check: dtype {name} is none of {', '.join(TOLERANCE)}")
+    return name
+
+
+class _Todo(NamedTuple):
+    """What to judge, what to call it, and whether to measure its cost."""
+
+    name: str
+    subject: Subject
+    impl: str = ""
+    counts: bool = True
+
+
+def _todo(f, args, backward, seed) -> Iterator[_Todo]:
+    if args is not None:
+        subject = subject_of(f, args, backward)
+        yield _Todo(subject.name, subject)
+        return
+    if not isinstance(f, Op):
+        raise TypeError("check: args are needed, as in check(f, (x, w)); only operators have cases")
+    for p in problems(f):
+        yield _Todo(p.name, subject_in(p, seed), p.impl, counts=p.case is f.cases[0])
+
+
+def subject_in(problem: Problem, seed: int) -> Subject:
+    """A case of an operator as something to judge, its arguments drawn in float64."""
+    with exactly():
+        args = problem.case.draw(jax.random.key(seed))
+        return subject_of(partial(problem.op, **problem.options), args)
+
+
+def _rows(todo: _Todo, dtype, seed) -> tuple[list[Row], str]:
+    """A row per leaf, and a note on all of them."""
+    subject, note = todo.subject, ""
+    own = [dtype or a.dtype.name for a in subject.x]
+    with exactly():
+        x = [jnp.asarray(a, to) for a, to in zip(subject.x, own, strict=True)]
+        try:
+            machine = Machine(replace(subject, x=[jnp.asarray(a, "float64") for a in x]))
+            _ = machine.y
+        except Exception as refusal:  # some functions take no other dtype than their own
+            if set(own) == {"float64"}:
+                raise
+            machine = Machine(replace(subject, x=x))
+            _ = machine.y
+            note = f"Judged in {own[0]} only; in float64 it raises: {str(refusal).splitlines()[0]}"
+        e = gather(machine, seed, own[0])
+        findings = [judge(e, i, seed) for i in range(len(x))]
+        alone = note or set(own) == {"float64"}
+        short = None if alone else _claimed_in(replace(subject, x=x), e)
+        rows = []
+        for i, finding in enumerate(findings):
+            error = None
+            if short is not None and finding.verdict in (RIGHT, KINK) and own[i] != "float64":
+                error, finding = _in_own(e, i, finding, own[i], short[i], seed)
+            rows.append(_row(todo, e, i, finding, own[i], error))
+    return rows, note
+
+
+def _row(todo, e, i, finding: Finding, dtype, error) -> Row:
+    mistake = diagnose(e, i) if finding.verdict == WRONG else None
+    G, R = e.claimed[i], None if e.right is None else e.right[i]
+    off = None
+    if finding.verdict == WRONG and R is not None and G.shape == R.shape:
+        off = np.abs(G.astype(np.float64) - R)
+    return Row(
+        problem=todo.name,
+        leaf=e.machine.subject.names[i],
+        shape=e.machine.x[i].shape,
+        dtype=dtype,
+        verdict=finding.verdict,
+        error=finding.error,
+        impl=todo.impl,
+        own_error=error,
+        at=finding.at,
+        claimed=finding.claimed,
+        autodiff=finding.autodiff,
+        slopes=finding.slopes,
+        mistake=mistake.kind if mistake else "",
+        says=mistake.says if mistake else finding.says,
+        map=off,
+    )
+
+
+def _claimed_in(subject: Subject, e: Evidence) -> Leaves:
+    """G as computed in the dtype of subject.x."""
+    machine = Machine(subject)
+    try:
+        types = jax.eval_shape(subject.plain, subject.x)
+    except Exception:  # JAX cannot trace it
+        types = machine.y
+    dy = [d.astype(t.dtype) for d, t in zip(e.dy, types, strict=True)]
+    (_, found), _ = machine.claimed(dy)
+    return found
+
+
+def _in_own(e, i, finding: Finding, own, G, seed) -> tuple[float, Finding]:
+    """The error in the caller's dtype, and what that means where the formula is right."""
+    right = (e.claimed[i] if e.right is None else e.right[i]).astype(np.float64)
+    G = np.zeros_like(right) if G is None else np.asarray(G).astype(np.float64)
+    if not np.isfinite(G).all():
+        at = tuple(map(int, np.argwhere(~np.isfinite(G))[0]))
+        says = f"in {own}; in float64 it is {finding.verdict}"
+        return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
+    top, off = float(np.abs(right).max(initial=0)) or 1.0, float(np.abs(G - right).max(initial=0))
+    if off > TOLERANCE[own] * top and finding.verdict == RIGHT:
+        rng, eps = np.random.default_rng((seed, 3, i)), float(jnp.finfo(own).eps)
+        if e.right is None or off > 30 * rounding(e, i, rng, eps):
+            says = f"{own} loses its digits; in float64 it is right"
+            finding = finding._replace(verdict=NOISY, says=says)
+    return off / top, finding
+
+
+def _second(todo: _Todo, seed) -> list[Row]:
+    with exactly():
+        x = [jnp.asarray(a, "float64") for a in todo.subject.x]
+        machine = Machine(replace(todo.subject, x=x))
+        dy = [jnp.asarray(d) for d in gather(machine, seed).dy]
+        second = differentiated(machine.subject, dy)
+        return _rows(todo._replace(name=f"{todo.name}, second order", subject=second), None, seed)[
+            0
+        ]
+
+
+def _cost(subject, dtype) -> list[Cost]:
+    """By hand and by autodiff at the caller's shapes and dtype; by autodiff alone if that is all."""
+    wide = "float64" in {dtype or a.dtype.name for a in subject.x}
+    with jax.enable_x64(wide), gradients("hand"):
+        x = [jnp.asarray(a, dtype or a.dtype) for a in subject.x]
+        ways = {"by hand": subject.whole, "by autodiff": subject.plain}
+        if not subject.independent:
+            del ways["by hand"]
+        try:
+            return compare(ways, (x,))
+        except Exception:  # a NumPy function is not compiled
+            return []
+
+
+def _environment(seed) -> dict[str, Any]:
+    device = next(iter(jnp.zeros(()).devices()))
+    return {
+        "jax": jax.__version__,
+        "device": f"{device.platform} {device.device_kind}",
+        "matmul precision": "highest",
+        "seed": seed,
+    }

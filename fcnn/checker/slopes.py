@@ -1,0 +1,141 @@
+"""Slopes by differences: nothing is differentiated, so nothing is shared with what is judged.
+
+Along v, at steps h, each output y[k] has two one-sided slopes, weighed by its cotangent dy[k]:
+
+    right[k] = dy[k] (y[k](x + h v) - y[k](x)) / h
+    left[k]  = dy[k] (y[k](x) - y[k](x - h v)) / h
+
+Where f is smooth both tend to one slope as h falls, and half of sum (left + right) is off by O(h²);
+extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, takes over. At a kink they keep
+apart, whatever h: every output's slope may be chosen between its own two, so a valid <G, v> lies
+between sum min(left, right) and sum max(left, right). A kink nearer than h looks like one at x, so
+a close look goes down to steps where it no longer does.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.checker.machine import Machine
+from fcnn.checker.subject import Leaves
+
+ROUNDINGS = 8  # errors of so many units in the last place are expected of every output
+RATIO = 8  # between one step of a close look and the next
+SETTLED = 0.01  # a slope that steps change by less than this share no longer depends on them
+FLAT = 3  # widths within this factor of each other do not fall as h does, nor rise as rounding does
+
+
+class Slope(NamedTuple):
+    """The slope along a direction, and by how much it may be off."""
+
+    value: float
+    bar: float
+
+
+class Close(NamedTuple):
+    """A close look along a direction: one slope where f is smooth, an interval at a kink."""
+
+    slope: Slope
+    low: float
+    high: float
+    kinked: bool
+
+    def admits(self, value: float, slack: float = 0.0) -> bool:
+        """Whether a gradient may have this slope."""
+        if self.kinked:
+            slack += 1e-6 * (self.high - self.low)
+            return bool(self.low - slack <= value <= self.high + slack)
+        return bool(abs(value - self.slope.value) <= self.slope.bar + slack)
+
+
+class Slopes:
+    """Of <dy, f>, around a machine's x. An output that is not finite there has none."""
+
+    def __init__(self, machine: Machine, dy: Leaves):
+        self.machine = machine
+        self.y, self.dy = flat(machine.y), flat(dy)
+        self.counts = np.isfinite(self.y)
+        self.eps = max(float(jnp.finfo(a.dtype).eps) for a in [*machine.x, *machine.y])
+        self.h = 2.0 ** round(np.log2(self.eps) * 0.38)  # 2^-20 in float64, 2^-9 in float32
+        self.parts = self.dy * np.where(self.counts, self.y, 0)
+        self.rounding = ROUNDINGS * self.eps * float(np.linalg.norm(self.parts))
+
+    def along(self, v: Leaves) -> Slope:
+        """From four values of f."""
+        coarse, fine = self._central(v, self.h), self._central(v, self.h / 2)
+        bar = 3 * abs(fine - coarse) + self.rounding / self.h
+        return Slope((4 * fine - coarse) / 3, bar)
+
+    def close(self, v: Leaves) -> Close:
+        """From some thirty values of f."""
+        steps = [h for k in range(14) if (h := RATIO ** -(k + 1.5)) > 8 * self.eps]
+        sides = [self._sides(v, h) for h in steps]
+        central = np.array([(left + right).sum() / 2 for left, right in sides])
+        width = np.array([np.abs(right - left).sum() for left, right in sides])
+        size = np.array([np.abs(left).sum() + np.abs(right).sum() for left, right in sides])
+        noise = np.array([self.rounding / h for h in steps])  # of y, and of x:
+        noise += np.nan_to_num(size) * np.array([2 * self.eps / h for h in steps])
+        best = _best(central, width, size, noise)
+        left, right = sides[best]
+        low = float(np.minimum(left, right).sum() - noise[best])
+        high = float(np.maximum(left, right).sum() + noise[best])
+        slope = _extrapolated(central, noise)
+        if not low - slope.bar <= slope.value <= high + slope.bar:  # from steps beyond a kink
+            slope = Slope((low + high) / 2, (high - low) / 2)
+        return Close(slope, low, high, _is_flat(width, noise, best))
+
+    def gap(self, v: Leaves) -> float:
+        """By how much left and right differ along v at a small step: large at a kink."""
+        left, right = self._sides(v, self.h / 64)
+        return float(np.abs(right - left).sum())
+
+    def _central(self, v, h):
+        left, right = self._sides(v, h)
+        return float((left + right).sum() / 2)
+
+    def _sides(self, v, h):
+        up, down = (flat(self.machine.step(v, s)[0]) for s in (h, -h))
+        with np.errstate(all="ignore"):
+            slopes = self.dy * (self.y - down) / h, self.dy * (up - self.y) / h
+        return tuple(np.where(self.counts, side, 0) for side in slopes)
+
+
+def flat(leaves: Leaves) -> np.ndarray:
+    """All entries in one row, in float64."""
+    return np.concatenate([np.ravel(a).astype(np.float64) for a in leaves] or [np.zeros(0)])
+
+
+def _best(central, width, size, noise):
+    """The step at which the two sides, and the next step, differ least for their size.
+
+    Where nothing moves at all, f may be flat, or computed in a shorter dtype than its x has; steps
+    at which it does move, to both sides alike, speak for the latter.
+    """
+    off = width + noise + np.append(np.abs(np.diff(central)), 0)
+    off = np.where(np.isfinite(off), off, np.inf)
+    share = np.where(size > 0, off / np.where(size > 0, size, 1), np.inf)
+    return int(share.argmin() if share.min() < SETTLED else off.argmin())
+
+
+def _extrapolated(central, noise):
+    """The estimate that its neighbours contradict least for its size."""
+    r = RATIO**2
+    better = (r * central[1:] - central[:-1]) / (r - 1)
+    off = np.abs(np.diff(better))
+    bars = np.maximum(off[1:], off[:-1]) + noise[2:-1]
+    if not np.isfinite(bars).any():
+        return Slope(float("nan"), float("inf"))
+    bars, size = np.where(np.isfinite(bars), bars, np.inf), np.abs(better[1:-1])
+    share = np.where(size > 0, bars / np.where(size > 0, size, 1), np.inf)
+    best = int(share.argmin() if share.min() < SETTLED else bars.argmin())
+    return Slope(float(better[best + 1]), float(3 * bars[best]))
+
+
+def _is_flat(width, noise, best):
+    """Whether the widths at `best` and two steps beside it are of one size, above rounding."""
+    for start in range(max(0, best - 2), min(best, len(width) - 3) + 1):
+        three = width[start : start + 3]
+        if three.min() > 10 * noise[best] and three.max() <= FLAT * three.min():
+            return True
+    return False

@@ -1,0 +1,142 @@
+"""fcnn check: is this gradient right, and if not, what is wrong with it?"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from fcnn.bench import Cost
+from fcnn.checker import Report, Row, check
+from fcnn.checker.evidence import TOLERANCE
+from fcnn.checker.judge import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
+from fcnn.checker.page import page
+from fcnn.checker.report import columns
+from fcnn.command.progress import progress
+from fcnn.command.target import Target, target
+from fcnn.ops import OPS
+
+WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
+HEAD = ("operator", "by", "dtype", "gradients", "verdict", "worst error")
+HEAD += ("hand", "autodiff", "hand keeps", "autodiff keeps")
+EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse."
+
+
+def add_to(tools) -> None:
+    tool = tools.add_parser(
+        "check",
+        help="say whether gradients are right, and what is wrong with them",
+        description="Judge gradients against autodiff and finite differences, in float64 and then in "
+        "the dtype asked for, and name the mistake in a wrong one. " + EXIT,
+        epilog="FILE.py:NAME is an operator, a jax.custom_vjp function, or a forward with its "
+        "gradient NAME_backward(*args, dy), or NAME_fwd and NAME_bwd, beside it in FILE.py. Its "
+        "arguments are NAME_args, a tuple or a function, unless --args gives shapes to draw.",
+    )
+    tool.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="operator, or FILE.py:NAME; all operators unless given",
+    )
+    tool.add_argument(
+        "--args",
+        nargs="+",
+        metavar="SHAPE",
+        help="draw normal arguments of these shapes, as in 2,5,6,3 3,3,3,4",
+    )
+    tool.add_argument(
+        "--dtype", choices=[*TOLERANCE], help="compute the gradients in this dtype too"
+    )
+    tool.add_argument(
+        "--order", type=int, choices=[1, 2], default=1, help="2: judge second derivatives too"
+    )
+    tool.add_argument(
+        "--seed", type=int, default=0, help="what random numbers are drawn from (default: 0)"
+    )
+    tool.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    tool.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with all of it to FILE"
+    )
+    tool.set_defaults(run=run)
+
+
+def run(chosen) -> int:
+    try:
+        targets = [
+            target(n, chosen.args, chosen.seed) for n in chosen.names or [op.name for op in OPS]
+        ]
+        if chosen.html is not None and not chosen.html.parent.is_dir():
+            raise ValueError(f"--html {chosen.html}: there is no folder {chosen.html.parent}")
+        reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
+    except ValueError as misuse:
+        print(f"fcnn check: {misuse}", file=sys.stderr)
+        return 2
+    whole = merged(reports)
+    if chosen.json:
+        print(whole.to_json())
+    else:
+        print(text(targets, reports))
+    if chosen.html is not None:
+        _write(chosen.html, page(whole))
+        print(f"{chosen.html}", file=sys.stderr)
+    return 0 if whole.ok else 1
+
+
+def _checked(t: Target, chosen) -> Report:
+    how = {"dtype": chosen.dtype, "order": chosen.order, "seed": chosen.seed}
+    try:
+        return check(t.f, t.args, backward=t.backward, **how)
+    except (
+        Exception
+    ) as wrong:  # the person's own function failed: its last words, not its traceback
+        said = str(wrong).strip().splitlines() or [""]
+        raise ValueError(f"{t.name}: {type(wrong).__name__}: {said[0]}") from None
+
+
+def merged(reports: list[Report]) -> Report:
+    """All rows as one report."""
+    rows = tuple(row for report in reports for row in report.rows)
+    costs = {name: cost for report in reports for name, cost in report.costs.items()}
+    notes = {name: note for report in reports for name, note in report.notes.items()}
+    return replace(reports[0], rows=rows, costs=costs, notes=notes)
+
+
+def text(targets: list[Target], reports: list[Report]) -> str:
+    """A line per operator and implementation, then all that is not right; a single function whole."""
+    if any(t.args is not None for t in targets):
+        return "\n\n".join(map(str, reports))
+    lines = [line for report in reports for line in _lines(report)]
+    odd = [
+        replace(r, rows=tuple(x for x in r.rows if not x.ok), costs={}) for r in reports if not r.ok
+    ]
+    wrong = sum(len(report.rows) for report in odd)
+    count = sum(len(report.rows) for report in reports)
+    end = f"{count - wrong:,} of {count:,} gradients are right."
+    return "\n\n".join(["\n".join(columns(HEAD, *lines)), *map(str, odd), end])
+
+
+def _lines(report: Report) -> Iterator[tuple[str, ...]]:
+    """One for each implementation and dtype."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in report.rows:
+        op = row.problem.partition(":")[0]
+        groups.setdefault((op, row.impl or "–", row.dtype), []).append(row)
+    for (op, impl, dtype), rows in groups.items():
+        verdict = min((row.verdict for row in rows), key=WORST_FIRST.index)
+        verdict = RIGHT if verdict == KINK else verdict
+        error = max(row.error if row.own_error is None else row.own_error for row in rows)
+        cost = next((report.costs[r.problem] for r in rows if r.problem in report.costs), [])
+        yield op, impl, dtype, f"{len(rows)}", verdict, f"{error:.0e}", *_costs(cost)
+
+
+def _costs(cost: list[Cost]) -> tuple[str, ...]:
+    backward = {c.what: c for c in cost}
+    ways = [backward.get(f"backward by {way}") for way in ("hand", "autodiff")]
+    times = [f"{1e6 * c.seconds:,.0f} µs" if c else "" for c in ways]
+    return *times, *(f"{c.saved_bytes:,} B" if c else "" for c in ways)
+
+
+def _write(path: Path, content: str) -> None:
+    """Whole, or not at all."""
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(content, encoding="utf-8")
+    unfinished.replace(path)

@@ -1,0 +1,290 @@
+"""fcnn.check from outside: what may be asked, what comes back, and what is refused."""
+
+import json
+import subprocess
+import sys
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcnn
+from fcnn.checker.judge import KINK, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
+
+check = partial(fcnn.check, cost=False)
+
+
+def normal(*shape):
+    return np.random.default_rng(0).standard_normal(shape)
+
+
+X, W = normal(3, 4), normal(4, 5)
+
+
+def product(x, w):
+    return x @ w
+
+
+def right_backward(x, w, dy):
+    return dy @ w.T, x.T @ dy
+
+
+def wrong_backward(x, w, dy):
+    return dy @ w.T, -x.T @ dy
+
+
+def custom(f, fwd, bwd, **how):
+    f = jax.custom_vjp(f, **how)
+    f.defvjp(fwd, bwd)
+    return f
+
+
+SAVING = (lambda x, w: (x @ w, (x, w)), lambda saved, dy: wrong_backward(*saved, dy))
+
+
+def verdicts(report):
+    return {row.leaf: row.verdict for row in report.rows}
+
+
+@pytest.mark.parametrize(
+    ("f", "backward"),
+    [
+        (product, wrong_backward),
+        (product, SAVING),
+        (custom(product, *SAVING), None),
+        (lambda x, w: custom(product, *SAVING)(x, w), None),
+        (jax.jit(custom(product, *SAVING)), None),
+    ],
+    ids=["backward", "fwd and bwd", "custom_vjp", "within a function", "jitted"],
+)
+def test_a_wrong_gradient_is_found_wherever_it_stands(f, backward):
+    report = check(f, (X, W), backward=backward)
+    assert not report.ok
+    assert verdicts(report) == {"x": RIGHT, "w": WRONG}
+    (row,) = (row for row in report.rows if row.leaf == "w")
+    assert row.mistake == "constant factor"
+    assert "dw: equals −1 × the right gradient (every entry, to 1e-16)" in str(report)
+    assert row.claimed == pytest.approx(-row.autodiff)
+    assert row.slopes[0] == pytest.approx(row.autodiff, rel=1e-6)
+
+
+@pytest.mark.parametrize("backward", [right_backward, (SAVING[0], lambda s, dy: right_backward(*s, dy))])
+def test_a_right_gradient_is_right(backward):
+    report = check(product, (X, W), backward=backward)
+    assert report.ok
+    assert max(row.error for row in report.rows) < 1e-14
+
+
+def test_a_custom_vjp_function_with_an_argument_that_stays():
+    scaled = custom(
+        lambda n, x: n * x,
+        lambda n, x: (n * x, ()),
+        lambda n, saved, dy: (2 * n * dy,),
+        nondiff_argnums=(0,),
+    )
+    assert [row.mistake for row in check(scaled, (3, X)).rows] == ["constant factor"]
+
+
+def test_a_custom_jvp_rule_is_judged():
+    @jax.custom_jvp
+    def cube(x):
+        return x**3
+
+    cube.defjvp(lambda x, v: (x[0] ** 3, 2 * x[0] ** 2 * v[0]))
+    (row,) = check(cube, (X,)).rows
+    assert row.verdict == WRONG
+    assert row.autodiff == pytest.approx(1.5 * row.claimed)
+
+
+def test_numpy_functions_are_judged_by_differences():
+    def relu(x, w):
+        return np.maximum(x @ w, 0)
+
+    def backward(x, w, dy):
+        dy = dy.copy()
+        dy[x @ w <= 0] = 0  # in place: JAX could not trace it
+        return dy @ w.T, 2 * x.T @ dy
+
+    report = check(relu, (X, W), backward=backward)
+    assert verdicts(report) == {"x": RIGHT, "w": WRONG}
+    assert report.rows[1].mistake == "constant factor"
+    assert report.rows[1].autodiff is None
+
+
+def test_a_numpy_backward_of_a_jax_function():
+    report = check(product, (X, W), backward=lambda x, w, dy: (np.array(dy) @ w.T, np.dot(x.T, dy)))
+    assert report.ok
+
+
+def test_the_leaves_of_a_model_go_by_their_paths(key):
+    model = fcnn.models.cnn(channels=(2,), hidden=(3,), classes=3)
+    params, state = model.init(key, (4, 4, 1))
+    x, y = normal(2, 4, 4, 1), jnp.array([0, 2])
+
+    def loss(params, x, y):
+        return fcnn.softmax_cross_entropy(model.apply(params, state, x)[0], y).mean()
+
+    report = check(loss, (params, x, y))
+    assert report.ok
+    assert {row.leaf for row in report.rows} >= {"params/conv1/w", "params/dense1/b", "x"}
+
+
+def test_an_operator_brings_its_cases():
+    report = check(fcnn.relu)
+    assert report.ok
+    assert {row.problem for row in report.rows} >= {"relu: at its kinks"}
+    impls = {row.impl for row in check(fcnn.dot_product_attention).rows}
+    assert impls == {"auto", "plain", "blocked"}
+
+
+def test_options_come_by_partial():
+    report = check(partial(fcnn.conv, stride=2, impl="im2col"), (normal(1, 5, 5, 2), normal(3, 3, 2, 2)))
+    assert report.ok
+    assert [row.leaf for row in report.rows] == ["x", "w"]
+
+
+def test_second_order():
+    report = check(fcnn.tanh, (X,), order=2)
+    assert report.ok
+    assert [row.problem for row in report.rows] == ["tanh", "tanh, second order"]
+    once = custom(jnp.sin, lambda x: (jnp.sin(x), x), lambda x, dy: (dy * jax.lax.stop_gradient(jnp.cos(x)),))
+    assert [row.verdict for row in check(once, (X,), order=2).rows] == [RIGHT, WRONG]
+
+
+def test_the_callers_dtype_is_judged_after_the_formula():
+    (row,) = check(fcnn.tanh, (X.astype(np.float32),)).rows
+    assert row.dtype == "float32"
+    assert row.error < 1e-14 < row.own_error < 1e-6
+    (row,) = check(fcnn.tanh, (X,), dtype="bfloat16").rows
+    assert 1e-4 < row.own_error < 1e-1
+
+
+def test_what_a_short_dtype_cannot_hold_is_not_finite():
+    f = custom(jnp.sum, lambda x: (x.sum(), x), lambda x, dy: (dy * jnp.exp(x) / jnp.exp(x),))
+    assert check(f, (np.array([1.0, 30.0]),)).ok
+    (row,) = check(f, (np.array([1.0, 30.0]),), dtype="float16").rows
+    assert (row.verdict, row.at) == (NOT_FINITE, (1,))
+    assert "in float64 it is right" in row.says
+
+
+def test_a_function_that_refuses_float64_is_judged_as_it_is(key):
+    x = jnp.asarray(X, jnp.float32)
+    report = check(lambda w: fcnn.dense(x, w), (jnp.asarray(W, jnp.float32),))
+    assert report.ok
+    assert "Judged in float32 only" in str(report)
+
+
+def test_a_gradient_that_draws_anew_is_not_deterministic():
+    rng = np.random.default_rng()
+    noisy = lambda x, w, dy: (dy @ w.T, x.T @ dy * rng.uniform(1, 2))
+    assert verdicts(check(product, (X, W), backward=noisy)) == {"x": RIGHT, "w": NOT_DETERMINISTIC}
+    assert not check(lambda x: x * rng.uniform(), (X,)).ok
+
+
+def test_nan_equals_nothing():
+    (row,) = check(jnp.linalg.norm, (np.zeros(3),)).rows
+    assert row.verdict == NOT_FINITE
+    (row,) = check(lambda x: jnp.sqrt(x), (np.array([-1.0]),)).rows
+    assert row.verdict == NOT_FINITE
+    assert "function itself" in row.says
+
+
+def test_a_choice_at_a_kink_is_valid_between_the_two_slopes():
+    x = np.zeros(3)
+    backward = lambda slope: lambda x, dy: (dy * jnp.where(x > 0, 1, slope),)
+    for slope in (0, 0.3, 1):
+        (row,) = check(jax.nn.relu, (x,), backward=backward(slope)).rows
+        assert row.verdict == KINK
+        left, right = row.slopes
+        assert min(abs(left), abs(right)) == pytest.approx(0, abs=1e-6)
+    for slope in (-0.1, 1.1):
+        assert not check(jax.nn.relu, (x,), backward=backward(slope)).ok
+
+
+def test_several_that_tie_cannot_each_have_all():
+    largest = lambda x: x.max()
+    share = lambda weight: lambda x, dy: (dy * weight(x == x.max()),)
+    x = np.array([1.0, 3.0, 3.0, 3.0])
+    assert check(largest, (x,), backward=share(lambda hit: hit / hit.sum())).ok
+    (row,) = check(largest, (x,), backward=share(lambda hit: hit * 1.0)).rows
+    assert (row.verdict, row.mistake) == (WRONG, "ties")
+
+
+def test_one_entry_of_a_million():
+    x = normal(1000, 1000)
+    wrong = lambda x, dy: ((dy * jnp.cos(x)).at[123, 456].multiply(1.1),)
+    (row,) = check(jnp.sin, (x,), backward=wrong).rows
+    assert row.at == (123, 456)
+    assert row.mistake == "single entry"
+    assert row.says.startswith("is wrong in 1 entry only: [123,456], where it is 1.1 × the right one")
+
+
+def test_the_cost_is_of_both_ways():
+    report = fcnn.check(fcnn.softmax, (X,))
+    (costs,) = report.costs.values()
+    assert [c.what for c in costs] == ["forward", "backward by hand", "backward by autodiff"]
+    assert all(c.seconds > 0 for c in costs)
+    assert costs[1].saved_bytes == X.nbytes  # y alone
+    assert [c.what for c in fcnn.check(jnp.sin, (X,)).costs["sin"]] == ["forward", "backward by autodiff"]
+
+
+def test_json_holds_all_of_it():
+    told = json.loads(check(product, (X, W), backward=wrong_backward).to_json())
+    assert told["ok"] is False
+    assert [row["verdict"] for row in told["rows"]] == [RIGHT, WRONG]
+    assert told["environment"]["matmul precision"] == "highest"
+    assert json.loads(check(jnp.linalg.norm, (np.zeros(3),)).to_json())["rows"][0]["error"] == "inf"
+
+
+def test_another_seed_gives_the_same_verdict_and_other_numbers():
+    one, other = (check(product, (X, W), backward=wrong_backward, seed=s) for s in (0, 1))
+    assert verdicts(one) == verdicts(other)
+    assert one.rows[1].claimed != other.rows[1].claimed
+
+
+@pytest.mark.parametrize(
+    ("says", "call"),
+    [
+        ("args are needed", lambda: check(product)),
+        ("no floating argument", lambda: check(jnp.sum, (np.arange(3),))),
+        ("x is complex", lambda: check(product, (1j * X, W))),
+        ("backward 'right' is no function, nor (fwd, bwd)", lambda: check(product, (X, W), backward="right")),
+        ("gives 1 gradients for 2 arguments", lambda: check(product, (X, W), backward=lambda x, w, dy: x)),
+        ("has no rule yet; call its defvjp", lambda: check(jax.custom_vjp(jnp.sin), (X,))),
+        ("dtype int32 is none of float64", lambda: check(product, (X, W), dtype="int32")),
+        ("dtype floaty is none of float64", lambda: check(product, (X, W), dtype="floaty")),
+        ("order is 1 or 2, not 3", lambda: check(product, (X, W), order=3)),
+        (
+            "for argument 0, which is",
+            lambda: check(lambda p: p["w"], ({"w": X},), backward=lambda p, dy: ({"v": dy},)),
+        ),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_misuse_gets_one_clear_line(says, call):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call()
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("check: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("says", "call"),
+    [
+        ("check: 3 is no function", "fcnn.check(3, (1.0,))"),
+        ("check: args must be a tuple, as in (x, w), not float", "fcnn.check(abs, 1.0)"),
+    ],
+)
+def test_what_is_no_function_and_no_tuple(says, call):
+    """In a process of its own, where nothing executes the annotations."""
+    code = f"import fcnn\ntry:\n    {call}\nexcept TypeError as wrong:\n    print(wrong)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == says
+
+
+def test_what_a_function_raises_passes_through():
+    with pytest.raises(ZeroDivisionError):
+        check(lambda x: 1 / 0, (X,))
