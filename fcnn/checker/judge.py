@@ -114,12 +114,14 @@ class _Leaf:
         worst = np.argsort(-off, axis=None)[:CLOSE].tolist()
         others = self.rng.permutation(np.flatnonzero(suspects))[:CLOSE].tolist()
         entries = [j for j in dict.fromkeys(worst + others) if suspects.flat[j]]
-        directions = [*map(self._one, entries), suspects * self.size, suspects * self._signs()]
+        together = [suspects * self.size, suspects * self._signs(), self._tied(), self._tied()]
+        directions = [*map(self._one, entries), *together]
         first = self._look(directions[0])
         if np.isfinite(off).all() and not first.kinked:
             noise = 30 * rounding(self.e, self.i, self.rng)
             if off.max() <= noise:
-                return self.found(RIGHT if noise <= 1e-3 * self.top else NOISY, off, first)
+                told = noise <= 1e-3 * self.top or self.top <= noise  # or both are 0, but for that
+                return self.found(RIGHT if told else NOISY, off, first)
             if off.max() <= self.loose:
                 says = f"told to {self.loose / self.top:.0e} only: {self.e.machine.shortest} inside"
                 return self.found(RIGHT, off, first, says)
@@ -143,22 +145,25 @@ class _Leaf:
         finding = Finding(RIGHT, off / (self.top or 1.0))
         for v in self._directions():
             along = float(np.vdot(self.G, v))
-            rounding = 64 * EPS * float(np.linalg.norm(self.G * v))
             pushed = forward(self.e, self._all(v))
-            if pushed is not None:
-                most = rounding + self.exact * self.size
-                loose = most + self.loose / (self.top or 1.0) * float(np.linalg.norm(self.G * v))
-                if not abs(pushed - along) <= (most if self.loose <= self.exact else loose):
-                    says = (
-                        f"forward autodiff gives {pushed:.6g} along a direction, this {along:.6g}"
-                    )
-                    return finding._replace(verdict=WRONG, says=says)
+            if pushed is not None and not abs(pushed - along) <= self._forward_bar(v, pushed - along):
+                says = f"forward autodiff gives {pushed:.6g} along a direction, this {along:.6g}"
+                return finding._replace(verdict=WRONG, says=says)
             slope = self.e.slopes.along(self._all(v))
-            if not abs(slope.value - along) <= slope.bar + self.slack + rounding:
+            if not abs(slope.value - along) <= slope.bar + self.slack:
                 finding = self._disputed(v, finding)
                 if finding.verdict not in (RIGHT, KINK):
                     return finding
         return finding
+
+    def _forward_bar(self, v, off) -> float:
+        """By how much <dy, J v> and <G, v> may differ; what costs more is looked at if need be."""
+        norm = float(np.linalg.norm(v))
+        bar = 64 * EPS * float(np.linalg.norm(self.G * v)) + self.exact * self.size
+        if abs(off) > bar:
+            bar += 30 * rounding(self.e, self.i, self.rng) * norm
+            bar += self.loose * norm if self.loose > self.exact else 0
+        return bar
 
     def _disputed(self, v, finding: Finding) -> Finding:
         """Differences disagree along v: a kink, rounding, or a mistake."""
@@ -232,6 +237,12 @@ class _Leaf:
     def _signs(self):
         signs = self.rng.choice([-1.0, 1.0], self.x.shape)
         return np.where(np.isfinite(self.x), self.size * signs, 0)
+
+    def _tied(self):
+        """Random signs, one for all entries of the same value: what ties goes on to tie."""
+        values, which = np.unique(self.x, return_inverse=True)
+        signs = self.size * self.rng.choice([-1.0, 1.0], values.shape)
+        return np.where(np.isfinite(self.x), signs[which.reshape(self.x.shape)], 0)
 
     def _one(self, entry):
         return self._part(np.where(np.isfinite(self.x), self.size, 0), [entry])

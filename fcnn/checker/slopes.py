@@ -74,8 +74,10 @@ class Slopes:
         central = np.array([(left + right).sum() / 2 for left, right in sides])
         width = np.array([np.abs(right - left).sum() for left, right in sides])
         size = np.array([np.abs(left).sum() + np.abs(right).sum() for left, right in sides])
-        noise = np.array([self.rounding / h for h in steps])  # of y, and of x:
-        noise += np.nan_to_num(size) * np.array([2 * self.eps / h for h in steps])
+        bends = [h * np.linalg.norm(up - down) for h, (down, up) in zip(steps, sides, strict=True)]
+        coarse = _coarseness(width, size, steps)
+        floor = max(self.rounding, np.nanmax(bends[-2:]), coarse)  # there only rounding bends f
+        noise = floor / np.array(steps) + 2 * self.eps * np.nan_to_num(size) / np.array(steps)
         best = _best(central, width, size, noise)
         left, right = sides[best]
         low = float(np.minimum(left, right).sum() - noise[best])
@@ -104,6 +106,17 @@ class Slopes:
 def flat(leaves: Leaves) -> np.ndarray:
     """All entries in one row, in float64."""
     return np.concatenate([np.ravel(a).astype(np.float64) for a in leaves] or [np.zeros(0)])
+
+
+def _coarseness(width, size, steps):
+    """What f cannot resolve: by how much it should move at a step at which it does not.
+
+    It should, if at larger steps it moves to both sides alike, and so has no kink there.
+    """
+    alike, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
+    if not (alike.any() and still.size):
+        return 0.0
+    return float(ROUNDINGS * np.median(size[alike]) / 2 * steps[still[0]])
 
 
 def _best(central, width, size, noise):

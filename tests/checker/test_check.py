@@ -206,7 +206,7 @@ def test_a_choice_at_a_kink_is_valid_between_the_two_slopes():
 def test_several_that_tie_cannot_each_have_all():
     largest = lambda x: x.max()
     share = lambda weight: lambda x, dy: (dy * weight(x == x.max()),)
-    x = np.array([1.0, 3.0, 3.0, 3.0])
+    x = np.array([1.0, 3.0, 3.0, 3.0, 0.0, -1.0, 2.0, 0.5])
     assert check(largest, (x,), backward=share(lambda hit: hit / hit.sum())).ok
     (row,) = check(largest, (x,), backward=share(lambda hit: hit * 1.0)).rows
     assert (row.verdict, row.mistake) == (WRONG, "ties")

@@ -27,7 +27,7 @@ def constant(s: Situation) -> Iterator[Guess]:
 
 def _named(s, a):
     says = f"equals {times(a)} × the right gradient"
-    if s.alone and _kept(s) and abs(a - 1 / _scale(s)) < 1e-7 * abs(a):
+    if a > 0 and s.alone and _kept(s):
         kept = f"{1 / _scale(s):.6g}"
         return "dropout scale", f"{says}: what is kept must be divided by 1 − rate = {kept}"
     for n, what in _counts(s):
@@ -83,6 +83,8 @@ def dropout_mask(s: Situation) -> Iterator[Guess]:
     says = "lets dy through where the right gradient is 0: the mask is missing"
     yield Guess("dropout mask", says, a * dy)
     yield Guess("dropout mask", f"{says}, and the scale {times(a)} too", dy)
+    says = "is dy, scaled, under another mask than the forward's"
+    yield Guess("dropout mask", says, np.where(s.G != 0, a * dy, 0))
 
 
 def of_an_argument(s: Situation) -> Iterator[Guess]:
@@ -100,11 +102,9 @@ def by_axis(s: Situation) -> Iterator[Guess]:
     """A factor for each entry of some axes, such as 1 / standard deviation."""
     for axes in _subsets(s.R.ndim):
         rest = tuple(k for k in range(s.R.ndim) if k not in axes)
-        if math.prod(s.R.shape[k] for k in rest) < 2 * math.prod(s.R.shape[k] for k in axes) ** 0:
-            continue
         energy = np.square(s.R).sum(rest, keepdims=True)
         a = (s.R * s.G).sum(rest, keepdims=True) / np.where(energy > 0, energy, 1)
-        if a.size * 2 > s.R.size or not a.any():
+        if a.size * 2 > s.R.size or not a.any() or (np.abs(a - 1) <= s.tolerance).any():
             continue
         shown = ", ".join(f"{v:.4g}" for v in a.ravel()[:3])
         which = "axis " + str(axes[0]) if len(axes) == 1 else f"axes {axes}"

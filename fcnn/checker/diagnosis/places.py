@@ -36,7 +36,7 @@ def ties(s: Situation) -> Iterator[Guess]:
     wrong = s.wrong()
     _, inverse, count = np.unique(s.own, return_inverse=True, return_counts=True)
     tied = (count[inverse] > 1).reshape(s.own.shape)
-    if (tied | ~wrong).all() and (s.R[wrong] == 0).any():
+    if (tied | ~wrong).all() and ((s.R[wrong] == 0).any() or 2 * tied.sum() < tied.size):
         says = (
             f"is wrong only at entries of {s.names[s.i]} that tie with another: what one of them "
             "should get, several get"
@@ -47,6 +47,23 @@ def ties(s: Situation) -> Iterator[Guess]:
 def slices(s: Situation) -> Iterator[Guess]:
     """Whole slices along one axis, or along several at once, that are 0 or scaled."""
     yield from (guess for guess in slices_of_anything(s) if OTHER not in guess.says)
+
+
+def gaps(s: Situation) -> Iterator[Guess]:
+    """Something at regular places that a stride skips, where the right gradient is 0."""
+    zero = np.abs(s.R) <= s.tolerance * s.top
+    wrong = s.wrong()
+    if not (wrong & zero).any() or (wrong & ~zero).any() or zero.all():
+        return
+    for axis in range(zero.ndim):
+        rest = tuple(k for k in range(zero.ndim) if k != axis)
+        at = np.flatnonzero(~zero.all(rest))
+        if zero.all(rest).any() and len(at) > 1 and (np.diff(at) == at[1] - at[0]).all():
+            says = (
+                f"is not 0 between every {at[1] - at[0]}th place along axis {axis}, where no window "
+                "reads: these must stay 0"
+            )
+            yield Guess("positions skipped", says, np.where(wrong, s.G, s.R))
 
 
 def slices_of_anything(s: Situation) -> Iterator[Guess]:
@@ -65,6 +82,8 @@ def slices_of_anything(s: Situation) -> Iterator[Guess]:
             if along[axis].any():
                 kind, where = _pattern(along[axis], axis, wrong.ndim)
                 says = f"is wrong exactly at {where}: there it is {_relation(s, union)}"
+                if len(axes) > 1 and kind == "truncated in time":
+                    kind = "positions skipped"
                 if len(axes) > 1:
                     says = f"is wrong exactly at the borders of {listed(axes)}: there it is {_relation(s, union)}"
                     kind = (
