@@ -34,10 +34,14 @@ class Evidence(NamedTuple):
 
 
 def gather(machine: Machine, seed: int, rounded: str = "float64") -> Evidence:
-    """Draw dy, `rounded` to a dtype, and ask."""
+    """Draw dy, rounded to a dtype, and ask."""
     rng = np.random.default_rng((seed, 1))
     draw = lambda y: np.where(np.isfinite(y), rng.standard_normal(y.shape), 0)
-    dy = [draw(y).astype(jnp.dtype(rounded)).astype(y.dtype) for y in machine.y]
+    return ask(machine, [draw(y).astype(jnp.dtype(rounded)).astype(y.dtype) for y in machine.y])
+
+
+def ask(machine: Machine, dy: Leaves) -> Evidence:
+    """What there is to know at dy."""
     (y, claimed), (_, again) = machine.claimed(dy)
     filled = lambda gs: [
         np.zeros_like(x) if g is None else np.asarray(g) for g, x in zip(gs, machine.x, strict=True)
@@ -54,15 +58,11 @@ def forward(e: Evidence, v: Leaves) -> float | None:
 
 def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = None) -> float:
     """By how much R changes when x is rounded, to `eps` or as its dtype does: the worst of two draws."""
-    most = 0.0
-    for _ in range(2):
-        near = [_nudged(a, rng, eps or jnp.finfo(a.dtype).eps) for a in e.machine.x]
-        R = e.machine.right(near, e.dy)
-        if R is not None:
-            most = max(
-                most, float(np.abs(R[i] - e.machine.right(e.machine.x, e.dy)[i]).max(initial=0))
-            )
-    return most
+    here = e.right or e.machine.right(e.machine.x, e.dy)
+    if here is None:
+        return 0.0
+    near = [[_nudged(a, rng, eps) for a in e.machine.x] for _ in range(2)]
+    return max(largest(e.machine.right(x, e.dy)[i] - here[i]) for x in near)
 
 
 def size_of(x: np.ndarray) -> float:
@@ -79,4 +79,5 @@ def largest(*arrays: Any) -> float:
 
 
 def _nudged(x, rng, eps):
+    eps = eps or jnp.finfo(x.dtype).eps
     return (x * (1 + eps * rng.choice([-1.0, 1.0], x.shape))).astype(x.dtype)

@@ -47,20 +47,14 @@ class Machine:
         return self.step(self.still, 0.0)[0]
 
     def step(self, v: Leaves, h: float) -> tuple[Leaves, Leaves | None]:
-        return self._step(self.x, v, np.float64(h))
+        large = sum(a.size for a in self.x) >= SMALL
+        return (self._move if h and large else self._step)(self.x, v, np.float64(h))
 
     def right(self, x: Leaves, dy: Leaves) -> Leaves | None:
         return self._right(x, dy) if self._right else None
 
     def claimed(self, dy: Leaves) -> list[tuple[Leaves, Leaves]]:
-        f, args = self.subject.claimed, to_device((self.x, dy))
-        try:
-            first, second = (jax.jit(lambda *a: f(*a)).trace(*args) for _ in range(2))
-            run = _compiled(first)
-        except Exception:  # JAX cannot trace it; whatever else is wrong shows as it runs
-            return [_as_it_is(f)(self.x, dy) for _ in range(2)]
-        again = run if _same(first.jaxpr, second.jaxpr) else _compiled(second)
-        return [to_host(run(*args)), to_host(again(*args))]
+        return [run(self.x, dy) for run in self._claimed]
 
     @cached_property
     def shortest(self) -> str:
@@ -85,11 +79,28 @@ class Machine:
 
     @cached_property
     def _step(self):
+        """y and J v by one program, where that can be had; else y alone."""
         f, args = self.subject.plain, (self.x, self.still, np.float64(0))
-        place = lambda x, v, h: [a + h.astype(a.dtype) * b for a, b in zip(x, v, strict=True)]
-        pushed = lambda x, v, h: jax.jvp(f, (place(x, v, h),), (v,))
-        moved = lambda x, v, h: (f(place(x, v, h)), None)
-        return _program(pushed, *args) or _program(moved, *args) or _as_it_is(moved)
+        pushed = lambda x, v, h: jax.jvp(f, (_place(x, v, h),), (v,))
+        return _program(pushed, *args) or self._move
+
+    @cached_property
+    def _move(self):
+        """y alone, which is less to compute, and so worth a program where x is large."""
+        moved = lambda x, v, h: (self.subject.plain(_place(x, v, h)), None)
+        return _program(moved, self.x, self.still, np.float64(0)) or _as_it_is(moved)
+
+    @cached_property
+    def _claimed(self):
+        """Two runs; one program serves both if tracing twice gives the same."""
+        f, args = self.subject.claimed, to_device((self.x, self.y))
+        try:
+            first, second = (jax.jit(lambda *a: f(*a)).trace(*args) for _ in range(2))
+            run = _compiled(first)
+            again = run if _same(first.jaxpr, second.jaxpr) else _compiled(second)
+        except Exception:  # JAX cannot trace it; whatever else is wrong shows as it runs
+            return [_as_it_is(f)] * 2
+        return [lambda *args, run=run: to_host(run(*args)) for run in (run, again)]
 
     @cached_property
     def _right(self):
@@ -105,6 +116,10 @@ def to_host(tree: Any) -> Any:
 def to_device(tree: Any) -> Any:
     """Its arrays as JAX's."""
     return jax.tree.map(jnp.asarray, tree)
+
+
+def _place(x, v, h):
+    return [a + h.astype(a.dtype) * b for a, b in zip(x, v, strict=True)]
 
 
 def _program(f: Callable, *args) -> Callable | None:

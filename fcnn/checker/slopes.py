@@ -87,6 +87,14 @@ class Slopes:
             slope = Slope((low + high) / 2, (high - low) / 2)
         return Close(slope, low, high, _is_flat(width, noise, best))
 
+    def kinked(self, directions: list[Leaves]) -> np.ndarray:
+        """Which outputs, all in one row, have two slopes along any of the directions."""
+        found, h = np.zeros(self.y.shape, bool), self.h / 64
+        for v in directions:
+            left, right = self._sides(v, h)
+            found |= np.abs(right - left) > SETTLED * np.maximum(np.abs(left), np.abs(right))
+        return found
+
     def gap(self, v: Leaves) -> float:
         """By how much left and right differ along v at a small step: large at a kink."""
         left, right = self._sides(v, self.h / 64)

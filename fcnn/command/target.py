@@ -33,6 +33,8 @@ def target(name: str, shapes: list[str] | None, seed: int) -> Target:
     Raises: ValueError, in one line, where there is no such thing.
     """
     if ":" not in name:
+        if shapes is not None:
+            raise ValueError(f"--args goes with FILE.py:NAME; {name} has cases of its own")
         return Target(name, _operator(name), None, None)
     path, _, wanted = name.rpartition(":")
     module = _module(Path(path))

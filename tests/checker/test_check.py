@@ -203,6 +203,22 @@ def test_a_choice_at_a_kink_is_valid_between_the_two_slopes():
         assert not check(jax.nn.relu, (x,), backward=backward(slope)).ok
 
 
+@pytest.mark.parametrize("entry", [0, 5])
+def test_kinks_hide_no_mistake(entry):
+    """Half of a large array stands at a kink, with a choice of its own; one entry is wrong."""
+    x = normal(200, 100)
+    x[:, ::2] = 0
+    x[7, 2 * entry + 1] = 1.0
+    choice = lambda x, dy: dy * jnp.where(x >= 0, 1, 0)
+    assert {row.verdict for row in check(jax.nn.relu, (x,), backward=lambda x, dy: (choice(x, dy),)).rows} == {KINK}
+    wrong = lambda x, dy: (choice(x, dy).at[7, 2 * entry + 1].multiply(1.01),)
+    (row,) = check(jax.nn.relu, (x,), backward=wrong).rows
+    assert (row.verdict, row.at) == (WRONG, (7, 2 * entry + 1))
+    plain = lambda x: np.maximum(x, 0)
+    (row,) = check(plain, (x,), backward=lambda x, dy: (np.asarray(wrong(x, dy)[0]),)).rows
+    assert (row.verdict, row.at) == (WRONG, (7, 2 * entry + 1))
+
+
 def test_several_that_tie_cannot_each_have_all():
     largest = lambda x: x.max()
     share = lambda weight: lambda x, dy: (dy * weight(x == x.max()),)
