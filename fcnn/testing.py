@@ -1,4 +1,4 @@
-"""For people's own test suites: a gradient that is not right fails, with the report as the reason."""
+"""For people's own test suites: a gradient that is not right fails, and the report says why."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

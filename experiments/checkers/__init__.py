@@ -30,8 +30,8 @@ from experiments.run import Run
 
 TITLE = "Gradient checkers, on wrong gradients and on right ones that look wrong"
 DESCRIPTION = (
-    f"{TITLE}: fcnn.check beside jax.test_util.check_grads, and torch.autograd.gradcheck where torch "
-    "is installed. Exit code: 0 if every claim holds, 1 if one fails, 2 for misuse, 130 if stopped."
+    f"{TITLE}: fcnn.check beside jax.test_util.check_grads, and beside torch.autograd.gradcheck if "
+    "torch is installed. Exit code: 0 if every claim holds, 1 if one fails, 2 for misuse, 130 if stopped."
 )
 NAMED = 0.9  # the share of mutants whose mistake is to be named
 SMOKE = 12  # --smoke takes every 12th problem
@@ -115,7 +115,7 @@ def write(run: Run, mutants, rights, tables: Sequence[Table], claims, stopped: s
         title=TITLE,
         summary=f"{len(mutants)} gradients with one mistake each and {len(rights)} right ones.",
         claims=claims,
-        judged="A mistake is named if the words for it are those of its kind, and no others are said.",
+        judged="A mistake is named if the words for it are those of its kind, and no others.",
         tables=[(table.head, table.rows) for table in tables],
         notes=[
             "fcnn: fcnn.check. jax: jax.test_util.check_grads of a custom_vjp function, in reverse "

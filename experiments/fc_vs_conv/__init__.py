@@ -133,8 +133,8 @@ def write(run: Run, config: Config, data: Dataset, measured, claims, stopped: st
         f"parameters, trained on {len(data.train.y):,} images of {data.name} and tested on "
         f"{len(data.test.y):,}; {config.seeds} seeds each.",
         claims=claims,
-        judged="A claim holds if its mean difference, paired over seeds, exceeds twice its standard "
-        "error (±).",
+        judged="A claim holds if its mean difference, paired over seeds, exceeds twice its "
+        "standard error (±).",
         tables=[(COLUMNS, rows_of(measured))],
         notes=notes(config),
         figures=figures.draw(run, measured, len(data.train.y)),

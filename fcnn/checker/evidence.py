@@ -57,12 +57,13 @@ def forward(e: Evidence, v: Leaves) -> float | None:
 
 
 def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = None) -> float:
-    """By how much R changes when x is rounded, to `eps` or as its dtype does: the worst of two draws."""
+    """By how much R changes when x is rounded, to `eps` or to its dtype: the worst of two draws."""
     here = e.right or e.machine.right(e.machine.x, e.dy)
     if here is None:
         return 0.0
     near = [[_nudged(a, rng, eps) for a in e.machine.x] for _ in range(2)]
-    return max(largest(e.machine.right(x, e.dy)[i] - here[i]) for x in near)
+    there = [e.machine.right(x, e.dy) or here for x in near]
+    return max(largest(R[i] - here[i]) for R in there)
 
 
 def size_of(x: np.ndarray) -> float:

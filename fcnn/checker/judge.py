@@ -80,7 +80,7 @@ def _suspected(leaf: Leaf) -> Finding:
             says = f"told to {leaf.loose / leaf.top:.0e} only: {short} is used inside"
             return _found(leaf, RIGHT, off, first, says)
     together = [suspects * leaf.size, suspects * leaf.signs(), leaf.tied(), leaf.tied()]
-    R = np.where(np.isfinite(leaf.R), leaf.R, np.inf)
+    R = leaf.G if leaf.R is None else np.where(np.isfinite(leaf.R), leaf.R, np.inf)
     slack, kinked, against_R = leaf.size * leaf.exact, False, True
     for v in [*map(leaf.one, entries), *together]:
         look = leaf.look(v)

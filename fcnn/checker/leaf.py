@@ -1,4 +1,4 @@
-"""One leaf of x under judgement: how far G and R may differ, where to look, and how to find an entry.
+"""One leaf of x under judgement: how far G and R may differ, where to look, how to find an entry.
 
 Directions v move this leaf alone, each entry by ± the leaf's root mean square:
 
@@ -93,7 +93,7 @@ class Leaf:
         return forward(self.e, self._of_all(v))
 
     def pushed_bar(self, v: np.ndarray, off: float) -> float:
-        """What <dy, J v> and <G, v> may differ by; rounding is looked into where that would count."""
+        """What <dy, J v> and <G, v> may differ by; rounding is measured where it would count."""
         norm = float(np.linalg.norm(v))
         bar = 64 * EPS * float(np.linalg.norm(self.G * v)) + self.exact * self.size
         if abs(off) > bar:

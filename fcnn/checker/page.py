@@ -1,5 +1,6 @@
 """report.html: one self-contained page, with a map of where the worst gradients are wrong."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -11,7 +12,7 @@ from fcnn.checker.report import COSTS, HEAD, Report, Row, cells_of, cells_of_cos
 
 ROWS, COLUMNS = 40, 64  # of a map, at most
 CELL = 11  # its side, in pixels
-FAINT, STRONG = -9, 0  # powers of ten between which the colour deepens
+FAINT = -6  # the power of ten, of the largest error, from which the colour deepens
 MAPS = 12  # the worst leaves, which get one
 
 
@@ -52,31 +53,33 @@ def _told(row: Row):
 
 
 def _map(row: Row) -> str:
-    """The error of every entry, the last axis to the right and all others downwards."""
-    if row.map is None or row.map.ndim == 0 or not row.map.size:
+    """The error of every entry: the first half of the axes downwards, the others to the right."""
+    if row.map is None or not row.map.size:
         return ""
-    top = float(np.nanmax(np.where(np.isfinite(row.map), row.map, np.nan), initial=0)) or 1.0
-    off = np.nan_to_num(row.map / top, nan=1.0, posinf=1.0)
-    off = off.reshape(-1, off.shape[-1]) if off.ndim > 1 else off[None]
-    rows, columns = off.shape
-    off = _largest(_largest(off, 0, ROWS), 1, COLUMNS)
+    shape = row.map.shape
+    rows = math.prod(shape[: len(shape) // 2])
+    top = float(row.map[np.isfinite(row.map)].max(initial=0)) or 1.0
+    off = np.nan_to_num(row.map / top, nan=1.0, posinf=1.0).reshape(rows, -1)
+    shown = _largest(_largest(off, 0, ROWS), 1, COLUMNS)
     with np.errstate(divide="ignore"):
-        depth = np.clip((np.log10(off) - FAINT) / (STRONG - FAINT), 0, 1)
+        depth = np.clip(1 - np.log10(shown) / FAINT, 0, 1)
     squares = "".join(
         f"<rect x='{CELL * j}' y='{CELL * i}' width='{CELL - 1}' height='{CELL - 1}' "
         f"fill-opacity='{0.06 + 0.94 * depth[i, j]:.2f}'/>"
-        for i, j in np.ndindex(*off.shape)
+        for i, j in np.ndindex(*shown.shape)
     )
-    height, width = (CELL * n for n in off.shape)
-    caption = (
-        f"Error of each entry of {row.leaf} {row.shape}: {rows:,} × {columns:,}, the last axis to the "
-        f"right. Pale: at most {10.0**FAINT:.0e} of the largest error, {top:.2g}."
-    )
-    if off.shape != (rows, columns):
-        caption += " A square shows the worst of several entries."
+    height, width = (CELL * n for n in shown.shape)
     picture = f"<svg viewBox='0 0 {width} {height}' style='max-width:{width}px'>{squares}</svg>"
+    caption = (
+        f"Error of each entry of {row.leaf}, shape {shape}, as {rows:,} rows of {off.shape[1]:,}. "
+        f"The strongest is {top:.2g} off; the palest at most {10.0**FAINT:.0e} of that."
+    )
+    if shown.shape != off.shape:
+        caption += " A square shows the worst of several entries."
     text = escape(caption, quote=True)
-    return f"<figure role='img' aria-label=\"{text}\">{picture}<figcaption>{text}</figcaption></figure>"
+    return (
+        f'<figure role="img" aria-label="{text}">{picture}<figcaption>{text}</figcaption></figure>'
+    )
 
 
 def _largest(a, axis, most):

@@ -1,4 +1,4 @@
-"""The plain function under a function: what autodiff sees once every hand-written rule is taken out.
+"""The plain function under a function: what autodiff sees once hand-written rules are taken out.
 
 `jax.custom_vjp` replaces the gradient of a function, and forbids forward mode; fcnn's own operators
 follow `fcnn.gradients`. Traced under "autodiff", with each custom_vjp call replaced by the function
@@ -25,7 +25,7 @@ def has_rules(f: Callable, *args: Any) -> bool:
 
 
 def peeled(f: Callable) -> Callable:
-    """f without custom_vjp rules, nor fcnn's. On NumPy arrays, f itself: it may be no JAX at all."""
+    """f without custom_vjp rules or fcnn's. On NumPy arrays, f itself: it may be no JAX at all."""
 
     def plain(*args):
         with gradients("autodiff"):
@@ -42,12 +42,8 @@ def peeled(f: Callable) -> Callable:
 
 def dtypes_in(jaxpr: core.Jaxpr) -> set[str]:
     """The names of all floating dtypes in which `jaxpr` computes anything."""
-    found = {
-        v.aval.dtype.name
-        for equation in jaxpr.eqns
-        for v in equation.outvars
-        if jnp.issubdtype(getattr(v.aval, "dtype", int), jnp.floating)
-    }
+    given = [getattr(v.aval, "dtype", None) for e in jaxpr.eqns for v in e.outvars]
+    found = {d.name for d in given if d is not None and jnp.issubdtype(d, jnp.floating)}
     inner = (p for e in jaxpr.eqns for v in e.params.values() for p in _programs(v))
     return found.union(*map(dtypes_in, inner))
 
@@ -72,16 +68,15 @@ def _run(jaxpr, consts, args):
 
 def _without_rules(value):
     """A parameter of an equation: a program within it, such as a loop's body, is peeled too."""
+    if not any(_mentions(program, BY_HAND) for program in _programs(value)):
+        return value
     if isinstance(value, tuple | list):
-        return type(value)(map(_without_rules, value)) if any(map(_programs, value)) else value
-    for program in _programs(value):
-        if not _mentions(program, BY_HAND):
-            return value
-        consts = value.consts if isinstance(value, core.ClosedJaxpr) else []
-        shapes = [v.aval for v in program.invars]
-        new = jax.make_jaxpr(lambda *args: _run(program, consts, args))(*shapes)
-        return new if isinstance(value, core.ClosedJaxpr) else new.jaxpr
-    return value
+        return type(value)(map(_without_rules, value))
+    closed = isinstance(value, core.ClosedJaxpr)
+    program, consts = (value.jaxpr, value.consts) if closed else (value, [])
+    shapes = [v.aval for v in program.invars]
+    new = jax.make_jaxpr(lambda *args: _run(program, consts, args))(*shapes)
+    return new if closed else new.jaxpr
 
 
 def _mentions(jaxpr, names):

@@ -89,8 +89,8 @@ class Report:
             yield from _indented(columns(COSTS, *map(cells_of_cost, self.costs.get(problem, []))))
 
 
-HEAD = ("gradient", "shape", "verdict", "error", "at dtype", "at", "claimed", "autodiff")
-HEAD += ("differences",)
+HEAD = ("gradient", "shape", "verdict", "error", "in its dtype", "worst at", "claimed")
+HEAD += ("autodiff", "differences")
 COSTS = ("cost", "time", "FLOP", "kept", "temporary")
 
 

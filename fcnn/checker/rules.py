@@ -1,8 +1,10 @@
-"""Where a gradient derived by hand is to be found: fwd(*args) -> y, saved and bwd(saved, dy) -> cotangents.
+"""Where a gradient derived by hand is to be found, as a pair of functions:
 
-An operator of fcnn and a `jax.custom_vjp` function bring theirs; beside a forward alone, backward may
-be a function (*args, dy) -> cotangents, or the pair (fwd, bwd). All end as one such pair, in which
-bwd gives one cotangent per argument, None where there is none.
+    fwd(*args)      -> y, saved
+    bwd(saved, dy)  -> one cotangent per argument, None where there is none
+
+An operator of fcnn and a `jax.custom_vjp` function bring theirs; beside a forward alone, backward
+is a function (*args, dy) -> cotangents, or such a pair.
 """
 
 from collections.abc import Callable

@@ -34,9 +34,9 @@ def check(
 
     f is an operator of fcnn, a `jax.custom_vjp` function, or any function of arrays and pytrees, in
     JAX or NumPy. A gradient derived by hand beside it is `backward`: a function (*args, dy) -> one
-    cotangent per argument, None where there is none; or a pair (fwd, bwd) as for custom_vjp. Without
-    `backward`, what is judged is the gradient that f has already. An operator without args is judged
-    at all its cases.
+    cotangent per argument, None where there is none; or a pair (fwd, bwd) as for custom_vjp.
+    Without `backward`, the gradient that f has already is judged. An operator without args is
+    judged at all its cases.
 
     The formula is judged in float64: against reverse and forward autodiff of the plain function,
     where it is not that itself, and against differences. Then the same gradient is computed in the
@@ -199,7 +199,7 @@ def _second(todo: _Todo, seed) -> list[Row]:
 
 
 def _cost(subject, dtype) -> list[Cost]:
-    """By hand and by autodiff at the caller's shapes and dtype; by autodiff alone if that is all."""
+    """By hand, if it is, and by autodiff, at the caller's shapes and dtype."""
     wide = "float64" in {dtype or a.dtype.name for a in subject.x}
     with jax.enable_x64(wide), gradients("hand"):
         x = [jnp.asarray(a, dtype or a.dtype) for a in subject.x]

@@ -151,8 +151,8 @@ def _by_rule(rule: Rule, name, args, tree, spots, dy):
     found = found if isinstance(found, tuple | list) else (found,)
     if len(found) != len(args):
         raise ValueError(
-            f"check: the backward of {name} gives {len(found)} gradients for {len(args)} arguments; "
-            "it must give one each, None where there is none"
+            f"check: the backward of {name} gives {len(found)} gradients for {len(args)} arguments"
+            "; it must give one each, None where there is none"
         )
     each: Leaves = []
     for i, (part, given) in enumerate(zip(tree.children(), found, strict=True)):
@@ -160,8 +160,8 @@ def _by_rule(rule: Rule, name, args, tree, spots, dy):
             each += [None] * part.num_leaves if given is None else part.flatten_up_to(given)
         except (ValueError, TypeError):
             raise ValueError(
-                f"check: the backward of {name} gives {jax.tree.structure(given)} for argument {i}, "
-                f"which is {part}"
+                f"check: the backward of {name} gives {jax.tree.structure(given)} "
+                f"for argument {i}, which is {part}"
             ) from None
     return floats(y), [each[i] for i in spots]
 

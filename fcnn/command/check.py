@@ -25,8 +25,8 @@ def add_to(tools) -> None:
     tool = tools.add_parser(
         "check",
         help="say whether gradients are right, and what is wrong with them",
-        description="Judge gradients against autodiff and finite differences, in float64 and then in "
-        "the dtype asked for, and name the mistake in a wrong one. " + EXIT,
+        description="Judge gradients against autodiff and finite differences, in float64 and then "
+        "in the dtype asked for, and name the mistake in a wrong one. " + EXIT,
         epilog="FILE.py:NAME is an operator, a jax.custom_vjp function, or a forward with its "
         "gradient NAME_backward(*args, dy), or NAME_fwd and NAME_bwd, beside it in FILE.py. Its "
         "arguments are NAME_args, a tuple or a function, unless --args gives shapes to draw.",
@@ -101,7 +101,7 @@ def merged(reports: list[Report]) -> Report:
 
 
 def text(targets: list[Target], reports: list[Report]) -> str:
-    """A line per operator and implementation, then all that is not right; a single function whole."""
+    """A line per operator and implementation, then what is not right; other functions whole."""
     if any(t.args is not None for t in targets):
         return "\n\n".join(map(str, reports))
     lines = [line for report in reports for line in _lines(report)]

@@ -10,14 +10,14 @@ WIDTH = 24
 
 
 def progress(things: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
-    """`things`, one after the other, with a bar that says how many are done, and the name of one."""
+    """`things`, one after the other, with a bar that says how far that is, and the next name."""
     shown, started = sys.stderr.isatty() and len(things) > 1, monotonic()
     for done, thing in enumerate(things):
         if shown:
             full = WIDTH * done // len(things)
             bar = "█" * full + "░" * (WIDTH - full)
-            seconds = monotonic() - started
-            line = f"{bar} {done}/{len(things)}  {seconds // 60:.0f}:{seconds % 60:02.0f}  {name(thing)}"
+            minutes, seconds = divmod(round(monotonic() - started), 60)
+            line = f"{bar} {done}/{len(things)}  {minutes}:{seconds:02}  {name(thing)}"
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
         yield thing
     if shown:

@@ -70,7 +70,9 @@ def test_a_wrong_gradient_is_found_wherever_it_stands(f, backward):
     assert row.slopes[0] == pytest.approx(row.autodiff, rel=1e-6)
 
 
-@pytest.mark.parametrize("backward", [right_backward, (SAVING[0], lambda s, dy: right_backward(*s, dy))])
+@pytest.mark.parametrize(
+    "backward", [right_backward, (SAVING[0], lambda s, dy: right_backward(*s, dy))]
+)
 def test_a_right_gradient_is_right(backward):
     report = check(product, (X, W), backward=backward)
     assert report.ok
@@ -140,7 +142,9 @@ def test_an_operator_brings_its_cases():
 
 
 def test_options_come_by_partial():
-    report = check(partial(fcnn.conv, stride=2, impl="im2col"), (normal(1, 5, 5, 2), normal(3, 3, 2, 2)))
+    report = check(
+        partial(fcnn.conv, stride=2, impl="im2col"), (normal(1, 5, 5, 2), normal(3, 3, 2, 2))
+    )
     assert report.ok
     assert [row.leaf for row in report.rows] == ["x", "w"]
 
@@ -149,7 +153,9 @@ def test_second_order():
     report = check(fcnn.tanh, (X,), order=2)
     assert report.ok
     assert [row.problem for row in report.rows] == ["tanh", "tanh, second order"]
-    once = custom(jnp.sin, lambda x: (jnp.sin(x), x), lambda x, dy: (dy * jax.lax.stop_gradient(jnp.cos(x)),))
+    once = custom(
+        jnp.sin, lambda x: (jnp.sin(x), x), lambda x, dy: (dy * jax.lax.stop_gradient(jnp.cos(x)),)
+    )
     assert [row.verdict for row in check(once, (X,), order=2).rows] == [RIGHT, WRONG]
 
 
@@ -210,7 +216,10 @@ def test_kinks_hide_no_mistake(entry):
     x[:, ::2] = 0
     x[7, 2 * entry + 1] = 1.0
     choice = lambda x, dy: dy * jnp.where(x >= 0, 1, 0)
-    assert {row.verdict for row in check(jax.nn.relu, (x,), backward=lambda x, dy: (choice(x, dy),)).rows} == {KINK}
+    assert {
+        row.verdict
+        for row in check(jax.nn.relu, (x,), backward=lambda x, dy: (choice(x, dy),)).rows
+    } == {KINK}
     wrong = lambda x, dy: (choice(x, dy).at[7, 2 * entry + 1].multiply(1.01),)
     (row,) = check(jax.nn.relu, (x,), backward=wrong).rows
     assert (row.verdict, row.at) == (WRONG, (7, 2 * entry + 1))
@@ -234,7 +243,9 @@ def test_one_entry_of_a_million():
     (row,) = check(jnp.sin, (x,), backward=wrong).rows
     assert row.at == (123, 456)
     assert row.mistake == "single entry"
-    assert row.says.startswith("is wrong in 1 entry only: [123,456], where it is 1.1 × the right one")
+    assert row.says.startswith(
+        "is wrong in 1 entry only: [123,456], where it is 1.1 × the right one"
+    )
 
 
 def test_the_cost_is_of_both_ways():
@@ -243,7 +254,10 @@ def test_the_cost_is_of_both_ways():
     assert [c.what for c in costs] == ["forward", "backward by hand", "backward by autodiff"]
     assert all(c.seconds > 0 for c in costs)
     assert costs[1].saved_bytes == X.nbytes  # y alone
-    assert [c.what for c in fcnn.check(jnp.sin, (X,)).costs["sin"]] == ["forward", "backward by autodiff"]
+    assert [c.what for c in fcnn.check(jnp.sin, (X,)).costs["sin"]] == [
+        "forward",
+        "backward by autodiff",
+    ]
 
 
 def test_json_holds_all_of_it():
@@ -266,8 +280,14 @@ def test_another_seed_gives_the_same_verdict_and_other_numbers():
         ("args are needed", lambda: check(product)),
         ("no floating argument", lambda: check(jnp.sum, (np.arange(3),))),
         ("x is complex", lambda: check(product, (1j * X, W))),
-        ("backward 'right' is no function, nor (fwd, bwd)", lambda: check(product, (X, W), backward="right")),
-        ("gives 1 gradients for 2 arguments", lambda: check(product, (X, W), backward=lambda x, w, dy: x)),
+        (
+            "backward 'right' is no function, nor (fwd, bwd)",
+            lambda: check(product, (X, W), backward="right"),
+        ),
+        (
+            "gives 1 gradients for 2 arguments",
+            lambda: check(product, (X, W), backward=lambda x, w, dy: x),
+        ),
         ("has no rule yet; call its defvjp", lambda: check(jax.custom_vjp(jnp.sin), (X,))),
         ("dtype int32 is none of float64", lambda: check(product, (X, W), dtype="int32")),
         ("dtype floaty is none of float64", lambda: check(product, (X, W), dtype="floaty")),

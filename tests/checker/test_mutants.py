@@ -1,4 +1,4 @@
-"""The checker is itself checked: every mistake is caught, most are named; nothing right is wrong."""
+"""The checker is itself checked: every mistake is caught, most are named, and nothing else."""
 
 import jax
 import pytest

@@ -24,7 +24,9 @@ WITHIN = {
     "cond": lambda x: lax.cond(x > 0, wrong_sin, jnp.cos, x),
     "loop": lambda x: lax.fori_loop(0, 1, lambda _, c: wrong_sin(c), x),
     "all of it": jax.jit(
-        lambda x: lax.scan(lambda c, _: (jax.checkpoint(jax.jit(wrong_sin))(c), None), x, None, 1)[0]
+        lambda x: lax.scan(lambda c, _: (jax.checkpoint(jax.jit(wrong_sin))(c), None), x, None, 1)[
+            0
+        ]
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Slopes by differences: precise where f is smooth, two at a kink, wide where nothing can be told."""
+"""Slopes by differences: precise where f is smooth, two at a kink, wide where nothing is told."""
 
 from dataclasses import replace
 

@@ -132,7 +132,7 @@ MUTANTS = (
         dq=lambda q, k, v, dy: dq_of(da_of(q, k, v, dy), jnp.ones_like(k)),
     ),
     of(
-        "wrong derivative",
+        "transposed",
         "rotary_embedding dx: turned on, not back",
         rotary_embedding,
         ((3, 5, 4, 6),),

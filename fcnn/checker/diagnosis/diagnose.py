@@ -42,8 +42,10 @@ MISTAKES: tuple[Callable[[Situation], Iterator[Guess]], ...] = (
     elsewhere.other_arguments,
     formula.adjoint,
     elsewhere.cotangent,
+    elsewhere.parts_of_the_cotangent,
+    elsewhere.parts_of_time,
     elsewhere.own_argument,
-    places.slices_of_anything,
+    places.any_slices,
 )
 MOST = 2048  # entries of a leaf whose right gradient is had by differences, if not by autodiff
 

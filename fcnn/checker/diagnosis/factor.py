@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fcnn.checker.diagnosis.order import listed
 from fcnn.checker.diagnosis.situation import Guess, Situation, times
 
 
@@ -36,9 +37,9 @@ def _named(s, a):
         if abs(a / n - 1) < 1e-7:
             return "sum for mean", f"{says}: a sum over {what}, where a mean belongs"
     for n, what in _counts(s):
-        for root, sign in ((math.sqrt(n), ""), (1 / math.sqrt(n), "1/")):
+        for root, name in ((math.sqrt(n), f"√{n}"), (1 / math.sqrt(n), f"1/√{n}")):
             if abs(a / root - 1) < 1e-7:
-                return "constant factor", f"{says}: {sign}√{n}, with {what}"
+                return "constant factor", f"{says}, {name}: there are {what[4:]}"
     return "constant factor", says
 
 
@@ -89,49 +90,38 @@ def dropout_mask(s: Situation) -> Iterator[Guess]:
 
 def of_an_argument(s: Situation) -> Iterator[Guess]:
     """A factor forgotten, or once too often: R = G a, or G = R a, a another argument, or dy."""
-    arrays = [(name, a) for _, name, a in s.others()] + [("dy", dy) for dy in s.dy]
-    with np.errstate(all="ignore"):
-        for name, a in arrays:
-            if a.size < 2 or not (b := _spread(a, s.R.shape)):
-                continue
-            yield Guess("missing factor", f"lacks the factor {name}", s.R / b[0])
-            yield Guess("missing factor", f"has the factor {name} once too often", s.R * b[0])
+    for name, a in [*((name, a) for _, name, a in s.others()), *(("dy", dy) for dy in s.dy)]:
+        fits = a.ndim <= s.R.ndim and all(
+            m in (1, n) for m, n in zip(a.shape[::-1], s.R.shape[::-1], strict=False)
+        )
+        if fits and a.size > 1:
+            yield Guess("missing factor", f"lacks the factor {name}", s.R / a)
+            yield Guess("missing factor", f"has the factor {name} once too often", s.R * a)
 
 
 def by_axis(s: Situation) -> Iterator[Guess]:
     """A factor for each entry of some axes, such as 1 / standard deviation."""
-    for axes in _subsets(s.R.ndim):
+    for axes in _some(s.R.ndim):
         rest = tuple(k for k in range(s.R.ndim) if k not in axes)
         energy = np.square(s.R).sum(rest, keepdims=True)
         a = (s.R * s.G).sum(rest, keepdims=True) / np.where(energy > 0, energy, 1)
-        if a.size * 2 > s.R.size or not a.any() or (np.abs(a - 1) <= s.tolerance).any():
+        if 2 * a.size > s.R.size or not a.any() or (np.abs(a - 1) <= s.tolerance).any():
             continue
         shown = ", ".join(f"{v:.4g}" for v in a.ravel()[:3])
-        which = "axis " + str(axes[0]) if len(axes) == 1 else f"axes {axes}"
-        says = f"is off by one factor for each entry of {which} ({shown}, ...)"
+        says = f"is off by one factor for each entry of {listed(axes)} ({shown}, ...)"
         yield Guess("missing factor", says, a * s.R)
 
 
 def reduced_too_far(s: Situation) -> Iterator[Guess]:
-    for axes in _subsets(s.R.ndim, whole=True):
-        if math.prod(s.R.shape[k] for k in axes) < 2:
-            continue
-        total = np.broadcast_to(s.R.sum(axes, keepdims=True), s.R.shape)
-        says = f"is the same along axes {axes}: it was summed over them too"
-        yield Guess("reduced too far", says, total)
-        mean = np.broadcast_to(s.R.mean(axes, keepdims=True), s.R.shape)
-        yield Guess("reduced too far", says.replace("summed", "averaged"), mean)
+    for axes in [*_some(s.R.ndim), tuple(range(s.R.ndim))]:
+        if math.prod(s.R.shape[k] for k in axes) > 1:
+            for done, reduced in (("summed", np.sum), ("averaged", np.mean)):
+                same = np.broadcast_to(reduced(s.R, axes, keepdims=True), s.R.shape)
+                says = f"is the same along {listed(axes)}: it was {done} over them too"
+                yield Guess("reduced too far", says, same)
 
 
-def _subsets(rank, whole=False):
-    """Of axes: one, two, ...; all of them only as `whole`."""
-    for size in range(1, rank + whole):
+def _some(rank):
+    """Sets of axes, but for all of them."""
+    for size in range(1, rank):
         yield from itertools.combinations(range(rank), size)
-
-
-def _spread(a, shape):
-    """[a], if it can stand beside an array of that shape, else []."""
-    try:
-        return [np.broadcast_to(a, shape)]
-    except ValueError:
-        return []

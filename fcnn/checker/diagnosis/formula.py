@@ -48,20 +48,19 @@ SLOPES = {
 
 
 def elementwise(s: Situation) -> Iterator[Guess]:
-    """dy times another derivative, or the right one times a further one."""
+    """dy times another derivative, or the right gradient times a further one."""
     if (given := _per_entry(s)) is None:
         return
     x, y, dy = s.own, *given
     kind, why = "wrong derivative", "compare it with dy f′(x)"
     if s.alone and not _entry_by_entry(s):
         kind, why = "missing sum term", "what comes through the other entries is missing"
-    others = [("", np.ones(()))] + [(f"{n} ", a) for _, n, a in s.others() if a.shape == x.shape]
-    with np.errstate(all="ignore"):
-        for name, slope in SLOPES.items():
-            f = slope(x, y)
-            for also, a in others:
-                yield _scaled(s, kind, f"is dy {also}({{}}): {why}", name, dy * f * a)
-            yield Guess(kind, f"has the further factor {name}", s.R * f)
+    others = [("", 1.0)] + [(f"{name} ", a) for _, name, a in s.others() if a.shape == x.shape]
+    for name, slope in SLOPES.items():
+        f = slope(x, y)
+        for also, a in others:
+            yield _scaled(s, kind, f"is dy {also}({{}}): {why}", name, dy * f * a)
+        yield Guess(kind, f"has the further factor {name}", s.R * f)
     found = s.for_other({s.i: y}) if s.alone else None
     if found is not None:
         yield Guess("wrong derivative", "is dy f′(y), with y in the place of x", found)
@@ -86,24 +85,23 @@ def labels(s: Situation) -> Iterator[Guess]:
     if (given := _per_entry(s)) is None or s.own.ndim < 1 or s.own.shape[-1] < 2:
         return
     _, dy = given
-    with np.errstate(all="ignore"):
-        e = np.exp(s.own - s.own.max(-1, keepdims=True))
-        both = ("softmax(x)", e / e.sum(-1, keepdims=True)), ("sigmoid(x)", _sigmoid(s.own))
-        for name, p in both:
-            t = p - s.R / dy
-            if not np.abs(t.sum(-1) - 1).max() < 1e-6 or t.min() < -1e-6:
-                continue
-            hot = (t == t.max(-1, keepdims=True)).astype(float)
-            says = f"p = {name}: compare it with dy (p − t)"
-            yield Guess("wrong derivative", f"is dy p, {says}", dy * p)
-            yield Guess("missing sum term", f"is −dy t, {says}", -dy * t)
-            yield Guess("wrong derivative", f"is dy (p + t), {says}", dy * (p + t))
-            yield Guess(
-                "wrong derivative", f"takes all of t for its largest entry, {says}", dy * (p - hot)
-            )
-            for k in (-1, 1):
-                moved = dy * (p - np.roll(t, k, -1))
-                yield Guess("shifted", f"has its labels off by {k}, {says}", moved)
+    e = np.exp(s.own - s.own.max(-1, keepdims=True))
+    both = ("softmax(x)", e / e.sum(-1, keepdims=True)), ("sigmoid(x)", _sigmoid(s.own))
+    for name, p in both:
+        t = p - s.R / dy
+        if not (np.abs(t.sum(-1) - 1).max() < 1e-6 and t.min() > -1e-6):
+            continue
+        hot = np.equal(t, t.max(-1, keepdims=True)).astype(np.float64)
+        for kind, form, slope in (
+            ("wrong derivative", "p", p),
+            ("missing sum term", "−t", -t),
+            ("wrong derivative", "p + t", p + t),
+            ("wrong derivative", "p − t, with all of t at its largest entry", p - hot),
+            ("shifted", "p − t, with the next label", p - np.roll(t, 1, -1)),
+            ("shifted", "p − t, with the label before", p - np.roll(t, -1, -1)),
+        ):
+            says = f"is dy ({form}): compare it with dy (p − t), p = {name}"
+            yield Guess(kind, says, dy * slope)
 
 
 def adjoint(s: Situation) -> Iterator[Guess]:
@@ -113,7 +111,7 @@ def adjoint(s: Situation) -> Iterator[Guess]:
 
 
 def _per_entry(s):
-    """y and dy with an entry for each of x, where each belongs to one: as a loss per example does."""
+    """y and dy with an entry for each of x: a loss of each example is one of all its entries."""
     if len(s.y) != 1 or s.y[0].shape != s.R.shape[: s.y[0].ndim]:
         return None
     wide = (...,) + (None,) * (s.R.ndim - s.y[0].ndim)

@@ -22,14 +22,13 @@ def halves(s: Situation) -> Iterator[Guess]:
     for k, half in enumerate(parts):
         if s.wrong()[..., ~half].any():
             continue
-        cut = lambda a: [a[..., half], a[..., ~half]]
         part = replace(
             s,
             i=0,
             names=(f"{NAMES[k]} of {s.names[s.i]}", NAMES[1 - k]),
-            x=cut(s.own),
+            x=[s.own[..., half], s.own[..., ~half]],
             G=s.G[..., half],
-            rights=cut(s.R),
+            rights=[s.R[..., half], s.R[..., ~half]],
             right=lambda x, dy: None,
             push=lambda v: None,
         )

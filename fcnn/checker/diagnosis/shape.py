@@ -1,6 +1,7 @@
-"""Mistakes of shape: G has another than the argument, so that entries cannot be compared as they are."""
+"""Mistakes of shape: G has another than its argument, so entries cannot be compared as they are."""
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -9,40 +10,43 @@ from fcnn.checker.diagnosis.situation import Mistake, Situation
 
 
 def other_shape(s: Situation) -> Mistake:
+    """What makes G the right gradient R, or R this G."""
     G, R = s.G, s.R
-    same = lambda a: a.shape == R.shape and np.abs(a - R).max(initial=0) <= s.tolerance * s.top
     says = f"has shape {G.shape}, not {R.shape}"
-    for size in range(1, G.ndim + 1):
-        for axes in itertools.combinations(range(G.ndim), size):
-            for keep in (False, True):
-                if same(G.sum(axes, keepdims=keep)):
-                    says += f": it must be summed over {listed(axes)}, along which {s.names[s.i]} is shared"
-                    return Mistake("not reduced", says)
-                if same(G.mean(axes, keepdims=keep)):
-                    return Mistake("not reduced", f"{says}: it is not averaged over {listed(axes)}")
-    for axis in range(min(G.ndim, R.ndim)):
-        if G.ndim == R.ndim and R.shape[axis] and G.shape[axis] % R.shape[axis] == 0:
-            m = G.shape[axis] // R.shape[axis]
-            head, tail = G.shape[:axis], G.shape[axis + 1 :]
-            for split, along in (((R.shape[axis], m), axis + 1), ((m, R.shape[axis]), axis)):
-                total = G.reshape(*head, *split, *tail).sum(along)
-                if same(total):
-                    return Mistake(
-                        "not reduced", f"{says}: every {m} of axis {axis} must be summed"
-                    )
+    most = s.tolerance * max(s.top, float(np.abs(R).sum()))
+    same = lambda a, b: a.shape == b.shape and np.abs(a - b).max(initial=0) <= most
+    for axes in _sets(G.ndim):
+        if any(same(G.sum(axes, keepdims=keep), R) for keep in (False, True)):
+            return Mistake("not reduced", f"{says}: it must be summed over {listed(axes)}")
+        if any(same(G.mean(axes, keepdims=keep), R) for keep in (False, True)):
+            return Mistake("not reduced", f"{says}: it must be averaged over {listed(axes)}")
+    for axis, m, total in _in_groups(G, R):
+        if same(total, R):
+            says += f": every {m} entries of axis {axis} must be summed"
+            return Mistake("not reduced", says)
     for order in itertools.permutations(range(G.ndim)):
-        if same(G.transpose(order)):
+        if same(G.transpose(order), R):
             return Mistake("transposed", f"{says}: it is the right gradient, transposed")
-    if G.size == R.size and same(G.reshape(R.shape)):
+    if G.size == R.size and same(G.reshape(R.shape), R):
         return Mistake("shape", f"{says}; its numbers are right")
-    if R.size == 1 or (G.size == 1 and np.abs(G.sum() - R.sum()) <= s.tolerance * s.top * R.size):
-        return Mistake("reduced too far", f"{says}: it is the sum over all entries")
-    for size in range(1, R.ndim + 1):
-        for axes in itertools.combinations(range(R.ndim), size):
-            total = R.sum(axes)
-            if (
-                total.shape == G.shape
-                and np.abs(total - G).max(initial=0) <= s.tolerance * s.top * 10
-            ):
-                return Mistake("reduced too far", f"{says}: it was summed over {listed(axes)} too")
+    for axes in _sets(R.ndim):
+        if any(same(G, R.sum(axes, keepdims=keep)) for keep in (False, True)):
+            return Mistake("reduced too far", f"{says}: it was summed over {listed(axes)} too")
     return Mistake("shape", says)
+
+
+def _sets(rank: int) -> Iterator[tuple[int, ...]]:
+    """Of axes."""
+    for size in range(1, rank + 1):
+        yield from itertools.combinations(range(rank), size)
+
+
+def _in_groups(G, R) -> Iterator[tuple[int, int, np.ndarray]]:
+    """G summed along an axis that is m times too long: each m neighbours, or every mth entry."""
+    if G.ndim != R.ndim:
+        return
+    for axis, (n, r) in enumerate(zip(G.shape, R.shape, strict=True)):
+        if n > r > 0 and n % r == 0:
+            head, tail, m = G.shape[:axis], G.shape[axis + 1 :], n // r
+            yield axis, m, G.reshape(*head, r, m, *tail).sum(axis + 1)
+            yield axis, m, G.reshape(*head, m, r, *tail).sum(axis)

@@ -64,7 +64,7 @@ class Situation:
         return len(self.y) == 1 and self.y[0].shape == self.R.shape
 
     def of_channels(self, a: np.ndarray, *axes: int) -> bool:
-        """Whether these are a kernel's channels in and out: its last axes, and no batch before them."""
+        """Whether these are a kernel's channels, in and out: its last axes, after no batch."""
         batch = a.ndim == 3 and {b.shape[:1] for b in (*self.y, self.own)} == {a.shape[:1]}
         return a.ndim > 2 and axes == (a.ndim - 2, a.ndim - 1) and not batch
 
@@ -101,10 +101,9 @@ class Situation:
         return worst / (self.top or 1.0)
 
 
-def counted(n: int, what: str) -> str:
+def counted(n: int, one: str, many: str) -> str:
     """1 entry, 2 entries"""
-    words = what if n == 1 else what[:-1] + "ies" if what.endswith("y") else f"{what}s"
-    return f"{n} {words}"
+    return f"{n} {one if n == 1 else many}"
 
 
 def times(factor: float) -> str:
