@@ -31,7 +31,8 @@ from experiments.run import Run
 TITLE = "Gradient checkers, on wrong gradients and on right ones that look wrong"
 DESCRIPTION = (
     f"{TITLE}: fcnn.check beside jax.test_util.check_grads, and beside torch.autograd.gradcheck if "
-    "torch is installed. Exit code: 0 if every claim holds, 1 if one fails, 2 for misuse, 130 if stopped."
+    "torch is installed. Exit code: 0 if every claim holds, 1 if one fails, 2 for misuse, 130 if "
+    "stopped."
 )
 NAMED = 0.9  # the share of mutants whose mistake is to be named
 SMOKE = 12  # --smoke takes every 12th problem

@@ -34,6 +34,7 @@ MISTAKES: tuple[Callable[[Situation], Iterator[Guess]], ...] = (
     factor.of_an_argument,
     elsewhere.each_step_alone,
     terms.terms,
+    terms.rows,
     formula.elementwise,
     formula.differences,
     formula.labels,

@@ -13,6 +13,7 @@ from fcnn.checker.diagnosis.situation import Guess, Situation
 
 NEAR = (-3, -2, -1, 1, 2, 3)  # shifts along all spatial axes at once that are tried
 FAR = 16  # and at most so far along one
+ENOUGH = 6  # entries that must be known then
 
 
 def exchanged_arguments(s: Situation) -> Iterator[Guess]:
@@ -47,8 +48,11 @@ def flipped(s: Situation) -> Iterator[Guess]:
 
 def shifted(s: Situation) -> Iterator[Guess]:
     for axis, n in enumerate(s.R.shape):
-        for k in sorted(range(-min(n // 2, FAR), min(n // 2, FAR) + 1), key=abs)[1:]:
+        most = min(n - 1, FAR)
+        for k in sorted(range(-most, most + 1), key=abs)[1:]:
             there, counts = rolled(s.R, k, axis)
+            if counts.sum() < ENOUGH:
+                continue
             says = f"is the right gradient, shifted by {k} along axis {axis}"
             yield Guess("shifted", says, there, counts)
     spatial = range(1, s.R.ndim - 1)

@@ -12,6 +12,7 @@ from fcnn.checker.diagnosis.order import listed
 from fcnn.checker.diagnosis.situation import Guess, Situation, counted, times
 
 FEW = 3  # entries that are listed one by one
+MANY = 10**4  # rows, too many to look for ties within each
 
 
 def single(s: Situation) -> Iterator[Guess]:
@@ -33,13 +34,25 @@ def below_zero(s: Situation) -> Iterator[Guess]:
 
 def ties(s: Situation) -> Iterator[Guess]:
     wrong = s.wrong()
-    _, which, count = np.unique(s.own, return_inverse=True, return_counts=True)
-    tied = (count[which] > 1).reshape(s.own.shape)
-    if (tied | ~wrong).all() and ((s.R[wrong] == 0).any() or 2 * tied.sum() < tied.size):
-        says = (
-            f"is wrong only at entries of {s.names[s.i]} that tie: what one should get, each gets"
-        )
-        yield Guess("ties", says, np.where(wrong, s.G, s.R))
+    for tied in _tied(s.own):
+        few = 2 * tied.sum() < tied.size or (s.R[wrong] == 0).any()
+        if few and (tied | ~wrong).all():
+            says = f"is wrong only at entries of {s.names[s.i]} that tie"
+            says += ": what one of them should get, or all should share, each gets"
+            yield Guess("ties", says, np.where(wrong, s.G, s.R))
+
+
+def _tied(x):
+    """Which entries equal another one: of all, and of their own row."""
+    yield _repeated(x.ravel()).reshape(x.shape)
+    rows = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x[:0]
+    if 0 < len(rows) < MANY:
+        yield np.stack(list(map(_repeated, rows))).reshape(x.shape)
+
+
+def _repeated(x):
+    _, which, count = np.unique(x, return_inverse=True, return_counts=True)
+    return count[which] > 1
 
 
 def slices(s: Situation) -> Iterator[Guess]:

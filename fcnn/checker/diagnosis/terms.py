@@ -23,6 +23,15 @@ def terms(s: Situation) -> Iterator[Guess]:
                 yield from _missing(s, shape, axes, ", channels in groups" if grouped else "")
 
 
+def rows(s: Situation) -> Iterator[Guess]:
+    """What each row lacks at one entry, as a loss of classes may at the label's."""
+    wrong, n = s.wrong(), s.R.ndim - 1
+    if n < 0 or np.abs(s.R.sum(-1)).max() > 1e3 * s.tolerance * s.top or (wrong.sum(-1) > 1).any():
+        return
+    says = "lacks at one entry of each row minus the sum of the others: right rows sum to 0"
+    yield Guess("missing sum term", says, np.where(wrong, 0, s.R))
+
+
 def _missing(s, shape, axes, how):
     D, x = (s.G - s.R).reshape(shape), s.own.reshape(shape)
     y = s.y[0].reshape(shape) if s.alone else np.zeros(shape)
