@@ -19,7 +19,7 @@ class Judged(NamedTuple):
 
     @property
     def caught(self) -> bool:
-        return not self.said["fcnn"].right
+        return self.said["fcnn"].wrong
 
     @property
     def named(self) -> bool:
@@ -59,25 +59,28 @@ def by_kind(mutants: Sequence[Judged]) -> Table:
 def by_trap(rights: Sequence[Judged]) -> Table:
     """Right gradients with each trap: how many each checker called wrong."""
     judges = list(rights[0].said)
-    alarms = lambda some, judge: str(sum(not r.said[judge].right for r in some))
+    alarms = lambda some, judge: str(sum(r.said[judge].wrong for r in some))
     rows = [
         (trap, str(len(some)), *(alarms(some, judge) for judge in judges))
         for trap, some in [*_grouped(rights), ("all", rights)]
     ]
-    return Table(("right, with", "gradients", *(f"{j}: called wrong" for j in judges)), rows)
+    return Table(("right, with", "gradients", *judges), rows)
 
 
 def side_by_side(mutants: Sequence[Judged], rights: Sequence[Judged]) -> Table:
     """Each checker on both suites."""
     rows = []
     for judge in mutants[0].said:
-        missed = sum(m.said[judge].right for m in mutants)
-        alarms = sum(not r.said[judge].right for r in rights)
-        seconds = [j.said[judge].seconds for j in (*mutants, *rights)]
-        counts = len(mutants) - missed, missed, alarms
-        times = f"{median(seconds):.2f}", f"{sum(seconds):.0f}"
-        rows.append((judge, *map(str, counts), *times))
-    head = ("checker", "mutants caught", "missed", "false alarms", "median s", "total s")
+        said, of_right = ([j.said[judge] for j in some] for some in (mutants, rights))
+        counts = (
+            sum(s.wrong for s in said),
+            sum(s.right for s in said),
+            sum(s.wrong for s in of_right),
+            sum(not s.asked for s in (*said, *of_right)),
+        )
+        seconds = [s.seconds for s in (*said, *of_right) if s.asked]
+        rows.append((judge, *map(str, counts), f"{median(seconds):.2f}", f"{sum(seconds):.0f}"))
+    head = ("checker", "mutants caught", "missed", "false alarms", "too large", "median s", "all s")
     return Table(head, rows)
 
 
