@@ -8,18 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from experiments.checkers.mutants import MUTANTS
+from experiments.checkers.rights import RIGHTS
+from experiments.checkers.tables import by_kind, by_trap, kept, side_by_side
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
 from fcnn.command.ops import departures, table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 RESULTS = sorted((ROOT / "experiments/results/fc_vs_conv").glob("*.json"))
 
 
 def test_the_code_runs(tmp_path):
     """As a person runs it: in its own process, in float32, as given."""
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = BLOCKS[0]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
@@ -28,6 +32,34 @@ def test_the_code_runs(tmp_path):
     assert told is not None
     assert float(told[1]) > 95
     assert len(code.strip().splitlines()) < 35
+
+
+def test_the_wrong_convolution_is_found_out(tmp_path):
+    """As in the README: its file, its command, its report."""
+    (tmp_path / "my_conv.py").write_text(BLOCKS[1])
+    (command,) = re.findall(r"^`(fcnn check my_conv.py:conv)` says", README, re.MULTILINE)
+    words = [sys.executable, "-m", *command.split()]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    report = done.stdout.partition("  cost")[0].rstrip()
+    shown = re.search(r"^    conv\n(    .*\n)+", README, re.MULTILINE)
+    assert shown is not None
+    numbers = r"-?\d+(\.\d+)?(e-?\+?\d+)?"  # rounding differs from machine to machine
+    alike = lambda text: re.sub(r" +", " ", re.sub(numbers, "0", text)).split()
+    assert alike(report) == alike(shown[0])
+    mended = BLOCKS[1].replace("w.swapaxes(2, 3))", "w[::-1, ::-1].swapaxes(2, 3))")
+    (tmp_path / "my_conv.py").write_text(mended)
+    assert subprocess.run(words, cwd=tmp_path, capture_output=True).returncode == 0
+
+
+def test_the_tables_of_checkers_are_the_kept_results():
+    results = json.loads((ROOT / "experiments/results/checkers/checkers.json").read_text())
+    mutants, rights = kept(results)
+    assert len(mutants) == len(MUTANTS)
+    assert len(rights) == len(RIGHTS)
+    for table in (side_by_side(mutants, rights), by_kind(mutants), by_trap(rights)):
+        assert table.markdown() in README
+    assert all(claim["held"] for claim in results["claims"])
 
 
 def test_the_operator_table_is_the_registry():

@@ -35,7 +35,7 @@ DESCRIPTION = (
     "stopped."
 )
 NAMED = 0.9  # the share of mutants whose mistake is to be named
-SMOKE = 12  # --smoke takes every 12th problem
+SMOKE = 40  # --smoke takes every 40th problem
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """The checkers that are compared, each as anybody would call it.
 
-fcnn          fcnn.check(forward, args, backward=backward)
-jax float32   jax.test_util.check_grads of a custom_vjp function, in JAX's default dtype
-jax float64   the same in float64
-torch         torch.autograd.gradcheck of an autograd.Function, in float64; in its fast mode where
-              the arguments have more than SLOW entries
+    fcnn          fcnn.check(forward, args, backward=backward)
+    jax float32   jax.test_util.check_grads of a custom_vjp function, in JAX's default dtype
+    jax float64   the same in float64
+    torch         torch.autograd.gradcheck of an autograd.Function, in float64
+
+torch is asked in its fast mode where the arguments have more than SLOW entries, and not at all
+above MOST: where the fast mode disagrees it builds a dense Jacobian, 8 TB for a million entries.
 """
 
 from collections.abc import Callable
@@ -21,8 +23,7 @@ import fcnn
 from experiments.checkers.problem import Problem
 from fcnn.checker.subject import Subject, subject_of
 
-SLOW = 300  # entries up to which gradcheck's slow mode, which sees each of them, ends in seconds
-MOST = 3000
+SLOW, MOST = 300, 3000
 
 
 @dataclass(frozen=True)

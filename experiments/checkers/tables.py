@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import rich.table
 from rich import box
 
 from experiments.checkers.judges import Said
+from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import Problem
+from experiments.checkers.rights import RIGHTS
 
 
 class Judged(NamedTuple):
@@ -25,6 +27,13 @@ class Judged(NamedTuple):
     def named(self) -> bool:
         """Whether fcnn named the mistake that was made, and no other."""
         return self.said["fcnn"].says == self.problem.kind
+
+
+def kept(results: dict[str, Any]) -> tuple[list[Judged], list[Judged]]:
+    """Mutants and right gradients as a results.json tells of them."""
+    known = {problem.name: problem for problem in (*MUTANTS, *RIGHTS)}
+    read = lambda j: Judged(known[j["name"]], {k: Said(**said) for k, said in j["said"].items()})
+    return list(map(read, results["mutants"])), list(map(read, results["rights"]))
 
 
 class Table(NamedTuple):

@@ -1,9 +1,10 @@
 """What a person names on the command line: an operator, or a function in a file of their own.
 
-conv                    an operator, at all its cases
-my_module.py:my_op      an operator or custom_vjp function, or a forward, whose gradient is
-                        my_op_backward(*args, dy), or my_op_fwd and my_op_bwd, beside it;
-                        my_op_args are its arguments, or a function that gives them
+    conv                  an operator, at all its cases
+    my_module.py:my_op    an operator or custom_vjp function, or a forward
+
+The gradient of a forward stands beside it: my_op_backward(*args, dy), or my_op_fwd and my_op_bwd;
+and so do its arguments, my_op_args, as a tuple or as a function that gives one.
 """
 
 import difflib
