@@ -57,8 +57,8 @@ def test_the_tables_of_checkers_are_the_kept_results():
     mutants, rights = kept(results)
     assert len(mutants) == len(MUTANTS)
     assert len(rights) == len(RIGHTS)
-    for table in (side_by_side(mutants, rights), by_kind(mutants), by_trap(rights)):
-        assert table.markdown() in README
+    for told in (side_by_side(mutants, rights), by_kind(mutants), by_trap(rights)):
+        assert told.markdown() in README
     assert all(claim["held"] for claim in results["claims"])
 
 

@@ -60,22 +60,28 @@ class Machine:
     def shortest(self) -> str:
         """The shortest dtype in which anything is computed, as far as JAX can trace."""
         used = {a.dtype.name for a in (*self.x, *self.y)}
-        for f, *args in ((self.subject.plain, self.x), (self.subject.claimed, self.x, self.y)):
-            try:
-                used |= dtypes_in(jax.make_jaxpr(f)(*to_device(args)).jaxpr)
-            except Exception:  # not traced, so not seen
-                continue
+        for program in [*self._plain, *(traced.jaxpr for traced in self._claimed_traces)]:
+            used |= dtypes_in(program.jaxpr)
         return min(used, key=lambda name: jnp.finfo(name).bits - (name == "bfloat16"))
 
     @cached_property
     def steady(self) -> bool:
         """Whether two runs of the plain function agree."""
-        f, x = self.subject.plain, to_device(self.x)
+        if self._plain and _same(*self._plain):
+            return True
+        f = _as_it_is(self.subject.plain)
+        return all(
+            np.array_equal(a, b, equal_nan=True) for a, b in zip(f(self.x), f(self.x), strict=True)
+        )
+
+    @cached_property
+    def _plain(self):
+        """The plain function, traced twice; nothing where JAX cannot."""
         try:
-            first, second = (jax.make_jaxpr(lambda x: f(x))(x) for _ in range(2))
-        except Exception:  # not traceable
-            return _equal(_as_it_is(f)(self.x), _as_it_is(f)(self.x))
-        return _same(first, second) or _equal(to_host(f(x)), to_host(f(x)))
+            x, f = to_device(self.x), self.subject.plain
+            return [jax.make_jaxpr(lambda x: f(x))(x) for _ in range(2)]
+        except Exception:  # of whatever kind
+            return []
 
     @cached_property
     def _step(self):
@@ -92,15 +98,22 @@ class Machine:
 
     @cached_property
     def _claimed(self):
-        """Two runs; one program serves both if tracing twice gives the same."""
-        f, args = self.subject.claimed, to_device((self.x, self.y))
-        try:
-            first, second = (jax.jit(lambda *a: f(*a)).trace(*args) for _ in range(2))
-            run = _compiled(first)
-            again = run if _same(first.jaxpr, second.jaxpr) else _compiled(second)
-        except Exception:  # JAX cannot trace it; whatever else is wrong shows as it runs
-            return [_as_it_is(f)] * 2
+        """Two runs; one program serves both if tracing twice gave the same."""
+        if not self._claimed_traces:
+            return [_as_it_is(self.subject.claimed)] * 2
+        first, second = self._claimed_traces
+        run = _compiled(first)
+        again = run if _same(first.jaxpr, second.jaxpr) else _compiled(second)
         return [lambda *args, run=run: to_host(run(*args)) for run in (run, again)]
+
+    @cached_property
+    def _claimed_traces(self):
+        """The claimed gradient, traced twice; nothing where JAX cannot, and as it runs says why."""
+        try:
+            f, args = self.subject.claimed, to_device((self.x, self.y))
+            return [jax.jit(lambda *a: f(*a)).trace(*args) for _ in range(2)]
+        except Exception:  # of whatever kind
+            return []
 
     @cached_property
     def _right(self):
@@ -139,10 +152,6 @@ def _compiled(traced):
 
 def _as_it_is(f: Callable) -> Callable:
     return lambda *args: to_host(f(*to_host(args)))
-
-
-def _equal(a, b):
-    return all(np.array_equal(p, q, equal_nan=True) for p, q in zip(a, b, strict=True))
 
 
 def _same(first, second):

@@ -25,19 +25,26 @@ def has_rules(f: Callable, *args: Any) -> bool:
 
 
 def peeled(f: Callable) -> Callable:
-    """f without custom_vjp rules or fcnn's. On NumPy arrays, f itself: it may be no JAX at all."""
+    """f without custom_vjp rules or fcnn's; of NumPy arrays f itself, which may be no JAX at all."""
+    return _Peeled(f)
 
-    def plain(*args):
+
+class _Peeled:
+    """Most functions hold no custom_vjp call, which is found out once: then they run as they are."""
+
+    def __init__(self, f: Callable):
+        self.f, self.ruled = f, None
+
+    def __call__(self, *args):
         with gradients("autodiff"):
-            if not any(isinstance(a, jax.Array) for a in jax.tree.leaves(args)):
-                return f(*args)
-            traced, shape = jax.make_jaxpr(f, return_shape=True)(*args)
-            if not _mentions(traced.jaxpr, BY_HAND):
-                return f(*args)
-        leaves = _run(traced.jaxpr, traced.consts, jax.tree.leaves(args))
+            if self.ruled is False or not any(
+                isinstance(a, jax.Array) for a in jax.tree.leaves(args)
+            ):
+                return self.f(*args)
+            traced, shape = jax.make_jaxpr(self.f, return_shape=True)(*args)
+            self.ruled = _mentions(traced.jaxpr, BY_HAND)
+            leaves = _run(traced.jaxpr, traced.consts, jax.tree.leaves(args))
         return jax.tree.unflatten(jax.tree.structure(shape), leaves)
-
-    return plain
 
 
 def dtypes_in(jaxpr: core.Jaxpr) -> set[str]:
