@@ -103,7 +103,7 @@ def test_check_writes_a_page(file, tmp_path, capsys):
         (["relu", "--args", "2,3"], "", "--args goes with FILE.py:NAME"),
         (["{file}:double"], "1 / 0", "ZeroDivisionError: division by zero"),
         (["{file}:double"], RIGHT.replace("return 2 * x", "return x.y"), "AttributeError"),
-        (["{file}:double"], RIGHT.replace("(2 * dy,)", "2, 3"), "2 gradients for 1 arguments"),
+        (["{file}:double"], RIGHT.replace("(2 * dy,)", "2, 3"), "gives 2 for 1 arguments"),
         (["{file}:double", "--html", "none/r.html"], RIGHT, "there is no folder none"),
     ],
 )

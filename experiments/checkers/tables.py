@@ -21,7 +21,7 @@ class Judged(NamedTuple):
 
     @property
     def caught(self) -> bool:
-        return self.said["fcnn"].wrong
+        return not self.said["fcnn"].right
 
     @property
     def named(self) -> bool:
@@ -68,7 +68,7 @@ def by_kind(mutants: Sequence[Judged]) -> Table:
 def by_trap(rights: Sequence[Judged]) -> Table:
     """Right gradients with each trap: how many each checker called wrong."""
     judges = list(rights[0].said)
-    alarms = lambda some, judge: str(sum(r.said[judge].wrong for r in some))
+    alarms = lambda some, judge: str(sum(not r.said[judge].right for r in some))
     rows = [
         (trap, str(len(some)), *(alarms(some, judge) for judge in judges))
         for trap, some in [*_grouped(rights), ("all", rights)]
@@ -81,15 +81,11 @@ def side_by_side(mutants: Sequence[Judged], rights: Sequence[Judged]) -> Table:
     rows = []
     for judge in mutants[0].said:
         said, of_right = ([j.said[judge] for j in some] for some in (mutants, rights))
-        counts = (
-            sum(s.wrong for s in said),
-            sum(s.right for s in said),
-            sum(s.wrong for s in of_right),
-            sum(not s.asked for s in (*said, *of_right)),
-        )
-        seconds = [s.seconds for s in (*said, *of_right) if s.asked]
+        missed, alarms = sum(s.right for s in said), sum(not s.right for s in of_right)
+        counts = len(said) - missed, missed, alarms
+        seconds = [s.seconds for s in (*said, *of_right)]
         rows.append((judge, *map(str, counts), f"{median(seconds):.2f}", f"{sum(seconds):.0f}"))
-    head = ("checker", "mutants caught", "missed", "false alarms", "too large", "median s", "all s")
+    head = ("checker", "mutants caught", "missed", "false alarms", "median s", "all s")
     return Table(head, rows)
 
 

@@ -97,18 +97,20 @@ def _suspected(leaf: Leaf) -> Finding:
 
 def _agreed(leaf: Leaf) -> Finding:
     """G is R, or there is none: forward mode and differences are asked along directions."""
-    off = 0.0 if leaf.R is None else float(leaf.off().max())
-    found = Finding(RIGHT, off / (leaf.top or 1.0))
+    top = leaf.top or 1.0
+    found = Finding(RIGHT, 0.0 if leaf.R is None else float(leaf.off().max()) / top)
     for v in leaf.directions():
-        along, pushed = leaf.claims(v), leaf.pushed(v)
-        if pushed is not None and not abs(pushed - along) <= leaf.pushed_bar(v, pushed - along):
-            says = f"forward autodiff gives {pushed:.6g} along a direction, this {along:.6g}"
-            return found._replace(verdict=WRONG, says=says)
-        slope = leaf.quick(v)
-        if not abs(slope.value - along) <= slope.bar + leaf.slack:
+        along, pushed, slope = leaf.claims(v), leaf.pushed(v), leaf.quick(v)
+        off = abs(slope.value - along)
+        if not off <= slope.bar + leaf.slack:
             found = _disputed(leaf, v, found)
             if found.verdict not in (RIGHT, KINK):
                 return found
+        elif leaf.R is None:
+            found = found._replace(error=max(found.error, off / (top * leaf.size)))
+        if pushed is not None and not abs(pushed - along) <= leaf.pushed_bar(v, pushed - along):
+            says = f"forward autodiff gives {pushed:.6g} along a direction, this {along:.6g}"
+            return found._replace(verdict=WRONG, says=says)
     return found
 
 

@@ -64,6 +64,11 @@ class Machine:
             used |= dtypes_in(program.jaxpr)
         return min(used, key=lambda name: jnp.finfo(name).bits - (name == "bfloat16"))
 
+    @property
+    def traced(self) -> bool:
+        """Whether JAX can trace the plain function."""
+        return bool(self._plain)
+
     @cached_property
     def steady(self) -> bool:
         """Whether two runs of the plain function agree."""

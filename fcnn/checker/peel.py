@@ -25,12 +25,12 @@ def has_rules(f: Callable, *args: Any) -> bool:
 
 
 def peeled(f: Callable) -> Callable:
-    """f without custom_vjp rules or fcnn's; of NumPy arrays f itself, which may be no JAX at all."""
+    """f without custom_vjp rules or fcnn's; given NumPy arrays f itself, which may be no JAX."""
     return _Peeled(f)
 
 
 class _Peeled:
-    """Most functions hold no custom_vjp call, which is found out once: then they run as they are."""
+    """Most functions hold no custom_vjp call; that is found out once, and then they run as is."""
 
     def __init__(self, f: Callable):
         self.f, self.ruled = f, None

@@ -12,7 +12,7 @@ import numpy as np
 from fcnn.bench import Cost, compare
 from fcnn.checker.cases import Problem, problems
 from fcnn.checker.diagnosis import diagnose
-from fcnn.checker.evidence import TOLERANCE, Evidence, gather, rounding
+from fcnn.checker.evidence import TOLERANCE, Evidence, gather, largest, rounding, size_of
 from fcnn.checker.judge import KINK, NOISY, NOT_FINITE, RIGHT, WRONG, Finding, judge
 from fcnn.checker.machine import Machine, exactly
 from fcnn.checker.report import Report, Row
@@ -34,7 +34,8 @@ def check(
 
     f is an operator of fcnn, a `jax.custom_vjp` function, or any function of arrays and pytrees, in
     JAX or NumPy. A gradient derived by hand beside it is `backward`: a function (*args, dy) -> one
-    cotangent per argument, None where there is none; or a pair (fwd, bwd) as for custom_vjp.
+    cotangent per argument, None where there is none; or a pair (fwd, bwd) as for custom_vjp. dy has
+    the structure of what f gives, so it is a tuple where that is one.
     Without `backward`, the gradient that f has already is judged. An operator without args is
     judged at all its cases.
 
@@ -153,9 +154,18 @@ def _row(todo, e, i, finding: Finding, dtype, error) -> Row:
         autodiff=finding.autodiff,
         slopes=finding.slopes,
         mistake=mistake.kind if mistake else "",
-        says=mistake.says if mistake else finding.says,
+        says=_said(e, finding, mistake),
         map=off,
     )
+
+
+def _said(e, finding, mistake):
+    """The sentence; where JAX's own gradient is wrong, what may make it so."""
+    says = mistake.says if mistake else finding.says
+    if finding.verdict == WRONG and e.right is None and e.machine.traced:
+        if not e.machine.subject.by_rule:
+            says += "; this is JAX's own gradient: is there a stop_gradient, or a custom_jvp?"
+    return says.removeprefix("; ")
 
 
 def _claimed_in(subject: Subject, e: Evidence) -> Leaves:
@@ -178,9 +188,11 @@ def _in_own(e, i, finding: Finding, own, G, seed) -> tuple[float, Finding]:
         at = tuple(map(int, np.argwhere(~np.isfinite(G))[0]))
         says = f"in {own}; in float64 it is {finding.verdict}"
         return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
-    top, off = float(np.abs(right).max(initial=0)) or 1.0, float(np.abs(G - right).max(initial=0))
+    eps, off = float(jnp.finfo(own).eps), largest(G - right)
+    of_0 = 1e3 * eps * largest(e.slopes.parts) / size_of(e.machine.x[i])  # what rounding makes of 0
+    top = max(largest(right), of_0 / TOLERANCE[own]) or 1.0
     if off > TOLERANCE[own] * top and finding.verdict == RIGHT:
-        rng, eps = np.random.default_rng((seed, 3, i)), float(jnp.finfo(own).eps)
+        rng = np.random.default_rng((seed, 3, i))
         if e.right is None or off > 30 * rounding(e, i, rng, eps):
             says = f"{own} loses its digits; in float64 it is right"
             finding = finding._replace(verdict=NOISY, says=says)

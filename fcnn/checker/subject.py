@@ -31,7 +31,7 @@ class Subject:
     """The two functions, x as given, and what to call its leaves.
 
     `whole` gives y as plain does, but is differentiated as claimed. `independent` says whether JAX
-    has a gradient of its own to set against the claimed one.
+    has a gradient of its own to set against the claimed one, `by_rule` whether that is a rule's.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Subject:
     claimed: Callable[[Leaves, Leaves], tuple[Leaves, Leaves]]
     whole: Callable[[Leaves], Leaves]
     independent: bool
+    by_rule: bool
 
 
 def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subject:
@@ -57,16 +58,17 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
     paths, tree = jax.tree.flatten_with_path(args)
     leaves = [jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf for _, leaf in paths]
     spots = [i for i, leaf in enumerate(leaves) if is_float(leaf)]
-    if not spots:
-        raise TypeError(f"check: {name} has no floating argument, so nothing has a gradient")
     for path, leaf in paths:
         if np.iscomplexobj(leaf):
             raise TypeError(f"check: {_path(f, path)} is complex; pass real and imaginary parts")
+    if not spots:
+        raise TypeError(f"check: {name} has no floating argument, so nothing has a gradient")
 
     def on_leaves(f):
         return lambda x: floats(f(*_with(leaves, spots, x, tree)))
 
-    x = [jnp.asarray(leaves[i]) for i in spots]
+    with jax.enable_x64(True):
+        x = [jnp.asarray(leaves[i]) for i in spots]
     rule = rule_of(f, backward)
     plain = f.fun if isinstance(f, jax.custom_vjp | jax.custom_jvp) else f
     if rule is None:
@@ -86,6 +88,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         claimed=claimed,
         whole=whole,
         independent=independent,
+        by_rule=rule is not None,
     )
 
 
@@ -126,7 +129,8 @@ def _with(leaves, spots, x, tree):
 
 def _has_rules(f, x):
     try:
-        return has_rules(f, x)
+        with jax.enable_x64(True):
+            return has_rules(f, x)
     except Exception:  # JAX cannot trace it, so it shows no rules; running it says why
         return False
 
@@ -148,11 +152,13 @@ def _by_rule(rule: Rule, name, args, tree, spots, dy):
     y, saved = fwd(*args)
     left = iter(dy)
     found = bwd(saved, jax.tree.map(lambda a: next(left) if is_float(a) else None, y))
+    if found is None:
+        raise ValueError(f"check: the backward of {name} gives None: is a return missing?")
     found = found if isinstance(found, tuple | list) else (found,)
     if len(found) != len(args):
         raise ValueError(
-            f"check: the backward of {name} gives {len(found)} gradients for {len(args)} arguments"
-            "; it must give one each, None where there is none"
+            f"check: the backward of {name} gives {len(found)} for {len(args)} arguments; it must "
+            "give one gradient for each, None where there is none"
         )
     each: Leaves = []
     for i, (part, given) in enumerate(zip(tree.children(), found, strict=True)):

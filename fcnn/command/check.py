@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def run(chosen) -> int:
         ]
         if chosen.html is not None and not chosen.html.parent.is_dir():
             raise ValueError(f"--html {chosen.html}: there is no folder {chosen.html.parent}")
-        reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
+        with redirect_stdout(sys.stderr):  # what a function prints is no part of the report
+            reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
     except ValueError as misuse:
         print(f"fcnn check: {misuse}", file=sys.stderr)
         return 2

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from fcnn.checker.diagnosis import elsewhere, factor, formula, halves, order, places, terms
+from fcnn.checker.diagnosis.places import OTHER
 from fcnn.checker.diagnosis.shape import other_shape
 from fcnn.checker.diagnosis.situation import Guess, Mistake, Situation
 from fcnn.checker.evidence import Evidence, largest
@@ -33,6 +34,7 @@ MISTAKES: tuple[Callable[[Situation], Iterator[Guess]], ...] = (
     factor.reduced_too_far,
     factor.of_an_argument,
     elsewhere.each_step_alone,
+    elsewhere.outputs,
     terms.terms,
     terms.rows,
     formula.elementwise,
@@ -63,7 +65,8 @@ def diagnose(e: Evidence, i: int) -> Mistake | None:
             off = s.off(guess.gradient, guess.counts)
             if off <= s.tolerance and _tells(s, guess):
                 part = "every entry" if guess.counts is None else "where both are known"
-                return Mistake(guess.kind, f"{guess.says} ({part}, to {max(off, 1e-16):.0e})")
+                exact = "" if OTHER in guess.says else f" ({part}, to {max(off, 1e-16):.0e})"
+                return Mistake(guess.kind, guess.says + exact)
     return None
 
 

@@ -120,6 +120,15 @@ def parts_of_time(s: Situation) -> Iterator[Guess]:
         yield from _given(s, "truncated in time", says, dy=np.zeros_like(dy))
 
 
+def outputs(s: Situation) -> Iterator[Guess]:
+    """R without what comes through one of several outputs."""
+    for j, d in enumerate(s.dy) if len(s.dy) > 1 else ():
+        dy = [*s.dy[:j], np.zeros_like(d), *s.dy[j + 1 :]]
+        kind = "truncated in time" if j and s.dy[0].ndim == d.ndim + 1 else "missing output"
+        says = f"lacks what comes through output {j} of {len(s.dy)}"
+        yield from _given(s, kind, says, dy=dy)
+
+
 def each_step_alone(s: Situation) -> Iterator[Guess]:
     """R of sequences (n, t, ...) or (t, ...), were each step to know of no other."""
     dy, states = s.dy[0], s.dy[1:]

@@ -28,6 +28,11 @@ def constant(s: Situation) -> Iterator[Guess]:
 
 def _named(s, a):
     says = f"equals {times(a)} × the right gradient"
+    if (
+        sum(y.size for y in s.y) == 1
+        and abs(a * max(dy.sum() for dy in s.dy if dy.size) - 1) < 1e-7
+    ):
+        return "missing factor", "does not depend on dy: it is right for dy = 1"
     if a > 0 and s.alone and _kept(s):
         kept = f"{1 / _scale(s):.6g}"
         return "dropout scale", f"{says}: what is kept must be divided by 1 − rate = {kept}"
@@ -36,7 +41,7 @@ def _named(s, a):
             return "mean for sum", f"{says}: a mean over {what}, where a sum belongs"
         if abs(a / n - 1) < 1e-7:
             return "sum for mean", f"{says}: a sum over {what}, where a mean belongs"
-    for n, what in _counts(s):
+    for n, what in _counts(s) if times(a)[-1].isdigit() and "." in times(a) else ():
         for root, name in ((math.sqrt(n), f"√{n}"), (1 / math.sqrt(n), f"1/√{n}")):
             if abs(a / root - 1) < 1e-7:
                 return "constant factor", f"{says}, {name}: there are {what[4:]}"

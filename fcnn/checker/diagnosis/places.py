@@ -11,6 +11,7 @@ import numpy as np
 from fcnn.checker.diagnosis.order import listed
 from fcnn.checker.diagnosis.situation import Guess, Situation, counted, times
 
+OTHER = "something else"
 FEW = 3  # entries that are listed one by one
 MANY = 10**4  # rows, too many to look for ties within each
 
@@ -26,6 +27,9 @@ def single(s: Situation) -> Iterator[Guess]:
 
 def below_zero(s: Situation) -> Iterator[Guess]:
     name = s.names[s.i]
+    if _is(s, s.own == 0) and not (s.own == 0).all():
+        says = f"is wrong exactly where {name} = 0: it lies outside the two slopes of a kink"
+        yield Guess("kink", says, np.where(s.own == 0, s.G, s.R))
     for which, where in ((s.own <= 0, "≤ 0"), (s.own < 0, "< 0"), (s.own > 0, "> 0")):
         if _is(s, which) and not which.all():
             says = f"is wrong exactly where {name} {where}: there it is"
@@ -36,6 +40,7 @@ def ties(s: Situation) -> Iterator[Guess]:
     wrong = s.wrong()
     for tied in _tied(s.own):
         few = 2 * tied.sum() < tied.size or (s.R[wrong] == 0).any()
+        few = few or ((s.own[wrong] != 0).all() and not tied.all())
         if few and (tied | ~wrong).all():
             says = f"is wrong only at entries of {s.names[s.i]} that tie"
             says += ": what one of them should get, or all should share, each gets"
@@ -45,8 +50,8 @@ def ties(s: Situation) -> Iterator[Guess]:
 def _tied(x):
     """Which entries equal another one: of all, and of their own row."""
     yield _repeated(x.ravel()).reshape(x.shape)
-    rows = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x[:0]
-    if 0 < len(rows) < MANY:
+    if x.ndim > 1 and 0 < x.size // x.shape[-1] < MANY:
+        rows = x.reshape(-1, x.shape[-1])
         yield np.stack(list(map(_repeated, rows))).reshape(x.shape)
 
 
@@ -123,7 +128,7 @@ def _pattern(indices, axis, rank):
     if len(at) > 2 and step[0] > 1 and (step == step[0]).all():
         return "positions skipped", f"every {step[0]}th along axis {axis}, from {first} on"
     gap = np.diff(right)
-    if len(gap) and gap[0] > 1 and (gap == gap[0]).all():
+    if len(gap) > 1 and gap[0] > 1 and (gap == gap[0]).all():
         return "positions skipped", f"all but every {gap[0]}th along axis {axis}"
     return "some slices", f"{', '.join(map(str, at[:6]))} of the {n} along axis {axis}"
 
@@ -131,7 +136,7 @@ def _pattern(indices, axis, rank):
 def _guess(s, kind, says, which):
     """That only these entries are wrong, and what they are."""
     a = _factor(s, which)
-    is_it = "something else" if a is None else f"{times(a)} × the right one" if a else "0"
+    is_it = OTHER if a is None else f"{times(a)} × the right one" if a else "0"
     return Guess(kind, f"{says} {is_it}", np.where(which, s.G, s.R))
 
 

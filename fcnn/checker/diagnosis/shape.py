@@ -13,6 +13,8 @@ def other_shape(s: Situation) -> Mistake:
     """What makes G the right gradient R, or R this G."""
     G, R = s.G, s.R
     says = f"has shape {G.shape}, not {R.shape}"
+    if not (G.size and R.size):
+        return Mistake("shape", says)
     most = s.tolerance * max(s.top, float(np.abs(R).sum()))
     same = lambda a, b: a.shape == b.shape and np.abs(a - b).max(initial=0) <= most
     for axes in _sets(G.ndim):

@@ -16,6 +16,8 @@ from fcnn.checker.diagnosis.situation import Guess, Situation
 
 
 def terms(s: Situation) -> Iterator[Guess]:
+    if not s.R.any():
+        return
     for shape in _shapes(s.R.shape):
         grouped = len(shape) > s.R.ndim
         for axes in _axes(len(shape), grouped):
