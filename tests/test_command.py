@@ -80,6 +80,14 @@ def test_check_prints_json(file, capsys):
     assert (row["leaf"], row["mistake"]) == ("x", "constant factor")
 
 
+def test_what_a_function_prints_is_no_part_of_the_json(file, capsys):
+    text = RIGHT.replace("    return 2 * x", "    print('hello')\n    return 2 * x")
+    assert main(["check", f"{file(text)}:double", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["ok"]
+    assert "hello" in said.err
+
+
 def test_check_writes_a_page(file, tmp_path, capsys):
     page = tmp_path / "report.html"
     assert main(["check", f"{file(WRONG)}:double", "--html", str(page)]) == 1

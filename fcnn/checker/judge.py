@@ -97,8 +97,8 @@ def _suspected(leaf: Leaf) -> Finding:
 
 def _agreed(leaf: Leaf) -> Finding:
     """G is R, or there is none: forward mode and differences are asked along directions."""
-    top = leaf.top or 1.0
-    found = Finding(RIGHT, 0.0 if leaf.R is None else float(leaf.off().max()) / top)
+    scale = leaf.scale or 1.0
+    found = Finding(RIGHT, 0.0 if leaf.R is None else float(leaf.off().max()) / scale)
     for v in leaf.directions():
         along, pushed, slope = leaf.claims(v), leaf.pushed(v), leaf.quick(v)
         off = abs(slope.value - along)
@@ -107,7 +107,7 @@ def _agreed(leaf: Leaf) -> Finding:
             if found.verdict not in (RIGHT, KINK):
                 return found
         elif leaf.R is None:
-            found = found._replace(error=max(found.error, off / (top * leaf.size)))
+            found = found._replace(error=max(found.error, off / (scale * leaf.size)))
         if pushed is not None and not abs(pushed - along) <= leaf.pushed_bar(v, pushed - along):
             says = f"forward autodiff gives {pushed:.6g} along a direction, this {along:.6g}"
             return found._replace(verdict=WRONG, says=says)
@@ -166,7 +166,7 @@ def _found(leaf, verdict, off, look: Close | None = None, says="") -> Finding:
     at = leaf.at(int(off.argmax()))
     return Finding(
         verdict,
-        float(off[at]) / (leaf.top or 1.0),
+        float(off[at]) / (leaf.scale or 1.0),
         at,
         float(leaf.G[at]),
         None if leaf.R is None else float(leaf.R[at]),

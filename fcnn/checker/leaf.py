@@ -22,6 +22,7 @@ EPS = float(np.finfo(np.float64).eps)
 class Leaf:
     """Leaf i.
 
+    scale: what errors are relative to: the largest entry, unless that is 0 but for rounding.
     exact: what entries of G and R may differ by.
     loose: what the shortest dtype used inside f would account for.
     slack: what a slope may be off by, besides the bar of the differences.
@@ -37,13 +38,15 @@ class Leaf:
         names = [a.dtype.name for a in (self.x, e.claimed[i], *e.machine.y)]
         self.exact = self.top * max(TOLERANCE.get(name, 1e-10) for name in names)
         of_0 = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size  # what rounding makes of 0
-        self.exact += of_0 if self.top < 10 * of_0 else 4 * np.finfo(np.float64).tiny
+        nothing = self.top < 10 * of_0
+        self.exact += of_0 if nothing else 4 * np.finfo(np.float64).tiny
+        self.scale = 1e3 * of_0 if nothing else self.top
         self.loose = self.top * TOLERANCE.get(e.machine.shortest, 1e-10)
         self.slack = self.size * max(DIFFERENCE * self.top, self.exact)
 
     def off(self) -> np.ndarray:
         """By how much each entry of G differs from R; NaN differs from everything."""
-        return np.nan_to_num(np.asarray(np.abs(self.G - self.R)), nan=np.inf, posinf=np.inf)
+        return np.asarray(np.nan_to_num(np.abs(self.G - self.R), nan=np.inf, posinf=np.inf))
 
     def noise(self) -> float:
         """By how much two right formulas may differ, as x is rounded."""

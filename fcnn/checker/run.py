@@ -189,8 +189,8 @@ def _in_own(e, i, finding: Finding, own, G, seed) -> tuple[float, Finding]:
         says = f"in {own}; in float64 it is {finding.verdict}"
         return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
     eps, off = float(jnp.finfo(own).eps), largest(G - right)
-    of_0 = 1e3 * eps * largest(e.slopes.parts) / size_of(e.machine.x[i])  # what rounding makes of 0
-    top = max(largest(right), of_0 / TOLERANCE[own]) or 1.0
+    of_0 = 30 * eps * largest(e.slopes.parts) / size_of(e.machine.x[i])  # what rounding makes of 0
+    top = (largest(right) if largest(right) > of_0 else of_0 / TOLERANCE[own]) or 1.0
     if off > TOLERANCE[own] * top and finding.verdict == RIGHT:
         rng = np.random.default_rng((seed, 3, i))
         if e.right is None or off > 30 * rounding(e, i, rng, eps):

@@ -56,8 +56,9 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         raise TypeError(f"check: args must be a tuple, as in (x, w), not {type(args).__name__}")
     args, name = tuple(args), name_of(f)
     paths, tree = jax.tree.flatten_with_path(args)
-    leaves = [jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf for _, leaf in paths]
-    spots = [i for i, leaf in enumerate(leaves) if is_float(leaf)]
+    spots = [i for i, (_, leaf) in enumerate(paths) if is_float(leaf)]
+    still = lambda leaf: isinstance(leaf, np.ndarray) and not is_float(leaf)
+    leaves = [jnp.asarray(leaf) if still(leaf) else leaf for _, leaf in paths]
     for path, leaf in paths:
         if np.iscomplexobj(leaf):
             raise TypeError(f"check: {_path(f, path)} is complex; pass real and imaginary parts")

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 import fcnn
 from fcnn.checker.judge import KINK, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
@@ -154,7 +155,7 @@ def test_second_order():
     assert report.ok
     assert [row.problem for row in report.rows] == ["tanh", "tanh, second order"]
     once = custom(
-        jnp.sin, lambda x: (jnp.sin(x), x), lambda x, dy: (dy * jax.lax.stop_gradient(jnp.cos(x)),)
+        jnp.sin, lambda x: (jnp.sin(x), x), lambda x, dy: (dy * lax.stop_gradient(jnp.cos(x)),)
     )
     assert [row.verdict for row in check(once, (X,), order=2).rows] == [RIGHT, WRONG]
 
@@ -285,7 +286,7 @@ def test_another_seed_gives_the_same_verdict_and_other_numbers():
             lambda: check(product, (X, W), backward="right"),
         ),
         (
-            "gives 1 gradients for 2 arguments",
+            "gives 1 for 2 arguments",
             lambda: check(product, (X, W), backward=lambda x, w, dy: x),
         ),
         ("has no rule yet; call its defvjp", lambda: check(jax.custom_vjp(jnp.sin), (X,))),
@@ -324,3 +325,53 @@ def test_what_is_no_function_and_no_tuple(says, call):
 def test_what_a_function_raises_passes_through():
     with pytest.raises(ZeroDivisionError):
         check(lambda x: 1 / 0, (X,))
+
+
+def test_a_gradient_of_one_number():
+    wrong = lambda x, dy: (-dy * jnp.cos(x),)
+    (row,) = check(jnp.sin, (0.3,), backward=wrong).rows
+    assert (row.verdict, row.shape, row.at) == (WRONG, (), ())
+    assert check(jnp.sin, (0.3,), backward=lambda x, dy: (dy * jnp.cos(x),)).ok
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gradient_that_is_0_but_for_rounding_is_right(dtype):
+    shifted = lambda x, c: jax.nn.softmax(x + c)
+    report = check(shifted, (normal(6).astype(dtype), dtype(2)))
+    assert report.ok, report
+    assert max(row.error for row in report.rows) < 1e-4
+
+
+def test_without_autodiff_the_error_is_that_of_differences():
+    power = lambda x: lax.while_loop(lambda c: c[1] < 3, lambda c: (c[0] * x, c[1] + 1), (x, 0))[0]
+    right, wrong = (lambda x, dy, k=k: (k * x**3 * dy,) for k in (4, 3))
+    x = np.array([1.2, 0.7])
+    (row,) = check(power, (x,), backward=right).rows
+    assert row.verdict == RIGHT
+    assert 0 < row.error < 1e-6
+    (row,) = check(power, (x,), backward=wrong).rows
+    assert (row.verdict, row.mistake, row.autodiff) == (WRONG, "constant factor", None)
+    assert row.slopes[0] == pytest.approx(4 / 3 * row.claimed)
+
+
+def test_an_output_left_out_is_named():
+    both = lambda x: (x.sum(0), x**2)
+    (row,) = check(both, (X,), backward=lambda x, dy: (2 * x * dy[1],)).rows
+    assert row.says.startswith("lacks what comes through output 0 of 2")
+
+
+def test_a_cotangent_left_out_is_named():
+    mean = lambda x: (x**2).mean()
+    (row,) = check(mean, (X,), backward=lambda x, dy: (2 * x / x.size,)).rows
+    assert row.says.startswith("does not depend on dy")
+
+
+def test_a_stopped_gradient_of_jax_itself():
+    (row,) = check(lambda x: x * lax.stop_gradient(x), (X,)).rows
+    assert row.verdict == WRONG
+    assert "is there a stop_gradient" in row.says
+
+
+def test_a_forgotten_return_is_told():
+    with pytest.raises(ValueError, match="is a return missing"):
+        check(product, (X, W), backward=lambda x, w, dy: None)
