@@ -39,7 +39,7 @@ class Leaf:
         self.exact = self.top * max(TOLERANCE.get(name, 1e-10) for name in names)
         of_0 = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size  # what rounding makes of 0
         nothing = self.top < 10 * of_0
-        self.exact += of_0 if nothing else 4 * np.finfo(np.float64).tiny
+        self.exact += 4 * np.finfo(np.float64).tiny + (of_0 if nothing else 0.0)
         self.scale = 1e3 * of_0 if nothing else self.top
         self.loose = self.top * TOLERANCE.get(e.machine.shortest, 1e-10)
         self.slack = self.size * max(DIFFERENCE * self.top, self.exact)

@@ -76,7 +76,9 @@ class Slopes:
         size = np.array([np.abs(left).sum() + np.abs(right).sum() for left, right in sides])
         bends = [h * np.linalg.norm(up - down) for h, (down, up) in zip(steps, sides, strict=True)]
         coarse = _coarseness(width, size, steps)
-        floor = max(self.rounding, np.nanmax(bends[-2:]), coarse)  # there only rounding bends f
+        floor = max(
+            self.rounding, np.nan_to_num(bends[-2:]).max(), coarse
+        )  # there only rounding bends f
         noise = floor / np.array(steps) + 2 * self.eps * np.nan_to_num(size) / np.array(steps)
         best = _best(central, width, size, noise)
         left, right = sides[best]

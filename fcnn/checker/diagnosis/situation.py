@@ -70,12 +70,12 @@ class Situation:
 
     def wrong(self) -> np.ndarray:
         """Which entries are."""
-        return ~(np.abs(self.G - self.R) <= self.tolerance * self.top)
+        return np.asarray(~(np.abs(self.G - self.R) <= self.tolerance * self.top))
 
     def nothing(self) -> np.ndarray:
         """Which entries are 0 in both, so that most mistakes do not show there."""
         most = self.tolerance * self.top
-        return (np.abs(self.G) <= most) & (np.abs(self.R) <= most)
+        return np.asarray((np.abs(self.G) <= most) & (np.abs(self.R) <= most))
 
     def others(self) -> Iterator[tuple[int, str, np.ndarray]]:
         """The other leaves."""
