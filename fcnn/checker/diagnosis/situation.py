@@ -7,7 +7,7 @@ right gradient for a flipped one.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +92,7 @@ class Situation:
         found = self.push([v if j == self.i else np.zeros_like(a) for j, a in enumerate(self.x)])
         return None if found is None else found[0].astype(np.float64)
 
-    def off(self, gradient: np.ndarray, counts: np.ndarray | None = None) -> float:
+    def off(self, gradient: Any, counts: Any = None) -> float:
         """How far G is from `gradient`, for the largest entry."""
         with np.errstate(invalid="ignore", over="ignore"):
             off = np.abs(self.G - gradient)
