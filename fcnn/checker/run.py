@@ -139,7 +139,7 @@ def _row(todo, e, i, finding: Finding, dtype, error) -> Row:
     G, R = e.claimed[i], None if e.right is None else e.right[i]
     off = None
     if finding.verdict == WRONG and R is not None and G.shape == R.shape:
-        off = np.abs(G.astype(np.float64) - R)
+        off = np.asarray(np.abs(G.astype(np.float64) - R))
     return Row(
         problem=todo.name,
         leaf=e.machine.subject.names[i],
@@ -205,9 +205,9 @@ def _second(todo: _Todo, seed) -> list[Row]:
         machine = Machine(replace(todo.subject, x=x))
         dy = [jnp.asarray(d) for d in gather(machine, seed).dy]
         second = differentiated(machine.subject, dy)
-        return _rows(todo._replace(name=f"{todo.name}, second order", subject=second), None, seed)[
-            0
-        ]
+        todo = todo._replace(name=f"{todo.name}, second order", subject=second)
+        rows, _ = _rows(todo, None, seed)
+        return rows
 
 
 def _cost(subject, dtype) -> list[Cost]:

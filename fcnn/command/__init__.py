@@ -1,4 +1,4 @@
-"""Level 8: the `fcnn` command: one module for each tool."""
+"""Level 6: the `fcnn` command: one module for each tool."""
 
 import argparse
 
