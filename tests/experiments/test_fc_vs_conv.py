@@ -136,7 +136,7 @@ def test_without_a_name_the_experiments_are_listed():
 def test_an_unknown_name_is_exit_code_2():
     code, _, err = run("fc_vs_cnv")
     assert code == 2
-    assert err == "'fc_vs_cnv' is no experiment; there is fc_vs_conv\n"
+    assert err == "'fc_vs_cnv' is no experiment; there is fc_vs_conv, checkers\n"
 
 
 @pytest.mark.parametrize(
