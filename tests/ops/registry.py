@@ -65,7 +65,6 @@ def takes_floats(op):
 
 
 every_operator = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
-every_case = over(lambda op, case: not case.raises)
 every_case_of_floats = over(lambda op, case: not case.raises and takes_floats(op))
 every_refusal = over(lambda op, case: case.raises)
 one_case_each = _parameters(found for op in OPS if takes_floats(op) for found in _first_of_each(op))
