@@ -66,7 +66,7 @@ def by_jax(problem: Problem) -> str:
 
 def by_torch(problem: Problem) -> str:
     """Forward and backward run in JAX; torch differentiates numerically and compares."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]  # of the extra parity, which dev lacks
 
     subject = _subject(problem)
     run, pull = jax.jit(subject.plain), lambda x, dy: subject.claimed(x, dy)[1]
