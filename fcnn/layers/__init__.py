@@ -3,7 +3,7 @@
 from fcnn.layers import initializers
 from fcnn.layers.activating import frelu, prelu
 from fcnn.layers.affine import dense
-from fcnn.layers.combinators import residual, serial
+from fcnn.layers.combinators import repeat, residual, serial
 from fcnn.layers.convolving import conv, conv_transpose, separable_conv
 from fcnn.layers.layer import Layer, shapes, stateless
 from fcnn.layers.normalizing import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
@@ -92,6 +92,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "repeat",
     "residual",
     "resize_linear",
     "resize_nearest",

@@ -119,6 +119,42 @@ def test_residual_of_two_shapes_says_so(key):
         layers.shapes(model, IMAGE)
 
 
+@pytest.mark.parametrize("train", [True, False])
+def test_repeat_is_its_blocks_in_a_row(train, key):
+    block = layers.serial(layers.conv(4, (3, 3)), layers.batch_norm(), layers.dropout(0.5))
+    three = layers.repeat(block, 3)
+    x = jax.random.normal(key, (2, *IMAGE))
+    params, state = three.init(key, IMAGE)
+
+    def in_a_row(params, x):
+        states = []
+        for i in range(3):
+            p, s = jax.tree.map(lambda a, i=i: a[i], (params, state))
+            x, s = block.apply(p, s, x, key=jax.random.fold_in(key, i), train=train)
+            states.append(s)
+        return x, jax.tree.map(lambda *s: jnp.stack(s), *states)
+
+    def repeated(params, x):
+        return three.apply(params, state, x, key=key, train=train)
+
+    def gradient(f):
+        loss = lambda *a: (jnp.sin(f(*a)[0]).sum(), f(*a))
+        return jax.jit(jax.grad(loss, (0, 1), has_aux=True))(params, x)
+
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    jax.tree.map(close, gradient(repeated), gradient(in_a_row))
+    w = params["conv1"]["w"]
+    assert w.shape == (3, 3, 3, 4, 4)
+    assert not jnp.array_equal(w[0], w[1])
+
+
+def test_repeat_of_a_block_that_changes_the_shape_says_so(key):
+    with pytest.raises(ValueError, match=r"takes \(6, 6, 4\) but gives \(6, 6, 8\)"):
+        layers.repeat(layers.conv(8, (3, 3)), 2).init(key, IMAGE)
+    with pytest.raises(ValueError, match="n 0 must be at least 1"):
+        layers.repeat(layers.relu(), 0)
+
+
 def test_dropout_without_a_key_shows_the_line_to_write(key):
     layer = layers.dropout(0.5)
     x = jnp.ones((2, 3))
@@ -145,6 +181,8 @@ def test_missing_state_shows_the_line_to_write(key):
 def test_what_is_no_layer_is_refused():
     with pytest.raises(TypeError, match=r"is no layer; write layers\.relu"):
         inspect.unwrap(layers.serial)(layers.dense(3), fcnn.relu)
+    with pytest.raises(TypeError, match=r"is no layer; write layers\.relu"):
+        inspect.unwrap(layers.repeat)(fcnn.relu, 2)
     with pytest.raises(
         TypeError, match=r"window 3 needs one entry per spatial axis, as in \(3, 3\)"
     ):
@@ -207,6 +245,12 @@ def test_summary_counts_what_a_person_counts():
         "bytes",
     ]
     assert lines[-1].split() == ["total", "1,026", "3,312", "1,808"]
+
+
+def test_summary_counts_every_block():
+    table = fcnn.summary(layers.repeat(layers.dense(3), 4), (3,))
+    assert [row.path for row in table.rows] == ["dense1", "dense2", "dense3", "dense4"]
+    assert (table.parameters, table.multiply_adds) == (4 * 12, 4 * 9)
 
 
 def test_summary_follows_residuals():

@@ -2,10 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 
 import fcnn
-from fcnn import models
+from fcnn import models, training
 
 
 def test_mlp_is_dense_relu_dense():
@@ -73,3 +74,56 @@ def test_ladder_refuses_what_cannot_be_pooled_twice(shape):
 def test_ladder_refuses_a_budget_too_small_for_a_dense_stage():
     with pytest.raises(ValueError, match="leave 'dense' no room within"):
         models.ladder((200, 200, 3), width=1)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "published"),
+    [
+        (models.resnet(18), (32, 32, 3), 11_173_962),
+        (models.resnet(50, 1000, small=False), (224, 224, 3), 25_557_032),
+        (models.lstm(128, 10), (64, 128), 4 * 128 * (128 + 128 + 1) + 128 * 10 + 10),
+    ],
+)
+def test_the_number_of_parameters_is_the_published_one(model, shape, published):
+    assert fcnn.summary(model, shape).parameters == published
+
+
+def test_an_unknown_depth_is_refused():
+    with pytest.raises(ValueError, match=r"depth 20 is none of \(18, 34, 50, 101, 152\)"):
+        models.resnet(20)
+
+
+TRAINED = {
+    "cnn": (models.cnn((4, 8), (), batch_norm=True, gap=True), (8, 8, 1)),
+    "resnet": (models.resnet(18), (8, 8, 1)),
+    "mobilenet": (models.mobilenet(stem=4, blocks=((8, 2), (8, 1))), (8, 8, 1)),
+    "lstm": (models.lstm(8), (5, 3)),
+    "transformer": (models.transformer(10, depth=2, width=16, heads=2), (6,)),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_few_steps_lower_the_loss(name, key):
+    model, shape = TRAINED[name]
+    x = jax.random.normal(key, (4, *shape))
+    y = jax.random.randint(key, (4,), 0, 10)
+    if name == "transformer":  # tokens in, and the token after each
+        x = y = jax.random.randint(key, (4, *shape), 0, 10)
+    loss = lambda logits, y: fcnn.softmax_cross_entropy(logits, y).mean(range(1, y.ndim))
+    optimizer = optax.sgd(0.05, momentum=0.9)
+    start = training.create(model, optimizer, shape, key)
+    rows = jnp.tile(jnp.arange(4, dtype=jnp.int32), (10, 1))
+    step = training.train_step(model, loss, optimizer)
+    _, metrics = jax.jit(lambda now: training.steps(step, now, (x, y), rows))(start)
+    assert metrics.loss[-1] < 0.9 * metrics.loss[0]
+
+
+def test_a_deep_network_is_no_longer_a_program_than_a_shorter_one():
+    def size(depth):
+        model, shape = models.resnet(depth), (8, 8, 3)
+        params, state, _ = fcnn.layers.shapes(model, shape)
+        x = jax.ShapeDtypeStruct((2, *shape), float)
+        run = lambda params, state, x: model.apply(params, state, x, train=True)
+        return len(jax.jit(run).lower(params, state, x).as_text())
+
+    assert size(152) < 1.1 * size(50)
