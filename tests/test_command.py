@@ -8,7 +8,8 @@ import sys
 import pytest
 
 import fcnn
-from fcnn.command import main
+from fcnn.command import bench, main
+from fcnn.peers.race import Lap
 
 RIGHT = """
 import numpy as np
@@ -41,7 +42,9 @@ def test_ops_lists_every_operator(capsys):
     assert named == [op.name for op in fcnn.ops.OPS]
 
 
-@pytest.mark.parametrize("arguments", [[], ["opz"], ["check", "--dtype", "int8"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["opz"], ["check", "--dtype", "int8"], ["bench"], ["bench", "peers", "-q"]]
+)
 def test_misuse_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(arguments)
@@ -137,3 +140,28 @@ def test_as_a_person_runs_it(file, tmp_path):
     assert done.returncode == 1, done.stderr
     assert "equals −1 × the right gradient" in done.stdout
     assert done.stderr == ""
+
+
+def test_bench_tells_how_many_times_faster():
+    steps = {"fcnn": [1e-3, 2e-3, 4e-3], "flax": [3e-3, 4e-3, 8e-3], "torch": [1e-3, 1e-3, 1e-3]}
+    laps = {name: Lap(name, 10, 0.5, times) for name, times in steps.items()}
+    assert bench.ratios(laps) == (2.0, 0.5)  # of 3, 2, 2 and of 1, 1/2, 1/4
+    assert bench.ratios({"fcnn": laps["fcnn"]}) == (None, None)
+    *_, row = bench.table({"mlp": laps}, list(laps))
+    assert row == "| mlp | 2.00 (0.5) | 4.00 (0.5) | 1.00 (0.5) | 2.00 | 0.50 |"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["mlq"], r"'mlq' is none of 'cnn 28×28', "),
+        (["mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
+        (["mlp", "--libraries", "flax"], r"no module .*; pip install 'fcnn\[peers\]'"),
+    ],
+)
+def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "fcnn.peers.in_flax", raising=False)
+    monkeypatch.setitem(sys.modules, "flax", None)
+    assert main(["bench", "peers", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(says, line)

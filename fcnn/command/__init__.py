@@ -2,9 +2,9 @@
 
 import argparse
 
-from fcnn.command import check, ops
+from fcnn.command import bench, check, ops
 
-TOOLS = (ops, check)
+TOOLS = (ops, check, bench)
 
 
 def main(arguments: list[str] | None = None) -> int:

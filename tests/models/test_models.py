@@ -94,6 +94,7 @@ def test_an_unknown_depth_is_refused():
 
 
 TRAINED = {
+    "mlp": (models.mlp((8,)), (4, 4, 1)),
     "cnn": (models.cnn((4, 8), (), batch_norm=True, gap=True), (8, 8, 1)),
     "resnet": (models.resnet(18), (8, 8, 1)),
     "mobilenet": (models.mobilenet(stem=4, blocks=((8, 2), (8, 1))), (8, 8, 1)),
@@ -116,6 +117,19 @@ def test_a_few_steps_lower_the_loss(name, key):
     step = training.train_step(model, loss, optimizer)
     _, metrics = jax.jit(lambda now: training.steps(step, now, (x, y), rows))(start)
     assert metrics.loss[-1] < 0.9 * metrics.loss[0]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_one_program_serves_every_platform(name):
+    model, shape = TRAINED[name]
+    params, state, _ = fcnn.layers.shapes(model, shape)
+    x = jax.ShapeDtypeStruct((2, *shape), model.takes)
+    loss = lambda params, state, x: model.apply(params, state, x, train=True)[0].sum()
+    platforms = ("cpu", "cuda", "tpu")
+    exported = jax.export.export(jax.jit(jax.grad(loss)), platforms=platforms)(params, state, x)
+    assert exported.platforms == platforms
+    shape_of = lambda a: (a.shape, a.dtype)
+    assert [*map(shape_of, exported.out_avals)] == [*map(shape_of, jax.tree.leaves(params))]
 
 
 def test_a_deep_network_is_no_longer_a_program_than_a_shorter_one():

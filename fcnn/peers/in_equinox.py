@@ -1,0 +1,234 @@
+"""The jobs in equinox: modules of one example, channels first, under `jax.vmap`, with optax.
+
+The step takes the model's leaves, not the model, as equinox's "low-overhead training loops" has it.
+"""
+
+from itertools import pairwise
+
+import equinox as eqx  # pyright: ignore[reportMissingImports]
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.peers import jobs
+from fcnn.peers.jobs import Job, Prepared
+from fcnn.peers.stepping import adam
+
+
+def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
+    """The job on these examples, from parameters drawn by `seed`."""
+    make = eqx.nn.make_with_state(MODELS[type(job.network)])
+    model, state = make(job.network, job.shape, key=jax.random.PRNGKey(seed))
+    params, static = eqx.partition(model, eqx.is_inexact_array)
+    leaves, tree = jax.tree.flatten(params)
+
+    def apply(leaves, state, x, key):
+        model = eqx.combine(jax.tree.unflatten(tree, leaves), static)
+        keys = jax.random.split(key, len(x))
+        axes = {"axis_name": "batch", "in_axes": (0, None, 0), "out_axes": (0, None)}
+        return jax.vmap(model, **axes)(x, state, keys)
+
+    if len(job.shape) == 3:
+        x = np.moveaxis(x, -1, 1)
+    return adam(apply, leaves, state, job, x, y, seed)
+
+
+def keys_from(key):
+    """As many keys as are asked for, by `next`."""
+    while True:
+        key, own = jax.random.split(key)
+        yield own
+
+
+def conv(c, o, window, stride=1, *, bias=False, groups=1, key):
+    padding = (window - 1) // 2
+    return eqx.nn.Conv2d(c, o, window, stride, padding, groups=groups, use_bias=bias, key=key)
+
+
+def norm(c):
+    return eqx.nn.BatchNorm(c, axis_name="batch", mode="batch", momentum=0.9)
+
+
+class Cnn(eqx.Module):
+    convs: list[eqx.nn.Conv2d]
+    norms: list[eqx.nn.BatchNorm]
+    pool: eqx.nn.MaxPool2d
+    hidden: list[eqx.nn.Linear]
+    dropout: eqx.nn.Dropout
+    last: eqx.nn.Linear
+    gap: bool = eqx.field(static=True)
+
+    def __init__(self, of, shape, *, key):
+        keys = keys_from(key)
+        sizes = [shape[-1], *of.channels]
+        bias = not of.batch_norm
+        self.convs = [conv(c, o, 3, bias=bias, key=next(keys)) for c, o in pairwise(sizes)]
+        self.norms = [norm(c) for c in of.channels] if of.batch_norm else []
+        self.pool = eqx.nn.MaxPool2d(2, 2)
+        cells = (shape[0] >> len(of.channels)) * (shape[1] >> len(of.channels))
+        features = [of.channels[-1] * (1 if of.batch_norm else cells), *of.hidden]
+        self.hidden = [eqx.nn.Linear(c, o, key=next(keys)) for c, o in pairwise(features)]
+        self.dropout = eqx.nn.Dropout(of.dropout)
+        self.last = eqx.nn.Linear(features[-1], of.classes, key=next(keys))
+        self.gap = of.batch_norm
+
+    def __call__(self, x, state, key):
+        for i, conv in enumerate(self.convs):
+            x = conv(x)
+            if self.norms:
+                x, state = self.norms[i](x, state)
+            x = self.pool(jax.nn.relu(x))
+        x = x.mean((1, 2)) if self.gap else x.ravel()
+        for hidden in self.hidden:
+            key, own = jax.random.split(key)
+            x = self.dropout(jax.nn.relu(hidden(x)), key=own)
+        return self.last(x), state
+
+
+class Block(eqx.Module):
+    convs: list[eqx.nn.Conv2d]
+    norms: list[eqx.nn.BatchNorm]
+
+    def __init__(self, c, o, stride, *, key):
+        first, second, third = jax.random.split(key, 3)
+        self.convs = [conv(c, o, 3, stride, key=first), conv(o, o, 3, key=second)]
+        if c != o or stride != 1:
+            self.convs.append(conv(c, o, 1, stride, key=third))
+        self.norms = [norm(o) for _ in self.convs]
+
+    def __call__(self, x, state):
+        y, state = self.norms[0](self.convs[0](x), state)
+        y, state = self.norms[1](self.convs[1](jax.nn.relu(y)), state)
+        if len(self.convs) == 3:
+            x, state = self.norms[2](self.convs[2](x), state)
+        return jax.nn.relu(x + y), state
+
+
+class ResNet(eqx.Module):
+    stem: eqx.nn.Conv2d
+    norm: eqx.nn.BatchNorm
+    blocks: list[Block]
+    last: eqx.nn.Linear
+
+    def __init__(self, of, shape, *, key):
+        keys = keys_from(key)
+        c = of.widths[0]
+        self.stem = conv(shape[-1], c, 3, key=next(keys))
+        self.norm = norm(c)
+        self.blocks = []
+        for i, width in enumerate(of.widths):
+            for j in range(of.blocks):
+                self.blocks.append(Block(c, width, 2 if i > 0 and j == 0 else 1, key=next(keys)))
+                c = width
+        self.last = eqx.nn.Linear(c, of.classes, key=next(keys))
+
+    def __call__(self, x, state, key):
+        x, state = self.norm(self.stem(x), state)
+        x = jax.nn.relu(x)
+        for block in self.blocks:
+            x, state = block(x, state)
+        return self.last(x.mean((1, 2))), state
+
+
+class MobileNet(eqx.Module):
+    convs: list[eqx.nn.Conv2d]
+    norms: list[eqx.nn.BatchNorm]
+    last: eqx.nn.Linear
+
+    def __init__(self, of, shape, *, key):
+        keys = keys_from(key)
+        c = of.stem
+        self.convs = [conv(shape[-1], c, 3, key=next(keys))]
+        for features, stride in of.blocks:
+            self.convs.append(conv(c, c, 3, stride, groups=c, key=next(keys)))
+            self.convs.append(conv(c, features, 1, key=next(keys)))
+            c = features
+        self.norms = [norm(conv.out_channels) for conv in self.convs]
+        self.last = eqx.nn.Linear(c, of.classes, key=next(keys))
+
+    def __call__(self, x, state, key):
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x, state = norm(conv(x), state)
+            x = jax.nn.relu(x)
+        return self.last(x.mean((1, 2))), state
+
+
+class Mlp(eqx.Module):
+    layers: list[eqx.nn.Linear]
+
+    def __init__(self, of, shape, *, key):
+        keys = keys_from(key)
+        sizes = [*shape, *of.hidden, of.classes]
+        self.layers = [eqx.nn.Linear(c, o, key=next(keys)) for c, o in pairwise(sizes)]
+
+    def __call__(self, x, state, key):
+        for layer in self.layers[:-1]:
+            x = jax.nn.relu(layer(x))
+        return self.layers[-1](x), state
+
+
+class Lstm(eqx.Module):
+    cell: eqx.nn.LSTMCell
+    last: eqx.nn.Linear
+
+    def __init__(self, of, shape, *, key):
+        first, second = jax.random.split(key)
+        self.cell = eqx.nn.LSTMCell(shape[-1], of.hidden, key=first)
+        self.last = eqx.nn.Linear(of.hidden, of.classes, key=second)
+
+    def __call__(self, x, state, key):
+        zero = jnp.zeros(self.cell.hidden_size)
+        (h, _), _ = jax.lax.scan(lambda hc, x: (self.cell(x, hc), None), (zero, zero), x)
+        return self.last(h), state
+
+
+class TransformerBlock(eqx.Module):
+    norms: list[eqx.nn.LayerNorm]
+    attention: eqx.nn.MultiheadAttention
+    widen: eqx.nn.Linear
+    narrow: eqx.nn.Linear
+
+    def __init__(self, of, *, key):
+        first, second, third = jax.random.split(key, 3)
+        self.norms = [eqx.nn.LayerNorm(of.width) for _ in range(2)]
+        biases = {f"use_{name}_bias": True for name in ("query", "key", "value", "output")}
+        self.attention = eqx.nn.MultiheadAttention(of.heads, of.width, **biases, key=first)
+        self.widen = eqx.nn.Linear(of.width, of.wide, key=second)
+        self.narrow = eqx.nn.Linear(of.wide, of.width, key=third)
+
+    def __call__(self, x):
+        y = jax.vmap(self.norms[0])(x)
+        x += self.attention(y, y, y, mask=jnp.tril(jnp.ones((len(x), len(x)), bool)))
+        y = jax.vmap(self.widen)(jax.vmap(self.norms[1])(x))
+        return x + jax.vmap(self.narrow)(jax.nn.gelu(y, approximate=False))
+
+
+class Transformer(eqx.Module):
+    embed: eqx.nn.Embedding
+    blocks: list[TransformerBlock]
+    norm: eqx.nn.LayerNorm
+    last: eqx.nn.Linear
+
+    def __init__(self, of, shape, *, key):
+        keys = keys_from(key)
+        self.embed = eqx.nn.Embedding(of.vocabulary, of.width, key=next(keys))
+        self.blocks = [TransformerBlock(of, key=next(keys)) for _ in range(of.depth)]
+        self.norm = eqx.nn.LayerNorm(of.width)
+        self.last = eqx.nn.Linear(of.width, of.vocabulary, key=next(keys))
+
+    def __call__(self, x, state, key):
+        x = jax.vmap(self.embed)(x)
+        x += jobs.sinusoids(*x.shape)
+        for block in self.blocks:
+            x = block(x)
+        return jax.vmap(self.last)(jax.vmap(self.norm)(x)), state
+
+
+MODELS = {
+    jobs.Cnn: Cnn,
+    jobs.ResNet: ResNet,
+    jobs.MobileNet: MobileNet,
+    jobs.Mlp: Mlp,
+    jobs.Lstm: Lstm,
+    jobs.Transformer: Transformer,
+}
