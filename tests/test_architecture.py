@@ -1,6 +1,8 @@
 """Imports point one way: a level imports only from those before it, and experiments from fcnn."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,17 @@ def test_no_device_is_named(path):
     text = path.read_text()
     for name in ("jax.devices(", '"gpu"', "'gpu'", '"cuda"', '"tpu"'):
         assert name not in text
+
+
+def test_importing_starts_nothing_and_leaves_out_what_few_need():
+    """A backend that is up is too late for jax.distributed, and for most of JAX's settings."""
+    program = """
+import sys, fcnn
+from jax._src import xla_bridge
+assert not xla_bridge.backends_are_initialized()
+assert "optax" not in sys.modules and "fcnn.checker" not in sys.modules
+assert fcnn.check is fcnn.checker.check and fcnn.training.fit and fcnn.testing and fcnn.Report
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'chek'"):
+        _ = fcnn.chek

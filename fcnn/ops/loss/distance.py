@@ -170,8 +170,8 @@ def _tiny(shape):
 
 def _spread(shape):
     """Less anything tiny, entries of both signs, away from 0 and from 1."""
-    steps = jnp.linspace(-3.3, 3.3, math.prod(shape)).reshape(shape)
-    return lambda key: steps + _tiny(shape)(key)
+    steps = lambda: jnp.linspace(-3.3, 3.3, math.prod(shape)).reshape(shape)
+    return lambda key: steps() + _tiny(shape)(key)
 
 
 for op, r in RESIDUALS.items():
