@@ -49,8 +49,8 @@ def conv(
     Raises: ValueError if ranks, channels or groups disagree, no window fits, there is more padding
             than cells to read, or `impl` cannot serve such windows; TypeError for integers.
     Cost:   n prod(out) prod(window) c o / groups multiply-adds by "lax" (XLA's own), "im2col",
-            which also holds n prod(out) prod(window) c numbers, "tiled", which holds about a
-            megabyte of them, and "taps", which holds none. "winograd" makes do with a quarter of
+            which also holds n prod(out) prod(window) c numbers, "tiled", which holds about four
+            megabytes of them, and "taps", which holds none. "winograd" makes do with a quarter of
             the multiply-adds for 3×3 windows at stride 1, and holds 9/4 of x and of y; "fft" with
             n c o / groups for each cell, whatever the window; its rounding is of the size of the
             largest cell, and one that is not finite spoils an example ("winograd": a tile).
@@ -132,7 +132,7 @@ conv.cases = (
     ),
     Case("3×3", ((1, 5, 3, 2), (3, 3, 2, 1), None), {"padding": ((1, 0), (1, 2))}),
     Case("one pixel", ((1, 1, 1, 1), (1, 1, 1, 1), (1,))),
-    Case("many tiles", ((5, 16, 16, 28), (3, 3, 28, 2), (2,)), {"padding": 1}),
+    Case("many tiles", ((5, 32, 32, 28), (3, 3, 28, 2), (2,)), {"padding": 1}),
     Case("no examples", ((0, 4, 4, 2), (3, 3, 2, 2), (2,))),
     refused("has 3 channels but w .* takes 1", (1, 8, 8, 3), (3, 3, 1, 16), None),
     refused("takes 1 in each of 2 groups", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=2),
