@@ -147,7 +147,7 @@ def test_bench_tells_how_many_times_faster():
     laps = {name: Lap(name, 10, 0.5, times) for name, times in steps.items()}
     assert bench.ratios(laps) == (2.0, 0.5)  # of 3, 2, 2 and of 1, 1/2, 1/4
     assert bench.ratios({"fcnn": laps["fcnn"]}) == (None, None)
-    *_, row = bench.table({"mlp": laps}, list(laps))
+    *_, row = bench.table([("mlp", laps)], list(laps))
     assert row == "| mlp | 2.00 (0.5) | 4.00 (0.5) | 1.00 (0.5) | 2.00 | 0.50 |"
 
 

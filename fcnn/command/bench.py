@@ -3,6 +3,7 @@
 import json
 import platform
 import sys
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -54,26 +55,26 @@ def run(chosen) -> int:
     except (ValueError, ImportError) as misuse:
         print(f"fcnn bench: {misuse}", file=sys.stderr)
         return 2
-    laps = {
-        job.name: race(job, libraries, rounds=chosen.rounds)
-        for job in progress(jobs, lambda job: job.name)
-    }
+    time = lambda jobs: ((job.name, race(job, libraries, rounds=chosen.rounds)) for job in jobs)
     if chosen.json:
+        laps = dict(time(progress(jobs, lambda job: job.name)))
         print(json.dumps(_told(laps, libraries), indent=1))
     else:
-        print("\n".join(table(laps, libraries)))
+        for line in table(time(jobs), libraries):
+            print(line, flush=True)
     return 0
 
 
-def table(laps: dict[str, dict[str, Lap]], libraries: list[str]) -> list[str]:
-    """In Markdown: milliseconds per step, in brackets seconds of the first, and the ratios."""
+def table(laps: Iterable[tuple[str, dict[str, Lap]]], libraries: list[str]) -> Iterator[str]:
+    """In Markdown, each job as soon as it was timed: milliseconds per step, in brackets seconds of
+    the first, and the ratios."""
     columns = [HEAD[0], *(f"{name} ms (first s)" for name in libraries), *HEAD[1:]]
-    lines = [f"| {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) - 1)]
-    for job, of in laps.items():
+    yield f"| {' | '.join(columns)} |"
+    yield "|---|" + "---:|" * (len(columns) - 1)
+    for job, of in laps:
         each = [f"{1e3 * lap.seconds:.2f} ({lap.first:.1f})" for lap in of.values()]
         told = ["–" if r is None else f"{r:.2f}" for r in ratios(of)]
-        lines.append(f"| {' | '.join([job, *each, *told])} |")
-    return lines
+        yield f"| {' | '.join([job, *each, *told])} |"
 
 
 def ratios(of: dict[str, Lap]) -> tuple[float | None, float | None]:
