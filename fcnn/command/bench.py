@@ -14,7 +14,7 @@ from fcnn.peers import JOBS, LIBRARIES, Job, load
 from fcnn.peers.race import Lap, race
 
 PACKAGES = {"haiku": "dm-haiku"}  # where a library and its package differ in name
-HEAD = ("train step", "libraries on JAX / fcnn", "torch / fcnn")
+HEAD = ("train step", "fastest other on JAX / fcnn", "torch / fcnn")
 
 
 def add_to(tools) -> None:

@@ -23,7 +23,8 @@ def mobilenet(
     1×1; a global average, and `classes` logits.
 
     Batch norm and relu follow every convolution. For small images, as CIFAR's, nothing but the
-    blocks' strides halves them.
+    blocks' strides halves them. Convolutions pad "same", which at stride 2 is (0, 1) around even
+    sizes, where torch pads 1 on both sides.
 
     Shapes: (n, h, w, c) in, (n, classes) out.
     Source: Howard et al., arXiv:1704.04861.

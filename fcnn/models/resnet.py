@@ -37,7 +37,9 @@ def resnet(depth: int = 18, classes: int = 10, *, small: bool = True) -> Layer:
     """ResNet-18, -34, -50, -101 or -152.
 
     For `small` images, as CIFAR's, the stem is one conv 3×3; for others conv 7×7 and max pooling,
-    each at stride 2. The stride of a bottleneck is in its conv 3×3.
+    each at stride 2. The stride of a bottleneck is in its conv 3×3. Convolutions pad "same", which
+    at stride 2 puts one cell less before an even size than after it; torch pads k // 2 on both
+    sides, so its weights give other outputs here.
 
     Shapes: (n, h, w, c) in, (n, classes) out.
     Raises: ValueError for any other depth.

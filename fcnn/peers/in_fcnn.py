@@ -58,6 +58,11 @@ def scanned(step, now, job, x, y):
 
 
 def build(network: Network) -> Layer:
+    """The model of that network.
+
+    A ResNet is ResNet-18, whatever its widths and blocks: `models.resnet` has published sizes
+    alone. A transformer's dense layers are 4 times as wide as it, as `models.transformer` has them.
+    """
     match network:
         case Cnn(channels, hidden, classes, norm, dropout):
             return models.cnn(channels, hidden, classes, dropout=dropout, batch_norm=norm, gap=norm)
