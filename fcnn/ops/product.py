@@ -13,8 +13,17 @@ def contract(
     batch: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> Array:
     """Sum a * b over the axes `over`; the axes left are batch, a's, b's, in this order."""
-    y = lax.dot_general(a, b, (over, batch), preferred_element_type=wide(a.dtype))
-    return y.astype(a.dtype)
+    return contract_wide(a, b, over, batch).astype(a.dtype)
+
+
+def contract_wide(
+    a: Array,
+    b: Array,
+    over: tuple[Sequence[int], Sequence[int]],
+    batch: tuple[Sequence[int], Sequence[int]] = ((), ()),
+) -> Array:
+    """The same, left in the dtype that the sum was kept in, for more to be added."""
+    return lax.dot_general(a, b, (over, batch), preferred_element_type=wide(a.dtype))
 
 
 def wide(dtype: jnp.dtype) -> jnp.dtype:

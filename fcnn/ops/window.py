@@ -14,7 +14,7 @@ would then lie wholly in the high padding.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -146,23 +146,28 @@ def untap(parts: Sequence[Array], at: Windows) -> Array:
         part = part.astype(wide(dtype))
         part = lax.pad(part, jnp.zeros((), part.dtype), ((0, 0, 0), *margins, (0, 0, 0)))
         sums[r] = sums[r] + part if r in sums else part
-    woven = _woven(sums, at.stride)
-    ends = [lo + n for n, (lo, _) in zip(at.size, at.padding, strict=True)]
-    starts = [lo for lo, _ in at.padding]
-    n, c = woven.shape[0], woven.shape[-1]
-    return lax.slice(woven, (0, *starts, 0), (n, *ends, c)).astype(dtype)
+    return cropped(weave(sums, at.stride), [lo for lo, _ in at.padding], at.size).astype(dtype)
 
 
-def _woven(sums, stride, r=()):
-    """Cells s q + r, for every r that begins like this one, in order; 0 where no tap reads."""
+def weave(cells: Mapping[tuple[int, ...], Array], stride: Sequence[int], r=()) -> Array:
+    """Cells s q + r of a grid in order, from one array (n, *q, c) for each r; 0 for an r not there.
+
+    Given an r, the grid of those that begin like it.
+    """
     axis = len(r) + 1
     if len(r) == len(stride):
-        return sums[r] if r in sums else jnp.zeros_like(next(iter(sums.values())))
-    each = [_woven(sums, stride, (*r, i)) for i in range(stride[axis - 1])]
+        return cells[r] if r in cells else jnp.zeros_like(next(iter(cells.values())))
+    each = [weave(cells, stride, (*r, i)) for i in range(stride[axis - 1])]
     shape = each[0].shape
     return jnp.stack(each, axis + 1).reshape(
         *shape[:axis], shape[axis] * len(each), *shape[axis + 1 :]
     )
+
+
+def cropped(x: Array, starts: Sequence[int], size: Sequence[int]) -> Array:
+    """As many cells of x (n, *cells, c) as `size` says, from `starts` on."""
+    ends = [start + n for start, n in zip(starts, size, strict=True)]
+    return lax.slice(x, (0, *starts, 0), (x.shape[0], *ends, x.shape[-1]))
 
 
 def per_axis(name: str, rank: int, what: str, value: Any, least: int = 1) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from jax.test_util import check_grads
 
 import fcnn
 from fcnn.ops import Shape
-from fcnn.ops.convolution import tiles
+from fcnn.ops.convolution import rows
 
 
 def grad(f, x):
@@ -42,11 +42,11 @@ def test_the_gradient_of_a_convolution_is_a_full_correlation():
 
 def test_tiles_are_used_and_bounded(monkeypatch):
     """The loop is there when rows exceed the cache, and holds no more than a tile of them."""
-    x, w = jnp.zeros((256, 8, 8, 4)), jnp.zeros((3, 3, 4, 2))
+    x, w = jnp.zeros((256, 16, 16, 4)), jnp.zeros((3, 3, 4, 2))
     text = jax.jit(lambda x: fcnn.conv(x, w, padding="same", impl="tiled")).lower(x).as_text()
     assert "stablehlo.while" in text
-    assert "256x8x8x36" not in text.replace("tensor<", "")
-    monkeypatch.setattr(tiles, "CACHE", 2**40)
+    assert "256x16x16x12x" not in text
+    monkeypatch.setattr(rows, "TILE", 2**40)
     jax.clear_caches()
     text = jax.jit(lambda x: fcnn.conv(x, w, padding="same", impl="tiled")).lower(x).as_text()
     assert "stablehlo.while" not in text

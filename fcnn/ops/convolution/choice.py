@@ -15,11 +15,9 @@ from typing import NamedTuple
 
 import jax
 
-from fcnn.ops.convolution import fourier, native, patches, shifts, tiles, winograd
+from fcnn.ops.convolution import fourier, native, patches, rows, shifts, winograd
 from fcnn.ops.refusal import require
 from fcnn.ops.window import Windows
-
-LARGEST = 49  # taps, 7×7; a slice each takes 2 s to compile, and 10 s at 15×15, where lax is faster
 
 
 class Implementation(NamedTuple):
@@ -34,27 +32,64 @@ class Implementation(NamedTuple):
 IMPLS = {
     "lax": Implementation(native.forward, native.dx, native.dw),
     "im2col": Implementation(patches.forward, patches.dx, patches.dw),
-    "tiled": Implementation(tiles.forward, tiles.dx, tiles.dw),
+    "tiled": Implementation(rows.forward, rows.dx, rows.dw),
     "taps": Implementation(shifts.forward, shifts.dx, shifts.dw),
     "winograd": Implementation(winograd.forward, winograd.dx, winograd.dw, winograd.refuses),
     "fft": Implementation(fourier.forward, fourier.dx, fourier.dw, fourier.refuses),
 }
 
 
+class Problem(NamedTuple):
+    """What a choice may depend on."""
+
+    at: Windows
+    groups: int
+    c: int  # channels of x in all
+    o: int  # features of y in all
+
+
+def _few(p: Problem) -> bool:
+    return p.c // p.groups <= shifts.FEW or math.prod(p.at.window) == 1
+
+
+def _fit_for_winograd(p: Problem) -> bool:
+    return IMPLS["winograd"].refuses(p.at, p.groups) is None and min(p.c, p.o) // p.groups >= 32
+
+
+# On CPU the first that fits. Above each is what y, dx and dw took it, and after < what they took
+# "lax": milliseconds on two cores with AVX-512, batch 64, 3×3 and stride 1 but where said.
+ON_CPU: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
+    # A slice for every tap takes 2 s to compile at 7×7, and 10 at 15×15, where "lax" is faster.
+    ("lax", lambda p: math.prod(p.at.window) > 49),
+    # 32×32×64, each channel by itself: 3, 4, 11 < 119, 100, 76
+    # 14×14×256→256, 1×1: 9, 9, 17 < 19, 20, 51
+    ("taps", _few),
+    # 32×32×64→64: 29, 22, 39 < 67, 60, 81; 8×8×256→256: 13, 13, 18 < 31, 32, 42
+    ("winograd", _fit_for_winograd),
+    # 16×16×128→128, 8 groups: 13, 12, 15 < 67, 65, 1409
+    # 32×32×64→128, stride 2: 22, 23, 21 < 29, 41, 32
+    ("tiled", lambda p: True),
+)
+
+
+def on_cpu(at: Windows, groups: int, c: int, o: int) -> str:
+    """What "auto" is on CPU, for x of c channels and y of o features."""
+    return next(name for name, fits in ON_CPU if fits(Problem(at, groups, c, o)))
+
+
 def run(part: str, impl: str, *arrays, at: Windows, groups: int):
     """One of the three sums, `part`, by the implementation asked for.
 
     "auto" leaves it to XLA but on CPU, where "lax" leaves its fast path inside any loop and under
-    vmap, and has none for groups: all three sums of 64×32×32×64 with a 3×3 kernel for every channel
-    (depthwise) took it 287 ms, "tiled" 127 and "taps" 43.
+    vmap, and has none for groups: there it is by `ON_CPU`.
     """
     by = lambda name: partial(getattr(IMPLS[name], part), at=at, groups=groups)
-    if impl == "auto" and math.prod(at.window) > LARGEST:
-        impl = "lax"
-    if impl == "auto":
-        on_cpu = "taps" if all(a.shape[-1] == groups for a in arrays) else "tiled"
-        return jax.lax.platform_dependent(*arrays, cpu=by(on_cpu), default=by("lax"))
-    return by(impl)(*arrays)
+    if impl != "auto":
+        return by(impl)(*arrays)
+    a, b = arrays
+    c = groups * a.shape[-2] if part == "dx" else a.shape[-1]  # of w, or of x
+    chosen = on_cpu(at, groups, c, b.shape[-1])
+    return jax.lax.platform_dependent(*arrays, cpu=by(chosen), default=by("lax"))
 
 
 def require_served(name: str, impl: str, at: Windows, groups: int) -> None:

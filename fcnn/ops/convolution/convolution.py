@@ -49,13 +49,13 @@ def conv(
     Raises: ValueError if ranks, channels or groups disagree, no window fits, there is more padding
             than cells to read, or `impl` cannot serve such windows; TypeError for integers.
     Cost:   n prod(out) prod(window) c o / groups multiply-adds by "lax" (XLA's own), "im2col",
-            which also holds n prod(out) prod(window) c numbers, "tiled", which holds about four
-            megabytes of them, and "taps", which holds none. "winograd" makes do with a quarter of
-            the multiply-adds for 3×3 windows at stride 1, and holds 9/4 of x and of y; "fft" with
-            n c o / groups for each cell, whatever the window; its rounding is of the size of the
-            largest cell, and one that is not finite spoils an example ("winograd": a tile).
-            "auto" is "lax", but on CPU, up to 49 taps, "taps" where every channel is convolved by
-            itself and else "tiled".
+            which also holds n prod(out) prod(window) c numbers, "tiled", which holds two megabytes
+            of them, and "taps", which holds none. "winograd" makes do with 4/9 of the
+            multiply-adds on an image (2/3 of them along every axis), for windows of 3 at stride 1,
+            and holds some megabytes and its transform of w, 16/9 as large; "fft" with n c o /
+            groups for each cell, whatever the window; its rounding is of the size of the largest
+            cell, and one that is not finite spoils an example ("winograd": two places an axis).
+            "auto" is "lax", but on CPU it goes by the table in `choice.py`.
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4;
             Winograd: Lavin & Gray, arXiv:1509.09308; Fourier: Mathieu et al., arXiv:1312.5851.
     """
@@ -186,7 +186,7 @@ conv.cases = (
     ),
     refused("padding_mode 'mirror' is none of", (1, 4, 1), (2, 1, 1), None, padding_mode="mirror"),
     refused(
-        r"impl 'winograd' serves windows of \(3, 3\) at stride 1, .* not of \(3, 2\) at stride",
+        r"impl 'winograd' serves windows of 3 along every axis, .* not of \(3, 2\) at stride",
         (1, 4, 4, 1),
         (3, 2, 1, 1),
         None,

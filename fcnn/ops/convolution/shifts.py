@@ -4,26 +4,31 @@ With x_i what tap i reads of x at every place, and w_i its matrix of channels by
 
     y = sum_i x_i w_i        dx_i = dy w_iᵀ, put back where tap i reads        dw_i = x_iᵀ dy
 
-No patch is ever written. Where a group has one channel in and one out (depthwise), the product is
-one of numbers, place by place. dw reads x and dy once for every tap, so it goes tile by tile.
-Sums over taps are kept in float32 when the arrays are shorter.
+No patch is ever written. Where a group has few channels to sum over, w_i multiplies them number by
+number, and XLA fuses all taps into one loop: so it is with depthwise convolution, and with a first
+layer. dw reads x and dy once for every tap, so it goes tile by tile. Sums over taps are kept in
+float32 when the arrays are shorter.
 """
 
 import math
-from functools import reduce
+from functools import partial, reduce
 
 import jax.numpy as jnp
 
-from fcnn.ops.convolution.tiles import dw_by
+from fcnn.ops.convolution.tiles import summed
 from fcnn.ops.product import contract, wide
 from fcnn.ops.window import taps, untap
+
+TILE = 2**20  # bytes of x
+FEW = 4  # channels
+TOGETHER = 8  # examples; more take longer to compile than they save
 
 # Arrays are (m, g, c) or (m, g, o) with m over n and p, kernels (i, c, g, o).
 
 
 def forward(x, w, *, at, groups):
-    parts, kernels = _parts(x, at, groups), _kernels(w, groups)
-    y = reduce(jnp.add, map(_times, parts, kernels))
+    parts = [_split(part, groups) for part in taps(x, at)]
+    y = reduce(jnp.add, map(_times, parts, _kernels(w, groups)))
     return y.reshape(len(x), *at.out, w.shape[-1]).astype(x.dtype)
 
 
@@ -34,31 +39,38 @@ def dx(w, dy, *, at, groups):
 
 
 def dw(x, dy, *, at, groups):
-    def of_tile(x, dy):
-        split = _split(dy, groups)
-        dw = jnp.stack([_over_places(part, split) for part in _parts(x, at, groups)])
-        return dw.reshape(*at.window, dw.shape[1], dy.shape[-1])
+    alone = x.shape[-1] == dy.shape[-1] == groups
+    over_places = _over_places_alone if alone else partial(_over_places, groups=groups)
 
-    return dw_by(of_tile, x, dy, at=at)
+    def of_tile(x, dy):
+        x, dy = x.astype(wide(x.dtype)), dy.astype(wide(dy.dtype))
+        dw = jnp.stack([over_places(part, dy) for part in taps(x, at)])
+        return dw.reshape(*at.window, -1, dy.shape[-1])
+
+    bytes_each = math.prod(x.shape[1:]) * x.dtype.itemsize
+    most = min(TILE, TOGETHER * bytes_each) if alone else TILE
+    return summed(of_tile, x, dy, bytes_each, most).astype(x.dtype)
 
 
 def _times(a, k):
     """a (m, g, c) times k (c, g, o), group by group: (m, g, o)."""
-    if k.shape[0] == k.shape[2] == 1:
-        return a * k.reshape(1, -1, 1)
+    if len(k) <= FEW:
+        return reduce(jnp.add, (a[:, :, c, None] * k[None, c] for c in range(len(k))))
     return jnp.moveaxis(contract(a, k, ((2,), (0,)), ((1,), (1,))), 0, 1)
 
 
-def _over_places(a, dy):
-    """The sum over m of a (m, g, c) times dy (m, g, o): (c, g, o)."""
-    if a.shape[2] == dy.shape[2] == 1:
-        ones = jnp.ones(len(a), a.dtype)
-        return contract(ones, a * dy, ((0,), (0,))).reshape(1, -1, 1)
+def _over_places(a, dy, groups):
+    """The sum over n and p of a (n, *p, (g, c)) times dy (n, *p, (g, o)): (c, g, o)."""
+    a, dy = _split(a, groups), _split(dy, groups)
     return jnp.moveaxis(contract(a, dy, ((0,), (0,)), ((1,), (1,))), 0, 1)
 
 
-def _parts(x, at, groups):
-    return [_split(part, groups) for part in taps(x, at)]
+def _over_places_alone(a, dy):
+    """The same where every channel is a group: first over examples, which writes no product."""
+    none = jnp.zeros(a.shape[1:], a.dtype)
+    a = reduce(jnp.add, (a * dy for a, dy in zip(a, dy, strict=True)), none)
+    a = a.reshape(-1, a.shape[-1])
+    return contract(jnp.ones(len(a), a.dtype), a, ((0,), (0,)))
 
 
 def _split(a, groups):
