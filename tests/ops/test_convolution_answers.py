@@ -131,3 +131,25 @@ def test_a_filter_of_equal_entries_gives_zeros(key):
     y, pull = jax.vjp(lambda w: fcnn.weight_standardization(w, eps=1e-4), w)
     np.testing.assert_array_equal(y, 0)
     np.testing.assert_allclose(*pull(dy), 100 * (dy - dy.mean((0, 1), keepdims=True)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 10.0])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_winograd_errs_at_most_four_times_as_far_as_direct_sums(rank, offset, key):
+    """In float32, against float64: `auto` takes it on CPU. An offset makes large sums cancel."""
+    kx, kw, kd = jax.random.split(key, 3)
+    x = offset + jax.random.normal(kx, (2, *(8,) * rank, 32))
+    w, dy = jax.random.normal(kw, (*(3,) * rank, 32, 32)), jax.random.normal(kd, x.shape)
+
+    def errors(impl):
+        def all_three(x, w, dy, impl=impl):
+            y, pull = jax.vjp(partial(fcnn.conv, padding="same", impl=impl), x, w)
+            return y, *pull(dy)
+
+        single = [a.astype(jnp.float32) for a in (x, w, dy)]
+        exact = all_three(*(a.astype(float) for a in single), impl="lax")
+        found = jax.jit(all_three)(*single)
+        return [np.abs(np.asarray(a, float) - b).mean() for a, b in zip(found, exact, strict=True)]
+
+    for ours, direct in zip(errors("winograd"), errors("im2col"), strict=True):
+        assert 0 < ours <= 4 * direct
