@@ -6,6 +6,7 @@ The last short tile is filled up with zeros.
 import math
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -26,10 +27,9 @@ def summed(of_tile: Callable, x: Array, dy: Array, bytes_each: int, most: int) -
     tiles = _tiles(bytes_each, most, x, dy)
     if tiles is None:
         return of_tile(x, dy)
-    part = lambda tile: of_tile(*tile).astype(wide(x.dtype))
-    add = lambda total, tile: (total + part(tile), None)
-    total, _ = lax.scan(add, part([t[0] for t in tiles]), [t[1:] for t in tiles])
-    return total
+    add = lambda total, tile: (total + of_tile(*tile).astype(total.dtype), None)
+    none = jnp.zeros(jax.eval_shape(of_tile, x, dy).shape, wide(x.dtype))
+    return lax.scan(add, none, tiles)[0]
 
 
 def _tiles(bytes_each, most, *arrays):
