@@ -9,15 +9,11 @@ runs/NAME/TIME/config.json     the configuration, complete
 import dataclasses
 import datetime
 import json
-import os
-import platform
-import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jax
+from fcnn.bench import machine
 
 
 class Run:
@@ -52,23 +48,10 @@ class Run:
 
 def environment(now: datetime.datetime) -> dict[str, Any]:
     """What a number depends on besides the configuration."""
-    device = jax.devices()[0]
     return {
         "time": now.isoformat(timespec="seconds"),
         "command": "python -m experiments " + " ".join(sys.argv[1:]),
-        "commit": _git("rev-parse", "HEAD"),
-        "uncommitted changes": bool(_git("status", "--porcelain")),
-        "device": f"{device.platform} {device.device_kind} × {jax.device_count()}",
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "packages": {p: version(p) for p in ("fcnn", "jax", "jaxlib", "optax", "numpy")},
-        "float64": jax.config.values["jax_enable_x64"],
-        "matmul precision": jax.config.values["jax_default_matmul_precision"] or "default",
-        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+        **machine(),
     }
 
 
@@ -85,21 +68,3 @@ def _new_folder(stem: Path) -> Path:
 
 def _json(value):
     return json.dumps(value, indent=2, allow_nan=False, default=str) + "\n"
-
-
-def _git(*words):
-    try:
-        done = subprocess.run(
-            ["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
-
-
-def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((s.split(":", 1)[1].strip() for s in lines if s.startswith("model name")), "")

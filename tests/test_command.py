@@ -8,8 +8,7 @@ import sys
 import pytest
 
 import fcnn
-from fcnn.command import bench, main
-from fcnn.peers.race import Lap
+from fcnn.command import main
 
 RIGHT = """
 import numpy as np
@@ -144,26 +143,8 @@ def test_as_a_person_runs_it(file, tmp_path):
     assert done.stderr == ""
 
 
-def test_bench_tells_how_many_times_faster():
-    steps = {"fcnn": [1e-3, 2e-3, 4e-3], "flax": [3e-3, 4e-3, 8e-3], "torch": [1e-3, 1e-3, 1e-3]}
-    laps = {name: Lap(name, 10, 0.5, times) for name, times in steps.items()}
-    assert bench.ratios(laps) == (2.0, 0.5)  # of 3, 2, 2 and of 1, 1/2, 1/4
-    assert bench.ratios({"fcnn": laps["fcnn"]}) == (None, None)
-    *_, row = bench.table([("mlp", laps)], list(laps))
-    assert row == "| mlp | 2.00 (0.5) | 4.00 (0.5) | 1.00 (0.5) | 2.00 | 0.50 |"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["mlq"], r"'mlq' is none of 'cnn 28×28', "),
-        (["mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
-        (["mlp", "--libraries", "flax"], r"no module .*; pip install 'fcnn\[peers\]'"),
-    ],
-)
-def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
-    monkeypatch.delitem(sys.modules, "fcnn.peers.in_flax", raising=False)
-    monkeypatch.setitem(sys.modules, "flax", None)
-    assert main(["bench", "peers", *arguments]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert re.search(says, line)
+def test_who_stops_reading_gets_no_traceback():
+    """As `fcnn ops | head -1` does; the table is larger than a pipe's buffer."""
+    command = f"{sys.executable} -m fcnn ops | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")

@@ -1,0 +1,50 @@
+"""fcnn bench table: what was kept as JSON, as the tables it was."""
+
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fcnn.bench import Roof
+from fcnn.command.bench.bench import Bench, table
+
+
+def add_to(what, benches: Sequence[Bench]) -> None:
+    tool = what.add_parser(
+        "table",
+        help="tables of kept results",
+        description="Print the tables of results that --json kept.",
+    )
+    tool.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what --json printed")
+    tool.set_defaults(run=partial(run, benches))
+
+
+def run(benches: Sequence[Bench], chosen) -> int:
+    for path in chosen.files:
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            text = "\n".join(lines(benches, told))
+        except OSError as why:
+            print(f"fcnn bench: {path}: {why.strerror}", file=sys.stderr)
+            return 2
+        except (ValueError, LookupError, TypeError):
+            print(f"fcnn bench: {path} is not what fcnn bench --json printed", file=sys.stderr)
+            return 2
+        print(f"{text}\n")
+    return 0
+
+
+def lines(benches: Sequence[Bench], told: dict[str, Any]) -> list[str]:
+    """What was measured, on what, and the table."""
+    (bench,) = [bench for bench in benches if bench.name == told["bench"]]
+    on, top = told["machine"], Roof(**told["roof"])
+    versions = ", ".join(f"{name} {v}" for name, v in on["packages"].items() if v is not None)
+    where = on["processor"] if on["device"].startswith("cpu") else on["device"]
+    first = (
+        f"`fcnn bench {bench.name}`: {where}, {on['cores']} cores, {told['dtype']}, "
+        f"{told['rounds']} rounds; a matrix product {top.flop_per_second / 1e9:,.0f} GFLOP/s; "
+        f"commit {(on['commit'] or 'unknown')[:7]}, {versions}"
+    )
+    return [first, "", *table(bench, [bench.row(**row) for row in told["rows"]], top)]

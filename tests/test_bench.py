@@ -1,0 +1,114 @@
+"""fcnn bench: what it measures is what it says, and it tells it whole."""
+
+import json
+import re
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fcnn.bench import timed
+from fcnn.bench.contests import CONTESTS, PROBLEMS, convolution
+from fcnn.command import main
+from fcnn.command.bench import peers
+
+ALIKE = ("max pooling", "batch norm", "transposed")  # programs by different operators
+
+
+@pytest.mark.parametrize(
+    "contest", [c for c in CONTESTS if c.name.startswith(ALIKE)], ids=lambda c: c.name
+)
+def test_programs_of_a_contest_agree(contest):
+    programs = contest.programs(jnp.float64).values()
+    ours, theirs = (jax.tree.leaves(jax.jit(f)(*args)) for f, args in programs)
+    largest = max(np.abs(b).max() for b in theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-10 * largest)
+
+
+@pytest.mark.parametrize("part", ["forward", "dx", "dw"])
+def test_flop_are_what_xla_counts(part):
+    """Of a valid-sized problem by im2col's product; padding is counted as any cell is."""
+    problem = next(p for p in PROBLEMS if p.window == 1)._replace(n=2)
+    (f, args) = convolution(problem, part).programs(jnp.float32)["lax"]
+    counted = (jax.jit(f).lower(*args).compile().cost_analysis() or {})["flops"]
+    assert counted == pytest.approx(problem.flop, rel=0.01)
+
+
+def test_times_are_one_for_each_round_and_memory_is_counted():
+    x = jnp.ones((64, 64), jnp.float32)
+    twice = lambda x: jnp.sin(x @ x) @ x
+    timing = timed({"twice": (twice, (x,))}, rounds=3)["twice"]
+    assert len(timing.times) == 3
+    assert min(timing.times) > 0
+    assert timing.temporary_bytes >= x.nbytes
+
+
+def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path):
+    figure, kept = tmp_path / "roof.png", tmp_path / "ops.json"
+    names = ["max pooling 2×2", "batch norm"]
+    assert main(["bench", "ops", *names, "--rounds", "2", "--json", "--plot", str(figure)]) == 0
+    text = capsys.readouterr().out
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    told = json.loads(text)
+    assert [row["operator"].startswith(n) for row, n in zip(told["rows"], names, strict=True)]
+    assert all(len(row["ours"]) == len(row["theirs"]) == 2 for row in told["rows"])
+    assert told["machine"]["packages"]["jax"] == jax.__version__
+    kept.write_text(text)
+    assert main(["bench", "table", str(kept)]) == 0
+    first, _, head, _, *rows = capsys.readouterr().out.strip().splitlines()
+    assert first.startswith("`fcnn bench ops`: ")
+    assert len(rows) == 2
+    assert {line.count("|") for line in (head, *rows)} == {10}
+
+
+def test_models_counts_three_forward_passes(capsys):
+    arguments = ["bench", "models", "mlp", "--rounds", "1", "--json", "--dtype", "bfloat16"]
+    with jax.numpy_dtype_promotion("standard"):  # optax's Adam
+        assert main(arguments) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["flop"] == 2 * 3 * 128 * (784 * 128 + 128 * 64 + 64 * 10)
+    assert row["parameters"] == 785 * 128 + 129 * 64 + 65 * 10
+
+
+def test_tune_times_every_implementation_that_serves(capsys):
+    name = "3×3 64×4×4×512→512, forward"
+    assert main(["bench", "conv", name, "--tune", "--rounds", "1"]) == 0
+    head, _, row = (line.split(" | ") for line in capsys.readouterr().out.splitlines())
+    assert "–" not in row[1:7]
+    assert row[-2] == ("winograd" if jax.default_backend() == "cpu" else "lax")
+    times = dict(zip(head[1:7], map(float, row[1:7]), strict=True))
+    assert min(times, key=times.__getitem__) == row[-3]
+
+
+def test_peers_tells_how_many_times_faster():
+    steps = {"fcnn": [1e-3, 2e-3, 4e-3], "flax": [3e-3, 4e-3, 8e-3], "torch": [1e-3, 1e-3, 1e-3]}
+    found = peers.ratios(steps)
+    assert found == ("flax", 2.0, 0.5)  # of 3, 2, 2 and of 1, 1/2, 1/4
+    assert peers.ratios({"fcnn": steps["fcnn"]}) == (None, None, None)
+    row = peers.Row("mlp", {}, dict.fromkeys(steps, 0.5), steps, *found)
+    cells = peers.BENCH.cells(row, None)
+    assert list(cells) == ["mlp", "2.00 (0.5)", "4.00 (0.5)", "1.00 (0.5)", "2.00", "0.50"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["peers", "mlq"], r"'mlq' is none of 'cnn 28×28', "),
+        (["peers", "mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
+        (["peers", "mlp", "--libraries", "flax"], r"no module .*; pip install 'fcnn\[peers\]'"),
+        (["ops", "relu"], "'relu' is none of '3×3 64×32×32×64→64, forward', "),
+        (["ops", "--plot", "nowhere/a.png"], "--plot nowhere/a.png: No such file"),
+        (["ops", "--plot", "a.xyz"], r"--plot a.xyz: a file ends in .png"),
+        (["table", "nowhere.json"], "nowhere.json: No such file"),
+        (["table", __file__], "test_bench.py is not what fcnn bench --json printed"),
+    ],
+)
+def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "fcnn.peers.in_flax", raising=False)
+    monkeypatch.setitem(sys.modules, "flax", None)
+    assert main(["bench", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(says, line)
