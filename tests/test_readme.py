@@ -13,6 +13,8 @@ from experiments.checkers.rights import RIGHTS
 from experiments.checkers.tables import by_kind, by_trap, kept, side_by_side
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
+from fcnn.command.bench import BENCHES
+from fcnn.command.bench.kept import lines
 from fcnn.command.ops import departures, table
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +62,12 @@ def test_the_tables_of_checkers_are_the_kept_results():
     for told in (side_by_side(mutants, rights), by_kind(mutants), by_trap(rights)):
         assert told.markdown() in README
     assert all(claim["held"] for claim in results["claims"])
+
+
+@pytest.mark.parametrize("name", ["cpu_peers", "cpu_ops"])
+def test_the_tables_of_speed_are_the_kept_results(name):
+    told = json.loads((ROOT / f"experiments/results/speed/{name}.json").read_text())
+    assert "\n".join(lines(BENCHES, told)) in README
 
 
 def test_the_operator_table_is_the_registry():
