@@ -34,12 +34,12 @@ def dx(w, dy, *, at, groups):
 
 
 def dw(x, dy, *, at, groups):
-    def of_tile(x, dy):
+    def of_tile(x, dy, at):
         products = [contract_wide(_flat(dy), _flat(a), ((0,), (0,))) for a in _parts(x, at)]
         dw = jnp.stack(products).swapaxes(1, 2)  # i, (j, c), o
         return dw.reshape(*at.window, x.shape[-1], dy.shape[-1])
 
-    of_group = lambda x, dy: summed(of_tile, x, dy, _bytes(x, at), TILE // groups)
+    of_group = lambda x, dy: summed(of_tile, x, dy, at, _bytes(x, at), TILE // groups)
     return each_group(of_group, groups, x, dy).astype(x.dtype)
 
 
@@ -50,12 +50,12 @@ def _convolved(x, w, *, at, groups, over):
         kernel = jnp.moveaxis(w, over, -2)
         kernel = kernel.reshape(-1, at.window[-1] * x.shape[-1], kernel.shape[-1])  # i, (j, c), o
 
-        def of_tile(x):
+        def of_tile(x, at):
             each = zip(_parts(x, at), kernel, strict=True)
             y = reduce(jnp.add, (contract_wide(_flat(a), k, ((1,), (0,))) for a, k in each))
             return y.reshape(len(x), *at.out, y.shape[-1])
 
-        return mapped(of_tile, x, _bytes(x, at), TILE // groups)
+        return mapped(of_tile, x, at, _bytes(x, at), TILE // groups)
 
     return each_group(of_group, groups, x, w).astype(x.dtype)
 

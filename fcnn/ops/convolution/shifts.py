@@ -19,7 +19,7 @@ from fcnn.ops.convolution.tiles import summed
 from fcnn.ops.product import contract, wide
 from fcnn.ops.window import taps, untap
 
-TILE = 2**20  # bytes of x
+TILE = 2**20  # bytes of x or dy, whichever is larger
 FEW = 4  # channels
 TOGETHER = 8  # examples; more take longer to compile than they save
 
@@ -42,14 +42,14 @@ def dw(x, dy, *, at, groups):
     alone = x.shape[-1] == dy.shape[-1] == groups
     over_places = _over_places_alone if alone else partial(_over_places, groups=groups)
 
-    def of_tile(x, dy):
+    def of_tile(x, dy, at):
         x, dy = x.astype(wide(x.dtype)), dy.astype(wide(dy.dtype))
         dw = jnp.stack([over_places(part, dy) for part in taps(x, at)])
         return dw.reshape(*at.window, -1, dy.shape[-1])
 
-    bytes_each = math.prod(x.shape[1:]) * x.dtype.itemsize
+    bytes_each = max(math.prod(x.shape[1:]), math.prod(dy.shape[1:])) * x.dtype.itemsize
     most = min(TILE, TOGETHER * bytes_each) if alone else TILE
-    return summed(of_tile, x, dy, bytes_each, most).astype(x.dtype)
+    return summed(of_tile, x, dy, at, bytes_each, most).astype(x.dtype)
 
 
 def _times(a, k):

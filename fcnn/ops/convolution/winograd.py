@@ -12,50 +12,34 @@ dy (`adjoint.py`). All is linear but the product, so dw is the same steps transp
 
     dz = Aᵀ dy        dW = Xᵀ dz        dw = Gᵀ dW
 
-The rows of A, B and G are written out below, with 0 and 1 left away. X, dz and z are 2^rank times
-as large as x and y, so they are made tile by tile; all is kept in float32 at least. Larger tiles
-than 2 places would need fewer products, and lose more bits; these err at most 3 times as far as
-direct sums do, and often less.
+X, dz and z are 2^rank times as large as x and y, so they are made tile by tile; all is kept in
+float32 at least. Larger tiles than 2 places would need fewer products, and lose more bits; these
+err at most 3 times as far as direct sums do, and often less.
 Source: Lavin & Gray, arXiv:1509.09308.
 """
 
-import itertools
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 
-import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
 from fcnn.ops.convolution.adjoint import dx_by
 from fcnn.ops.convolution.groups import each_group
 from fcnn.ops.convolution.tiles import mapped, summed
 from fcnn.ops.product import contract, wide
-from fcnn.ops.window import Windows, cropped, taps, weave
+from fcnn.ops.window import cropped, padded
 
 TILE = 2**22  # bytes of X, or of z, for dw; y's are twice as large, and none less than W is
-PLACES = 2  # along an axis
-Rows = Sequence[Callable]
 
-B: Rows = (
-    lambda a, b, c, d: a - c,
-    lambda a, b, c, d: b + c,
-    lambda a, b, c, d: c - b,
-    lambda a, b, c, d: b - d,
-)
-A: Rows = (lambda a, b, c, d: a + b + c, lambda a, b, c, d: b - c - d)
-AT: Rows = (lambda a, b: a, lambda a, b: a + b, lambda a, b: a - b, lambda a, b: -b)
-G: Rows = (
-    lambda a, b, c: a,
-    lambda a, b, c: (a + b + c) / 2,
-    lambda a, b, c: (a - b + c) / 2,
-    lambda a, b, c: c,
-)
-GT: Rows = (
-    lambda a, b, c, d: a + (b + c) / 2,
-    lambda a, b, c, d: (b - c) / 2,
-    lambda a, b, c, d: d + (b + c) / 2,
-)
+B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
+G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
+PLACES, POINTS = A.shape
+
+# What is transformed is a list over the last axis's k of arrays (k of the other axes, m, c), m over
+# examples and pairs of places. They are few, as XLA compiles a program for each.
 
 
 def forward(x, w, *, at, groups):
@@ -70,9 +54,10 @@ def dw(x, dy, *, at, groups):
     def of_group(x, dy):
         o = dy.shape[-1]
         most = max(TILE // groups, _bytes_of_w(x, o, at))
-        products = summed(partial(_products, at=at), x, dy, _bytes(x, o, at), most)
-        dw = _each_axis(GT, _nested(list(products), len(at.size)))
-        return jnp.stack(jax.tree.leaves(dw)).reshape(*at.window, *products.shape[1:])
+        products = summed(_products, x, dy, at, _bytes(x, o, at), most)
+        g = _on_w(len(at.size)).astype(products.dtype)
+        dw = contract(g, products.reshape(len(g), *products.shape[2:]), ((0,), (0,)))
+        return dw.reshape(*at.window, *dw.shape[1:])
 
     return each_group(of_group, groups, x, dy).astype(x.dtype)
 
@@ -90,75 +75,81 @@ def _convolved(x, w, *, at, groups, over):
     """The sum over the channels of x and w's axis `over`: 0, its channels, or 1, its features."""
 
     def of_group(x, w):
-        kernel = list(w.astype(wide(w.dtype)).reshape(-1, *w.shape[-2:]))
-        w_hat = _each_axis(G, _nested(kernel, len(at.size)))
+        kernel = w.astype(wide(w.dtype)).reshape(-1, *w.shape[-2:])
+        g = _on_w(len(at.size)).astype(kernel.dtype)
+        w_hat = [contract(g, kernel, ((1,), (0,))) for g in np.split(g, POINTS)]
         o = w.shape[-1 - over]
         most = max(2 * TILE // groups, _bytes_of_w(x, o, at))
-        return mapped(partial(_tile, w_hat, at, over), x, _bytes(x, o, at), most)
+        return mapped(partial(_tile, w_hat, over), x, at, _bytes(x, o, at), most)
 
     return each_group(of_group, groups, x, w).astype(x.dtype)
 
 
-def _tile(w_hat, at, over, x):
-    times = lambda x, w: contract(_flat(x), w, ((1,), (over,)))
-    z = jax.tree.map(times, _x_hat(x, at), w_hat)
-    tiles = (len(x), *(-(-m // PLACES) for m in at.out))
-    y = [y.reshape(*tiles, y.shape[-1]) for y in jax.tree.leaves(_each_axis(A, z))]
-    each = itertools.product(range(PLACES), repeat=len(at.size))
-    cells = weave(dict(zip(each, y, strict=True)), (PLACES,) * len(at.size))
-    return cropped(cells, (0,) * len(at.size), at.out)
+def _tile(w_hat, over, x, at):
+    times = lambda x, w: contract(x, w, ((2,), (1 + over,)), ((0,), (0,)))
+    z = list(map(times, _x_hat(x, at), w_hat))
+    pairs = (len(x), *(-(-m // PLACES) for m in at.out))
+    z = [a.reshape(len(a), *pairs, a.shape[-1]) for a in z]
+    return cropped(_from_points(z), (0,) * len(at.size), at.out)
 
 
-def _products(x, dy, *, at):
-    """Xᵀ dz for every k: (4^rank, c, o)."""
-    times = lambda x, dz: contract(_flat(x), _flat(dz), ((0,), (0,)))
-    return jnp.stack(jax.tree.leaves(jax.tree.map(times, _x_hat(x, at), _dz(dy, at))))
-
-
-def _flat(a):
-    """All places of all examples as one axis; products of matrices are the fastest so."""
-    return a.reshape(-1, a.shape[-1])
+def _products(x, dy, at):
+    """Xᵀ dz for every k: (k of the last axis, k of the others, c, o)."""
+    times = lambda x, dz: contract(x, dz, ((1,), (1,)), ((0,), (0,)))
+    return jnp.stack(list(map(times, _x_hat(x, at), _dz(dy, at))))
 
 
 def _x_hat(x, at):
-    cells = taps(x.astype(wide(x.dtype)), _tiles(at, 4, at.size, at.padding))
-    return _each_axis(B, _nested(cells, len(at.size)))
+    margins = [(lo, hi + m % PLACES) for (lo, hi), m in zip(at.padding, at.out, strict=True)]
+    return _at_points(B, padded(x.astype(wide(x.dtype)), margins))
 
 
 def _dz(dy, at):
-    cells = taps(dy.astype(wide(dy.dtype)), _tiles(at, PLACES, at.out, ((0, 0),) * len(at.out)))
-    return _each_axis(AT, _nested(cells, len(at.size)))
+    margins = [(0, m % PLACES) for m in at.out]
+    return _at_points(A.T, padded(dy.astype(wide(dy.dtype)), margins))
 
 
-def _tiles(at, window, size, padding):
-    """Windows of so many cells, one for every two places; an odd place out is filled up with 0."""
-    padding = tuple((lo, hi + m % PLACES) for (lo, hi), m in zip(padding, at.out, strict=True))
-    each = lambda a: (a,) * len(size)
-    return Windows(size, each(window), each(PLACES), each(1), padding, each(0))
+def _at_points(m, a):
+    """m applied along every axis of a (n, *cells, c), from every second cell on."""
+    rank, c = a.ndim - 2, a.shape[-1]
+    parts = [a[None]]
+    for axis in range(2, 2 + rank):
+        a = jnp.concatenate(parts)
+        end = a.shape[axis] - m.shape[1] + 1
+        cells = (lax.slice_in_dim(a, u, u + end, PLACES, axis) for u in range(m.shape[1]))
+        parts = _combined(m, list(cells))
+    return [part.reshape(len(part), -1, c) for part in parts]
 
 
-def _each_axis(rows, parts):
-    """The rows applied to nested lists along every axis, innermost first."""
-    if not isinstance(parts, list):
-        return parts
-    parts = [_each_axis(rows, part) for part in parts]
-    return [jax.tree.map(row, *parts) for row in rows]
+def _from_points(z):
+    """A applied along every axis of the z (k, n, *pairs, o): y (n, *places, o)."""
+    parts = z
+    for axis in reversed(range(2, z[0].ndim - 1)):
+        y = jnp.stack(_combined(A, parts), axis + 1)
+        y = y.reshape(*y.shape[:axis], -1, *y.shape[axis + 2 :])
+        parts = jnp.split(y, POINTS) if axis > 2 else [y]
+    return parts[0][0]
 
 
-def _nested(parts, rank):
-    """A list in row-major order as lists in lists, `rank` deep."""
-    if rank == 1:
-        return parts
-    length = round(len(parts) ** (1 / rank))
-    inner = len(parts) // length
-    return [_nested(parts[i : i + inner], rank - 1) for i in range(0, len(parts), inner)]
+def _on_w(rank):
+    """G along every axis of w: (k of the last axis to the first, i of the first to the last)."""
+    g = np.ones((1, 1))
+    for _ in range(rank):
+        g = np.einsum("ki,lj->klji", G, g).reshape(POINTS * len(g), -1)
+    return g
+
+
+def _combined(m, parts):
+    """The sum of parts that each row of m, of 0, 1 and -1, tells."""
+    each = lambda row: (int(k) * a for k, a in zip(row, parts, strict=True) if k)
+    return [reduce(jnp.add, each(row)) for row in m]
 
 
 def _bytes(x, o, at):
     """What X or z of one example takes, whichever is larger."""
-    tiles = math.prod(-(-m // PLACES) for m in at.out)
-    return 4 ** len(at.out) * tiles * max(x.shape[-1], o) * wide(x.dtype).itemsize
+    pairs = math.prod(-(-m // PLACES) for m in at.out)
+    return POINTS ** len(at.out) * pairs * max(x.shape[-1], o) * wide(x.dtype).itemsize
 
 
 def _bytes_of_w(x, o, at):
-    return 4 ** len(at.out) * x.shape[-1] * o * wide(x.dtype).itemsize
+    return POINTS ** len(at.out) * x.shape[-1] * o * wide(x.dtype).itemsize
