@@ -104,16 +104,20 @@ def convolution(problem: Problem, part: str) -> Contest:
     return Contest(f"{problem.name}, {part}", problem.flop, programs)
 
 
-def in_a_loop(problem: Problem, steps: int) -> Contest:
-    """The forward pass of `steps` batches, one after the other, inside `lax.scan`."""
+def in_a_loop(problem: Problem, part: str, steps: int) -> Contest:
+    """One of the three sums for one batch after the other, inside `lax.scan`."""
 
     def programs(dtype):
-        x, w = problem.arrays("forward", dtype)
-        xs = jnp.broadcast_to(x, (steps, *x.shape))
-        loop = lambda impl: lambda xs, w: lax.map(lambda x: problem.by(impl, "forward")(x, w), xs)
-        return {"fcnn": (loop("auto"), (xs, w)), "lax": (loop("lax"), (xs, w))}
+        a, b = problem.arrays(part, dtype)
+        scales = jnp.arange(1, 1 + steps, dtype=dtype)
 
-    return Contest(f"{problem.name}, {steps} in a loop", steps * problem.flop, programs)
+        def loop(impl):
+            f = problem.by(impl, part)
+            return lambda a, b, scales: lax.map(lambda scale: f(scale * a, b), scales)
+
+        return {"fcnn": (loop("auto"), (a, b, scales)), "lax": (loop("lax"), (a, b, scales))}
+
+    return Contest(f"{problem.name}, {part}, {steps} in a loop", steps * problem.flop, programs)
 
 
 def tiles(problem: Problem) -> Contest:
@@ -181,7 +185,7 @@ def contests() -> tuple[Contest, ...]:
     return (
         *(convolution(problem, part) for problem in PROBLEMS for part in PARTS),
         transposed(),
-        in_a_loop(DENSE[0], 4),
+        *(in_a_loop(Problem("3×3", 16, (16, 16), 64, 64), part, 4) for part in PARTS),
         tiles(DENSE[0]),
         tiles(DENSE[0]._replace(n=8)),
         pooling(2, 2),

@@ -1,5 +1,6 @@
 """Borders, transposed and separable convolution, and weight standardization, worked out by hand."""
 
+import itertools
 from functools import partial
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import fcnn
+from fcnn.ops.convolution import rows, shifts, winograd
 
 BORDERS = {
     "zeros": ([0, 0, 1, 2, 3, 0, 0], [1, 1, 1]),
@@ -47,7 +49,7 @@ def test_a_large_window_by_fourier(key):
 
 
 @pytest.mark.parametrize(("dtype", "within"), [(jnp.float32, 2e-5), (jnp.bfloat16, 4e-3)])
-@pytest.mark.parametrize("impl", ["taps", "winograd", "fft"])
+@pytest.mark.parametrize("impl", ["direct", "taps", "winograd", "fft"])
 def test_short_numbers_lose_no_more_than_their_own_rounding(impl, dtype, within, key):
     """`within` is relative to the largest entry; bfloat16 rounds by 2^-9 of each."""
     x, w = jax.random.normal(key, (2, 12, 12, 64)), jax.random.normal(key, (3, 3, 64, 8))
@@ -61,6 +63,37 @@ def test_short_numbers_lose_no_more_than_their_own_rounding(impl, dtype, within,
     exact = jax.jit(partial(both, impl="lax"))(x.astype(float), w.astype(float))
     for a, b in zip(short, exact, strict=True):
         assert np.abs(np.asarray(a, float) - b).max() <= within * np.abs(b).max()
+
+
+CUT = {  # x, w and options, whose images leave a cache of 500 bytes, but one row of them does not
+    "an odd row left over": ((2, 13, 5, 4), (3, 3, 4, 6), {"padding": 1}),
+    "groups": ((3, 16, 6, 4), (3, 3, 2, 6), {"padding": "full", "groups": 2}),
+    "stride": ((2, 17, 6, 4), (3, 2, 4, 6), {"padding": ((1, 0), (0, 2)), "stride": 2}),
+    "cells between windows": ((1, 20, 4, 4), (2, 2, 4, 6), {"stride": 3}),
+    "a margin of more rows than a strip": ((2, 19, 4, 4), (5, 2, 4, 3), {"dilation": 3}),
+    "one axis": ((2, 40, 4), (3, 4, 6), {"padding": 1}),
+    "three axes": ((1, 9, 4, 5, 4), (3, 3, 3, 4, 6), {"padding": 1}),
+}
+
+
+@pytest.mark.parametrize(
+    ("impl", "case"),
+    [
+        *itertools.product(["tiled", "taps"], CUT),
+        *itertools.product(["winograd"], ["an odd row left over", "groups", "three axes"]),
+    ],
+)
+def test_an_image_cut_in_strips_is_the_image(impl, case, key, monkeypatch):
+    *shapes, options = CUT[case]
+    for module in (rows, shifts, winograd):
+        monkeypatch.setattr(module, "TILE", 500)
+    x, w = (jax.random.normal(k, s) for k, s in zip(jax.random.split(key), shapes, strict=True))
+    by = lambda impl: jax.vjp(lambda x, w: fcnn.conv(x, w, impl=impl, **options), x, w)
+    (y, pull), (expected, expected_pull) = by(impl), by("lax")
+    np.testing.assert_allclose(y, expected, atol=1e-12)
+    dy = jax.random.normal(key, y.shape)
+    for a, b in zip(pull(dy), expected_pull(dy), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)
 
 
 def test_one_implementation_for_all_refuses_what_it_cannot_serve():

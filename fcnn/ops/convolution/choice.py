@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import jax
 
-from fcnn.ops.convolution import fourier, native, patches, rows, shifts, winograd
+from fcnn.ops.convolution import direct, fourier, native, patches, rows, shifts, winograd
 from fcnn.ops.refusal import require
 from fcnn.ops.window import Windows
 
@@ -31,6 +31,7 @@ class Implementation(NamedTuple):
 
 IMPLS = {
     "lax": Implementation(native.forward, native.dx, native.dw),
+    "direct": Implementation(direct.forward, direct.dx, direct.dw),
     "im2col": Implementation(patches.forward, patches.dx, patches.dw),
     "tiled": Implementation(rows.forward, rows.dx, rows.dw),
     "taps": Implementation(shifts.forward, shifts.dx, shifts.dw),
@@ -49,7 +50,13 @@ class Problem(NamedTuple):
 
 
 def _few(p: Problem) -> bool:
-    return p.c // p.groups <= shifts.FEW or math.prod(p.at.window) == 1
+    taps = math.prod(p.at.window)
+    return taps == 1 or (p.c // p.groups <= shifts.FEW and taps <= (25 if p.groups == 1 else 49))
+
+
+def _thin(p: Problem) -> bool:
+    thin = min(p.c, p.o) < 32 and {*p.at.stride} == {1} and len(p.at.size) == 2
+    return p.groups == 1 and (thin or len(p.at.size) == 1 or math.prod(p.at.window) > 25)
 
 
 def _fit_for_winograd(p: Problem) -> bool:
@@ -59,11 +66,14 @@ def _fit_for_winograd(p: Problem) -> bool:
 # On CPU the first that fits. Above each is what y, dx and dw took it, and after < what they took
 # "lax": milliseconds on two cores with AVX-512, batch 64, 3×3 and stride 1 but where said.
 ON_CPU: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
-    # A slice for every tap takes 2 s to compile at 7×7, and 10 at 15×15, where "lax" is faster.
-    ("lax", lambda p: math.prod(p.at.window) > 49),
     # 32×32×64, each channel by itself: 3, 4, 11 < 119, 100, 76
     # 14×14×256→256, 1×1: 9, 9, 17 < 19, 20, 51
+    # but a slice for every tap compiles long: at 7×7 for 0.7 s, at 9×9 for 2.5
     ("taps", _few),
+    # 32×32×16→16: 5, 5, 5 < 5, 3, 9, where "tiled" takes 10, 7, 5; in a loop 6, 4, 6 < 6, 49, 247
+    # 256×64→64 along one axis, batch 32: 1.8, 1.9, 2.6 < 1.4, 3.0, 3.0; "taps" takes 2.3, 3.4, 4.8
+    # 224×224×3→64, 7×7, stride 2, batch 8: 22, 48, 43 < 22, 83, 43
+    ("direct", _thin),
     # 32×32×64→64: 29, 22, 39 < 67, 60, 81; 8×8×256→256: 13, 13, 18 < 31, 32, 42
     ("winograd", _fit_for_winograd),
     # 16×16×128→128, 8 groups: 13, 12, 15 < 67, 65, 1409
@@ -80,8 +90,8 @@ def on_cpu(at: Windows, groups: int, c: int, o: int) -> str:
 def run(part: str, impl: str, *arrays, at: Windows, groups: int):
     """One of the three sums, `part`, by the implementation asked for.
 
-    "auto" leaves it to XLA but on CPU, where "lax" leaves its fast path inside any loop and under
-    vmap, and has none for groups: there it is by `ON_CPU`.
+    "auto" leaves it to XLA but on CPU, where the gradients of "lax" leave the fast path inside any
+    loop and under vmap, and it has none for groups: there it is by `ON_CPU`.
     """
     by = lambda name: partial(getattr(IMPLS[name], part), at=at, groups=groups)
     if impl != "auto":
@@ -89,8 +99,6 @@ def run(part: str, impl: str, *arrays, at: Windows, groups: int):
     a, b = arrays
     c = groups * a.shape[-2] if part == "dx" else a.shape[-1]  # of w, or of x
     chosen = on_cpu(at, groups, c, b.shape[-1])
-    if chosen == "lax":
-        return by("lax")(*arrays)
     return jax.lax.platform_dependent(*arrays, cpu=by(chosen), default=by("lax"))
 
 

@@ -48,7 +48,8 @@ def conv(
     Units:  y and b are in units of x times units of w; stride, padding and dilation are in cells.
     Raises: ValueError if ranks, channels or groups disagree, no window fits, there is more padding
             than cells to read, or `impl` cannot serve such windows; TypeError for integers.
-    Cost:   n prod(out) prod(window) c o / groups multiply-adds by "lax" (XLA's own), "im2col",
+    Cost:   n prod(out) prod(window) c o / groups multiply-adds by "lax" (XLA's own), "direct"
+            (XLA's forward one alone, in loops as fast as outside of them), "im2col",
             which also holds n prod(out) prod(window) c numbers, "tiled", which holds two megabytes
             of them, and "taps", which holds none. "winograd" makes do with 4/9 of the
             multiply-adds on an image (2/3 of them along every axis), for windows of 3 at stride 1,

@@ -34,8 +34,14 @@ def forward(x, w, *, at, groups):
 
 def dx(w, dy, *, at, groups):
     split, kernels = _split(dy, groups), _kernels(w, groups)
-    image = lambda part: part.reshape(len(dy), *at.out, groups * w.shape[-2])
-    return untap([image(_times(split, k.T)) for k in kernels], at).astype(dy.dtype)
+    c, _, o = kernels[0].shape
+    if c <= FEW < o:  # all taps in one product, which reads dy once
+        parts = contract(split, jnp.stack(kernels), ((2,), (3,)), ((1,), (2,)))  # g, m, i, c
+        parts = [jnp.moveaxis(parts[:, :, i], 0, 1) for i in range(len(kernels))]
+    else:
+        parts = [_times(split, k.T) for k in kernels]
+    image = lambda part: part.reshape(len(dy), *at.out, groups * c)
+    return untap([image(part) for part in parts], at).astype(dy.dtype)
 
 
 def dw(x, dy, *, at, groups):

@@ -55,7 +55,7 @@ def dw(x, dy, *, at, groups):
         o = dy.shape[-1]
         most = max(TILE // groups, _bytes_of_w(x, o, at))
         products = summed(_products, x, dy, at, _bytes(x, o, at), most)
-        g = _on_w(len(at.size)).astype(products.dtype)
+        g = _on_w(len(at.size), products.dtype)
         dw = contract(g, products.reshape(len(g), *products.shape[2:]), ((0,), (0,)))
         return dw.reshape(*at.window, *dw.shape[1:])
 
@@ -76,8 +76,8 @@ def _convolved(x, w, *, at, groups, over):
 
     def of_group(x, w):
         kernel = w.astype(wide(w.dtype)).reshape(-1, *w.shape[-2:])
-        g = _on_w(len(at.size)).astype(kernel.dtype)
-        w_hat = [contract(g, kernel, ((1,), (0,))) for g in np.split(g, POINTS)]
+        g = _on_w(len(at.size), kernel.dtype)
+        w_hat = [contract(g, kernel, ((1,), (0,))) for g in jnp.split(g, POINTS)]
         o = w.shape[-1 - over]
         most = max(2 * TILE // groups, _bytes_of_w(x, o, at))
         return mapped(partial(_tile, w_hat, over), x, at, _bytes(x, o, at), most)
@@ -131,12 +131,12 @@ def _from_points(z):
     return parts[0][0]
 
 
-def _on_w(rank):
+def _on_w(rank, dtype):
     """G along every axis of w: (k of the last axis to the first, i of the first to the last)."""
     g = np.ones((1, 1))
     for _ in range(rank):
         g = np.einsum("ki,lj->klji", G, g).reshape(POINTS * len(g), -1)
-    return g
+    return jnp.asarray(g, dtype)
 
 
 def _combined(m, parts):
