@@ -43,7 +43,7 @@ def _options(tool):
 def _measure(one: Sum, chosen) -> Row:
     problem, part = one
     serving = [i for i in IMPLS if IMPLS[i].refuses(problem.at, problem.groups) is None]
-    at_home = on_cpu(problem.at, problem.groups, problem.c, problem.o)
+    at_home = on_cpu(part, problem.at, problem.groups, problem.c, problem.o)
     auto = at_home if jax.default_backend() == "cpu" else "lax"
     impls = serving if chosen.tune else dict.fromkeys(("lax", auto))
     arrays = problem.arrays(part, jnp.dtype(chosen.dtype))

@@ -43,6 +43,7 @@ IMPLS = {
 class Problem(NamedTuple):
     """What a choice may depend on."""
 
+    part: str  # "forward", "dx" or "dw"
     at: Windows
     groups: int
     c: int  # channels of x in all
@@ -57,6 +58,10 @@ def _few(p: Problem) -> bool:
 def _thin(p: Problem) -> bool:
     thin = min(p.c, p.o) < 32 and {*p.at.stride} == {1} and len(p.at.size) == 2
     return p.groups == 1 and (thin or len(p.at.size) == 1 or math.prod(p.at.window) > 25)
+
+
+def _set_apart(p: Problem) -> bool:
+    return p.part == "dx" and p.groups == 1 and max(p.at.stride) > 1
 
 
 def _fit_for_winograd(p: Problem) -> bool:
@@ -74,6 +79,9 @@ ON_CPU: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
     # 256×64→64 along one axis, batch 32: 1.8, 1.9, 2.6 < 1.4, 3.0, 3.0; "taps" takes 2.3, 3.4, 4.8
     # 224×224×3→64, 7×7, stride 2, batch 8: 22, 48, 43 < 22, 83, 43
     ("direct", _thin),
+    # dx alone of 16×16×128→128, stride 2: 13 < 14, where "tiled" takes 11; of 32×32×32→64: 7 < 9,
+    # 11; "tiled" compiles for 0.3 to 0.6 s, this for 0.15
+    ("taps", _set_apart),
     # 32×32×64→64: 29, 22, 39 < 67, 60, 81; 8×8×256→256: 13, 13, 18 < 31, 32, 42
     ("winograd", _fit_for_winograd),
     # 16×16×128→128, 8 groups: 13, 12, 15 < 67, 65, 1409
@@ -82,9 +90,9 @@ ON_CPU: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
 )
 
 
-def on_cpu(at: Windows, groups: int, c: int, o: int) -> str:
+def on_cpu(part: str, at: Windows, groups: int, c: int, o: int) -> str:
     """What "auto" is on CPU, for x of c channels and y of o features."""
-    return next(name for name, fits in ON_CPU if fits(Problem(at, groups, c, o)))
+    return next(name for name, fits in ON_CPU if fits(Problem(part, at, groups, c, o)))
 
 
 def run(part: str, impl: str, *arrays, at: Windows, groups: int):
@@ -98,7 +106,7 @@ def run(part: str, impl: str, *arrays, at: Windows, groups: int):
         return by(impl)(*arrays)
     a, b = arrays
     c = groups * a.shape[-2] if part == "dx" else a.shape[-1]  # of w, or of x
-    chosen = on_cpu(at, groups, c, b.shape[-1])
+    chosen = on_cpu(part, at, groups, c, b.shape[-1])
     return jax.lax.platform_dependent(*arrays, cpu=by(chosen), default=by("lax"))
 
 

@@ -21,7 +21,7 @@ from fcnn.ops.window import taps, untap
 
 TILE = 2**20  # bytes of x or dy, whichever is larger
 FEW = 4  # channels
-TOGETHER = 8  # examples; more take longer to compile than they save
+TOGETHER = 4  # examples; more take longer to compile and save nothing
 
 # Arrays are (m, g, c) or (m, g, o) with m over n and p, kernels (i, c, g, o).
 
