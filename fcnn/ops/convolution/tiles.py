@@ -33,7 +33,8 @@ def mapped(of_tile: Callable, x: Array, at: Windows, bytes_each: int, most: int)
     else:
         y = lax.map(lambda x: of_tile(x, part), tiles[0])
         y = y.reshape(-1, *y.shape[2:])[: len(strips)]
-    return y.reshape(len(x), -1, *y.shape[2:])[:, : at.out[0]]
+    rows = length * math.ceil(at.out[0] / length)
+    return y.reshape(len(x), rows, *y.shape[2:])[:, : at.out[0]]
 
 
 def summed(

@@ -126,7 +126,7 @@ def _from_points(z):
     parts = z
     for axis in reversed(range(2, z[0].ndim - 1)):
         y = jnp.stack(_combined(A, parts), axis + 1)
-        y = y.reshape(*y.shape[:axis], -1, *y.shape[axis + 2 :])
+        y = y.reshape(*y.shape[:axis], PLACES * y.shape[axis], *y.shape[axis + 2 :])
         parts = jnp.split(y, POINTS) if axis > 2 else [y]
     return parts[0][0]
 
