@@ -2,7 +2,10 @@
 
 import json
 import re
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +18,7 @@ from fcnn.command import main
 from fcnn.command.bench import peers
 from fcnn.ops.convolution.choice import IMPLS
 
+RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
 ALIKE = ("max pooling", "batch norm", "transposed")  # programs by different operators
 
 
@@ -114,3 +118,25 @@ def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
     assert main(["bench", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(says, line)
+
+
+def test_ctrl_c_is_one_line_and_leaves_no_file(tmp_path):
+    figure = tmp_path / "roof.png"
+    words = [sys.executable, "-m", "fcnn", "bench", "ops", "1-D", "--plot", str(figure)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as bench:
+        assert bench.stdout is not None
+        assert bench.stdout.readline().startswith("| operator")
+        bench.send_signal(signal.SIGINT)
+        _, says = bench.communicate()
+    assert (bench.returncode, says) == (130, "fcnn: interrupted\n")
+    assert not figure.exists()
+
+
+def test_kept_results_with_a_time_of_zero_are_refused(tmp_path, capsys):
+    kept = tmp_path / "ops.json"
+    told = json.loads((RESULTS / "cpu_ops.json").read_text())
+    told["rows"][0] |= {"ours": [0.0], "theirs": [0.0]}
+    kept.write_text(json.dumps(told))
+    assert main(["bench", "table", str(kept)]) == 2
+    assert "ops.json is not what fcnn bench --json printed" in capsys.readouterr().err

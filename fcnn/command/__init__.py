@@ -12,7 +12,7 @@ TOOLS = (ops, check, bench)
 def main(arguments: list[str] | None = None) -> int:
     """Run the tool that `arguments` name; the exit code.
 
-    1 if whoever reads the output stops reading, as `head` does.
+    1 if whoever reads the output stops reading, as `head` does; 130 at Ctrl-C.
     """
     parser = argparse.ArgumentParser(prog="fcnn", description="Tools of the fcnn library.")
     tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
@@ -24,3 +24,6 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still buffered
         return 1
+    except KeyboardInterrupt:
+        print("fcnn: interrupted", file=sys.stderr)
+        return 130

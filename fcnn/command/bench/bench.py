@@ -137,7 +137,7 @@ def megabytes(count: int) -> str:
 
 
 def _figure(path: Path | None):
-    """An empty figure, or None for no path. The file is opened now: no long run is lost to it."""
+    """An empty figure, or None for no path. That it can be kept is tried now, before a long run."""
     if path is None:
         return None
     try:
@@ -147,8 +147,11 @@ def _figure(path: Path | None):
     figure = Figure(figsize=(9, 6), layout="constrained")
     if path.suffix.lstrip(".") not in figure.canvas.get_supported_filetypes():
         raise Misuse(f"--plot {path}: a file ends in .png, .svg or .pdf")
+    there = path.exists()
     try:
         path.open("ab").close()
+        if not there:
+            path.unlink()
     except OSError as why:
         raise Misuse(f"--plot {path}: {why.strerror}") from None
     return figure

@@ -29,7 +29,7 @@ def run(benches: Sequence[Bench], chosen) -> int:
         except OSError as why:
             print(f"fcnn bench: {path}: {why.strerror}", file=sys.stderr)
             return 2
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, ArithmeticError):
             print(f"fcnn bench: {path} is not what fcnn bench --json printed", file=sys.stderr)
             return 2
         print(f"{text}\n")
