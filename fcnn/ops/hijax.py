@@ -12,10 +12,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.experimental.hijax import VJPHiPrimitive, Zero, instantiate_zeros
+from jax.experimental.hijax import Zero, instantiate_zeros
+
+try:
+    from jax.experimental.hijax import HiPrim
+except ImportError:
+    from jax.experimental.hijax import VJPHiPrimitive as HiPrim  # its name until 0.11.2
 
 
-class ByHand(VJPHiPrimitive):
+class ByHand(HiPrim):
     """An operator at given types and options, as JAX sees it."""
 
     op: Any
