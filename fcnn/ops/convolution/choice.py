@@ -52,12 +52,12 @@ class Problem(NamedTuple):
 
 def _few(p: Problem) -> bool:
     taps = math.prod(p.at.window)
-    return taps == 1 or (p.c // p.groups <= shifts.FEW and taps <= (25 if p.groups == 1 else 49))
+    return taps == 1 or (p.c // p.groups <= shifts.FEW and taps <= (27 if p.groups == 1 else 49))
 
 
 def _thin(p: Problem) -> bool:
     thin = min(p.c, p.o) < 32 and {*p.at.stride} == {1} and len(p.at.size) == 2
-    return p.groups == 1 and (thin or len(p.at.size) == 1 or math.prod(p.at.window) > 25)
+    return p.groups == 1 and (thin or len(p.at.size) == 1 or math.prod(p.at.window) > 27)
 
 
 def _set_apart(p: Problem) -> bool:
