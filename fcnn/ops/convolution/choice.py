@@ -69,23 +69,25 @@ def _fit_for_winograd(p: Problem) -> bool:
 
 
 # On CPU the first that fits. Above each is what y, dx and dw took it, and after < what they took
-# "lax": milliseconds on two cores with AVX-512, batch 64, 3×3 and stride 1 but where said.
+# "lax": milliseconds on two cores with AVX-512, batch 64, 3×3 and stride 1 but where said. Inside a
+# loop "lax" is another matter: 16×16×64→64, batch 16, takes 2, 2, 3 < 3, 9, 260 there.
 ON_CPU: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
-    # 32×32×64, each channel by itself: 3, 4, 11 < 119, 100, 76
-    # 14×14×256→256, 1×1: 9, 9, 17 < 19, 20, 51
+    # 32×32×64, each channel by itself: 3, 2, 14 < 115, 118, 103
+    # 14×14×256→256, 1×1: 9, 9, 15 < 19, 20, 49
     # but a slice for every tap compiles long: at 7×7 for 0.7 s, at 9×9 for 2.5
     ("taps", _few),
-    # 32×32×16→16: 5, 5, 5 < 5, 3, 9, where "tiled" takes 10, 7, 5; in a loop 6, 4, 6 < 6, 49, 247
-    # 256×64→64 along one axis, batch 32: 1.8, 1.9, 2.6 < 1.4, 3.0, 3.0; "taps" takes 2.3, 3.4, 4.8
+    # 32×32×16→16: 5, 5, 5 < 5, 3, 9, where "tiled" takes 10, 7, 5; batch 16 in a loop: 1, 1, 2 < 2,
+    # 15, 72
+    # 256×64→64 along one axis, batch 32: 1.2, 1.2, 2.2 < 1.2, 1.2, 2.3
     # 224×224×3→64, 7×7, stride 2, batch 8: 22, 48, 43 < 22, 83, 43
     ("direct", _thin),
-    # dx alone of 16×16×128→128, stride 2: 13 < 14, where "tiled" takes 11; of 32×32×32→64: 7 < 9,
-    # 11; "tiled" compiles for 0.3 to 0.6 s, this for 0.15
+    # dx alone of 32×32×64→128, stride 2: 30 < 43; of 32×32×32→64: 7 < 9, where "tiled" takes 11,
+    # and 0.6 s to compile, this 0.15
     ("taps", _set_apart),
-    # 32×32×64→64: 29, 22, 39 < 67, 60, 81; 8×8×256→256: 13, 13, 18 < 31, 32, 42
+    # 32×32×64→64: 30, 28, 38 < 60, 51, 96; 8×8×256→256: 15, 17, 20 < 25, 27, 38
     ("winograd", _fit_for_winograd),
-    # 16×16×128→128, 8 groups: 13, 12, 15 < 67, 65, 1409
-    # 32×32×64→128, stride 2: 22, 23, 21 < 29, 41, 32
+    # 16×16×128→128, 8 groups: 24, 24, 16 < 71, 85, 1480
+    # y and dw of 32×32×64→128, stride 2: 28, 29 < 26, 28; of 16×16×128→128: 10, 14 < 14, 21
     ("tiled", lambda p: True),
 )
 

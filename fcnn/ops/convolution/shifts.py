@@ -4,10 +4,10 @@ With x_i what tap i reads of x at every place, and w_i its matrix of channels by
 
     y = sum_i x_i w_i        dx_i = dy w_iᵀ, put back where tap i reads        dw_i = x_iᵀ dy
 
-No patch is ever written. Where a group has few channels to sum over, w_i multiplies them number by
-number, and XLA fuses all taps into one loop: so it is with depthwise convolution, and with a first
-layer. dw reads x and dy once for every tap, so it goes tile by tile. Sums over taps are kept in
-float32 when the arrays are shorter.
+No patch is written, but those of few channels for dx, which are about as large as dy. Where a group
+has few channels to sum over, w_i multiplies them number by number, and XLA fuses all taps into one
+loop: so it is with depthwise convolution, and with a first layer. dw reads x and dy once for every
+tap, so it goes tile by tile. Sums over taps are kept in float32 when the arrays are shorter.
 """
 
 import math
