@@ -12,15 +12,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.experimental import hijax
 from jax.experimental.hijax import Zero, instantiate_zeros
 
-try:
-    from jax.experimental.hijax import HiPrim
-except ImportError:
-    from jax.experimental.hijax import VJPHiPrimitive as HiPrim  # its name until 0.11.2
+# Its name since 0.11.2, and the one before.
+Primitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive", None)
+if Primitive is None:
+    raise ImportError("this JAX has no hijax primitive with a reverse rule")
 
 
-class ByHand(HiPrim):
+class ByHand(Primitive):
     """An operator at given types and options, as JAX sees it."""
 
     op: Any
