@@ -122,7 +122,7 @@ def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
 
 def test_ctrl_c_is_one_line_and_leaves_no_file(tmp_path):
     figure = tmp_path / "roof.png"
-    words = [sys.executable, "-m", "fcnn", "bench", "ops", "1-D", "--plot", str(figure)]
+    words = [sys.executable, "-m", "fcnn", "bench", "ops", "--plot", str(figure)]  # for minutes
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as bench:
         assert bench.stdout is not None
