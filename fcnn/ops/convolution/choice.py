@@ -55,7 +55,7 @@ def _few(p: Problem) -> bool:
     return taps == 1 or (p.c // p.groups <= shifts.FEW and taps <= (27 if p.groups == 1 else 49))
 
 
-def _thin(p: Problem) -> bool:
+def _thin_long_or_large(p: Problem) -> bool:
     thin = min(p.c, p.o) < 32 and {*p.at.stride} == {1} and len(p.at.size) == 2
     return p.groups == 1 and (thin or len(p.at.size) == 1 or math.prod(p.at.window) > 27)
 
@@ -74,13 +74,14 @@ def _fit_for_winograd(p: Problem) -> bool:
 ON_CPU: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
     # 32×32×64, each channel by itself: 3, 2, 14 < 115, 118, 103
     # 14×14×256→256, 1×1: 9, 9, 15 < 19, 20, 49
-    # but a slice for every tap compiles long: at 7×7 for 0.7 s, at 9×9 for 2.5
+    # but a slice for every tap compiles long: dw of 3 channels at 7×7 for 0.7 s, of each channel by
+    # itself for 2.1, and at 9×9 for 2.5
     ("taps", _few),
     # 32×32×16→16: 5, 5, 5 < 5, 3, 9, where "tiled" takes 10, 7, 5; batch 16 in a loop: 1, 1, 2 < 2,
     # 15, 72
     # 256×64→64 along one axis, batch 32: 1.2, 1.2, 2.2 < 1.2, 1.2, 2.3
     # 224×224×3→64, 7×7, stride 2, batch 8: 22, 48, 43 < 22, 83, 43
-    ("direct", _thin),
+    ("direct", _thin_long_or_large),
     # dx alone of 32×32×64→128, stride 2: 30 < 43; of 32×32×32→64: 7 < 9, where "tiled" takes 11,
     # and 0.6 s to compile, this 0.15
     ("taps", _set_apart),

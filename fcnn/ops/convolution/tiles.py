@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from fcnn.ops.product import wide
-from fcnn.ops.window import Windows
+from fcnn.ops.window import Windows, padded
 
 
 def mapped(of_tile: Callable, x: Array, at: Windows, bytes_each: int, most: int) -> Array:
@@ -85,9 +85,7 @@ def _strips(x, at, length, bytes_each):
         return x, at, bytes_each
     count, rows, margin = math.ceil(m / length), s * length, max(0, at.reach[0] - s)
     n, size, lo = len(x), x.shape[1], at.padding[0][0]
-    rest = ((0, 0, 0),) * (x.ndim - 2)
-    ends = (lo, (count + 1) * rows - lo - size, 0)
-    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), ends, *rest))
+    x = padded(x, [(lo, (count + 1) * rows - lo - size), *[(0, 0)] * (x.ndim - 3)])
     x = x.reshape(n, count + 1, rows, *x.shape[2:])
     x = jnp.concatenate([x[:, :-1], x[:, 1:, :margin]], 2)
     part = at._replace(size=(rows + margin, *at.size[1:]), padding=((0, 0), *at.padding[1:]))
@@ -100,5 +98,5 @@ def _places(dy, at, length):
     if length == m:
         return dy
     count = math.ceil(m / length)
-    fill = [(0, 0), (0, count * length - m), *[(0, 0)] * (dy.ndim - 2)]
-    return jnp.pad(dy, fill).reshape(-1, length, *dy.shape[2:])
+    dy = padded(dy, [(0, count * length - m), *[(0, 0)] * (dy.ndim - 3)])
+    return dy.reshape(-1, length, *dy.shape[2:])
