@@ -8,7 +8,7 @@ import os
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "")
-    + " --xla_force_host_platform_device_count=2"
+    + " --xla_force_host_platform_device_count=2 --xla_cpu_parallel_codegen_split_count=1"
     + " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
@@ -22,6 +22,31 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_default_matmul_precision", "highest")
 
 install_import_hook("fcnn", "typecheck.checked")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--all", action="store_true", help="run the second tier too: what @pytest.mark.all marks"
+    )
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers",
+        "all(reason): second tier, run with --all only; the reason tells what the test costs for "
+        "what it can find, and where the first tier proves the same once",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the second tier out, unless asked for. A mark without a reason is an error."""
+    second = [item for item in items if item.get_closest_marker("all")]
+    for item in second:
+        if not item.get_closest_marker("all").args[0]:
+            raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.all needs a reason")
+    if second and not config.getoption("all"):
+        config.hook.pytest_deselected(items=second)
+        items[:] = [item for item in items if not item.get_closest_marker("all")]
 
 
 @pytest.fixture

@@ -2,23 +2,31 @@
 
 A hijax primitive has a reverse rule *and* a forward rule, so grad, jvp, linearize, jacfwd, hessian,
 grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and export all work.
-Reverse mode goes through the hand rule; forward mode, and jax.checkpoint, which is built on it,
-differentiate the plain forward.
+Reverse mode uses the hand rule. Forward mode, and jax.checkpoint, which is built on it,
+differentiate the plain forward. Under vmap the primitive of `op` becomes that of `Mapped(op)`,
+whose forward and rules are those of `op` under `jax.vmap`.
+
+hijax is experimental. This page alone uses it, and `broken_promises` lists what the installed JAX
+does not keep of what we rely on; `rule.py` then uses jax.custom_vjp instead.
 """
 
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax._src.interpreters.batching import infer  # for vmap's out_axes: as mapped as it comes
 from jax.experimental import hijax
 from jax.experimental.hijax import Zero, instantiate_zeros
 
-# Its name since 0.11.2, and the one before.
+from fcnn.ops.varying import sum_to_type
+
+# HiPrim since jax 0.11.2, VJPHiPrimitive before.
 Primitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive", None)
 if Primitive is None:
-    raise ImportError("this JAX has no hijax primitive with a reverse rule")
+    raise ImportError("jax.experimental.hijax has neither HiPrim nor VJPHiPrimitive")
 
 
 class ByHand(Primitive):
@@ -26,10 +34,11 @@ class ByHand(Primitive):
 
     op: Any
     options: tuple[tuple[str, Any], ...]
+    skip_linearization_on_zero_tangents = True  # then `forward` runs, not the hand rule
 
     def __init__(self, op, options, types):
         self.in_avals = types
-        self.params = {"op": op, "options": options, "types": types}  # what makes two of them equal
+        self.params = {"op": op, "options": options, "types": types}  # equality compares these
         self.forward = partial(op.forward, **dict(options))
         self.out_aval = jax.tree.map(jax.typeof, jax.eval_shape(self.forward, *types))
         super().__init__()
@@ -43,7 +52,7 @@ class ByHand(Primitive):
     def vjp_bwd_retval(self, saved, dy):
         dy = jax.tree.map(jnp.asarray, _filled(dy))
         cotangents = self.op.bwd_rule(saved, dy, **dict(self.options))
-        return tuple(map(_reduced_to, self.in_avals, cotangents))
+        return tuple(map(sum_to_type, self.in_avals, cotangents))
 
     def jvp(self, primals, tangents):
         return jax.jvp(self.forward, primals, _filled(tangents))
@@ -55,32 +64,130 @@ class ByHand(Primitive):
         return residuals(*_filled(tangents))
 
     def batch(self, axis_data, args, dims):
-        if not jax.tree.leaves(dims):  # nothing is mapped, so neither is the outcome
+        if not jax.tree.leaves(dims):  # no input is mapped, so no output is
             return self(*args), jax.tree.map(lambda _: None, self.out_aval)
-        return super().batch(axis_data, args, dims)
+        spmd = axis_data.spmd_name or axis_data.explicit_mesh_axis
+        mapped = Mapped(self.op, dims, axis_data.size, axis_data.name, spmd)
+        return by_hijax(mapped, args, dict(self.options)), jax.tree.map(lambda _: 0, self.out_aval)
 
-    def batch_dim_rule(self, axis_data, dims):
-        return jax.tree.map(lambda _: 0, self.out_aval)  # the hand rule itself is then vmapped
+
+@dataclass(frozen=True)
+class Mapped:
+    """An operator under vmap. `dims` gives the mapped axis of each array, None where there is none.
+
+    Outputs are mapped along axis 0.
+    """
+
+    op: Any
+    dims: tuple[int | None, ...]
+    size: int
+    axis_name: Hashable
+    spmd_axis_name: Hashable
+
+    def forward(self, *arrays, **options):
+        return self._vmap(self.op.forward, options, self.dims, 0)(*arrays)
+
+    def fwd_rule(self, *arrays, **options):
+        """What is not mapped, such as shared weights, is saved once."""
+        run = self._vmap(self.op.fwd_rule, options, self.dims, (0, infer))
+        (y, saved), (_, dims) = run(*arrays)
+        leaves, structure = jax.tree.flatten(dims, is_leaf=lambda dim: dim is None)
+        return y, (saved, Dims(tuple(leaves), structure))
+
+    def bwd_rule(self, saved, dy, **options):
+        saved, dims = saved
+        dims = jax.tree.unflatten(dims.structure, dims.leaves)
+        each = self._vmap(self.op.bwd_rule, options, (dims, 0), 0)(saved, dy)
+        return tuple(map(_from_front, each, self.dims))
+
+    def _vmap(self, f: Callable, options, in_axes, out_axes):
+        axis = {"axis_size": self.size, "axis_name": self.axis_name}
+        axis["spmd_axis_name"] = self.spmd_axis_name
+        return jax.vmap(partial(f, **options), in_axes, out_axes, **axis)
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Dims:
+    """The mapped axes of a pytree: its leaves, None for those not mapped, and its structure."""
+
+    leaves: tuple[int | None, ...]
+    structure: Any
 
 
 def by_hijax(op, arrays, options):
-    """`op.forward(*arrays, **options)`, differentiated in reverse by `op`'s own rule."""
+    """`op.forward(*arrays, **options)`, differentiated in reverse mode by the rule of `op`."""
     return ByHand(op, tuple(options.items()), jax.tree.map(jax.typeof, arrays))(*arrays)
 
 
 def _filled(tangents):
-    """Zeros that JAX left symbolic become arrays."""
+    """Symbolic zeros become arrays."""
     return jax.tree.map(instantiate_zeros, tangents, is_leaf=lambda t: isinstance(t, Zero))
 
 
-def _reduced_to(aval, cotangent):
-    """Under shard_map: sum over the mesh axes along which only the cotangent varies."""
+def _from_front(cotangent, dim):
+    """From one cotangent per index of the mapped axis to that of the array itself."""
     if cotangent is None:
         return None
-    extra = tuple(sorted(_varying(jax.typeof(cotangent)) - _varying(aval)))
-    return lax.psum(cotangent, extra) if extra else cotangent
+    return cotangent.sum(0) if dim is None else jnp.moveaxis(cotangent, 0, dim)
 
 
-def _varying(aval):
-    manual = getattr(aval, "manual_axis_type", None)  # its name since 0.10.2; `vma` before
-    return frozenset(manual.varying) if manual is not None else aval.vma
+def broken_promises() -> list[str]:
+    """Which of `PROMISES` the installed JAX breaks. Everything is traced: no backend is started."""
+    return [name for name, (rules, use) in PROMISES.items() if not _keeps(rules, use)]
+
+
+def _keeps(rules, use):
+    scale = _Scale()
+    product = lambda x, y: by_hijax(scale, (x, y), {})
+    try:
+        jax.eval_shape(use(product), *_Scale.types)
+    except Exception:  # an experimental module may fail in any way
+        return False
+    return scale.called == rules
+
+
+class _Scale:
+    """x y for a number y. The two rules record that they ran."""
+
+    types = jax.ShapeDtypeStruct((2, 3), jnp.float32), jax.ShapeDtypeStruct((), jnp.float32)
+
+    def __init__(self):
+        self.called: set[str] = set()
+
+    def forward(self, x, y):
+        return x * y
+
+    def fwd_rule(self, x, y):
+        self.called.add("fwd")
+        return x * y, (x, y)
+
+    def bwd_rule(self, saved, dy):
+        self.called.add("bwd")
+        x, y = saved
+        return y * dy, (x * dy).sum()
+
+
+def _gradient(f):
+    return jax.grad(lambda x, y: f(x, y).sum(), (0, 1))
+
+
+def _each_row(f):
+    return jax.vmap(f, (0, None))
+
+
+# What we rely on: which of the rules must run in a use of an operator f.
+HAND, PLAIN = {"fwd", "bwd"}, set()
+PROMISES = {
+    "grad uses the hand rule": (HAND, _gradient),
+    "vmap of grad uses the hand rule": (HAND, lambda f: _each_row(_gradient(f))),
+    "grad of vmap uses the hand rule": (HAND, lambda f: _gradient(_each_row(f))),
+    "jvp differentiates the plain forward": (
+        PLAIN,
+        lambda f: lambda x, y: jax.jvp(f, (x, y), (x, y)),
+    ),
+    "linearize differentiates the plain forward": (
+        PLAIN,
+        lambda f: lambda x, y: jax.linearize(f, x, y)[1](x, y),
+    ),
+}

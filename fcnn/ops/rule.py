@@ -1,25 +1,48 @@
-"""How JAX is told of a gradient that was derived by hand.
+"""How JAX learns of a gradient that was derived by hand.
 
-By a hijax primitive, which keeps every transformation. hijax is experimental, so `hijax.py` alone
-knows of it; where this JAX has none, `jax.custom_vjp` stands in, at the price of forward mode (jvp,
-jacfwd, hessian). `RULE` says which is in use.
+Each operator becomes a hijax primitive, which keeps every transformation. hijax is experimental:
+where the installed JAX breaks what `hijax.py` relies on, `jax.custom_vjp` is used instead, which
+has no forward mode (jvp, linearize, jacfwd). Importing fcnn then warns once. `RULE` names the rule
+in use.
 """
 
+import warnings
 from functools import partial
 
 import jax
 
+from fcnn.ops.varying import sum_to_type
+
 
 def by_custom_vjp(op, arrays, options):
-    """`op.forward(*arrays, **options)`, differentiated in reverse by `op`'s own rule."""
+    """`op.forward(*arrays, **options)`, differentiated in reverse mode by the rule of `op`."""
+    types = jax.tree.map(jax.typeof, arrays)
+
+    def bwd(saved, dy):
+        return tuple(map(sum_to_type, types, op.bwd_rule(saved, dy, **options)))
+
     rule = jax.custom_vjp(partial(op.forward, **options))
-    rule.defvjp(partial(op.fwd_rule, **options), partial(op.bwd_rule, **options))
+    rule.defvjp(partial(op.fwd_rule, **options), bwd)
     return rule(*arrays)
 
 
-try:
-    from fcnn.ops.hijax import by_hijax as by_hand
+def _choose():
+    """The hijax rule if this JAX keeps all that it relies on, else custom_vjp, with a warning."""
+    try:
+        from fcnn.ops.hijax import broken_promises, by_hijax
 
-    RULE = "hijax"
-except ImportError:
-    by_hand, RULE = by_custom_vjp, "custom_vjp"
+        broken = broken_promises()
+    except Exception as missing:  # an experimental module may fail in any way
+        broken = [f"{type(missing).__name__}: {missing}"]
+    if not broken:
+        return by_hijax, "hijax"
+    warnings.warn(
+        f"fcnn: jax {jax.__version__} breaks hijax primitives ({'; '.join(broken)}), so operators "
+        "use jax.custom_vjp: jvp, linearize, jacfwd and the checker's forward mode need "
+        'fcnn.gradients("autodiff"); all else works',
+        stacklevel=2,
+    )
+    return by_custom_vjp, "custom_vjp"
+
+
+by_hand, RULE = _choose()

@@ -1,148 +1,237 @@
-"""No transformation breaks an operator, whichever way it is differentiated."""
+"""No transformation breaks an operator, whichever way it is differentiated.
+
+Compilation costs most, so one program per operator holds the hand-derived gradient under every
+transformation. What it must equal comes from autodiff without any: values and gradients at two
+points, and the Hessian at one.
+"""
 
 import copy
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from registry import is_float, once_per_problem, one_case_each
+from registry import is_float, once_per_problem, one_case_each, one_case_each_of_auto
 
 import fcnn
-from fcnn.ops.rule import RULE
+from fcnn.ops import op as op_module
+from fcnn.ops.rule import RULE, by_custom_vjp
 
-QUICK = {"xla_cpu_use_fusion_emitters": False}
 TWO = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
 SPLIT, WHOLE = PartitionSpec("d"), PartitionSpec()
 
 
-def loss(f):
-    """A number that depends on every output, and not linearly."""
-    return lambda *x: sum(jnp.sin(y + 0.1).sum() for y in jax.tree.leaves(f(*x)))
+class Problem:
+    """f, the operator as a function of its floating arguments alone, at two points.
+
+    `x` is one point. `two` is x and another point, stacked: they differ in the first argument.
+    """
+
+    def __init__(self, op, case, options):
+        args = case.draw(jax.random.key(0))
+        self.x = tuple(a for a in args if is_float(a))
+        first, *self.rest = self.x
+        self.two = jnp.stack([first, 1.5 * first])
+
+        def f(*x):
+            x = iter(x)
+            y = op(*(next(x) if is_float(a) else a for a in args), **options)
+            return [a for a in jax.tree.leaves(y) if is_float(a)]
+
+        self.f = f
+
+    def value(self, *x):
+        """A number that depends on every output, and not linearly."""
+        return sum(jnp.sin(y + 0.1).sum() for y in jax.tree.leaves(self.f(*x)))
+
+    def grad(self, *x):
+        return jax.grad(self.value, range(len(x)))(*x)
+
+    def each(self, f, **how):
+        """f of both points: what is stacked is mapped, the rest is shared."""
+        return jax.vmap(f, (0, *(None for _ in self.rest)), **how)
+
+    def total(self, both):
+        """A gradient of the two points together, from one gradient for each."""
+        first, *rest = both
+        return (first, *(g.sum(0) for g in rest))
 
 
-def grad(f, x):
-    return jax.grad(loss(f), range(len(x)))
+def in_scan(p, two):
+    """The gradient of a loop over the two points."""
+
+    def both(two, *rest):
+        step = lambda total, one: (total + p.value(one, *rest), None)
+        return jax.lax.scan(step, jnp.zeros_like(two[(0,) * two.ndim]), two)[0]
+
+    return jax.grad(both, range(len(p.x)))(two, *p.rest)
 
 
-def pairs(x):
-    """Two of the first argument, one of the others: what is mapped, and over which axes."""
-    return (jnp.stack([x[0], 1.5 * x[0]]), *x[1:]), (0, *(None for _ in x[1:]))
+def in_shards(p, two):
+    """Each device differentiates its own point; the gradients of what they share are summed."""
+
+    def local(one, *rest):
+        g, *gs = p.grad(one[0], *rest)
+        return g[None], *gs
+
+    specs = (SPLIT, *(WHOLE for _ in p.rest))
+    return jax.shard_map(local, mesh=TWO, in_specs=specs, out_specs=specs)(two, *p.rest)
 
 
-def in_scan(f, x):
-    def step(total, _):
-        g = grad(f, x)(*total)
-        return jax.tree.map(lambda t, d: t - 1e-2 * d, total, g), loss(f)(*total)
-
-    return jax.lax.scan(step, tuple(x), None, 3)
+def by_the_stand_in(p, two):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(op_module, "by_hand", by_custom_vjp)
+        return p.grad(*p.x)
 
 
-TRANSFORMATIONS = {
-    "value_and_grad": lambda f, x: jax.value_and_grad(loss(f), range(len(x)))(*x),
-    "jvp": lambda f, x: jax.jvp(f, tuple(x), tuple(x)),
-    "linearize": lambda f, x: jax.linearize(f, *x)[1](*x),
-    "jacfwd": lambda f, x: jax.jacfwd(f)(*x),
-    "hessian": lambda f, x: jax.hessian(loss(f))(*x),
-    "grad of grad": lambda f, x: grad(grad(f, x), x)(*x),
-    "vmap": lambda f, x: jax.vmap(f, pairs(x)[1])(*pairs(x)[0]),
-    "vmap of grad": lambda f, x: jax.vmap(grad(f, x), pairs(x)[1])(*pairs(x)[0]),
-    "grad of vmap": lambda f, x: grad(jax.vmap(f, pairs(x)[1]), x)(*pairs(x)[0]),
-    "checkpoint": lambda f, x: grad(jax.checkpoint(f), x)(*x),
+def exported(p, two):
+    platforms = ["cpu", "cuda", "tpu"]
+    return jax.export.export(jax.jit(p.grad), platforms=platforms)(*p.x).call(*p.x)
+
+
+TRANSFORMATIONS = {  # of Problem p; `two` is split over two devices
+    "grad": lambda p, two: p.grad(*p.x),
+    "grad by custom_vjp": by_the_stand_in,
+    "export of grad": exported,
+    "checkpoint": lambda p, two: jax.grad(jax.checkpoint(p.value), range(len(p.x)))(*p.x),
+    "vmap": lambda p, two: p.each(p.f)(two, *p.rest),
+    "vmap of what is not mapped": lambda p, two: jax.vmap(
+        lambda _: p.f(*p.x), out_axes=None, axis_size=2
+    )(jnp.arange(2.0)),
+    "vmap of grad, sharded": lambda p, two: p.each(p.grad)(two, *p.rest),
+    "grad of vmap": lambda p, two: jax.grad(
+        lambda *x: p.each(p.value)(*x).sum(), range(len(p.x))
+    )(two, *p.rest),
     "scan": in_scan,
+    "shard_map": in_shards,
+    "jvp": lambda p, two: jax.jvp(p.value, p.x, p.x)[1],
+    "linearize": lambda p, two: jax.linearize(p.value, *p.x)[1](*p.x),
+    "jacfwd": lambda p, two: jax.jacfwd(p.value, range(len(p.x)))(*p.x),
+    "hessian": lambda p, two: jax.hessian(p.value, range(len(p.x)))(*p.x),
+    "grad of grad": lambda p, two: jax.grad(
+        lambda *x: sum(jnp.sin(g + 0.1).sum() for g in p.grad(*x)), range(len(p.x))
+    )(*p.x),
 }
+FORWARD_MODE = {"jvp", "linearize", "jacfwd", "hessian"}  # which custom_vjp does not have
 
 
-@pytest.mark.parametrize("name", TRANSFORMATIONS)
-@one_case_each
-def test_transformation(op, case, options, name, key):
-    by_hand, by_autodiff = all_compiled(op, case, options)[name]
-    assert_same(by_hand, by_autodiff)
+def plainly(p):
+    """Outputs and gradients of both points, and the Hessian at the first, by autodiff alone."""
+    with fcnn.gradients("autodiff"):
+        points = [(one, *p.rest) for one in p.two]
+        found = [(p.f(*x), p.grad(*x)) for x in points]
+        y, g = jax.tree.map(lambda *each: jnp.stack(each), *found)
+        return y, g, jax.hessian(p.value, range(len(p.x)))(*p.x)
+
+
+def expected(p, y, g, hessian):
+    """What every transformation must give."""
+    one = lambda tree: jax.tree.map(lambda a: a[0], tree)
+    along_x = sum((a * x).sum() for a, x in zip(one(g), p.x, strict=True))
+    slope = [np.cos(a + 0.1) for a in one(g)]
+    twice = [
+        sum(np.tensordot(s, part[j], s.ndim) for s, part in zip(slope, hessian, strict=True))
+        for j in range(len(p.x))
+    ]
+    return {
+        "grad": one(g),
+        "grad by custom_vjp": one(g),
+        "export of grad": one(g),
+        "checkpoint": one(g),
+        "vmap": y,
+        "vmap of what is not mapped": one(y),
+        "vmap of grad, sharded": g,
+        "grad of vmap": p.total(g),
+        "scan": p.total(g),
+        "shard_map": p.total(g),
+        "jvp": along_x,
+        "linearize": along_x,
+        "jacfwd": one(g),
+        "hessian": hessian,
+        "grad of grad": tuple(twice),
+    }
+
+
+def possible():
+    """The transformations that the rule in use has."""
+    return [t for t in TRANSFORMATIONS if RULE == "hijax" or t not in FORWARD_MODE]
 
 
 @once_per_problem
-def all_compiled(op, case, options):
-    """Every transformation of one operator, in both modes, as one program.
+def in_one_program(op, case, options):
+    """What every transformation gives, twice, and what it must give."""
+    p = Problem(op, case, options)
+    two = jax.device_put(p.two, NamedSharding(TWO, SPLIT))
 
-    Compiling costs most, and half as much without emitters of fused loops. Those are there where
-    gradients are proved, in test_gradients.
-    """
-    f, x = of_floats(op, case, options)
-    everything = lambda x: {
-        name: in_both_modes(lambda t=t: t(f, x)) for name, t in TRANSFORMATIONS.items()
-    }
-    return jax.jit(everything, compiler_options=QUICK)(x)
+    def run(two):
+        return {t: TRANSFORMATIONS[t](p, two) for t in possible()}, plainly(p)
+
+    run = jax.jit(run).lower(two).compile()
+    (found, reference), (again, _) = run(two), run(two)
+    return found, again, expected(p, *jax.tree.map(np.asarray, reference))
+
+
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+@one_case_each_of_auto
+def test_transformation_of_the_hand_rule(op, case, options, name):
+    p = Problem(op, case, options)
+    if name not in possible():
+        with pytest.raises(TypeError, match="forward-mode autodiff"):
+            jax.eval_shape(partial(TRANSFORMATIONS[name], p), p.two)
+        return
+    found, again, wanted = in_one_program(op, case, options)
+    assert_same(found[name], wanted[name])
+    for a, b in zip(*map(jax.tree.leaves, (found[name], again[name])), strict=True):
+        np.testing.assert_array_equal(a, b)  # two runs agree to the last bit
+
+
+@one_case_each_of_auto
+def test_transformations_of_the_plain_forward_trace(op, case, options):
+    """Under "autodiff" transformations are JAX's own. All can be traced, with the same types."""
+    p = Problem(op, case, options)
+    names = [t for t in possible() if t not in ("grad by custom_vjp", "export of grad")]
+    with fcnn.gradients("autodiff"):
+        plain = jax.eval_shape(lambda two: {t: TRANSFORMATIONS[t](p, two) for t in names}, p.two)
+    found, *_ = in_one_program(op, case, options)
+    types = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype), tree)
+    assert types(plain) == types({name: found[name] for name in names})
 
 
 @one_case_each
-def test_eager_grad(op, case, options, key):
-    f, x = of_floats(op, case, options)
-    _, wanted = all_compiled(op, case, options)["value_and_grad"][1]
-    assert_same(grad(f, x)(*x), wanted)
+def test_reverse_mode_uses_the_hand_rule(op, case, options):
+    """The two rules run under "hand", and only there."""
+    spied, called = copy.copy(op), []
+    spied.fwd(lambda *a, **k: called.append("fwd") or op.fwd_rule(*a, **k))
+    spied.bwd(lambda *a, **k: called.append("bwd") or op.bwd_rule(*a, **k))
+    p = Problem(spied, case, options)
+    for name in ("vmap of grad, sharded", "grad of vmap", "scan"):
+        called.clear()
+        jax.eval_shape(partial(TRANSFORMATIONS[name], p), p.two)
+        assert set(called) == {"fwd", "bwd"}, name
+    called.clear()
+    with fcnn.gradients("autodiff"):
+        jax.eval_shape(p.grad, *p.x)
+    assert not called
 
 
+def test_a_wrong_rule_shows_under_every_transformation_in_reverse():
+    wrong = copy.copy(fcnn.tanh)
+    wrong.bwd(lambda *a, **k: tuple(1.001 * g for g in fcnn.tanh.bwd_rule(*a, **k)))
+    wrong.__name__ = "wrong"
+    found, _, wanted = in_one_program(wrong, fcnn.tanh.cases[0], {})
+    plain = {"checkpoint", "vmap", "vmap of what is not mapped", "jvp", "linearize", "jacfwd"}
+    for name in found:
+        assert same(found[name], wanted[name]) == (name in plain), name
+
+
+@pytest.mark.all("op by op, each primitive is a program; the answers' tests run most operators so")
 @one_case_each
-def test_exported(op, case, options, key):
-    f, x = of_floats(op, case, options)
-    both = jax.jit(lambda *x: in_both_modes(lambda: grad(f, x)(*x)))
-    found = jax.export.export(both, platforms=["cpu", "cuda", "tpu"])(*x).call(*x)
-    _, wanted = all_compiled(op, case, options)["value_and_grad"][1]
-    for g in found:
-        assert_same(g, wanted)
-
-
-@one_case_each
-def test_sharded_jit(op, case, options, key):
-    f, x = of_floats(op, case, options)
-    (two, *rest), axes = pairs(x)
-    two = jax.device_put(two, NamedSharding(TWO, SPLIT))
-    both = lambda *x: in_both_modes(lambda: grad(f, x)(*x))
-    for g in jax.jit(jax.vmap(both, axes), compiler_options=QUICK)(two, *rest):
-        assert_same(g, all_compiled(op, case, options)["vmap of grad"][1])
-
-
-@one_case_each
-def test_shard_map(op, case, options, key):
-    """Each device differentiates its own; what they share sums the gradients of both."""
-    f, x = of_floats(op, case, options)
-    (two, *rest), _ = pairs(x)
-
-    def local(one, *rest):
-        g, *gs = grad(f, x)(one[0], *rest)
-        return g[None], *gs
-
-    specs = (SPLIT, *(WHOLE for _ in rest))
-    both = lambda *x: tuple(in_both_modes(lambda: local(*x)))
-    split = jax.shard_map(both, mesh=TWO, in_specs=specs, out_specs=(specs, specs))
-    g, *gs = all_compiled(op, case, options)["vmap of grad"][1]
-    for found in jax.jit(split, compiler_options=QUICK)(two, *rest):
-        assert_same(found, (g, *(each.sum(0) for each in gs)))
-
-
-def of_floats(op, case, options):
-    """The operator as a function of its floating arguments alone, and those."""
-    args = case.draw(jax.random.key(0))
-
-    def f(*x):
-        x = iter(x)
-        y = op(*(next(x) if is_float(a) else a for a in args), **options)
-        return [a for a in jax.tree.leaves(y) if is_float(a)]
-
-    return f, [a for a in args if is_float(a)]
-
-
-def in_both_modes(run):
-    found = []
-    for mode in ("hand", "autodiff"):
-        with fcnn.gradients(mode):
-            found.append(run())
-    return found
-
-
-def assert_same(actual, wanted):
-    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(wanted), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9 * max(1, np.abs(b).max(initial=0)))
+def test_eager_grad(op, case, options):
+    p = Problem(op, case, options)
+    *_, wanted = in_one_program(op, case, options)
+    assert_same(p.grad(*p.x), wanted["grad"])
 
 
 @one_case_each
@@ -153,43 +242,12 @@ def test_autodiff_differentiates_the_plain_forward(op, case, options, key):
         assert plain(*args, **options) == "plain"
 
 
-@one_case_each
-def test_reverse_mode_goes_through_the_hand_rule(op, case, options, key):
-    """A rule that is wrong on purpose shows under "hand", and only there."""
-    mutant, names = copy.copy(op), ("vmap of grad", "scan")
-    double = lambda g: None if g is None else 2 * g
-    mutant.bwd(lambda *a, **k: tuple(map(double, op.bwd_rule(*a, **k))))
-    f, x = of_floats(mutant, case, options)
-    both = lambda x: {n: in_both_modes(lambda t=TRANSFORMATIONS[n]: t(f, x)) for n in names}
-    found = jax.jit(both, compiler_options=QUICK)(x)
-    for name in names:
-        right, _ = all_compiled(op, case, options)[name]
-        wrong, by_autodiff = found[name]
-        assert same(by_autodiff, right)
-        assert not same(wrong, right)
-
-
-@one_case_each
-def test_what_is_not_mapped_stays_so(op, case, options, key):
-    """An operator of constants inside vmap, as in the Hessian of a last layer."""
-    args = case.draw(key)
-    both = lambda i: (
-        jax.vmap(lambda _: op(*args, **options), out_axes=None)(i),
-        op(*args, **options),
-    )
-    y, wanted = jax.jit(both, compiler_options=QUICK)(jnp.arange(3.0))
-    assert same(y, wanted)
-
-
 def test_the_hessian_of_a_last_layer(key):
+    """Forward mode over reverse mode maps an operator whose arguments are constants."""
     x, w = jax.random.normal(key, (4, 3)), jax.random.normal(key, (3, 2))
     loss = lambda w: jnp.square(fcnn.dense(fcnn.relu(x), w)).sum()
     by_hand, by_autodiff = in_both_modes(lambda: jax.hessian(loss)(w))
     np.testing.assert_allclose(by_hand, by_autodiff, atol=1e-12)
-
-
-def same(a, b):
-    return all(map(np.allclose, jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
 def test_switching_retraces_a_jitted_function():
@@ -203,6 +261,19 @@ def test_unknown_kind_of_gradient():
         fcnn.gradients("backprop")
 
 
-def test_the_rule_in_use_keeps_forward_mode():
-    """custom_vjp stands in where hijax is missing; here it must not."""
-    assert RULE == "hijax"
+def in_both_modes(run):
+    found = []
+    for mode in ("hand", "autodiff"):
+        with fcnn.gradients(mode):
+            found.append(run())
+    return found
+
+
+def same(actual, wanted):
+    return all(map(np.allclose, jax.tree.leaves(actual), jax.tree.leaves(wanted)))
+
+
+def assert_same(actual, wanted):
+    assert jax.tree.structure(actual) == jax.tree.structure(wanted)
+    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9 * max(1, np.abs(b).max(initial=0)))

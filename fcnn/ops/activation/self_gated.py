@@ -53,12 +53,24 @@ def gelu(x: X, *, approximate: bool = False) -> X:
 def _gelu_gate(x, approximate):
     """g and g'."""
     if not approximate:
-        g = lax.erfc(-x / math.sqrt(2)) / 2
-        return g, jnp.exp(-jnp.square(x) / 2) / math.sqrt(2 * math.pi)
+        return _normal_distribution(x), _normal_density(x)
     x = jnp.clip(x, -40, 40)  # beyond, g is 0 or 1 in any precision
     c = 2 * math.sqrt(2 / math.pi)
     g = jax.nn.sigmoid(c * x * (1 + 0.044715 * jnp.square(x)))
     return g, c * g * (1 - g) * (1 + 3 * 0.044715 * jnp.square(x))
+
+
+@jax.custom_jvp
+def _normal_distribution(x):
+    """Phi(x). Its slope is given, since jax 0.12.0 cannot differentiate erfc in shard_map."""
+    return lax.erfc(-x / math.sqrt(2)) / 2
+
+
+_normal_distribution.defjvps(lambda dx, y, x: _normal_density(x) * dx)
+
+
+def _normal_density(x):
+    return jnp.exp(-jnp.square(x) / 2) / math.sqrt(2 * math.pi)
 
 
 def _gelu_slope(x, approximate):
