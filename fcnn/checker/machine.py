@@ -46,11 +46,16 @@ class Machine:
     def y(self) -> Leaves:
         return self.step(self.still, 0.0)[0]
 
+    @property
+    def large(self) -> bool:
+        return sum(a.size for a in self.x) >= SMALL
+
     def step(self, v: Leaves, h: float) -> tuple[Leaves, Leaves | None]:
-        large = sum(a.size for a in self.x) >= SMALL
-        return (self._move if h and large else self._step)(self.x, v, np.float64(h))
+        return (self._move if h and self.large else self._step)(self.x, v, np.float64(h))
 
     def right(self, x: Leaves, dy: Leaves) -> Leaves | None:
+        if self._both:
+            return self._both(x, dy)[1]
         return self._right(x, dy) if self._right else None
 
     def claimed(self, dy: Leaves) -> list[tuple[Leaves, Leaves]]:
@@ -83,8 +88,8 @@ class Machine:
     def _plain(self):
         """The plain function, traced twice; nothing where JAX cannot."""
         try:
-            x, f = to_device(self.x), self.subject.plain
-            return [jax.make_jaxpr(lambda x: f(x))(x) for _ in range(2)]
+            f = self.subject.plain
+            return [jax.make_jaxpr(lambda x: f(x))(self.x) for _ in range(2)]
         except Exception:  # of whatever kind
             return []
 
@@ -107,33 +112,47 @@ class Machine:
         if not self._claimed_traces:
             return [_as_it_is(self.subject.claimed)] * 2
         first, second = self._claimed_traces
-        run = _compiled(first)
-        again = run if _same(first.jaxpr, second.jaxpr) else _compiled(second)
-        return [lambda *args, run=run: to_host(run(*args)) for run in (run, again)]
+        on_host = lambda run: lambda *args: to_host(run(*args))
+        run = (lambda *args: self._both(*args)[0]) if self._both else on_host(_compiled(first))
+        again = run if _same(first.jaxpr, second.jaxpr) else on_host(_compiled(second))
+        return [run, again]
 
     @cached_property
     def _claimed_traces(self):
         """The claimed gradient, traced twice; nothing where JAX cannot, and as it runs says why."""
         try:
-            f, args = self.subject.claimed, to_device((self.x, self.y))
-            return [jax.jit(lambda *a: f(*a)).trace(*args) for _ in range(2)]
+            return [f.trace(self.x, self.y) for f in self._claimed_anew]
         except Exception:  # of whatever kind
             return []
 
     @cached_property
+    def _claimed_anew(self):
+        """Two functions, since JAX traces one function once."""
+        f = self.subject.claimed
+        return [jax.jit(lambda *args: f(*args)) for _ in range(2)]
+
+    @cached_property
+    def _both(self):
+        """The claimed gradient, as first traced, and R by one program, which computes f once.
+
+        None where JAX cannot trace both, or where x is so large that running costs more.
+        """
+        if self.large or not self._claimed_traces:
+            return None
+        claimed = self._claimed_anew[0]
+        return _program(lambda x, dy: (claimed(x, dy), self._pulled(x, dy)), self.x, self.y)
+
+    @cached_property
     def _right(self):
-        pulled = lambda x, dy: jax.vjp(self.subject.plain, x)[1](dy)[0]
-        return _program(pulled, self.x, self.y)
+        return _program(self._pulled, self.x, self.y)
+
+    def _pulled(self, x, dy):
+        return jax.vjp(self.subject.plain, x)[1](dy)[0]
 
 
 def to_host(tree: Any) -> Any:
     """Its arrays as NumPy's."""
     return jax.tree.map(np.asarray, tree)
-
-
-def to_device(tree: Any) -> Any:
-    """Its arrays as JAX's."""
-    return jax.tree.map(jnp.asarray, tree)
 
 
 def _place(x, v, h):
@@ -143,7 +162,7 @@ def _place(x, v, h):
 def _program(f: Callable, *args) -> Callable | None:
     """f, compiled for arguments like these; None where JAX cannot trace it."""
     try:
-        run = _compiled(jax.jit(f).trace(*to_device(args)))
+        run = _compiled(jax.jit(f).trace(*args))
     except Exception:  # of whatever kind; as it is, the function says what is wrong
         return None
     return lambda *args: to_host(run(*args))

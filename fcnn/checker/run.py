@@ -47,7 +47,7 @@ def check(
     Units:  errors are relative to the largest entry of a leaf, whatever its size.
     Raises: TypeError or ValueError, in one line, for what is no function, args without floats, or a
             backward of another form. What f itself raises passes through.
-    Cost:   about 30 values of f per leaf, 4 per entry where a leaf has at most 32; three programs
+    Cost:   about 30 values of f per leaf, 4 per entry where a leaf has at most 32; two programs
             are compiled, and as many again where `cost` is asked for.
     Source: the adjoint identity: Claerbout 1992; extrapolation: Ridders 1982; what else a checker
             should do: README.md.
@@ -102,7 +102,7 @@ def _todo(f, args, backward, seed) -> Iterator[_Todo]:
 def subject_in(problem: Problem, seed: int) -> Subject:
     """A case of an operator as something to judge, its arguments drawn in float64."""
     with exactly():
-        args = problem.case.draw(jax.random.key(seed))
+        args = problem.case.draw(seed)
         return subject_of(partial(problem.op, **problem.options), args)
 
 

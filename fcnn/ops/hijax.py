@@ -10,7 +10,7 @@ hijax is experimental. This page alone uses it, and `broken_promises` lists what
 does not keep of what we rely on; `rule.py` then uses jax.custom_vjp instead.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -138,16 +138,16 @@ def broken_promises() -> list[str]:
 
 
 def _keeps(rules, use):
-    scale = _Scale()
+    scale = Scale()
     product = lambda x, y: by_hijax(scale, (x, y), {})
     try:
-        jax.eval_shape(use(product), *_Scale.types)
+        jax.eval_shape(use(product), *Scale.types)
     except Exception:  # an experimental module may fail in any way
         return False
     return scale.called == rules
 
 
-class _Scale:
+class Scale:
     """x y for a number y. The two rules record that they ran."""
 
     types = jax.ShapeDtypeStruct((2, 3), jnp.float32), jax.ShapeDtypeStruct((), jnp.float32)

@@ -33,6 +33,7 @@ from fcnn.ops.rule import by_hand
 P = ParamSpec("P")
 Y = TypeVar("Y")
 F = TypeVar("F", bound=Callable)
+Draw = Callable[[np.random.Generator], np.ndarray | jax.Array]
 
 _IMPLS: dict[str, tuple[str, ...]] = {}  # operator -> what its `impl` may be
 _gradients = jax.make_user_context("hand")
@@ -77,35 +78,33 @@ class Shape(tuple[int, ...]):
 class Case:
     """One small problem for an operator.
 
-    Each of `args` is a shape (standard normals are drawn), a function of a key, or None for an
-    absent argument. `kink` marks a point where the slope was chosen: there finite differences know
-    no answer. `raises` is the error that bad input must give, and what its message must say.
+    Each of `args` is a shape (standard normals are drawn), a function of a NumPy generator, or None
+    for an absent argument. `kink` marks a point where the slope was chosen: there finite
+    differences know no answer. `raises` is the error that bad input must give, and what its message
+    must say.
     """
 
     name: str
-    args: tuple[tuple[int, ...] | Callable[[jax.Array], jax.Array] | None, ...]
+    args: tuple[tuple[int, ...] | Draw | None, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     kink: bool = False
     raises: tuple[type[Exception], str] | None = None
 
-    def draw(self, key: jax.Array) -> tuple[jax.Array | None, ...]:
-        """Normals by NumPy, which has nothing to compile for each new shape."""
-        normal = np.random.default_rng(np.asarray(jax.random.key_data(key))).standard_normal
-        return tuple(
-            a if a is None else a(k) if callable(a) else jnp.asarray(normal(a), float)
-            for k, a in zip(jax.random.split(key, len(self.args)), self.args, strict=True)
-        )
+    def draw(self, seed: int = 0) -> tuple[jax.Array | None, ...]:
+        """The arguments. NumPy draws them: it has nothing to compile for each new shape."""
+        rng = np.random.default_rng(seed)
+        one = lambda a: jax.device_put(a(rng) if callable(a) else rng.standard_normal(a))
+        return tuple(a if a is None else one(a) for a in self.args)
 
     def shapes(self) -> tuple[jax.ShapeDtypeStruct | None, ...]:
-        """What `draw` would give, as shapes and dtypes."""
-        shape = lambda a: (lambda _: jnp.zeros(a)) if isinstance(a, tuple) else a
-        key = jax.eval_shape(lambda: jax.random.key(0))
-        return tuple(a if a is None else jax.eval_shape(shape(a), key) for a in self.args)
+        """The shapes and dtypes of the arguments."""
+        args = self.draw()
+        return tuple(a if a is None else jax.ShapeDtypeStruct(a.shape, a.dtype) for a in args)
 
 
-def ints(shape: tuple[int, ...], below: int = 10) -> Callable[[jax.Array], jax.Array]:
+def ints(shape: tuple[int, ...], below: int = 10) -> Draw:
     """For `Case.args`: integers drawn from 0 .. below - 1."""
-    return lambda key: jax.random.randint(key, shape, 0, below, jnp.int32)
+    return lambda rng: rng.integers(0, below, shape, np.int32)
 
 
 def refused(says: str, *args: Any, kind: type[Exception] = ValueError, **options: Any) -> Case:

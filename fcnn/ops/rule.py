@@ -26,7 +26,7 @@ def by_custom_vjp(op, arrays, options):
     return rule(*arrays)
 
 
-def _choose():
+def choose():
     """The hijax rule if this JAX keeps all that it relies on, else custom_vjp, with a warning."""
     try:
         from fcnn.ops.hijax import broken_promises, by_hijax
@@ -37,12 +37,12 @@ def _choose():
     if not broken:
         return by_hijax, "hijax"
     warnings.warn(
-        f"fcnn: jax {jax.__version__} breaks hijax primitives ({'; '.join(broken)}), so operators "
-        "use jax.custom_vjp: jvp, linearize, jacfwd and the checker's forward mode need "
+        f"fcnn: jax {jax.__version__} breaks hijax ({', '.join(broken)}), so operators use "
+        "jax.custom_vjp: forward mode (jvp, linearize, jacfwd) needs "
         'fcnn.gradients("autodiff"); all else works',
         stacklevel=2,
     )
     return by_custom_vjp, "custom_vjp"
 
 
-by_hand, RULE = _choose()
+by_hand, RULE = choose()

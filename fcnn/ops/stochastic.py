@@ -133,28 +133,28 @@ def _check_classic(x, key, *, rate, train):
     require(not train or key is not None, "classic_dropout: training needs a key")
 
 
-itself = lambda key: key
+a_key = lambda rng: jax.random.key(int(rng.integers(2**31)))
 for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
     op.check(partial(_check, op.name, rank))
     op.cases = (
-        Case("half", ((6, 2, 3), itself), {"rate": 0.5}),
-        Case("none", ((4, 5), itself), {"rate": 0.0}),
-        Case("empty", ((0, 5), itself), {"rate": 0.1}),
-        refused("rate 1.0 must lie in", (4, 5), itself, rate=1.0),
-        refused("rate -0.1 must lie in", (4, 5), itself, rate=-0.1),
+        Case("half", ((6, 2, 3), a_key), {"rate": 0.5}),
+        Case("none", ((4, 5), a_key), {"rate": 0.0}),
+        Case("empty", ((0, 5), a_key), {"rate": 0.1}),
+        refused("rate 1.0 must lie in", (4, 5), a_key, rate=1.0),
+        refused("rate -0.1 must lie in", (4, 5), a_key, rate=-0.1),
         refused("key holds .*, not one random key", (4, 5), ints((2,)), rate=0.1, kind=TypeError),
-        refused("x holds int32", ints((4, 5)), itself, rate=0.1, kind=TypeError),
+        refused("x holds int32", ints((4, 5)), a_key, rate=0.1, kind=TypeError),
     )
-spatial_dropout.cases += (refused("needs at least 2 axes", (4,), itself, rate=0.1),)
-stochastic_depth.cases += (refused("needs at least 1 axes", (), itself, rate=0.1),)
+spatial_dropout.cases += (refused("needs at least 2 axes", (4,), a_key, rate=0.1),)
+stochastic_depth.cases += (refused("needs at least 1 axes", (), a_key, rate=0.1),)
 classic_dropout.cases = (
-    Case("training", ((4, 5), itself), {"rate": 0.3, "train": True}),
+    Case("training", ((4, 5), a_key), {"rate": 0.3, "train": True}),
     Case("later", ((4, 5), None), {"rate": 0.3, "train": False}),
-    Case("empty", ((0, 5), itself), {"rate": 0.1, "train": True}),
-    refused("rate 1.0 must lie in", (4, 5), itself, rate=1.0, train=True),
+    Case("empty", ((0, 5), a_key), {"rate": 0.1, "train": True}),
+    refused("rate 1.0 must lie in", (4, 5), a_key, rate=1.0, train=True),
     refused("training needs a key", (4, 5), None, rate=0.1, train=True),
-    refused("train 1 must be True or False", (4, 5), itself, rate=0.1, train=1, kind=TypeError),
-    refused("x holds int32", ints((4, 5)), itself, rate=0.1, train=True, kind=TypeError),
+    refused("train 1 must be True or False", (4, 5), a_key, rate=0.1, train=1, kind=TypeError),
+    refused("x holds int32", ints((4, 5)), a_key, rate=0.1, train=True, kind=TypeError),
 )
 
 for op in (dropout, classic_dropout, spatial_dropout, stochastic_depth):

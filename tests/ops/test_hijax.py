@@ -1,24 +1,196 @@
-"""What fcnn relies on in hijax, which is experimental, and what it does where a JAX breaks that."""
+"""What fcnn relies on in hijax, which is experimental, and what it does where a JAX breaks that.
+
+A run without hijax leaves this page out: `pytest --ignore tests/ops/test_hijax.py`.
+"""
 
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax._src.interpreters import ad, batching
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import fcnn
-from fcnn.ops.rule import RULE
+from fcnn.ops import hijax, rule
 
-WITHOUT = Path(__file__).parents[1] / "without_hijax"
-needs_hijax = pytest.mark.skipif(RULE != "hijax", reason="custom_vjp is in use")
+ROOT = Path(__file__).parents[2]
+DRAW = np.random.default_rng(0).standard_normal
 
 
-def promises():
-    from fcnn.ops.hijax import PROMISES  # where there is a hijax
+@pytest.mark.parametrize("promise", hijax.PROMISES)
+def test_this_jax_keeps(promise):
+    assert promise not in hijax.broken_promises()
 
-    return PROMISES
+
+def test_hijax_is_in_use():
+    assert rule.RULE == "hijax"
+    assert rule.by_hand is hijax.by_hijax
+
+
+def breaks(*args, **kwargs):
+    raise NotImplementedError("no longer")
+
+
+def the_primitive():
+    """hijax's own primitive, under which all operators run."""
+    jaxpr = jax.make_jaxpr(fcnn.tanh)(jnp.ones(2)).jaxpr
+    return jaxpr.eqns[0].primitive
+
+
+REVERSE = ["grad uses the hand rule", "vmap of grad uses the hand rule"]
+REVERSE += ["grad of vmap uses the hand rule"]
+
+
+@pytest.mark.parametrize(
+    ("table", "broken"),
+    [
+        (batching.fancy_primitive_batchers, ["grad of vmap uses the hand rule"]),
+        (ad.primitive_jvps, ["jvp differentiates the plain forward"]),
+        (
+            ad.primitive_linearizations,
+            [*REVERSE, "linearize differentiates the plain forward"],
+        ),
+    ],
+    ids=["vmap", "jvp", "linearize and grad"],
+)
+def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, broken, monkeypatch):
+    monkeypatch.setitem(table, the_primitive(), breaks)
+    found = hijax.broken_promises()
+    assert set(broken) <= set(found)
+    with pytest.warns(UserWarning, match="fcnn: jax .* breaks hijax") as caught:
+        by_hand, name = rule.choose()
+    assert (by_hand, name) == (rule.by_custom_vjp, "custom_vjp")
+    (warning,) = caught
+    assert all(promise in str(warning.message) for promise in found)
+    assert 'forward mode (jvp, linearize, jacfwd) needs fcnn.gradients("autodiff")' in str(
+        warning.message
+    )
+
+
+def test_a_jax_without_hijax():
+    """One warning, at import; reverse mode by the hand rule; forward mode under autodiff only."""
+    program = """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import fcnn, fcnn.checker, fcnn.layers, fcnn.training
+assert len([w for w in caught if "breaks hijax" in str(w.message)]) == 1, caught
+import jax, jax.numpy as jnp
+x = jnp.arange(3.0)
+assert jnp.allclose(jax.vmap(jax.grad(fcnn.tanh))(x), 1 - jnp.tanh(x) ** 2)
+assert "custom_vjp" in str(jax.make_jaxpr(fcnn.tanh)(x))
+try:
+    jax.jvp(fcnn.tanh, (x,), (x,))
+except TypeError:
+    with fcnn.gradients("autodiff"):
+        jax.jvp(fcnn.tanh, (x,), (x,))
+        raise SystemExit(7)
+"""
+    environment = {"PYTHONPATH": f"{ROOT}/tests/without_hijax:{ROOT}", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (7, "")
+
+
+SIZE = 2  # of every mapped axis
+
+
+def grown(shape, axis):
+    """`shape` with one mapped axis more."""
+    if axis is None:
+        return shape
+    axis = axis % (len(shape) + 1)
+    return (*shape[:axis], SIZE, *shape[axis:])
+
+
+def normal(*shape):
+    return jnp.asarray(DRAW(shape))
+
+
+def loss(x, w, b):
+    return jnp.sin(fcnn.dense(fcnn.tanh(x), w, b)).sum()
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ((0, None, None), (0, None, None)),
+        ((1, 0, None), (None, 2, 0)),
+        ((2, None, 0), (1, 1, None)),
+        ((-1, -1, -1), (0, None, 1)),
+        ((None, 1, None), (None, None, 0)),
+    ],
+)
+def test_nested_vmap_over_any_axes(inner, outer):
+    """Of the value, of its gradient, and under grad: each equals the loop over both axes."""
+    shapes = (4, 3), (3, 2), (2,)
+    args = [normal(*grown(grown(s, i), o)) for s, i, o in zip(shapes, inner, outer, strict=True)]
+    grad = jax.grad(loss, (0, 1, 2))
+    twice = lambda f: jax.vmap(jax.vmap(f, inner), outer)
+    total = lambda f: lambda *a: jax.tree.map(jnp.sum, twice(f)(*a))
+
+    def one(i, j, *args):
+        pick = lambda a, axis, k: a if axis is None else jnp.take(a, k, axis)
+        each = zip(args, inner, outer, strict=True)
+        return [pick(pick(a, far, i), near, j) for a, near, far in each]
+
+    def loops(f, *args):
+        stacked = lambda trees: jax.tree.map(lambda *a: jnp.stack(a), *trees)
+        row = lambda i: stacked([f(*one(i, j, *args)) for j in range(SIZE)])
+        return stacked([row(i) for i in range(SIZE)])
+
+    @jax.jit
+    def run(*args):
+        by_vmap = twice(loss)(*args), twice(grad)(*args), jax.grad(total(loss), (0, 1, 2))(*args)
+        in_loops = loops(loss, *args), loops(grad, *args)
+        with fcnn.gradients("autodiff"):
+            return by_vmap, (*in_loops, jax.grad(total(loss), (0, 1, 2))(*args))
+
+    found, wanted = run(*args)
+    for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_shared_weights_are_saved_once():
+    """Under vmap a residual that is not mapped has no axis for it."""
+    x, w = normal(7, 4, 3), normal(3, 2)
+    _, pull = jax.vjp(lambda x, w: jax.vmap(fcnn.dense, (0, None))(x, w), x, w)
+    assert sorted(a.shape for a in jax.tree.leaves(pull)) == [w.shape, x.shape]
+
+
+def test_vmap_over_a_named_axis_of_devices():
+    """spmd_axis_name, and both kinds of mesh: the batch stays split, the gradient is the same."""
+    x, w, b = normal(4, 5, 3), normal(3, 2), normal(2)
+    grad = jax.grad(loss, (0, 1, 2))
+    wanted = jax.jit(jax.vmap(grad, (0, None, None)))(x, w, b)
+    for kind in (AxisType.Auto, AxisType.Explicit):
+        mesh = jax.make_mesh((2,), ("d",), axis_types=(kind,))
+        with jax.set_mesh(mesh):
+            split = jax.device_put(x, NamedSharding(mesh, PartitionSpec("d")))
+            how = {"spmd_axis_name": "d"} if kind is AxisType.Auto else {}
+            found = jax.jit(jax.vmap(grad, (0, None, None), **how))(split, w, b)
+            assert found[0].sharding.spec[0] == "d"
+        for a, c in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(a, c, rtol=0, atol=1e-12)
+
+
+def test_an_output_without_a_gradient_under_vmap():
+    """max_pool_with_indices gives integers too, whose cotangent has no dtype to compute in."""
+    x = normal(3, 1, 4, 4, 2)
+    with_indices = lambda x: jnp.square(fcnn.max_pool_with_indices(x, 2)[0]).sum()
+    alone = lambda x: jnp.square(fcnn.max_pool(x, 2)).sum()
+    found, wanted = (jax.jit(jax.vmap(jax.grad(f)))(x) for f in (with_indices, alone))
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_where_nothing_is_differentiated_the_plain_forward_runs():
+    """No residual is computed only to be thrown away."""
+    scale = hijax.Scale()
+    f = lambda x, y: jax.grad(lambda z: z * hijax.by_hijax(scale, (x, y), {}).sum())(1.0)
+    jax.eval_shape(f, *scale.types)
+    assert scale.called == set()

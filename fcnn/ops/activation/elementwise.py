@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from fcnn.ops.op import Case, Op, ints, refused
 from fcnn.ops.refusal import require, require_floats, require_numbers
@@ -51,11 +50,11 @@ def _cases(op, kinks):
     cases = [
         Case("spread", (_away_from(kinks),)),
         Case("empty", ((0, 3),)),
-        Case("far out", (lambda key: jnp.array([-1e9, 1e9]),)),
+        Case("far out", (lambda rng: np.array([-1e9, 1e9]),)),
         refused("x holds int32, not floats", ints((3,)), kind=TypeError),
     ]
     if kinks:
-        cases.append(Case("at its kinks", (lambda key: jnp.array(kinks, float),), kink=True))
+        cases.append(Case("at its kinks", (lambda rng: np.array(kinks, float),), kink=True))
     for k, default in options.items():
         cases += _cases_of_a_number(k, default, kinks) if isinstance(default, float) else []
     return tuple(cases)
@@ -73,10 +72,11 @@ def _cases_of_a_number(option, default, kinks):
 def _away_from(kinks):
     """Entries on every side of the kinks, at least 0.1 away from them; 0 too, unless it is one."""
 
-    def draw(key):
-        x = (3 * jax.random.normal(key, (4, 5))).at[1, 1].set(0)
+    def draw(rng):
+        x = 3 * rng.standard_normal((4, 5))
+        x[1, 1] = 0
         for kink in kinks:
-            x = jnp.where(jnp.abs(x - kink) < 0.1, kink + 0.2, x)
+            x = np.where(np.abs(x - kink) < 0.1, kink + 0.2, x)
         return x
 
     return draw

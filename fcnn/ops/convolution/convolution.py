@@ -107,6 +107,11 @@ def _check(x, w, b, *, stride, padding, padding_mode, dilation, groups, impl):
 
 
 conv.cases = (
+    Case(
+        "causal 1-D, reflected",
+        ((2, 5, 2), (3, 2, 3), (3,)),
+        {"padding": "causal", "padding_mode": "reflect", "dilation": 2},
+    ),
     Case("plain", ((2, 5, 6, 3), (3, 2, 3, 4), (4,))),
     Case(
         "strided",
@@ -121,11 +126,6 @@ conv.cases = (
     ),
     Case("grouped", ((2, 5, 4, 4), (3, 3, 2, 6), (6,)), {"groups": 2, "padding": 1, "stride": 2}),
     Case("depthwise", ((2, 4, 4, 3), (2, 2, 1, 3), None), {"groups": 3, "padding": "full"}),
-    Case(
-        "causal 1-D, reflected",
-        ((2, 5, 2), (3, 2, 3), (3,)),
-        {"padding": "causal", "padding_mode": "reflect", "dilation": 2},
-    ),
     Case(
         "3-D, edge",
         ((1, 4, 1, 4, 2), (2, 3, 2, 2, 2), (2,)),

@@ -97,6 +97,7 @@ def _check(x, w, b, *, stride, padding, output_padding, dilation, groups, impl):
 
 
 conv_transpose.cases = (
+    Case("1-D", ((2, 4, 2), (3, 2, 3), None), {"stride": 2, "padding": 1, "dilation": 2}),
     Case("plain", ((2, 2, 3, 2), (3, 3, 2, 1), (1,))),
     Case(
         "strided, grouped",
@@ -108,7 +109,6 @@ conv_transpose.cases = (
         ((1, 3, 2, 2), (3, 1, 2, 3), (3,)),
         {"stride": (2, 3), "padding": "same", "dilation": (2, 1)},
     ),
-    Case("1-D", ((2, 4, 2), (3, 2, 3), None), {"stride": 2, "padding": 1, "dilation": 2}),
     Case("no examples", ((0, 2, 2, 2), (2, 2, 2, 2), (2,))),
     refused("has 3 channels but w .* takes 2", (1, 4, 3), (3, 2, 3), None),
     refused("groups 3 does not divide 4 channels", (1, 4, 4), (3, 4, 3), None, groups=3),

@@ -160,8 +160,8 @@ def check_labels(name, labels, **rows):
     require(z.shape[-1] > 0, f"{name}: {k} {z.shape} have no classes")
 
 
-def _some(key):
-    return jax.random.uniform(key, (5,), minval=0.5, maxval=2.0)
+def _some(rng):
+    return rng.uniform(0.5, 2, 5)
 
 
 five = ints((6,), below=5)
@@ -169,7 +169,7 @@ five = ints((6,), below=5)
 
 def cases_of(rows, example, *absent):
     """Of a loss with labels; `rows` is the name of its first argument, `example` one of (6, 5)."""
-    far_apart = lambda key: 1e3 * jax.random.normal(key, (4, 5))
+    far_apart = lambda rng: 1e3 * rng.standard_normal((4, 5))
     return (
         Case("rows", (example, five, *absent)),
         Case("sequences", ((2, 3, 4), ints((2, 3), below=4), *absent)),

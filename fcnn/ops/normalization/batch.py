@@ -30,6 +30,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
@@ -160,12 +161,19 @@ def _check(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
         require(fits, f"batch_norm: mask {mask.shape} needs the leading axes of x {x.shape}")
 
 
-def _positive(key):
-    return jax.random.uniform(key, (3,), minval=0.5, maxval=2.0)
+def _positive(rng):
+    return rng.uniform(0.5, 2, 3)
 
 
 def _some(*shape):
-    return lambda key: jax.random.bernoulli(key, 0.6, shape).at[0].set(True)
+    """A mask of True and False: mostly True, and True for the first example."""
+
+    def draw(rng):
+        mask = rng.random(shape) < 0.6
+        mask[0] = True
+        return mask
+
+    return draw
 
 
 STATS = ((3,), (3,), (3,), _positive)
@@ -178,7 +186,7 @@ batch_norm.cases = (
     Case("no examples", ((0, 3), *STATS, None), {"train": False}),
     Case("padded examples", ((5, 2, 3), *STATS, _some(5)), TRAIN),
     Case("padded places", ((2, 3, 2, 3), *STATS, _some(2, 3, 2)), {"train": True, "momentum": 0.6}),
-    Case("nothing counts", ((2, 3), *STATS, lambda key: jnp.zeros(2, bool)), TRAIN | {"eps": 1.0}),
+    Case("nothing counts", ((2, 3), *STATS, lambda rng: np.zeros(2, bool)), TRAIN | {"eps": 1.0}),
     refused(r"mean \(2,\) needs shape", (4, 3), (3,), (3,), (2,), (3,), None, train=True),
     refused("momentum 1.5 must", (4, 3), *STATS, None, train=True, momentum=1.5),
     refused("train 'yes' must", (4, 3), *STATS, None, train="yes", kind=TypeError),

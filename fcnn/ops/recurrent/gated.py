@@ -32,6 +32,7 @@ Of each step are saved h[n,t-1], the gates and, for "after", q.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.op import Case, ints, operator, refused
@@ -157,7 +158,7 @@ gru.cases = (
     Case("before", ((2, 3, 2), *WEIGHTS, None, (2, 3), None), {"reset": "before"}),
     Case(
         "reverse",
-        ((4, 3, 2), *WEIGHTS, (3,), (4, 3), lambda key: jnp.array([2, 3, 0, 9])),
+        ((4, 3, 2), *WEIGHTS, (3,), (4, 3), lambda rng: np.array([2, 3, 0, 9])),
         {"reverse": True},
     ),
     Case(

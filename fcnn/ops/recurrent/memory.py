@@ -26,6 +26,7 @@ c[n,t-1] and the gates; c[n,t] is two operations from those.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.op import Case, ints, operator, refused
@@ -102,11 +103,11 @@ def _check(x, w, u, b, h, c, lengths, *, reverse):
 WEIGHTS, NONE = ((2, 12), (3, 12), (12,)), (None, None, None)
 STATES = ((5, 3), (5, 3))
 lstm.cases = (
-    Case("lengths", ((2, 3, 2), *WEIGHTS, None, None, lambda key: jnp.array([3, 2]))),
+    Case("lengths", ((2, 3, 2), *WEIGHTS, None, None, lambda rng: np.array([3, 2]))),
     Case("plain", ((2, 3, 2), *WEIGHTS, (2, 3), (2, 3), None)),
     Case(
         "reverse",
-        ((5, 3, 2), *WEIGHTS, *STATES, lambda key: jnp.array([2, 3, 0, 9, -1])),
+        ((5, 3, 2), *WEIGHTS, *STATES, lambda rng: np.array([2, 3, 0, 9, -1])),
         {"reverse": True},
     ),
     Case("no examples", ((0, 3, 2), *WEIGHTS, *NONE)),

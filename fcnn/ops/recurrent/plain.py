@@ -12,7 +12,7 @@ With f' written in terms of h, 1 - h^2 for tanh and [h > 0] for relu, whose slop
 and h[n,t].
 """
 
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.activation.monotone import relu, tanh
@@ -85,10 +85,10 @@ def _check(x, w, u, b, h, lengths, *, activation, reverse):
 
 
 WEIGHTS, NONE = ((2, 3), (3, 3), (3,)), (None, None)
-at_zero = (lambda key: jnp.zeros((2, 3, 2)), (2, 3), (3, 3), lambda key: jnp.zeros(3))
+at_zero = (lambda rng: np.zeros((2, 3, 2)), (2, 3), (3, 3), lambda rng: np.zeros(3))
 rnn.cases = (
     Case("plain", ((2, 3, 2), *WEIGHTS, *NONE)),
-    Case("lengths", ((4, 3, 2), *WEIGHTS, (4, 3), lambda key: jnp.array([3, 1, 0, 7]))),
+    Case("lengths", ((4, 3, 2), *WEIGHTS, (4, 3), lambda rng: np.array([3, 1, 0, 7]))),
     Case("reverse", ((4, 3, 2), *WEIGHTS, (4, 3), ints((4,), below=4)), {"reverse": True}),
     Case("relu", ((2, 4, 2), *WEIGHTS, (2, 3), None), {"activation": "relu"}),
     Case("relu at 0", (*at_zero, *NONE), {"activation": "relu"}, kink=True),
