@@ -23,6 +23,7 @@ from fcnn.ops.pooling.pooling import max_pool
 from fcnn.ops.window import Windows, windows
 
 PARTS = ("forward", "dx", "dw")
+EXAMPLES = 64  # in a batch, unless a contest says otherwise
 
 
 class Contest(NamedTuple):
@@ -131,9 +132,9 @@ def tiles(problem: Problem) -> Contest:
     return Contest(f"{problem.name}, tiled", problem.flop, programs)
 
 
-def pooling(window: int, stride: int) -> Contest:
+def pooling(window: int, stride: int, n: int = EXAMPLES) -> Contest:
     """The gradient of max pooling, against autodiff of XLA's `reduce_window`."""
-    shape = (64, 32, 32, 64)
+    shape = (n, 32, 32, 64)
     at = windows("bench", shape[1:-1], window, stride, "valid", 1)
 
     def reduced(x):
@@ -146,12 +147,12 @@ def pooling(window: int, stride: int) -> Contest:
         return {"fcnn": backward(ours, (x,)), "autodiff": backward(reduced, (x,))}
 
     compared = float(shape[0] * math.prod(at.out) * shape[-1] * window**2)
-    return Contest(f"max pooling {window}×{window}/{stride} 64×32×32×64, dx", compared, programs)
+    return Contest(f"max pooling {window}×{window}/{stride} {n}×32×32×64, dx", compared, programs)
 
 
-def batch_norm_backward() -> Contest:
+def batch_norm_backward(n: int = EXAMPLES) -> Contest:
     """All three gradients in training, against autodiff of the textbook's lines."""
-    shape = (64, 32, 32, 64)
+    shape = (n, 32, 32, 64)
 
     def textbook(x, scale, offset):
         mean, var = x.mean((0, 1, 2), keepdims=True), x.var((0, 1, 2), keepdims=True)
@@ -164,21 +165,21 @@ def batch_norm_backward() -> Contest:
         args = (x, one, zero)
         return {"fcnn": backward(ours, args), "autodiff": backward(textbook, args)}
 
-    return Contest("batch norm 64×32×32×64, backward", 8.0 * math.prod(shape), programs)
+    return Contest(f"batch norm {n}×32×32×64, backward", 8.0 * math.prod(shape), programs)
 
 
-def transposed() -> Contest:
+def transposed(n: int = EXAMPLES) -> Contest:
     """The gradient in x of a transposed convolution, against autodiff of JAX's own."""
-    problem = Problem("", 64, (32, 32), 64, 128, stride=2)  # whose dx it is, from 16×16×128
+    problem = Problem("", n, (32, 32), 64, 128, stride=2)  # whose dx it is, from 16×16×128
 
     def programs(dtype):
-        x, w = draw(0, (64, 16, 16, 128), dtype), draw(1, (3, 3, 128, 64), dtype)
+        x, w = draw(0, (n, 16, 16, 128), dtype), draw(1, (3, 3, 128, 64), dtype)
         ours = lambda x: conv_transpose(x, w, stride=2, padding="same")
         adjoint = partial(lax.conv_transpose, transpose_kernel=True)
         theirs = lambda x: adjoint(x, w.swapaxes(2, 3), (2, 2), "SAME")
         return {"fcnn": backward(ours, (x,)), "autodiff": backward(theirs, (x,))}
 
-    return Contest("transposed 3×3/2 64×16×16×128→64, dx", problem.flop, programs)
+    return Contest(f"transposed 3×3/2 {n}×16×16×128→64, dx", problem.flop, programs)
 
 
 def contests() -> tuple[Contest, ...]:

@@ -10,6 +10,7 @@ readable names, and {} where there is nothing. A layer made of layers says so wi
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -49,19 +50,24 @@ class Layer:
     def __repr__(self) -> str:
         return f"<layer {self.name}>"
 
+    @cached_property
+    def traced(self) -> Any:
+        """(key, shape) -> params, state and y of one example; jit keeps each trace for `shapes`."""
+
+        def run(key, shape):
+            params, state = self.init(key, shape)
+            y, _ = self.apply(params, state, jnp.zeros((1, *shape), self.takes))
+            return params, state, y
+
+        return jax.jit(run, static_argnums=1)
+
 
 def shapes(layer: Layer, shape: Dims) -> tuple[Params, State, Dims]:
     """What `init` would give, as shapes and dtypes, and the shape of one output; nothing is run.
 
     Raises: ValueError, from the operator, if the layer cannot take such an input.
     """
-
-    def run(key):
-        params, state = layer.init(key, shape)
-        y, _ = layer.apply(params, state, jnp.zeros((1, *shape), layer.takes))
-        return params, state, y
-
-    params, state, y = jax.eval_shape(run, jax.random.key(0))
+    params, state, y = layer.traced.eval_shape(jax.random.key(0), tuple(shape))
     return params, state, y.shape[1:]
 
 

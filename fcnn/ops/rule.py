@@ -1,9 +1,9 @@
 """How JAX learns of a gradient that was derived by hand.
 
 Each operator becomes a hijax primitive, which keeps every transformation. hijax is experimental:
-where the installed JAX breaks what `hijax.py` relies on, `jax.custom_vjp` is used instead, which
-has no forward mode (jvp, linearize, jacfwd). Importing fcnn then warns once. `RULE` names the rule
-in use.
+where the installed JAX breaks what `hijax.py` relies on, `jax.custom_vjp` is used instead. It has
+no forward mode (jvp, linearize, jacfwd), and no gradient of a vmap whose rule sums over the mapped
+axis by name. Importing fcnn then warns once. `RULE` names the rule in use.
 """
 
 import warnings
@@ -38,8 +38,8 @@ def choose():
         return by_hijax, "hijax"
     warnings.warn(
         f"fcnn: jax {jax.__version__} breaks hijax ({', '.join(broken)}), so operators use "
-        "jax.custom_vjp: forward mode (jvp, linearize, jacfwd) needs "
-        'fcnn.gradients("autodiff"); all else works',
+        "jax.custom_vjp: forward mode (jvp, linearize, jacfwd) and the gradient of a vmap with a "
+        'named axis in batch_norm need fcnn.gradients("autodiff"); all else works',
         stacklevel=2,
     )
     return by_custom_vjp, "custom_vjp"

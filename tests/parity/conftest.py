@@ -1,5 +1,6 @@
-"""Parity with torch and flax. Where they are not installed, nothing here is collected."""
+"""Parity with torch, flax and the other peers. Where one is not installed, nothing is collected."""
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [] if find_spec("torch") and find_spec("flax") else ["test_*.py"]
+PEERS = ("torch", "flax", "haiku", "equinox", "keras")
+collect_ignore_glob = [] if all(map(find_spec, PEERS)) else ["test_*.py"]

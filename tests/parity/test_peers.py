@@ -1,7 +1,6 @@
 """The jobs in every library: the same networks, and they learn."""
 
 import sys
-from importlib.util import find_spec
 
 import jax
 import pytest
@@ -38,13 +37,6 @@ def as_users_run_it():
         yield
 
 
-def library(name):
-    """It, unless it is one of those that the parity extra leaves out, and is not installed."""
-    if name in ("haiku", "equinox", "keras") and find_spec(name) is None:
-        pytest.skip(f"{name} is not installed")
-    return load(name)
-
-
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 @pytest.mark.parametrize("name", PEERS)
 def test_the_network_is_the_same(name, job):
@@ -53,13 +45,13 @@ def test_the_network_is_the_same(name, job):
     job = job._replace(batch=1, shape=shape, steps=1)
     params, _, _ = shapes(build(job.network), job.shape)
     second = 4 * job.network.hidden if (name, job.name) == ("torch", "lstm") else 0  # biases
-    found = library(name).prepare(job, *draw(job, seed=0), seed=0).parameters
+    found = load(name).prepare(job, *draw(job, seed=0), seed=0).parameters
     assert found == size(params) + second
 
 
 @pytest.mark.parametrize(("name", "job"), LEARN, ids=[f"{name} {job.name}" for name, job in LEARN])
 def test_the_loss_falls(name, job):
-    run = library(name).prepare(job, *draw(job, seed=0), seed=0).run
+    run = load(name).prepare(job, *draw(job, seed=0), seed=0).run
     before = run(job.steps)
     assert run(100 * job.steps) < 0.95 * before
 

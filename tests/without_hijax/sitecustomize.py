@@ -1,13 +1,13 @@
 """A JAX without hijax, for all processes that start with this folder on their path:
 
-    PYTHONPATH=tests/without_hijax pytest -W "ignore:fcnn"
+    PYTHONPATH=$PWD/tests/without_hijax pytest --ignore tests/ops/test_hijax.py
 
-Each import of fcnn then warns, as tests/ops/test_hijax.py checks. Programs that tests start do not
-show that warning, since those tests compare stderr.
+Python imports this file when it starts. Each import of fcnn then warns, as test_hijax.py checks.
+Programs that tests start do not show the warning, since those tests compare stderr.
 """
 
 import sys
 import warnings
 
 sys.modules["jax.experimental.hijax"] = None  # type: ignore[assignment]
-warnings.filterwarnings("ignore", message="fcnn")
+warnings.filterwarnings("ignore", message="fcnn: jax .* breaks hijax")
