@@ -113,7 +113,8 @@ class Machine:
             return [_as_it_is(self.subject.claimed)] * 2
         first, second = self._claimed_traces
         on_host = lambda run: lambda *args: to_host(run(*args))
-        run = (lambda *args: self._both(*args)[0]) if self._both else on_host(_compiled(first))
+        both = self._both
+        run = (lambda *args: both(*args)[0]) if both else on_host(_compiled(first))
         again = run if _same(first.jaxpr, second.jaxpr) else on_host(_compiled(second))
         return [run, again]
 
@@ -135,9 +136,10 @@ class Machine:
     def _both(self):
         """The claimed gradient, as first traced, and R by one program, which computes f once.
 
-        None where JAX cannot trace both, or where x is so large that running costs more.
+        None where JAX cannot trace both, where R is not asked for, or where x is so large that
+        running costs more.
         """
-        if self.large or not self._claimed_traces:
+        if self.large or not self.subject.independent or not self._claimed_traces:
             return None
         claimed = self._claimed_anew[0]
         return _program(lambda x, dy: (claimed(x, dy), self._pulled(x, dy)), self.x, self.y)

@@ -170,7 +170,7 @@ def _said(e, finding, mistake):
 
 def _claimed_in(subject: Subject, e: Evidence) -> Leaves:
     """G as computed in the dtype of subject.x."""
-    machine = Machine(subject)
+    machine = Machine(replace(subject, independent=False))  # R is known
     try:
         types = jax.eval_shape(subject.plain, subject.x)
     except Exception:  # JAX cannot trace it

@@ -31,11 +31,10 @@ def choose():
     try:
         from fcnn.ops.hijax import broken_promises, by_hijax
 
-        broken = broken_promises()
+        if not (broken := broken_promises()):
+            return by_hijax, "hijax"
     except Exception as missing:  # an experimental module may fail in any way
         broken = [f"{type(missing).__name__}: {missing}"]
-    if not broken:
-        return by_hijax, "hijax"
     warnings.warn(
         f"fcnn: jax {jax.__version__} breaks hijax ({', '.join(broken)}), so operators use "
         "jax.custom_vjp: forward mode (jvp, linearize, jacfwd) and the gradient of a vmap with a "
