@@ -3,34 +3,59 @@
 import json
 import re
 import signal
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from child import started
 
 from fcnn.bench import timed
-from fcnn.bench.contests import CONTESTS, PROBLEMS, convolution
+from fcnn.bench.contests import (
+    CONTESTS,
+    PROBLEMS,
+    batch_norm_backward,
+    convolution,
+    pooling,
+    transposed,
+)
+from fcnn.bench.machine import Roof, roof
 from fcnn.command import main
-from fcnn.command.bench import peers
+from fcnn.command.bench import operators, peers
 from fcnn.ops.convolution.choice import IMPLS
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
-ALIKE = ("max pooling", "batch norm", "transposed")  # programs by different operators
+ALIKE = {  # contests of programs by different operators, by the number of examples
+    "max pooling 2×2/2": partial(pooling, 2, 2),
+    "max pooling 3×3/2": partial(pooling, 3, 2),
+    "batch norm": batch_norm_backward,
+    "transposed": transposed,
+}
 
 
-@pytest.mark.parametrize(
-    "contest", [c for c in CONTESTS if c.name.startswith(ALIKE)], ids=lambda c: c.name
-)
+@pytest.fixture(autouse=True)
+def roof_of_a_table(monkeypatch):
+    """Measuring it takes up to 10 s of every bench; it has a test of its own."""
+    monkeypatch.setattr("fcnn.command.bench.bench.roof", lambda dtype: Roof(1e11, 1e10))
+
+
+@pytest.mark.parametrize("contest", [of(n=1) for of in ALIKE.values()], ids=ALIKE)
 def test_programs_of_a_contest_agree(contest):
     programs = contest.programs(jnp.float64).values()
     ours, theirs = (jax.tree.leaves(jax.jit(f)(*args)) for f, args in programs)
     largest = max(np.abs(b).max() for b in theirs)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-10 * largest)
+
+
+def test_contests_are_of_64_examples():
+    names = [contest.name for contest in CONTESTS]
+    for of in ALIKE.values():
+        assert of(n=64).name in names
+        assert of(n=1).name not in names
 
 
 @pytest.mark.parametrize("part", ["forward", "dx", "dw"])
@@ -51,7 +76,24 @@ def test_times_are_one_for_each_round_and_memory_is_counted():
     assert timing.temporary_bytes >= x.nbytes
 
 
-def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path):
+def test_the_roof_is_the_best_product_and_the_best_array(monkeypatch):
+    """By times that are given: products grow until one takes 50 ms."""
+    times = iter([1e-3, 0.06, 0.01, 0.04])
+
+    def seconds(programs, rounds):
+        ((run, args),) = programs.values()
+        jax.block_until_ready(run(*args))
+        return {"": [next(times)] * rounds}
+
+    monkeypatch.setattr(sys.modules[roof.__module__], "seconds", seconds)
+    found = roof(jnp.dtype("float32"))
+    assert found.flop_per_second == pytest.approx(2 * 1024**3 / 1e-3)
+    assert found.bytes_per_second == pytest.approx(10 * 2 * 2**27 / 0.04)
+    assert next(times, None) is None
+
+
+def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(operators, "CONTESTS", [of(n=1) for of in ALIKE.values()])
     figure, kept = tmp_path / "roof.png", tmp_path / "ops.json"
     names = ["max pooling 2×2", "batch norm"]
     assert main(["bench", "ops", *names, "--rounds", "2", "--json", "--plot", str(figure)]) == 0
@@ -60,6 +102,7 @@ def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path):
     told = json.loads(text)
     assert [row["operator"].startswith(n) for row, n in zip(told["rows"], names, strict=True)]
     assert all(len(row["ours"]) == len(row["theirs"]) == 2 for row in told["rows"])
+    assert told["roof"] == {"flop_per_second": 1e11, "bytes_per_second": 1e10}
     assert told["machine"]["packages"]["jax"] == jax.__version__
     kept.write_text(text)
     assert main(["bench", "table", str(kept)]) == 0
@@ -120,12 +163,19 @@ def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
     assert re.search(says, line)
 
 
+BENCH = """
+import sys
+from fcnn.bench.machine import Roof
+from fcnn.command import bench, main
+
+bench.bench.roof = lambda dtype: Roof(1e11, 1e10)
+sys.exit(main(["bench", *sys.argv[1:]]))
+"""
+
+
 def test_ctrl_c_is_one_line_and_leaves_no_file(tmp_path):
     figure = tmp_path / "roof.png"
-    words = [sys.executable, "-m", "fcnn", "bench", "ops", "--plot", str(figure)]  # for minutes
-    pipe = subprocess.PIPE
-    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as bench:
-        assert bench.stdout is not None
+    with started("-c", BENCH, "ops", "--plot", str(figure)) as bench:  # for minutes
         assert bench.stdout.readline().startswith("| operator")
         bench.send_signal(signal.SIGINT)
         _, says = bench.communicate()

@@ -52,7 +52,8 @@ def test_misuse_exits_with_2(arguments, capsys):
 
 def test_check_of_operators(capsys, monkeypatch):
     attention = fcnn.dot_product_attention
-    monkeypatch.setattr(attention, "cases", attention.cases[:1])  # test_gradients has them all
+    (case,) = (c for c in attention.cases if c.name == "no queries")  # test_gradients has them all
+    monkeypatch.setattr(attention, "cases", (case,))
     assert main(["check", "relu", "dot_product_attention", "--dtype", "float32"]) == 0
     lines = capsys.readouterr().out.splitlines()
     told = {tuple(line.split()[:3]) for line in lines if "µs" in line}

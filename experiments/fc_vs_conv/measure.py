@@ -173,7 +173,7 @@ def time_steps(config, data, nets, measured) -> None:
     programs = {}
     for name, net in nets.items():
         interrupt.check()
-        now = create(net, optimizer, data.shape, jax.random.key(0))
+        now = jax.jit(partial(create, net, optimizer, data.shape))(jax.random.key(0))
         lowered = jax.jit(train_step(net, fcnn.softmax_cross_entropy, optimizer)).lower(now, batch)
         compiled, measured[name].compile_seconds = timed(lowered.compile)
         programs[name] = compiled, (now, batch)

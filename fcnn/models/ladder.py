@@ -16,8 +16,7 @@ the budget decides the one number that a rung is free to choose.
 
 import itertools
 from collections.abc import Callable
-
-import jax
+from functools import cache
 
 from fcnn.layers import (
     Layer,
@@ -29,10 +28,11 @@ from fcnn.layers import (
     max_pool,
     relu,
     serial,
-    shapes,
+    summary,
 )
 
 STAGES = 3
+_conv, _relu, _max_pool = map(cache, (conv, relu, max_pool))  # rungs share what JAX traced of them
 RUNGS = ("dense", "conv1", "conv2", "conv3", "conv3-gap")
 
 
@@ -45,10 +45,11 @@ def hybrid(
     """
     stages = []
     for i in range(convolutional):
-        stages += [conv(width * 2**i, (3, 3)), relu(), *([max_pool(2)] if i < STAGES - 1 else [])]
+        pool = [_max_pool(2)] if i < STAGES - 1 else []
+        stages += [_conv(width * 2**i, (3, 3)), _relu(), *pool]
     stages += [global_avg_pool() if gap else flatten()]
     for _ in range(STAGES - convolutional):
-        stages += [dense(hidden), relu()]
+        stages += [dense(hidden), _relu()]
     return serial(*stages, dense(classes, w_init=initializers.lecun), name="hybrid")
 
 
@@ -60,7 +61,7 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
     """
     if len(shape) != 3 or min(shape[:2]) < 4:
         raise ValueError(f"ladder: images {shape} must be (h, w, c) of at least 4×4 cells")
-    budget = _size(hybrid(STAGES, width, 0, classes), shape)
+    budget = summary(hybrid(STAGES, width, 0, classes), shape).parameters
     rungs = {}
     for n, name in enumerate(RUNGS[:STAGES]):
         rungs[name] = _fit(
@@ -77,7 +78,7 @@ def _fit(build: Callable[[int], Layer], budget: int, shape: tuple[int, ...], nam
 
     A size is a + b k + c k² in the number k that a rung is free to choose, so three sizes tell all.
     """
-    one, two, three = (_size(build(k), shape) for k in (1, 2, 3))
+    one, two, three = (summary(build(k), shape).parameters for k in (1, 2, 3))
     if one > budget:
         raise ValueError(
             f"ladder: images {shape} leave {name!r} no room within {budget} parameters"
@@ -88,8 +89,3 @@ def _fit(build: Callable[[int], Layer], budget: int, shape: tuple[int, ...], nam
     sizes = itertools.takewhile(lambda k: a + b * k + c * k * k < budget, itertools.count(1))
     below = max(sizes, default=1)
     return build(min((below, below + 1), key=lambda k: abs(a + b * k + c * k * k - budget)))
-
-
-def _size(model: Layer, shape: tuple[int, ...]) -> int:
-    params, _, _ = shapes(model, shape)
-    return sum(p.size for p in jax.tree.leaves(params))

@@ -211,7 +211,7 @@ def test_a_choice_at_a_kink_is_valid_between_the_two_slopes():
 @pytest.mark.parametrize("entry", [0, 5])
 def test_kinks_hide_no_mistake(entry):
     """Half of a large array stands at a kink, with a choice of its own; one entry is wrong."""
-    x = normal(200, 100)
+    x = normal(90, 100)
     x[:, ::2] = 0
     x[7, 2 * entry + 1] = 1.0
     choice = lambda x, dy: dy * jnp.where(x >= 0, 1, 0)

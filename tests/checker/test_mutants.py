@@ -1,5 +1,7 @@
 """The checker is itself checked: every mistake is caught, most are named, and nothing else."""
 
+from collections import Counter
+
 import jax
 import pytest
 
@@ -10,8 +12,30 @@ from experiments.checkers.problem import KINDS
 from experiments.checkers.rights import RIGHTS
 from experiments.checkers.unnamed import UNNAMED
 
-EVERY = 4  # the experiment `checkers` judges all of them
-named = lambda problem: problem.name
+EVERY = 4  # of them in the second tier; the experiment `checkers` judges all
+SECOND = pytest.mark.all("0.5 s each; the first tier has one of each kind")
+
+
+def one_of_each_kind(problems):
+    """By name: of a kind, one of a family that has come least, and whose mistake is named."""
+    chosen, families = {}, Counter()
+    for kind in dict.fromkeys(p.kind for p in problems):
+        alike = [p for p in problems if p.kind == kind and p.name not in UNNAMED]
+        chosen[kind] = min(alike, key=lambda p: families[p.family])
+        families[chosen[kind].family] += 1
+    return {p.name for p in chosen.values()}
+
+
+def tiers(problems, first):
+    """A parameter for each problem that is judged here."""
+    second = {p.name for p in problems[::EVERY]} - first
+    marks = lambda p: [SECOND] if p.name in second else []
+    here = [p for p in problems if p.name in first | second]
+    return [pytest.param(p, id=p.name, marks=marks(p)) for p in here]
+
+
+FIRST = one_of_each_kind(MUTANTS)
+FIRST_RIGHTS = set({p.kind: p.name for p in reversed(RIGHTS)}.values())  # any family's
 
 
 @pytest.fixture(autouse=True)
@@ -20,16 +44,23 @@ def as_people_run_it():
         yield
 
 
-@pytest.mark.parametrize("mutant", MUTANTS[::EVERY], ids=named)
+@pytest.mark.parametrize("mutant", tiers(MUTANTS, FIRST))
 def test_a_mistake_is_caught_and_named(mutant):
     says = by_fcnn(mutant)
     assert says
     assert (says == mutant.kind) == (mutant.name not in UNNAMED)
 
 
-@pytest.mark.parametrize("right", RIGHTS[::EVERY], ids=named)
+@pytest.mark.parametrize("right", tiers(RIGHTS, FIRST_RIGHTS))
 def test_a_right_gradient_is_not_called_wrong(right):
     assert by_fcnn(right) == ""
+
+
+def test_the_first_tier_has_every_kind_and_every_family():
+    first = [m for m in MUTANTS if m.name in FIRST]
+    assert {m.kind for m in first} == set(KINDS)
+    assert {m.family for m in first} == {m.family for m in MUTANTS}
+    assert {r.kind for r in RIGHTS if r.name in FIRST_RIGHTS} == {r.kind for r in RIGHTS}
 
 
 def test_there_are_enough_of_them():

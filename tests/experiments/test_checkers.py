@@ -18,11 +18,15 @@ def judged(problem, said):
     return Judged(problem, {"fcnn": said, "other": PASSED})
 
 
-def test_a_smoke_run_leaves_a_receipt(tmp_path, capsys):
-    assert main(["checkers", "--smoke", "--output-dir", str(tmp_path)]) == 0
+def test_a_smoke_run_leaves_a_receipt(tmp_path, capsys, monkeypatch):
+    """Of fewer problems than usual: three mutants and a right gradient."""
+    monkeypatch.setattr("experiments.checkers.SMOKE", 150)
+    few = ["--smoke", "--jobs", "1", "--output-dir", str(tmp_path)]
+    assert main(["checkers", *few]) == 0
     (folder,) = (tmp_path / "checkers").iterdir()
     results = json.loads((folder / "results.json").read_text())
     assert results["claims"] == []
+    assert (len(results["mutants"]), len(results["rights"])) == (3, 1)
     assert all(m["said"]["fcnn"]["says"] for m in results["mutants"])
     assert not any(r["said"]["fcnn"]["says"] for r in results["rights"])
     assert {"jax float32", "jax float64"} <= results["mutants"][0]["said"].keys()

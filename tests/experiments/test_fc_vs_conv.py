@@ -4,13 +4,12 @@ import csv
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from child import started
 
 from experiments.claim import Claim
 from experiments.fc_vs_conv import judge, main
@@ -22,18 +21,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(*options):
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return started("-m", "experiments", *options, cwd=ROOT)
 
 
 def run(*options):
-    process = start(*options)
-    out, err = process.communicate(timeout=300)
+    with start(*options) as process:
+        out, err = process.communicate()
     return process.returncode, out, err
 
 
@@ -43,7 +36,7 @@ def only(folder):
 
 
 def test_smoke_leaves_a_whole_receipt(tmp_path):
-    code, out, err = run("fc_vs_conv", "--smoke", "--output-dir", str(tmp_path))
+    code, out, err = run("fc_vs_conv", "--smoke", "--width", "4", "--output-dir", str(tmp_path))
     assert (code, err) == (0, "")
     folder = only(tmp_path)
     assert str(folder / "report.html") in out.replace("\n", "")
@@ -90,16 +83,16 @@ def test_smoke_leaves_a_whole_receipt(tmp_path):
 
 
 def test_an_interrupt_keeps_what_there_is(tmp_path):
-    process = start("fc_vs_conv", "--networks", "dense", "conv3", "--output-dir", str(tmp_path))
-    deadline = time.monotonic() + 120
+    few = ("--networks", "dense", "conv3", "--epochs", "3")
     scored = '"network": "dense", "parameters"'
-    while time.monotonic() < deadline:
-        metrics = list(tmp_path.glob("fc_vs_conv/*/metrics.jsonl"))
-        if metrics and scored in metrics[0].read_text():
-            break
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    with start("fc_vs_conv", *few, "--output-dir", str(tmp_path)) as process:
+        while process.poll() is None:
+            metrics = list(tmp_path.glob("fc_vs_conv/*/metrics.jsonl"))
+            if metrics and scored in metrics[0].read_text():
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
     assert process.returncode == 130, err
     assert "Interrupted. The report holds what was finished by then" in " ".join(out.split())
     assert "Traceback" not in out + err
@@ -112,7 +105,7 @@ def test_an_interrupt_keeps_what_there_is(tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_says_why(tmp_path):
-    options = ("--smoke", "--optimizer", "sgd", "--learning-rate", "1e30")
+    options = ("--smoke", "--networks", "dense", "--optimizer", "sgd", "--learning-rate", "1e30")
     code, out, err = run("fc_vs_conv", *options, "--output-dir", str(tmp_path))
     assert (code, err) == (2, "")
     said = " ".join(out.split())
@@ -176,10 +169,10 @@ def test_an_output_folder_that_is_a_file(capsys, tmp_path):
 
 @pytest.mark.parametrize("seconds", [0.3, 1.5])
 def test_an_interrupt_while_starting_leaves_at_once(tmp_path, seconds):
-    process = start("fc_vs_conv", "--output-dir", str(tmp_path))
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    with start("fc_vs_conv", "--output-dir", str(tmp_path)) as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
     assert process.returncode in (130, -signal.SIGINT), err  # -SIGINT: before Python was up
 
 
