@@ -16,7 +16,6 @@ the budget decides the one number that a rung is free to choose.
 
 import itertools
 from collections.abc import Callable
-from functools import cache
 
 from fcnn.layers import (
     Layer,
@@ -32,7 +31,6 @@ from fcnn.layers import (
 )
 
 STAGES = 3
-_conv, _relu, _max_pool = map(cache, (conv, relu, max_pool))  # rungs share what JAX traced of them
 RUNGS = ("dense", "conv1", "conv2", "conv3", "conv3-gap")
 
 
@@ -45,11 +43,10 @@ def hybrid(
     """
     stages = []
     for i in range(convolutional):
-        pool = [_max_pool(2)] if i < STAGES - 1 else []
-        stages += [_conv(width * 2**i, (3, 3)), _relu(), *pool]
+        stages += [conv(width * 2**i, (3, 3)), relu(), *([max_pool(2)] if i < STAGES - 1 else [])]
     stages += [global_avg_pool() if gap else flatten()]
     for _ in range(STAGES - convolutional):
-        stages += [dense(hidden), _relu()]
+        stages += [dense(hidden), relu()]
     return serial(*stages, dense(classes, w_init=initializers.lecun), name="hybrid")
 
 
