@@ -1,6 +1,7 @@
 """Batch normalization over lanes: a batch in parts is the whole, in values and gradients."""
 
-from functools import partial
+from contextlib import nullcontext
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -9,13 +10,14 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 import fcnn
+from fcnn.ops.rule import RULE
 
 TWO = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
 SPLIT, WHOLE = PartitionSpec("d"), PartitionSpec()
-KEYS = jax.random.split(jax.random.key(0), 7)
-X, WEIGHTS = (jax.random.normal(k, (6, 2, 3)) for k in KEYS[:2])
-OTHERS = (*(jax.random.normal(k, (3,)) for k in KEYS[2:5]), jnp.array([0.5, 1.0, 2.0]))
-MASK = jax.random.bernoulli(KEYS[5], 0.6, (6, 2))
+DRAW = np.random.default_rng(0)
+X, WEIGHTS = DRAW.standard_normal((2, 6, 2, 3))
+OTHERS = (*DRAW.standard_normal((3, 3)), np.array([0.5, 1.0, 2.0]))
+MASK = DRAW.random((6, 2)) < 0.6
 whole = partial(fcnn.batch_norm, train=True, momentum=0.7)
 part = partial(whole, axis_name="d")
 
@@ -45,20 +47,35 @@ def answers(f):
     grad = jax.grad(partial(value, f), range(5))
     twice = jax.grad(lambda *a: sum(jnp.sin(g).sum() for g in grad(*a)), range(5))
     run = lambda *a: (f(*a, MASK), grad(*a), twice(*a))
-    return jax.tree.leaves(jax.jit(run)(X, *OTHERS))
+    return run
+
+
+PARTS = {
+    "vmap": in_lanes,
+    "shard_map": partial(in_shards, check_vma=True),
+    "shard_map unchecked": partial(in_shards, check_vma=False),
+}
+
+
+def lost(name, mode):
+    """What custom_vjp does not have: the gradient of a vmap whose rule sums over a named axis."""
+    if (RULE, name, mode) == ("custom_vjp", "vmap", "hand"):
+        return pytest.raises(NameError, match="unbound axis name")
+    return nullcontext()
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
-@pytest.mark.parametrize(
-    "f",
-    [in_lanes, partial(in_shards, check_vma=True), partial(in_shards, check_vma=False)],
-    ids=["vmap", "shard_map", "shard_map unchecked"],
-)
-def test_parts_are_the_whole(f, mode):
-    wanted = answers(whole)
-    with fcnn.gradients(mode):
-        for a, b in zip(answers(f), wanted, strict=True):
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_are_the_whole(name, mode):
+    with lost(name, mode), fcnn.gradients(mode):
+        found = jax.jit(answers(PARTS[name]))(X, *OTHERS)
+        for a, b in zip(*map(jax.tree.leaves, (found, answers_of_the_whole())), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11)
+
+
+@cache
+def answers_of_the_whole():
+    return jax.jit(answers(whole))(X, *OTHERS)
 
 
 def inside(shards):
@@ -87,22 +104,28 @@ def test_gradients_inside_the_map_are_those_of_autodiff(shards):
 def test_lanes_along_two_axes():
     at = partial(whole, axis_name=("d", "e"))
     grid = jax.vmap(jax.vmap(lambda x: at(x, *OTHERS)[0], axis_name="d"), axis_name="e")
-    y = grid(X.reshape(2, 3, 1, 2, 3)).reshape(X.shape)
-    np.testing.assert_allclose(y, whole(X, *OTHERS)[0], rtol=1e-12, atol=1e-14)
+    y = jax.jit(grid)(X.reshape(2, 3, 1, 2, 3)).reshape(X.shape)
+    np.testing.assert_allclose(y, of_the_whole()[0], rtol=1e-12, atol=1e-14)
+
+
+@cache
+def of_the_whole():
+    return jax.jit(whole)(X, *OTHERS)
 
 
 def test_an_empty_lane_changes_nothing():
     """Lanes of padding, as at the end of an epoch."""
-    x, mask = jnp.concatenate([X, jnp.full_like(X, 7.0)]), jnp.arange(12) < 6
-    half = lambda x, mask: part(x, *OTHERS, mask)
-    y, mean, var = jax.vmap(half, axis_name="d")(x.reshape(2, 6, 2, 3), mask.reshape(2, 6))
-    for a, b in zip((y[0], mean[1], var[1]), whole(X, *OTHERS), strict=True):
+    x, mask = np.concatenate([X, np.full_like(X, 7.0)]), np.arange(12) < 6
+    halves = jax.vmap(lambda x, mask: part(x, *OTHERS, mask), axis_name="d")
+    y, mean, var = map(np.asarray, jax.jit(halves)(x.reshape(2, 6, 2, 3), mask.reshape(2, 6)))
+    for a, b in zip((y[0], mean[1], var[1]), of_the_whole(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
 def test_no_lanes_are_needed_in_evaluation():
-    alone = fcnn.batch_norm(X, *OTHERS, train=False)
-    for a, b in zip(fcnn.batch_norm(X, *OTHERS, train=False, axis_name="d"), alone, strict=True):
+    later = partial(fcnn.batch_norm, train=False)
+    both = jax.jit(lambda *args: (later(*args, axis_name="d"), later(*args)))(X, *OTHERS)
+    for a, b in zip(*both, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -118,10 +141,10 @@ def test_lanes_with_running_values_of_their_own(mode):
     shards = jax.shard_map(one, mesh=TWO, in_specs=specs, out_specs=(SPLIT,) * 3)
     lanes = jax.vmap(one, (0, None, None, 0, 0), axis_name="d")
     scale, bias, mean, var = OTHERS
-    old = jnp.stack([mean, 2 * mean]), jnp.stack([var, 2 * var])
+    old = np.stack([mean, 2 * mean]), np.stack([var, 2 * var])
     halves = lambda a: a.reshape(2, 3, 2, 3) if a.shape == X.shape else a[:, None]
     total = lambda y: sum(jnp.sin(a).sum() for a in y)
-    with fcnn.gradients(mode):
+    with lost("vmap", mode), fcnn.gradients(mode):
         in_shards = jax.grad(lambda *a: total(shards(*a)), range(5))
         in_lanes = jax.grad(
             lambda x, scale, bias, *old: total(lanes(halves(x), scale, bias, *map(halves, old))),

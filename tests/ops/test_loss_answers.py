@@ -1,6 +1,7 @@
 """Losses: values worked out by hand, masked classes, labels that are none, and kinks."""
 
 import math
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -10,33 +11,46 @@ import pytest
 import fcnn
 
 both = pytest.mark.parametrize("mode", ["hand", "autodiff"])
-INF = jnp.inf
+INF = np.inf
+
+
+def run(f, *args):
+    """All that f returns, in one program."""
+    return jax.tree.map(np.asarray, jax.jit(f)(*args))
 
 
 def grad(f, x):
     return jax.grad(lambda x: f(x).sum())(x)
 
 
+def with_grad(f, x):
+    return f(x), grad(f, x)
+
+
 def test_distances_by_hand():
-    y, t = jnp.array([[3.0, 0.0, -0.5]]), jnp.zeros((1, 3))
-    np.testing.assert_allclose(fcnn.mean_squared_error(y, t), [9.25 / 3])
-    np.testing.assert_allclose(fcnn.absolute_error(y, t), [3.5])
-    np.testing.assert_allclose(fcnn.huber(y, t), [2.5 + 0.125])
-    np.testing.assert_allclose(fcnn.huber(y, t, delta=2.0), [2 * (3 - 1) + 0.125])
-    np.testing.assert_allclose(grad(lambda y: fcnn.huber(y, t), y), [[1, 0, -0.5]])
-    np.testing.assert_allclose(grad(lambda y: fcnn.mean_squared_error(y, t), y), 2 * y / 3)
+    y, t = np.array([[3.0, 0.0, -0.5]]), np.zeros((1, 3))
+
+    def values_and_slopes(y, t):
+        huber, square = (partial(f, targets=t) for f in (fcnn.huber, fcnn.mean_squared_error))
+        values = square(y), fcnn.absolute_error(y, t), huber(y), huber(y, delta=2.0)
+        return values, (grad(huber, y), grad(square, y))
+
+    values, slopes = run(values_and_slopes, y, t)
+    np.testing.assert_allclose(np.ravel(values), [9.25 / 3, 3.5, 2.5 + 0.125, 2 * (3 - 1) + 0.125])
+    np.testing.assert_allclose(slopes, ([[1, 0, -0.5]], 2 * y / 3))
 
 
 @both
 def test_absolute_error_is_flat_where_met(mode):
+    slope = lambda y, t: grad(lambda y: fcnn.absolute_error(y, t), y)
     with fcnn.gradients(mode):
-        g = grad(lambda y: fcnn.absolute_error(y, jnp.ones(3)), jnp.array([0.0, 1.0, 2.0]))
+        g = run(slope, np.array([0.0, 1.0, 2.0]), np.ones(3))
     np.testing.assert_array_equal(g, [-1, 0, 1])
 
 
-def test_the_gradient_of_the_penalty_is_rate_times_w(key):
-    w = jax.random.normal(key, (3, 2))
-    value, g = jax.value_and_grad(lambda w: fcnn.l2_penalty(w, rate=0.1))(w)
+def test_the_gradient_of_the_penalty_is_rate_times_w():
+    w = np.random.default_rng(0).standard_normal((3, 2))
+    value, g = run(partial(with_grad, partial(fcnn.l2_penalty, rate=0.1)), w)
     np.testing.assert_allclose([value], [0.05 * np.square(w).sum()])
     np.testing.assert_allclose(g, 0.1 * w)
 
@@ -44,113 +58,150 @@ def test_the_gradient_of_the_penalty_is_rate_times_w(key):
 @both
 def test_masked_classes_cost_nothing(mode):
     """A logit of -inf takes its class out: no loss, no gradient, no NaN."""
-    logits, labels = jnp.array([[0.0, 0.0, -INF]]), jnp.array([1])
-    soft = jnp.array([[0.5, 0.5, 0.0]])
+    labels, soft, sure = np.array([1]), np.array([[0.5, 0.5, 0.0]]), np.array([[0.0, 1.0, 0.0]])
+    weights = np.array([1.0, 1.0, 2.0])
+    losses = (
+        lambda z: fcnn.softmax_cross_entropy(z, labels),
+        lambda z: fcnn.softmax_cross_entropy(z, labels, weights),
+        lambda z: fcnn.nll(fcnn.log_softmax(z), labels),
+        lambda z: fcnn.soft_cross_entropy(z, soft),
+        lambda z: fcnn.kl_divergence(fcnn.log_softmax(z), sure),
+        lambda z: fcnn.hinge(z, labels),
+    )
     with fcnn.gradients(mode):
-        for loss in (
-            lambda z: fcnn.softmax_cross_entropy(z, labels),
-            lambda z: fcnn.softmax_cross_entropy(z, labels, jnp.array([1.0, 1.0, 2.0])),
-            lambda z: fcnn.nll(fcnn.log_softmax(z), labels),
-            lambda z: fcnn.soft_cross_entropy(z, soft),
-            lambda z: fcnn.kl_divergence(fcnn.log_softmax(z), jnp.array([[0.0, 1.0, 0.0]])),
-        ):
-            np.testing.assert_allclose(loss(logits), [math.log(2)], rtol=1e-15)
-            g = grad(loss, logits)
-            assert np.isfinite(g).all()
-            assert g[0, 2] == 0
-        ask = jax.value_and_grad(lambda z: fcnn.hinge(z, labels).sum())
-        np.testing.assert_array_equal(ask(logits)[1], [[1, -1, 0]])
+        logits = np.array([[0.0, 0.0, -INF]])
+        *of_entropies, (_, of_hinge) = run(lambda z: [with_grad(f, z) for f in losses], logits)
+    for value, g in of_entropies:
+        np.testing.assert_allclose(value, [math.log(2)], rtol=1e-15)
+        assert np.isfinite(g).all()
+        assert g[0, 2] == 0
+    np.testing.assert_array_equal(of_hinge, [[1, -1, 0]])
 
 
 @both
 def test_certainty_that_is_right_costs_nothing(mode):
-    logits, targets = jnp.array([[-INF, INF, 0.0]]), jnp.array([[0.0, 1.0, 1.0]])
+    logits, targets = np.array([[-INF, INF, 0.0]]), np.array([[0.0, 1.0, 1.0]])
+    losses = fcnn.sigmoid_cross_entropy, fcnn.focal
     with fcnn.gradients(mode):
-        np.testing.assert_allclose(fcnn.sigmoid_cross_entropy(logits, targets), [math.log(2)])
-        np.testing.assert_allclose(fcnn.focal(logits, targets), [math.log(2) / 16])
-    for loss in (fcnn.sigmoid_cross_entropy, fcnn.focal):
-        assert np.isfinite(grad(lambda z, f=loss: f(z, targets), logits)).all()
-        assert np.isfinite(grad(lambda t, f=loss: f(logits, t), targets)).all()
+        entropy, focal = run(lambda *a: [f(*a) for f in losses], logits, targets)
+    np.testing.assert_allclose(entropy, [math.log(2)])
+    np.testing.assert_allclose(focal, [math.log(2) / 16])
+
+
+def test_certainty_that_is_right_moves_finitely():
+    logits, targets = np.array([[-INF, INF, 0.0]]), np.array([[0.0, 1.0, 1.0]])
+    losses = fcnn.sigmoid_cross_entropy, fcnn.focal
+    slopes = lambda f, *a: jax.grad(lambda *a: f(*a).sum(), (0, 1))(*a)
+    assert np.isfinite(run(lambda *a: [slopes(f, *a) for f in losses], logits, targets)).all()
 
 
 def test_certainty_that_is_wrong_costs_without_end():
-    assert fcnn.sigmoid_cross_entropy(jnp.array([INF]), jnp.zeros(1))[0] == INF
-    assert fcnn.soft_cross_entropy(jnp.array([[0.0, -INF]]), jnp.full((1, 2), 0.5))[0] == INF
+    sure, soft = np.array([[0.0, -INF]]), np.full((1, 2), 0.5)
+    assert run(fcnn.sigmoid_cross_entropy, np.array([INF]), np.zeros(1)).item() == INF
+    assert run(fcnn.soft_cross_entropy, sure, soft).item() == INF
+
+
+LABELLED = (fcnn.softmax_cross_entropy, fcnn.nll, fcnn.hinge)
 
 
 @both
-@pytest.mark.parametrize(
-    "loss", [fcnn.softmax_cross_entropy, fcnn.nll, fcnn.hinge], ids=lambda op: op.name
-)
+@pytest.mark.parametrize("loss", LABELLED, ids=lambda op: op.name)
 def test_a_label_that_is_no_class_gives_nan_and_moves_nothing(loss, mode):
-    z, labels = jnp.array([[0.0, 1.0], [0.0, 1.0], [2.0, 1.0]]), jnp.array([2, -1, 1])
-    with fcnn.gradients(mode):
-        np.testing.assert_array_equal(np.isnan(loss(z, labels)), [True, True, False])
-        g = grad(lambda z: loss(z, labels), z)
+    value, g = labelled(mode)[loss.name]
+    np.testing.assert_array_equal(np.isnan(value), [True, True, False])
     assert (np.abs(g).sum(-1) > 0).tolist() == [False, False, True]
 
 
-@both
-@pytest.mark.parametrize("ignored", [-100, 1])
-def test_ignored_labels_cost_and_move_nothing(ignored, mode):
-    z, labels = jnp.array([[0.0, -INF], [1.0, 0.0]]), jnp.array([ignored, 0])
-    how = {"ignore_index": ignored, "label_smoothing": 0.1}
-    w = jnp.ones(2)
+@cache
+def labelled(mode):
+    z, labels = np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 1.0]]), np.array([2, -1, 1])
+    one = lambda loss, z, labels: with_grad(lambda z: loss(z, labels), z)
     with fcnn.gradients(mode):
-        loss = fcnn.softmax_cross_entropy(z, labels, w, **how)
-        dz, dw = jax.grad(
-            lambda *a: fcnn.softmax_cross_entropy(a[0], labels, a[1], **how).sum(), (0, 1)
-        )(z, w)
+        return run(lambda *a: {loss.name: one(loss, *a) for loss in LABELLED}, z, labels)
+
+
+IGNORED = (-100, 1)
+
+
+@both
+@pytest.mark.parametrize("ignored", IGNORED)
+def test_ignored_labels_cost_and_move_nothing(ignored, mode):
+    loss, (dz, dw) = ignoring(mode)[ignored]
     assert loss[0] == 0
     assert loss[1] > 0
     np.testing.assert_array_equal(dz[0], 0)
     assert np.isfinite(dw).all()
 
 
+@cache
+def ignoring(mode):
+    def one(ignored, z, w):
+        labels, how = np.array([ignored, 0]), {"ignore_index": ignored, "label_smoothing": 0.1}
+        f = lambda z, w: fcnn.softmax_cross_entropy(z, labels, w, **how)
+        return f(z, w), jax.grad(lambda *a: f(*a).sum(), (0, 1))(z, w)
+
+    z, w = np.array([[0.0, -INF], [1.0, 0.0]]), np.ones(2)
+    with fcnn.gradients(mode):
+        return run(lambda *a: {ignored: one(ignored, *a) for ignored in IGNORED}, z, w)
+
+
 def test_smoothing_by_hand():
-    loss = fcnn.softmax_cross_entropy(jnp.zeros((1, 4)), jnp.array([0]), label_smoothing=0.2)
-    np.testing.assert_allclose(loss, np.log(4))
-    log_p = jnp.log(jnp.array([[0.5, 0.25, 0.25]]))
-    loss = fcnn.softmax_cross_entropy(log_p, jnp.array([0]), label_smoothing=0.3)
-    np.testing.assert_allclose(loss, 0.8 * np.log(2) + 0.2 * np.log(4))
+    smoothed = lambda z, by: fcnn.softmax_cross_entropy(z, np.array([0]), label_smoothing=by)
+    z = np.zeros((1, 4)), np.log(np.array([[0.5, 0.25, 0.25]]))
+    even, uneven = run(lambda z, log_p: (smoothed(z, 0.2), smoothed(log_p, 0.3)), *z)
+    np.testing.assert_allclose(even, np.log(4))
+    np.testing.assert_allclose(uneven, 0.8 * np.log(2) + 0.2 * np.log(4))
 
 
-def test_soft_targets_that_are_labels_are_labels(key):
-    z, labels = jax.random.normal(key, (5, 3)), jnp.array([0, 2, 1, 1, 0])
-    soft = fcnn.soft_cross_entropy(z, jax.nn.one_hot(labels, 3))
-    hard = fcnn.softmax_cross_entropy(z, labels)
+def test_soft_targets_that_are_labels_are_labels():
+    def three_ways(z, soft, labels):
+        yield fcnn.softmax_cross_entropy(z, labels)
+        yield fcnn.soft_cross_entropy(z, soft)
+        yield fcnn.nll(fcnn.log_softmax(z), labels)
+
+    z, labels = np.random.default_rng(0).standard_normal((5, 3)), np.array([0, 2, 1, 1, 0])
+    hard, soft, nll = run(lambda *a: list(three_ways(*a)), z, np.eye(3)[labels], labels)
     np.testing.assert_allclose(soft, hard, rtol=1e-14)
-    np.testing.assert_allclose(fcnn.nll(fcnn.log_softmax(z), labels), hard, rtol=1e-14)
+    np.testing.assert_allclose(nll, hard, rtol=1e-14)
 
 
 @both
 def test_divergence_is_0_from_itself_and_flat_where_p_is_0(mode):
-    p = jnp.array([[0.5, 0.5, 0.0]])
-    log_q = jnp.log(jnp.array([[0.25, 0.5, 0.25]]))
-    np.testing.assert_allclose(fcnn.kl_divergence(jnp.log(p), p), [0])
-    np.testing.assert_allclose(fcnn.kl_divergence(log_q, p), [0.5 * np.log(2)])
+    p, q = np.array([[0.5, 0.5, 0.0]]), np.array([[0.25, 0.5, 0.25]])
+
+    def values_and_slope(p, q):
+        from_itself = fcnn.kl_divergence(jnp.log(p), p)
+        return from_itself, *with_grad(partial(fcnn.kl_divergence, jnp.log(q)), p)
+
     with fcnn.gradients(mode):
-        g = grad(lambda p: fcnn.kl_divergence(log_q, p), p)
+        from_itself, divergence, g = run(values_and_slope, p, q)
+    np.testing.assert_allclose(from_itself, [0])
+    np.testing.assert_allclose(divergence, [0.5 * np.log(2)])
     np.testing.assert_allclose(g, [[np.log(2) + 1, 1, 0]])
 
 
 @both
 def test_hinge_by_hand_and_flat_where_it_touches(mode):
-    z, labels = jnp.array([[3.0, 2.0, 2.5], [1.0, 0.0, 0.0]]), jnp.array([0, 0])
-    np.testing.assert_allclose(fcnn.hinge(z, labels), [0.5, 0])
+    z, labels = np.array([[3.0, 2.0, 2.5], [1.0, 0.0, 0.0]]), np.array([0, 0])
     with fcnn.gradients(mode):
-        g = grad(lambda z: fcnn.hinge(z, labels), z)
+        loss, g = run(lambda z, labels: with_grad(lambda z: fcnn.hinge(z, labels), z), z, labels)
+    np.testing.assert_allclose(loss, [0.5, 0])
     np.testing.assert_array_equal(g, [[-1, 0, 1], [0, 0, 0]])
 
 
-def test_focal_without_focus_is_half_the_cross_entropy(key):
-    z, t = jax.random.normal(key, (4, 3)), jnp.eye(4, 3)
-    plain = fcnn.focal(z, t, alpha=0.5, gamma=0.0)
-    np.testing.assert_allclose(plain, fcnn.sigmoid_cross_entropy(z, t) / 2, rtol=1e-14)
-    easy = jnp.array([[math.log(9.0)]])  # probability 0.9
-    np.testing.assert_allclose(fcnn.focal(easy, jnp.ones((1, 1))), [-0.25 * 0.01 * np.log(0.9)])
+def test_focal_without_focus_is_half_the_cross_entropy():
+    def three(z, t, easy, one):
+        yield fcnn.focal(z, t, alpha=0.5, gamma=0.0)
+        yield fcnn.sigmoid_cross_entropy(z, t)
+        yield fcnn.focal(easy, one)
+
+    z, easy = np.random.default_rng(0).standard_normal((4, 3)), [[math.log(9.0)]]  # p = 0.9
+    args = z, np.eye(4, 3), np.array(easy), np.ones((1, 1))
+    plain, entropy, of_easy = run(lambda *a: list(three(*a)), *args)
+    np.testing.assert_allclose(plain, entropy / 2, rtol=1e-14)
+    np.testing.assert_allclose(of_easy, [-0.25 * 0.01 * np.log(0.9)])
 
 
 def test_losses_in_half_precision_square_in_full():
-    y = jnp.full((1, 4), 200, jnp.float16)
-    assert fcnn.mean_squared_error(y, jnp.zeros_like(y))[0] == 40_000
+    y = np.full((1, 4), 200, np.float16)
+    assert run(fcnn.mean_squared_error, y, 0 * y).item() == 40_000

@@ -1,6 +1,6 @@
 """Recurrent networks: steps by hand, plain loops, and what the backward pass is made of."""
 
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,11 @@ import pytest
 import fcnn
 
 sigmoid = lambda a: 1 / (1 + np.exp(-a))
+
+
+def run(f, *args):
+    """All that f returns, in one program."""
+    return jax.tree.map(np.asarray, jax.jit(f)(*args))
 
 
 def elman(x, h, w, u, b, f=np.tanh):
@@ -74,29 +79,38 @@ def problem(gates, more, states, seed=0):
     return draw((6, 5, 2)), weights, {s: draw((6, 3)) for s in states}
 
 
-@every_cell
 @pytest.mark.parametrize("reverse", [False, True])
-def test_loops_agree(op, cell, gates, more, reverse):
+@pytest.mark.parametrize("name", CELLS)
+def test_loops_agree(name, reverse):
+    problem, lengths, found = both_ways(name)
+    (x, weights, states), (_, cell, *_) = problem, CELLS[name]
+    wanted = loop(partial(cell, **weights), x, tuple(states.values()), lengths, reverse)
+    for a, b in zip(found[reverse], wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
+
+
+@cache
+def both_ways(name):
+    """A problem, lengths, and the outputs of the operator, forward and in reverse."""
+    op, _, gates, more = CELLS[name]
     x, weights, states = problem(gates, more, "hc" if gates == 4 else "h")
     lengths = np.array([5, 3, 0, 1, 99, -2])
-    found = op(x, **weights, **states, lengths=lengths, reverse=reverse)
-    wanted = loop(partial(cell, **weights), x, tuple(states.values()), lengths, reverse)
-    for a, b in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
+    by = lambda reverse, x, lengths, given: op(x, **given, lengths=lengths, reverse=reverse)
+    found = run(
+        lambda *a: [by(reverse, *a) for reverse in (False, True)], x, lengths, weights | states
+    )
+    return (x, weights, states), lengths, found
 
 
 @every_cell
 def test_what_is_beyond_an_example_is_not_read(op, cell, gates, more):
     """NaN there changes neither a value nor a gradient, and its own gradient is 0."""
     x, weights, _ = problem(gates, more, "")
-    lengths = jnp.array([5, 3, 0, 1, 2, 4], jnp.int8)
-    beyond = np.arange(5)[None, :, None] >= np.asarray(lengths)[:, None, None]
-
-    def answers(x):
-        loss = lambda x, weights: jnp.square(op(x, **weights, lengths=lengths)[0]).sum()
-        return jax.value_and_grad(loss, (0, 1))(x, weights)
-
-    clean, dirty = answers(x), answers(np.where(beyond, np.nan, x))
+    lengths = np.array([5, 3, 0, 1, 2, 4], np.int8)
+    beyond = np.arange(5)[None, :, None] >= lengths[:, None, None]
+    loss = lambda x, weights, lengths: jnp.square(op(x, **weights, lengths=lengths)[0]).sum()
+    answers = jax.jit(jax.value_and_grad(loss, (0, 1)))
+    clean, dirty = (answers(a, weights, lengths) for a in (x, np.where(beyond, np.nan, x)))
     for a, b in zip(*map(jax.tree.leaves, (clean, dirty)), strict=True):
         np.testing.assert_array_equal(a, b)
     dx = dirty[1][0]
@@ -106,18 +120,18 @@ def test_what_is_beyond_an_example_is_not_read(op, cell, gates, more):
 
 def test_a_relu_network_counts():
     """h = relu(h + x - 0.5): how far the ones are ahead of the zeros, halved."""
-    x = jnp.array([1.0, 1, 1, 0, 0, 0, 0, 1]).reshape(1, 8, 1)
-    one = jnp.ones((1, 1))
-    y, end = fcnn.rnn(x, one, one, jnp.array([-0.5]), activation="relu")
+    x = np.array([1.0, 1, 1, 0, 0, 0, 0, 1]).reshape(1, 8, 1)
+    one = np.ones((1, 1))
+    y, end = run(partial(fcnn.rnn, activation="relu"), x, one, one, np.array([-0.5]))
     np.testing.assert_array_equal(y.ravel(), [0.5, 1, 1.5, 1, 0.5, 0, 0, 0.5])
     np.testing.assert_array_equal(end, [[0.5]])
 
 
 def test_one_step_of_long_memory():
     """i = f = 1/2, g = tanh(log 2) = 3/5, o = 3/4; c = 1/2 (4/5) + 1/2 (3/5) = 7/10."""
-    b = jnp.array([0, 0, np.log(2), np.log(3)])
-    none = jnp.zeros((1, 4))
-    y, h, c = fcnn.lstm(jnp.zeros((1, 1, 1)), none, none, b, None, jnp.array([[0.8]]))
+    b = np.array([0, 0, np.log(2), np.log(3)])
+    none = np.zeros((1, 4))
+    y, h, c = run(fcnn.lstm, np.zeros((1, 1, 1)), none, none, b, None, np.array([[0.8]]))
     np.testing.assert_allclose(c, [[0.7]])
     np.testing.assert_allclose(h, [[0.75 * np.tanh(0.7)]])
     np.testing.assert_array_equal(y[:, 0], h)
@@ -126,34 +140,39 @@ def test_one_step_of_long_memory():
 def test_the_two_ways_to_reset():
     """h = (1, 2), u_n swaps the two, r = (1, 0) and z = 0: "after" resets what arrives."""
     wide = 1e3  # sigmoid(±wide) is 1 or 0
-    u = jnp.zeros((2, 6)).at[:, 4:].set(jnp.array([[0.0, 1], [1, 0]]))
-    b = jnp.array([wide, -wide, -wide, -wide, 0, 0])
-    x, w, h = jnp.zeros((1, 1, 1)), jnp.zeros((1, 6)), jnp.array([[1.0, 2]])
-    _, after = fcnn.gru(x, w, u, b, None, h)
-    _, before = fcnn.gru(x, w, u, b, None, h, reset="before")
-    np.testing.assert_allclose(after, [[np.tanh(2), 0]])
-    np.testing.assert_allclose(before, [[0, np.tanh(1)]])
-    _, biased = fcnn.gru(x, w, u, b, jnp.array([1.0, 1]), h)
-    np.testing.assert_allclose(biased, [[np.tanh(3), 0]])
+    u = np.zeros((2, 6))
+    u[:, 4:] = [[0, 1], [1, 0]]
+    b = np.array([wide, -wide, -wide, -wide, 0, 0])
+    x, w, h = np.zeros((1, 1, 1)), np.zeros((1, 6)), np.array([[1.0, 2]])
+    ends = lambda bu, *weights, h, **how: fcnn.gru(x, *weights, bu, h, **how)[1]
+
+    def three(bu, *weights, h):
+        yield ends(None, *weights, h=h)
+        yield ends(None, *weights, h=h, reset="before")
+        yield ends(bu, *weights, h=h)
+
+    found = run(lambda h, *a: list(three(*a, h=h)), h, np.array([1.0, 1]), w, u, b)
+    for end, wanted in zip(found, ([np.tanh(2), 0], [0, np.tanh(1)], [np.tanh(3), 0]), strict=True):
+        np.testing.assert_allclose(end, [wanted])
 
 
 def test_an_open_gate_carries_c_unchanged():
     """f = 1, i = 0: after 500 steps c is what it was, and so is its gradient."""
-    b = jnp.array([-1e3, 1e3, 0.0, 0.0])
-    x, none = jnp.ones((1, 500, 1)), jnp.ones((1, 4))
-    end = lambda c: fcnn.lstm(x, none, none, b, None, c)[2].sum()
-    c = jnp.array([[0.3]])
-    assert end(c) == 0.3
-    assert jax.grad(end)(c) == 1
+    b = np.array([-1e3, 1e3, 0.0, 0.0])
+    x, none = np.ones((1, 500, 1)), np.ones((1, 4))
+    end = lambda c, x, none, b: fcnn.lstm(x, none, none, b, None, c)[2].sum()
+    value, slope = run(jax.value_and_grad(end), np.array([[0.3]]), x, none, b)
+    assert value == 0.3
+    assert slope == 1
 
 
 def test_small_steps_add_up_in_half_precision():
     """i = f = o = 1: c = 0.5 + 256 times 2^-10, each a quarter of the spacing at 0.5."""
     dtype = jnp.bfloat16
-    x, start = jnp.full((1, 256, 1), 2.0**-10, dtype), jnp.full((1, 1), 0.5, dtype)
-    w, u, b = (jnp.array(a, dtype) for a in ([[0, 0, 1, 0]], [[0, 0, 0, 0]], [20, 20, 0, 20]))
-    _, _, c = fcnn.lstm(x, w, u, b, None, start)
-    assert abs(float(c[0, 0]) - 0.75) <= 2.0**-9
+    x, start = np.full((1, 256, 1), 2.0**-10, dtype), np.full((1, 1), 0.5, dtype)
+    w, u, b = (np.array(a, dtype) for a in ([[0, 0, 1, 0]], [[0, 0, 0, 0]], [20, 20, 0, 20]))
+    _, _, c = run(fcnn.lstm, x, w, u, b, None, start)
+    assert abs(c.item() - 0.75) <= 2.0**-9
 
 
 @every_cell
@@ -161,9 +180,14 @@ def test_small_steps_add_up_in_half_precision():
 def test_weights_get_one_product_over_all_steps(op, cell, gates, more, reverse):
     """In the loop are the products with u alone, (n, ·) by (k, ·); every other is outside."""
     x, weights, _ = problem(gates, more, "")
-    x = jnp.tile(x, (2, 1, 1))  # n = 12, so that no product with u looks like a gradient of it
-    y, pull = jax.vjp(lambda x, weights: op(x, **weights, reverse=reverse)[0], x, weights)
-    found = list(_products(jax.make_jaxpr(pull)(y).jaxpr, inside=False))
+    x = np.tile(x, (2, 1, 1))  # n = 12, so that no product with u looks like a gradient of it
+    found = []
+
+    def look(x, weights):
+        y, pull = jax.vjp(lambda x, weights: op(x, **weights, reverse=reverse)[0], x, weights)
+        found.extend(_products(jax.make_jaxpr(pull)(y).jaxpr, inside=False))
+
+    jax.eval_shape(look, x, weights)
     split = 2 if gates == 3 and not more else 1  # reset before: u_n meets r h, not h
     inside = [shape for shape, looped in found if looped]
     assert len(inside) == split

@@ -1,7 +1,7 @@
 """Every implementation of convolution and pooling against plain loops over the definition."""
 
 import math
-from functools import partial
+from functools import cache, partial
 
 import hypothesis.strategies as st
 import jax
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from registry import over
 
 import fcnn
+from fcnn.checker.cases import ways
 
 BY_LOOPS = {
     fcnn.conv: reference.conv,
@@ -33,46 +34,83 @@ UNDEFINED = {"no examples", "huge"}  # nothing to loop over; powers that overflo
 @over(
     lambda op, case: op in BY_LOOPS and not case.raises and case.name not in TOO_LARGE | UNDEFINED
 )
-def test_loops_agree(op, case, options, key):
-    args = [a if a is None else np.asarray(a) for a in case.draw(key)]
-    wanted = BY_LOOPS[op](*args, **case.options)
-    actual = jax.jit(partial(op, **options))(*args)
+def test_loops_agree(op, case, options):
+    wanted, by = every_answer(op, case.name)
+    actual = by[options.get("impl")]
     np.testing.assert_allclose(actual, wanted, rtol=0, atol=1e-12 * np.abs(wanted).max())
+
+
+@cache
+def every_answer(op, name):
+    """That of the loops, and in one program those of all implementations."""
+    (case,) = (case for case in op.cases if case.name == name)
+    args = [a if a is None else np.asarray(a) for a in case.draw()]
+    run = lambda *a: {how.get("impl"): op(*a, **how) for how in ways(op, case)}
+    return BY_LOOPS[op](*args, **case.options), jax.jit(run)(*args)
 
 
 @pytest.mark.parametrize("impl", fcnn.conv.impls)
 def test_the_textbook_example(impl):
-    x = jnp.arange(1.0, 17).reshape(1, 4, 4, 1)
-    w = jnp.array([[1.0, 0, -1], [0, 1, 0], [-1, 0, 1]]).reshape(3, 3, 1, 1)
-    y = jax.jit(partial(fcnn.conv, impl=impl))(x, w)[0, :, :, 0]
-    np.testing.assert_allclose(y, [[6, 7], [10, 11]], rtol=1e-13)
+    np.testing.assert_allclose(textbook_example()[impl], [[6, 7], [10, 11]], rtol=1e-13)
+
+
+@cache
+def textbook_example():
+    x = np.arange(1.0, 17).reshape(1, 4, 4, 1)
+    w = np.array([[1.0, 0, -1], [0, 1, 0], [-1, 0, 1]]).reshape(3, 3, 1, 1)
+    by = lambda impl, *a: fcnn.conv(*a, impl=impl)[0, :, :, 0]
+    return jax.jit(lambda *a: {impl: by(impl, *a) for impl in fcnn.conv.impls})(x, w)
 
 
 axis = st.tuples(st.integers(1, 7), st.integers(1, 3), st.integers(1, 3), st.integers(1, 2))
+some_axes = st.lists(axis, min_size=1, max_size=3)
+WORDS = ("valid", "same", "same_lower", "causal", "full")
 
 
-@given(st.lists(axis, min_size=1, max_size=3), st.data())
-@settings(max_examples=20, deadline=None, derandomize=True)
-def test_any_convolution(axes, data):
+def paddings(axes):
+    pairs = [st.tuples(st.integers(0, 2), st.integers(0, 2)) for _ in axes]
+    return st.one_of(st.sampled_from(WORDS), st.tuples(*pairs))
+
+
+def turn(seed, accepted):
+    """Size, window, stride, dilation and padding: rank and kind of padding in turn, all else drawn.
+
+    Until `accepted` of them.
+    """
+    rng = np.random.default_rng(seed)
+    rank, padding = 1 + seed % 3, (*WORDS, "pairs", "pairs")[seed % 7]
+    while True:
+        size, window, stride, dilation, lo, hi = (
+            tuple(rng.integers(*between, rank).tolist())
+            for between in ((1, 8), (1, 4), (1, 4), (1, 3), (0, 3), (0, 3))
+        )
+        pairs = tuple(zip(lo, hi, strict=True))
+        found = size, window, stride, dilation, pairs if padding == "pairs" else padding
+        if accepted(*found):
+            return rng, *found
+
+
+EMPTY = 7  # the seed whose batch has no examples
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_convolution(seed):
     """Any rank, size, window, stride, dilation, padding, groups: all implementations and loops.
 
     "tiled" is left out: for as few cells it is "im2col".
     """
-    size, window, stride, dilation = zip(*axes, strict=True)
-    words = st.sampled_from(["same", "same_lower", "causal", "full"])
-    pairs = [st.tuples(st.integers(0, 2), st.integers(0, 2)) for _ in axes]
-    padding = data.draw(st.one_of(words, st.tuples(*pairs), st.just("valid")))
-    mode = data.draw(st.sampled_from(MODES))
-    n, groups, c, o = (data.draw(st.integers(low, 2)) for low in (0, 1, 1, 1))
-    draw = np.random.default_rng(0).standard_normal
-    x, w = draw((n, *size, c * groups)), draw((*window, c, o * groups))
+    mode = MODES[seed % 4]
+    rng, size, window, stride, dilation, padding = turn(
+        seed, lambda *problem: not refusal(*problem, mode=mode)
+    )
+    groups, c, o = rng.integers(1, 3, 3).tolist()
+    n = 0 if seed == EMPTY else rng.integers(1, 3)
+    x, w = (
+        rng.standard_normal((n, *size, c * groups)),
+        rng.standard_normal((*window, c, o * groups)),
+    )
     how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     how |= {"padding_mode": mode}
-    says = refusal(size, window, stride, padding, dilation, mode)
-    if says:
-        with pytest.raises(ValueError, match=says):
-            fcnn.conv(x, w, **how)
-        return
     by_lax, *others = every_way(x, w, how, ("lax", "im2col", "taps", "fft"))
     np.testing.assert_allclose(by_lax[0], reference.conv(x, w, **how), rtol=0, atol=1e-12)
     for other in others:
@@ -80,38 +118,60 @@ def test_any_convolution(axes, data):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-11)
 
 
-@given(st.tuples(*[st.integers(1, 10)] * 2), st.data())
-@settings(max_examples=6, deadline=None, derandomize=True)
-def test_any_convolution_by_winograd(size, data):
-    """Any size, tiles that stick out of it, and padding."""
-    pairs = st.tuples(*[st.tuples(st.integers(1, 3), st.integers(1, 3))] * 2)
-    how = {"padding": data.draw(pairs), "padding_mode": "edge"}
-    n, c, o = (data.draw(st.integers(low, 3)) for low in (0, 1, 1))
-    draw = np.random.default_rng(0).standard_normal
+@given(some_axes, st.data())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_any_convolution_is_refused_or_has_its_shape(axes, data):
+    size, window, stride, dilation = zip(*axes, strict=True)
+    padding, mode = data.draw(paddings(axes)), data.draw(st.sampled_from(MODES))
+    x, w = (jax.ShapeDtypeStruct(s, float) for s in ((2, *size, 1), (*window, 1, 3)))
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "padding_mode": mode}
+    of = lambda: jax.eval_shape(partial(fcnn.conv, **how), x, w).shape
+    says = refusal(size, window, stride, dilation, padding, mode)
+    if says:
+        with pytest.raises(ValueError, match=says):
+            of()
+    else:
+        assert of() == (2, *outputs(size, window, stride, dilation, padding), 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "padding", "channels"),
+    [
+        ((1, 10), ((1, 1), (1, 1)), (1, 3, 2)),
+        ((9, 5), ((1, 1), (2, 2)), (2, 1, 3)),
+        ((3, 4), ((2, 3), (3, 2)), (3, 2, 1)),
+        ((6, 7), ((1, 3), (2, 1)), (1, 1, 1)),
+        ((1, 2), ((1, 2), (1, 1)), (0, 2, 2)),
+    ],
+    ids=["1 by 10 places", "9 by 7", "6 by 7", "8 by 8", "no examples"],
+)
+def test_any_convolution_by_winograd(size, padding, channels):
+    """Any size, tiles of 2 places that stick out of it, and padding."""
+    (n, c, o), draw = channels, np.random.default_rng(0).standard_normal
     x, w = draw((n, *size, c)), draw((3, 3, c, o))
+    how = {"padding": padding, "padding_mode": "edge"}
     by_lax, by_winograd = every_way(x, w, how, ("lax", "winograd"))
     for a, b in zip(by_winograd, by_lax, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-11)
 
 
-def refusal(size, window, stride, padding, dilation, mode):
+def refusal(size, window, stride, dilation, padding, mode):
     """What a convolution cannot do: fit no window, or read cells that are not there."""
-    pairs = reference.pad_pairs(padding, size, window, stride, dilation)
-    axes = zip(size, pairs, window, dilation, strict=True)
-    if not all(n + lo + hi > d * (k - 1) for n, (lo, hi), k, d in axes):
+    if not all(outputs(size, window, stride, dilation, padding)):
         return "exceeds the padded input"
+    pairs = reference.pad_pairs(padding, size, window, stride, dilation)
     most = {"reflect": lambda n: n - 1, "wrap": lambda n: n}.get(mode, lambda n: math.inf)
     fine = all(max(pair) <= most(n) for n, pair in zip(size, pairs, strict=True))
     return None if fine else f"{mode} padding of . cells is at most"
 
 
-def fits(size, window, stride, padding, dilation, ceil_mode=False):
+def outputs(size, window, stride, dilation, padding, ceil_mode=False):
+    """Places along every axis."""
     pairs = reference.pad_pairs(padding, size, window, stride, dilation)
     axes = zip(size, pairs, window, stride, dilation, strict=True)
-    return all(
-        reference.outputs(n, lo, hi, d * (k - 1) + 1, s, ceil_mode) > 0
-        for n, (lo, hi), k, s, d in axes
-    )
+    return [
+        reference.outputs(n, lo, hi, d * (k - 1) + 1, s, ceil_mode) for n, (lo, hi), k, s, d in axes
+    ]
 
 
 def every_way(x, w, how, impls):
@@ -153,22 +213,32 @@ def test_any_transposed_convolution(axes, data):
         np.testing.assert_allclose(actual, wanted, rtol=0, atol=1e-12)
 
 
-@given(st.lists(axis, min_size=1, max_size=3), st.data())
-@settings(max_examples=25, deadline=None, derandomize=True)
-def test_any_pooling(axes, data):
-    """Any rank, size, window, stride, dilation, padding, ends cut off, and no examples at all."""
+@given(some_axes, st.booleans(), st.data())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_any_pooling_is_refused_or_has_its_shape(axes, ceil_mode, data):
     size, window, stride, dilation = zip(*axes, strict=True)
-    words = st.sampled_from(["same", "same_lower", "causal", "full"])
-    pairs = [st.tuples(st.integers(0, 2), st.integers(0, 2)) for _ in axes]
-    padding = data.draw(st.one_of(words, st.tuples(*pairs), st.just("valid")))
-    include, mean, ceil_mode = (data.draw(st.booleans()) for _ in range(3))
-    p = data.draw(st.sampled_from([1, 1.5, 2, 3, 40, math.inf]))
-    x = np.random.default_rng(0).standard_normal((data.draw(st.integers(0, 2)), *size, 2))
+    padding = data.draw(paddings(axes))
     how = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
-    if not fits(size, window, stride, padding, dilation, ceil_mode):
+    x = jax.ShapeDtypeStruct((2, *size, 3), float)
+    of = lambda: jax.eval_shape(lambda x: fcnn.max_pool(x, window, **how), x).shape
+    places = outputs(size, window, stride, dilation, padding, ceil_mode)
+    if not all(places):
         with pytest.raises(ValueError, match="exceeds the padded input"):
-            fcnn.max_pool(x, window, **how)
-        return
+            of()
+    else:
+        assert of() == (2, *places, 3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_pooling(seed):
+    """Any rank, size, window, stride, dilation, padding, ends cut off, and no examples at all."""
+    ceil_mode, include, mean = (bool(seed & bit) for bit in (1, 2, 4))
+    rng, size, window, stride, dilation, padding = turn(
+        seed, lambda *problem: all(outputs(*problem, ceil_mode))
+    )
+    p = (1, 1.5, 2, 3, 40, math.inf)[seed % 6]
+    x = rng.standard_normal((0 if seed == EMPTY else rng.integers(1, 3), *size, 2))
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
     asked = {
         fcnn.max_pool: how,
         fcnn.avg_pool: how | {"count_include_pad": include},
