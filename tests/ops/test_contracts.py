@@ -75,9 +75,7 @@ def test_error_names_the_problem(op, case, options):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.all(
-    "three programs each; test_check_of_operators measures two of them"
-)
+@pytest.mark.all("three programs each; test_check_of_operators measures two of them")
 @every_operator
 def test_cost_can_be_measured(op):
     case = op.cases[0]
