@@ -262,9 +262,16 @@ def test_a_wrong_rule_shows_under_every_transformation_in_reverse():
         assert same(found[name], wanted[name]) == (name in plain), name
 
 
-@pytest.mark.all("op by op, each primitive is a program; the answers' tests run most operators so")
+@one_case_each_of_auto
+def test_without_jit(op, case, options):
+    p = Problem(op, case, options)
+    *_, wanted = in_one_program(op, case, options)
+    assert_same(p.f(*p.x), wanted["vmap of what is not mapped"])
+
+
+@pytest.mark.all("1 s each: every primitive is a program; the first tier has the forward pass so")
 @one_case_each
-def test_eager_grad(op, case, options):
+def test_gradient_without_jit(op, case, options):
     p = Problem(op, case, options)
     *_, wanted = in_one_program(op, case, options)
     assert_same(p.grad(*p.x), wanted["grad"])
