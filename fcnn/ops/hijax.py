@@ -21,7 +21,7 @@ from jax._src.interpreters.batching import infer  # for vmap's out_axes: as mapp
 from jax.experimental import hijax
 from jax.experimental.hijax import Zero, instantiate_zeros
 
-from fcnn.ops.varying import sum_to_type
+from fcnn.ops.varying import cotangent_of
 
 # HiPrim since jax 0.11.2, VJPHiPrimitive before.
 Primitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive", None)
@@ -52,7 +52,7 @@ class ByHand(Primitive):
     def vjp_bwd_retval(self, saved, dy):
         dy = jax.tree.map(jnp.asarray, _filled(dy))
         cotangents = self.op.bwd_rule(saved, dy, **dict(self.options))
-        return tuple(map(sum_to_type, self.in_avals, cotangents))
+        return tuple(map(cotangent_of, self.in_avals, cotangents))
 
     def jvp(self, primals, tangents):
         return jax.jvp(self.forward, primals, _filled(tangents))

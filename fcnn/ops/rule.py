@@ -11,7 +11,7 @@ from functools import partial
 
 import jax
 
-from fcnn.ops.varying import sum_to_type
+from fcnn.ops.varying import cotangent_of
 
 
 def by_custom_vjp(op, arrays, options):
@@ -19,7 +19,7 @@ def by_custom_vjp(op, arrays, options):
     types = jax.tree.map(jax.typeof, arrays)
 
     def bwd(saved, dy):
-        return tuple(map(sum_to_type, types, op.bwd_rule(saved, dy, **options)))
+        return tuple(map(cotangent_of, types, op.bwd_rule(saved, dy, **options)))
 
     rule = jax.custom_vjp(partial(op.forward, **options))
     rule.defvjp(partial(op.fwd_rule, **options), bwd)

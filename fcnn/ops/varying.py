@@ -1,18 +1,32 @@
-"""Which mesh axes a value varies along, under shard_map."""
+"""Which mesh axes a value varies along, under shard_map: part of its type there."""
 
 import jax
 from jax import lax
 
 
-def sum_to_type(aval, cotangent):
-    """Sum `cotangent` over the mesh axes along which it varies and its primal `aval` does not.
+def cotangent_of(aval, cotangent):
+    """`cotangent` with the mesh axes of its primal `aval`; None stays None.
 
-    Devices that share an input each have a cotangent of their own for it.
+    Devices that share an input each have a cotangent of their own for it: those are summed. A
+    cotangent that is the same on all devices, such as zeros, is marked as varying.
     """
     if cotangent is None:
         return None
     extra = tuple(sorted(_varying(jax.typeof(cotangent)) - _varying(aval)))
-    return lax.psum(cotangent, extra) if extra else cotangent
+    return _marked(lax.psum(cotangent, extra) if extra else cotangent, _varying(aval))
+
+
+def varying_like(a, *others):
+    """`a`, marked as varying along the mesh axes along which any of `others` does.
+
+    A loop that starts from zeros and adds what varies must start from zeros that vary.
+    """
+    return _marked(a, frozenset().union(*(_varying(jax.typeof(other)) for other in others)))
+
+
+def _marked(a, axes):
+    missing = tuple(sorted(axes - _varying(jax.typeof(a))))
+    return lax.pcast(a, missing, to="varying") if missing else a
 
 
 def _varying(aval):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
 import fcnn
 from fcnn.ops.convolution import rows, shifts, winograd
@@ -221,3 +222,19 @@ def test_winograd_errs_at_most_four_times_as_far_as_direct_sums(rank, offset):
 
 
 same_and_back = jax.jit(partial(all_three, padding="same"), static_argnames="impl")
+
+
+@pytest.mark.parametrize("impl", ["auto", "tiled", "taps", "winograd"])
+def test_tiles_on_two_devices(impl, monkeypatch):
+    """Each device loops over tiles of its own examples; dw is the sum over both."""
+    for module in (rows, shifts, winograd):
+        monkeypatch.setattr(module, "TILE", 500)
+    x, w, dy = normals((6, 5, 4, 4), (3, 3, 4, 6), (6, 5, 4, 6))
+    run = partial(all_three, padding=1, impl=impl)
+    split, whole = PartitionSpec("d"), PartitionSpec()
+    mesh = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
+    specs = {"in_specs": (split, whole, split), "out_specs": (split, split, whole)}
+    found = jax.jit(jax.shard_map(run, mesh=mesh, **specs))(x, w, dy)
+    wanted = jax.jit(partial(all_three, padding=1, impl="lax"))(x, w, dy)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)

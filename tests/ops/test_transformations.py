@@ -228,11 +228,18 @@ def test_transformations_of_the_plain_forward(op, case, options):
         assert_same(found[name], wanted[name])
 
 
-@pytest.mark.all("0.3 s for each of 380 more cases; the first tier has one of each operator")
+OF_TWO = ("grad of vmap", "scan", "shard_map")  # gradients of both points together
+
+
+@pytest.mark.all("0.2 s for each of 380 more cases; the first tier has one of each operator")
 @every_case_of_floats
 def test_every_case_can_be_transformed(op, case, options):
-    by_hand, plainly = (traced_types(op, case, options, m) for m in ("hand", "autodiff"))
-    assert by_hand == plainly
+    """Traced: each gradient has the type of its argument."""
+    p = Problem(op, case, options)
+    run = lambda two: {t: TRANSFORMATIONS[t](p, two) for t in (*OF_TWO, "grad", "checkpoint")}
+    found = types(jax.eval_shape(run, p.two))
+    assert found.pop("grad") == found.pop("checkpoint") == types(p.x)
+    assert all(types_of_two == types((p.two, *p.rest)) for types_of_two in found.values())
 
 
 @one_case_each

@@ -73,8 +73,7 @@ def _over_places(a, dy, groups):
 
 def _over_places_alone(a, dy):
     """The same where every channel is a group: first over examples, which writes no product."""
-    none = jnp.zeros(a.shape[1:], a.dtype)
-    a = reduce(jnp.add, (a * dy for a, dy in zip(a, dy, strict=True)), none)
+    a = reduce(jnp.add, (a * dy for a, dy in zip(a, dy, strict=True))) if len(a) else a.sum(0)
     a = a.reshape(-1, a.shape[-1])
     return contract(jnp.ones(len(a), a.dtype), a, ((0,), (0,)))
 

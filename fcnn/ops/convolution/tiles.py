@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from fcnn.ops.product import wide
+from fcnn.ops.varying import varying_like
 from fcnn.ops.window import Windows, padded
 
 
@@ -49,7 +50,8 @@ def summed(
         return of_tile(x, dy, part)
     add = lambda total, tile: (total + of_tile(*tile, part).astype(total.dtype), None)
     shape = jax.eval_shape(lambda x, dy: of_tile(x, dy, part), x, dy).shape
-    return lax.scan(add, jnp.zeros(shape, wide(x.dtype)), tiles)[0]
+    start = varying_like(jnp.zeros(shape, wide(x.dtype)), x, dy)
+    return lax.scan(add, start, tiles)[0]
 
 
 def _tiles(bytes_each, most, *arrays):
