@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from registry import over
 
 import fcnn
@@ -72,43 +72,45 @@ def paddings(axes):
     return st.one_of(st.sampled_from(WORDS), st.tuples(*pairs))
 
 
-def turn(seed, accepted):
-    """Size, window, stride, dilation and padding: rank and kind of padding in turn, all else drawn.
-
-    Until `accepted` of them.
-    """
-    rng = np.random.default_rng(seed)
-    rank, padding = 1 + seed % 3, (*WORDS, "pairs", "pairs")[seed % 7]
-    while True:
-        size, window, stride, dilation, lo, hi = (
-            tuple(rng.integers(*between, rank).tolist())
-            for between in ((1, 8), (1, 4), (1, 4), (1, 3), (0, 3), (0, 3))
-        )
-        pairs = tuple(zip(lo, hi, strict=True))
-        found = size, window, stride, dilation, pairs if padding == "pairs" else padding
-        if accepted(*found):
-            return rng, *found
+CONVOLUTIONS = {  # size, window, stride, dilation, padding, border; n, groups, c and o of a group
+    "no examples": ((3,), (2,), (2,), (2,), ((2, 1),), "zeros", (0, 2, 2, 1)),
+    "1-D valid": ((8,), (3,), (2,), (2,), "valid", "zeros", (2, 1, 2, 2)),
+    "1-D causal": ((7,), (3,), (2,), (2,), "causal", "reflect", (2, 1, 2, 1)),
+    "more padding than image": ((1,), (3,), (1,), (1,), ((2, 1),), "edge", (1, 1, 1, 2)),
+    "2-D same": ((5, 4), (3, 2), (1, 3), (2, 1), "same", "reflect", (1, 2, 1, 2)),
+    "2-D full": ((4, 3), (3, 2), (3, 1), (1, 2), "full", "zeros", (2, 1, 1, 2)),
+    "2-D": ((5, 7), (2, 2), (3, 1), (2, 2), ((2, 0), (1, 2)), "wrap", (1, 2, 2, 2)),
+    "3-D same": ((4, 6, 3), (2, 2, 1), (2, 1, 3), (2, 1, 1), "same_lower", "edge", (2, 2, 1, 1)),
+    "3-D": (
+        *((7, 3, 4), (2, 2, 1), (3, 2, 3), (1, 2, 2)),
+        *(((1, 0), (1, 1), (0, 2)), "wrap", (1, 2, 1, 1)),
+    ),
+}
 
 
-EMPTY = 7  # the seed whose batch has no examples
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_any_convolution(seed):
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_any_convolution(name):
     """Any rank, size, window, stride, dilation, padding, groups: all implementations and loops.
 
     "tiled" is left out: for as few cells it is "im2col".
     """
-    mode = MODES[seed % 4]
-    rng, size, window, stride, dilation, padding = turn(
-        seed, lambda *problem: not refusal(*problem, mode=mode)
-    )
-    groups, c, o = rng.integers(1, 3, 3).tolist()
-    n = 0 if seed == EMPTY else rng.integers(1, 3)
-    x, w = (
-        rng.standard_normal((n, *size, c * groups)),
-        rng.standard_normal((*window, c, o * groups)),
-    )
+    implementations_agree(*CONVOLUTIONS[name])
+
+
+@pytest.mark.all("0.4 s each; the first tier has one problem of every kind")
+@given(some_axes, st.tuples(st.integers(0, 2), *[st.integers(1, 2)] * 3), st.data())
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_drawn_convolutions(axes, counts, data):
+    size, window, stride, dilation = zip(*axes, strict=True)
+    padding, mode = data.draw(paddings(axes)), data.draw(st.sampled_from(MODES))
+    assume(not refusal(size, window, stride, dilation, padding, mode))
+    implementations_agree(size, window, stride, dilation, padding, mode, counts)
+
+
+def implementations_agree(size, window, stride, dilation, padding, mode, counts):
+    n, groups, c, o = counts
+    draw = np.random.default_rng(0).standard_normal
+    x, w = draw((n, *size, c * groups)), draw((*window, c, o * groups))
     how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     how |= {"padding_mode": mode}
     by_lax, *others = every_way(x, w, how, ("lax", "im2col", "taps", "fft"))
@@ -229,15 +231,40 @@ def test_any_pooling_is_refused_or_has_its_shape(axes, ceil_mode, data):
         assert of() == (2, *places, 3)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_any_pooling(seed):
+POOLINGS = {  # size, window, stride, dilation, padding, ceil_mode; include, mean, p, n
+    "no examples": ((7, 6), (1, 2), (2, 1), (1, 1), "same", True, (False, False, 1, 0)),
+    "1-D valid": ((7,), (2,), (3,), (2,), "valid", True, (False, False, 2, 1)),
+    "1-D low": ((3,), (3,), (2,), (1,), ((2, 0),), True, (True, True, math.inf, 2)),
+    "1-D high": ((5,), (3,), (2,), (1,), ((0, 2),), True, (False, False, 40, 1)),
+    "2-D same": ((6, 5), (2, 2), (1, 1), (1, 1), "same_lower", False, (True, False, 1, 2)),
+    "2-D causal": ((1, 6), (3, 3), (1, 3), (1, 2), "causal", True, (False, False, 2, 2)),
+    "2-D": ((7, 6), (3, 2), (3, 2), (2, 2), ((2, 0), (1, 2)), True, (True, True, 1.5, 1)),
+    "3-D same": ((4, 4, 2), (1, 2, 1), (3, 2, 1), (2, 1, 1), "same", True, (True, True, 3, 2)),
+    "3-D full": ((3, 2, 4), (2, 1, 3), (2, 1, 1), (1, 1, 2), "full", False, (False, True, 1.5, 1)),
+}
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_any_pooling(name):
     """Any rank, size, window, stride, dilation, padding, ends cut off, and no examples at all."""
-    ceil_mode, include, mean = (bool(seed & bit) for bit in (1, 2, 4))
-    rng, size, window, stride, dilation, padding = turn(
-        seed, lambda *problem: all(outputs(*problem, ceil_mode))
-    )
-    p = (1, 1.5, 2, 3, 40, math.inf)[seed % 6]
-    x = rng.standard_normal((0 if seed == EMPTY else rng.integers(1, 3), *size, 2))
+    pools_agree(*POOLINGS[name])
+
+
+@pytest.mark.all("0.4 s each; the first tier has one problem of every kind")
+@given(some_axes, st.booleans(), st.data())
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_drawn_poolings(axes, ceil_mode, data):
+    size, window, stride, dilation = zip(*axes, strict=True)
+    padding = data.draw(paddings(axes))
+    assume(all(outputs(size, window, stride, dilation, padding, ceil_mode)))
+    p = data.draw(st.sampled_from([1, 1.5, 2, 3, 40, math.inf]))
+    more = data.draw(st.booleans()), data.draw(st.booleans()), p, data.draw(st.integers(0, 2))
+    pools_agree(size, window, stride, dilation, padding, ceil_mode, more)
+
+
+def pools_agree(size, window, stride, dilation, padding, ceil_mode, more):
+    include, mean, p, n = more
+    x = np.random.default_rng(0).standard_normal((n, *size, 2))
     how = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
     asked = {
         fcnn.max_pool: how,
