@@ -11,7 +11,7 @@ autodiff of a NumPy function.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import jax
@@ -22,7 +22,7 @@ from fcnn.checker.peel import dtypes_in
 from fcnn.checker.subject import Leaves, Subject
 
 SMALL = 10**5  # entries in all arguments
-QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+FEW_PASSES = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 @contextmanager
@@ -173,7 +173,17 @@ def _program(f: Callable, *args) -> Callable | None:
 def _compiled(traced):
     """Small programs are compiled far longer than they run, so LLVM's slow passes are left out."""
     small = sum(v.aval.size for v in traced.jaxpr.jaxpr.invars) < SMALL
-    return traced.lower().compile(QUICKLY if small else None)
+    return traced.lower().compile(_quickly() if small else None)
+
+
+@cache
+def _quickly() -> dict[str, Any] | None:
+    """FEW_PASSES, or None where this jaxlib does not know one of them."""
+    try:
+        jax.jit(lambda: 0).lower().compile(FEW_PASSES)
+    except jax.errors.JaxRuntimeError:
+        return None
+    return FEW_PASSES
 
 
 def _as_it_is(f: Callable) -> Callable:
