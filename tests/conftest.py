@@ -8,11 +8,16 @@ newer than those tested gets none of these.
 import os
 from importlib.metadata import version
 
-flags = [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2"]
-if tuple(map(int, version("jaxlib").split(".")[:2])) <= (0, 12):
-    flags += ["--xla_cpu_parallel_codegen_split_count=1", "--xla_backend_optimization_level=0"]
-    flags += ["--xla_llvm_disable_expensive_passes=true"]
-os.environ["XLA_FLAGS"] = " ".join(flags)
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "")
+    + " --xla_force_host_platform_device_count=2"
+    + (
+        " --xla_cpu_parallel_codegen_split_count=1 --xla_backend_optimization_level=0"
+        " --xla_llvm_disable_expensive_passes=true"
+        if tuple(map(int, version("jaxlib").split(".")[:2])) <= (0, 12)
+        else ""
+    )
+)
 
 import jax
 import pytest
