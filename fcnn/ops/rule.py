@@ -10,6 +10,7 @@ import warnings
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 
 from fcnn.ops.varying import cotangent_of
 
@@ -19,6 +20,7 @@ def by_custom_vjp(op, arrays, options):
     types = jax.tree.map(jax.typeof, arrays)
 
     def bwd(saved, dy):
+        dy = jax.tree.map(jnp.asarray, dy)
         return tuple(map(cotangent_of, types, op.bwd_rule(saved, dy, **options)))
 
     rule = jax.custom_vjp(partial(op.forward, **options))

@@ -17,7 +17,7 @@ SPLIT, WHOLE = PartitionSpec("d"), PartitionSpec()
 DRAW = np.random.default_rng(0)
 X, WEIGHTS = DRAW.standard_normal((2, 6, 2, 3))
 OTHERS = (*DRAW.standard_normal((3, 3)), np.array([0.5, 1.0, 2.0]))
-MASK = DRAW.random((6, 2)) < 0.6
+MASK = jnp.asarray(DRAW.random((6, 2)) < 0.6)
 whole = partial(fcnn.batch_norm, train=True, momentum=0.7)
 part = partial(whole, axis_name="d")
 
