@@ -99,11 +99,11 @@ def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path, monkeypatch):
     assert main(["bench", "ops", *names, "--rounds", "2", "--json", "--plot", str(figure)]) == 0
     text = capsys.readouterr().out
     assert figure.read_bytes().startswith(b"\x89PNG")
-    told = json.loads(text)
-    assert [row["operator"].startswith(n) for row, n in zip(told["rows"], names, strict=True)]
-    assert all(len(row["ours"]) == len(row["theirs"]) == 2 for row in told["rows"])
-    assert told["roof"] == {"flop_per_second": 1e11, "bytes_per_second": 1e10}
-    assert told["machine"]["packages"]["jax"] == jax.__version__
+    result = json.loads(text)
+    assert [row["operator"].startswith(n) for row, n in zip(result["rows"], names, strict=True)]
+    assert all(len(row["ours"]) == len(row["theirs"]) == 2 for row in result["rows"])
+    assert result["roof"] == {"flop_per_second": 1e11, "bytes_per_second": 1e10}
+    assert result["machine"]["packages"]["jax"] == jax.__version__
     kept.write_text(text)
     assert main(["bench", "table", str(kept)]) == 0
     first, _, head, _, *rows = capsys.readouterr().out.strip().splitlines()
@@ -185,8 +185,8 @@ def test_ctrl_c_is_one_line_and_leaves_no_file(tmp_path):
 
 def test_kept_results_with_a_time_of_zero_are_refused(tmp_path, capsys):
     kept = tmp_path / "ops.json"
-    told = json.loads((RESULTS / "cpu_ops.json").read_text())
-    told["rows"][0] |= {"ours": [0.0], "theirs": [0.0]}
-    kept.write_text(json.dumps(told))
+    result = json.loads((RESULTS / "cpu_ops.json").read_text())
+    result["rows"][0] |= {"ours": [0.0], "theirs": [0.0]}
+    kept.write_text(json.dumps(result))
     assert main(["bench", "table", str(kept)]) == 2
     assert "ops.json is not what fcnn bench --json printed" in capsys.readouterr().err

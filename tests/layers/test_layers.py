@@ -54,16 +54,16 @@ def test_shapes_tells_what_apply_gives(layer, key):
     params, state = jax.eval_shape(lambda key: layer.init(key, IMAGE), key)
     run = lambda *args: layer.apply(*args, key=key, train=True)
     y, _ = jax.eval_shape(run, params, state, jnp.ones((2, *IMAGE)))
-    told_params, told_state, out = layers.shapes(layer, IMAGE)
+    expected_params, expected_state, out = layers.shapes(layer, IMAGE)
     assert y.shape == (2, *out)
     shape_of = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype), tree)
-    assert shape_of((params, state)) == shape_of((told_params, told_state))
+    assert shape_of((params, state)) == shape_of((expected_params, expected_state))
 
 
 @every_layer
 def test_gradients_reach_every_parameter(layer, key):
-    """And the numbers are of the shapes that were told."""
-    told, _, _ = layers.shapes(layer, IMAGE)
+    """Parameters and gradients have the shapes that `shapes` gives."""
+    expected, _, _ = layers.shapes(layer, IMAGE)
 
     @jax.jit
     def run(key, x):
@@ -72,7 +72,7 @@ def test_gradients_reach_every_parameter(layer, key):
         return params, jax.grad(loss)(params)
 
     params, grads = run(key, np.random.default_rng(0).standard_normal((3, *IMAGE)))
-    for shape, w, g in zip(*map(jax.tree.leaves, (told, params, grads)), strict=True):
+    for shape, w, g in zip(*map(jax.tree.leaves, (expected, params, grads)), strict=True):
         assert shape.shape == w.shape == g.shape
         assert (np.asarray(g) != 0).any()
 

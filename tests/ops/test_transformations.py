@@ -55,9 +55,9 @@ class Problem:
     def grad(self, *x):
         return jax.grad(self.value, range(len(x)))(*x)
 
-    def each(self, f, **how):
+    def each(self, f):
         """f of both points: what is stacked is mapped, the rest is shared."""
-        return jax.vmap(f, (0, *(None for _ in self.rest)), **how)
+        return jax.vmap(f, (0, *(None for _ in self.rest)))
 
     def total(self, both):
         """A gradient of the two points together, from one gradient for each."""

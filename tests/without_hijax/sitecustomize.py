@@ -9,5 +9,5 @@ Programs that tests start do not show the warning, since those tests compare std
 import sys
 import warnings
 
-sys.modules["jax.experimental.hijax"] = None  # type: ignore[assignment]
+sys.modules["jax.experimental.hijax"] = None
 warnings.filterwarnings("ignore", message="fcnn: jax .* breaks hijax")
