@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "")
-    + " --xla_force_host_platform_device_count=2"
+    + " --xla_force_host_platform_device_count=4"
     + (
         " --xla_cpu_parallel_codegen_split_count=1 --xla_backend_optimization_level=0"
         " --xla_llvm_disable_expensive_passes=true"

@@ -8,9 +8,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
+
 from fcnn import ops
 from fcnn.layers.layer import Layer, stateless
 from fcnn.ops import Op
+from fcnn.ops.sharding import of_batch
 
 
 def lifted(op: Op) -> Callable[..., Layer]:
@@ -66,4 +69,8 @@ positional_encoding = lifted(ops.positional_encoding)
 
 def flatten() -> Layer:
     """(n, *size, c) -> (n, prod(size) c)."""
-    return stateless("flatten", lambda x: x.reshape(len(x), math.prod(x.shape[1:])))
+
+    def flat(x):
+        return jnp.reshape(x, (x.shape[0], math.prod(x.shape[1:])), out_sharding=of_batch(x))
+
+    return stateless("flatten", flat)

@@ -64,7 +64,7 @@ def _check(x, w, b):
 dense.cases = (
     Case("plain", ((4, 3), (3, 5), (5,))),
     Case("without b", ((4, 3), (3, 5), None)),
-    Case("sequence", ((2, 4, 3), (3, 5), (5,))),
+    Case("sequence", ((2, 2, 4), (4, 6), (6,))),
     Case("vector", ((3,), (3, 2), (2,))),
     Case("no examples", ((0, 3), (3, 2), (2,))),
     refused(r"x \(4, 3\) has 3 features but w \(4, 5\) takes 4", (4, 3), (4, 5), None),

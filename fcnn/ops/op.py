@@ -29,6 +29,7 @@ import numpy as np
 from jax.core import Tracer
 
 from fcnn.ops.rule import by_hand
+from fcnn.ops.sharding import over_mesh
 
 P = ParamSpec("P")
 Y = TypeVar("Y")
@@ -176,9 +177,10 @@ class Op(Generic[P, Y]):
         arrays, options = self.bind(*args, **kwargs)
         arrays = tuple(map(self._array, self.arrays, arrays))
         self.check_rule(*arrays, **options)
+        op = over_mesh(self, arrays)
         if _gradients.value == "autodiff":
-            return self.forward(*arrays, **options)
-        return by_hand(self, arrays, options)
+            return op.forward(*arrays, **options)
+        return by_hand(op, arrays, options)
 
     def _array(self, name: str, given: Any) -> jax.Array | None:
         if given is None:

@@ -51,7 +51,9 @@ def dropout(x: X, key: AKey, *, rate: float) -> X:
 
 
 @operator()
-def spatial_dropout(x: Float[Array, "n *size c"], key: AKey, *, rate: float) -> X:
+def spatial_dropout(
+    x: Float[Array, "n *size c"], key: AKey, *, rate: float
+) -> Float[Array, "n *size c"]:
     """Set whole channels of an example to 0 with probability `rate`, and scale up the others.
 
     Source: Tompson et al., arXiv:1411.4280.
@@ -60,7 +62,7 @@ def spatial_dropout(x: Float[Array, "n *size c"], key: AKey, *, rate: float) -> 
 
 
 @operator()
-def stochastic_depth(x: Float[Array, "n ..."], key: AKey, *, rate: float) -> X:
+def stochastic_depth(x: Float[Array, "n ..."], key: AKey, *, rate: float) -> Float[Array, "n ..."]:
     """Set whole examples to 0 with probability `rate`, and scale up the others, within a residual.
 
     Source: Huang et al., arXiv:1603.09382, in the inverted form.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import fcnn
 from fcnn import models, training
@@ -148,6 +149,59 @@ def test_a_few_steps_lower_the_loss_of_a_narrow_residual_network(key, monkeypatc
 @pytest.mark.all("10 s, mostly compiling; a narrow one of the same blocks learns in the first tier")
 def test_a_few_steps_lower_the_loss_of_resnet_18(key):
     assert learns(*TRAINED["resnet"], key)
+
+
+@cache
+def step_and_its_arguments(name):
+    """A train step of a model, and a train state and a batch of four examples for it."""
+    model, shape = TRAINED[name]
+    loss = lambda logits, y: fcnn.softmax_cross_entropy(logits, y).mean(range(1, y.ndim))
+    optimizer = optax.sgd(0.05, momentum=0.9)
+    key, rng = jax.random.key(0), np.random.default_rng(0)
+    start = jax.jit(lambda key: training.create(model, optimizer, shape, key))(key)
+    x = (
+        rng.standard_normal((4, *shape))
+        if model.takes is float
+        else rng.integers(0, 10, (4, *shape))
+    )
+    y = rng.integers(0, 10, (4, *shape) if model.takes is int else 4)
+    return training.train_step(model, loss, optimizer), start, (x, y)
+
+
+def on_mesh(start, batch, kind):
+    """Examples lie along one axis of the mesh, the features of each weight along the other."""
+    mesh = jax.make_mesh((2, 2), ("examples", "features"), axis_types=(kind,) * 2)
+
+    def put(a, *axes):
+        return jax.device_put(a, NamedSharding(mesh, PartitionSpec(*axes)))
+
+    def weight(a):
+        split = a.ndim and a.shape[-1] % 2 == 0
+        return put(a, *(None,) * (a.ndim - 1), "features") if split else put(a)
+
+    tree = {k: jax.tree.map(weight, v) for k, v in start._asdict().items() if k != "key"}
+    return start._replace(**tree, key=put(start.key)), tuple(put(a, "examples") for a in batch)
+
+
+@pytest.mark.parametrize("mode", ["hand", "autodiff"])
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_train_step_keeps_the_sharding_of_its_state(name, mode):
+    step, *args = step_and_its_arguments(name)
+    start, batch = on_mesh(*args, AxisType.Explicit)
+    with fcnn.gradients(mode):
+        after, _ = jax.eval_shape(step, start, batch)
+    for a, b in zip(*map(jax.tree.leaves, (start, after)), strict=True):
+        assert jax.typeof(a).sharding == jax.typeof(b).sharding
+
+
+@pytest.mark.all("5 s each, XLA's partitioner; the first tier has the types")
+@pytest.mark.parametrize("kind", [AxisType.Explicit, AxisType.Auto])
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_train_step_on_a_mesh_is_that_of_one_device(name, kind):
+    step, *args = step_and_its_arguments(name)
+    alone, shared = jax.jit(step)(*args), jax.jit(step)(*on_mesh(*args, kind))
+    for a, b in zip(*map(jax.tree.leaves, (alone[0].params, shared[0].params)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", TRAINED)

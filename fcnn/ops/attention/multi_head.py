@@ -136,7 +136,7 @@ BIASES, CONTEXT = ((2, 2), (1, 2), (1, 1), (2,)), ((3, 2, 2), (4, 1, 2), (4, 1, 
 multi_head_attention.cases = (
     Case("itself", (X, *WEIGHTS, (2, 2), None, (1, 1), (2,), None, None), {"causal": True}),
     Case("context", (X, *CONTEXT, *BIASES, (1, 4, 4), (1, 1, 3, 4))),
-    Case("without biases", (X, *WEIGHTS, *NONE, None, None)),
+    Case("without biases", ((2, 3, 3), *WEIGHTS, *NONE, None, None)),
     Case("no examples", ((0, 3, 3), *WEIGHTS, *BIASES, None, None)),
     refused(r"x \(3, 3\) needs 3 axes", (3, 3), *WEIGHTS, *NONE, None, None),
     refused("x .* has 4 features but wq .* takes 3", (1, 3, 4), *WEIGHTS, *NONE, None, None),

@@ -1,0 +1,154 @@
+"""Sharding by the letters of the equation, on meshes whose axes are part of an array's type.
+
+`jax.make_mesh` makes such explicit axes. On them nearly every step of an operator would have to
+state how its result is sharded. An operator states it once, as a whole, by its annotations: in
+
+    conv: x "n *size c", w "*window c_per_group o"  ->  y "n *out o"
+
+y is sharded along n as x is, and along o as w is. Every cotangent is sharded as its argument.
+Inside the operator XLA chooses. Residuals have no letters, so the arguments are saved, and the
+backward pass repeats the forward pass. Where both are in one program XLA merges them, at no cost;
+where they are in two loops, as in a scan over layers, the forward pass runs twice.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_args
+
+import jax
+from jax import Array
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
+
+from fcnn.ops.refusal import require
+
+
+def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
+    """`op`, or `op` on the mesh with explicit axes that some of the arrays lie on."""
+    meshes = (jax.typeof(a).sharding.mesh for a in arrays if a is not None)
+    mesh = next((mesh for mesh in meshes if _explicit(mesh)), None)
+    return op if mesh is None else Sharded(op, mesh)
+
+
+def of_batch(x: Array) -> NamedSharding | None:
+    """For `out_sharding`: along the first axis as x is, and whole along the others."""
+    sharding = jax.typeof(x).sharding
+    if _explicit(sharding.mesh):
+        return NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[:1]))
+    return None
+
+
+def letters(annotation: Any, rank: int) -> Iterator[str]:
+    """The letter of each axis of an array, by its annotation, "..." if it has none.
+
+    Several axes under one letter are numbered.
+    """
+    options = (annotation, *get_args(annotation))  # as in Float[...] | Float[...] | None
+    texts = [each.dim_str for each in options if hasattr(each, "dim_str")] or ["..."]
+    names = next(names for text in texts if _fits(names := text.split(), rank))
+    for name in names:
+        letter = name.lstrip("#*").removesuffix("_per_group")
+        if _is_many(name):
+            axes = range(rank - len(names) + 1)
+            yield from (f"{letter}[{i}]" if len(axes) > 1 else letter for i in axes)
+        else:
+            yield letter
+
+
+def _fits(names, rank):
+    return len(names) == rank or any(map(_is_many, names))
+
+
+def _is_many(name):
+    return name == "..." or name.startswith("*")
+
+
+@dataclass(frozen=True)
+class Sharded:
+    """An operator on a mesh with explicit axes."""
+
+    op: Any
+    mesh: AbstractMesh
+
+    def forward(self, *arrays, **options):
+        run = partial(self.op.forward, **options)
+        y = jax.eval_shape(run, *map(_unsharded, arrays))
+        return self._auto(run, self._of_outputs(arrays, y))(*arrays)
+
+    def fwd_rule(self, *arrays, **options):
+        return self.forward(*arrays, **options), arrays
+
+    def bwd_rule(self, arrays, dy, **options):
+        def run(arrays, dy):
+            _, saved = self.op.fwd_rule(*arrays, **options)
+            return tuple(self.op.bwd_rule(saved, dy, **options))
+
+        cotangents = jax.eval_shape(run, *jax.tree.map(_unsharded, (arrays, dy)))
+        like = lambda a, g: None if g is None else jax.typeof(a).sharding.spec
+        return self._auto(run, tuple(map(like, arrays, cotangents)))(arrays, dy)
+
+    def _auto(self, run: Callable, specs: Any) -> Callable:
+        """`run` as one step whose outputs are sharded as `specs` state."""
+
+        def entered(*args):
+            with jax.sharding.use_abstract_mesh(self.mesh):
+                axes = _explicit(self.mesh)
+                return jax.sharding.auto_axes(run, axes=axes, out_sharding=specs)(*args)
+
+        return entered
+
+    def _of_outputs(self, arrays, y):
+        """How each output is sharded: along each of its letters as the arguments are."""
+        outputs, structure = jax.tree.flatten(y)
+        annotation = self.op.signature.return_annotation
+        annotations = get_args(annotation) or (annotation,) * len(outputs)
+        names = [tuple(letters(a, y.ndim)) for a, y in zip(annotations, outputs, strict=True)]
+        given = self._given(arrays)
+        self._require_apart(given, names)
+        each = zip(outputs, names, strict=True)
+        return structure.unflatten(self._spec(y.shape, of_y, given) for y, of_y in each)
+
+    def _given(self, arrays):
+        """letter -> the mesh axes that shard it, and the first argument in which they do."""
+        given = {}
+        for name, a in zip(self.op.arrays, arrays, strict=True):
+            if a is not None:
+                of_a = letters(self.op.signature.parameters[name].annotation, a.ndim)
+                for letter, axes in zip(of_a, jax.typeof(a).sharding.spec, strict=True):
+                    if axes is not None:
+                        axes = axes if isinstance(axes, tuple) else (axes,)
+                        given.setdefault(letter, (axes, name))
+        return given
+
+    def _require_apart(self, given, names):
+        """ValueError where a mesh axis shards the batch and another letter, or two of an output."""
+        batch = names[0][0] if names[0] else None
+        for one, two in itertools.combinations(given, 2):
+            (axes, first), (others, second) = given[one], given[two]
+            shared = [axis for axis in axes if axis in others]
+            together = batch in (one, two) or any({one, two} <= {*of_y} for of_y in names)
+            require(
+                not (shared and together),
+                f"{self.op.name}: mesh axes {shared} shard both {one} of {first} and {two} of "
+                f"{second}; gather {second} first: write jax.sharding.reshard({second}, jax.P()) "
+                "under jax.set_mesh",
+            )
+
+    def _spec(self, shape, names, given):
+        """A letter that the mesh does not divide, such as that of glu's output, is left whole."""
+        axes = [given[name][0] if name in given else () for name in names]
+        fits = lambda axes, size: size % math.prod(self.mesh.shape[a] for a in axes) == 0
+        each = zip(axes, shape, strict=True)
+        return PartitionSpec(*(axes if fits(axes, size) else () for axes, size in each))
+
+
+def _explicit(mesh: AbstractMesh) -> tuple[str, ...]:
+    """The axes of the mesh that are part of an array's type."""
+    kinds = zip(mesh.axis_names, mesh.axis_types, strict=True)
+    return tuple(name for name, kind in kinds if kind == AxisType.Explicit)
+
+
+def _unsharded(a):
+    return None if a is None else jax.ShapeDtypeStruct(a.shape, a.dtype)

@@ -1,0 +1,213 @@
+"""Every operator on meshes: explicit axes are part of an array's type, automatic ones are not.
+
+Types come from tracing, which compiles nothing. What they must be follows from the letters of the
+operator's annotations.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jaxtyping import Array, Float
+from registry import is_float, takes_floats
+
+import fcnn
+from fcnn.checker.cases import ways
+from fcnn.ops import OPS, operator
+from fcnn.ops.sharding import letters
+
+
+def mesh(shape, kind):
+    axes = ("d", "m")[: len(shape)]
+    return jax.make_mesh(shape, axes, axis_types=(kind,) * len(axes))
+
+
+LINE, GRID = mesh((2,), AxisType.Explicit), mesh((2, 2), AxisType.Explicit)
+AUTOMATIC = mesh((2, 2), AxisType.Auto)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A case of an operator: its batch lies along the mesh axis d, another letter along m.
+
+    The batch is the first letter of the first output.
+    """
+
+    op: fcnn.ops.Op
+    case: fcnn.ops.Case
+    letter: str | None = None
+
+    @cached_property
+    def args(self):
+        return self.case.draw()
+
+    @property
+    def given(self):
+        return [self.op.signature.parameters[name].annotation for name in self.op.arrays]
+
+    @property
+    def out(self):
+        """The annotation of each output."""
+        out = self.op.signature.return_annotation
+        return get_args(out) or (out,)
+
+    @cached_property
+    def batch(self):
+        run = partial(self.op, **self.case.options)
+        y = jax.tree.leaves(jax.eval_shape(run, *self.args))
+        return next(letters(self.out[0], y[0].ndim), None)
+
+    def sizes(self):
+        """letter -> its lengths in the arguments, but for those that are repeated."""
+        sizes = {}
+        for annotation, a in zip(self.given, self.args, strict=True):
+            if a is not None:
+                for letter, n in zip(letters(annotation, a.ndim), a.shape, strict=True):
+                    sizes.setdefault(letter, set()).add(n)
+        return {letter: ns - {1} if len(ns) > 1 else ns for letter, ns in sizes.items()}
+
+    def even(self):
+        """The letters that two devices can share."""
+        return [k for k, ns in self.sizes().items() if all(n > 0 and n % 2 == 0 for n in ns)]
+
+    def spec(self, annotation, shape):
+        axes = {self.letter: "m", self.batch: "d"}
+        names = zip(letters(annotation, len(shape)), shape, strict=True)
+        return PartitionSpec(*(axes.get(k) if n % 2 == 0 else None for k, n in names))
+
+    def put(self, mesh):
+        put = lambda text, a: jax.device_put(a, NamedSharding(mesh, self.spec(text, a.shape)))
+        each = zip(self.given, self.args, strict=True)
+        return [None if a is None else put(text, a) for text, a in each]
+
+    def gradient(self, **options):
+        """(arguments) -> the outputs, and the gradient of a number made of them."""
+        at = [i for i, a in enumerate(self.args) if is_float(a)]
+
+        def run(*args):
+            def value(*floats):
+                held = dict(zip(at, floats, strict=True))
+                y = self.op(*(held.get(i, a) for i, a in enumerate(args)), **options)
+                sines = [jnp.sin(a + 0.1).sum() for a in jax.tree.leaves(y) if is_float(a)]
+                return sum(sines), y
+
+            (_, y), g = jax.value_and_grad(value, range(len(at)), has_aux=True)(
+                *(args[i] for i in at)
+            )
+            return y, dict(zip(at, g, strict=True))
+
+        return run
+
+
+def layouts(op):
+    """The batch alone, and every other letter once, in the first case in which both are even."""
+    seen = set()
+    for case in op.cases:
+        if case.raises or not any(map(is_float, case.shapes())):
+            continue
+        layout = Layout(op, case)
+        even = layout.even()
+        if layout.batch in (None, *even):
+            new = [letter for letter in (None, *even) if letter not in seen]
+            seen.update(new)
+            yield from (replace(layout, letter=letter) for letter in new)
+
+
+OF_FLOATS = pytest.mark.parametrize("op", list(filter(takes_floats, OPS)), ids=lambda op: op.name)
+MODES = pytest.mark.parametrize("mode", ["hand", "autodiff"])
+
+
+@MODES
+@OF_FLOATS
+def test_outputs_and_gradients_are_sharded_by_their_letters(op, mode):
+    *_, layout = layouts(op)
+    check_types(layout, layout.case.options, mode, GRID)
+
+
+@pytest.mark.all("0.1 s for each of 900; the first tier has the batch and one letter of each")
+@MODES
+@OF_FLOATS
+def test_so_it_is_with_every_letter_and_implementation(op, mode):
+    for layout in layouts(op):
+        for mesh in (GRID,) if layout.letter else (LINE, GRID):
+            for options in ways(op, layout.case):
+                check_types(layout, options, mode, mesh)
+
+
+def check_types(layout, options, mode, mesh):
+    args = layout.put(mesh)
+    with fcnn.gradients(mode):
+        y, g = jax.eval_shape(layout.gradient(**options), *args)
+    y = jax.tree.leaves(y)
+    each = zip(layout.out, y, strict=True)
+    wanted = [NamedSharding(mesh.abstract_mesh, layout.spec(text, a.shape)) for text, a in each]
+    assert [jax.typeof(a).sharding for a in y] == wanted
+    for i, dx in g.items():
+        assert jax.typeof(dx).sharding == jax.typeof(args[i]).sharding
+
+
+@pytest.mark.all("two programs each, of XLA's partitioner; the first tier has the types")
+@pytest.mark.parametrize("mesh", [GRID, AUTOMATIC], ids=["explicit", "automatic"])
+@OF_FLOATS
+def test_values_are_those_of_one_device(op, mesh):
+    *_, layout = layouts(op)
+    run = layout.gradient(**layout.case.options)
+    with fcnn.gradients("autodiff"):
+        wanted = jax.jit(run)(*layout.args)
+    found = jax.jit(run)(*layout.put(mesh))
+    for a, b in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9 * max(1, np.abs(b).max(initial=0)))
+
+
+def put(a, *axes):
+    return jax.device_put(a, NamedSharding(GRID, PartitionSpec(*axes)))
+
+
+def two_layers(x, w):
+    """Their gradient has five products: two forward, and three back."""
+    return fcnn.dense(fcnn.tanh(fcnn.dense(x, w)), w.T).sum()
+
+
+def test_the_forward_pass_that_the_gradient_repeats_is_merged():
+    x, w = np.ones((4, 6)), np.ones((6, 8))
+    products = lambda *a: (
+        jax.jit(jax.grad(two_layers, 1)).lower(*a).compile().as_text().count(" dot(")
+    )
+    assert products(put(x, "d"), put(w, None, "m")) == products(x, w) > 0
+
+
+@pytest.mark.parametrize("axes", [("d", None), (None, "d")])
+def test_weights_along_the_axis_of_the_batch_must_be_gathered(axes):
+    x, w = put(np.ones((4, 6)), "d"), put(np.ones((6, 8)), *axes)
+    says = r"dense: mesh axes \['d'\] shard both n of x and [co] of w; gather w first: write jax"
+    with pytest.raises(ValueError, match=says):
+        jax.jit(fcnn.dense)(x, w)
+    with jax.set_mesh(GRID):
+        gathered = jax.jit(
+            jax.grad(lambda w: fcnn.dense(x, jax.sharding.reshard(w, jax.P())).sum())
+        )
+        assert jax.typeof(gathered(w)).sharding.spec == PartitionSpec(*axes)
+
+
+def test_an_operator_without_annotations_keeps_the_sharding_of_x():
+    @operator()
+    def double(x):
+        return 2 * x
+
+    double.fwd(lambda x: (2 * x, None))
+    double.bwd(lambda saved, dy: (2 * dy,))
+    double.check(lambda x: None)
+    assert jax.typeof(jax.jit(double)(put(np.ones((4, 3)), "d"))).sharding.spec[0] == "d"
+
+
+def test_letters():
+    of = lambda text, rank: list(letters(Float[Array, text] | None, rank))
+    assert of("n *size c_per_group", 4) == ["n", "size[0]", "size[1]", "c"]
+    assert of("#n *size c", 3) == ["n", "size", "c"]
+    assert of("*n c", 1) == ["c"]
+    assert list(letters(None, 2)) == ["...[0]", "...[1]"]
