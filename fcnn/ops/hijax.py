@@ -4,7 +4,9 @@ A hijax primitive has a reverse rule *and* a forward rule, so grad, jvp, lineari
 grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and export all work.
 Reverse mode uses the hand rule. Forward mode, and jax.checkpoint, which is built on it,
 differentiate the plain forward. Under vmap the primitive of `op` becomes that of `Mapped(op)`,
-whose forward and rules are those of `op` under `jax.vmap`.
+whose forward and rules are those of `op` under `jax.vmap`. JAX may trace a rule after the user's
+code has left `jax.default_matmul_precision` or `jax.enable_x64`, so the primitive keeps both
+settings, and its rules run under them.
 
 hijax is experimental. This page alone uses it, and `broken_promises` lists what the installed JAX
 does not keep of what we rely on; `rule.py` then uses jax.custom_vjp instead.
@@ -12,7 +14,7 @@ does not keep of what we rely on; `rule.py` then uses jax.custom_vjp instead.
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import jax
@@ -34,24 +36,28 @@ class ByHand(Primitive):
 
     op: Any
     options: tuple[tuple[str, Any], ...]
+    settings: "Settings"
     skip_linearization_on_zero_tangents = True  # then `forward` runs, not the hand rule
 
     def __init__(self, op, options, types):
+        settings = Settings.now()
         self.in_avals = types
-        self.params = {"op": op, "options": options, "types": types}  # equality compares these
-        self.forward = partial(op.forward, **dict(options))
-        self.out_aval = jax.tree.map(jax.typeof, jax.eval_shape(self.forward, *types))
+        # What equality compares, and what become attributes:
+        self.params = {"op": op, "options": options, "types": types, "settings": settings}
+        self.forward = settings.around(partial(op.forward, **dict(options)))
+        traced, y = jax.make_jaxpr(self.forward, return_shape=True)(*types)
+        self.out_aval = jax.tree.unflatten(jax.tree.structure(y), traced.out_avals)
         super().__init__()
 
     def expand(self, *arrays):
         return self.forward(*arrays)
 
     def vjp_fwd(self, nzs_in, *arrays):
-        return self.op.fwd_rule(*arrays, **dict(self.options))
+        return self.settings.around(self.op.fwd_rule)(*arrays, **dict(self.options))
 
     def vjp_bwd_retval(self, saved, dy):
         dy = jax.tree.map(jnp.asarray, _filled(dy))
-        cotangents = self.op.bwd_rule(saved, dy, **dict(self.options))
+        cotangents = self.settings.around(self.op.bwd_rule)(saved, dy, **dict(self.options))
         return tuple(map(cotangent_of, self.in_avals, cotangents))
 
     def jvp(self, primals, tangents):
@@ -63,12 +69,46 @@ class ByHand(Primitive):
     def linearized(self, residuals, *tangents):
         return residuals(*_filled(tangents))
 
+    def transpose(self, dy, *args):
+        """Where the operator is linear in some arguments: those that can accumulate a cotangent."""
+        free = [i for i, a in enumerate(args) if hasattr(a, "accum")]
+
+        def linear(*given):
+            given = dict(zip(free, given, strict=True))
+            return self.forward(*(given.get(i, a) for i, a in enumerate(args)))
+
+        transposed = jax.linear_transpose(linear, *(self.in_avals[i] for i in free))
+        for i, dx in zip(free, transposed(_filled(dy)), strict=True):
+            args[i].accum(dx)
+
     def batch(self, axis_data, args, dims):
-        if not jax.tree.leaves(dims):  # no input is mapped, so no output is
+        names = [name for _, v in self.options for name in (v if isinstance(v, tuple) else (v,))]
+        if not jax.tree.leaves(dims) and axis_data.name not in names:
             return self(*args), jax.tree.map(lambda _: None, self.out_aval)
         spmd = axis_data.spmd_name or axis_data.explicit_mesh_axis
         mapped = Mapped(self.op, dims, axis_data.size, axis_data.name, spmd)
-        return by_hijax(mapped, args, dict(self.options)), jax.tree.map(lambda _: 0, self.out_aval)
+        y = self.settings.around(by_hijax)(mapped, args, dict(self.options))
+        return y, jax.tree.map(lambda _: 0, self.out_aval)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """JAX's settings that change the numbers or the dtypes of an operator."""
+
+    matmul_precision: str | None
+    x64: bool
+
+    @classmethod
+    def now(cls):
+        return cls(jax.config.jax_default_matmul_precision, jax.config.jax_enable_x64)
+
+    def around(self, f: Callable) -> Callable:
+        @wraps(f)
+        def run(*args, **options):
+            with jax.default_matmul_precision(self.matmul_precision), jax.enable_x64(self.x64):
+                return f(*args, **options)
+
+        return run
 
 
 @dataclass(frozen=True)
@@ -132,19 +172,20 @@ def _from_front(cotangent, dim):
     return cotangent.sum(0) if dim is None else jnp.moveaxis(cotangent, 0, dim)
 
 
-def broken_promises() -> list[str]:
-    """Which of `PROMISES` the installed JAX breaks. Everything is traced: no backend is started."""
-    return [name for name, (rules, use) in PROMISES.items() if not _keeps(rules, use)]
+def broken_promises() -> dict[str, str]:
+    """What fails of `PROMISES` in the installed JAX, and why. It is traced: no backend starts."""
+    causes = {name: _cause(rules, use) for name, (rules, use) in PROMISES.items()}
+    return {name: cause for name, cause in causes.items() if cause}
 
 
-def _keeps(rules, use):
+def _cause(rules, use):
     scale = Scale()
     product = lambda x, y: by_hijax(scale, (x, y), {})
     try:
         jax.eval_shape(use(product), *Scale.types)
-    except Exception:  # an experimental module may fail in any way
-        return False
-    return scale.called == rules
+    except Exception as error:  # an experimental module may fail in any way
+        return f"{type(error).__name__}: {error}"
+    return "" if scale.called == rules else f"called {sorted(scale.called)}, not {sorted(rules)}"
 
 
 class Scale:

@@ -122,6 +122,7 @@ class Op(Generic[P, Y]):
     cases: tuple[Case, ...] = ()
     departs: str = ""  # where PyTorch's function of the same use gives something else, and why
     __name__: str
+    __qualname__: str
 
     def __init__(self, forward: Callable[P, Y], static: tuple[str, ...]):
         update_wrapper(self, forward)
@@ -199,6 +200,16 @@ class Op(Generic[P, Y]):
 
     def __repr__(self) -> str:
         return f"<operator {self.name}{self.signature}>"
+
+    def __reduce__(self) -> str:
+        """An operator is pickled by its name, as a function is."""
+        return self.__qualname__
+
+    def __copy__(self) -> "Op[P, Y]":
+        """Another operator, whose rules can be replaced."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 def operator(*, static: tuple[str, ...] = ()) -> Callable[[Callable[P, Y]], Op[P, Y]]:

@@ -2,8 +2,9 @@
 
 Each operator becomes a hijax primitive, which keeps every transformation. hijax is experimental:
 where the installed JAX breaks what `hijax.py` relies on, `jax.custom_vjp` is used instead. It has
-no forward mode (jvp, linearize, jacfwd), and no gradient of a vmap whose rule sums over the mapped
-axis by name. Importing fcnn then warns once. `RULE` names the rule in use.
+no forward mode of an operator (jvp, linearize, jacfwd), no linear_transpose, and no gradient of a
+vmap whose rule sums over the mapped axis by name. Importing fcnn then warns once. `RULE` names the
+rule in use.
 """
 
 import warnings
@@ -35,12 +36,15 @@ def choose():
 
         if not (broken := broken_promises()):
             return by_hijax, "hijax"
+        fails = f"no longer holds: {', '.join(broken)}; first cause: {next(iter(broken.values()))}"
     except Exception as missing:  # an experimental module may fail in any way
-        broken = [f"{type(missing).__name__}: {missing}"]
+        fails = f"{type(missing).__name__}: {missing}"
     warnings.warn(
-        f"fcnn: jax {jax.__version__} breaks hijax ({', '.join(broken)}), so operators use "
-        "jax.custom_vjp: forward mode (jvp, linearize, jacfwd) and the gradient of a vmap with a "
-        'named axis in batch_norm need fcnn.gradients("autodiff"); all else works',
+        f"fcnn: jax {jax.__version__} breaks hijax, an experimental part of JAX ({fails}). "
+        "Operators use jax.custom_vjp instead. Reverse mode still uses the hand-derived gradients. "
+        'Three things need `with fcnn.gradients("autodiff"):` around the call: forward mode of an '
+        "operator (jvp, linearize, jacfwd), linear_transpose, and the gradient of a vmap over the "
+        "axis_name of batch_norm",
         stacklevel=2,
     )
     return by_custom_vjp, "custom_vjp"

@@ -1,6 +1,8 @@
 """What every operator promises besides its gradient: dtypes, errors, docs, registration, cost."""
 
+import copy
 import inspect
+import pickle
 import pkgutil
 from functools import partial
 
@@ -84,6 +86,13 @@ def test_cost_can_be_measured(op):
     costs = compare({"by hand": whole, "by autodiff": plain}, case.draw(), rounds=1)
     assert [c.what for c in costs] == ["forward", "backward by hand", "backward by autodiff"]
     assert all(c.seconds > 0 for c in costs)
+
+
+def test_operators_are_pickled_by_name():
+    for op in OPS:
+        assert pickle.loads(pickle.dumps(op)) is op
+        assert copy.deepcopy(op) is op
+        assert copy.copy(op) is not op
 
 
 def test_every_operator_is_registered():

@@ -58,8 +58,10 @@ def batch_norm(
 
     Shapes: mean and var (c,) in and out: training gives the new running values, evaluation the old.
             mask has leading axes of x, as in (n,) or (n, *size), and is True where x counts in the
-            statistics; what does not count is normalized all the same, and must be finite. Under
-            vmap over `axis_name` each lane gives the running values, all the same: out_axes=0.
+            statistics; what does not count is normalized all the same, and must be finite.
+            `axis_name` names one or several mapped axes of vmap, pmap or shard_map; statistics
+            are then those of all lanes together. Under vmap each lane gives the same running
+            values, along axis 0: out_axes=0, also where autodiff would allow None.
     Units:  x's own in, plain numbers out, then those of scale and bias.
     Raises: ValueError if shapes disagree, eps <= 0, or momentum lies outside [0, 1]; TypeError for
             integers.
@@ -151,6 +153,7 @@ def _check(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
     names = axis_name if isinstance(axis_name, tuple) else (axis_name,)
     if not (axis_name is None or all(isinstance(name, str) for name in names)):
         raise TypeError(f"batch_norm: axis_name {axis_name!r} must be a name, or several")
+    _require_bound(names)
     require(0 <= momentum <= 1, f"batch_norm: momentum {momentum} must lie in [0, 1]")
     empty = train and math.prod(x.shape[:-1]) == 0
     require(not empty, f"batch_norm: x {x.shape} has nothing to take statistics of")
@@ -159,6 +162,14 @@ def _check(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
             raise TypeError(f"batch_norm: mask holds {mask.dtype}, not booleans")
         fits = 1 <= mask.ndim < x.ndim and mask.shape == x.shape[: mask.ndim]
         require(fits, f"batch_norm: mask {mask.shape} needs the leading axes of x {x.shape}")
+
+
+def _require_bound(names):
+    try:
+        _over_lanes(1, tuple(name for name in names if name is not None))
+    except NameError:
+        need = "needs vmap, pmap or shard_map around this call, with axes of these names"
+        raise NameError(f"batch_norm: axis_name {names} {need}") from None
 
 
 def _positive(rng):
@@ -197,6 +208,9 @@ batch_norm.cases = (
     refused("at least 2 axes", (3,), *STATS, None, train=True),
     refused("x holds int32", ints((4, 3)), *STATS, None, train=True, kind=TypeError),
     refused("mask holds int32", (4, 3), *STATS, ints((4,)), train=True, kind=TypeError),
+    refused(
+        "axis_name .*'i'.* needs vmap", (4, 3), *STATS, None, **TRAIN, axis_name="i", kind=NameError
+    ),
     refused(r"mask \(3,\) needs the leading axes", (4, 3), *STATS, _some(3), train=True),
     refused(r"mask \(4, 3\) needs the leading axes", (4, 3), *STATS, _some(4, 3), train=True),
 )
