@@ -153,7 +153,8 @@ def _check(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
     names = axis_name if isinstance(axis_name, tuple) else (axis_name,)
     if not (axis_name is None or all(isinstance(name, str) for name in names)):
         raise TypeError(f"batch_norm: axis_name {axis_name!r} must be a name, or several")
-    _require_bound(names)
+    if train:
+        _require_bound(names)
     require(0 <= momentum <= 1, f"batch_norm: momentum {momentum} must lie in [0, 1]")
     empty = train and math.prod(x.shape[:-1]) == 0
     require(not empty, f"batch_norm: x {x.shape} has nothing to take statistics of")
