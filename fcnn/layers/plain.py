@@ -66,4 +66,4 @@ positional_encoding = lifted(ops.positional_encoding)
 
 def flatten() -> Layer:
     """(n, *size, c) -> (n, prod(size) c)."""
-    return stateless("flatten", lambda x: x.reshape(len(x), math.prod(x.shape[1:])))
+    return stateless("flatten", lambda x: x.reshape(x.shape[0], math.prod(x.shape[1:])))

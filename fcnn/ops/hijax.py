@@ -80,7 +80,7 @@ class Mapped:
 
     op: Any
     dims: tuple[int | None, ...]
-    size: int
+    size: Any  # an int, or symbolic
     axis_name: Hashable
     spmd_axis_name: Hashable
 
