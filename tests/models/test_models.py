@@ -100,7 +100,6 @@ def test_an_unknown_depth_is_refused():
         models.resnet(20)
 
 
-PLATFORMS = ("cpu", "cuda", "tpu")
 TRAINED = {
     "mlp": (models.mlp((8,)), (4, 4, 1)),
     "cnn": (models.cnn((4, 8), (), batch_norm=True, gap=True), (8, 8, 1)),
@@ -149,46 +148,6 @@ def test_a_few_steps_lower_the_loss_of_a_narrow_residual_network(key, monkeypatc
 @pytest.mark.all("10 s, mostly compiling; a narrow one of the same blocks learns in the first tier")
 def test_a_few_steps_lower_the_loss_of_resnet_18(key):
     assert learns(*TRAINED["resnet"], key)
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_one_program_serves_every_platform_and_batch(name):
-    model, shape = TRAINED[name]
-    params, state, x = types_of_any_batch(model, shape)
-    loss = lambda params, state, x: model.apply(params, state, x, train=True)[0].sum()
-    exported = jax.export.export(jax.jit(jax.grad(loss)), platforms=PLATFORMS)(params, state, x)
-    assert exported.platforms == PLATFORMS
-    shape_of = lambda a: (a.shape, a.dtype)
-    assert [*map(shape_of, exported.out_avals)] == [*map(shape_of, jax.tree.leaves(params))]
-
-
-def types_of_any_batch(model, shape):
-    """The types of params, state and x, with a symbolic number of examples."""
-    params, state, _ = fcnn.layers.shapes(model, shape)
-    (n,) = jax.export.symbolic_shape("n")
-    return params, state, jax.ShapeDtypeStruct((n, *shape), model.takes)
-
-
-def predicts_alike(model, shape, sizes):
-    """One exported program gives what the model itself gives, for every number of examples."""
-    rng = np.random.default_rng(0)
-    draw = lambda *dims: rng.integers(0, 10, dims) if model.takes is int else rng.random(dims)
-    types = types_of_any_batch(model, shape)
-    params, state = jax.tree.map(lambda a: rng.uniform(0.1, 0.2, a.shape), types[:2])
-    predict = lambda params, state, x: model.apply(params, state, x)[0]
-    loaded = jax.export.export(jax.jit(predict), platforms=PLATFORMS)(*types).call
-
-    @jax.jit
-    def run(params, state, batches):
-        return [(loaded(params, state, x), predict(params, state, x)) for x in batches]
-
-    for a, b in run(params, state, [draw(n, *shape) for n in sizes]):
-        np.testing.assert_allclose(a, b, rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", [n for n in TRAINED if n != "resnet"])
-def test_a_loaded_model_predicts_for_any_number_of_examples(name):
-    predicts_alike(*TRAINED[name], sizes=(3,))
 
 
 def test_a_deep_network_is_no_longer_a_program_than_a_shorter_one(key):
