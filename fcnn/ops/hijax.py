@@ -2,9 +2,10 @@
 
 A hijax primitive has a reverse rule *and* a forward rule, so grad, jvp, linearize, jacfwd, hessian,
 grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and export all work.
-Reverse mode uses the hand rule. Forward mode, and jax.checkpoint, which is built on it,
-differentiate the plain forward. Under vmap the primitive of `op` becomes that of `Mapped(op)`,
-whose forward and rules are those of `op` under `jax.vmap`.
+Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses the hand rule.
+Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward. Under vmap
+the primitive of `op` becomes that of `Mapped(op)`, whose forward and rules are those of `op` under
+`jax.vmap`.
 
 hijax is experimental. This page alone uses it, and `broken_promises` lists what the installed JAX
 does not keep of what we rely on; `rule.py` then uses jax.custom_vjp instead.

@@ -72,12 +72,15 @@ def _over_places(a, dy, groups):
 
 
 def _over_places_alone(a, dy):
-    """The same where every channel is a group: first over examples, which writes no product."""
+    """The same where every channel is a group: first over examples, which writes no product.
+
+    A symbolic number of examples cannot be written out: then the tile's product is written.
+    """
     n = a.shape[0]
     if isinstance(n, int) and n > 0:
         a = reduce(jnp.add, (a * dy for a, dy in zip(a, dy, strict=True)))
-    else:  # a symbolic number cannot be written out
-        a = (a * dy).sum(0)
+    else:
+        a = a * dy
     a = a.reshape(-1, a.shape[-1])
     return contract(jnp.ones(a.shape[0], a.dtype), a, ((0,), (0,)))
 

@@ -8,9 +8,10 @@ strip is an example of its own, of `length` rows of places and the cells that th
 so that neighbours share a margin of reach - s rows. The last short tile, or strip, is filled up
 with zeros.
 
-A symbolic number of examples, as in `jax.export`, makes those of tiles, and of examples in each,
-symbolic too: XLA compiles the loaded program when it knows them all. The loop is then always there,
-if only for one step.
+A symbolic number of examples, as in `jax.export`, makes the number of tiles, and of examples in a
+tile, symbolic too. JAX puts numbers in their place before it compiles the loaded program, which has
+the tiles of any other. It costs nothing: XLA removes a loop of one step. dw of depthwise "taps"
+alone takes up to 1.4 times as long (64×8×8×256, 2 cores), as it reads a tile otherwise.
 """
 
 import math
