@@ -50,6 +50,25 @@ def test_no_device_is_named(path):
         assert name not in text
 
 
+TRACED = [p for p in MODULES if p.relative_to(ROOT).parts[0] in ("ops", "layers", "models")]
+OF_ARRAYS = ("shape", "dtype", "ndim", "astype", "reshape")  # which no tuple has
+
+
+@pytest.mark.parametrize("path", TRACED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_sizes_are_read_from_shapes(path):
+    """len(x) is an int, and fails where the first axis of x is symbolic; x.shape[0] serves both."""
+    tree = ast.parse(path.read_text())
+    arrays = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(ast.Name(name), attribute) if attribute in OF_ARRAYS:
+                arrays.add(name)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(ast.Name("len"), [ast.Name(name)]):
+                assert name not in arrays, f"line {node.lineno}: write {name}.shape[0]"
+
+
 def test_importing_starts_nothing_and_leaves_out_what_few_need():
     """A backend that is up is too late for jax.distributed, and for most of JAX's settings."""
     program = """

@@ -2,11 +2,11 @@
 
 A hijax primitive has a reverse rule *and* a forward rule, so grad, jvp, linearize, jacfwd, hessian,
 grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and export all work.
-Reverse mode uses the hand rule. Forward mode, and jax.checkpoint, which is built on it,
-differentiate the plain forward. Under vmap the primitive of `op` becomes that of `Mapped(op)`,
-whose forward and rules are those of `op` under `jax.vmap`. JAX may trace a rule after the user's
-code has left `jax.default_matmul_precision` or `jax.enable_x64`, so the primitive keeps both
-settings, and its rules run under them.
+Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses the hand rule.
+Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward. Under vmap
+the primitive of `op` becomes that of `Mapped(op)`, whose forward and rules are those of `op` under
+`jax.vmap`. JAX may trace a rule after the user's code has left `jax.default_matmul_precision` or
+`jax.enable_x64`, so the primitive keeps both settings, and its rules run under them.
 
 hijax is experimental. This page alone uses it, and `broken_promises` lists what the installed JAX
 does not keep of what we rely on; `rule.py` then uses jax.custom_vjp instead.
@@ -120,7 +120,7 @@ class Mapped:
 
     op: Any
     dims: tuple[int | None, ...]
-    size: int
+    size: Any  # an int, or symbolic
     axis_name: Hashable
     spmd_axis_name: Hashable
 

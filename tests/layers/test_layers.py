@@ -12,7 +12,7 @@ import fcnn
 from fcnn import layers
 
 IMAGE = (6, 6, 4)
-ROWS = layers.stateless("rows", lambda x: x.reshape(len(x), 6, 24))  # an image as a sequence
+ROWS = layers.stateless("rows", lambda x: x.reshape(x.shape[0], 6, 24))  # an image as a sequence
 PLAIN = (
     *("identity", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
     *("sigmoid", "log_sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "hard_swish", "softplus"),
@@ -51,11 +51,13 @@ every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 
 @every_layer
 def test_shapes_tells_what_apply_gives(layer, key):
+    """For any number of examples."""
+    (n,) = jax.export.symbolic_shape("n")
     params, state = jax.eval_shape(lambda key: layer.init(key, IMAGE), key)
     run = lambda *args: layer.apply(*args, key=key, train=True)
-    y, _ = jax.eval_shape(run, params, state, jnp.ones((2, *IMAGE)))
+    y, _ = jax.eval_shape(run, params, state, jax.ShapeDtypeStruct((n, *IMAGE), float))
     expected_params, expected_state, out = layers.shapes(layer, IMAGE)
-    assert y.shape == (2, *out)
+    assert y.shape == (n, *out)
     shape_of = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype), tree)
     assert shape_of((params, state)) == shape_of((expected_params, expected_state))
 

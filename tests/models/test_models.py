@@ -206,19 +206,6 @@ def test_a_train_step_on_a_mesh_is_that_of_one_device(name, kind):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_one_program_serves_every_platform(name):
-    model, shape = TRAINED[name]
-    params, state, _ = fcnn.layers.shapes(model, shape)
-    x = jax.ShapeDtypeStruct((2, *shape), model.takes)
-    loss = lambda params, state, x: model.apply(params, state, x, train=True)[0].sum()
-    platforms = ("cpu", "cuda", "tpu")
-    exported = jax.export.export(jax.jit(jax.grad(loss)), platforms=platforms)(params, state, x)
-    assert exported.platforms == platforms
-    shape_of = lambda a: (a.shape, a.dtype)
-    assert [*map(shape_of, exported.out_avals)] == [*map(shape_of, jax.tree.leaves(params))]
-
-
 def test_a_deep_network_is_no_longer_a_program_than_a_shorter_one(key):
     def size(depth):
         model, shape = models.resnet(depth), (8, 8, 3)

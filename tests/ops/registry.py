@@ -75,9 +75,14 @@ def takes_floats(op):
 
 every_operator = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 every_case_of_floats = over(lambda op, case: not case.raises and takes_floats(op))
+every_case_served = over(lambda op, case: not case.raises)
 every_refusal = over(lambda op, case: case.raises)
 _firsts = [found for op in OPS if takes_floats(op) for found in _first_of_each(op)]
 one_case_each = _parameters(_firsts)
+one_case_of_every_operator = _parameters(
+    [found for op in OPS for found in _first_of_each(op)],
+    "a second a program: the first tier has one of each operator",
+)
 one_case_each_of_auto = _parameters(
     _firsts, "a second a program: implementations differ in sums, which test_gradients proves"
 )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from batches import N, exported
 from jax.sharding import AxisType, PartitionSpec
 
 import fcnn
@@ -238,3 +239,44 @@ def test_tiles_on_two_devices(impl, monkeypatch):
     wanted = jax.jit(partial(all_three, padding=1, impl="lax"))(x, w, dy)
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+STRIPS = pytest.mark.all("1 s each; the first tier has whole images, and cuts others in strips")
+
+
+@pytest.mark.parametrize("bytes_of_tile", [30_000, pytest.param(500, marks=STRIPS)])
+@pytest.mark.parametrize("impl", ["tiled", "taps", "taps, depthwise", "winograd"])
+def test_tiles_of_any_number_of_examples(impl, bytes_of_tile, monkeypatch):
+    """A loaded program counts its tiles when it learns of the number of examples."""
+    for module in (rows, shifts, winograd):
+        monkeypatch.setattr(module, "TILE", bytes_of_tile)
+    impl, *depthwise = impl.split(", ")
+    groups = 4 if depthwise else 1
+    run = partial(all_three, padding=1, groups=groups)
+    w, batch = normals((3, 3, 4 // groups, 4))[0], lambda n: normals((n, 13, 5, 4), (n, 13, 5, 4))
+    x, dy = (jax.ShapeDtypeStruct((N, *a.shape[1:]), a.dtype) for a in batch(1))
+    program = jax.export.export(jax.jit(partial(run, impl=impl)))(x, w, dy)
+    assert "stablehlo.while" in program.mlir_module()
+
+    @jax.jit
+    def both(*batches):
+        each = [(x, w, dy) for x, dy in batches]
+        return [(program.call(*args), run(*args, impl="lax")) for args in each]
+
+    for found, wanted in both(batch(1), batch(23)):
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+def test_the_gradient_of_every_example_of_a_symbolic_batch():
+    """XLA's own has none for w: it would be a convolution of a symbolic number of groups."""
+    x, w = normals((5, 6, 2), (3, 2, 3))
+    one = lambda x, w, impl: jnp.sin(fcnn.conv(x[None], w, impl=impl)).sum()
+    each = lambda impl: jax.vmap(jax.grad(partial(one, impl=impl), 1), (0, None))
+    export = lambda impl: exported(each(impl), jax.ShapeDtypeStruct((N, 6, 2), float), w)
+    for impl in ("auto", "lax"):
+        with pytest.raises(NotImplementedError, match="batch_group_count"):
+            export(impl)
+    program = export("direct")
+    found, wanted = jax.jit(lambda x, w: (program(x, w), each("lax")(x, w)))(x, w)
+    np.testing.assert_allclose(found, wanted, atol=1e-12)

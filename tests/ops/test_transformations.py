@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from batches import N, exported, types_of_batch
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from registry import (
     every_case_of_floats,
@@ -36,24 +37,23 @@ class Problem:
     """
 
     def __init__(self, op, case, options):
-        args = case.draw()
-        self.x = tuple(a for a in args if is_float(a))
+        self.op, self.options, self.args = op, options, case.draw()
+        self.x = tuple(filter(is_float, self.args))
         first, *self.rest = self.x
         self.two = jnp.stack([first, 1.5 * first])
 
-        def f(*x):
-            x = iter(x)
-            y = op(*(next(x) if is_float(a) else a for a in args), **options)
-            return [a for a in jax.tree.leaves(y) if is_float(a)]
+    def f(self, *x, among=None):
+        """`among` are all arguments, the case's own unless given."""
+        x, args = iter(x), among or self.args
+        y = self.op(*(next(x) if is_float(a) else a for a in args), **self.options)
+        return list(filter(is_float, jax.tree.leaves(y)))
 
-        self.f = f
-
-    def value(self, *x):
+    def value(self, *x, among=None):
         """A number that depends on every output, and not linearly."""
-        return sum(jnp.sin(y + 0.1).sum() for y in jax.tree.leaves(self.f(*x)))
+        return sum(jnp.sin(y + 0.1).sum() for y in self.f(*x, among=among))
 
-    def grad(self, *x):
-        return jax.grad(self.value, range(len(x)))(*x)
+    def grad(self, *x, among=None):
+        return jax.grad(partial(self.value, among=among), range(len(x)))(*x)
 
     def each(self, f):
         """f of both points: what is stacked is mapped, the rest is shared."""
@@ -92,15 +92,16 @@ def by_the_stand_in(p, two):
         return p.grad(*p.x)
 
 
-def exported(p, two):
-    platforms = ["cpu", "cuda", "tpu"]
-    return jax.export.export(jax.jit(p.grad), platforms=platforms)(*p.x).call(*p.x)
+def in_a_program_for_any_batch(p, two):
+    """Exported for every platform and any number of examples, and loaded."""
+    grad = lambda *args: p.grad(*filter(is_float, args), among=args)
+    return exported(grad, *types_of_batch(p.op, p.args, N))(*p.args)
 
 
 TRANSFORMATIONS = {  # of Problem p; `two` is split over two devices
     "grad": lambda p, two: p.grad(*p.x),
     "grad by custom_vjp": by_the_stand_in,
-    "export of grad": exported,
+    "export of grad": in_a_program_for_any_batch,
     "checkpoint": lambda p, two: jax.grad(jax.checkpoint(p.value), range(len(p.x)))(*p.x),
     "vmap": lambda p, two: p.each(p.f)(two, *p.rest),
     "vmap of what is not mapped": lambda p, two: jax.vmap(

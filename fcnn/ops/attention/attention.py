@@ -62,7 +62,7 @@ def dot_product_attention(
             gives 0, with gradient 0. What is hidden must be finite all the same.
     Cost:   n h t s (d + e) multiply-adds, 2.5 times that for the gradients; hidden keys cost the
             same. "plain" holds n h t s numbers, "blocked" n h t `block`. "auto" is "plain" up to a
-            million scores.
+            million scores; those of one example where n is symbolic.
     Source: Vaswani et al. 2017; groups: Ainslie et al. 2023; blocks: Dao et al. 2022.
     """
     how = {"causal": causal, "scale": scale, "block": block, "impl": impl}
@@ -157,6 +157,7 @@ def _scale(scale, q):
 def _length(q, k, block, impl):
     """How many keys are read at once."""
     (n, t, h, _), s = q.shape, k.shape[1]
+    n = n if isinstance(n, int) else 1  # symbolic: decided by one example
     plain = impl == "plain" or (impl == "auto" and n * h * t * s <= SCORES)
     return max(1, s if plain else min(s, block))
 
@@ -182,7 +183,7 @@ def _check(q, k, v, mask, *, causal, scale, block, impl):
     require_counts(name, block=block)
 
 
-def require_mask(name: str, mask: Array | None, q: Array, scores: tuple[int, ...]) -> None:
+def require_mask(name: str, mask: Array | None, q: Array, scores: tuple) -> None:
     """Raise unless `mask` is of booleans, or floats as q is, and can be repeated to the scores'
     shape, (n, h, t, s)."""
     if mask is not None:

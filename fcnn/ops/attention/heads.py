@@ -68,7 +68,7 @@ def _cut_mask(mask, g, r, b, length):
     return jnp.moveaxis(mask.reshape(*mask.shape[:-1], b, length), -2, 0)
 
 
-def joined_mask(a: Array, shape: tuple[int, ...]) -> Array:
+def joined_mask(a: Array, shape: tuple) -> Array:
     """(b, n, g, r, t, l) -> `shape`, the mask's own."""
     if shape[-1] == 1:
         return a.sum(0).reshape(shape)

@@ -30,7 +30,7 @@ def embedding(table: Float[Array, "k c"], ids: Integer[Array, "*n"]) -> Float[Ar
     Cost:   n c numbers read; as many added for the gradient, and k c set to 0 first.
     Source: Bengio et al. 2003.
     """
-    inside, ids = _known(ids, len(table))
+    inside, ids = _known(ids, table.shape[0])
     return jnp.where(inside[..., None], table[ids], jnp.nan)
 
 
@@ -64,7 +64,7 @@ def _long(ids):
 def _check_table(table, ids):
     require_floats("embedding", table=table)
     require(table.ndim == 2, f"embedding: table {table.shape} needs 2 axes")
-    require(len(table) > 0, f"embedding: table {table.shape} has no rows")
+    require(table.shape[0] > 0, f"embedding: table {table.shape} has no rows")
     _require_classes("embedding", ids=ids)
 
 

@@ -84,7 +84,7 @@ def multi_head_attention_bwd(saved, dy, *, causal):
 
 def _to_heads(x, w, b):
     """x (n, t, c) by w (c, h, d), plus b (h, d)."""
-    y, saved = dense.fwd_rule(x, w.reshape(len(w), -1), None if b is None else b.reshape(-1))
+    y, saved = dense.fwd_rule(x, w.reshape(w.shape[0], -1), None if b is None else b.reshape(-1))
     return y.reshape(*x.shape[:2], *w.shape[1:]), saved
 
 

@@ -56,7 +56,8 @@ def conv(
             and holds some megabytes and its transform of w, 16/9 as large; "fft" with n c o /
             groups for each cell, whatever the window; its rounding is of the size of the largest
             cell, and one that is not finite spoils an example ("winograd": two places an axis).
-            "auto" is "lax", but on CPU it goes by the table in `choice.py`.
+            "auto" is "lax", but on CPU it goes by the table in `choice.py`. Under vmap over a
+            symbolic axis, as in `jax.export`, "lax" has no gradient for w; "direct" has.
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4;
             Winograd: Lavin & Gray, arXiv:1509.09308; Fourier: Mathieu et al., arXiv:1312.5851.
     """

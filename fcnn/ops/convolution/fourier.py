@@ -70,7 +70,7 @@ def _transform(a, at, padding, apart):
     margins = [(lo, hi, s - 1) for (lo, hi), s in zip(padding, apart, strict=True)]
     a = lax.pad(a, jnp.zeros((), a.dtype), [(0, 0, 0), *margins, (0, 0, 0)])
     a_hat = jnp.fft.rfftn(a, _ring(at), _axes(at))
-    return a_hat.reshape(len(a), math.prod(a_hat.shape[1:-1]), a.shape[-1])
+    return a_hat.reshape(a.shape[0], math.prod(a_hat.shape[1:-1]), a.shape[-1])
 
 
 def _inverse(a_hat, at, dtype):

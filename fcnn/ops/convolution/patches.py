@@ -125,7 +125,8 @@ def forward(x, w, *, at, groups):
     y = contract(
         _split_rows(x, at, groups), _split_kernel(w, groups), ((1, 3), (0, 1)), ((2,), (2,))
     )
-    return jnp.moveaxis(y, 0, 1).reshape(len(x), *at.out, w.shape[-1])  # g, m, o -> n, *p, (g, o)
+    y = jnp.moveaxis(y, 0, 1)  # g, m, o -> m, g, o
+    return y.reshape(x.shape[0], *at.out, w.shape[-1])
 
 
 def dx(w, dy, *, at, groups):
@@ -142,7 +143,7 @@ def dw(x, dy, *, at, groups):
 
 
 def _split_rows(x, at, groups):
-    m, i = len(x) * math.prod(at.out), math.prod(at.window)
+    m, i = x.shape[0] * math.prod(at.out), math.prod(at.window)
     return _rows(x, at).reshape(m, i, groups, x.shape[-1] // groups)
 
 

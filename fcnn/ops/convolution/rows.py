@@ -53,7 +53,7 @@ def _convolved(x, w, *, at, groups, over):
         def of_tile(x, at):
             each = zip(_parts(x, at), kernel, strict=True)
             y = reduce(jnp.add, (contract_wide(_flat(a), k, ((1,), (0,))) for a, k in each))
-            return y.reshape(len(x), *at.out, y.shape[-1])
+            return y.reshape(x.shape[0], *at.out, y.shape[-1])
 
         return mapped(of_tile, x, at, _bytes(x, at), TILE // groups)
 

@@ -80,7 +80,7 @@ def _check(x, depthwise, pointwise, b, *, stride, padding, dilation):
         f"{name}: depthwise {depthwise.shape} needs 1 channel and a multiple of x's {c} features",
     )
     require(
-        pointwise.ndim == 2 and len(pointwise) == f,
+        pointwise.ndim == 2 and pointwise.shape[0] == f,
         f"{name}: pointwise {pointwise.shape} needs shape ({f}, features)",
     )
     o = pointwise.shape[1:]

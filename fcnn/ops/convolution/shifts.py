@@ -29,7 +29,7 @@ TOGETHER = 4  # examples; more take longer to compile and save nothing
 def forward(x, w, *, at, groups):
     parts = [_split(part, groups) for part in taps(x, at)]
     y = reduce(jnp.add, map(_times, parts, _kernels(w, groups)))
-    return y.reshape(len(x), *at.out, w.shape[-1]).astype(x.dtype)
+    return y.reshape(x.shape[0], *at.out, w.shape[-1]).astype(x.dtype)
 
 
 def dx(w, dy, *, at, groups):
@@ -40,7 +40,7 @@ def dx(w, dy, *, at, groups):
         parts = [jnp.moveaxis(parts[:, :, i], 0, 1) for i in range(len(kernels))]
     else:
         parts = [_times(split, k.T) for k in kernels]
-    image = lambda part: part.reshape(len(dy), *at.out, groups * c)
+    image = lambda part: part.reshape(dy.shape[0], *at.out, groups * c)
     return untap([image(part) for part in parts], at).astype(dy.dtype)
 
 
@@ -72,10 +72,17 @@ def _over_places(a, dy, groups):
 
 
 def _over_places_alone(a, dy):
-    """The same where every channel is a group: first over examples, which writes no product."""
-    a = reduce(jnp.add, (a * dy for a, dy in zip(a, dy, strict=True))) if len(a) else a.sum(0)
+    """The same where every channel is a group: first over examples, which writes no product.
+
+    A symbolic number of examples cannot be written out: then the tile's product is written.
+    """
+    n = a.shape[0]
+    if isinstance(n, int) and n > 0:
+        a = reduce(jnp.add, (a * dy for a, dy in zip(a, dy, strict=True)))
+    else:
+        a = a * dy
     a = a.reshape(-1, a.shape[-1])
-    return contract(jnp.ones(len(a), a.dtype), a, ((0,), (0,)))
+    return contract(jnp.ones(a.shape[0], a.dtype), a, ((0,), (0,)))
 
 
 def _split(a, groups):

@@ -7,6 +7,11 @@ strip is an example of its own, of `length` rows of places and the cells that th
 
 so that neighbours share a margin of reach - s rows. The last short tile, or strip, is filled up
 with zeros.
+
+A symbolic number of examples, as in `jax.export`, makes the number of tiles, and of examples in a
+tile, symbolic too. JAX puts numbers in their place before it compiles the loaded program, which has
+the tiles of any other. It costs nothing: XLA removes a loop of one step. dw of depthwise "taps"
+alone takes up to 1.4 times as long (64×8×8×256, 2 cores), as it reads a tile otherwise.
 """
 
 import math
@@ -33,9 +38,9 @@ def mapped(of_tile: Callable, x: Array, at: Windows, bytes_each: int, most: int)
         y = of_tile(strips, part)
     else:
         y = lax.map(lambda x: of_tile(x, part), tiles[0])
-        y = y.reshape(-1, *y.shape[2:])[: len(strips)]
+        y = y.reshape(-1, *y.shape[2:])[: strips.shape[0]]
     rows = length * math.ceil(at.out[0] / length)
-    return y.reshape(len(x), rows, *y.shape[2:])[:, : at.out[0]]
+    return y.reshape(x.shape[0], rows, *y.shape[2:])[:, : at.out[0]]
 
 
 def summed(
@@ -56,12 +61,12 @@ def summed(
 
 def _tiles(bytes_each, most, *arrays):
     """The arrays as (tiles, examples, ...), or None where one tile would do."""
-    n = len(arrays[0])
-    count = math.ceil(n / max(1, most // bytes_each)) if n and bytes_each else 1
-    if count <= 1:
+    n = arrays[0].shape[0]
+    count = -(-n // max(1, most // bytes_each)) if bytes_each else 1
+    if count in (0, 1):  # a symbolic number is neither
         return None
-    length = math.ceil(n / count)
-    count = math.ceil(n / length)
+    length = -(-n // count)
+    count = -(-n // length)
     fill = lambda a: jnp.pad(a, [(0, count * length - n), *[(0, 0)] * (a.ndim - 1)])
     return [fill(a).reshape(count, length, *a.shape[1:]) for a in arrays]
 
@@ -86,7 +91,7 @@ def _strips(x, at, length, bytes_each):
     if length == m:
         return x, at, bytes_each
     count, rows, margin = math.ceil(m / length), s * length, max(0, at.reach[0] - s)
-    n, size, lo = len(x), x.shape[1], at.padding[0][0]
+    n, size, lo = x.shape[0], x.shape[1], at.padding[0][0]
     x = padded(x, [(lo, (count + 1) * rows - lo - size), *[(0, 0)] * (x.ndim - 3)])
     x = x.reshape(n, count + 1, rows, *x.shape[2:])
     x = jnp.concatenate([x[:, :-1], x[:, 1:, :margin]], 2)

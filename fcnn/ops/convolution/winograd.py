@@ -56,7 +56,7 @@ def dw(x, dy, *, at, groups):
         most = max(TILE // groups, _bytes_of_w(x, o, at))
         products = summed(_products, x, dy, at, _bytes(x, o, at), most)
         g = _on_w(len(at.size), products.dtype)
-        dw = contract(g, products.reshape(len(g), *products.shape[2:]), ((0,), (0,)))
+        dw = contract(g, products.reshape(g.shape[0], *products.shape[2:]), ((0,), (0,)))
         return dw.reshape(*at.window, *dw.shape[1:])
 
     return each_group(of_group, groups, x, dy).astype(x.dtype)
@@ -88,8 +88,8 @@ def _convolved(x, w, *, at, groups, over):
 def _tile(w_hat, over, x, at):
     times = lambda x, w: contract(x, w, ((2,), (1 + over,)), ((0,), (0,)))
     z = list(map(times, _x_hat(x, at), w_hat))
-    pairs = (len(x), *(-(-m // PLACES) for m in at.out))
-    z = [a.reshape(len(a), *pairs, a.shape[-1]) for a in z]
+    pairs = (x.shape[0], *(-(-m // PLACES) for m in at.out))
+    z = [a.reshape(a.shape[0], *pairs, a.shape[-1]) for a in z]
     return cropped(_from_points(z), (0,) * len(at.size), at.out)
 
 
@@ -118,7 +118,7 @@ def _at_points(m, a):
         end = a.shape[axis] - m.shape[1] + 1
         cells = (lax.slice_in_dim(a, u, u + end, PLACES, axis) for u in range(m.shape[1]))
         parts = _combined(m, list(cells))
-    return [part.reshape(len(part), -1, c) for part in parts]
+    return [part.reshape(part.shape[0], -1, c) for part in parts]
 
 
 def _from_points(z):
@@ -135,7 +135,7 @@ def _on_w(rank, dtype):
     """G along every axis of w: (k of the last axis to the first, i of the first to the last)."""
     g = np.ones((1, 1))
     for _ in range(rank):
-        g = np.einsum("ki,lj->klji", G, g).reshape(POINTS * len(g), -1)
+        g = np.einsum("ki,lj->klji", G, g).reshape(POINTS * g.shape[0], -1)
     return jnp.asarray(g, dtype)
 
 

@@ -163,7 +163,8 @@ def _check_rms(x, scale, *, eps):
 
 
 def _require_cells(name, x):
-    require(x.size > 0 or len(x) == 0, f"{name}: x {x.shape} has no cells to take statistics of")
+    cells = 0 not in x.shape[1:]
+    require(cells or x.shape[0] == 0, f"{name}: x {x.shape} has no cells to take statistics of")
 
 
 layer_norm.cases = (

@@ -60,7 +60,7 @@ def global_max_pool(x: X) -> Float[Array, "n c"]:
 
 @global_max_pool.fwd
 def global_max_pool_fwd(x):
-    cells = x.reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
+    cells = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
     first = lax.argmax(cells, 1, jnp.int32)[:, None]
     return read(x, first)[:, 0], (first, Shape(x.shape))
 
@@ -117,7 +117,7 @@ def _first_maxima(x, size):
 
     Axis by axis, the last one first: the first row that holds the maximum has its first one.
     """
-    grid, n, c = x.shape[1:-1], len(x), x.shape[-1]
+    grid, n, c = x.shape[1:-1], x.shape[0], x.shape[-1]
     cell = jnp.broadcast_to(numbered(grid), x.shape)
     for axis in reversed(range(len(grid))):
         start, end = _bins(grid[axis], size[axis])

@@ -98,17 +98,17 @@ def max_unpool_bwd(indices, dy, *, size):
 
 def put(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
     """y (n, *out, c) added to a grid of zeros (n, *size, c); indices off the grid are left out."""
-    cells, flat = math.prod(size), (len(y), math.prod(y.shape[1:-1]), y.shape[-1])
+    cells, flat = math.prod(size), (y.shape[0], math.prod(y.shape[1:-1]), y.shape[-1])
     zeros = jnp.zeros(cells, wide(y.dtype))
     one = lambda y, i: zeros.at[jnp.where(i < 0, cells, i)].add(y, mode="drop")
     i = indices.astype(jnp.int32).reshape(flat)
     x = _each_channel(one)(y.astype(zeros.dtype).reshape(flat), i)
-    return x.reshape(len(y), *size, y.shape[-1]).astype(y.dtype)
+    return x.reshape(y.shape[0], *size, y.shape[-1]).astype(y.dtype)
 
 
 def read(x: Array, indices: Array) -> Array:
     """x (n, *size, c) at indices (n, *out, c), 0 off the grid: the adjoint of `put`."""
-    n, c = len(x), x.shape[-1]
+    n, c = x.shape[0], x.shape[-1]
     cells = math.prod(x.shape[1:-1])
     one = lambda x, i: x.at[jnp.where(i < 0, cells, i)].get(mode="fill", fill_value=0)
     i = indices.astype(jnp.int32).reshape(n, math.prod(indices.shape[1:-1]), c)

@@ -59,7 +59,7 @@ def forwards(
     step: `inner`, p (n, j) and the state -> the new state, and the gates.
     """
     live = _live(lengths, x.shape[1])
-    zeros = jnp.zeros((len(x), inner[0].shape[0]), wide(w.dtype))
+    zeros = jnp.zeros((x.shape[0], inner[0].shape[0]), wide(w.dtype))
     start = tuple(zeros if s is None else s.astype(zeros.dtype) for s in start)
     steps = partial(_steps, step, reverse=reverse)
     y, end, saved = lax.platform_dependent(

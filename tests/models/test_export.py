@@ -1,0 +1,116 @@
+"""A model exported once runs on every platform, with any number of examples."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+from test_models import TRAINED
+
+import fcnn
+from fcnn import models, training
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+EXPORTED = TRAINED | {"hybrid": (models.hybrid(2, 4, 8, 10), (8, 8, 1))}
+(N,) = jax.export.symbolic_shape("n")
+
+
+def exported(f, *types):
+    return jax.export.export(jax.jit(f), platforms=PLATFORMS)(*types)
+
+
+def types_of(model, shape, n=N):
+    """The types of params, state and n examples x."""
+    params, state, _ = fcnn.layers.shapes(model, shape)
+    return params, state, jax.ShapeDtypeStruct((n, *shape), model.takes)
+
+
+def drawn(model, *dims):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 10, dims) if model.takes is int else rng.random(dims)
+
+
+def predicts_alike(model, shape, sizes):
+    """One exported program gives what the model itself gives, for every number of examples."""
+    rng, types = np.random.default_rng(0), types_of(model, shape)
+    params, state = jax.tree.map(lambda a: rng.uniform(0.1, 0.2, a.shape), types[:2])
+    predict = lambda params, state, x: model.apply(params, state, x)[0]
+    loaded = exported(predict, *types).call
+
+    @jax.jit
+    def run(params, state, batches):
+        return [(loaded(params, state, x), predict(params, state, x)) for x in batches]
+
+    for a, b in run(params, state, [drawn(model, n, *shape) for n in sizes]):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_every_model_is_exported():
+    assert set(models.__all__) - {"RUNGS", "ladder"} == set(EXPORTED)
+
+
+SLOW = pytest.mark.all("6 s, of 2 s for two examples; smaller models take any number of them")
+
+
+@pytest.mark.parametrize(
+    ("name", "n"),
+    [
+        *((name, N) for name in TRAINED if name != "resnet"),
+        ("resnet", 2),
+        pytest.param("resnet", N, marks=SLOW),
+    ],
+)
+def test_one_gradient_serves_every_platform_and_batch(name, n):
+    model, shape = TRAINED[name]
+    params, state, x = types_of(model, shape, n)
+    loss = lambda params, state, x: model.apply(params, state, x, train=True)[0].sum()
+    program = exported(jax.grad(loss), params, state, x)
+    assert program.platforms == PLATFORMS
+    shape_of = lambda a: (a.shape, a.dtype)
+    assert [*map(shape_of, program.out_avals)] == [*map(shape_of, jax.tree.leaves(params))]
+
+
+@pytest.mark.parametrize("name", [n for n in TRAINED if n != "resnet"])
+def test_a_loaded_model_predicts_for_another_number_of_examples(name):
+    predicts_alike(*TRAINED[name], sizes=(3,))
+
+
+@pytest.mark.all("2 to 20 s each, mostly compiling; the first tier has one number of examples")
+@pytest.mark.parametrize("name", EXPORTED)
+def test_a_loaded_model_predicts_for_any_number_of_examples(name):
+    predicts_alike(*EXPORTED[name], sizes=(1, 7, 64))
+
+
+@pytest.mark.all("2 to 20 s each, mostly compiling; the first tier exports the same gradients")
+@pytest.mark.parametrize("name", EXPORTED)
+def test_a_loaded_train_step_takes_any_number_of_examples(name, key):
+    model, shape = EXPORTED[name]
+    loss = lambda logits, y: fcnn.softmax_cross_entropy(logits, y).mean(range(1, y.ndim))
+    optimizer = optax.sgd(0.05, momentum=0.9)
+    step = training.train_step(model, loss, optimizer)
+    start = jax.jit(lambda key: training.create(model, optimizer, shape, key))(key)
+    labels = shape if model.takes is int else ()
+    y = jax.ShapeDtypeStruct((N, *labels), int)
+    loaded = exported(step, start, (types_of(model, shape)[2], y)).call
+
+    @jax.jit
+    def run(start, batches):
+        return [(loaded(start, batch)[0], step(start, batch)[0]) for batch in batches]
+
+    rng = np.random.default_rng(0)
+    batches = [(drawn(model, n, *shape), rng.integers(0, 10, (n, *labels))) for n in (7, 64)]
+    for found, wanted in run(start, batches):
+        pairs = zip(*(jax.tree.leaves((s.params, s.state)) for s in (found, wanted)), strict=True)
+        for a, b in pairs:
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
+
+
+@pytest.mark.all("flatbuffers' and JAX's own; the first tier calls the program that would be saved")
+def test_a_saved_program_is_loaded():
+    model, shape = TRAINED["mlp"]
+    types = types_of(model, shape)
+    params = jax.tree.map(lambda a: np.ones(a.shape), types[0])
+    predict = lambda params, state, x: model.apply(params, state, x)[0]
+    loaded = jax.export.deserialize(exported(predict, *types).serialize()).call
+    for n in (1, 7, 64):
+        x = drawn(model, n, *shape)
+        np.testing.assert_allclose(loaded(params, {}, x), predict(params, {}, x), rtol=1e-12)

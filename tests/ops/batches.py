@@ -1,0 +1,52 @@
+"""The batch of any operator's arguments: symbolic, or as many examples as a test asks for.
+
+Which arrays have one is read from their annotations: it is an axis n, or the first axis of *n or of
+... (any shape). Other arrays, such as weights, keep their shapes.
+"""
+
+from typing import get_args
+
+import jax
+import numpy as np
+
+M, N = jax.export.symbolic_shape("m, n")
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def batch_axes(op, args):
+    """0 for each argument that has a batch, None for others."""
+    kinds = [op.signature.parameters[name].annotation for name in op.arrays]
+    return tuple(0 if has_batch(*each) else None for each in zip(kinds, args, strict=True))
+
+
+def has_batch(annotation, a):
+    """Whether the first axis of the array `a` is a batch."""
+    if a is None:
+        return False
+    for kind in get_args(annotation) or (annotation,):
+        first, *rest = getattr(kind, "dim_str", "").split() or [""]
+        if first in ("*n", "...") and a.ndim > len(rest):
+            return True
+        fits = a.ndim == 1 + len(rest) or any(letter[0] in "*." for letter in rest)
+        if fits and (first == "n" or (first == "#n" and a.shape[0] > 1)):
+            return True
+    return False
+
+
+def types_of_batch(op, args, *batch):
+    """The arguments' types, with the sizes `batch` in place of the number of examples."""
+    shape = lambda a, axis: a.shape if axis is None else (*batch, *a.shape[1:])
+    one = lambda a, axis: a if a is None else jax.ShapeDtypeStruct(shape(a, axis), a.dtype)
+    return tuple(map(one, args, batch_axes(op, args)))
+
+
+def with_batch(op, args, *batch):
+    """The arguments with so many examples: their own, over and over."""
+    rows = lambda a: np.arange(np.prod(batch)).reshape(batch) % a.shape[0]
+    one = lambda a, axis: a if axis is None else a[rows(a)]
+    return tuple(map(one, args, batch_axes(op, args)))
+
+
+def exported(f, *types, platforms=PLATFORMS):
+    """f, as it is called where the exported program is loaded."""
+    return jax.export.export(jax.jit(f), platforms=platforms)(*types).call
