@@ -125,6 +125,22 @@ def in_one_piece(case):
     return args, options, jax.jit(partial(all_three, **options, impl="lax"))(*args)
 
 
+def test_a_convolution_over_no_cells():
+    """Padding alone is read: y = 0, and so are all gradients."""
+    x, w = np.zeros((1, 0, 2)), np.ones((3, 2, 2))
+
+    @jax.jit
+    def run(x, w):
+        f = lambda impl: lambda x, w: fcnn.conv(x, w, padding=2, impl=impl)
+        gradients = lambda f: jax.vjp(f, x, w)[1](jnp.ones((1, 2, 2)))
+        return {impl: (f(impl)(x, w), *gradients(f(impl))) for impl in fcnn.conv.impls}
+
+    for y, dx, dw in run(x, w).values():
+        assert dx.shape == x.shape
+        np.testing.assert_array_equal(y, np.zeros((1, 2, 2)))
+        np.testing.assert_array_equal(dw, np.zeros_like(w))
+
+
 def test_one_implementation_for_all_refuses_what_it_cannot_serve():
     x, w = jnp.ones((1, 6, 6, 1)), jnp.ones((5, 5, 1, 1))
     with (

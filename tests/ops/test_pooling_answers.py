@@ -172,6 +172,25 @@ def test_infinity_and_nan_pass_through_every_norm():
         np.testing.assert_array_equal(y.ravel(), [np.inf, np.nan])
 
 
+@MODES
+def test_padding_never_wins(mode):
+    """A place of cells that are all -inf gives its gradient to the first cell, not to padding."""
+    x, how = jnp.full((1, 4, 1), -jnp.inf), {"stride": 2, "padding": 1}
+    gradient = lambda pool: jax.vjp(lambda x: pool(x, 3, **how), x)[1]
+    with fcnn.gradients(mode):
+        (dx,) = gradient(fcnn.max_pool)(jnp.ones((1, 2, 1)))
+    np.testing.assert_array_equal(dx.ravel(), [1, 1, 0, 0])
+
+
+@MODES
+def test_means_of_more_cells_than_float16_counts(mode):
+    x = jnp.ones((1, 256, 256, 1), jnp.float16)
+    with fcnn.gradients(mode):
+        y, dx = jax.jit(jax.value_and_grad(lambda x: fcnn.global_avg_pool(x).sum()))(x)
+    assert y == 1
+    np.testing.assert_array_equal(dx, jnp.full_like(x, 2.0**-16))
+
+
 def test_indices_number_the_cells_of_the_grid():
     x = np.array([[1.0, 9, 2, 0], [3, 0, 0, 8], [7, 7, -5, -6]]).reshape(1, 3, 4, 1)
     y, index = run(lambda x: fcnn.max_pool_with_indices(x, 2, ceil_mode=True), x)

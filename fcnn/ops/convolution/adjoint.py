@@ -32,6 +32,8 @@ def dx_by(forward: Callable, w, dy, *, at: Windows, groups: int):
     forward(dy, kernel, at=, groups=) sums over the kernel's last axis, its features, and leaves its
     channels: to exchange the two beforehand can cost as much as the products.
     """
+    if 0 in at.size:  # only padding was read
+        return jnp.zeros((dy.shape[0], *at.size, groups * w.shape[-2]), dy.dtype)
     axes = [
         list(_cells(*axis))
         for axis in zip(at.size, at.window, at.stride, at.dilation, at.padding, at.out, strict=True)

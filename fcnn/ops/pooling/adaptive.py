@@ -29,6 +29,7 @@ from fcnn.ops.op import Case, Shape, ints, operator, refused
 from fcnn.ops.pooling.axes import along_axes, check_grid, sizes
 from fcnn.ops.pooling.pooling import distinct
 from fcnn.ops.pooling.unpooling import numbered, put, read
+from fcnn.ops.product import wide
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]
@@ -48,8 +49,9 @@ def global_avg_pool_fwd(x):
 
 @global_avg_pool.bwd
 def global_avg_pool_bwd(shape, dy):
-    dy = dy.reshape(shape[0], *(1 for _ in shape[1:-1]), shape[-1])
-    return (jnp.broadcast_to(dy / math.prod(shape[1:-1]), shape),)
+    each = dy.astype(wide(dy.dtype)) / math.prod(shape[1:-1])  # float16 does not count that far
+    each = each.astype(dy.dtype).reshape(shape[0], *(1 for _ in shape[1:-1]), shape[-1])
+    return (jnp.broadcast_to(each, shape),)
 
 
 @operator()

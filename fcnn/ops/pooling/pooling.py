@@ -18,8 +18,9 @@ Cost:   prod(window) comparisons or additions per output; nothing is gathered. T
         slice per tap of the window, so windows of hundreds of taps are slow to compile.
 """
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial, reduce
 
 import jax.numpy as jnp
@@ -50,12 +51,12 @@ def max_pool(
     Source: Riesenhuber & Poggio 1999.
     """
     at = places(x, window, stride, padding, dilation, ceil_mode)
-    return first_largest(taps(x, at, fill=-jnp.inf))[0]
+    return _first_largest_cell(x, at)[0]
 
 
 @max_pool.fwd
 def max_pool_fwd(x, **options):
-    y, winner = first_largest(taps(x, places(x, **options), fill=-jnp.inf))
+    y, winner = _first_largest_cell(x, places(x, **options))
     return y, (winner, Shape(x.shape))
 
 
@@ -67,11 +68,35 @@ def max_pool_bwd(saved, dy, **options):
     return (untap(list(won), at),)
 
 
-def first_largest(parts: Sequence[Array]) -> tuple[Array, Array]:
-    """The entrywise maximum of `parts`, and the number of the first that has it."""
+def _first_largest_cell(x, at):
+    """The maximum of every place, and the first tap that reads it; a cell at -inf beats padding."""
+    return first_largest(taps(x, at, fill=-jnp.inf), _first_cells(at))
+
+
+def _first_cells(at):
+    """For every tap the places at which it reads a cell, and all taps before it padding."""
+    axes = zip(at.size, at.window, at.stride, at.dilation, at.padding, at.out, strict=True)
+    real = []
+    for n, k, s, d, (lo, _), m in axes:
+        cell = s * np.arange(m)[:, None] + d * np.arange(k) - lo
+        real.append((cell >= 0) & (cell < n))
+    none = np.ones(at.out, bool)
+    for tap in itertools.product(*map(range, at.window)):
+        reads = reduce(np.logical_and.outer, (r[:, i] for r, i in zip(real, tap, strict=True)))
+        yield (none & reads)[None, ..., None]
+        none &= ~reads
+
+
+def first_largest(parts: Sequence[Array], firsts: Iterable[np.ndarray] = ()):
+    """The entrywise maximum of `parts`, and the number of the first that has it.
+
+    A part also wins where `firsts` has True for it: what came before it was padding.
+    """
     best, winner = parts[0], jnp.zeros(parts[0].shape, np.min_scalar_type(len(parts)))
-    for i, part in enumerate(parts):
+    for i, (part, first) in enumerate(itertools.zip_longest(parts, firsts, fillvalue=None)):
         wins = beats(part, best)
+        if first is not None and i > 0 and first.any():
+            wins = wins | first
         best = jnp.where(wins, part, best)
         winner = jnp.where(wins, jnp.asarray(i, winner.dtype), winner)
     return best, winner
