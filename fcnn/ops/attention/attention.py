@@ -118,7 +118,7 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
     dy = by_group(dy, k.shape[2])
     if of_all is not None:
         top, total, z = of_all
-        D = (z * dy.astype(z.dtype)).sum(-1, keepdims=True) / total
+        of_all = top, total, (z * dy.astype(z.dtype)).sum(-1, keepdims=True) / total
 
     @jax.checkpoint
     def read(dq, keys):
@@ -128,6 +128,7 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
             off = dp - (p * dp).sum(-1, keepdims=True)
             off = off - (p * off).sum(-1, keepdims=True)  # again, for values far from 0
         else:
+            top, total, D = of_all
             p, off = jnp.exp(below(a, top)) / total, dp - D
         da = p * off
         short = _short(da, dtype)

@@ -72,7 +72,7 @@ def batch_norm(
             vmap over `axis_name` each lane gives the running values, all the same: out_axes=0.
     Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
             overflows, from about |x| = 1e19 in float32, z is 0, and so is dx but for what the
-            running values add.
+            running values add. Where the sum of x overflows, y is NaN.
     Raises: ValueError if shapes disagree, eps <= 0, or momentum lies outside [0, 1]; TypeError for
             integers.
     Cost:   about 8 operations per entry forward, 10 back; `axis_name` adds three sums of c numbers
@@ -108,8 +108,8 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
     x, m, r, scale, count, mask = saved
     dtype, (x, scale, dy, dmean, dvar) = x.dtype, as_long_as(r, x, scale, *dout)
     d, f = x - row(m, x), jnp.zeros_like(m)
+    at_least_1 = jnp.maximum(count, 1) if train else 1
     if train:
-        at_least_1 = jnp.maximum(count, 1)
         f = _over_lanes(_counting(d, mask).sum(_n(d)), axis_name) / at_least_1
     dscale, dbias = of_scale_and_bias(d * row(r, d), dy)
     dm, dv = -r * scale * dbias, -jnp.square(r) * scale * (dscale - f * r * dbias) / 2

@@ -19,8 +19,6 @@ dz where dx is small. Pooled are, for each example,
 
 RMS normalization is that of a layer with m = 0, so without mean(dz), and without bias.
 
-Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance overflows,
-        from about |x| = 1e19 in float32, z and the gradient for x are 0.
 Raises: ValueError if shapes disagree or eps <= 0; TypeError for integers.
 Cost:   about 8 operations per entry forward, 10 back.
 """
@@ -51,6 +49,9 @@ def layer_norm(
     """Normalize each example over its features, the last axis.
 
     Shapes: any number of axes before the last.
+    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
+            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
+            the sum of x overflows, y is NaN.
     Source: Ba, Kiros & Hinton, arXiv:1607.06450.
     """
     return layer_norm.fwd_rule(x, scale, bias, eps=eps)[0]
@@ -63,6 +64,9 @@ def instance_norm(
     """Normalize each channel of each example over space.
 
     Shapes: at least one spatial axis.
+    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
+            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
+            the sum of x overflows, y is NaN.
     Source: Ulyanov, Vedaldi & Lempitsky, arXiv:1607.08022.
     """
     return instance_norm.fwd_rule(x, scale, bias, eps=eps)[0]
@@ -75,6 +79,9 @@ def group_norm(
     """Normalize each group of neighbouring channels of each example, over space too.
 
     Shapes: groups divides c; one group pools all of an example, c groups are `instance_norm`.
+    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
+            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
+            the sum of x overflows, y is NaN.
     Source: Wu & He, arXiv:1803.08494.
     """
     return group_norm.fwd_rule(x, scale, bias, groups=groups, eps=eps)[0]
@@ -143,6 +150,8 @@ def rms_norm(x: Float[Array, "*n c"], scale: C, *, eps: float = 1e-6) -> Float[A
     """Divide each example by the root mean square of its features, the last axis.
 
     Shapes: any number of axes before the last.
+    Units:  x's own in, plain numbers out, then those of scale. Where the mean square overflows,
+            from about |x| = 1e19 in float32, y is 0 and so is the gradient for x.
     Source: Zhang & Sennrich, arXiv:1910.07467.
     """
     return rms_norm_fwd(x, scale, eps=eps)[0]
