@@ -74,9 +74,11 @@ def conv_transpose(
 
     def init(key, shape):
         _check_shape("conv_transpose", window, shape)
-        if features % groups:
-            raise ValueError(f"conv_transpose: groups {groups} does not divide {features} features")
-        w = w_init(key, (*window, shape[-1], features // groups))
+        for size, what in ((features, "features"), (shape[-1], "channels")):
+            if size % groups:
+                raise ValueError(f"conv_transpose: groups {groups} does not divide {size} {what}")
+        start = initializers.grouped(w_init, groups, axis=-2)
+        w = start(key, (*window, shape[-1], features // groups))
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
 
     def apply(params, state, x, *, key=None, train=False):

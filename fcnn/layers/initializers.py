@@ -12,7 +12,12 @@ of three distributions each: normal (plain `he`), uniform (`he_uniform`), and no
 standard deviations (`he_truncated`).
 
 The kernel of a grouped convolution is `groups` kernels side by side. `grouped` starts each as the
-kernel that it is, of c channels and o / groups features, so no initializer need know of groups.
+kernel that it is, so no initializer need know of groups. With c and o of the whole layer,
+
+    fan_in = prod(window) c / groups      fan_out = prod(window) o / groups
+
+The output of a layer then has the variance fan_in var(w) mean(x^2) around b. Of a transposed
+convolution only one in prod(stride) taps meets an output, and its variance is as much smaller.
 
 Raises: ValueError for a shape without fans, or a negative scale.
 """
@@ -131,18 +136,24 @@ def uniform(bound: float = 0.01) -> Initializer:
     return lambda key, shape: jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
 
-def grouped(init: Initializer, groups: int) -> Initializer:
-    """For a kernel (*window, c, o) of `groups` kernels (*window, c, o / groups) side by side."""
+def grouped(init: Initializer, groups: int, axis: int = -1) -> Initializer:
+    """For a kernel (*window, c, o) of `groups` kernels side by side.
+
+    They share the axis of the features o of a convolution (-1), or the axis of the channels c of a
+    transposed one (-2).
+    """
     if groups == 1:
         return init
 
     def each(key, shape):
-        *rest, o = shape
-        if o % groups:
-            raise ValueError(f"initializer: groups {groups} does not divide {o} features")
-        one = lambda key: init(key, (*rest, o // groups))
-        w = jax.vmap(one, out_axes=-2)(jax.random.split(key, groups))
-        return w.reshape(shape)  # (*window, c, groups, o / groups)
+        if shape[axis] % groups:
+            what = "features" if axis == -1 else "channels"
+            raise ValueError(f"initializer: groups {groups} does not divide {shape[axis]} {what}")
+        one = list(shape)
+        one[axis] //= groups
+        draw = lambda key: init(key, tuple(one))
+        w = jax.vmap(draw, out_axes=axis - 1)(jax.random.split(key, groups))
+        return w.reshape(shape)  # the axis of groups stands before that which they share
 
     return each
 

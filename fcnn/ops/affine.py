@@ -11,8 +11,8 @@ n stands for all axes of x but the last. Saved are x and w.
 
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, ints, operator, refused
-from fcnn.ops.product import contract
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.product import contract, contract_wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 
 
@@ -28,8 +28,10 @@ def dense(
     Cost:   n c o multiply-adds; twice that for the gradients.
     Source: Rosenblatt 1958; gradients: Rumelhart, Hinton & Williams 1986.
     """
-    y = contract(x, w, over=((x.ndim - 1,), (0,)))
-    return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+    y = contract_wide(x, w, over=((x.ndim - 1,), (0,)))
+    if b is not None:  # before y is rounded, or overflows
+        y = y + b.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
+    return y.astype(x.dtype)
 
 
 @dense.fwd
@@ -67,6 +69,12 @@ dense.cases = (
     Case("sequence", ((2, 2, 4), (4, 6), (6,))),
     Case("vector", ((3,), (3, 2), (2,))),
     Case("no examples", ((0, 3), (3, 2), (2,))),
+    extreme("huge", normals((4, 3), 1e9), (3, 5), normals((5,), 1e9)),
+    extreme("tiny", normals((4, 3), 1e-6), (3, 5), normals((5,), 1e-6)),
+    extreme(
+        "b is opposite", normals((4, 3), 0, 6e4), normals((3, 5), 0, 0.5), normals((5,), 0, -6e4)
+    ),
+    extreme("long sums", (1, 65520), (65520, 1), (1,)),
     refused(r"x \(4, 3\) has 3 features but w \(4, 5\) takes 4", (4, 3), (4, 5), None),
     refused(r"w \(3,\) needs 2 axes", (4, 3), (3,), None),
     refused(r"b \(4,\) needs shape \(5,\)", (4, 3), (3, 5), (4,)),

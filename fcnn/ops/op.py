@@ -82,7 +82,9 @@ class Case:
     Each of `args` is a shape (standard normals are drawn), a function of a NumPy generator, or None
     for an absent argument. `kink` marks a point where the slope was chosen: there finite
     differences know no answer. `raises` is the error that bad input must give, and what its message
-    must say.
+    must say. `extreme` marks arguments at the limits of short floats. Those are not for float64 and
+    finite differences: tests/ops/test_extremes.py rounds them to each dtype, and compares with
+    float64.
     """
 
     name: str
@@ -90,6 +92,12 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)
     kink: bool = False
     raises: tuple[type[Exception], str] | None = None
+    extreme: bool = False
+
+    @property
+    def proved(self) -> bool:
+        """Whether the gradient is proved in float64."""
+        return not (self.raises or self.extreme)
 
     def draw(self, seed: int = 0) -> tuple[jax.Array | None, ...]:
         """The arguments. NumPy draws them: it has nothing to compile for each new shape."""
@@ -106,6 +114,16 @@ class Case:
 def ints(shape: tuple[int, ...], below: int = 10) -> Draw:
     """For `Case.args`: integers drawn from 0 .. below - 1."""
     return lambda rng: rng.integers(0, below, shape, np.int32)
+
+
+def normals(shape: tuple[int, ...], times: float, plus: float = 0.0) -> Draw:
+    """For `Case.args`: normals of standard deviation `times` and mean `plus`."""
+    return lambda rng: plus + times * rng.standard_normal(shape)
+
+
+def extreme(name: str, *args: Any, **options: Any) -> Case:
+    """For `Op.cases`: arguments at the limits of short floats."""
+    return Case(name, args, options, extreme=True)
 
 
 def refused(says: str, *args: Any, kind: type[Exception] = ValueError, **options: Any) -> Case:

@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.refusal import (
     require,
     require_flags,
@@ -142,6 +142,8 @@ for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
         Case("half", ((6, 2, 3), a_key), {"rate": 0.5}),
         Case("none", ((4, 5), a_key), {"rate": 0.0}),
         Case("empty", ((0, 5), a_key), {"rate": 0.1}),
+        extreme("huge", normals((2, 3, 2), 1e9), a_key, rate=0.5),
+        extreme("tiny", normals((2, 3, 2), 1e-30), a_key, rate=0.5),
         refused("rate 1.0 must lie in", (4, 5), a_key, rate=1.0),
         refused("rate -0.1 must lie in", (4, 5), a_key, rate=-0.1),
         refused("key holds .*, not one random key", (4, 5), ints((2,)), rate=0.1, kind=TypeError),
@@ -153,6 +155,7 @@ classic_dropout.cases = (
     Case("training", ((4, 5), a_key), {"rate": 0.3, "train": True}),
     Case("later", ((4, 5), None), {"rate": 0.3, "train": False}),
     Case("empty", ((0, 5), a_key), {"rate": 0.1, "train": True}),
+    extreme("huge", normals((4, 5), 1e9), a_key, rate=0.3, train=True),
     refused("rate 1.0 must lie in", (4, 5), a_key, rate=1.0, train=True),
     refused("training needs a key", (4, 5), None, rate=0.1, train=True),
     refused("train 1 must be True or False", (4, 5), a_key, rate=0.1, train=1, kind=TypeError),

@@ -46,6 +46,63 @@ def test_each_group_has_its_own_fans(name, key):
     np.testing.assert_array_equal(params["w"], w)
 
 
+def test_grouped_transposed_convolution_has_the_fans_of_a_group(key):
+    """64 channels in 8 groups: 8 channels of 9 taps each, so he gives sqrt(2 / 72)."""
+    params, _ = layers.conv_transpose(64, (3, 3), groups=8).init(key, (5, 5, 64))
+    assert abs(float(params["w"].std()) / np.sqrt(2 / 72) - 1) < 0.05
+
+
+LAYERS = {  # layer of an initializer; taps that meet one output; channels and features of a group
+    "dense": (lambda w: layers.dense(96, w_init=w), 1, 64, 96),
+    "conv": (lambda w: layers.conv(96, (3, 2), padding="valid", w_init=w), 6, 64, 96),
+    "grouped": (lambda w: layers.conv(96, (3, 2), stride=2, groups=4, w_init=w), 6, 16, 24),
+    "depthwise": (lambda w: layers.conv(128, (3, 2), groups=64, w_init=w), 6, 1, 2),
+    "transposed": (lambda w: layers.conv_transpose(96, (2, 2), stride=2, w_init=w), 1, 64, 96),
+    "transposed, grouped": (
+        lambda w: layers.conv_transpose(96, (4, 4), stride=2, groups=8, w_init=w),
+        *(4, 8, 12),
+    ),
+    "separable": (lambda w: layers.separable_conv(96, (3, 2), w_init=w), 1, 64, 96),
+}
+WINDOWS = {"transposed": 4, "transposed, grouped": 16}  # taps of a window, where strides skip some
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_outputs_have_the_variance_that_fans_promise(name, key):
+    """fan_in var(w) mean(x^2), of the taps that meet an output, away from the borders."""
+    make, met, c, o = LAYERS[name]
+    taps = WINDOWS.get(name, met)
+    shape = (64,) if name == "dense" else (12, 12, 64)
+    x = np.random.default_rng(0).standard_normal((64 if name == "dense" else 4, *shape))
+
+    def outputs(init):
+        layer = make(init)
+        return layer.apply(layer.init(key, shape)[0], {}, x)[0]
+
+    found = jax.jit(lambda: {i: outputs(getattr(initializers, i)) for i in VARIANCES})()
+    for init, y in found.items():
+        inner = y if y.ndim == 2 else y[:, 2:-2, 2:-2]
+        wanted = met * c * VARIANCES[init](taps * c, taps * o)
+        assert abs(float(inner.var()) / wanted - 1) < 0.1, init
+
+
+def test_gates_and_heads_have_fans_of_their_own(key):
+    """w and u of a gate, and maps of attention, as a dense layer of their features has."""
+    made = {
+        "lstm": (layers.lstm(40, u_init=initializers.he), (5, 60)),
+        "attention": (layers.multi_head_attention(4, groups=2), (5, 128)),
+        "embedding": (layers.embedding(100, 200), (5,)),
+    }
+    params = jax.jit(lambda: {name: of.init(key, shape)[0] for name, (of, shape) in made.items()})()
+    for gate in range(4):
+        w, u = (params["lstm"]["forward1"][x][:, 40 * gate : 40 * (gate + 1)] for x in ("w", "u"))
+        assert abs(float(w.var()) * (60 + 40) / 2 - 1) < 0.1
+        assert abs(float(u.var()) * 40 / 2 - 1) < 0.15
+    for name, o in (("wq", 128), ("wk", 64), ("wv", 64), ("wo", 128)):
+        assert abs(float(params["attention"][name].var()) * (128 + o) / 2 - 1) < 0.1
+    assert abs(float(params["embedding"]["table"].var()) - 1) < 0.1
+
+
 def test_groups_of_orthogonal_kernels(key):
     w = grouped(orthogonal(), 2)(key, (3, 4, 10))
     for half in jnp.split(w.reshape(12, 10), 2, axis=1):

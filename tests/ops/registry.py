@@ -16,7 +16,7 @@ def over(wanted):
         for op in OPS
         for case in op.cases
         if wanted(op, case)
-        for options in ([case.options] if case.raises else ways(op, case))
+        for options in (ways(op, case) if case.proved else [case.options])
     )
 
 
@@ -39,7 +39,7 @@ def _first_of_each(op):
     """For every implementation, the first case that it serves."""
     seen = set()
     for case in op.cases:
-        for options in [] if case.raises else ways(op, case):
+        for options in ways(op, case) if case.proved else []:
             if options.get("impl") not in seen:
                 seen.add(options.get("impl"))
                 yield op, case, options
@@ -74,9 +74,10 @@ def takes_floats(op):
 
 
 every_operator = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
-every_case_of_floats = over(lambda op, case: not case.raises and takes_floats(op))
-every_case_served = over(lambda op, case: not case.raises)
+every_case_of_floats = over(lambda op, case: case.proved and takes_floats(op))
+every_case_served = over(lambda op, case: case.proved)
 every_refusal = over(lambda op, case: case.raises)
+every_extreme = over(lambda op, case: case.extreme)
 _firsts = [found for op in OPS if takes_floats(op) for found in _first_of_each(op)]
 one_case_each = _parameters(_firsts)
 one_case_of_every_operator = _parameters(

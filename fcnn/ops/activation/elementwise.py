@@ -3,7 +3,9 @@
     y = f(x)          dx = f'(x) dy
 
 A table gives for each operator its slope, in terms of x or of y, and the kinks of f, where two
-slopes meet. What the slope is written in is saved. An option that is a number must be positive.
+slopes meet. What the slope is written in is saved. In half precision the slope is computed in
+float32 and dx is rounded once: a slope may be far smaller than what it is made of. An option that
+is a number must be positive.
 """
 
 import math
@@ -13,7 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from fcnn.ops.op import Case, Op, ints, refused
+from fcnn.ops.op import Case, Op, extreme, ints, normals, refused
+from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_numbers
 
 Slopes = Mapping[Op, tuple[Callable, Sequence[float]]]
@@ -35,7 +38,9 @@ def _differentiate(op, slope, of):
 
     @op.bwd
     def bwd(saved, dy, **options):
-        return (slope(saved, **options) * dy,)
+        long = wide(dy.dtype)
+        dx = slope(saved.astype(long), **options) * dy.astype(long)
+        return (dx.astype(dy.dtype),)
 
 
 def _check(name, x, **options):
@@ -45,12 +50,23 @@ def _check(name, x, **options):
         require(0 < v < math.inf, f"{name}: {k} {v} must be positive and finite")
 
 
+EXTREMES = {  # x where a power overflows, where slopes vanish, and where all is tiny
+    "huge": lambda rng: np.array([-1e9, 1e9, -1e5, 1e5, -2e19, 2e19]),
+    "largest": lambda rng: np.array([-1.7e308, 1.7e308, -1e38, 1e38, -6e4, 6e4]),
+    "low tail": lambda rng: np.array([-20.0, -17, -14, -11, -9, -8]),
+    "high tail": lambda rng: np.array([20.0, 17, 14, 11, 9, 8]),
+    "tiny": normals((6,), 1e-30),
+    "small": normals((6,), 1e-4),
+}
+
+
 def _cases(op, kinks):
     options = {k: op.signature.parameters[k].default for k in sorted(op.static)}
     cases = [
         Case("spread", (_away_from(kinks),)),
         Case("empty", ((0, 3),)),
         Case("far out", (lambda rng: np.array([-1e9, 1e9]),)),
+        *(extreme(name, x) for name, x in EXTREMES.items()),
         refused("x holds int32, not floats", ints((3,)), kind=TypeError),
     ]
     if kinks:

@@ -5,8 +5,9 @@ With the halves a, b of x along one axis, s = 1 / (1 + exp(-b)) and r = 1 / (1 +
     glu      y = a s           da = dy s                          db = dy a s (1 - s)
     swiglu   y = a r b         da = dy b r (1 + a (1 - r))        db = dy a r
 
-dx is [da, db] side by side; x alone is saved. Mind the order: glu has its gate last, swiglu first,
-as in their papers.
+dx is [da, db] side by side; x alone is saved. Factors that vanish are multiplied first: dy a can
+overflow where dy (a s (1 - s)) is 0. Half precision is rounded once, at the end. Mind the order:
+glu has its gate last, swiglu first, as in their papers.
 
 Shapes: y has half of x's entries along `axis`.
 Units:  those of x; for swiglu, of x twice.
@@ -19,9 +20,13 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.activation.elementwise import EXTREMES
+from fcnn.ops.activation.self_gated import silu, silu_slope
+from fcnn.ops.op import Case, extreme, ints, operator, refused
+from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_axis, require_floats
 
 X = Float[Array, "..."]
@@ -33,8 +38,8 @@ def glu(x: X, *, axis: int = -1) -> X:
 
     Source: Dauphin et al., arXiv:1612.08083.
     """
-    a, b = jnp.split(x, 2, axis)
-    return a * jax.nn.sigmoid(b)
+    a, b = _halves(x, axis)
+    return (a * jax.nn.sigmoid(b)).astype(x.dtype)
 
 
 @glu.fwd
@@ -44,9 +49,9 @@ def glu_fwd(x, *, axis):
 
 @glu.bwd
 def glu_bwd(x, dy, *, axis):
-    a, b = jnp.split(x, 2, axis)
+    a, b = _halves(x, axis)
     s = jax.nn.sigmoid(b)
-    return (jnp.concatenate([dy * s, dy * a * s * (1 - s)], axis),)
+    return (_beside(dy, s, a * (s * (1 - s)), axis),)
 
 
 @operator()
@@ -56,8 +61,8 @@ def swiglu(x: X, *, axis: int = -1) -> X:
     With [w, v] side by side, swiglu(dense(x, [w, v])) is silu(x w) * (x v) of the paper.
     Source: Shazeer, arXiv:2002.05202.
     """
-    a, b = jnp.split(x, 2, axis)
-    return a * jax.nn.sigmoid(a) * b
+    a, b = _halves(x, axis)
+    return (silu.forward(a, beta=1.0) * b).astype(x.dtype)
 
 
 @swiglu.fwd
@@ -67,9 +72,19 @@ def swiglu_fwd(x, *, axis):
 
 @swiglu.bwd
 def swiglu_bwd(x, dy, *, axis):
-    a, b = jnp.split(x, 2, axis)
-    r = jax.nn.sigmoid(a)
-    return (jnp.concatenate([dy * b * r * (1 + a * (1 - r)), dy * a * r], axis),)
+    a, b = _halves(x, axis)
+    return (_beside(dy, b * silu_slope(a, beta=1.0), silu.forward(a, beta=1.0), axis),)
+
+
+def _halves(x, axis):
+    """a and b, in the dtype that sums are kept in."""
+    return jnp.split(x.astype(wide(x.dtype)), 2, axis)
+
+
+def _beside(dy, of_a, of_b, axis):
+    """dx from dy and the slopes in a and in b."""
+    long = dy.astype(of_a.dtype)
+    return jnp.concatenate([long * of_a, long * of_b], axis).astype(dy.dtype)
 
 
 def _check_halves(name, x, *, axis):
@@ -79,6 +94,16 @@ def _check_halves(name, x, *, axis):
     require(even, f"{name}: x {x.shape} has no halves: {x.shape[axis]} along axis {axis}")
 
 
+def _both(x):
+    """Extremes of both halves, each with each."""
+
+    def draw(rng):
+        each = x(rng)
+        return np.stack([np.concatenate([np.full_like(each, a), each]) for a in each])
+
+    return draw
+
+
 for op in (glu, swiglu):
     op.check(partial(_check_halves, op.name))
     op.cases = (
@@ -86,6 +111,7 @@ for op in (glu, swiglu):
         Case("columns", ((6, 2, 2),), {"axis": 0}),
         Case("no examples", ((0, 4),)),
         Case("far out", (lambda rng: 1e3 * rng.standard_normal((2, 6)),)),
+        *(extreme(name, _both(x)) for name, x in EXTREMES.items()),
         refused("has no halves: 3 along axis -1", (4, 3)),
         refused("has no axis 2", (4, 6), axis=2),
         refused("axis None must be an integer", (4, 6), axis=None, kind=TypeError),

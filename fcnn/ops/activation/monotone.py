@@ -4,14 +4,19 @@ A function that never falls can tell its slope from y = f(x) alone:
 
     dx = slope(y) dy
 
-So y is saved, which the next operator keeps anyway, being its x. No exponential is of a positive
-number, so none overflows; infinity has its limit, and NaN stays NaN.
+So y is saved, which the next operator keeps anyway, being its x. But where y nears a limit other
+than 0, a rounded y hides how near: alpha exp(x) is lost in y + alpha. elu and its relatives, and
+softsign, have a slope in terms of x that loses nothing, so they save x; sigmoid and tanh have none
+that is better than theirs in y. No exponential is of a positive number, so none overflows; infinity
+has its limit, and NaN stays NaN.
 
 Shapes: any; y has the shape and dtype of x.
 Units:  x and y are plain numbers; log_sigmoid is in nats.
 Raises: TypeError for integers; ValueError for an option that is not positive.
-Cost:   one pass over x, and one back over y and dy.
+Cost:   one pass over x, and one back over dy and x or y.
 """
+
+import math
 
 import jax
 import jax.numpy as jnp
@@ -127,26 +132,28 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
 
     Source: Barron, arXiv:2112.11687.
     """
-    size = jnp.where(x <= 0, -x, x).astype(wide(x.dtype))  # no sum of opposites, no short square
-    y = (size + jnp.sqrt(jnp.square(size) + b)) / 2
+    size = jnp.where(x <= 0, -x, x).astype(wide(x.dtype))  # no sum of opposites
+    y = size / 2 + jnp.hypot(size, jnp.full_like(size, math.sqrt(b))) / 2  # no square of x
     return jnp.where(x <= 0, b / 4 / y, y).astype(x.dtype)
 
 
-SLOPES = {  # dy/dx in terms of y, and the kinks along x
+SLOPES_OF_X = {  # dy/dx in terms of x, and the kinks along x
+    elu: (lambda x, alpha: jnp.where(x <= 0, alpha * jnp.exp(_below(x)), 1), (0,)),
+    selu: (lambda x: SCALE * jnp.where(x <= 0, ALPHA * jnp.exp(_below(x)), 1), (0,)),
+    celu: (lambda x, alpha: jnp.where(x <= 0, jnp.exp(_below(x) / alpha), 1), (0,)),
+    softsign: (lambda x: jnp.square(1 / (1 + jnp.abs(x))), ()),
+}
+SLOPES = {  # the same in terms of y
     identity: (lambda y: jnp.ones_like(y), ()),
     relu: (lambda y: jnp.where(y <= 0, 0, jnp.ones_like(y)), (0,)),
     relu6: (lambda y: _between(y, 0, 6), (0, 6)),
     leaky_relu: (lambda y, slope: jnp.where(y <= 0, slope, jnp.ones_like(y)), (0,)),
-    elu: (lambda y, alpha: jnp.where(y <= 0, y + alpha, jnp.ones_like(y)), (0,)),
-    selu: (lambda y: jnp.where(y <= 0, y + SCALE * ALPHA, SCALE), (0,)),
-    celu: (lambda y, alpha: jnp.where(y <= 0, y / alpha + 1, jnp.ones_like(y)), (0,)),
     sigmoid: (lambda y: y * (1 - y), ()),
     log_sigmoid: (lambda y: -jnp.expm1(y), ()),
     hard_sigmoid: (lambda y: _between(y, 0, 1) / 6, (-3, 3)),
     tanh: (lambda y: 1 - y * y, ()),
     hard_tanh: (lambda y: _between(y, -1, 1), (-1, 1)),
     softplus: (lambda y: -jnp.expm1(-y), ()),
-    softsign: (lambda y: jnp.square(1 - jnp.abs(y)), ()),
     squareplus: (lambda y, b: 1 / (1 + b / 4 / jnp.square(y)), ()),
 }
 
@@ -167,6 +174,7 @@ def _below(x):
     return jnp.where(x <= 0, x, jnp.zeros_like(x))
 
 
+differentiate(SLOPES_OF_X, of="x")
 differentiate(SLOPES, of="y")
 celu.departs = "its gradient keeps 1 / alpha in float32: compared with alpha elu(x / alpha)"
 hard_sigmoid.departs = "its gradient keeps 1 / 6 in float32: compared with hardtanh"

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.convolution.convolution import conv
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import windows
@@ -143,6 +143,8 @@ prelu.cases = (
     Case("vector", (_off_zero((3,)), (3,))),
     Case("no examples", ((0, 3), (3,))),
     Case("at zero", (lambda rng: np.zeros((2, 3)), (3,)), kink=True),
+    extreme("huge", normals((4, 3), 1e9), (3,)),
+    extreme("tiny slopes", (4, 3), normals((3,), 1e-6)),
     refused(r"slope \(1,\) needs shape \(3,\)", (4, 3), (1,)),
     refused("at least 1 axes", (), (3,)),
     refused("x holds int32", ints((4, 3)), (3,), kind=TypeError),
@@ -152,6 +154,7 @@ frelu.cases = (
     Case("plain", (_apart, _small((3, 3, 1, 2)), _small((2,)))),
     Case("without b", (_apart, _small((2, 3, 1, 2)), None)),
     Case("no examples", ((0, 4, 3, 2), (3, 3, 1, 2), (2,))),
+    extreme("huge", normals((1, 5, 2), 1e9), (3, 1, 2), (2,)),
     Case(
         "ties",
         (lambda rng: np.ones((1, 3, 3, 1)), lambda rng: np.ones((1, 1, 1, 1)), None),

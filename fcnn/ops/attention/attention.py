@@ -2,10 +2,11 @@
 
 With queries t, keys s, and a mask that is -inf where t may not look,
 
-    a[t,s]  = scale sum_d q[t,d] k[s,d] + mask[t,s]
-    L[t]    = log sum_s exp(a[t,s])
-    p[t,s]  = exp(a[t,s] - L[t])                   0 in a row that may look nowhere
-    y[t,e]  = sum_s p[t,s] v[s,e]
+    a[t,s]   = scale sum_d q[t,d] k[s,d] + mask[t,s]
+    top[t]   = max_s a[t,s]                        e[t,s] = exp(a[t,s] - top[t])
+    total[t] = sum_s e[t,s]
+    p[t,s]   = e[t,s] / total[t]                   0 in a row that may look nowhere
+    y[t,e]   = sum_s p[t,s] v[s,e]
 
 Softmax has the Jacobian dp[t,s] / da[t,u] = p[t,s] ([s = u] - p[t,u]), so
 
@@ -14,27 +15,37 @@ Softmax has the Jacobian dp[t,s] / da[t,u] = p[t,s] ([s = u] - p[t,u]), so
     dq[t,d] = scale sum_s da[t,s] k[s,d]           dk[s,d] = scale sum_t da[t,s] q[t,d]
     dmask   = da, summed over the axes that the mask repeats; none for a mask of True and False
 
-Saved are the arguments, y and L: p is cheaper to compute again than to keep. So the keys can come
-in blocks. What was read in two of them is put together by
+The arguments are saved: p is cheaper to compute again than to keep. So the keys can come in
+blocks. What was read in two of them is put together by
 
     top = max(top1, top2)      c_i = exp(top_i - top)      (total, z) = sum_i c_i (total, z)_i
 
-with total = sum_s exp(a - top) and z = sum_s exp(a - top) v; in the end L = top + log total and
-y = z / total. "plain" takes all keys as one block; "blocked" loops over many, and backward again,
-so that it never holds t s numbers.
+with z = sum_s e v; in the end y = z / total. "plain" takes all keys as one block, forward and
+backward. "blocked" loops over many, and backward again, so that it never holds t s numbers.
+Backward it needs top, total and D of all blocks beforehand, so top, total and z are saved too:
+
+  - top and total apart. log total is lost in L = top + log total where the scores are large: at
+    |a| = 1e9 a float32 L is a multiple of 64, and exp(a - L) may be any multiple of p.
+  - z, for D = sum_e z dy / total. D must cancel with dp where one key dominates: "plain" sums it
+    from that same dp. y is rounded once more than z, in half precision to few digits.
+
+total sums the e that v is multiplied by, as short as v, so that y is a mean of values whatever e.
 """
 
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from fcnn.ops.activation.simplex import below
 from fcnn.ops.attention.heads import by_group, by_head, cut, joined, joined_mask, summed
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_counts, require_flags, require_floats, require_numbers
+from fcnn.ops.varying import varying_like
 
 SCORES = 2**20  # that "auto" holds at once; with more, "blocked" is faster too
 
@@ -76,48 +87,76 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
     @jax.checkpoint  # else autodiff keeps the scores of every block
     def read(keys):
         a = _scores(rows, keys, k.shape[1], causal, _scale(scale, q))
-        top = lax.stop_gradient(a).max(-1, keepdims=True)
-        e = jnp.exp(a - _finite(top))
-        return top, e.sum(-1, keepdims=True), _sum(e.astype(v.dtype), keys.v, (4,), (2,))
+        top = lax.stop_gradient(a.max(-1, keepdims=True))
+        e = jnp.exp(below(a, _finite(top)))
+        short = _short(e, v.dtype)
+        return top, short.astype(e.dtype).sum(-1, keepdims=True), _sum(short, keys.v, (4,), (2,))
 
     def join(one, two):
         top = jnp.maximum(one[0], two[0])
         c1, c2 = (jnp.exp(part[0] - _finite(top)) for part in (one, two))
         return top, *(c1 * a + c2 * b for a, b in zip(one[1:], two[1:], strict=True))
 
-    top, total, z = read(jax.tree.map(lambda a: a[0], keys))
-    others = jax.tree.map(lambda a: a[1:], keys)
-    if len(others.cell):
+    if len(keys.cell) == 1:
+        top, total, z = read(jax.tree.map(lambda a: a[0], keys))
+    else:
+        long = wide(q.dtype)
+        zeros = varying_like(jnp.zeros((*rows.shape[:-1], 1), long), *jax.tree.leaves((rows, keys)))
+        start = zeros - jnp.inf, zeros, jnp.zeros_like(zeros, shape=(*rows.shape[:-1], v.shape[3]))
         step = lambda seen, keys: (join(seen, read(keys)), None)
-        (top, total, z), _ = lax.scan(step, (top, total, z), others)
+        (top, total, z), _ = lax.scan(step, start, keys)
     some = jnp.where(total > 0, total, jnp.ones_like(total))
-    y = by_head(z / some).astype(q.dtype)
-    L = jnp.where(total > 0, _finite(top) + jnp.log(some), jnp.inf)  # exp(a - inf) = 0
-    return y, (q, k, v, mask, y, L)
+    of_all = None if len(keys.cell) == 1 else (_finite(top), some, z)
+    return by_head(z / some).astype(q.dtype), (q, k, v, mask, of_all)
 
 
 @dot_product_attention.bwd
 def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
-    q, k, v, mask, y, L = saved
+    q, k, v, mask, of_all = saved
     rows, keys = by_group(q, k.shape[2]), cut(k, v, mask, q.shape[2], _length(q, k, block, impl))
-    scale, short = _scale(scale, q), lambda a: a.astype(q.dtype)
-    y, dy = (by_group(a, k.shape[2]) for a in (y, dy))
-    D = (y.astype(L.dtype) * dy.astype(L.dtype)).sum(-1, keepdims=True)
+    scale, dtype = _scale(scale, q), q.dtype
+    dy = by_group(dy, k.shape[2])
+    if of_all is not None:
+        top, total, z = of_all
+        of_all = top, total, (z * dy.astype(z.dtype)).sum(-1, keepdims=True) / total
 
     @jax.checkpoint
     def read(dq, keys):
-        p = jnp.exp(_scores(rows, keys, k.shape[1], causal, scale) - L)
-        da = p * (_sum(dy, keys.v, (4,), (3,)) - D)
-        dq = dq + scale * _sum(short(da), keys.k, (4,), (2,))
-        dk = scale * _sum(short(da), rows, (2, 3), (2, 3))
-        dv = _sum(short(p), dy, (2, 3), (2, 3))
+        a, dp = _scores(rows, keys, k.shape[1], causal, scale), _sum(dy, keys.v, (4,), (3,))
+        if of_all is None:
+            p = _softmax(a)
+            off = dp - (p * dp).sum(-1, keepdims=True)
+            off = off - (p * off).sum(-1, keepdims=True)  # again, for values far from 0
+        else:
+            top, total, D = of_all
+            p, off = jnp.exp(below(a, top)) / total, dp - D
+        da = p * off
+        short = _short(da, dtype)
+        dq = dq + scale * _sum(short, keys.k, (4,), (2,))
+        dk = scale * _sum(short, rows, (2, 3), (2, 3))
+        dv = _sum(_short(p, dtype), dy, (2, 3), (2, 3))
         return dq, (dk, dv, None if added(mask) is None else summed(da, keys.mask))
 
-    start = jnp.zeros_like(dy, L.dtype, rows.shape)
+    start = jnp.zeros_like(dy, wide(dtype), rows.shape)
     dq, (dk, dv, dmask) = lax.scan(read, start, keys)
-    dk, dv = (short(joined(a, k.shape[1])) for a in (dk, dv))
-    dmask = None if added(mask) is None else short(joined_mask(dmask, mask.shape))
-    return short(by_head(dq)), dk, dv, dmask
+    dk, dv = (joined(a, k.shape[1]).astype(dtype) for a in (dk, dv))
+    dmask = None if added(mask) is None else joined_mask(dmask, mask.shape).astype(dtype)
+    return by_head(dq).astype(dtype), dk, dv, dmask
+
+
+def _softmax(a):
+    """p, and 0 in a row that may look nowhere."""
+    e = jnp.exp(below(a, _finite(a.max(-1, keepdims=True))))
+    total = e.sum(-1, keepdims=True)
+    return e / jnp.where(total > 0, total, jnp.ones_like(total))
+
+
+def _short(a, dtype):
+    """a in bfloat16 if that is the dtype, as products are faster then; float16 has no room for a.
+
+    Its range is a billionth of float32's, and what the products are summed to may fit.
+    """
+    return a.astype(dtype) if dtype == jnp.bfloat16 else a
 
 
 def _scores(rows, keys, s, causal, scale):
@@ -135,9 +174,9 @@ def _scores(rows, keys, s, causal, scale):
 
 
 def _sum(a, b, over_a, over_b):
-    """Sum a * b over these axes, for each n and g; no shorter than float32."""
+    """Sum a * b over these axes, for each n and g; no shorter than float32, or than a."""
     dims = ((over_a, over_b), ((0, 1), (0, 1)))
-    return lax.dot_general(a, b, dims, preferred_element_type=wide(a.dtype))
+    return lax.dot_general(a, b.astype(a.dtype), dims, preferred_element_type=wide(a.dtype))
 
 
 def added(mask: Array | None) -> Array | None:
@@ -206,6 +245,39 @@ def _looks(shape):
     return draw
 
 
+def _whole(shape, size=1.0):
+    """Small whole numbers times a power of 2, so that scores are exact in every dtype."""
+    return lambda rng: size * rng.integers(-3, 4, shape)
+
+
+def _extremes():
+    """Arguments by name: scores and masks at their limits.
+
+    And those where dp - D all but cancels. The sums of "blocked" round D otherwise than dp. There
+    it is up to four times as far off as autodiff is, both far more than one rounding.
+    """
+    q, k, v, m = (1, 3, 2, 4), (1, 5, 1, 4), (1, 5, 1, 2), (1, 1, 3, 5)
+    full = lambda value: lambda rng: np.full(m, value)
+    some = lambda value: lambda rng: np.where(np.indices(m)[-1] % 2, value, 0.0)
+    mild = _whole(q), _whole(k), v
+    cancelling = {
+        "far from 0": (_whole(q), lambda rng: 64 + _whole(k)(rng), v, full(0.0)),
+        "one key dominates": (lambda rng: 4 + _whole(q)(rng), _whole(k), v, full(0.0)),
+        "values far from 0": (*mild[:2], normals(v, 32, 3e4), full(0.0)),
+    }
+    nothing = lambda rng: np.where(np.indices(m)[2] == 1, -np.inf, 0)
+    others = {
+        "huge scores": (_whole(q, 2.0**14), _whole(k, 2.0**14), v, full(0.0)),
+        "one query sees nothing": (*mild, nothing),
+    }
+    for value in (-1e9, -np.inf, -1.7e308):
+        others[f"some masked by {value:g}"] = (*mild, some(value))
+    for value in (-1e9, -1.7e308):
+        others[f"all masked by {value:g}"] = (normals(q, 0), k, v, full(value))
+    return others, cancelling
+
+
+EXTREMES, CANCELLING = _extremes()
 SMALL = ((1, 2, 2, 2), (1, 5, 1, 2), (1, 5, 1, 1))
 dot_product_attention.cases = (
     Case("grouped", (*SMALL, (1, 1, 2, 5)), {"block": 2}),
@@ -219,6 +291,12 @@ dot_product_attention.cases = (
     Case("no keys", ((1, 2, 1, 2), (1, 0, 1, 2), (1, 0, 1, 3), (1, 1, 2, 0))),
     Case("no queries", ((1, 0, 1, 2), (1, 3, 1, 2), (1, 3, 1, 2), None), {"block": 2}),
     Case("no examples", ((0, 2, 1, 2), (0, 3, 1, 2), (0, 3, 1, 2), None), {"block": 2}),
+    *(extreme(name, *args, impl="plain") for name, args in (EXTREMES | CANCELLING).items()),
+    *(
+        extreme(f"{name}, in blocks", *args, impl="blocked", block=2)
+        for name, args in EXTREMES.items()
+    ),
+    extreme("many keys", (1, 1, 1, 4), (1, 65520, 1, 4), (1, 65520, 1, 1), None),
     refused("q .* and k .* differ in n or d", (1, 2, 2, 3), *SMALL[1:], None),
     refused("k .* and v .* differ in n, s or g", *SMALL[:2], (1, 4, 1, 1), None),
     refused("h 2 must be a multiple of the g 3", SMALL[0], (1, 5, 3, 2), (1, 5, 3, 1), None),

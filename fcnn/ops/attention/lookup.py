@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_counts, require_floats
 
@@ -110,6 +110,7 @@ embedding.cases = (
     Case("sentences", ((4, 3), ints((2, 5), below=4))),  # some rows are read twice
     Case("one id", ((4, 3), ints((), below=4))),
     Case("no ids", ((4, 3), ints((2, 0)))),
+    extreme("one row read often", normals((1, 2), 1e9), ints((5000,), below=1)),
     refused(r"table \(4,\) needs 2 axes", (4,), ints((2,))),
     refused(r"table \(0, 3\) has no rows", (0, 3), ints((2,))),
     refused("ids hold float.*, not class numbers", (4, 3), (2,), kind=TypeError),

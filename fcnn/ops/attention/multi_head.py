@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float
 
 from fcnn.ops.affine import dense
 from fcnn.ops.attention.attention import dot_product_attention, require_mask
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
 from fcnn.ops.refusal import require, require_flags, require_floats
 
 AUTO = {"scale": None, "block": 128, "impl": "auto"}
@@ -63,22 +63,22 @@ def multi_head_attention_fwd(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *
     v, saved_v = _to_heads(source, wv, bv)
     z, saved_z = dot_product_attention.fwd_rule(q, k, v, mask, causal=causal, **AUTO)
     y, saved_y = dense.fwd_rule(_flat(z), wo.reshape(-1, wo.shape[2]), bo)
-    return y, (saved_q, saved_k, saved_v, saved_z, saved_y, context)
+    return y, (saved_q, saved_k, saved_v, saved_z, saved_y, context, Shape(wo.shape))
 
 
 @multi_head_attention.bwd
 def multi_head_attention_bwd(saved, dy, *, causal):
-    saved_q, saved_k, saved_v, saved_z, saved_y, context = saved
-    *_, z, _ = saved_z
+    saved_q, saved_k, saved_v, saved_z, saved_y, context, shape = saved
+    (n, t, _), (h, e, o) = dy.shape, shape
     dz, dwo, dbo = dense.bwd_rule(saved_y, dy)
     how = {"causal": causal, **AUTO}
-    dq, dk, dv, dmask = dot_product_attention.bwd_rule(saved_z, dz.reshape(z.shape), **how)
+    dq, dk, dv, dmask = dot_product_attention.bwd_rule(saved_z, dz.reshape(n, t, h, e), **how)
     dx, dwq, dbq = _from_heads(saved_q, dq)
     dsource, dwk, dbk = _from_heads(saved_k, dk)
     more, dwv, dbv = _from_heads(saved_v, dv)
     dsource = dsource + more
     dx, dcontext = (dx + dsource, None) if context is None else (dx, dsource)
-    dwo = dwo.reshape(*z.shape[2:], -1)
+    dwo = dwo.reshape(h, e, o)
     return dx, dwq, dwk, dwv, dwo, dbq, dbk, dbv, dbo, dcontext, dmask
 
 
@@ -138,6 +138,10 @@ multi_head_attention.cases = (
     Case("context", (X, *CONTEXT, *BIASES, (1, 4, 4), (1, 1, 3, 4))),
     Case("without biases", ((2, 3, 3), *WEIGHTS, *NONE, None, None)),
     Case("no examples", ((0, 3, 3), *WEIGHTS, *BIASES, None, None)),
+    *(
+        extreme(name, normals(X, size), *WEIGHTS, *NONE, None, (1, 1, 3, 3))
+        for name, size in (("one key dominates", 20), ("huge", 1e4), ("tiny", 1e-6))
+    ),
     refused(r"x \(3, 3\) needs 3 axes", (3, 3), *WEIGHTS, *NONE, None, None),
     refused("x .* has 4 features but wq .* takes 3", (1, 3, 4), *WEIGHTS, *NONE, None, None),
     refused("context .* has 3 features but wk .* takes 4", X, *CONTEXT, *NONE, X, None),

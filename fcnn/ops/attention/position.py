@@ -22,7 +22,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_flags, require_floats, require_numbers
 
@@ -130,6 +130,8 @@ positional_encoding.cases = (
     Case("sequence", ((2, 3, 4),)),
     Case("other base", ((1, 5, 2),), {"base": 100}),
     Case("no examples", ((0, 3, 4),)),
+    extreme("huge", normals((2, 3, 4), 1e9)),
+    extreme("far along", normals((1, 5000, 2), 1e-3)),
     refused(r"x \(2, 3\) needs 3 axes", (2, 3)),
     refused(r"x \(2, 3, 5\) needs an even number", (2, 3, 5)),
     refused("base 'e' must be a number", (2, 3, 4), base="e", kind=TypeError),
@@ -140,6 +142,7 @@ rotary_embedding.cases = (
     Case("heads", ((2, 3, 2, 4), None)),
     Case("placed", ((2, 3, 1, 4), ints((2, 3), below=100)), {"base": 100.0, "interleaved": True}),
     Case("no examples", ((0, 3, 2, 4), ints((3,)))),
+    extreme("huge", normals((2, 3, 1, 4), 1e9), ints((2, 3), below=4)),
     refused(r"x \(2, 3, 4\) needs 4 axes", (2, 3, 4), None),
     refused("needs an even number of features", (2, 3, 2, 5), None),
     refused(r"positions \(2,\) need \(3,\) or \(2, 3\)", (2, 3, 2, 4), ints((2,))),

@@ -101,6 +101,8 @@ def on_cpu(part: str, at: Windows, groups: int, c: int, o: int) -> str:
 def run(part: str, impl: str, *arrays, at: Windows, groups: int):
     """One of the three sums, `part`, by the implementation asked for.
 
+    It is left in the dtype that sums are kept in: a bias may be added before it is rounded.
+
     "auto" leaves it to XLA but on CPU, where the gradients of "lax" leave the fast path inside any
     loop and under vmap, and it has none for groups: there it is by `ON_CPU`.
     """

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.convolution import border
 from fcnn.ops.convolution.choice import IMPLS, require_served, run
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.refusal import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 
@@ -63,7 +63,7 @@ def conv(
     """
     pairs, at = _places(x, w, stride, padding, padding_mode, dilation)
     y = run("forward", impl, border.pad(x, pairs, padding_mode), w, at=at, groups=groups)
-    return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+    return plus(y, b).astype(x.dtype)
 
 
 @conv.fwd
@@ -78,7 +78,12 @@ def conv_bwd(saved, dy, *, stride, padding, padding_mode, dilation, groups, impl
     dx = run("dx", impl, w, dy, at=at, groups=groups)
     dw = run("dw", impl, border.pad(x, pairs, padding_mode), dy, at=at, groups=groups)
     db = None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
-    return border.fold(dx, pairs, padding_mode), dw, db
+    return border.fold(dx, pairs, padding_mode).astype(x.dtype), dw.astype(w.dtype), db
+
+
+def plus(y, b):
+    """y + b, if there is a b, in the dtype of y."""
+    return y if b is None else y + b.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
 
 
 def _places(x, w, stride, padding, padding_mode, dilation):
@@ -134,6 +139,14 @@ conv.cases = (
     ),
     Case("3×3", ((1, 5, 3, 2), (3, 3, 2, 1), None), {"padding": ((1, 0), (1, 2))}),
     Case("one pixel", ((1, 1, 1, 1), (1, 1, 1, 1), (1,))),
+    extreme("huge", normals((1, 5, 2), 1e9), (3, 2, 2), (2,)),
+    extreme("tiny", normals((1, 5, 2), 1e-6), (3, 2, 2), (2,)),
+    extreme(
+        "b is opposite",
+        normals((1, 5, 2), 0, 6e4),
+        normals((3, 2, 2), 0, 0.25),
+        normals((2,), 0, -6e4),
+    ),
     Case("many tiles", ((5, 32, 32, 28), (3, 3, 28, 2), (2,)), {"padding": 1}),
     Case("no examples", ((0, 4, 4, 2), (3, 3, 2, 2), (2,))),
     refused("has 3 channels but w .* takes 1", (1, 8, 8, 3), (3, 3, 1, 16), None),

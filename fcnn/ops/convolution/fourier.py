@@ -26,14 +26,14 @@ from fcnn.ops.product import contract, wide
 def forward(x, w, *, at, groups):
     x_hat, w_hat = _of_image(x, at, groups), _of_kernel(w, at, groups)
     y_hat = contract(x_hat, w_hat.conj(), ((3,), (2,)), ((1, 2), (0, 1)))  # f, g, n, o
-    y = _inverse(jnp.moveaxis(y_hat, 2, 0), at, x.dtype)
+    y = _inverse(jnp.moveaxis(y_hat, 2, 0), at)
     return _every(y, at.stride, at.span)
 
 
 def dx(w, dy, *, at, groups):
     w_hat, d_hat = _of_kernel(w, at, groups), _of_places(dy, at, groups)
     dx_hat = contract(d_hat, w_hat, ((3,), (3,)), ((1, 2), (0, 1)))  # f, g, n, c
-    dx = _inverse(jnp.moveaxis(dx_hat, 2, 0), at, dy.dtype)
+    dx = _inverse(jnp.moveaxis(dx_hat, 2, 0), at)
     axes = zip(at.padding, at.size, strict=True)
     return dx[:, *(slice(lo, lo + n) for (lo, _), n in axes)]
 
@@ -41,7 +41,7 @@ def dx(w, dy, *, at, groups):
 def dw(x, dy, *, at, groups):
     x_hat, d_hat = _of_image(x, at, groups), _of_places(dy, at, groups)
     dw_hat = contract(x_hat, d_hat.conj(), ((0,), (0,)), ((1, 2), (1, 2)))  # f, g, c, o
-    dw = _every(_inverse(jnp.moveaxis(dw_hat, 2, 0), at, x.dtype), at.dilation, at.reach)
+    dw = _every(_inverse(jnp.moveaxis(dw_hat, 2, 0), at), at.dilation, at.reach)
     return jnp.moveaxis(dw, 0, -2)  # c, *window, (g, o) -> *window, c, (g, o)
 
 
@@ -73,12 +73,12 @@ def _transform(a, at, padding, apart):
     return a_hat.reshape(a.shape[0], math.prod(a_hat.shape[1:-1]), a.shape[-1])
 
 
-def _inverse(a_hat, at, dtype):
+def _inverse(a_hat, at):
     """From (n, f, g, c) to (n, *L, (g, c))."""
     *rest, last = _ring(at)
     n, _, g, c = a_hat.shape
     a_hat = a_hat.reshape(n, *rest, last // 2 + 1, g * c)
-    return jnp.fft.irfftn(a_hat, _ring(at), _axes(at)).astype(dtype)
+    return jnp.fft.irfftn(a_hat, _ring(at), _axes(at))
 
 
 def _ring(at):

@@ -66,7 +66,7 @@ def dw(x, dy, *, at, groups):
 
 
 def _conv(a, b, layout, *, stride, padding, **options):
-    y = lax.conv_general_dilated(
+    return lax.conv_general_dilated(
         a,
         b,
         stride,
@@ -75,4 +75,3 @@ def _conv(a, b, layout, *, stride, padding, **options):
         preferred_element_type=wide(a.dtype),
         **options,
     )
-    return y.astype(a.dtype)

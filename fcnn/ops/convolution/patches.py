@@ -14,8 +14,8 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, ints, operator, refused
-from fcnn.ops.product import contract
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
+from fcnn.ops.product import contract_wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps, untap, windows
 
@@ -122,7 +122,7 @@ def _image(rows, at):
 
 
 def forward(x, w, *, at, groups):
-    y = contract(
+    y = contract_wide(
         _split_rows(x, at, groups), _split_kernel(w, groups), ((1, 3), (0, 1)), ((2,), (2,))
     )
     y = jnp.moveaxis(y, 0, 1)  # g, m, o -> m, g, o
@@ -131,14 +131,16 @@ def forward(x, w, *, at, groups):
 
 def dx(w, dy, *, at, groups):
     dy_split = dy.reshape(-1, groups, dy.shape[-1] // groups)  # m, g, o
-    drows = contract(dy_split, _split_kernel(w, groups), ((2,), (3,)), ((1,), (2,)))  # g, m, i, c
+    over, batch = ((2,), (3,)), ((1,), (2,))
+    drows = contract_wide(dy_split, _split_kernel(w, groups), over, batch)  # g, m, i, c
     k = math.prod(at.window) * groups * w.shape[-2]
-    return _image(jnp.moveaxis(drows, 0, 2).reshape(*dy.shape[:-1], k), at)
+    drows = jnp.moveaxis(drows, 0, 2).reshape(*dy.shape[:-1], k)
+    return _image(drows, at)
 
 
 def dw(x, dy, *, at, groups):
     dy = dy.reshape(-1, groups, dy.shape[-1] // groups)  # m, g, o
-    dw = contract(_split_rows(x, at, groups), dy, ((0,), (0,)), ((2,), (1,)))  # g, i, c, o
+    dw = contract_wide(_split_rows(x, at, groups), dy, ((0,), (0,)), ((2,), (1,)))  # g, i, c, o
     return jnp.moveaxis(dw, 0, 2).reshape(*at.window, dw.shape[2], groups * dy.shape[-1])
 
 
@@ -160,6 +162,7 @@ CASES = (
 im2col.cases = (
     *(Case(name, ((2, 6, 5, 3),), {"window": (3, 2)} | options) for name, options in CASES),
     Case("1-D", ((2, 6, 3),), {"window": 2}),
+    extreme("huge", normals((1, 5, 2), 1e9), window=3),
     refused(r"exceeds the padded input \(3, 3\)", (2, 3, 3, 1), window=4),
     refused("at least 3 axes", (2, 3), window=4),
     refused("x holds int32", ints((2, 3, 3, 1)), window=2, kind=TypeError),
@@ -170,6 +173,7 @@ col2im.cases = (
         for (name, options), out in zip(CASES, ((4, 4), (3, 7), (6, 5), (2, 2)), strict=True)
     ),
     Case("1-D", ((2, 5, 6),), {"size": 6, "window": 2}),
+    extreme("huge", normals((1, 3, 6), 1e4), size=5, window=3),
     refused(r"places other than \(5, 4\)", (2, 4, 4, 18), size=(7, 5), window=(3, 2)),
     refused("6 taps do not divide rows of 17", (2, 4, 4, 17), size=(6, 5), window=(3, 2)),
     refused("differ in rank", (2, 4, 4, 18), size=(6,), window=3),

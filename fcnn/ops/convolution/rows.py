@@ -40,7 +40,7 @@ def dw(x, dy, *, at, groups):
         return dw.reshape(*at.window, x.shape[-1], dy.shape[-1])
 
     of_group = lambda x, dy: summed(of_tile, x, dy, at, _bytes(x, at), TILE // groups)
-    return each_group(of_group, groups, x, dy).astype(x.dtype)
+    return each_group(of_group, groups, x, dy)
 
 
 def _convolved(x, w, *, at, groups, over):
@@ -57,7 +57,7 @@ def _convolved(x, w, *, at, groups, over):
 
         return mapped(of_tile, x, at, _bytes(x, at), TILE // groups)
 
-    return each_group(of_group, groups, x, w).astype(x.dtype)
+    return each_group(of_group, groups, x, w)
 
 
 def _parts(x, at):

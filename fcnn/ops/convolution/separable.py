@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.affine import dense_bwd, dense_fwd
 from fcnn.ops.convolution.convolution import conv_bwd, conv_fwd
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 
@@ -96,6 +96,7 @@ separable_conv.cases = (
         {"stride": (2, 1), "padding": "same", "dilation": (1, 2)},
     ),
     Case("1-D", ((2, 5, 3), (2, 1, 3), (3, 1), (1,)), {"padding": "causal"}),
+    extreme("huge", normals((1, 5, 2), 1e4), (3, 1, 2), (2, 1), (1,)),
     Case("no examples", ((0, 3, 4, 2), (2, 3, 1, 2), (2, 3), (3,))),
     refused("a multiple of x's 2 features", (1, 4, 2), (3, 1, 3), (3, 1), None),
     refused(r"depthwise \(3, 2, 2\) needs 1 channel", (1, 4, 2), (3, 2, 2), (2, 1), None),

@@ -29,7 +29,7 @@ TOGETHER = 4  # examples; more take longer to compile and save nothing
 def forward(x, w, *, at, groups):
     parts = [_split(part, groups) for part in taps(x, at)]
     y = reduce(jnp.add, map(_times, parts, _kernels(w, groups)))
-    return y.reshape(x.shape[0], *at.out, w.shape[-1]).astype(x.dtype)
+    return y.reshape(x.shape[0], *at.out, w.shape[-1])
 
 
 def dx(w, dy, *, at, groups):
@@ -41,7 +41,7 @@ def dx(w, dy, *, at, groups):
     else:
         parts = [_times(split, k.T) for k in kernels]
     image = lambda part: part.reshape(dy.shape[0], *at.out, groups * c)
-    return untap([image(part) for part in parts], at).astype(dy.dtype)
+    return untap([image(part) for part in parts], at)
 
 
 def dw(x, dy, *, at, groups):
@@ -55,7 +55,7 @@ def dw(x, dy, *, at, groups):
 
     bytes_each = max(math.prod(x.shape[1:]), math.prod(dy.shape[1:])) * x.dtype.itemsize
     most = min(TILE, TOGETHER * bytes_each) if alone else TILE
-    return summed(of_tile, x, dy, at, bytes_each, most).astype(x.dtype)
+    return summed(of_tile, x, dy, at, bytes_each, most)
 
 
 def _times(a, k):

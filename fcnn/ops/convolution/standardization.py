@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.normalization.channels import extremes
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
@@ -26,7 +27,8 @@ def weight_standardization(
 
     Shapes: a kernel of `conv` (*window, c, o) or `dense` (c, o).
     Units:  plain numbers out. The variance divides by N, and eps is added to it, under the root; a
-            filter of equal entries gives 0.
+            filter of equal entries gives 0. Where the variance overflows, from about |w| = 1e19 in
+            float32, y and the gradient are 0.
     Raises: ValueError if a filter has no entries or eps <= 0; TypeError for integers.
     Cost:   about 8 operations per entry forward, 10 back.
     Source: Qiao et al., arXiv:1903.10520.
@@ -76,4 +78,5 @@ weight_standardization.cases = (
     refused("eps 'a' must be a number", (4, 3), eps="a", kind=TypeError),
     refused("w holds int32", ints((4, 3)), kind=TypeError),
 )
+weight_standardization.cases += extremes((6, 2))
 weight_standardization.departs = "none there: compared with layer_norm of each filter"

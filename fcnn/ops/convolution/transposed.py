@@ -18,7 +18,8 @@ The three sums are convolution's own, with x and y in each other's place. Saved 
 from jaxtyping import Array, Float
 
 from fcnn.ops.convolution.choice import IMPLS, require_served, run
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.convolution.convolution import plus
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.refusal import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows_giving
 
@@ -52,7 +53,7 @@ def conv_transpose(
     """
     at = _places(x, w, stride, padding, output_padding, dilation)
     y = run("dx", impl, w.swapaxes(-1, -2), x, at=at, groups=groups)
-    return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+    return plus(y, b).astype(x.dtype)
 
 
 @conv_transpose.fwd
@@ -66,7 +67,8 @@ def conv_transpose_bwd(saved, dy, *, stride, padding, output_padding, dilation, 
     at = _places(x, w, stride, padding, output_padding, dilation)
     dx = run("forward", impl, dy, w.swapaxes(-1, -2), at=at, groups=groups)
     dw = run("dw", impl, dy, x, at=at, groups=groups).swapaxes(-1, -2)
-    return dx, dw, None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
+    db = None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
+    return dx.astype(x.dtype), dw.astype(w.dtype), db
 
 
 def _places(x, w, stride, padding, output_padding, dilation):
@@ -99,6 +101,13 @@ def _check(x, w, b, *, stride, padding, output_padding, dilation, groups, impl):
 conv_transpose.cases = (
     Case("1-D", ((2, 4, 2), (3, 2, 3), None), {"stride": 2, "padding": 1, "dilation": 2}),
     Case("plain", ((2, 2, 3, 2), (3, 3, 2, 2), (2,))),
+    extreme("huge", normals((1, 4, 2), 1e9), (3, 2, 1), (1,)),
+    extreme(
+        "b is opposite",
+        normals((1, 4, 2), 0, 6e4),
+        normals((3, 2, 1), 0, 0.5),
+        normals((1,), 0, -6e4),
+    ),
     Case(
         "strided, grouped",
         ((2, 3, 2, 4), (3, 2, 4, 3), (6,)),

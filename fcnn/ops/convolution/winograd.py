@@ -59,7 +59,7 @@ def dw(x, dy, *, at, groups):
         dw = contract(g, products.reshape(g.shape[0], *products.shape[2:]), ((0,), (0,)))
         return dw.reshape(*at.window, *dw.shape[1:])
 
-    return each_group(of_group, groups, x, dy).astype(x.dtype)
+    return each_group(of_group, groups, x, dy)
 
 
 def refuses(at, groups):
@@ -82,7 +82,7 @@ def _convolved(x, w, *, at, groups, over):
         most = max(2 * TILE // groups, _bytes_of_w(x, o, at))
         return mapped(partial(_tile, w_hat, over), x, at, _bytes(x, o, at), most)
 
-    return each_group(of_group, groups, x, w).astype(x.dtype)
+    return each_group(of_group, groups, x, w)
 
 
 def _tile(w_hat, over, x, at):

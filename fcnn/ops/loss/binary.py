@@ -12,8 +12,9 @@ With s(z) = 1 / (1 + exp(-z)) the probability of yes, f(z) the surprise at a yes
     focal                   f(z) = -s(-z)^gamma log s(z)                  a = alpha, b = 1 - alpha
                             f'(z) = -s(-z)^gamma (s(-z) - gamma s(z) log s(z))
 
-where s(-z) = 1 - s(z). No term is negative, so none cancels. Saved are z and t. A target of 0 or 1
-that is told for certain, by an infinite logit, adds 0.
+where s(-z) = 1 - s(z). No term is negative, so none cancels. z and t are saved. A target of 0 or 1
+that is told for certain, by an infinite logit, adds 0: f is not asked there, as autodiff would
+multiply the 0 by an infinite slope.
 
 Shapes: both arguments have one shape, (n, ...).
 Units:  nats.
@@ -26,10 +27,12 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.loss.entropy import seen, weighed
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.activation.elementwise import EXTREMES
+from fcnn.ops.loss.entropy import weighed
+from fcnn.ops.op import Case, extreme, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
 
@@ -81,16 +84,23 @@ def focal_bwd(saved, dl, *, alpha, gamma):
 
 
 def _surprise(z, t, f, a=1.0, b=1.0):
-    each = a * weighed(t, f(z)) + b * weighed(1 - t, f(-z))
-    return each.astype(wide(z.dtype)).sum(range(1, z.ndim)).astype(z.dtype)
+    long, t = z.astype(wide(z.dtype)), t.astype(wide(z.dtype))
+    each = a * t * _asked(f, t, long) + b * (1 - t) * _asked(f, 1 - t, -long)
+    return each.sum(range(1, z.ndim)).astype(z.dtype)
 
 
 def _surprise_bwd(saved, dl, f, df, a=1.0, b=1.0):
-    z, t = saved
+    dtype, (z, t, dl) = dl.dtype, (a.astype(wide(dl.dtype)) for a in (*saved, dl))
     dl = dl.reshape((-1,) + (1,) * (z.ndim - 1))
     dz = a * t * df(z) - b * (1 - t) * df(-z)
-    dt = a * seen(t, f(z)) - b * seen(1 - t, f(-z))
-    return dl * dz, dl * dt
+    dt = a * _asked(f, t, z) - b * _asked(f, 1 - t, -z)
+    return (dl * dz).astype(dtype), (dl * dt).astype(dtype)
+
+
+def _asked(f, t, z):
+    """f(z), but 0 where z is infinite and t is 0."""
+    none = (t == 0) & jnp.isinf(z)
+    return jnp.where(none, 0, f(jnp.where(none, 0, z)))
 
 
 def _log_loss(z):
@@ -137,6 +147,10 @@ def _answers(shape):
     return lambda rng: rng.integers(0, 2, shape).astype(float)
 
 
+def _in_rows(draw):
+    return lambda rng: draw(rng).reshape(3, 2)
+
+
 far_apart = lambda rng: 1e3 * rng.standard_normal((3, 4))
 for op in (sigmoid_cross_entropy, focal):
     op.cases = (
@@ -145,6 +159,13 @@ for op in (sigmoid_cross_entropy, focal):
         Case("fractions", ((5,), lambda rng: rng.random(5))),
         Case("far apart", (far_apart, _answers((3, 4)))),
         Case("no examples", ((0, 3), (0, 3))),
+        *(extreme(name, _in_rows(z), _answers((3, 2))) for name, z in EXTREMES.items()),
+        extreme(
+            "infinite",
+            lambda rng: np.array([[-np.inf, np.inf, 0]]),
+            lambda rng: np.array([[0.0, 1, 1]]),
+        ),
+        extreme("many", (1, 65520), _answers((1, 65520))),
         refused(r"logits \(4, 3\) and targets \(4,\) need the same", (4, 3), (4,)),
         refused("targets holds int32", (4, 3), ints((4, 3)), kind=TypeError),
         refused("at least 1 axes", (), ()),

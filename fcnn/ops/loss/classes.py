@@ -12,6 +12,9 @@ smoothed by e,
 Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. That
 belongs to softmax and cross entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
 
+p is saved, and for dw log p too, both in the dtype that sums are kept in: each is exact by itself,
+but exp of a rounded log p has an error that grows with log p.
+
 A label that is no class gives NaN, with gradient 0, since a compiled program cannot raise. A class
 of weight 0 adds nothing, though its log p be -inf.
 
@@ -24,9 +27,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from fcnn.ops.activation.simplex import log_softmax
+from fcnn.ops.activation.simplex import extreme_scores, probabilities
 from fcnn.ops.loss.entropy import seen
-from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
+from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
 
 Rows = Float[Array, "*n k"]
@@ -60,34 +64,39 @@ def softmax_cross_entropy(
 def softmax_cross_entropy_fwd(logits, labels, weights, **how):
     q, known = _target(logits, labels, **how)
     counts = q.any(-1, keepdims=True)
-    log_p = log_softmax.forward(jnp.where(counts, logits, 0))  # what is ignored may be NaN
+    p, log_p = probabilities(jnp.where(counts, logits, 0))  # what is ignored may be NaN
     wq = _weighted(q, weights)
-    loss = -(wq * seen(wq, log_p)).sum(-1)
-    return jnp.where(known, loss, jnp.nan), (log_p, labels, weights)
+    loss = -(wq * seen(wq, log_p)).sum(-1).astype(logits.dtype)
+    loss = jnp.where(known, loss, jnp.nan)
+    return loss, (p, None if weights is None else log_p, labels, weights)
 
 
 @softmax_cross_entropy.bwd
 def softmax_cross_entropy_bwd(saved, dl, **how):
-    log_p, labels, weights = saved
-    q, _ = _target(log_p, labels, **how)
-    wq, dl = _weighted(q, weights), dl[..., None]
-    dz = dl * (jnp.exp(log_p) * wq.sum(-1, keepdims=True) - wq)
-    dw = None if weights is None else -(dl * q * seen(wq, log_p)).sum(range(labels.ndim))
-    return dz, None, dw
+    p, log_p, labels, weights = saved
+    q, _ = _target(p, labels, **how)
+    wq, dtype, dl = _weighted(q, weights), dl.dtype, dl[..., None].astype(q.dtype)
+    dz = (dl * (p * wq.sum(-1, keepdims=True) - wq)).astype(dtype)
+    if weights is None:
+        return dz, None, None
+    dw = -(dl * (q * seen(wq, log_p))).sum(range(labels.ndim))
+    return dz, None, dw.astype(dtype)
 
 
-def _target(log_p, labels, *, label_smoothing, ignore_index):
+def _target(z, labels, *, label_smoothing, ignore_index):
     """q, all 0 where the label is ignored or no class; and where the loss is a number."""
-    hit = hit_of(log_p.shape, labels)
+    hit = hit_of(z.shape, labels)
     counts, known = hit.any(-1), hit.any(-1)
     if ignore_index is not None:
         counts, known = counts & (labels != ignore_index), known | (labels == ignore_index)
-    q = (1 - label_smoothing) * hit.astype(log_p.dtype) + label_smoothing / log_p.shape[-1]
+    q = (1 - label_smoothing) * hit.astype(wide(z.dtype)) + label_smoothing / z.shape[-1]
     return jnp.where(counts[..., None], q, 0), known
 
 
 def _weighted(q, weights):
-    return q if weights is None else q * weights.reshape((1,) * (q.ndim - 1) + (-1,))
+    if weights is None:
+        return q
+    return q * weights.astype(q.dtype).reshape((1,) * (q.ndim - 1) + (-1,))
 
 
 def hit_of(shape, labels):
@@ -164,17 +173,23 @@ def _some(rng):
     return rng.uniform(0.5, 2, 5)
 
 
+def _seven(rng):
+    return rng.uniform(0.5, 2, 7)
+
+
 five = ints((6,), below=5)
 
 
 def cases_of(rows, example, *absent):
     """Of a loss with labels; `rows` is the name of its first argument, `example` one of (6, 5)."""
     far_apart = lambda rng: 1e3 * rng.standard_normal((4, 5))
+    limits = extreme_scores((3, 7)).items()
     return (
         Case("rows", (example, five, *absent)),
         Case("sequences", ((2, 3, 4), ints((2, 3), below=4), *absent)),
         Case("far apart", (far_apart, ints((4,), below=5), *absent)),
         Case("no examples", ((0, 5), ints((0,)), *absent)),
+        *(extreme(name, z, ints((3,), below=7), *absent) for name, z in limits),
         refused(rf"labels \(5,\) need one class per row of {rows}", (6, 5), ints((5,))),
         refused("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
         refused(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
@@ -189,6 +204,12 @@ softmax_cross_entropy.cases = (
     Case("one class", ((3, 1), ints((3,), below=1), None)),
     Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
     Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),
+    *(
+        extreme(f"weights, {name}", z, ints((3,), below=7), _seven, label_smoothing=0.2)
+        for name, z in extreme_scores((3, 7)).items()
+        if name != "some at -inf"  # the smoothed loss is infinite
+    ),
+    extreme("many equal", normals((1, 65520), 0), ints((1,)), None),
     refused(r"weights \(4,\) need shape \(5,\)", (6, 5), five, (4,)),
     refused("weights holds int32", (6, 5), five, ints((5,)), kind=TypeError),
     refused("label_smoothing 1.1 must lie", (6, 5), five, label_smoothing=1.1),

@@ -14,9 +14,9 @@ and, of one array of weights as a whole,
 
     L2 penalty            l = 1/2 rate sum w^2                      dw = dl rate w
 
-Saved is off, or w. Conventions of all losses here: one number per example, which you average
-yourself; nats, where a loss is of probabilities; no 1/2 and no mean but those above; slope 0 at a
-kink.
+off is saved, in the dtype that sums are kept in, or w. Conventions of all losses here: one number
+per example, which you average yourself; nats, where a loss is of probabilities; no 1/2 and no mean
+but those above; slope 0 at a kink.
 
 Shapes: y and targets have one shape, (n, ...).
 Raises: ValueError if shapes disagree, or for an option out of range; TypeError for integers.
@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
 
@@ -45,7 +45,8 @@ def squared_error(y: Y, targets: Y) -> L:
     Units:  those of y, squared.
     Source: Gauss 1809.
     """
-    return _summed(jnp.square(_long(y - targets)) / 2, y)
+    off = _off(y, targets)
+    return _summed(off * (off / 2), y)  # the half may fit where the square does not
 
 
 @operator()
@@ -55,7 +56,8 @@ def mean_squared_error(y: Y, targets: Y) -> L:
     Units:  those of y, squared.
     Source: Gauss 1809.
     """
-    return _summed(jnp.square(_long(y - targets)) / _entries(y), y)
+    off = _off(y, targets)
+    return _summed(off * (off / _entries(y)), y)
 
 
 @operator()
@@ -65,7 +67,7 @@ def absolute_error(y: Y, targets: Y) -> L:
     Units:  those of y.
     Source: Laplace 1774.
     """
-    off = _long(y - targets)
+    off = _off(y, targets)
     return _summed(off * jnp.sign(off), y)  # abs has slope 1 at 0
 
 
@@ -76,10 +78,10 @@ def huber(y: Y, targets: Y, *, delta: float = 1.0) -> L:
     Units:  those of y, squared; delta in those of y.
     Source: Huber 1964.
     """
-    size = jnp.abs(_long(y - targets))
+    size = jnp.abs(_off(y, targets))
     near = jnp.where(size <= delta, size, jnp.zeros_like(size))
     far = delta * (size - delta / 2)
-    return _summed(jnp.where(size <= delta, jnp.square(near) / 2, far), y)
+    return _summed(jnp.where(size <= delta, near * (near / 2), far), y)
 
 
 RESIDUALS = {  # r, in terms of off
@@ -93,12 +95,13 @@ RESIDUALS = {  # r, in terms of off
 def _distance(op, r):
     @op.fwd
     def fwd(y, targets, **options):
-        return op.forward(y, targets, **options), y - targets
+        return op.forward(y, targets, **options), _off(y, targets)
 
     @op.bwd
     def bwd(off, dl, **options):
+        dtype, dl = dl.dtype, dl.astype(off.dtype)
         dy = dl.reshape((-1,) + (1,) * (off.ndim - 1)) * r(off, **options)
-        return dy, -dy
+        return dy.astype(dtype), -dy.astype(dtype)
 
     op.check(partial(_check, op.name))
     op.cases = (
@@ -106,6 +109,7 @@ def _distance(op, r):
         Case("images", (_spread((2, 3, 2, 2)), _tiny((2, 3, 2, 2)))),
         Case("no examples", ((0, 3), (0, 3))),
         Case("far apart", (lambda rng: np.array([-1e9, 1e9]), lambda rng: np.array([1e9, 1e3]))),
+        *_extremes(),
         refused(r"y \(4, 3\) and targets \(4, 1\)", (4, 3), (4, 1)),
         refused("y holds int32", ints((4, 3)), (4, 3), kind=TypeError),
         refused("at least 1 axes", (), ()),
@@ -120,7 +124,8 @@ def l2_penalty(w: Float[Array, "..."], *, rate: float) -> Float[Array, ""]:
     Units:  those of w squared, times those of rate.
     Source: Tikhonov 1943; Krogh & Hertz 1991.
     """
-    return (rate / 2 * jnp.square(_long(w)).sum()).astype(w.dtype)
+    w, dtype = w.astype(wide(w.dtype)), w.dtype
+    return (w * (rate / 2 * w)).sum().astype(dtype)  # rate may make a square fit
 
 
 @l2_penalty.fwd
@@ -130,7 +135,8 @@ def l2_penalty_fwd(w, *, rate):
 
 @l2_penalty.bwd
 def l2_penalty_bwd(w, dl, *, rate):
-    return (rate * dl * w,)
+    long = w.astype(wide(w.dtype))
+    return ((dl.astype(long.dtype) * (rate * long)).astype(w.dtype),)
 
 
 @l2_penalty.check
@@ -145,8 +151,9 @@ def _summed(each, y):
     return each.sum(range(1, y.ndim)).astype(y.dtype)
 
 
-def _long(x):
-    return x.astype(wide(x.dtype))
+def _off(y, targets):
+    """y - t, in the dtype that sums are kept in: half precision would round it, or overflow."""
+    return y.astype(wide(y.dtype)) - targets.astype(wide(y.dtype))
 
 
 def _entries(y):
@@ -174,6 +181,15 @@ def _spread(shape):
     return lambda rng: steps + _tiny(shape)(rng)
 
 
+def _extremes():
+    shape = (3, 4)
+    one = lambda rng: 2e19 * np.eye(3, 4)  # its square overflows in float32, half of it does not
+    yield extreme("huge", normals(shape, 1e9), normals(shape, 1e9))
+    yield extreme("far from 0", normals(shape, 32, 3e4), normals(shape, 32, 3e4))
+    yield extreme("tiny", normals(shape, 1e-18), normals(shape, 1e-18))
+    yield extreme("one is huge", one, shape)
+
+
 for op, r in RESIDUALS.items():
     _distance(op, r)
 
@@ -197,6 +213,7 @@ l2_penalty.cases = (
     Case("kernel", ((3, 3, 2, 2),), {"rate": 1e-2}),
     Case("number", ((),), {"rate": 0.5}),
     Case("nothing", ((0, 3),), {"rate": 0.5}),
+    *(extreme(f"{size:g}", normals((2, 2), size), rate=1e-6) for size in (2e19, 1e9, 6e4, 1e-18)),
     refused("rate -0.1 must be at least 0", (3,), rate=-0.1),
     refused("rate 'low' must be a number", (3,), rate="low", kind=TypeError),
     refused("w holds int32", ints((3,)), rate=0.1, kind=TypeError),

@@ -10,7 +10,8 @@ With log p = log softmax(z),
                          dlog_q[n,k] = -dl[n] p[n,k]
                          dp[n,k] = dl[n] (log p[n,k] - log q[n,k] + 1), or 0 where p is 0
 
-Saved are log p or log q, and the other argument. A class of probability 0 adds 0, though it be told
+p and log p are saved, each exact by itself, in the dtype that sums are kept in, or log q; and the
+other argument. A class of probability 0 adds 0, though it be told
 impossible by a logit or a logarithm of -inf. No argument is made to sum to 1.
 
 Shapes: both arguments have one shape, (*n, k).
@@ -25,8 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.activation.simplex import log_softmax
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.activation.simplex import extreme_scores, probabilities
+from fcnn.ops.op import Case, extreme, ints, operator, refused
+from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 
 Rows = Float[Array, "*n k"]
@@ -44,14 +46,17 @@ def soft_cross_entropy(logits: Rows, targets: Rows) -> L:
 
 @soft_cross_entropy.fwd
 def soft_cross_entropy_fwd(logits, targets):
-    log_p = log_softmax.forward(logits)
-    return -weighed(targets, log_p).sum(-1), (log_p, targets)
+    p, log_p = probabilities(logits)
+    loss = -weighed(targets.astype(p.dtype), log_p).sum(-1)
+    return loss.astype(logits.dtype), (p, log_p, targets)
 
 
 @soft_cross_entropy.bwd
 def soft_cross_entropy_bwd(saved, dl):
-    (log_p, t), dl = saved, dl[..., None]
-    return dl * (jnp.exp(log_p) * t.sum(-1, keepdims=True) - t), -dl * seen(t, log_p)
+    p, log_p, t = saved
+    dtype, t, dl = dl.dtype, t.astype(p.dtype), dl[..., None].astype(p.dtype)
+    dz = dl * (p * t.sum(-1, keepdims=True) - t)
+    return dz.astype(dtype), (-dl * seen(t, log_p)).astype(dtype)
 
 
 @operator()
@@ -63,7 +68,7 @@ def kl_divergence(log_q: Rows, p: Rows) -> L:
 
     Source: Kullback & Leibler 1951.
     """
-    return (p * _log_ratio(log_q, p)).sum(-1)
+    return (p.astype(wide(p.dtype)) * _log_ratio(log_q, p)).sum(-1).astype(p.dtype)
 
 
 @kl_divergence.fwd
@@ -74,12 +79,14 @@ def kl_divergence_fwd(log_q, p):
 @kl_divergence.bwd
 def kl_divergence_bwd(saved, dl):
     (log_q, p), dl = saved, dl[..., None]
-    return -dl * p, dl * (_log_ratio(log_q, p) + (p != 0).astype(p.dtype))
+    ratio = _log_ratio(log_q, p)
+    dp = dl.astype(ratio.dtype) * (ratio + (p != 0).astype(ratio.dtype))
+    return -dl * p, dp.astype(p.dtype)
 
 
 def _log_ratio(log_q, p):
     """log p - log q, or 0 where p is 0."""
-    none = p == 0
+    none, log_q, p = p == 0, log_q.astype(wide(p.dtype)), p.astype(wide(p.dtype))
     return jnp.log(jnp.where(none, 1, p)) - jnp.where(none, 0, log_q)
 
 
@@ -119,6 +126,12 @@ for op, (first, second) in (
         Case("far apart", (far_apart, _probabilities((3, 4)))),
         Case("one hot", ((3, 3), one_hot), kink=op is kl_divergence),
         Case("no examples", ((0, 3), (0, 3))),
+        *(
+            extreme(name, z, _probabilities((3, 7)))
+            for name, z in extreme_scores((3, 7)).items()
+            if name != "some at -inf"  # the loss is infinite
+        ),
+        extreme("many", (1, 65520), _probabilities((1, 65520))),
         refused(rf"{first} \(4, 3\) and {second} \(4,\) need the same", (4, 3), (4,)),
         refused(f"{second} holds int32", (4, 3), ints((4, 3)), kind=TypeError),
         refused(f"{first} .* have no classes", (3, 0), (3, 0)),

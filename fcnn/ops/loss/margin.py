@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.ops.loss.classes import L, Labels, Rows, cases_of, check_labels, five, hit_of
-from fcnn.ops.op import Case, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_numbers
 
 
@@ -38,10 +39,11 @@ def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
 @hinge.fwd
 def hinge_fwd(logits, labels, *, margin):
     hit = hit_of(logits.shape, labels)
-    own = jnp.where(hit, logits, 0).sum(-1, keepdims=True)
-    m = margin + logits - own
+    z = logits.astype(wide(logits.dtype))
+    own = jnp.where(hit, z, 0).sum(-1, keepdims=True)
+    m = margin + (z - own)  # in this order a margin counts between scores that hide it
     over = (m > 0) & ~hit & hit.any(-1, keepdims=True)
-    loss = jnp.where(over, m, 0).sum(-1)
+    loss = jnp.where(over, m, 0).sum(-1).astype(logits.dtype)
     return jnp.where(hit.any(-1), loss, jnp.nan), (over, labels)
 
 
@@ -49,8 +51,9 @@ def hinge_fwd(logits, labels, *, margin):
 def hinge_bwd(saved, dl, *, margin):
     over, labels = saved
     hit = hit_of(over.shape, labels)
-    count = over.sum(-1, keepdims=True, dtype=dl.dtype)
-    return dl[..., None] * jnp.where(hit, -count, over.astype(dl.dtype)), None
+    count = over.sum(-1, keepdims=True, dtype=wide(dl.dtype))  # half precision counts to 2048
+    dz = dl[..., None].astype(count.dtype) * jnp.where(hit, -count, over.astype(count.dtype))
+    return dz.astype(dl.dtype), None
 
 
 @hinge.check
@@ -68,6 +71,7 @@ def _apart(rng):
 hinge.cases = (
     *cases_of("logits", _apart),
     Case("narrower", (_apart, five), {"margin": 0.5}),
+    extreme("many equal", normals((1, 65520), 0), ints((1,))),
     Case("touching", (lambda rng: np.eye(3), lambda rng: np.arange(3)), kink=True),
     refused("margin -1.0 must be at least 0", (6, 5), five, margin=-1.0),
     refused("margin 'no' must be a number", (6, 5), five, margin="no", kind=TypeError),

@@ -10,20 +10,22 @@ and v are the running values themselves. With sums over all entries, counting or
 
     dscale = sum dy z               dbias = sum dy
 
-and as each z moves with m and v, by -r and by -z r^2 / 2 (that v contains m gives nothing, as
-sum d = 0), and dz = scale dy,
+and as each z moves with m and v, by -r and by -z r^2 / 2, and dz = scale dy,
 
     dm = -r scale dbias             dv = -r^2 scale dscale / 2
 
 In training these, and what the new running values add, are spread over the entries that count:
 
     dm += (1 - momentum) dmean      dv += (1 - momentum) dvar
-    dx = r scale dy + [counts] (dm + 2 d dv) / N
+    dx = r scale dy + [counts] (dm + 2 (d - f) dv) / N       f = sum d / N
+
+f is 0 but for the rounding of m. That matters where x is far from 0, as dv is large there for its
+size. So dv is made of dscale - f r dbias, which is what dscale would be if f were 0.
 
 Where one batch lies along a mapped axis of vmap, pmap or shard_map, the sums in N, m, v, dm and dv
-run over the lanes of `axis_name` too. Saved are d, r, scale, N and the mask. Where nothing counts,
-m = v = 0 and the running values stay. A variance that overflows, as that of |x| = 1e20 in float32,
-makes r and z 0.
+run over the lanes of `axis_name` too. x, m, r, scale, N and the mask are saved: d rounded to half
+precision would not cancel with dy where dx is small. Where nothing counts, m = v = 0 and the
+running values stay.
 """
 
 import math
@@ -34,7 +36,15 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from fcnn.ops.normalization.channels import C, as_long_as, of_scale_and_bias, require_channels, row
+from fcnn.ops.normalization.channels import (
+    C,
+    as_long_as,
+    extremes,
+    of_scale_and_bias,
+    require_channels,
+    row,
+    scaled,
+)
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_flags, require_numbers, require_rank
@@ -62,11 +72,13 @@ def batch_norm(
             `axis_name` names one or several mapped axes of vmap, pmap or shard_map; statistics
             are then those of all lanes together. Under vmap each lane gives the same running
             values, along axis 0: out_axes=0, also where autodiff would allow None.
-    Units:  x's own in, plain numbers out, then those of scale and bias.
+    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
+            overflows, from about |x| = 1e19 in float32, z is 0, and so is dx but for what the
+            running values add. Where the sum of x overflows, y is NaN.
     Raises: ValueError if shapes disagree, eps <= 0, or momentum lies outside [0, 1]; TypeError for
             integers.
     Cost:   about 8 operations per entry forward, 10 back; `axis_name` adds three sums of c numbers
-            over the lanes forward and one of 2 c back.
+            over the lanes forward, and one of c and one of 2 c back.
     Source: Ioffe & Szegedy, arXiv:1502.03167.
     """
     how = {"train": train, "momentum": momentum, "eps": eps, "axis_name": axis_name}
@@ -84,9 +96,9 @@ def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axi
         v = average(jnp.square(long - row(m, x)))
         blend = lambda old, batch: ((1 - new) * old.astype(new.dtype) + new * batch).astype(x.dtype)
         mean, var = blend(mean, m), blend(var, v)
-    d, r = long - row(m.astype(long.dtype), x), lax.rsqrt(v.astype(long.dtype) + eps)
-    z = (d * row(r, x)).astype(x.dtype)
-    return (row(scale, x) * z + row(bias, x), mean, var), (d.astype(x.dtype), r, scale, count, mask)
+    m, r = m.astype(long.dtype), lax.rsqrt(v.astype(long.dtype) + eps)
+    y = scaled(scale, (long - row(m, x)) * row(r, x), bias)
+    return (y, mean, var), (x, m, r, scale, count, mask)
 
 
 @batch_norm.bwd
@@ -95,10 +107,14 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
 
     JAX writes that: it knows whether the lanes share one cotangent (shard_map) or have one each.
     """
-    d, r, scale, count, mask = saved
-    dtype, (d, scale, dy, dmean, dvar) = d.dtype, as_long_as(r, d, scale, *dout)
+    x, m, r, scale, count, mask = saved
+    dtype, (x, scale, dy, dmean, dvar) = x.dtype, as_long_as(r, x, scale, *dout)
+    d, f = x - row(m, x), jnp.zeros_like(m)
+    at_least_1 = jnp.maximum(count, 1) if train else 1
+    if train:
+        f = _over_lanes(_counting(d, mask).sum(_n(d)), axis_name) / at_least_1
     dscale, dbias = of_scale_and_bias(d * row(r, d), dy)
-    dm, dv = -r * scale * dbias, -jnp.square(r) * scale * dscale / 2
+    dm, dv = -r * scale * dbias, -jnp.square(r) * scale * (dscale - f * r * dbias) / 2
     dx = row(r * scale, d) * dy
     if train:
         new = _new(count, momentum)
@@ -106,8 +122,7 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
         total = lambda own: _over_lanes(own, axis_name)
         _, adjoint = jax.vjp(lambda own: total(own) + given, own)  # + given, for its type alone
         dm, dv = total(own) + adjoint(given)[0]
-        at_least_1 = jnp.maximum(count, 1)
-        spread = row(dm / at_least_1, d) + d * row(2 * dv / at_least_1, d)
+        spread = row((dm - 2 * f * dv) / at_least_1, d) + d * row(2 * dv / at_least_1, d)
         dx = dx + _counting(spread, mask)
         dmean, dvar = (1 - new) * dmean, (1 - new) * dvar
     else:
@@ -215,3 +230,4 @@ batch_norm.cases = (
     refused(r"mask \(3,\) needs the leading axes", (4, 3), *STATS, _some(3), train=True),
     refused(r"mask \(4, 3\) needs the leading axes", (4, 3), *STATS, _some(4, 3), train=True),
 )
+batch_norm.cases += extremes((6, 3), *STATS, None, **TRAIN)

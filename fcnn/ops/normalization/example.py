@@ -10,16 +10,15 @@ Each entry moves its own z and, through m and v, all the others:
     dx = r (dz - mean(dz) - z mean(dz z))
     dscale = sum dy z          dbias = sum dy
 
-with every mean over the pooled entries, every sum over all that share a scale. Saved are z, r and
-scale. Pooled are, for each example,
+with every mean over the pooled entries, every sum over all that share a scale. x, m, r and scale
+are saved: z is two operations from those, and a z rounded to half precision would not cancel with
+dz where dx is small. Pooled are, for each example,
 
     layer       its last axis                  group    space, and neighbouring channels
     instance    space, for each channel        batch    see `batch.py`
 
-RMS normalization is that of a layer with m = 0, so without mean(dz), and without bias. A variance
-that overflows, as that of |x| = 1e20 in float32, makes r, z and dx 0.
+RMS normalization is that of a layer with m = 0, so without mean(dz), and without bias.
 
-Units:  x's own in, plain numbers out, then those of scale and bias.
 Raises: ValueError if shapes disagree or eps <= 0; TypeError for integers.
 Cost:   about 8 operations per entry forward, 10 back.
 """
@@ -29,7 +28,15 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.normalization.channels import C, as_long_as, of_scale_and_bias, require_channels, row
+from fcnn.ops.normalization.channels import (
+    C,
+    as_long_as,
+    extremes,
+    of_scale_and_bias,
+    require_channels,
+    row,
+    scaled,
+)
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_counts, require_rank
@@ -42,6 +49,9 @@ def layer_norm(
     """Normalize each example over its features, the last axis.
 
     Shapes: any number of axes before the last.
+    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
+            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
+            the sum of x overflows, y is NaN.
     Source: Ba, Kiros & Hinton, arXiv:1607.06450.
     """
     return layer_norm.fwd_rule(x, scale, bias, eps=eps)[0]
@@ -54,6 +64,9 @@ def instance_norm(
     """Normalize each channel of each example over space.
 
     Shapes: at least one spatial axis.
+    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
+            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
+            the sum of x overflows, y is NaN.
     Source: Ulyanov, Vedaldi & Lempitsky, arXiv:1607.08022.
     """
     return instance_norm.fwd_rule(x, scale, bias, eps=eps)[0]
@@ -66,6 +79,9 @@ def group_norm(
     """Normalize each group of neighbouring channels of each example, over space too.
 
     Shapes: groups divides c; one group pools all of an example, c groups are `instance_norm`.
+    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
+            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
+            the sum of x overflows, y is NaN.
     Source: Wu & He, arXiv:1803.08494.
     """
     return group_norm.fwd_rule(x, scale, bias, groups=groups, eps=eps)[0]
@@ -85,19 +101,19 @@ SEEN = {  # the view of x to normalize, and which of its axes are pooled
 def _normalizing(op, seen):
     def fwd(x, scale, bias, *, eps, **options):
         view, pooled = seen(x.astype(wide(x.dtype)), **options)
-        d = view - view.mean(pooled, keepdims=True)
+        m = view.mean(pooled, keepdims=True)
+        d = view - m
         r = lax.rsqrt(jnp.square(d).mean(pooled, keepdims=True) + eps)
-        z = (d * r).reshape(x.shape).astype(x.dtype)
-        return row(scale, x) * z + row(bias, x), (z, r, scale)
+        return scaled(scale, (d * r).reshape(x.shape), bias), (x, m, r, scale)
 
     def bwd(saved, dy, *, eps, **options):
-        z, r, scale = saved
-        dtype, (z, scale, dy) = dy.dtype, as_long_as(r, z, scale, dy)
-        dz, pooled = seen(row(scale, z) * dy, **options)
+        x, m, r, scale = saved
+        dtype, (x, scale, dy) = dy.dtype, as_long_as(r, x, scale, dy)
+        dz, pooled = seen(row(scale, x) * dy, **options)
         mean = lambda a: a.mean(pooled, keepdims=True)
-        view, _ = seen(z, **options)
-        dx = r * (dz - mean(dz) - view * mean(dz * view))
-        return tuple(g.astype(dtype) for g in (dx.reshape(dy.shape), *of_scale_and_bias(z, dy)))
+        z = (seen(x, **options)[0] - m) * r
+        dx = (r * (dz - mean(dz) - z * mean(dz * z))).reshape(dy.shape)
+        return tuple(g.astype(dtype) for g in (dx, *of_scale_and_bias(z.reshape(dy.shape), dy)))
 
     op.fwd(fwd)
     op.bwd(bwd)
@@ -134,6 +150,8 @@ def rms_norm(x: Float[Array, "*n c"], scale: C, *, eps: float = 1e-6) -> Float[A
     """Divide each example by the root mean square of its features, the last axis.
 
     Shapes: any number of axes before the last.
+    Units:  x's own in, plain numbers out, then those of scale. Where the mean square overflows,
+            from about |x| = 1e19 in float32, y is 0 and so is the gradient for x.
     Source: Zhang & Sennrich, arXiv:1910.07467.
     """
     return rms_norm_fwd(x, scale, eps=eps)[0]
@@ -143,15 +161,14 @@ def rms_norm(x: Float[Array, "*n c"], scale: C, *, eps: float = 1e-6) -> Float[A
 def rms_norm_fwd(x, scale, *, eps):
     long = x.astype(wide(x.dtype))
     r = lax.rsqrt(jnp.square(long).mean(-1, keepdims=True) + eps)
-    z = (long * r).astype(x.dtype)
-    return row(scale, x) * z, (z, r, scale)
+    return scaled(scale, long * r), (x, r, scale)
 
 
 @rms_norm.bwd
 def rms_norm_bwd(saved, dy, *, eps):
-    z, r, scale = saved
-    dtype, (z, scale, dy) = dy.dtype, as_long_as(r, z, scale, dy)
-    dz = row(scale, z) * dy
+    x, r, scale = saved
+    dtype, (x, scale, dy) = dy.dtype, as_long_as(r, x, scale, dy)
+    z, dz = x * r, row(scale, x) * dy
     dx = r * (dz - z * (dz * z).mean(-1, keepdims=True))
     dscale, _ = of_scale_and_bias(z, dy)
     return dx.astype(dtype), dscale.astype(dtype)
@@ -211,6 +228,10 @@ rms_norm.cases = (
     refused("has no features", (4, 0), (0,)),
     refused("x holds int32", ints((4, 3)), (3,), kind=TypeError),
 )
+layer_norm.cases += extremes((3, 6), (6,), (6,))
+instance_norm.cases += extremes((2, 6, 2), (2,), (2,))
+group_norm.cases += extremes((2, 3, 4), (4,), (4,), groups=2)
+rms_norm.cases += extremes((3, 6), (6,))
 instance_norm.departs = (
     "refuses a single cell, and its gradient of a single example is wrong where memory is "
     "transposed (2.13): both are left out"

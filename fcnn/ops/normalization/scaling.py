@@ -21,6 +21,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.normalization.channels import extremes
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_integers, require_numbers
@@ -125,6 +126,7 @@ min_max_scale.cases = (
     Case("huge", (lambda rng: 1e308 * np.array([[-1.5, 0.5, 1.5], [0.1, 1.7, -1.0]]),)),
     Case("tiny", (lambda rng: 1e-290 * np.array([[1.0, 2.5, 0.0]]),)),
     Case("no examples", ((0, 4),)),
+    *extremes((3, 6), to=(-1.0, 1.0)),
     Case("ties", (lambda rng: np.array([[2.0, 0.0, 2.0, 0.0, 1.0]]),), kink=True),
     Case("constant", (lambda rng: np.full((2, 3), 7.0),), kink=True),
     refused("to (.*) must rise", (3, 4), to=(1.0, 0.0)),

@@ -25,9 +25,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, operator, refused
 from fcnn.ops.pooling.axes import along_axes, check_grid, sizes
-from fcnn.ops.pooling.pooling import distinct
+from fcnn.ops.pooling.pooling import EXTREMES, distinct
 from fcnn.ops.pooling.unpooling import numbered, put, read
 from fcnn.ops.product import wide
 from fcnn.ops.window import Axes
@@ -150,6 +150,7 @@ for op in (global_avg_pool, global_max_pool, adaptive_avg_pool, adaptive_max_poo
         Case("2-D", (distinct((2, 3, 4, 5)),), bins),
         Case("1-D", (distinct((2, 3, 5)),), bins),
         Case("no examples", ((0, 4, 4, 2),), bins),
+        *(extreme(name, x, **bins) for name, x in EXTREMES.items()),
         refused("at least 3 axes", (4, 3), **bins),
         refused("has no cells", (4, 0, 3), **bins),
         refused("x holds int32", ints((1, 4, 4, 1)), kind=TypeError, **bins),

@@ -27,8 +27,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, operator, refused
-from fcnn.ops.pooling.pooling import CASES, GRID, count, distinct, first_largest, places
+from fcnn.ops.op import Case, extreme, operator, refused
+from fcnn.ops.pooling.pooling import CASES, EXTREMES, GRID, count, distinct, first_largest, places
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_flags, require_floats, require_numbers, require_rank
 from fcnn.ops.window import Axes, Padding, taps, untap
@@ -123,6 +123,8 @@ lp_pool.cases = (
     some("p = 3.5", options={"window": 2, "p": 3.5, "padding": "same"}),
     some("mean", options={"window": 3, "padding": 1, "p": 3, "mean": True}),
     some("p = inf", options={"window": 3, "padding": 1, "p": math.inf}),
+    *(extreme(f"p = 3, {name}", x, window=3, stride=1, p=3) for name, x in EXTREMES.items()),
+    extreme("p = inf, far from 0", EXTREMES["far from 0"], window=3, stride=1, p=math.inf),
     Case("huge", (lambda rng: 1e200 * distinct(GRID)(rng),), {"window": 2}),
     Case("zeros", (lambda rng: np.zeros((1, 4, 4, 1)),), {"window": 2}, kink=True),
     Case("p = inf at ties", (ties,), {"window": 2, "p": math.inf}, kink=True),

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require_flags, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, Windows, taps, untap, windows
@@ -135,8 +135,9 @@ def avg_pool_fwd(x, **options):
 @avg_pool.bwd
 def avg_pool_bwd(shape, dy, *, count_include_pad, **options):
     at = places(shape, **options)
-    each = dy / count(at, dy.dtype, padding=count_include_pad)
-    return (untap([each] * math.prod(at.window), at),)
+    each = dy.astype(wide(dy.dtype))
+    each = each / count(at, each.dtype, padding=count_include_pad)
+    return (untap([each] * math.prod(at.window), at).astype(dy.dtype),)
 
 
 def count(at: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
@@ -180,6 +181,11 @@ def distinct(shape):
 
 
 GRID = (2, 6, 5, 3)
+EXTREMES = {  # x (1, 5, 2); the last has sums and powers that overflow in float16
+    "huge": normals((1, 5, 2), 1e9),
+    "tiny": normals((1, 5, 2), 1e-30),
+    "far from 0": normals((1, 5, 2), 32, 5e4),
+}
 CASES = (
     Case("plain", (distinct(GRID),), {"window": 2}),
     Case("overlapping", (distinct(GRID),), {"window": 3, "stride": (2, 1), "padding": "same"}),
@@ -188,6 +194,7 @@ CASES = (
     Case("3-D", (distinct((1, 4, 3, 4, 2)),), {"window": (2, 3, 2)}),
     Case("cut off", (distinct((2, 6, 4, 2)),), {"window": 3, "padding": 1, "ceil_mode": True}),
     Case("no examples", ((0, 4, 4, 2),), {"window": 2}),
+    *(extreme(name, x, window=3, stride=1) for name, x in EXTREMES.items()),
     refused("at least 3 axes", (4, 3), window=2),
     refused("exceeds the padded input", (1, 4, 4, 1), window=5),
     refused(r"window \(0, 0\) must be", (1, 4, 4, 1), window=0),

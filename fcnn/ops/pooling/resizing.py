@@ -23,8 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, operator, refused
 from fcnn.ops.pooling.axes import along_axes, check_grid, sizes
+from fcnn.ops.pooling.pooling import EXTREMES
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]
@@ -82,6 +83,7 @@ def _resizing(op, matrix):
         Case("1-D", ((2, 4, 3),), {"size": 8}),
         Case("3-D", ((1, 3, 1, 2, 2),), {"size": (2, 3, 4)}),
         Case("no examples", ((0, 4, 4, 2),), {"size": 3}),
+        *(extreme(name, x, size=3) for name, x in EXTREMES.items()),
         refused("at least 3 axes", (4, 3), size=2),
         refused("has no cells", (4, 0, 3), size=2),
         refused(r"size \(2,\) needs 2", (1, 4, 4, 1), size=(2,)),

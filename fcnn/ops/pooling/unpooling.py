@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, Integer
 
-from fcnn.ops.op import Case, Shape, ints, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, operator, refused
 from fcnn.ops.pooling.axes import sizes
-from fcnn.ops.pooling.pooling import beats, check_windows, max_pool, places
+from fcnn.ops.pooling.pooling import EXTREMES, beats, check_windows, max_pool, places
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps
@@ -143,6 +143,7 @@ max_unpool.cases = (
     Case("1-D", ((2, 5, 1), ints((2, 5, 1), below=7)), {"size": 7}),
     Case("shared and off the grid", ((1, 4, 1), off), {"size": 5}),
     Case("no examples", ((0, 2, 2, 3), ints((0, 2, 2, 3))), {"size": 4}),
+    *(extreme(name, x, ints((1, 5, 2), below=2), size=4) for name, x in EXTREMES.items()),
     refused(r"need the shape of x \(1, 3, 1\)", (1, 3, 1), ints((1, 2, 1)), size=4),
     refused("hold float64, not cell numbers", (1, 3, 1), (1, 3, 1), size=4, kind=TypeError),
     refused(r"size \(4, 4\) needs 1", (1, 3, 1), ints((1, 3, 1)), size=(4, 4)),

@@ -27,7 +27,8 @@ and what reaches r and the old state through the candidate is, with dq = r da_n,
     "after"   du = sum_{n,t} h[n,t-1] (da_r, da_z, dq)    dbu = sum_{n,t} dq
     "before"  du = sum_{n,t} h[n,t-1] (da_r, da_z) for two gates, and of m da_n for the third
 
-Of each step are saved h[n,t-1], the gates and, for "after", q.
+Of each step are saved h[n,t-1], the gates and, for "after", q. Slopes of gates, which vanish where
+those saturate, are multiplied before what may be large.
 """
 
 import jax
@@ -37,7 +38,7 @@ from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import contract
-from fcnn.ops.recurrent.recurrence import backwards, forwards, products, refuse, times
+from fcnn.ops.recurrent.recurrence import backwards, extremes, forwards, products, refuse, times
 from fcnn.ops.refusal import require, require_floats
 
 
@@ -103,9 +104,9 @@ def gru_bwd(saved, dout, *, reset, reverse):
     dx, dw, db = products(x, w, lengths, da)
     ((before,), (r, *_)), k = kept, u.shape[0]
     da_rz, da_n = da[..., : 2 * k], da[..., 2 * k :]
-    by_h = lambda h, d: contract(h, d, over=((0, 1), (0, 1)))
+    by_h = lambda h, d: contract(h.astype(d.dtype), d, over=((0, 1), (0, 1)))
     if reset == "after":
-        dq = r * da_n
+        dq = r.astype(da.dtype) * da_n
         du, dbu = by_h(before, jnp.concatenate([da_rz, dq], axis=-1)), dq.sum((0, 1))
     else:
         du, dbu = jnp.concatenate([by_h(before, da_rz), by_h(r * before, da_n)], axis=-1), None
@@ -115,7 +116,7 @@ def gru_bwd(saved, dout, *, reset, reverse):
 def _step_after_back(inner, dnew, before, gates):
     (dh,), (h,), (r, z, n, q) = dnew, before, gates
     da_n, da_z = _slopes(dh, h, z, n)
-    da_r = da_n * q * r * (1 - r)
+    da_r = da_n * (q * r * (1 - r))
     dq = jnp.concatenate([da_r, da_z, r * da_n], axis=-1)
     da = jnp.concatenate([da_r, da_z, da_n], axis=-1)
     return da, (z * dh + times(dq, inner[0], axis=1),)
@@ -126,7 +127,7 @@ def _step_before_back(inner, dnew, before, gates):
     u, k = inner[0], h.shape[1]
     da_n, da_z = _slopes(dh, h, z, n)
     dm = times(da_n, u[:, 2 * k :], axis=1)
-    da_r = dm * h * r * (1 - r)
+    da_r = dm * (h * r * (1 - r))
     da_rz = jnp.concatenate([da_r, da_z], axis=-1)
     dh = z * dh + r * dm + times(da_rz, u[:, : 2 * k], axis=1)
     return jnp.concatenate([da_rz, da_n], axis=-1), (dh,)
@@ -134,7 +135,7 @@ def _step_before_back(inner, dnew, before, gates):
 
 def _slopes(dh, h, z, n):
     """da_n and da_z."""
-    return dh * (1 - z) * (1 - n * n), dh * (h - n) * z * (1 - z)
+    return dh * ((1 - z) * (1 - n * n)), dh * ((h - n) * z * (1 - z))
 
 
 STEP = {"after": _step_after, "before": _step_before}
@@ -167,6 +168,7 @@ gru.cases = (
         {"reset": "before", "reverse": True},
     ),
     Case("no examples", ((0, 3, 2), *WEIGHTS, (3,), None, None)),
+    *extremes(3, (3,), (2, 3), None),
     refused(r"needs shape \(3, 9\) for 3 gates of 3", (2, 3, 2), (2, 6), (3, 6), (6,), *NONE),
     refused("reset 'never' is none of", (2, 3, 2), *WEIGHTS, *NONE, reset="never"),
     refused("'before' has no place for bu", (2, 3, 2), *WEIGHTS, (3,), None, None, reset="before"),

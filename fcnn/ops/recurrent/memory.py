@@ -31,7 +31,7 @@ from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import contract
-from fcnn.ops.recurrent.recurrence import backwards, forwards, products, refuse, times
+from fcnn.ops.recurrent.recurrence import backwards, extremes, forwards, products, refuse, times
 
 
 @operator()
@@ -79,18 +79,18 @@ def lstm_bwd(saved, dout, *, reverse):
     da, (dh, dc) = backwards(_step_back, kept, (u,), lengths, dy, tuple(dend), reverse=reverse)
     dx, dw, db = products(x, w, lengths, da)
     (before, _), _ = kept
-    du = contract(before, da, over=((0, 1), (0, 1)))
+    du = contract(before.astype(da.dtype), da, over=((0, 1), (0, 1)))
     return dx, dw, du, db, None if h is None else dh, None if c is None else dc, None
 
 
 def _step_back(inner, dnew, before, gates):
     (dh, dc), (_, c), (i, f, g, o) = dnew, before, gates
     s = jnp.tanh(f * c + i * g)
-    dc = dc + dh * o * (1 - s * s)
-    da_i = dc * g * i * (1 - i)
-    da_f = dc * c * f * (1 - f)
-    da_g = dc * i * (1 - g * g)
-    da_o = dh * s * o * (1 - o)
+    dc = dc + dh * (o * (1 - s * s))
+    da_i = dc * (g * i * (1 - i))
+    da_f = dc * (c * f * (1 - f))
+    da_g = dc * (i * (1 - g * g))
+    da_o = dh * (s * o * (1 - o))
     da = jnp.concatenate([da_i, da_f, da_g, da_o], axis=-1)
     return da, (times(da, inner[0], axis=1), dc * f)
 
@@ -111,6 +111,7 @@ lstm.cases = (
         {"reverse": True},
     ),
     Case("no examples", ((0, 3, 2), *WEIGHTS, *NONE)),
+    *extremes(4, (2, 3), (2, 3), None),
     refused(r"needs shape \(3, 12\) for 4 gates of 3", (2, 3, 2), (2, 9), (3, 9), (9,), *NONE),
     refused(r"w \(2, 9\) needs shape \(2, 12\)", (2, 3, 2), (2, 9), (3, 12), (12,), *NONE),
     refused(r"c \(3,\) needs shape \(2, 3\)", (2, 3, 2), *WEIGHTS, None, (3,), None),

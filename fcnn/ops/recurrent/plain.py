@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Integer
 from fcnn.ops.activation.monotone import relu, tanh
 from fcnn.ops.op import Case, ints, operator, refused
 from fcnn.ops.product import contract
-from fcnn.ops.recurrent.recurrence import backwards, forwards, products, refuse, times
+from fcnn.ops.recurrent.recurrence import backwards, extremes, forwards, products, refuse, times
 from fcnn.ops.refusal import require
 
 F = {"tanh": tanh.forward, "relu": relu.forward}
@@ -73,7 +73,7 @@ def rnn_bwd(saved, dout, *, activation, reverse):
     da, (dh,) = backwards(step, kept, (u,), lengths, dy, (dend,), reverse=reverse)
     dx, dw, db = products(x, w, lengths, da)
     ((before,), _) = kept
-    du = contract(before, da, over=((0, 1), (0, 1)))
+    du = contract(before.astype(da.dtype), da, over=((0, 1), (0, 1)))
     return dx, dw, du, db, None if h is None else dh, None
 
 
@@ -94,6 +94,7 @@ rnn.cases = (
     Case("relu at 0", (*at_zero, *NONE), {"activation": "relu"}, kink=True),
     Case("no steps", ((2, 0, 2), *WEIGHTS, (2, 3), None)),
     Case("no examples", ((0, 3, 2), *WEIGHTS, (0, 3), ints((0,)))),
+    *extremes(1, (2, 3), None),
     refused("activation 'gelu' is none of", (2, 3, 2), *WEIGHTS, *NONE, activation="gelu"),
     refused(r"x \(3, 2\) needs 3 axes", (3, 2), *WEIGHTS, *NONE),
     refused(r"u \(3,\) needs 2 axes", (2, 3, 2), (2, 3), (3,), (3,), *NONE),

@@ -16,7 +16,7 @@ Once every da is known the other sums over steps are one matrix product each, no
     dx[n,t,c] = sum_j da[n,t,j] w[c,j]             dw[c,j] = sum_{n,t} x[n,t,c] da[n,t,j]
     db[j]     = sum_{n,t} da[n,t,j]                du[i,j] = sum_{n,t} h[n,t-1,i] da[n,t,j]
 
-Saved are the arguments and, of each step, the state before it and the values of its gates: slopes
+The arguments are saved and, of each step, the state before it and the values of its gates: slopes
 are cheapest in those, and to find them again would take the product with u again.
 
 Steps at or beyond lengths[n] leave the state as it was; there y and dx are 0, and x is not read, be
@@ -24,11 +24,11 @@ it NaN. A length below 0 counts as 0, one above t as t, since a compiled program
 reverse, steps are taken from the last to the first, so each example starts at its own last step;
 y[n,t] stays beside x[n,t]. The last state is the one after the last step taken.
 
-In half precision the state is carried in float32, and rounded where it enters a product, is saved,
-or leaves.
+In half precision the state is carried and saved in float32, and so are the gates: a gate rounded
+to 1 would have no slope. All are rounded where they enter a product, or leave.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from fcnn.ops.op import Case, extreme, normals
 from fcnn.ops.product import contract, wide
 from fcnn.ops.refusal import require, require_flags, require_floats
 
@@ -91,7 +92,7 @@ def _steps(step, x, outer, inner, start, live, *, reverse, at_once):
         new, gates = step(inner, p if at_once else read(p), state)
         new = _where(live, new, state)
         y = _where(live, new[0], 0)
-        return new, _cast((y, (state, gates)), x.dtype)
+        return new, (y.astype(x.dtype), (state, gates))
 
     seen = (read(x) if at_once else x, live)
     end, (y, saved) = _scan(body, start, seen, (outer, inner), reverse)
@@ -116,8 +117,8 @@ def backwards(
     long = wide(dy.dtype)
 
     def body(dstate, seen):
-        dy, live, before, gates = _cast(seen, long)
-        dnew = _where(live, (dstate[0] + dy, *dstate[1:]), 0)
+        dy, live, before, gates = seen
+        dnew = _where(live, (dstate[0] + dy.astype(long), *dstate[1:]), 0)
         da, dbefore = step(inner, dnew, before, gates)
         return _where(live, dbefore, dstate), da.astype(inner[0].dtype)
 
@@ -171,6 +172,15 @@ def refuse(
         one_each = lengths.shape == (n,)
         require(one_each, f"{name}: lengths {lengths.shape} need shape {(n,)}, as x {x.shape}")
     require_flags(name, reverse=reverse)
+
+
+def extremes(gates: int, *more: Any) -> Iterator[Case]:
+    """For `Op.cases` of a cell of 3 features: inputs at their limits, and gates that saturate."""
+    x, w, u, b = (2, 3, 2), (2, 3 * gates), (3, 3 * gates), (3 * gates,)
+    yield extreme("huge", normals(x, 1e9), w, u, b, *more)
+    yield extreme("tiny", normals(x, 1e-6), normals(w, 1e-3), u, b, *more)
+    yield extreme("all saturate", x, w, u, normals(b, 0.5, 9), *more)
+    yield extreme("none opens", x, w, u, normals(b, 0.5, -9), *more)
 
 
 def _scan(body, state, seen, inner, reverse):

@@ -1,0 +1,226 @@
+"""Known answers where a formula that is right rounds to a wrong result in a short dtype."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcnn
+
+F16, F32, BF16 = jnp.float16, jnp.float32, jnp.bfloat16
+MODES = ("hand", "autodiff")
+
+
+def in_both(run, *args):
+    """What both modes give, in one program."""
+
+    def both(*args):
+        found = []
+        for mode in MODES:
+            with fcnn.gradients(mode):
+                found.append(run(*args))
+        return found
+
+    return jax.jit(both)(*args)
+
+
+def vjp(f, x, dy):
+    y, pull = jax.vjp(f, x)
+    return y, pull(dy)[0]
+
+
+@pytest.mark.parametrize("impl", ["plain", "blocked"])
+def test_attention_at_large_scores(impl):
+    """Equal scores share the value's gradient, and one that dominates takes all of it."""
+    q, k = jnp.ones((1, 1, 1, 2), F32), jnp.ones((1, 4, 1, 2), F32)
+    v = jnp.arange(4.0, dtype=F32).reshape(1, 4, 1, 1)
+    masks = np.array([0, -1e4, -1e6, -1e9, np.finfo(np.float32).min], np.float32)
+    rise = jnp.arange(1.0, 5, dtype=F32).reshape(k[..., :1].shape) * k
+
+    def run(size, k):
+        mask = jnp.broadcast_to(size, (1, 1, 1, 4))
+        total = lambda v: fcnn.dot_product_attention(q, k, v, mask, block=2, impl=impl).sum()
+        return jax.grad(total)(v).reshape(-1)
+
+    scaled = lambda size: run(F32(0), rise * size)
+    equal, one = lambda: jax.lax.map(lambda m: run(m, k), masks), lambda: jax.lax.map(scaled, sizes)
+    sizes = jnp.array([1e3, 1e6, 1e7, 1e9], F32)
+    for by_mask, by_size in in_both(lambda: (equal(), one())):
+        np.testing.assert_allclose(by_mask, np.full((5, 4), 0.25), rtol=1e-6)
+        np.testing.assert_allclose(by_size, np.tile([0, 0, 0, 1.0], (4, 1)), rtol=1e-6)
+
+
+def test_softmax_sums_half_precision_in_float32():
+    full, many = partial(jnp.full, (2,), dtype=F16), jnp.zeros(65520, F16)
+
+    def run():
+        dx = vjp(fcnn.log_softmax, jnp.zeros(2, F16), full(4e4))[1]
+        return dx, fcnn.softmax(many)[:3], fcnn.log_softmax(many)[:3]
+
+    for dx, p, log_p in in_both(run):
+        np.testing.assert_array_equal(dx, [0, 0])
+        np.testing.assert_allclose(p, np.full(3, 1 / 65520), rtol=4e-3)  # below normal float16
+        np.testing.assert_allclose(log_p, np.full(3, -np.log(65520)), rtol=1e-3)
+
+
+def test_cross_entropies_sum_half_precision_in_float32():
+    z, t = jnp.zeros((1, 65520), F16), jnp.eye(1, 65520, dtype=F16)
+
+    def run():
+        hinge, dz = vjp(lambda z: fcnn.hinge(z, jnp.array([0])), z, jnp.ones(1, F16) / 4)
+        losses = fcnn.softmax_cross_entropy(z, jnp.array([0])), fcnn.soft_cross_entropy(z, t)
+        return jnp.concatenate(losses), hinge, dz[0, 0]
+
+    for losses, hinge, dz in in_both(run):
+        np.testing.assert_allclose(losses, np.full(2, np.log(65520)), rtol=1e-3)
+        np.testing.assert_allclose(hinge, [65519], rtol=1e-3)
+        np.testing.assert_allclose(dz, -65519 / 4, rtol=1e-3)
+
+
+PRODUCERS = {
+    "a product": lambda x: x * 3,
+    "a quotient": lambda x: x / 3,
+    "two products": lambda x: x * 3 + x[..., ::-1] * 7,
+    "a square": lambda x: x * x / 1e9,
+    "from bfloat16": lambda x: x.astype(BF16).astype(F32) * 3,
+}
+
+
+@pytest.mark.parametrize("classes", [3, 33])
+def test_scores_that_are_products(classes):
+    """XLA computes x once for the maximum and once, fused, for the difference from it."""
+    x = (1e9 * np.random.default_rng(0).standard_normal((4, classes))).astype(np.float32)
+    labels = jnp.zeros(4, int)
+    eye = jnp.eye(classes, dtype=F32)[:, None]
+
+    def attend(x):
+        one = jnp.ones((1, classes, 1, 1), F32)
+        q, k = x[..., :1].reshape(1, 4, 1, 1) / 1e9, one * x[:1].reshape(one.shape)
+        y, pull = jax.vjp(partial(fcnn.dot_product_attention, q, k), eye[None, :, :, :1])
+        return y, *pull(jnp.ones_like(y))
+
+    def answers(x):
+        loss = lambda x: fcnn.softmax_cross_entropy(x, labels)
+        ys = [vjp(f, x, jnp.ones_like(f(x))) for f in (fcnn.softmax, fcnn.log_softmax, loss)]
+        return ys, fcnn.soft_cross_entropy(x, jax.nn.one_hot(labels, classes, dtype=F32))
+
+    def run(x):
+        each = {name: answers(make(x)) for name, make in PRODUCERS.items()}
+        each["mapped"] = jax.vmap(lambda x: fcnn.softmax(x * 3))(x)
+        each["scanned"] = jax.lax.map(lambda x: fcnn.softmax(x * 3), x)
+        each["attention"] = attend(x)
+        return each
+
+    made = jax.jit(lambda x: {name: make(x) for name, make in PRODUCERS.items()})(x)
+    for found in in_both(run, x):
+        for name, scores in made.items():
+            z = np.asarray(scores, float)
+            top = z.max(-1, keepdims=True)
+            p = (z == top).astype(float)  # scores lie far apart
+            np.testing.assert_allclose(found[name][0][0][0], p, atol=1e-6, err_msg=name)
+            np.testing.assert_allclose(found[name][0][1][0], z - top, rtol=1e-6, err_msg=name)
+            np.testing.assert_allclose(found[name][0][2][0], (top - z)[:, 0], rtol=1e-6)
+            np.testing.assert_allclose(found[name][1], (top - z)[:, 0], rtol=1e-6)
+            dz = p - np.eye(classes)[0]
+            np.testing.assert_allclose(found[name][0][2][1], dz, atol=1e-6, err_msg=name)
+            assert all(np.isfinite(g).all() for _, g in found[name][0])
+        z = np.asarray(made["a product"], float)
+        for name in ("mapped", "scanned"):
+            np.testing.assert_allclose(found[name], z == z.max(-1, keepdims=True), atol=1e-6)
+        assert all(np.isfinite(a).all() for a in found["attention"])
+        np.testing.assert_allclose(found["attention"][1].sum(), 4, rtol=1e-6)
+
+
+def test_half_precision_scores_are_the_same_forward_and_backward():
+    """A query that XLA has not rounded yet forward must not meet a rounded one backward."""
+    x = np.random.default_rng(0).standard_normal((1, 4, 2, 8)).astype(np.float32) * 20
+
+    def run(x):
+        q, k = (x * 1.1).astype(BF16), (x[:, ::-1] * 1.3).astype(BF16)
+        attend = partial(fcnn.dot_product_attention, q, k, impl="plain")
+        _, pull = jax.vjp(attend, jnp.zeros_like(k))
+        return pull(jnp.ones_like(q))[0].astype(F32).sum()
+
+    for total in in_both(run, x):  # each query gives its weights, which sum to 1
+        np.testing.assert_allclose(total, x.size, rtol=2e-2)
+
+
+def test_no_square_overflows_that_the_result_does_not_need():
+    big, eye = F32(2e19), jnp.full((1, 4), 2e19, F32)
+    none = jnp.zeros_like(eye)
+
+    def run():
+        squares = fcnn.mean_squared_error(eye / 4, none), fcnn.l2_penalty(eye, rate=1e-3)
+        return fcnn.squareplus(jnp.array([big, -big, 3e38])), *squares
+
+    for plus, mean, penalty in in_both(run):
+        np.testing.assert_allclose(plus, [2e19, 5e-20, 3e38], rtol=1e-6)
+        np.testing.assert_allclose(mean, [2.5e37], rtol=1e-6)
+        np.testing.assert_allclose(penalty, 8e35, rtol=1e-6)
+
+
+def test_gates_that_are_closed_pass_no_gradient_however_large():
+    """dy a would overflow, though the slope is 0."""
+    shut = jnp.array([6e4, -6e4], F16)
+    gates = (fcnn.glu, shut), (fcnn.swiglu, shut[::-1])
+    with fcnn.gradients("hand"):
+        for op, x in gates:
+            _, dx = jax.jit(partial(vjp, op))(x, jnp.array([6e4], F16))
+            np.testing.assert_array_equal(dx, [0, 0])
+
+
+def test_a_bias_is_added_before_the_sum_is_rounded():
+    x, w, b = jnp.full((1, 2, 2), 6e4, F16), jnp.full((1, 2, 1), 0.75, F16), jnp.array([-6e4], F16)
+
+    def run():
+        by = {impl: fcnn.conv(x, w, b, impl=impl) for impl in fcnn.conv.impls if impl != "winograd"}
+        return by, fcnn.conv_transpose(x, w, b), fcnn.dense(x, w[0], b)
+
+    for y in jax.tree.leaves(jax.jit(run)()):
+        np.testing.assert_allclose(y, np.full((1, 2, 1), 3e4), rtol=2e-3)
+
+
+def test_saturated_slopes_are_not_lost():
+    """As alpha exp(x) is in y + alpha."""
+    x = jnp.array([-20.0, -12], F32)
+    with fcnn.gradients("hand"):
+        for op, scale in ((fcnn.elu, 1), (fcnn.celu, 1), (fcnn.selu, 1.7580993408473768)):
+            _, dx = jax.jit(partial(vjp, op))(x, jnp.ones_like(x))
+            np.testing.assert_allclose(dx, scale * np.exp([-20.0, -12]), rtol=1e-6)
+
+
+def test_a_margin_counts_between_scores_that_hide_it():
+    z = jnp.full((1, 3), 1e9, F32)
+    hinge = partial(fcnn.hinge, labels=jnp.array([0]))
+    for loss, dz in in_both(lambda z: vjp(hinge, z, jnp.ones(1, F32)), z):
+        np.testing.assert_array_equal(loss, [2])
+        np.testing.assert_array_equal(dz, [[-2, 1, 1]])
+
+
+def test_focal_at_infinite_logits():
+    z, t = jnp.array([[-jnp.inf, jnp.inf, 0]]), jnp.array([[0.0, 1, 1]])
+    one = 0.25 * 0.25 * np.log(2)
+    for loss, dz in in_both(lambda: vjp(lambda z: fcnn.focal(z, t), z, jnp.ones(1))):
+        np.testing.assert_allclose(loss, [one])
+        np.testing.assert_allclose(dz, [[0, 0, -0.0625 * (0.5 + np.log(2))]])
+
+
+def test_normalization_of_a_variance_that_overflows():
+    """z is 0, with gradient 0, as the docstrings say."""
+    x, one = jnp.array([[1e20, -1e20], [2e20, 0]], F32), jnp.ones(2, F32)
+    ops = {
+        fcnn.layer_norm: lambda x: fcnn.layer_norm(x, one, one),
+        fcnn.rms_norm: lambda x: fcnn.rms_norm(x, one) + 1,
+        fcnn.group_norm: lambda x: fcnn.group_norm(x, one, one, groups=1),
+        fcnn.instance_norm: lambda x: fcnn.instance_norm(x[None], one, one)[0],
+        fcnn.batch_norm: lambda x: fcnn.batch_norm(x, one, one, one, one, train=True)[0],
+        fcnn.weight_standardization: lambda x: fcnn.weight_standardization(x) + 1,
+    }
+    run = lambda: [vjp(f, x, x * 1e-20) for f in ops.values()]
+    with fcnn.gradients("hand"):
+        for op, (y, dx) in zip(ops, jax.jit(run)(), strict=True):
+            np.testing.assert_array_equal(y, np.ones((2, 2)), err_msg=op.name)
+            np.testing.assert_array_equal(dx, np.zeros((2, 2)), err_msg=op.name)
+            assert "1e19" in op.__doc__

@@ -1,0 +1,167 @@
+"""Short floats at extremes: values and gradients as good as autodiff's, and finite.
+
+`test_gradients.py` proves formulas in float64, where rounding hides. Here each operator's extreme
+cases are rounded to each shorter dtype and compared with float64 autodiff at the rounded inputs.
+A gradient by hand may err by twice what autodiff errs by in the same dtype, or by four roundings of
+its largest entry and of its cotangent. A value may err by four roundings of its largest entry and
+of its inputs. Where the exact result fits the dtype, the result is finite.
+
+One program per operator answers for all its cases, dtypes and gradients. Cases of the same shapes
+and options differ in numbers alone, so they are steps of one loop.
+"""
+
+from functools import lru_cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from registry import every_extreme, is_float
+
+import fcnn
+
+MODES = ("hand", "autodiff")
+second_tier = pytest.mark.all("2 s each operator; test_extreme_answers has what was once wrong")
+LARGE = {"float32": 1e25, "bfloat16": 1e25, "float16": 2.0**13}  # cotangents, times normals
+
+
+@second_tier
+@every_extreme
+@pytest.mark.parametrize("dtype", LARGE)
+def test_value(op, case, options, dtype):
+    found, reference, (inputs_nearby, _) = answers(op)[case.name, dtype]
+    for mode in MODES:
+        for y, wanted, near in zip(found[mode][0], reference[0], inputs_nearby[0], strict=True):
+            bound = 4 * (roundings(wanted, dtype) + error(near, wanted, dtype))
+            assert_error_within(y, wanted, bound, dtype)
+
+
+@second_tier
+@every_extreme
+@pytest.mark.parametrize("dtype", LARGE)
+def test_gradient(op, case, options, dtype):
+    found, reference, (_, cotangents_nearby) = answers(op)[case.name, dtype]
+    of_each = found["hand"], found["autodiff"], reference, cotangents_nearby
+    for of_argument in zip(*(gradients for _, gradients in of_each), strict=True):
+        for hand, auto, exact, near in zip(*of_argument, strict=True):  # each cotangent
+            own = 4 * (roundings(exact, dtype) + error(near, exact, dtype))
+            assert_error_within(hand, exact, max(own, 2 * error(auto, exact, dtype)), dtype)
+
+
+def assert_error_within(found, exact, bound, dtype):
+    assert np.isfinite(found[fits(exact, dtype)]).all()
+    np.testing.assert_array_equal(found[np.isinf(exact)], exact[np.isinf(exact)])
+    assert error(found, exact, dtype) <= bound
+
+
+def error(found, exact, dtype):
+    """The largest, of entries that are finite."""
+    counts = fits(exact, dtype) & np.isfinite(found)
+    return np.abs(found[counts] - exact[counts]).max(initial=0)
+
+
+def roundings(exact, dtype):
+    """One rounding of the largest entry, or of the smallest number."""
+    largest = np.abs(exact[fits(exact, dtype)]).max(initial=0)
+    least = 2.0**-24 if dtype == "float16" else jnp.finfo(dtype).tiny  # XLA keeps no less
+    return max(float(jnp.finfo(dtype).eps) * largest, float(least))
+
+
+def fits(exact, dtype):
+    """Where the exact result is a number of this dtype."""
+    return np.isfinite(rounded(exact, dtype, saturate=False))
+
+
+def rounded(a, dtype, saturate=True):
+    """The nearest numbers of a dtype. Finite ones stay finite, infinities stay."""
+    a, most = np.asarray(a, float), float(jnp.finfo(dtype).max)
+    a = np.where(np.isfinite(a) & saturate, np.clip(a, -most, most), a)
+    with np.errstate(over="ignore"):
+        return a.astype(jnp.dtype(dtype))
+
+
+@lru_cache(maxsize=1)  # tests come by operator
+def answers(op):
+    """{(case, dtype): ({mode: (outputs, gradients)}, the same in float64, and nearby)}."""
+    groups = {}
+    for case in op.cases:
+        if case.extreme:
+            shapes = tuple((a.shape, a.dtype) if a is not None else None for a in case.shapes())
+            groups.setdefault((shapes, repr(sorted(case.options.items()))), []).append(case)
+    programs = [Group(op, cases) for cases in groups.values()]
+    found = jax.jit(lambda inputs: [p.run(x) for p, x in zip(programs, inputs, strict=True)])(
+        [p.inputs for p in programs]
+    )
+    both = zip(programs, jax.tree.map(np.asarray, found), strict=True)
+    return {name: each for p, out in both for name, each in p.by_case(out)}
+
+
+class Group:
+    """Cases of one operator with the same shapes and options."""
+
+    def __init__(self, op, cases):
+        self.op, self.cases, self.options = op, cases, cases[0].options
+        self.args = [case.draw() for case in cases]
+        self.floats = [i for i, a in enumerate(self.args[0]) if is_float(a)]
+        others = lambda args: [None if i in self.floats else a for i, a in enumerate(args)]
+        self.others = stacked([others(args) for args in self.args])
+        y = jax.eval_shape(self.outputs, others(self.args[0]), *self.floats_of(self.args[0]))
+        self.inputs = {d: stacked([self.rounded(args, y, d) for args in self.args]) for d in LARGE}
+
+    def floats_of(self, args):
+        return [args[i] for i in self.floats]
+
+    def rounded(self, args, y, dtype):
+        """Arguments and two cotangents of each output."""
+        rng = np.random.default_rng(1)
+        cotangents = [
+            np.stack([scale * rng.standard_normal(a.shape) for scale in (1.0, LARGE[dtype])])
+            for a in y
+        ]
+        to = partial(rounded, dtype=dtype)
+        return [list(map(to, self.floats_of(args))), list(map(to, cotangents))]
+
+    def outputs(self, others, *floats):
+        floats = iter(floats)
+        args = (next(floats) if i in self.floats else a for i, a in enumerate(others))
+        y = self.op(*args, **self.options)
+        return [a for a in jax.tree.leaves(y) if is_float(a)]
+
+    def run(self, inputs):
+        """For every dtype the answers of both modes; those of float64, and one rounding away."""
+        found = {d: {m: self.loop(m, self.others, inputs[d]) for m in MODES} for d in LARGE}
+        long = [jax.tree.map(lambda a: a.astype(float), inputs[d]) for d in LARGE]
+        for which in range(2):
+            long += [nearby(a, d, which) for a, d in zip(long[: len(LARGE)], LARGE, strict=True)]
+        whole = lambda trees: jax.tree.map(lambda *each: jnp.concatenate(each), *trees)
+        return found, self.loop("autodiff", whole([self.others for _ in long]), whole(long))
+
+    def loop(self, mode, others, inputs):
+        def one(step):
+            others, (floats, cotangents) = step
+            y, pull = jax.vjp(partial(self.outputs, others), *floats)
+            wide = lambda tree: jax.tree.map(lambda a: a.astype(float), tree)
+            return wide(y), wide(jax.lax.map(pull, cotangents))
+
+        with fcnn.gradients(mode):
+            return jax.lax.map(one, (others, inputs))
+
+    def by_case(self, out):
+        found, exact = out
+        pick = lambda tree, i: jax.tree.map(lambda a: a[i], tree)
+        for j, dtype in enumerate(LARGE):
+            for i, case in enumerate(self.cases):
+                own, *near = ((which * len(LARGE) + j) * len(self.cases) + i for which in range(3))
+                near = [pick(exact, step) for step in near]
+                yield (case.name, dtype), (pick(found[dtype], i), pick(exact, own), near)
+
+
+def nearby(inputs, dtype, which):
+    """The arguments (0) or the cotangents (1) one rounding away, up or down."""
+    rng, eps = np.random.default_rng(2), float(jnp.finfo(dtype).eps)
+    off = lambda a: a * (1 + eps * rng.standard_normal(a.shape))
+    return [list(map(off, a)) if i == which else a for i, a in enumerate(inputs)]
+
+
+def stacked(trees):
+    return jax.tree.map(lambda *each: jnp.stack(each), *trees)
