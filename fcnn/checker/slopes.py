@@ -10,6 +10,9 @@ extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, takes over. 
 apart, whatever h: every output's slope may be chosen between its own two, so a valid <G, v> lies
 between sum min(left, right) and sum max(left, right). A kink nearer than h looks like one at x, so
 a close look goes down to steps where it no longer does.
+
+Where an output has several kinks at once, as |a| - |b| at 0, its own two slopes along v are not all
+that may be chosen: those along v at points near x count too. Forward autodiff has them exactly.
 """
 
 from typing import NamedTuple
@@ -23,6 +26,7 @@ from fcnn.checker.subject import Leaves
 ROUNDINGS = 8  # errors of so many units in the last place are expected of every output
 RATIO = 8  # between one step of a close look and the next
 SETTLED = 0.01  # a slope that steps change by less than this share no longer depends on them
+NEARBY = 16  # points near x
 FLAT = 3  # widths within this factor of each other do not fall as h does, nor rise as rounding does
 
 
@@ -58,6 +62,8 @@ class Slopes:
         self.counts = np.isfinite(self.y)
         self.eps = max(float(jnp.finfo(a.dtype).eps) for a in [*machine.x, *machine.y])
         self.h = 2.0 ** round(np.log2(self.eps) * 0.38)  # 2^-20 in float64, 2^-9 in float32
+        self.sizes = [size_of(a) for a in machine.x]
+        self.distance = 256 * self.eps  # of points nearby, per size of a leaf
         self.parts = self.dy * np.where(self.counts, self.y, 0)
         self.rounding = ROUNDINGS * self.eps * float(np.linalg.norm(self.parts))
 
@@ -89,6 +95,38 @@ class Slopes:
             slope = Slope((low + high) / 2, (high - low) / 2)
         return Close(slope, low, high, _is_flat(width, noise, best))
 
+    def nearby_admits(
+        self, value: float, v: Leaves, rng: np.random.Generator, slack: float
+    ) -> bool:
+        """Whether outputs may choose slopes along v, of those at points near x, that add up to it.
+
+        n kinks of one output have 2ⁿ such slopes. A few points show their mean and standard
+        deviation; all lie within √n standard deviations, and nearly all within 4. An output whose
+        slope does not vary nearby has that of differences.
+        """
+        each = []
+        for _ in range(NEARBY):
+            pushed = self.machine.pushed(self.shaken(rng), v)
+            if pushed is None:
+                return False
+            each.append(np.nan_to_num(self.dy * flat(pushed)))
+        slopes, n = np.array(each), sum(map(np.count_nonzero, v))
+        least, most = slopes.min(0), slopes.max(0)
+        varies = most - least > SETTLED * np.maximum(np.abs(least), np.abs(most))
+        wide = min(np.sqrt(n), 4) * slopes.std(0)
+        sides = np.array(self._sides(v, self.h / 64))
+        low, high = sides.min(0), sides.max(0)
+        low = np.where(varies, np.minimum(low, np.minimum(least, slopes.mean(0) - wide)), low)
+        high = np.where(varies, np.maximum(high, np.maximum(most, slopes.mean(0) + wide)), high)
+        slack += 64 * self.rounding / self.h
+        return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
+
+    def shaken(self, rng: np.random.Generator) -> Leaves:
+        """A point near x, at random: f is smooth there."""
+        far = [self.distance * size for size in self.sizes]
+        x = zip(self.machine.x, far, strict=True)
+        return [(a + h * rng.standard_normal(a.shape)).astype(a.dtype) for a, h in x]
+
     def kinked(self, directions: list[Leaves]) -> np.ndarray:
         """Which outputs, all in one row, have two slopes along any of the directions."""
         found, h = np.zeros(self.y.shape, bool), self.h / 64
@@ -111,6 +149,13 @@ class Slopes:
         with np.errstate(all="ignore"):
             slopes = self.dy * (self.y - down) / h, self.dy * (up - self.y) / h
         return tuple(np.where(self.counts, side, 0) for side in slopes)
+
+
+def size_of(x: np.ndarray) -> float:
+    """The root mean square of what is finite in x, or 1 where that is 0."""
+    finite = x[np.isfinite(x)].astype(np.float64)
+    top = np.abs(finite).max(initial=0)
+    return float(top * np.sqrt(np.square(finite / top).mean())) if top > 0 else 1.0
 
 
 def flat(leaves: Leaves) -> np.ndarray:
