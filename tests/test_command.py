@@ -126,6 +126,11 @@ def test_check_writes_a_page(file, tmp_path, capsys):
     assert [p.name for p in tmp_path.glob(".*")] == []
 
 
+def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
+    assert main(["check", f"{file(RIGHT)}:double", "--html", "/proc/r.html"]) == 2
+    assert capsys.readouterr().err.startswith("fcnn check: --html /proc/r.html: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "text", "says"),
     [
@@ -140,6 +145,7 @@ def test_check_writes_a_page(file, tmp_path, capsys):
         (["{file}:double"], RIGHT.replace("return 2 * x", "return x.y"), "AttributeError"),
         (["{file}:double"], RIGHT.replace("(2 * dy,)", "2, 3"), "gives 2 for 1 arguments"),
         (["{file}:double", "--html", "none/r.html"], RIGHT, "there is no folder none"),
+        (["{file}:double", "--html", "{folder}"], RIGHT, "is a folder; write "),
         (["{file}:double"], f"{RIGHT}import sys\nsys.exit(0)", "mine.py: calls sys.exit(0), so"),
         (["{file}:double"], f"{RIGHT}raise SystemExit", "mine.py: calls sys.exit(), so nothing"),
         (["{file}:double"], f"{RIGHT}{NEEDS_DATA}", "mine.py: calls sys.exit(2), so nothing was"),

@@ -64,8 +64,7 @@ def add_to(tools) -> None:
 
 def run(chosen) -> int:
     try:
-        if chosen.html is not None and not chosen.html.parent.is_dir():
-            raise ValueError(f"--html {chosen.html}: there is no folder {chosen.html.parent}")
+        _refuse_html(chosen.html)
         with redirect_stdout(sys.stderr):  # what a file or function prints is no part of the report
             targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
             reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
@@ -78,7 +77,11 @@ def run(chosen) -> int:
     else:
         print(text(targets, reports))
     if chosen.html is not None:
-        _write(chosen.html, page(whole))
+        try:
+            _write(chosen.html, page(whole))
+        except OSError as wrong:
+            print(f"fcnn check: --html {chosen.html}: {wrong.strerror}", file=sys.stderr)
+            return 2
         print(f"{chosen.html}", file=sys.stderr)
     return 0 if whole.ok else 1
 
@@ -135,6 +138,16 @@ def _costs(cost: list[Cost]) -> tuple[str, ...]:
     ways = [backward.get(f"backward by {way}") for way in ("hand", "autodiff")]
     times = [f"{1e6 * c.seconds:,.0f} µs" if c else "" for c in ways]
     return *times, *(f"{c.saved_bytes:,} B" if c else "" for c in ways)
+
+
+def _refuse_html(path: Path | None) -> None:
+    """Before anything is checked: a page that cannot be written."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"--html {path} is a folder; write {path / 'report.html'}")
+    if not path.parent.is_dir():
+        raise ValueError(f"--html {path}: there is no folder {path.parent}")
 
 
 def _write(path: Path, content: str) -> None:
