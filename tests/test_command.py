@@ -30,6 +30,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("data")
 parser.parse_args()
 """
+ALONE = RIGHT.replace("double_backward(x, dy)", "double_bwd(saved, dy)")
 UNFINISHED = """
 import fcnn
 
@@ -168,6 +169,7 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
             "",
             "notes.txt is no Python file: its name must end in",
         ),
+        (["{file}:double"], ALONE, "double_bwd stands alone: write double_fwd too"),
         (["{file}:square"], UNFINISHED, "square needs arguments"),
         (["{file}:square", "--args", "2,3"], UNFINISHED, "square: has fwd but no bwd"),
         (["one_hot"], "", "one_hot has no case with a floating argument"),

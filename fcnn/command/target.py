@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from fcnn.command.load import blamed, load
@@ -53,8 +54,7 @@ def target(name: str, shapes: list[str] | None, seed: int) -> Target:
             f"{name} needs arguments: write {wanted}_args = (x, w) beside it, or give the shapes "
             "of random ones, as in --args 2,5,6,3 3,3,3,4"
         )
-    both = beside["_fwd"], beside["_bwd"]
-    return Target(wanted, f, args, beside["_backward"] if None in both else both)
+    return Target(wanted, f, args, _backward(beside, f, name))
 
 
 def _operator(name):
@@ -80,6 +80,20 @@ def _args(given, what, shapes, seed):
     if given is not None and not isinstance(given, tuple | list):
         raise ValueError(f"{what} must be a tuple, as in (x, w), not {_kind(given)}")
     return None if given is None else tuple(given)
+
+
+def _backward(beside, f, name):
+    fwd, bwd, backward = (beside[part] for part in ("_fwd", "_bwd", "_backward"))
+    if fwd is not None and bwd is not None:
+        return fwd, bwd
+    if (fwd is not None or bwd is not None) and backward is None and not _brings_its_own(f):
+        has, lacks = ("fwd", "bwd") if bwd is None else ("bwd", "fwd")
+        raise ValueError(f"{name}_{has} stands alone: write {name.rpartition(':')[2]}_{lacks} too")
+    return backward
+
+
+def _brings_its_own(f):
+    return isinstance(f, Op | jax.custom_vjp | jax.custom_jvp)
 
 
 def _shape(text):
