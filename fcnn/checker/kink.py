@@ -23,7 +23,6 @@ from fcnn.checker.judge import KINK, RIGHT, WRONG, Finding, judge
 from fcnn.checker.leaf import DIFFERENCE, Leaf
 from fcnn.checker.subject import Leaves
 
-PIECES = 16  # points nearby whose gradients are compared
 OUTPUTS = 2  # with a kink, which are looked at one by one
 CHANGED = 1e3  # times the distance of points nearby: pieces differ by more, relative to gradients
 
@@ -113,8 +112,8 @@ def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iter
     """Two draws, for which the gradients nearby are those of reverse autodiff."""
     machine, sizes = e.machine, e.slopes.sizes
     rows = []
-    for _ in range(PIECES):
-        R = machine.right(e.slopes.shaken(rng), e.dy)
+    for x in e.slopes.nearby(rng):
+        R = machine.right(x, e.dy)
         if R is None:
             return
         rows.append(_row(R, sizes, sound))
@@ -124,7 +123,7 @@ def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iter
     least = CHANGED * e.slopes.distance * np.abs(pieces).max(initial=0)
     _, strength, basis = np.linalg.svd(differ, full_matrices=False)
     basis = basis[strength > least]
-    if len(basis) == PIECES - 1:  # there are more pieces than points
+    if len(basis) == len(rows) - 1:  # there are more pieces than points
         return
     for _ in range(2):
         z = rng.standard_normal(used.sum())

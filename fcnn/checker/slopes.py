@@ -15,6 +15,7 @@ Where an output has several kinks at once, as |a| - |b| at 0, its own two slopes
 that may be chosen: those along v at points near x count too. Forward autodiff has them exactly.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ from fcnn.checker.subject import Leaves
 ROUNDINGS = 8  # errors of so many units in the last place are expected of every output
 RATIO = 8  # between one step of a close look and the next
 SETTLED = 0.01  # a slope that steps change by less than this share no longer depends on them
-NEARBY = 16  # points near x
+NEARBY = 32  # points near x
 FLAT = 3  # widths within this factor of each other do not fall as h does, nor rise as rounding does
 
 
@@ -100,20 +101,21 @@ class Slopes:
     ) -> bool:
         """Whether outputs may choose slopes along v, of those at points near x, that add up to it.
 
-        n kinks of one output have 2ⁿ such slopes. A few points show their mean and standard
-        deviation; all lie within √n standard deviations, and nearly all within 4. An output whose
-        slope does not vary nearby has that of differences.
+        n kinks of one output have up to 2ⁿ such slopes, all within √n standard deviations of their
+        mean, and nearly all within 4; so do as many different slopes as a few points show. An
+        output whose slope does not vary nearby has that of differences.
         """
         each = []
-        for _ in range(NEARBY):
-            pushed = self.machine.pushed(self.shaken(rng), v)
+        for x in self.nearby(rng):
+            pushed = self.machine.pushed(x, v)
             if pushed is None:
                 return False
             each.append(np.nan_to_num(self.dy * flat(pushed)))
-        slopes, n = np.array(each), sum(map(np.count_nonzero, v))
-        least, most = slopes.min(0), slopes.max(0)
+        slopes = np.sort(each, 0)
+        least, most = slopes[0], slopes[-1]
         varies = most - least > SETTLED * np.maximum(np.abs(least), np.abs(most))
-        wide = min(np.sqrt(n), 4) * slopes.std(0)
+        kinds = 1 + (np.diff(slopes, axis=0) > SETTLED * (most - least)).sum(0)
+        wide = np.where(kinds > 2, np.minimum(np.sqrt(kinds), 4), 0) * slopes.std(0)
         sides = np.array(self._sides(v, self.h / 64))
         low, high = sides.min(0), sides.max(0)
         low = np.where(varies, np.minimum(low, np.minimum(least, slopes.mean(0) - wide)), low)
@@ -121,11 +123,14 @@ class Slopes:
         slack += 64 * self.rounding / self.h
         return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
 
-    def shaken(self, rng: np.random.Generator) -> Leaves:
-        """A point near x, at random: f is smooth there."""
-        far = [self.distance * size for size in self.sizes]
-        x = zip(self.machine.x, far, strict=True)
-        return [(a + h * rng.standard_normal(a.shape)).astype(a.dtype) for a, h in x]
+    def nearby(self, rng: np.random.Generator) -> Iterator[Leaves]:
+        """Points at which f is smooth, in opposite pairs: one on each side of every kink at x."""
+        for _ in range(NEARBY // 2):
+            far = [self.distance * size for size in self.sizes]
+            u = [h * rng.standard_normal(a.shape) for a, h in zip(self.machine.x, far, strict=True)]
+            for sign in (1, -1):
+                pairs = zip(self.machine.x, u, strict=True)
+                yield [(a + sign * b).astype(a.dtype) for a, b in pairs]
 
     def kinked(self, directions: list[Leaves]) -> np.ndarray:
         """Which outputs, all in one row, have two slopes along any of the directions."""
