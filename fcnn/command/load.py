@@ -63,7 +63,7 @@ def blamed(what: str, hint_at_exit: str = "") -> Iterator[None]:
 def _place(path):
     """The folder to import from, and the module's name there: dotted within packages."""
     root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
-    while (root / "__init__.py").is_file():
+    while root.name and (root / "__init__.py").is_file():
         root, names = root.parent, [root.name, *names]
     return root, ".".join(names)
 
