@@ -54,6 +54,13 @@ def test_the_wrong_convolution_is_found_out(tmp_path):
     assert subprocess.run(words, cwd=tmp_path, capture_output=True).returncode == 0
 
 
+def test_the_operator_works_and_is_right(capsys):
+    exec(compile(BLOCKS[2], "README.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "square: a matrix" in said
+    assert re.search(r"^  dx +\(2, 3\) +right", said, re.MULTILINE)
+
+
 def test_the_tables_of_checkers_are_the_kept_results():
     results = json.loads((ROOT / "experiments/results/checkers/checkers.json").read_text())
     mutants, rights = kept(results)

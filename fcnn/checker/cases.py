@@ -33,6 +33,11 @@ def problems(op: Op) -> Iterator[Problem]:
             yield from (Problem(op, case, options) for options in ways(op, case))
 
 
+def has_gradient(op: Op) -> bool:
+    """Whether some case of it has a floating argument."""
+    return any(not case.raises and any(map(_is_float, case.shapes())) for case in op.cases)
+
+
 def ways(op: Op, case: Case) -> list[dict[str, Any]]:
     """The options of `case`, once for each implementation that serves it."""
     impls = [{"impl": impl} for impl in op.impls] or [{}]

@@ -14,11 +14,16 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.machine import Machine
+from fcnn.checker.machine import Machine, shortest
 from fcnn.checker.slopes import Slopes, flat
 from fcnn.checker.subject import Leaves
 
 TOLERANCE = {"float64": 1e-10, "float32": 3e-4, "float16": 3e-2, "bfloat16": 1e-1}
+
+
+def tolerance(dtype: str) -> float:
+    """What entries may differ by, relative to the largest."""
+    return TOLERANCE.get(dtype, TOLERANCE["float64"])
 
 
 class Evidence(NamedTuple):
@@ -31,23 +36,43 @@ class Evidence(NamedTuple):
     claimed: Leaves
     again: Leaves
     right: Leaves | None
+    own: str  # the caller's dtype
+
+    @property
+    def loose(self) -> tuple[float, str]:
+        """The tolerance that the dtypes used inside account for, and the dtype that sets it.
+
+        A claimed gradient may compute in a shorter dtype than the plain function, but is then held
+        to the caller's.
+        """
+        claimed = min(self.shortest_claimed, self.own, key=tolerance)
+        short = max(self.machine.shortest, claimed, key=tolerance)
+        return tolerance(short), short
+
+    @property
+    def shortest_claimed(self) -> str:
+        """The shortest dtype in which the claimed gradient computes, or which it has."""
+        names = {g.dtype.name for g in self.claimed if jnp.issubdtype(g.dtype, jnp.floating)}
+        return shortest({self.machine.shortest_claimed, *names})
 
 
-def gather(machine: Machine, seed: int, rounded: str = "float64") -> Evidence:
-    """Draw dy, rounded to a dtype, and ask."""
+def gather(machine: Machine, seed: int, own: str = "float64") -> Evidence:
+    """Draw dy, rounded to the caller's dtype, and ask."""
     rng = np.random.default_rng((seed, 1))
     draw = lambda y: np.where(np.isfinite(y), rng.standard_normal(y.shape), 0)
-    return ask(machine, [draw(y).astype(jnp.dtype(rounded)).astype(y.dtype) for y in machine.y])
+    dy = [draw(y).astype(jnp.dtype(own)).astype(y.dtype) for y in machine.y]
+    return ask(machine, dy, own)
 
 
-def ask(machine: Machine, dy: Leaves) -> Evidence:
+def ask(machine: Machine, dy: Leaves, own: str) -> Evidence:
     """What there is to know at dy."""
     (y, claimed), (_, again) = machine.claimed(dy)
     filled = lambda gs: [
         np.zeros_like(x) if g is None else np.asarray(g) for g, x in zip(gs, machine.x, strict=True)
     ]
     right = machine.right(machine.x, dy) if machine.subject.independent else None
-    return Evidence(machine, Slopes(machine, dy), dy, y, filled(claimed), filled(again), right)
+    slopes = Slopes(machine, dy)
+    return Evidence(machine, slopes, dy, y, filled(claimed), filled(again), right, own)
 
 
 def forward(e: Evidence, v: Leaves) -> float | None:
@@ -64,13 +89,6 @@ def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = 
     near = [[_nudged(a, rng, eps) for a in e.machine.x] for _ in range(2)]
     there = [e.machine.right(x, e.dy) or here for x in near]
     return max(largest(R[i] - here[i]) for R in there)
-
-
-def size_of(x: np.ndarray) -> float:
-    """The root mean square of what is finite in x, or 1 where that is 0."""
-    finite = x[np.isfinite(x)].astype(np.float64)
-    top = np.abs(finite).max(initial=0)
-    return float(top * np.sqrt(np.square(finite / top).mean())) if top > 0 else 1.0
 
 
 def largest(*arrays: Any) -> float:

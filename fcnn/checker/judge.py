@@ -13,9 +13,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.evidence import TOLERANCE, Evidence, ask, largest
+from fcnn.checker.evidence import Evidence, ask, largest
 from fcnn.checker.leaf import Leaf
-from fcnn.checker.slopes import Close
+from fcnn.checker.slopes import ROUNDINGS, Close
 
 RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"
 NOT_FINITE, NOT_DETERMINISTIC = "not finite", "not deterministic"
@@ -32,6 +32,7 @@ class Finding(NamedTuple):
     autodiff: float | None = None
     slopes: tuple[float, ...] = ()  # by differences: one, or left and right at a kink
     says: str = ""
+    mistake: str = ""  # in two or three words, where looking shows it
 
 
 def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
@@ -42,8 +43,12 @@ def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
     if not e.machine.steady:
         return Finding(NOT_DETERMINISTIC, np.inf, says="the function itself gives two values")
     if G.shape != x.shape or not jnp.issubdtype(G.dtype, jnp.floating):
-        return Finding(WRONG, np.inf, says=f"has shape {G.shape}, dtype {G.dtype}")
-    if not _same(e.y, e.machine.y, TOLERANCE.get(e.machine.shortest, 1e-10)):
+        return Finding(
+            WRONG, np.inf, says=f"is {G.dtype}{G.shape}; it must be floating, of shape {x.shape}"
+        )
+    if all(y.size and not np.isfinite(y).any() for y in e.machine.y):
+        return Finding(NOT_FINITE, np.inf, says="the function itself gives no finite output")
+    if not _same(e.y, e.machine.y, e.loose[0]):
         return Finding(WRONG, np.inf, says="comes with another y than the function's own")
     leaf = Leaf(e, i, seed)
     if not np.array_equal(G, again, equal_nan=True):
@@ -76,15 +81,18 @@ def _suspected(leaf: Leaf) -> Finding:
             told = noise <= 1e-3 * leaf.top or leaf.top <= noise  # the latter: both are 0
             return _found(leaf, RIGHT if told else NOISY, off, first)
         if off.max() <= leaf.loose:
-            short = leaf.e.machine.shortest
-            says = f"told to {leaf.loose / leaf.top:.0e} only: {short} is used inside"
+            says = f"told to {leaf.loose / leaf.top:.0e} only: {leaf.short} is used inside"
             return _found(leaf, RIGHT, off, first, says)
+        short = leaf.e.shortest_claimed
+        if off.max() <= ROUNDINGS * leaf.top * float(jnp.finfo(short).eps):
+            says = f"is computed in {short}, the function in {leaf.short}: use that in both"
+            return _found(leaf, WRONG, off, first, says)._replace(mistake="short dtype")
     together = [suspects * leaf.size, suspects * leaf.signs(), leaf.tied(), leaf.tied()]
     R = leaf.G if leaf.R is None else np.where(np.isfinite(leaf.R), leaf.R, np.inf)
     slack, kinked, against_R = leaf.size * leaf.exact, False, True
     for v in [*map(leaf.one, entries), *together]:
         look = leaf.look(v)
-        if not look.admits(leaf.claims(v), slack):
+        if not leaf.allows(v, look, slack):
             return _found(leaf, WRONG, off, first)
         kinked |= look.kinked
         against_R &= not look.admits(float((R[v != 0] * v[v != 0]).sum()), slack)
@@ -117,10 +125,10 @@ def _agreed(leaf: Leaf) -> Finding:
 def _disputed(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
     """Differences disagree along v: a kink, rounding, or a mistake."""
     along, look = leaf.claims(v), leaf.look(v)
-    if look.kinked and (look.admits(along, leaf.slack) or leaf.R is not None):
-        return found if found.verdict == KINK else _at_kink(leaf, v, found)
-    if look.admits(along, leaf.slack):
+    if not look.kinked and look.admits(along, leaf.slack):
         return found
+    if (look.kinked and leaf.R is not None) or leaf.allows(v, look, leaf.slack):
+        return found if found.verdict == KINK else _at_kink(leaf, v, found)
     unsure = found if leaf.R is not None else found._replace(verdict=NOISY)
     return _located(leaf, v, unsure) if _tells(leaf, look, along) else unsure
 
@@ -144,7 +152,7 @@ def _located(leaf: Leaf, v: np.ndarray, unsure: Finding) -> Finding:
     """The entry that differences say is wrong, unless no single one is."""
     entry = leaf.halved(v, lambda part: abs(leaf.quick(part).value - leaf.claims(part)))
     look, along = leaf.look(leaf.one(entry)), leaf.claims(leaf.one(entry))
-    if look.admits(along, leaf.slack) or not _tells(leaf, look, along):
+    if leaf.allows(leaf.one(entry), look, leaf.slack) or not _tells(leaf, look, along):
         return unsure
     return _of_entry(leaf, entry, look)
 
@@ -157,7 +165,7 @@ def _beyond_kinks(leaf: Leaf) -> Finding | None:
     for d in leaf.e.dy:
         here, kinked = kinked[: d.size].reshape(d.shape), kinked[d.size :]
         dy.append(np.where(here, 0, d).astype(d.dtype))
-    found = _verdict(Leaf(ask(leaf.e.machine, dy), leaf.i, leaf.seed), calm=True)
+    found = _verdict(Leaf(ask(leaf.e.machine, dy, leaf.e.own), leaf.i, leaf.seed), calm=True)
     return found if found.verdict == WRONG else None
 
 
@@ -187,7 +195,7 @@ def _of_entry(leaf, entry, look) -> Finding:
 def _same(a, b, tolerance):
     """Whether these are the same numbers, for the largest of them."""
     finite = lambda p, q: np.where(np.isfinite(q), p, 0)
-    return all(
+    return len(a) == len(b) and all(
         p.shape == q.shape
         and np.array_equal(np.isfinite(p), np.isfinite(q))
         and largest(finite(p, q) - finite(q, q)) <= tolerance * largest(*b)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from fcnn.checker.evidence import TOLERANCE, Evidence, forward, largest, rounding, size_of
+from fcnn.checker.evidence import Evidence, forward, largest, rounding, tolerance
 from fcnn.checker.slopes import Close, Slope
 
 DIFFERENCE = 1e-6  # what differences may be off by, besides their own bars
@@ -24,7 +24,7 @@ class Leaf:
 
     scale: what errors are relative to: the largest entry, unless that is 0 but for rounding.
     exact: what entries of G and R may differ by.
-    loose: what the shortest dtype used inside f would account for.
+    loose: what the shortest dtype used inside would account for, which `short` names.
     slack: what a slope may be off by, besides the bar of the differences.
     """
 
@@ -33,15 +33,15 @@ class Leaf:
         self.rng = np.random.default_rng((seed, 2, i))
         self.G = e.claimed[i].astype(np.float64)
         self.R = None if e.right is None else e.right[i].astype(np.float64)
-        self.size = size_of(self.x)
+        self.size = e.slopes.sizes[i]
         self.top = largest(self.G, self.G if self.R is None else self.R)
-        names = [a.dtype.name for a in (self.x, e.claimed[i], *e.machine.y)]
-        self.exact = self.top * max(TOLERANCE.get(name, 1e-10) for name in names)
+        self.exact = self.top * max(tolerance(a.dtype.name) for a in (self.x, *e.machine.y))
         of_0 = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size  # what rounding makes of 0
         nothing = self.top < 10 * of_0
         self.exact += 4 * np.finfo(np.float64).tiny + (of_0 if nothing else 0.0)
         self.scale = 1e3 * of_0 if nothing else self.top
-        self.loose = self.top * TOLERANCE.get(e.machine.shortest, 1e-10)
+        share, self.short = e.loose
+        self.loose = self.top * share
         self.slack = self.size * max(DIFFERENCE * self.top, self.exact)
 
     def off(self) -> np.ndarray:
@@ -83,6 +83,13 @@ class Leaf:
 
     def look(self, v: np.ndarray) -> Close:
         return self.e.slopes.close(self._of_all(v))
+
+    def allows(self, v: np.ndarray, look: Close, slack: float) -> bool:
+        """Whether <G, v> is one of the slopes that outputs may choose along v."""
+        claim = self.claims(v)
+        return look.admits(claim, slack) or self.e.slopes.nearby_admits(
+            claim, self._of_all(v), self.rng, slack
+        )
 
     def gap(self, v: np.ndarray) -> float:
         return self.e.slopes.gap(self._of_all(v))

@@ -9,7 +9,7 @@ autodiff of a NumPy function.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any
@@ -53,6 +53,10 @@ class Machine:
     def step(self, v: Leaves, h: float) -> tuple[Leaves, Leaves | None]:
         return (self._move if h and self.large else self._step)(self.x, v, np.float64(h))
 
+    def pushed(self, x: Leaves, v: Leaves) -> Leaves | None:
+        """J v at another x, or None."""
+        return self._step(x, v, np.float64(0))[1]
+
     def right(self, x: Leaves, dy: Leaves) -> Leaves | None:
         if self._both:
             return self._both(x, dy)[1]
@@ -63,11 +67,17 @@ class Machine:
 
     @cached_property
     def shortest(self) -> str:
-        """The shortest dtype in which anything is computed, as far as JAX can trace."""
-        used = {a.dtype.name for a in (*self.x, *self.y)}
-        for program in [*self._plain, *(traced.jaxpr for traced in self._claimed_traces)]:
-            used |= dtypes_in(program.jaxpr)
-        return min(used, key=lambda name: jnp.finfo(name).bits - (name == "bfloat16"))
+        """The shortest dtype in which the plain function computes, as far as JAX can trace."""
+        return self._shortest(self._plain, self.y)
+
+    @cached_property
+    def shortest_claimed(self) -> str:
+        """The same of the claimed gradient."""
+        return self._shortest([traced.jaxpr for traced in self._claimed_traces], self.y)
+
+    def _shortest(self, programs, also):
+        used = {a.dtype.name for a in (*self.x, *also)}
+        return shortest(used.union(*(dtypes_in(program.jaxpr) for program in programs)))
 
     @property
     def traced(self) -> bool:
@@ -150,6 +160,11 @@ class Machine:
 
     def _pulled(self, x, dy):
         return jax.vjp(self.subject.plain, x)[1](dy)[0]
+
+
+def shortest(dtypes: Iterable[str]) -> str:
+    """Which of these has the fewest digits."""
+    return min(dtypes, key=lambda name: jnp.finfo(name).bits - (name == "bfloat16"))
 
 
 def to_host(tree: Any) -> Any:

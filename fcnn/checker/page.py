@@ -31,12 +31,22 @@ def page(report: Report) -> str:
         wrong=_section("Not right", "".join(map(_told, worst)) + _table(HEAD, wrong))
         if wrong
         else "",
+        notes="".join(_note(problem, line) for problem, line in _lines(report)),
         right=_section("Right", _table(HEAD, right), closed=len(right) > 60) if right else "",
         costs=_section("Cost", _cells(("of", *COSTS), costs), closed=len(costs) > 60)
         if costs
         else "",
         environment=_cells(("", ""), [(k, str(v)) for k, v in report.environment.items()]),
     )
+
+
+def _lines(report):
+    """Every line of the notes, with its problem."""
+    return [(problem, line) for problem, note in report.notes.items() for line in note.splitlines()]
+
+
+def _note(problem, line):
+    return f"<p class='note'><b>{escape(problem)}</b>: {escape(line)}</p>"
 
 
 def _section(title, body, closed=False):

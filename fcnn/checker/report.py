@@ -56,7 +56,7 @@ class Row:
 class Report:
     """Print it; `ok` and `rows` are for programs, and so is `to_json`.
 
-    `costs` and `notes` are by problem.
+    `costs` and `notes` are by problem; a note has one or more lines.
     """
 
     rows: tuple[Row, ...]
@@ -85,7 +85,7 @@ class Report:
             yield from [""] * bool(i) + [problem]
             yield from _indented(columns(HEAD, *map(cells_of, rows)))
             yield from (f"  {name(row)}: {row.says}" for row in rows if row.says)
-            yield from (f"  {note}" for note in [self.notes.get(problem)] if note)
+            yield from _indented(self.notes.get(problem, "").splitlines())
             yield from _indented(columns(COSTS, *map(cells_of_cost, self.costs.get(problem, []))))
 
 

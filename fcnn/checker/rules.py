@@ -21,7 +21,8 @@ Rule = tuple[Callable, Callable]
 def rule_of(f: Callable, backward: Any = None) -> Rule | None:
     """The rule for f; None where JAX alone differentiates it.
 
-    Raises: TypeError for a backward of another form, or a custom_vjp function without a rule.
+    Raises: TypeError for a backward of another form, a custom_vjp function without a rule, or an
+            operator with fwd or bwd alone.
     """
     if isinstance(backward, tuple) and len(backward) == 2 and all(map(callable, backward)):
         return backward
@@ -31,7 +32,7 @@ def rule_of(f: Callable, backward: Any = None) -> Rule | None:
         raise TypeError(f"check: backward {backward!r:.60} is no function, nor (fwd, bwd)")
     op, options = operator_of(f)
     if op is not None:
-        return _of_operator(op, options)
+        return _of_operator(op, options) if op.derived else None
     if isinstance(f, jax.custom_vjp) and not f.symbolic_zeros:
         if f.fwd is None or f.bwd is None:
             raise TypeError(f"check: {name_of(f)} has no rule yet; call its defvjp(fwd, bwd)")

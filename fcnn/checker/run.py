@@ -10,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.bench import Cost, compare
-from fcnn.checker.cases import Problem, problems
-from fcnn.checker.diagnosis import diagnose
-from fcnn.checker.evidence import TOLERANCE, Evidence, gather, largest, rounding, size_of
-from fcnn.checker.judge import KINK, NOISY, NOT_FINITE, RIGHT, WRONG, Finding, judge
+from fcnn.checker.cases import Problem, has_gradient, problems
+from fcnn.checker.caution import cautions
+from fcnn.checker.diagnosis import Mistake, diagnose
+from fcnn.checker.evidence import TOLERANCE, Evidence, gather, largest, rounding
+from fcnn.checker.judge import KINK, NOISY, NOT_FINITE, RIGHT, WRONG, Finding
+from fcnn.checker.kink import verdicts
 from fcnn.checker.machine import Machine, exactly
 from fcnn.checker.report import Report, Row
 from fcnn.checker.subject import Leaves, Subject, differentiated, subject_of
@@ -45,8 +47,9 @@ def check(
 
     Shapes: any. `order` 2 judges the gradient of the gradient too.
     Units:  errors are relative to the largest entry of a leaf, whatever its size.
-    Raises: TypeError or ValueError, in one line, for what is no function, args without floats, or a
-            backward of another form. What f itself raises passes through.
+    Raises: TypeError or ValueError, in one line, for what is no function, args or outputs without
+            floats, complex ones, an operator without cases, or a backward of another form. What f
+            itself raises passes through.
     Cost:   about 30 values of f per leaf, 4 per entry where a leaf has at most 32; two programs
             are compiled, and as many again where `cost` is asked for.
     Source: the adjoint identity: Claerbout 1992; extrapolation: Ridders 1982; what else a checker
@@ -61,8 +64,10 @@ def check(
     for todo in _todo(f, args, backward, seed):
         if cost and todo.counts:
             costs[todo.name] = _cost(todo.subject, dtype)
-        found, notes[todo.name] = _rows(todo, dtype, seed)
+        found, note = _rows(todo, dtype, seed)
         rows += found
+        warnings = [] if args is None else cautions(todo.subject)
+        notes[todo.name] = "\n".join([note, *warnings]).strip()
         if order == 2:
             rows += _second(todo, seed)
     notes = {name: note for name, note in notes.items() if note}
@@ -95,6 +100,9 @@ def _todo(f, args, backward, seed) -> Iterator[_Todo]:
         return
     if not isinstance(f, Op):
         raise TypeError("check: args are needed, as in check(f, (x, w)); only operators have cases")
+    if not has_gradient(f):
+        lacks = "no case with a floating argument" if f.cases else "no cases"
+        raise TypeError(f"check: {f.name} has {lacks}; give args, as in check({f.name}, (x,))")
     for p in problems(f):
         yield _Todo(p.name, subject_in(p, seed), p.impl, counts=p.case is f.cases[0])
 
@@ -120,9 +128,10 @@ def _rows(todo: _Todo, dtype, seed) -> tuple[list[Row], str]:
                 raise
             machine = Machine(replace(subject, x=x))
             _ = machine.y
-            note = f"Judged in {own[0]} only; in float64 it raises: {str(refusal).splitlines()[0]}"
+            first = (str(refusal).splitlines() or [type(refusal).__name__])[0]
+            note = f"Judged in {own[0]} only; in float64 it raises: {first}"
         e = gather(machine, seed, own[0])
-        findings = [judge(e, i, seed) for i in range(len(x))]
+        findings = verdicts(e, seed)
         alone = note or set(own) == {"float64"}
         short = None if alone else _claimed_in(replace(subject, x=x), e)
         rows = []
@@ -131,14 +140,17 @@ def _rows(todo: _Todo, dtype, seed) -> tuple[list[Row], str]:
             if short is not None and finding.verdict in (RIGHT, KINK) and own[i] != "float64":
                 error, finding = _in_own(e, i, finding, own[i], short[i], seed)
             rows.append(_row(todo, e, i, finding, own[i], error))
+    if not any(y.size for y in machine.y):
+        note += "\nWarning: every output is empty, so every gradient but 0 is wrong."
     return rows, note
 
 
 def _row(todo, e, i, finding: Finding, dtype, error) -> Row:
-    mistake = diagnose(e, i) if finding.verdict == WRONG else None
+    mistake = _mistake(e, i, finding) if finding.verdict == WRONG else None
     G, R = e.claimed[i], None if e.right is None else e.right[i]
     off = None
-    if finding.verdict == WRONG and R is not None and G.shape == R.shape:
+    alike = R is not None and G.shape == R.shape and jnp.issubdtype(G.dtype, jnp.floating)
+    if finding.verdict == WRONG and alike:
         off = np.asarray(np.abs(G.astype(np.float64) - R))
     return Row(
         problem=todo.name,
@@ -157,6 +169,17 @@ def _row(todo, e, i, finding: Finding, dtype, error) -> Row:
         says=_said(e, finding, mistake),
         map=off,
     )
+
+
+def _mistake(e, i, finding):
+    """What the finding shows, or else a known mistake; at a kink, ties have a name of their own."""
+    if not jnp.issubdtype(e.claimed[i].dtype, jnp.floating):
+        return None
+    shown = Mistake(finding.mistake, finding.says) if finding.mistake else None
+    if shown is not None and shown.kind != "kink":
+        return shown
+    known = diagnose(e, i)
+    return shown if shown is not None and (known is None or known.kind != "ties") else known
 
 
 def _said(e, finding, mistake):
@@ -189,9 +212,9 @@ def _in_own(e, i, finding: Finding, own, G, seed) -> tuple[float, Finding]:
         says = f"in {own}; in float64 it is {finding.verdict}"
         return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
     eps, off = float(jnp.finfo(own).eps), largest(G - right)
-    of_0 = 30 * eps * largest(e.slopes.parts) / size_of(e.machine.x[i])  # what rounding makes of 0
+    of_0 = 30 * eps * largest(e.slopes.parts) / e.slopes.sizes[i]  # what rounding makes of 0
     top = (largest(right) if largest(right) > of_0 else of_0 / TOLERANCE[own]) or 1.0
-    if off > TOLERANCE[own] * top and finding.verdict == RIGHT:
+    if off > max(TOLERANCE[own], e.loose[0]) * top and finding.verdict == RIGHT:
         rng = np.random.default_rng((seed, 3, i))
         if e.right is None or off > 30 * rounding(e, i, rng, eps):
             says = f"{own} loses its digits; in float64 it is right"

@@ -10,8 +10,12 @@ extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, takes over. 
 apart, whatever h: every output's slope may be chosen between its own two, so a valid <G, v> lies
 between sum min(left, right) and sum max(left, right). A kink nearer than h looks like one at x, so
 a close look goes down to steps where it no longer does.
+
+Where an output has several kinks at once, as |a| - |b| at 0, its own two slopes along v are not all
+that may be chosen: those along v at points near x count too. Forward autodiff has them exactly.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -23,6 +27,7 @@ from fcnn.checker.subject import Leaves
 ROUNDINGS = 8  # errors of so many units in the last place are expected of every output
 RATIO = 8  # between one step of a close look and the next
 SETTLED = 0.01  # a slope that steps change by less than this share no longer depends on them
+NEARBY = 32  # points near x
 FLAT = 3  # widths within this factor of each other do not fall as h does, nor rise as rounding does
 
 
@@ -58,6 +63,8 @@ class Slopes:
         self.counts = np.isfinite(self.y)
         self.eps = max(float(jnp.finfo(a.dtype).eps) for a in [*machine.x, *machine.y])
         self.h = 2.0 ** round(np.log2(self.eps) * 0.38)  # 2^-20 in float64, 2^-9 in float32
+        self.sizes = [size_of(a) for a in machine.x]
+        self.distance = 256 * self.eps  # of points nearby, per size of a leaf
         self.parts = self.dy * np.where(self.counts, self.y, 0)
         self.rounding = ROUNDINGS * self.eps * float(np.linalg.norm(self.parts))
 
@@ -89,6 +96,42 @@ class Slopes:
             slope = Slope((low + high) / 2, (high - low) / 2)
         return Close(slope, low, high, _is_flat(width, noise, best))
 
+    def nearby_admits(
+        self, value: float, v: Leaves, rng: np.random.Generator, slack: float
+    ) -> bool:
+        """Whether outputs may choose slopes along v, of those at points near x, that add up to it.
+
+        n kinks of one output have up to 2ⁿ such slopes, all within √n standard deviations of their
+        mean, and nearly all within 4; so do as many different slopes as a few points show. An
+        output whose slope does not vary nearby has that of differences.
+        """
+        each = []
+        for x in self.nearby(rng):
+            pushed = self.machine.pushed(x, v)
+            if pushed is None:
+                return False
+            each.append(np.nan_to_num(self.dy * flat(pushed)))
+        slopes = np.sort(each, 0)
+        least, most = slopes[0], slopes[-1]
+        varies = most - least > SETTLED * np.maximum(np.abs(least), np.abs(most))
+        kinds = 1 + (np.diff(slopes, axis=0) > SETTLED * (most - least)).sum(0)
+        wide = np.where(kinds > 2, np.minimum(np.sqrt(kinds), 4), 0) * slopes.std(0)
+        sides = np.array(self._sides(v, self.h / 64))
+        low, high = sides.min(0), sides.max(0)
+        low = np.where(varies, np.minimum(low, np.minimum(least, slopes.mean(0) - wide)), low)
+        high = np.where(varies, np.maximum(high, np.maximum(most, slopes.mean(0) + wide)), high)
+        slack += 64 * self.rounding / self.h
+        return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
+
+    def nearby(self, rng: np.random.Generator) -> Iterator[Leaves]:
+        """Points at which f is smooth, in opposite pairs: one on each side of every kink at x."""
+        for _ in range(NEARBY // 2):
+            far = [self.distance * size for size in self.sizes]
+            u = [h * rng.standard_normal(a.shape) for a, h in zip(self.machine.x, far, strict=True)]
+            for sign in (1, -1):
+                pairs = zip(self.machine.x, u, strict=True)
+                yield [(a + sign * b).astype(a.dtype) for a, b in pairs]
+
     def kinked(self, directions: list[Leaves]) -> np.ndarray:
         """Which outputs, all in one row, have two slopes along any of the directions."""
         found, h = np.zeros(self.y.shape, bool), self.h / 64
@@ -111,6 +154,13 @@ class Slopes:
         with np.errstate(all="ignore"):
             slopes = self.dy * (self.y - down) / h, self.dy * (up - self.y) / h
         return tuple(np.where(self.counts, side, 0) for side in slopes)
+
+
+def size_of(x: np.ndarray) -> float:
+    """The root mean square of what is finite in x, or 1 where that is 0."""
+    finite = x[np.isfinite(x)].astype(np.float64)
+    top = np.abs(finite).max(initial=0)
+    return float(top * np.sqrt(np.square(finite / top).mean())) if top > 0 else 1.0
 
 
 def flat(leaves: Leaves) -> np.ndarray:

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.checker.floats import described, is_float, outputs
 from fcnn.checker.peel import has_rules, peeled
 from fcnn.checker.rules import Rule, name_of, operator_of, rule_of, with_rule
 from fcnn.ops import gradients
@@ -48,7 +49,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
     """`f` at `args`.
 
     Raises: TypeError or ValueError, in one line, for what is no function, arguments without floats,
-            or a backward of another form.
+            or a backward of another form. The two functions raise TypeError, in one line, for
+            outputs without floats, and for complex ones.
     """
     if not callable(f):
         raise TypeError(f"check: {f!r:.60} is no function")
@@ -63,10 +65,13 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         if np.iscomplexobj(leaf):
             raise TypeError(f"check: {_path(f, path)} is complex; pass real and imaginary parts")
     if not spots:
-        raise TypeError(f"check: {name} has no floating argument, so nothing has a gradient")
+        raise TypeError(
+            f"check: {name} has no floating argument, so nothing has a gradient: "
+            f"args are {described(args)}"
+        )
 
     def on_leaves(f):
-        return lambda x: floats(f(*_with(leaves, spots, x, tree)))
+        return lambda x: outputs(name, f(*_with(leaves, spots, x, tree)))
 
     with jax.enable_x64(True):
         x = [jnp.asarray(leaves[i]) for i in spots]
@@ -109,17 +114,6 @@ def differentiated(subject: Subject, dy: Leaves) -> Subject:
     )
 
 
-def is_float(leaf: Any) -> bool:
-    """Whether a gradient goes through it."""
-    dtype = getattr(leaf, "dtype", type(leaf))
-    return dtype is float or (hasattr(leaf, "dtype") and jnp.issubdtype(dtype, jnp.floating))
-
-
-def floats(tree: Any) -> Leaves:
-    """Its floating leaves."""
-    return [leaf for leaf in jax.tree.leaves(tree) if is_float(leaf)]
-
-
 def _with(leaves, spots, x, tree):
     """The arguments, with x in their floating places."""
     full = list(leaves)
@@ -150,7 +144,15 @@ def _by_vjp(f):
 def _by_rule(rule: Rule, name, args, tree, spots, dy):
     """y and the gradient by fwd and bwd; an entry per leaf of x, None where they give none."""
     fwd, bwd = rule
-    y, saved = fwd(*args)
+    made = fwd(*args)
+    if not (isinstance(made, tuple | list) and len(made) == 2):
+        raise ValueError(f"check: fwd of {name} returns {described(made)}; it must return y, saved")
+    y, saved = made
+    if len(outputs(f"fwd of {name}", y)) != len(dy):
+        raise ValueError(
+            f"check: fwd of {name} returns y = {described(y)}; "
+            f"{name} has {len(dy)} floating outputs: return the same y"
+        )
     left = iter(dy)
     found = bwd(saved, jax.tree.map(lambda a: next(left) if is_float(a) else None, y))
     if found is None:
@@ -170,7 +172,7 @@ def _by_rule(rule: Rule, name, args, tree, spots, dy):
                 f"check: the backward of {name} gives {jax.tree.structure(given)} "
                 f"for argument {i}, which is {part}"
             ) from None
-    return floats(y), [each[i] for i in spots]
+    return outputs(name, y), [each[i] for i in spots]
 
 
 def _path(f, path):

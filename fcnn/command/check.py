@@ -8,10 +8,12 @@ from pathlib import Path
 
 from fcnn.bench import Cost
 from fcnn.checker import Report, Row, check
+from fcnn.checker.cases import has_gradient
 from fcnn.checker.evidence import TOLERANCE
 from fcnn.checker.judge import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
 from fcnn.checker.page import page
 from fcnn.checker.report import columns
+from fcnn.command.load import blamed
 from fcnn.command.progress import progress
 from fcnn.command.target import Target, target
 from fcnn.ops import OPS
@@ -62,12 +64,9 @@ def add_to(tools) -> None:
 
 def run(chosen) -> int:
     try:
-        targets = [
-            target(n, chosen.args, chosen.seed) for n in chosen.names or [op.name for op in OPS]
-        ]
-        if chosen.html is not None and not chosen.html.parent.is_dir():
-            raise ValueError(f"--html {chosen.html}: there is no folder {chosen.html.parent}")
-        with redirect_stdout(sys.stderr):  # what a function prints is no part of the report
+        _refuse_html(chosen.html)
+        with redirect_stdout(sys.stderr):  # what a file or function prints is no part of the report
+            targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
             reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
     except ValueError as misuse:
         print(f"fcnn check: {misuse}", file=sys.stderr)
@@ -78,20 +77,24 @@ def run(chosen) -> int:
     else:
         print(text(targets, reports))
     if chosen.html is not None:
-        _write(chosen.html, page(whole))
+        try:
+            _write(chosen.html, page(whole))
+        except OSError as wrong:
+            print(f"fcnn check: --html {chosen.html}: {wrong.strerror}", file=sys.stderr)
+            return 2
         print(f"{chosen.html}", file=sys.stderr)
     return 0 if whole.ok else 1
 
 
+def _operators() -> list[str]:
+    """All operators of which some case has a gradient."""
+    return [op.name for op in OPS if has_gradient(op)]
+
+
 def _checked(t: Target, chosen) -> Report:
     how = {"dtype": chosen.dtype, "order": chosen.order, "seed": chosen.seed}
-    try:
+    with blamed(t.name):
         return check(t.f, t.args, backward=t.backward, **how)
-    except (
-        Exception
-    ) as wrong:  # the person's own function failed: its last words, not its traceback
-        said = str(wrong).strip().splitlines() or [""]
-        raise ValueError(f"{t.name}: {type(wrong).__name__}: {said[0]}") from None
 
 
 def merged(reports: list[Report]) -> Report:
@@ -135,6 +138,16 @@ def _costs(cost: list[Cost]) -> tuple[str, ...]:
     ways = [backward.get(f"backward by {way}") for way in ("hand", "autodiff")]
     times = [f"{1e6 * c.seconds:,.0f} µs" if c else "" for c in ways]
     return *times, *(f"{c.saved_bytes:,} B" if c else "" for c in ways)
+
+
+def _refuse_html(path: Path | None) -> None:
+    """Before anything is checked: a page that cannot be written."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"--html {path} is a folder; write {path / 'report.html'}")
+    if not path.parent.is_dir():
+        raise ValueError(f"--html {path}: there is no folder {path.parent}")
 
 
 def _write(path: Path, content: str) -> None:

@@ -8,15 +8,17 @@ and so do its arguments, my_op_args, as a tuple or as a function that gives one.
 """
 
 import difflib
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from fcnn.command.load import blamed, load
 from fcnn.ops import OPS, Op
+
+PARTS = ("", "_args", "_fwd", "_bwd", "_backward")  # of what stands beside a function
 
 
 class Target(NamedTuple):
@@ -38,19 +40,21 @@ def target(name: str, shapes: list[str] | None, seed: int) -> Target:
             raise ValueError(f"--args goes with FILE.py:NAME; {name} has cases of its own")
         return Target(name, _operator(name), None, None)
     path, _, wanted = name.rpartition(":")
-    module = _module(Path(path))
-    if not hasattr(module, wanted):
-        raise ValueError(f"{path} has no {wanted}")
-    f = getattr(module, wanted)
-    if not callable(f):
-        raise ValueError(f"{name} is no function, but {type(f).__name__}")
-    args = _args(module, path, wanted, shapes, seed)
-    if args is None and not isinstance(f, Op):
+    module = load(Path(path))
+    with blamed(path):
+        beside = {part: getattr(module, f"{wanted}{part}", None) for part in PARTS}
+    f = beside[""]
+    if f is None:
+        raise ValueError(f"{path} has no {wanted or 'name after the colon'}")
+    if not callable(f) or isinstance(f, type):
+        raise ValueError(f"{name} is no function, but {_kind(f)}")
+    args = _args(beside["_args"], f"{path}: {wanted}_args", shapes, seed)
+    if args is None and not (isinstance(f, Op) and f.cases):
         raise ValueError(
             f"{name} needs arguments: write {wanted}_args = (x, w) beside it, or give the shapes "
             "of random ones, as in --args 2,5,6,3 3,3,3,4"
         )
-    return Target(wanted, f, args, _backward(module, wanted))
+    return Target(wanted, f, args, _backward(beside, f, name))
 
 
 def _operator(name):
@@ -62,30 +66,34 @@ def _operator(name):
     return known[name]
 
 
-def _module(path):
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent.resolve()))
-    try:
-        spec.loader.exec_module(module)
-    except Exception as wrong:
-        raise ValueError(f"{path}: {type(wrong).__name__}: {wrong}") from None
-    return module
+def _kind(value):
+    return "a class" if isinstance(value, type) else type(value).__name__
 
 
-def _args(module, path, name, shapes, seed):
+def _args(given, what, shapes, seed):
     if shapes is not None:
         rng = np.random.default_rng(seed)
         return tuple(np.asarray(rng.standard_normal(_shape(s)), np.float32) for s in shapes)
-    args = getattr(module, f"{name}_args", None)
-    args = args() if callable(args) else args
-    if args is not None and not isinstance(args, tuple | list):
-        raise ValueError(f"{path}: {name}_args must be a tuple, as in (x, w)")
-    return None if args is None else tuple(args)
+    if callable(given):
+        with blamed(f"{what}()"):
+            given = given()
+    if given is not None and not isinstance(given, tuple | list):
+        raise ValueError(f"{what} must be a tuple, as in (x, w), not {_kind(given)}")
+    return None if given is None else tuple(given)
+
+
+def _backward(beside, f, name):
+    fwd, bwd, backward = (beside[part] for part in ("_fwd", "_bwd", "_backward"))
+    if fwd is not None and bwd is not None:
+        return fwd, bwd
+    if (fwd is not None or bwd is not None) and backward is None and not _brings_its_own(f):
+        has, lacks = ("fwd", "bwd") if bwd is None else ("bwd", "fwd")
+        raise ValueError(f"{name}_{has} stands alone: write {name.rpartition(':')[2]}_{lacks} too")
+    return backward
+
+
+def _brings_its_own(f):
+    return isinstance(f, Op | jax.custom_vjp | jax.custom_jvp)
 
 
 def _shape(text):
@@ -96,10 +104,3 @@ def _shape(text):
     if any(n < 0 for n in shape):
         raise ValueError(f"--args {text!r} is no shape; write 2,5,6,3, or () for one number")
     return shape
-
-
-def _backward(module, name):
-    fwd, bwd = (getattr(module, f"{name}_{part}", None) for part in ("fwd", "bwd"))
-    if fwd is not None and bwd is not None:
-        return fwd, bwd
-    return getattr(module, f"{name}_backward", None)

@@ -13,6 +13,10 @@ A reader of an operator's page meets the four in this order, each marked by a de
     @square.fwd
     def square_fwd(x): ...
 
+An operator works before its page is complete. Without `fwd` and `bwd`, autodiff differentiates
+`forward`; with only one of the two, a call is an error. Without `check`, no input is refused here.
+Without cases, `fcnn.check` needs arguments.
+
 `rule.py` tells JAX of them; `refusal.py` has the words for `check`.
 """
 
@@ -166,6 +170,18 @@ class Op(Generic[P, Y]):
         self.check_rule = rule
         return rule
 
+    @property
+    def derived(self) -> bool:
+        """Whether a gradient was derived for it: it has `fwd` and `bwd`.
+
+        Raises: TypeError for one without the other.
+        """
+        has = {rule: hasattr(self, f"{rule}_rule") for rule in ("fwd", "bwd")}
+        if len({*has.values()}) == 2:
+            one, other = sorted(has, key=has.__getitem__)
+            raise TypeError(f"{self.name}: has {other} but no {one}; add it by @{self.name}.{one}")
+        return has["fwd"]
+
     def choose_from(self, *impls: str) -> None:
         """What `impl` may be, besides "auto"."""
         _IMPLS[self.name] = ("auto", *impls)
@@ -195,9 +211,10 @@ class Op(Generic[P, Y]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Y:
         arrays, options = self.bind(*args, **kwargs)
         arrays = tuple(map(self._array, self.arrays, arrays))
-        self.check_rule(*arrays, **options)
+        if hasattr(self, "check_rule"):
+            self.check_rule(*arrays, **options)
         op = over_mesh(self, arrays)
-        if _gradients.value == "autodiff":
+        if not self.derived or _gradients.value == "autodiff":
             return op.forward(*arrays, **options)
         return by_hand(op, arrays, options)
 

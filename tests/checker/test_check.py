@@ -13,6 +13,7 @@ from jax import lax
 
 import fcnn
 from fcnn.checker.judge import KINK, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
+from fcnn.checker.page import page
 
 check = partial(fcnn.check, cost=False)
 
@@ -295,6 +296,37 @@ def test_another_seed_gives_the_same_verdict_and_other_numbers():
             "for argument 0, which is",
             lambda: check(lambda p: p["w"], ({"w": X},), backward=lambda p, dy: ({"v": dy},)),
         ),
+        ("args are (int64[3], int)", lambda: check(jnp.sum, (np.arange(3), 2))),
+        ("args are ()", lambda: check(lambda: 1.0, ())),
+        (
+            "<lambda> returns None, which has no floating output, so nothing has a gradient; "
+            "is a return missing?",
+            lambda: check(lambda x: None, (X,), backward=lambda x, dy: (x,)),
+        ),
+        ("argmax returns int64[], which has no floating", lambda: check(jnp.argmax, (X,))),
+        (
+            "returns {a: int64[], b: [bool[3,4]]}, which has no floating",
+            lambda: check(lambda x: {"a": jnp.argmax(x), "b": [x > 0]}, (X,)),
+        ),
+        ("returns (), which has no floating", lambda: check(lambda x: (), (X,))),
+        (
+            "fft returns complex128[3,4]; complex outputs are not supported: "
+            "return real and imaginary parts as two outputs, as in return y.real, y.imag",
+            lambda: check(jnp.fft.fft, (X,)),
+        ),
+        (
+            "returns (float64[], complex128[3,4]); complex outputs are not supported",
+            lambda: check(lambda x: (x.sum(), np.fft.fft(x)), (X,)),
+        ),
+        (
+            "fwd of product returns float64[3,5]; it must return y, saved",
+            lambda: check(product, (X, W), backward=(product, SAVING[1])),
+        ),
+        (
+            "fwd of product returns y = (float64[3,5], float64[3,5]); "
+            "product has 1 floating outputs: return the same y",
+            lambda: check(product, (X, W), backward=(lambda x, w: ((x @ w,) * 2, ()), SAVING[1])),
+        ),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )
@@ -373,3 +405,84 @@ def test_a_stopped_gradient_of_jax_itself():
 def test_a_forgotten_return_is_told():
     with pytest.raises(ValueError, match="is a return missing"):
         check(product, (X, W), backward=lambda x, w, dy: None)
+
+
+def test_a_complex_function_is_checked_by_its_parts():
+    parts = lambda x: (jnp.fft.fft(x).real, jnp.fft.fft(x).imag)
+    back = lambda x, dy: (jnp.fft.fft(dy[0] - 1j * dy[1]).real,)
+    assert check(parts, (X,), backward=back).ok
+    (row,) = check(parts, (X,), backward=lambda x, dy: (jnp.fft.fft(dy[0]).real,)).rows
+    assert row.verdict == WRONG
+
+
+def test_outputs_that_are_all_infinite_judge_nothing():
+    (row,) = check(lambda x: jnp.log(0 * x), (X,), backward=lambda x, dy: (dy,)).rows
+    assert row.verdict == NOT_FINITE
+    assert row.says == "the function itself gives no finite output"
+
+
+def test_empty_outputs_are_warned_of():
+    nothing = lambda x: x[:0]
+    report = check(nothing, (X,), backward=lambda x, dy: (0 * x,))
+    assert report.ok
+    assert "Warning: every output is empty" in str(report)
+    assert not check(nothing, (X,), backward=lambda x, dy: (x,)).ok
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "int64"])
+def test_a_gradient_that_is_not_floating_is_wrong(dtype):
+    (row,) = check(jnp.sin, (X,), backward=lambda x, dy: (dy.astype(dtype),)).rows
+    assert row.verdict == WRONG
+    assert row.says == f"is {dtype}(3, 4); it must be floating, of shape (3, 4)"
+
+
+def cosine_in(dtype):
+    """dx of sin, with the cosine computed in a dtype."""
+    return lambda x, dy: (dy * jnp.cos(x.astype(dtype)).astype(x.dtype),)
+
+
+def test_a_cast_in_a_claimed_gradient_excuses_nothing():
+    """A short dtype inside a gradient is no better than any other mistake of its size."""
+    x = X.astype(np.float32)
+    for args, dtype in (((x,), "float16"), ((X,), "float32")):
+        (row,) = check(jnp.sin, args, backward=cosine_in(dtype)).rows
+        assert (row.verdict, row.mistake) == (WRONG, "short dtype")
+        assert row.says.startswith(f"is computed in {dtype}, the function in {args[0].dtype}")
+    wrong = lambda x, dy: (1.01 * cosine_in("float16")(x, dy)[0],)
+    assert not check(jnp.sin, (x,), backward=wrong).ok
+    assert check(jnp.sin, (x,), backward=cosine_in("float32")).ok
+
+
+def test_a_cast_in_the_function_itself_is_allowed_for():
+    in_half = lambda x: jnp.sin(x.astype("float16")).astype(x.dtype)
+    cosine = lambda x, dy: (dy * jnp.cos(x),)
+    assert check(in_half, (X.astype(np.float32),), backward=cosine).ok
+
+
+@pytest.mark.parametrize(
+    ("args", "warning"),
+    [
+        ((np.ones((3, 3)), np.ones((3, 3))), "x and w are all one value, so a transposed,"),
+        ((normal(3, 3), np.zeros((3, 3))), "w is all zeros, so a mistake in a term"),
+        ((normal(3, 3), normal(3, 3)), "x and w are equal, so a gradient with the two exchanged"),
+        ((0.0, 2.0), "x is all zeros"),
+        ((2.0, 2.0), "x and w are equal"),
+    ],
+    ids=["ones", "zeros", "equal", "one zero", "equal numbers"],
+)
+def test_arguments_that_hide_mistakes_are_warned_of(args, warning):
+    report = check(lambda x, w: x * w, args)
+    assert f"  Warning: {warning}" in str(report)
+    assert f"Warning: {warning}" in page(report)
+    assert f"Warning: {warning}" in json.loads(report.to_json())["notes"]["<lambda>"]
+
+
+def test_random_arguments_are_not_warned_of():
+    assert check(product, (X, W)).notes == {}
+
+
+def test_many_arguments_that_hide_mistakes_take_one_line():
+    params = {f"b{i}": np.zeros(2) for i in range(9)}
+    report = check(lambda p: sum(p.values()), (params,))
+    assert "Warning: p/b0, p/b1, p/b2 and 6 more are all zeros" in str(report)
+    assert str(report).count("Warning") == 1

@@ -12,13 +12,25 @@ from fcnn.checker.slopes import Slopes
 from fcnn.checker.subject import subject_of
 
 
+def slopes_of(f, x):
+    """Of sum f around x."""
+    machine = Machine(replace(subject_of(f, (x,)), x=[x]))
+    return Slopes(machine, [np.ones_like(y) for y in machine.y])
+
+
 def close(f, x, v=None):
     """A close look at sum f along v, or along ones."""
     with exactly():
         x = jnp.asarray(x, jnp.float64)
-        machine = Machine(replace(subject_of(f, (x,)), x=[x]))
-        dy = [np.ones_like(y) for y in machine.y]
-        return Slopes(machine, dy).close([np.ones(x.shape) if v is None else v])
+        return slopes_of(f, x).close([np.ones(x.shape) if v is None else v])
+
+
+def choices(f, x, v, *values):
+    """Which of the slopes along v outputs may choose, for each of 20 draws."""
+    with exactly():
+        slopes = slopes_of(f, jnp.asarray(x, jnp.float64))
+        rngs = map(np.random.default_rng, range(20))
+        return {tuple(slopes.nearby_admits(a, [v], rng, 1e-9) for a in values) for rng in rngs}
 
 
 @pytest.mark.parametrize("x", [1e-3, 0.7, 1.3, 40.0])
@@ -86,3 +98,24 @@ def test_outputs_that_are_not_finite_are_left_out():
     look = close(jax.nn.log_softmax, np.array([1.0, -np.inf, 2.0]), np.array([1.0, 0.0, 0.0]))
     p = jax.nn.softmax(jnp.array([1.0, 2.0]))[0]
     assert look.slope.value == pytest.approx(float(1 - 2 * p), rel=1e-6)
+
+
+def test_what_one_kink_allows_does_not_depend_on_the_draw():
+    found = choices(jax.nn.relu, np.zeros(2), np.array([1.0, 1.0]), -0.02, 0, 0.6, 2, 2.02)
+    assert found == {(False, True, True, True, False)}
+
+
+def test_several_kinks_of_one_output_choose_for_themselves():
+    """Of |a| - |b| along (1, 1), and of ten such; its own two slopes agree there."""
+    signs = np.array([1.0, -1] * 5)
+    bends = lambda x: (signs[: len(x)] * jnp.abs(x)).sum()
+    assert not close(bends, np.zeros(2)).kinked
+    assert choices(bends, np.zeros(2), np.ones(2), -2, 0, 2, 4) == {(True, True, True, False)}
+    assert choices(bends, np.zeros(10), np.ones(10), -5, 5) == {(True, True)}
+
+
+def test_nothing_is_to_be_chosen_where_pieces_agree():
+    larger = lambda x: jnp.maximum(x[0], x[1])
+    both = np.array([1.0, 1.0])
+    assert choices(larger, both, both, 0, 0.5, 2) == {(False, False, False)}
+    assert choices(jnp.sin, both, both, 0, 2) == {(False, False)}

@@ -10,6 +10,7 @@ from registry import every_case_of_floats, once_per_problem, one_case_each, over
 from fcnn.checker.cases import Problem
 from fcnn.checker.evidence import gather
 from fcnn.checker.judge import KINK, NOT_FINITE, RIGHT, WRONG, judge
+from fcnn.checker.kink import verdicts
 from fcnn.checker.machine import Machine, exactly
 from fcnn.checker.run import subject_in
 
@@ -29,8 +30,7 @@ def known_of(op, case, options):
 def test_gradient(op, case, options):
     """NaN equals nothing, so every gradient is finite too."""
     known = known_of(op, case, options)
-    for i in range(len(known.machine.x)):
-        found = judge(known, i)
+    for found in verdicts(known):
         assert found.verdict in ((RIGHT, KINK) if case.kink else (RIGHT,)), found
         assert known.right is not None
 

@@ -1,0 +1,46 @@
+"""Arguments at which mistakes do not show: zeros, equal entries, equal arguments."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from fcnn.checker.subject import Subject
+
+LISTED = 3  # names
+
+
+def cautions(subject: Subject) -> list[str]:
+    """A warning for each kind of such arguments, in one line."""
+    x = dict(zip(subject.names, map(np.asarray, subject.x), strict=True))
+    zero = [name for name, a in x.items() if a.size and not a.any()]
+    constant = [name for name, a in x.items() if a.size > 1 and a.any() and (a == a.flat[0]).all()]
+    told = {*zero, *constant}
+    twins = [
+        f"{p} and {q}"
+        for p, q in combinations([name for name, a in x.items() if a.size and name not in told], 2)
+        if np.array_equal(x[p], x[q])
+    ]
+    return [
+        f"Warning: {_listed(names)} {verb}, so {hidden} does not show; draw random arguments."
+        for names, verb, hidden in (
+            (zero, _are(zero, "all zeros"), "a mistake in a term multiplied by zero"),
+            (
+                constant,
+                _are(constant, "all one value"),
+                "a transposed, permuted or exchanged gradient",
+            ),
+            (twins, "are equal", "a gradient with the two exchanged"),
+        )
+        if names
+    ]
+
+
+def _are(names, what):
+    return f"{'is' if len(names) == 1 else 'are'} {what}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """x, w and 3 more"""
+    *most, last = [*names[:LISTED], *[f"{len(names) - LISTED} more"] * (len(names) > LISTED)]
+    return f"{', '.join(most)} and {last}" if most else last

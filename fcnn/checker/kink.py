@@ -1,0 +1,145 @@
+"""The verdicts on all leaves: at a kink, they must be a valid choice together.
+
+Each leaf by itself may lie between its two slopes, and yet all of them may be wrong: at a = b
+either gradient of max(a, b) may be dy, but not both. Near a kink f is smooth piece by piece, and a
+valid gradient of an output is a mean of the gradients of its pieces: Clarke's generalized gradient
+(1983). So along any v
+
+    the least slope nearby  <=  <G, v>  <=  the largest slope nearby
+
+This says most along a direction of all leaves in which the pieces agree:
+
+    tied      entries that are equal, in whatever leaf, move alike
+    across    at random, less all that changes the gradient nearby; dy is 0 but for one output with
+              a kink, since each output may choose for itself
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from fcnn.checker.evidence import Evidence, ask
+from fcnn.checker.judge import KINK, RIGHT, WRONG, Finding, judge
+from fcnn.checker.leaf import DIFFERENCE, Leaf
+from fcnn.checker.subject import Leaves
+
+OUTPUTS = 2  # with a kink, which are looked at one by one
+CHANGED = 1e3  # times the distance of points nearby: pieces differ by more, relative to gradients
+
+
+def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
+    """The verdict on each leaf."""
+    found = [judge(e, i, seed) for i in range(len(e.machine.x))]
+    sound = [i for i, one in enumerate(found) if one.verdict in (RIGHT, KINK)]
+    return [
+        _together(Leaf(e, i, seed), sound, one) if one.verdict == KINK else one
+        for i, one in enumerate(found)
+    ]
+
+
+def _together(leaf: Leaf, sound: Sequence[int], found: Finding) -> Finding:
+    """The finding at a kink, unless the gradient is no valid choice with those of `sound`.
+
+    Autodiff chooses at each kink by itself, as a derivation by the chain rule does, so a gradient
+    that equals autodiff's is left as it is.
+    """
+    plain = leaf.R is None and not leaf.e.machine.subject.by_rule
+    if plain or (leaf.R is not None and (leaf.off() <= leaf.exact).all()):
+        return found
+    says = _refuted(leaf, sound)
+    return found._replace(verdict=WRONG, says=says, mistake="kink") if says else found
+
+
+def _refuted(leaf: Leaf, sound: Sequence[int]) -> str:
+    """What speaks against the choice, or ""."""
+    e = leaf.e
+    for v in _tied(leaf, sound):
+        if says := _against(e, v, leaf.rng):
+            return says
+    for dy in _one_output(leaf):
+        alone = ask(e.machine, dy, e.own)
+        for v in _across(alone, leaf.rng, sound):
+            if says := _against(alone, v, leaf.rng):
+                return says
+    return ""
+
+
+def _against(e: Evidence, v: Leaves, rng: np.random.Generator) -> str:
+    """What speaks against <G, v>, if it lies outside the slopes along v."""
+    pairs = [(g.astype(np.float64), b) for g, b in zip(e.claimed, v, strict=True) if b.any()]
+    claim = sum(float(np.vdot(g, b)) for g, b in pairs)
+    size = sum(float(np.abs(g * b).sum()) for g, b in pairs)
+    look, slack = e.slopes.close(v), max(10 * DIFFERENCE, e.loose[0]) * size
+    number = lambda slope: f"{slope if abs(slope) > slack else 0:.6g}"
+    if look.admits(claim, slack) or e.slopes.nearby_admits(claim, v, rng, slack):
+        return ""
+    moved = [name for name, b in zip(e.machine.subject.names, v, strict=True) if b.any()]
+    slope = number(look.slope.value)
+    if look.kinked:
+        slope = f"between {number(look.low)} and {number(look.high)}"
+    along = f"a direction of {' and '.join(moved)}" if len(moved) < 4 else "one direction"
+    says = f"is no valid choice at a kink: along {along} the slope is {slope}"
+    return f"{says}, this gives {number(claim)}"
+
+
+def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
+    """Two draws; of other leaves what equals an entry of this one moves too."""
+    x = leaf.e.machine.x
+    values = np.unique(leaf.x[np.isfinite(leaf.x)])
+    for _ in range(2 if values.size else 0):
+        amounts = leaf.size * leaf.rng.choice([-1.0, 1.0], values.shape)
+        v = list(leaf.e.machine.still)
+        for i in sound:
+            at = np.searchsorted(values, x[i]).clip(0, len(values) - 1)
+            v[i] = np.where(values[at] == x[i], amounts[at], 0.0).astype(x[i].dtype)
+        yield v
+
+
+def _one_output(leaf: Leaf) -> Iterator[Leaves]:
+    """dy, but for one output that has a kink along this leaf."""
+    dy = leaf.e.dy
+    kinked = np.flatnonzero(leaf.kinked())
+    for k in leaf.rng.permutation(kinked)[:OUTPUTS]:
+        alone, start = [np.zeros_like(d) for d in dy], 0
+        for d, a in zip(dy, alone, strict=True):
+            if start <= k < start + d.size:
+                a.flat[k - start] = d.flat[k - start]
+            start += d.size
+        yield alone
+
+
+def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iterator[Leaves]:
+    """Two draws, for which the gradients nearby are those of reverse autodiff."""
+    machine, sizes = e.machine, e.slopes.sizes
+    rows = []
+    for x in e.slopes.nearby(rng):
+        R = machine.right(x, e.dy)
+        if R is None:
+            return
+        rows.append(_row(R, sizes, sound))
+    G, pieces = _row(e.claimed, sizes, sound), np.array(rows)
+    used = (pieces != 0).any(0) | (G != 0)
+    differ = (pieces - pieces.mean(0))[:, used]
+    least = CHANGED * e.slopes.distance * np.abs(pieces).max(initial=0)
+    _, strength, basis = np.linalg.svd(differ, full_matrices=False)
+    basis = basis[strength > least]
+    if len(basis) == len(rows) - 1:  # there are more pieces than points
+        return
+    for _ in range(2):
+        z = rng.standard_normal(used.sum())
+        z = z - basis.T @ (basis @ z)
+        if np.abs(z).max(initial=0) < 1e-3:  # nothing is left: every direction has a kink
+            continue
+        whole = np.zeros(used.shape)
+        whole[used] = z
+        v = list(machine.still)
+        for i in sound:
+            part, whole = whole[: v[i].size], whole[v[i].size :]
+            v[i] = (sizes[i] * part.reshape(v[i].shape)).astype(v[i].dtype)
+        yield v
+
+
+def _row(g: Leaves, sizes: Sequence[float], sound: Sequence[int]) -> np.ndarray:
+    """The sound leaves in one row, per size of a leaf."""
+    parts = [sizes[i] * g[i].astype(np.float64).ravel() for i in sound]
+    return np.nan_to_num(np.concatenate(parts))

@@ -1,0 +1,130 @@
+"""A Python file of the user as a module, imported as `python FILE` would run it.
+
+The module is in `sys.modules`, where dataclasses, pickle and typing.get_type_hints look for it. A
+file in a package is imported by its dotted name, so that its relative imports work. It sees no
+arguments in `sys.argv`, and its warning filters end with its import.
+"""
+
+import importlib
+import importlib.util
+import io
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def load(path: Path) -> ModuleType:
+    """The module of the file at `path`.
+
+    Raises: ValueError, in one line, for what is no Python file, or a file that fails or exits.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; write FILE.py:NAME")
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    if path.suffix != ".py":
+        raise ValueError(f"{path} is no Python file: its name must end in .py")
+    root, name = _place(path.resolve())
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    guard = 'put what only a script should run under if __name__ == "__main__":'
+    with blamed(f"{path}", f"; {guard}"), _as_a_script(path):
+        if root == path.resolve().parent:
+            return _executed(path, _free(name, path))
+        module = importlib.import_module(name)
+    if not _is(module, path):
+        raise ValueError(f"{path}: {name} is another file, {module.__file__}; rename one of them")
+    return module
+
+
+@contextmanager
+def blamed(what: str, hint_at_exit: str = "") -> Iterator[None]:
+    """Errors of the user's code become a ValueError of one line, which begins with `what`.
+
+    `sys.exit` is an error: it would end the check early, as if all were right. Ctrl-C is none.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except SystemExit as left:
+        code = "" if left.code is None else repr(left.code)
+        says = f"calls sys.exit({code}), so nothing was checked"
+        raise ValueError(f"{what}: {says}{hint_at_exit}") from None
+    except BaseException as wrong:
+        first = (str(wrong).strip().splitlines() or [""])[0]
+        raise ValueError(f"{what}: {type(wrong).__name__}: {first}") from None
+
+
+def _place(path):
+    """The folder to import from, and the module's name there: dotted within packages."""
+    root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
+    while root.name and (root / "__init__.py").is_file():
+        root, names = root.parent, [root.name, *names]
+    return root, ".".join(names)
+
+
+def _free(name, path):
+    """A name in `sys.modules` for a file that may be called as another module is."""
+    known = sys.modules.get(name)
+    taken = name in sys.stdlib_module_names or (known is not None and not _is(known, path))
+    return _free(f"{name}_", path) if taken else name
+
+
+def _is(module, path):
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(file).resolve() == path.resolve()
+
+
+def _executed(path, name):
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def _as_a_script(path):
+    """No arguments in `sys.argv`. What argparse writes on stderr before it exits is dropped."""
+    given, sys.argv = sys.argv, [str(path)]
+    held: Any = _Held(sys.stderr)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(held):
+            yield
+    except SystemExit:
+        held.kept = io.StringIO()
+        raise
+    finally:
+        sys.argv = given
+        held.release()
+
+
+class _Held:
+    """A stream that keeps what is written until it is released, and then writes through.
+
+    It may live on, in a logging handler.
+    """
+
+    def __init__(self, stream):
+        self.stream, self.kept = stream, io.StringIO()
+
+    def write(self, text: str) -> int:
+        return (self.kept or self.stream).write(text)
+
+    def release(self) -> None:
+        kept, self.kept = self.kept, None
+        if kept is not None:
+            self.stream.write(kept.getvalue())
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)

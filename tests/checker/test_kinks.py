@@ -1,0 +1,237 @@
+"""At a kink, the gradients of all arguments must be a valid choice together."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fcnn
+from fcnn.checker.judge import KINK, WRONG
+
+check = partial(fcnn.check, cost=False)
+RNG = np.random.default_rng(0)
+ONES, TWOS, ZEROS = np.ones(3), np.full(3, 2.0), np.zeros(8)
+X, W = RNG.standard_normal((2, 3)), RNG.standard_normal((3, 2))
+WHOLE = RNG.integers(-2, 3, (2, 5, 7)).astype(float)
+MIXED = np.array([1.0, -1, 2, -0.5, 3, -2, 0.1, 1])
+AT_BOUNDS = np.array([0.0, 1, 0.5]), np.zeros(3), np.ones(3)
+TIES = np.array([3.0, 1, 1, 2, 1])
+SECOND_TIER = pytest.mark.all("0.5 s each; the first tier has one of each kind")
+
+
+def maximum(a, b):
+    return jnp.maximum(a, b)
+
+
+def twice(a, b):
+    return jnp.maximum(a, 2 * b)
+
+
+def size_of_sum(a, b):
+    return jnp.abs(a + b)
+
+
+def product_or(x, w, z):
+    return jnp.maximum(x @ w, z)
+
+
+def margin(s, t):
+    return jnp.maximum(0, 1 - s * t)
+
+
+def weighted_relu(x):
+    """One output with a kink for each entry of x, upwards or downwards."""
+    return (MIXED * jax.nn.relu(x)).sum()
+
+
+def layer(x, w, b, u):
+    """At x = 0 and b = 0 every hidden unit is at its kink, and each output has several."""
+    return jax.nn.relu(x @ w + b) @ u
+
+
+def shares(a, b):
+    return lambda *args: (a * args[-1], b * args[-1])
+
+
+def relu_dx(slope):
+    return lambda x, dy: (dy * MIXED * jnp.where(x > 0, 1, slope),)
+
+
+def layer_backward(slope):
+    def backward(x, w, b, u, dy):
+        h = x @ w + b
+        dh = dy @ u.T * jnp.where(h > 0, 1, slope)
+        return dh @ w.T, x.T @ dh, dh.sum(0), jax.nn.relu(h).T @ dy
+
+    return backward
+
+
+def product_backward(share):
+    return lambda x, w, z, dy: (share * dy @ w.T, share * x.T @ dy, (1 - share) * dy)
+
+
+def each_all(x, w, z, dy):
+    return dy @ w.T, x.T @ dy, dy
+
+
+def between(inside, low, high):
+    """Of clip: where each argument gets dy."""
+    where = lambda test, x, lo, hi, dy: jnp.where(test(x, lo, hi), dy, 0)
+    return lambda *args: tuple(where(test, *args) for test in (inside, low, high))
+
+
+def sorted_to(*order):
+    return lambda x, dy: (jnp.zeros_like(x).at[jnp.array(order)].add(dy),)
+
+
+def shared_sort(x, dy):
+    alike = dy[:3].mean()
+    return (jnp.array([dy[4], alike, alike, dy[3], alike]),)
+
+
+def at(weights):
+    return lambda x, dy: (dy * jnp.array(weights),)
+
+
+OTHERS = np.random.default_rng(3)
+LAYER = (
+    np.zeros((2, 3)),
+    OTHERS.standard_normal((3, 2)),
+    np.zeros(2),
+    OTHERS.standard_normal((2, 3)),
+)
+EACH_WHERE_LARGEST = lambda a, b, dy: (jnp.where(a >= b, dy, 0), jnp.where(b >= a, dy, 0))
+NONE_AT_TIES = lambda a, b, dy: (jnp.where(a > b, dy, 0), jnp.where(b > a, dy, 0))
+FIRST_AT_TIES = lambda a, b, dy: (jnp.where(a >= b, dy, 0), jnp.where(b > a, dy, 0))
+LARGER_OF_NUMPY = lambda a, b: np.maximum(a, b)
+ALL_TO_EACH = lambda a, b, dy: (np.array(dy), np.array(dy))
+SIGN_OF_EACH = lambda a, b, dy: (
+    dy * jnp.where(a >= b, 1, -1),
+    dy * jnp.where(b >= a, 1, -1),
+)
+DISTANCE = lambda a, b: jnp.abs(a - b).sum()
+
+WRONG_ONES = {
+    "larger of ones: dy to each": (maximum, (ONES[:1], ONES[:1]), shares(1, 1)),
+    "larger of ones, in float32": (maximum, (np.ones(3, np.float32),) * 2, shares(1, 1)),
+    "larger of ones: too little": (maximum, (ONES, ONES), shares(0.3, 0.6)),
+    "larger: dy to each that ties": (maximum, tuple(WHOLE), EACH_WHERE_LARGEST),
+    "larger: nothing at ties": (maximum, tuple(WHOLE), NONE_AT_TIES),
+    "larger, in NumPy": (LARGER_OF_NUMPY, (ONES, ONES), ALL_TO_EACH),
+    "max(a, 2 b)": (twice, (TWOS, ONES), lambda a, b, dy: (dy, 2 * dy)),
+    "max(x w, z)": (product_or, (X, W, X @ W), each_all),
+    "|a + b|, of other signs": (size_of_sum, (X, -X), shares(1, -1)),
+    "|a - b|, of equal signs": (DISTANCE, tuple(WHOLE), SIGN_OF_EACH),
+    "hinge: at the margin for s alone": (
+        margin,
+        (ONES, ONES),
+        lambda s, t, dy: (-t * dy, 0 * dy),
+    ),
+    "clip: to x and to its bound": (
+        jnp.clip,
+        AT_BOUNDS,
+        between(lambda x, lo, hi: True, lambda x, lo, hi: x <= lo, lambda x, lo, hi: x >= hi),
+    ),
+    "clip: nothing at a bound": (
+        jnp.clip,
+        AT_BOUNDS,
+        between(
+            lambda x, lo, hi: (lo < x) & (x < hi),
+            lambda x, lo, hi: x < lo,
+            lambda x, lo, hi: x > hi,
+        ),
+    ),
+    "relu with slope 1.1": (weighted_relu, (ZEROS,), relu_dx(1.1)),
+    "sort: three to one": (jnp.sort, (TIES,), sorted_to(1, 1, 1, 3, 0)),
+    "median: to each": (jnp.median, (TIES,), at([0, 1, 1, 0, 1])),
+    "norm at 0, too long": (jnp.linalg.norm, (ZEROS[:4],), at([1, 1, 1, 1])),
+}
+RIGHT_ONES = {
+    "larger of ones: shared": (maximum, (ONES, ONES), shares(0.3, 0.7)),
+    "larger: to the first": (maximum, tuple(WHOLE), FIRST_AT_TIES),
+    "larger, in NumPy": (
+        LARGER_OF_NUMPY,
+        (ONES, ONES),
+        lambda a, b, dy: (np.array(dy), 0 * np.array(dy)),
+    ),
+    "max(a, 2 b): shared": (twice, (TWOS, ONES), lambda a, b, dy: (dy / 4, 1.5 * dy)),
+    "max(x w, z): all to z": (product_or, (X, W, X @ W), product_backward(0)),
+    "|a + b|, one sign": (size_of_sum, (X, -X), shares(-0.5, -0.5)),
+    "hinge: -t dy and -s dy": (margin, (ONES, ONES), lambda s, t, dy: (-t * dy, -s * dy)),
+    "clip: to x": (
+        jnp.clip,
+        AT_BOUNDS,
+        between(lambda x, lo, hi: True, lambda x, lo, hi: False, lambda x, lo, hi: False),
+    ),
+    "|a| - |b| at 0": (
+        lambda x: jnp.abs(x[0]) - jnp.abs(x[1]),
+        (np.zeros(2),),
+        lambda x, dy: (jnp.array([0, -dy]),),
+    ),
+    "a layer at 0, slope 1": (layer, LAYER, layer_backward(1)),
+    "a layer at 0, slope 1/2": (layer, LAYER, layer_backward(0.5)),
+    "weighted relu, slope 1": (weighted_relu, (ZEROS,), relu_dx(1)),
+    "weighted relu, slope 0.3": (weighted_relu, (ZEROS,), relu_dx(0.3)),
+    "weighted relu, by JAX": (weighted_relu, (ZEROS,), None),
+    "sort: one to one": (jnp.sort, (TIES,), sorted_to(4, 2, 1, 3, 0)),
+    "sort: shared": (jnp.sort, (TIES,), shared_sort),
+    "median: to one": (jnp.median, (TIES,), at([0, 1, 0, 0, 0])),
+    "median: shared": (jnp.median, (TIES,), at([0, 1 / 3, 1 / 3, 0, 1 / 3])),
+    "norm at 0, within the ball": (jnp.linalg.norm, (ZEROS[:4],), at([0.6, 0, -0.8, 0])),
+}
+FIRST_TIER = {
+    "larger of ones: dy to each",
+    "larger: dy to each that ties",
+    "larger, in NumPy",
+    "max(a, 2 b)",
+    "clip: nothing at a bound",
+    "larger of ones: shared",
+    "larger: to the first",
+    "|a| - |b| at 0",
+    "a layer at 0, slope 1",
+    "weighted relu, by JAX",
+    "sort: one to one",
+}
+
+
+def each(problems):
+    marks = lambda name: [] if name in FIRST_TIER else [SECOND_TIER]
+    return pytest.mark.parametrize(
+        "problem", [pytest.param(p, id=name, marks=marks(name)) for name, p in problems.items()]
+    )
+
+
+@pytest.fixture(autouse=True)
+def as_people_run_it():
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+@each(WRONG_ONES)
+def test_a_choice_that_is_not_valid_is_wrong(problem):
+    f, args, backward = problem
+    report = check(f, args, backward=backward)
+    assert WRONG in [row.verdict for row in report.rows], report
+
+
+@each(RIGHT_ONES)
+def test_a_valid_choice_is_accepted(problem):
+    f, args, backward = problem
+    report = check(f, args, backward=backward)
+    assert report.ok, report
+    assert KINK in [row.verdict for row in report.rows]
+
+
+def test_the_report_names_the_direction():
+    report = check(maximum, (ONES, ONES), backward=shares(1, 1))
+    assert [row.mistake for row in report.rows] == ["kink", "kink"]
+    assert "da: is no valid choice at a kink: along a direction of a and b" in str(report)
+
+
+def test_another_argument_that_is_wrong_does_not_blame_a_kink():
+    f = lambda a, b, c: jnp.maximum(a, b) * c
+    backward = lambda a, b, c, dy: (dy * c, 0 * dy, 2 * dy * jnp.maximum(a, b))
+    report = check(f, (ONES, ONES, TWOS), backward=backward)
+    assert [row.verdict for row in report.rows] == [KINK, KINK, WRONG]
