@@ -12,14 +12,17 @@ from fcnn.checker.evidence import TOLERANCE
 from fcnn.checker.judge import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
 from fcnn.checker.page import page
 from fcnn.checker.report import columns
+from fcnn.command.output import File, add_json, show, try_place, write
 from fcnn.command.progress import progress
+from fcnn.command.table import table, terminal_width
 from fcnn.command.target import Target, target
 from fcnn.ops import OPS
 
 WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
 HEAD = ("operator", "by", "dtype", "gradients", "verdict", "worst error")
 HEAD += ("hand", "autodiff", "hand keeps", "autodiff keeps")
-EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse."
+EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse, or for a FILE that "
+EXIT += "cannot be written."
 
 
 def add_to(tools) -> None:
@@ -53,9 +56,9 @@ def add_to(tools) -> None:
     tool.add_argument(
         "--seed", type=int, default=0, help="what random numbers are drawn from (default: 0)"
     )
-    tool.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(tool)
     tool.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a page with all of it to FILE"
+        "--html", type=Path, metavar="FILE", help="write a page with all of it to FILE too"
     )
     tool.set_defaults(run=run)
 
@@ -65,22 +68,26 @@ def run(chosen) -> int:
         targets = [
             target(n, chosen.args, chosen.seed) for n in chosen.names or [op.name for op in OPS]
         ]
-        if chosen.html is not None and not chosen.html.parent.is_dir():
-            raise ValueError(f"--html {chosen.html}: there is no folder {chosen.html.parent}")
+        for option, path in (("--json", chosen.json), ("--html", chosen.html)):
+            if isinstance(path, Path):
+                try_place(option, path)
         with redirect_stdout(sys.stderr):  # what a function prints is no part of the report
             reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
     except ValueError as misuse:
         print(f"fcnn check: {misuse}", file=sys.stderr)
         return 2
     whole = merged(reports)
-    if chosen.json:
-        print(whole.to_json())
-    else:
-        print(text(targets, reports))
+    shown = whole.to_json() if chosen.json is True else text(targets, reports)
+    broken = show([shown], keep_on=True)
+    pages: list[File] = []
+    if isinstance(chosen.json, Path):
+        pages.append(("--json", chosen.json, whole.to_json))
     if chosen.html is not None:
-        _write(chosen.html, page(whole))
-        print(f"{chosen.html}", file=sys.stderr)
-    return 0 if whole.ok else 1
+        pages.append(("--html", chosen.html, lambda: page(whole)))
+    written = write("fcnn check", pages)
+    if broken:
+        raise broken
+    return (0 if whole.ok else 1) if written else 2
 
 
 def _checked(t: Target, chosen) -> Report:
@@ -113,7 +120,12 @@ def text(targets: list[Target], reports: list[Report]) -> str:
     wrong = sum(len(report.rows) for report in odd)
     count = sum(len(report.rows) for report in reports)
     end = f"{count - wrong:,} of {count:,} gradients are right."
-    return "\n\n".join(["\n".join(columns(HEAD, *lines)), *map(str, odd), end])
+    return "\n\n".join(["\n".join(_table(lines)), *map(str, odd), end])
+
+
+def _table(lines: list[tuple[str, ...]]) -> list[str]:
+    width = terminal_width()
+    return columns(HEAD, *lines) if width is None else [*table(HEAD, lines, width, numbers=False)]
 
 
 def _lines(report: Report) -> Iterator[tuple[str, ...]]:
@@ -135,10 +147,3 @@ def _costs(cost: list[Cost]) -> tuple[str, ...]:
     ways = [backward.get(f"backward by {way}") for way in ("hand", "autodiff")]
     times = [f"{1e6 * c.seconds:,.0f} µs" if c else "" for c in ways]
     return *times, *(f"{c.saved_bytes:,} B" if c else "" for c in ways)
-
-
-def _write(path: Path, content: str) -> None:
-    """Whole, or not at all."""
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(content, encoding="utf-8")
-    unfinished.replace(path)
