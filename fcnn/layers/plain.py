@@ -11,6 +11,7 @@ from typing import Any
 from fcnn import ops
 from fcnn.layers.layer import Layer, stateless
 from fcnn.ops import Op
+from fcnn.ops.refusal import require_rank
 
 
 def lifted(op: Op) -> Callable[..., Layer]:
@@ -66,4 +67,9 @@ positional_encoding = lifted(ops.positional_encoding)
 
 def flatten() -> Layer:
     """(n, *size, c) -> (n, prod(size) c)."""
-    return stateless("flatten", lambda x: x.reshape(len(x), math.prod(x.shape[1:])))
+
+    def flat(x):
+        require_rank("flatten", 1, x=x)
+        return x.reshape(len(x), math.prod(x.shape[1:]))
+
+    return stateless("flatten", flat)
