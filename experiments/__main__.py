@@ -4,6 +4,7 @@ import importlib
 import sys
 
 from experiments import NAMES, interrupt
+from fcnn.installation import install
 
 USAGE = "usage: python -m experiments NAME [options]     (NAME --help lists the options)"
 
@@ -27,7 +28,7 @@ def _module(name):
     try:
         return importlib.import_module(f"experiments.{name}")
     except ModuleNotFoundError as missing:
-        sys.exit(f"experiments need {missing.name}: pip install -e '.[experiments]'")
+        sys.exit(f"experiments need {missing.name}; {install('experiments')}")
 
 
 if __name__ == "__main__":

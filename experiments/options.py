@@ -34,7 +34,7 @@ class Options(Output):
     """What to learn. digits come with scikit-learn; the others are read from --data-dir."""
 
     data_dir: Annotated[Path | None, otherwise("$FCNN_DATA", "DIR")] = None
-    """Folder with the original files, or with a subfolder named after the data set."""
+    """Folder that holds the original files, itself or in subfolders, packed or not."""
 
     seeds: Annotated[int | None, otherwise("by data set", "INT")] = None
     """How many independent trainings of each network, all in one program."""

@@ -10,6 +10,7 @@ import dataclasses
 import datetime
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ from fcnn.bench import machine
 
 
 class Run:
-    """The folder of one run. Files are written whole or not at all; metrics a line at a time."""
+    """The folder of one run. Files are written whole or not at all; metrics a line at a time.
+
+    A file that cannot be written, as on a full disk, does not end the run: `failed` is the first
+    that was not, in one line.
+
+    Raises: OSError if the folder cannot be made.
+    """
 
     def __init__(self, name: str, output_dir: Path, config: Any):
         started = datetime.datetime.now().astimezone()
@@ -26,24 +33,39 @@ class Run:
         self.started = started
         self.config = dataclasses.asdict(config)
         self.environment = environment(started)
-        self.save("config.json", _json(self.config))
-        self.save("env.json", _json(self.environment))
+        self.failed = ""
+        self._write("config.json", _json(self.config))
+        self._write("env.json", _json(self.environment))
         self._metrics = (self.folder / "metrics.jsonl").open("w", encoding="utf-8", buffering=1)
 
     def metric(self, **values: Any) -> None:
-        self._metrics.write(json.dumps(values, allow_nan=False) + "\n")
+        line = json.dumps(values, allow_nan=False) + "\n"
+        self._attempt("metrics.jsonl", lambda: self._metrics.write(line))
 
     def save(self, name: str, content: str | bytes) -> None:
+        self._attempt(name, lambda: self._write(name, content))
+
+    def _attempt(self, name: str, act: Callable[[], Any]) -> None:
+        try:
+            act()
+        except OSError as why:
+            self.failed = self.failed or f"{self.folder / name}: {why.strerror}"
+
+    def _write(self, name: str, content: str | bytes) -> None:
         data = content.encode() if isinstance(content, str) else content
         unfinished = self.folder / f".{name}"
-        unfinished.write_bytes(data)
-        unfinished.replace(self.folder / name)
+        try:
+            unfinished.write_bytes(data)
+            unfinished.replace(self.folder / name)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
 
     def save_json(self, name: str, value: Any) -> None:
         self.save(name, _json(value))
 
     def close(self) -> None:
-        self._metrics.close()
+        self._attempt("metrics.jsonl", self._metrics.close)
 
 
 def environment(now: datetime.datetime) -> dict[str, Any]:

@@ -145,12 +145,18 @@ def test_peers_tells_how_many_times_faster():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["peers", "mlq"], r"'mlq' is none of 'cnn 28×28', "),
+        (
+            ["peers", "mlq"],
+            "unknown name 'mlq'; did you mean 'mlp'\\?",
+        ),
         (["peers", "mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
-        (["peers", "mlp", "--libraries", "flax"], r"no module .*; pip install 'fcnn\[peers\]'"),
-        (["ops", "relu"], "'relu' is none of '3×3 64×32×32×64→64, forward', "),
-        (["ops", "--plot", "nowhere/a.png"], "--plot nowhere/a.png: No such file"),
+        (["peers", "mlp", "--libraries", "flax"], r"no module .*; pip install -e '.*\[peers\]'"),
+        (["ops", "relu"], "unknown name 'relu'; `fcnn bench ops --help` lists all$"),
+        (["ops", "max poling"], "'max poling'; did you mean 'max pooling' or"),
+        (["ops", "--plot", "nowhere/a.png"], "--plot nowhere/a.png: there is no folder nowhere"),
         (["ops", "--plot", "a.xyz"], r"--plot a.xyz: a file ends in .png"),
+        (["ops", "--plot", f"{RESULTS}/none.png/a.png"], "there is no folder .*none.png"),
+        (["ops", "--json", f"{RESULTS.parent}/none/a.json"], "--json .*: there is no folder"),
         (["table", "nowhere.json"], "nowhere.json: No such file"),
         (["table", __file__], "test_bench.py is not what fcnn bench --json printed"),
     ],

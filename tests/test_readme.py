@@ -1,6 +1,7 @@
 """What the README says is run: its code blocks, its tables, its commands."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -23,11 +24,15 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 RESULTS = sorted((ROOT / "experiments/results/fc_vs_conv").glob("*.json"))
 
 
-def test_the_code_runs(tmp_path):
-    """As a person runs it: in its own process, in float32, as given."""
-    code = BLOCKS[0]
+WIDE = pytest.mark.all("15 CPU seconds; tests/training/test_given.py trains on float32 data in x64")
+
+
+@pytest.mark.parametrize("x64", ["0", pytest.param("1", marks=WIDE)])
+def test_the_code_runs(tmp_path, x64):
+    """As a person runs it: in its own process, in float32 or float64, as given."""
+    code, words = BLOCKS[0], {"cwd": tmp_path, "env": os.environ | {"JAX_ENABLE_X64": x64}}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, **words
     )
     assert done.returncode == 0, done.stderr
     told = re.search(r"([\d.]+)% of the test digits are told right", done.stdout)

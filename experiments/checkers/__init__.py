@@ -18,7 +18,6 @@ from concurrent.futures import ProcessPoolExecutor as Pool
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from rich.console import Console
 from rich.progress import track
 
 from experiments import interrupt
@@ -30,6 +29,7 @@ from experiments.claim import Claim
 from experiments.options import Output, parse, refuse
 from experiments.report import Findings, report
 from experiments.run import Run
+from experiments.screen import Screen
 
 TITLE = "Gradient checkers, on wrong gradients and on right ones that look wrong"
 DESCRIPTION = (
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     except OSError as wrong:
         return refuse(f"checkers: --output-dir {config.output_dir}: {wrong.strerror}")
     every = SMOKE if config.smoke else 1
-    console, stopped = Console(), ""
+    console, stopped = Screen(), ""
     mutants: list[Judged] = []
     rights: list[Judged] = []
     numbers = range(0, len(PROBLEMS), every)
@@ -83,6 +83,8 @@ def main(arguments: list[str]) -> int:
     for claim in claims:
         console.print(f"[bold]{claim.verdict}[/]: {claim.text} ({claim.evidence})")
     console.print(str(run.folder / "report.html"), highlight=False, soft_wrap=True)
+    if run.failed:
+        return refuse(f"checkers: {run.failed}")
     return 130 if stopped else 1 if any(claim.held is False for claim in claims) else 0
 
 

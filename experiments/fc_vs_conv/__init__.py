@@ -17,7 +17,6 @@ import dataclasses
 from statistics import mean
 
 import numpy as np
-from rich.console import Console
 
 import fcnn
 from experiments.claim import Claim
@@ -28,6 +27,7 @@ from experiments.fc_vs_conv.output import COLUMNS, rows_of, table, tidy
 from experiments.options import parse, refuse
 from experiments.report import Findings, report
 from experiments.run import Run
+from experiments.screen import Screen
 from fcnn.data import Dataset, Images, load
 from fcnn.models import ladder
 
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     except OSError as wrong:
         return refuse(f"fc_vs_conv: --output-dir {config.output_dir}: {wrong.strerror}")
     nets = {name: nets[name] for name in config.networks or ()}
-    console = Console()
+    console = Screen()
     measured: dict[str, Measured] = {}
     stopped = ""
     with fcnn.gradients(config.gradients), fcnn.implementations(conv=config.conv):
@@ -69,6 +69,8 @@ def main(arguments: list[str]) -> int:
     for claim in claims:
         console.print(f"[bold]{claim.verdict}[/]: {claim.text} ({claim.evidence})")
     console.print(str(run.folder / "report.html"), highlight=False, soft_wrap=True)
+    if run.failed:
+        return refuse(f"fc_vs_conv: {run.failed}")
     if stopped:
         console.print(f"{stopped}. The report holds what was finished by then.")
         return 130 if stopped == "Interrupted" else 2

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import optax
+from tyro.conf import arg
+from tyro.extras import literal_type_from_choices
 
+import fcnn
 from experiments.options import Options, otherwise
 from fcnn.data import Dataset
 from fcnn.models.ladder import RUNGS
@@ -54,7 +57,13 @@ class Config(Options):
     gradients: Literal["hand", "autodiff"] = "hand"
     """How every operator is differentiated."""
 
-    conv: Literal["auto", "lax", "im2col", "tiled"] = "auto"
+    conv: Annotated[
+        str,
+        arg(
+            constructor=literal_type_from_choices(fcnn.conv.impls),
+            help_behavior_hint="(default: auto)",
+        ),
+    ] = "auto"
     """Which implementation of convolution."""
 
 

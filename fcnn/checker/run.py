@@ -117,7 +117,7 @@ def subject_in(problem: Problem, seed: int) -> Subject:
 def _rows(todo: _Todo, dtype, seed) -> tuple[list[Row], str]:
     """A row per leaf, and a note on all of them."""
     subject, note = todo.subject, ""
-    own = [dtype or a.dtype.name for a in subject.x]
+    own = [dtype or _known(a.dtype) for a in subject.x]
     with exactly():
         x = [jnp.asarray(a, to) for a, to in zip(subject.x, own, strict=True)]
         try:

@@ -23,6 +23,7 @@ from fcnn.checker.floats import described, is_float, outputs
 from fcnn.checker.peel import has_rules, peeled
 from fcnn.checker.rules import Rule, name_of, operator_of, rule_of, with_rule
 from fcnn.ops import gradients
+from fcnn.ops.given import as_array
 
 Leaves = list[Any]
 
@@ -60,7 +61,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
     paths, tree = jax.tree.flatten_with_path(args)
     spots = [i for i, (_, leaf) in enumerate(paths) if is_float(leaf)]
     still = lambda leaf: isinstance(leaf, np.ndarray) and not is_float(leaf)
-    leaves = [jnp.asarray(leaf) if still(leaf) else leaf for _, leaf in paths]
+    name_of_leaf = lambda path: f"check: {_path(f, path)}"
+    leaves = [as_array(name_of_leaf(p), leaf) if still(leaf) else leaf for p, leaf in paths]
     for path, leaf in paths:
         if np.iscomplexobj(leaf):
             raise TypeError(f"check: {_path(f, path)} is complex; pass real and imaginary parts")
@@ -74,7 +76,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         return lambda x: outputs(name, f(*_with(leaves, spots, x, tree)))
 
     with jax.enable_x64(True):
-        x = [jnp.asarray(leaves[i]) for i in spots]
+        x = [as_array(name_of_leaf(paths[i][0]), leaves[i]) for i in spots]
     rule = rule_of(f, backward)
     plain = f.fun if isinstance(f, jax.custom_vjp | jax.custom_jvp) else f
     if rule is None:

@@ -14,14 +14,17 @@ from fcnn.checker.judge import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT
 from fcnn.checker.page import page
 from fcnn.checker.report import columns
 from fcnn.command.load import blamed
+from fcnn.command.output import File, add_json, show, try_place, write
 from fcnn.command.progress import progress
+from fcnn.command.table import table, terminal_width
 from fcnn.command.target import Target, target
 from fcnn.ops import OPS
 
 WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
 HEAD = ("operator", "by", "dtype", "gradients", "verdict", "worst error")
 HEAD += ("hand", "autodiff", "hand keeps", "autodiff keeps")
-EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse."
+EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse, or for a FILE that "
+EXIT += "cannot be written."
 
 
 def add_to(tools) -> None:
@@ -55,16 +58,18 @@ def add_to(tools) -> None:
     tool.add_argument(
         "--seed", type=int, default=0, help="what random numbers are drawn from (default: 0)"
     )
-    tool.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(tool)
     tool.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a page with all of it to FILE"
+        "--html", type=Path, metavar="FILE", help="write a page with all of it to FILE too"
     )
     tool.set_defaults(run=run)
 
 
 def run(chosen) -> int:
     try:
-        _refuse_html(chosen.html)
+        for option, path in (("--json", chosen.json), ("--html", chosen.html)):
+            if isinstance(path, Path):
+                try_place(option, path)
         with redirect_stdout(sys.stderr):  # what a file or function prints is no part of the report
             targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
             reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
@@ -72,18 +77,17 @@ def run(chosen) -> int:
         print(f"fcnn check: {misuse}", file=sys.stderr)
         return 2
     whole = merged(reports)
-    if chosen.json:
-        print(whole.to_json())
-    else:
-        print(text(targets, reports))
+    shown = whole.to_json() if chosen.json is True else text(targets, reports)
+    broken = show([shown], keep_on=True)
+    pages: list[File] = []
+    if isinstance(chosen.json, Path):
+        pages.append(("--json", chosen.json, whole.to_json))
     if chosen.html is not None:
-        try:
-            _write(chosen.html, page(whole))
-        except OSError as wrong:
-            print(f"fcnn check: --html {chosen.html}: {wrong.strerror}", file=sys.stderr)
-            return 2
-        print(f"{chosen.html}", file=sys.stderr)
-    return 0 if whole.ok else 1
+        pages.append(("--html", chosen.html, lambda: page(whole)))
+    written = write("fcnn check", pages)
+    if broken:
+        raise broken
+    return (0 if whole.ok else 1) if written else 2
 
 
 def _operators() -> list[str]:
@@ -116,7 +120,12 @@ def text(targets: list[Target], reports: list[Report]) -> str:
     wrong = sum(len(report.rows) for report in odd)
     count = sum(len(report.rows) for report in reports)
     end = f"{count - wrong:,} of {count:,} gradients are right."
-    return "\n\n".join(["\n".join(columns(HEAD, *lines)), *map(str, odd), end])
+    return "\n\n".join(["\n".join(_table(lines)), *map(str, odd), end])
+
+
+def _table(lines: list[tuple[str, ...]]) -> list[str]:
+    width = terminal_width()
+    return columns(HEAD, *lines) if width is None else [*table(HEAD, lines, width, numbers=False)]
 
 
 def _lines(report: Report) -> Iterator[tuple[str, ...]]:
@@ -138,20 +147,3 @@ def _costs(cost: list[Cost]) -> tuple[str, ...]:
     ways = [backward.get(f"backward by {way}") for way in ("hand", "autodiff")]
     times = [f"{1e6 * c.seconds:,.0f} µs" if c else "" for c in ways]
     return *times, *(f"{c.saved_bytes:,} B" if c else "" for c in ways)
-
-
-def _refuse_html(path: Path | None) -> None:
-    """Before anything is checked: a page that cannot be written."""
-    if path is None:
-        return
-    if path.is_dir():
-        raise ValueError(f"--html {path} is a folder; write {path / 'report.html'}")
-    if not path.parent.is_dir():
-        raise ValueError(f"--html {path}: there is no folder {path.parent}")
-
-
-def _write(path: Path, content: str) -> None:
-    """Whole, or not at all."""
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(content, encoding="utf-8")
-    unfinished.replace(path)

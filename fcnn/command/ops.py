@@ -1,21 +1,38 @@
-"""fcnn ops: every operator, as a Markdown table."""
+"""fcnn ops: every operator, as a table: Markdown, or columns that fit the terminal."""
 
 import inspect
 import itertools
 import re
+from textwrap import fill
 
 from fcnn import ops
+from fcnn.command.table import aligned, fitted, markdown, terminal_width
 from fcnn.ops import OPS, Op
 
 
 def add_to(tools) -> None:
-    tool = tools.add_parser("ops", help="list every operator, as a Markdown table")
+    tool = tools.add_parser("ops", help="list every operator")
     tool.set_defaults(run=run)
 
 
 def run(_) -> int:
-    print("\n".join([*table(), "", *departures()]))
+    width = terminal_width()
+    print("\n".join([*table(), "", *departures()] if width is None else listed(width)))
     return 0
+
+
+def listed(width: int) -> list[str]:
+    """What `table` and `departures` tell, for a terminal of `width` columns."""
+    either = lambda op: f"; impl: {served_by(op)}" if op.impls else ""
+    rows = [(op.name, f"{purpose(op)}{either(op)}") for op in OPS]
+    columns = fitted(("", ""), rows, width)
+    by_family = lambda member: family_of(member[0])
+    lines = []
+    for family, members in itertools.groupby(zip(OPS, rows, strict=True), by_family):
+        lines += ["", family, "-" * len(family)]
+        lines += [line for _, row in members for line in aligned(row, columns, numbers=False)]
+    notes = [fill(line.replace("`", ""), width, subsequent_indent="  ") for line in departures()]
+    return [*lines[1:], "", *notes]
 
 
 def table() -> list[str]:
@@ -24,7 +41,8 @@ def table() -> list[str]:
     for family, members in itertools.groupby(OPS, family_of):
         lines.append(f"| **{family}** | | |")
         lines += (
-            f"| `{op.name}` | {purpose(op)} | {', '.join(op.impls) or '–'} |" for op in members
+            markdown((f"`{op.name}`", purpose(op).replace("|", "\\|"), served_by(op)))
+            for op in members
         )
     return lines
 
@@ -45,4 +63,9 @@ def family_of(op: Op) -> str:
 def purpose(op: Op) -> str:
     """The first sentence of its docstring."""
     first = (op.__doc__ or "").strip().splitlines()[0]
-    return first.partition(" Source:")[0].rstrip(".").replace("|", "\\|")
+    return first.partition(" Source:")[0].rstrip(".")
+
+
+def served_by(op: Op) -> str:
+    """Its implementations."""
+    return ", ".join(op.impls) or "–"

@@ -1,6 +1,7 @@
 """Level 4: real data sets as arrays."""
 
 import os
+import re
 from pathlib import Path
 
 from fcnn.data.cifar import cifar10
@@ -17,8 +18,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Read the data set `name`, whole, into memory.
 
     "digits" needs no files. The others are read from `data_dir`, or else from the folder that the
-    environment variable FCNN_DATA names: from its subfolder `name` where there is one, else from
-    itself.
+    environment variable FCNN_DATA names: from its subfolder `name`, as in MNIST or fashion-mnist,
+    where there is one, else from the folder itself and up to three levels below it.
 
     Raises: DataError, one line naming the file and what to do, for anything missing or damaged.
     """
@@ -33,5 +34,15 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     if not folder.is_dir():
         what = "no folder" if folder.exists() else "no such folder"
         raise DataError(f"{folder}: {what}; give --data-dir the one that holds {name}")
-    folder = folder / name if (folder / name).is_dir() else folder
+    folder = _named(folder, name)
     return cifar10(folder) if name == "cifar10" else idx_images(name, folder)
+
+
+def _named(folder: Path, name: str) -> Path:
+    """The subfolder `name`, in any case, with or without dashes; else `folder`."""
+    plain = lambda text: re.sub("[-_. ]", "", text).lower()
+    try:
+        inner = [path for path in sorted(folder.iterdir()) if plain(path.name) == plain(name)]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from None
+    return next((path for path in [folder / name, *inner] if path.is_dir()), folder)

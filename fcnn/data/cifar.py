@@ -2,82 +2,111 @@
 
 A record is one label byte and 3,072 pixel bytes: the red plane, the green, the blue, row by row.
 The folder is cifar-10-batches-bin with data_batch_1.bin to data_batch_5.bin and test_batch.bin; the
-archive is cifar-10-binary.tar.gz with that folder in it.
+archive is cifar-10-binary.tar.gz with that folder in it. Either may lie in a subfolder.
 """
 
+import re
 import tarfile
-import zlib
 from collections.abc import Callable
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from fcnn.data.dataset import DataError, Dataset, Images
+from fcnn.data.files import advice, levels, only, read, unpacked
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 RECORD = 1 + 3 * 32 * 32
+LARGEST = 50_000 * RECORD  # bytes of one batch: as many as all five have
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+BATCH = re.compile(r"((data_batch_[1-5]|test_batch)(\.bin|\.mat|))(\.gz)*", re.IGNORECASE)
+PACKED = re.compile(r".*cifar.*\.(tar|tgz|gz)\b.*", re.IGNORECASE)
 
 
 def cifar10(folder: Path) -> Dataset:
-    """Read the batches in `folder`, in its cifar-10-batches-bin, or in its cifar-10-binary.tar.gz.
+    """Read the batches in `folder`, or below it, or in a cifar-10-binary.tar.gz there.
 
-    Raises: DataError naming the file, if one is missing or damaged.
+    Raises: DataError naming the file, if one is missing, damaged or of another version.
     """
-    read = _reader(folder)
-    train = [_records(*read(f"data_batch_{i}.bin")) for i in range(1, 6)]
-    test = _records(*read("test_batch.bin"))
+    batch = _reader(folder)
+    train = [_records(*batch(f"data_batch_{i}.bin")) for i in range(1, 6)]
+    test = _records(*batch("test_batch.bin"))
     x, y = (np.concatenate(parts) for parts in zip(*train, strict=True))
     return Dataset("cifar10", Images(x, y), test, CLASSES)
 
 
-def _reader(folder: Path) -> Callable[[str], tuple[str, bytes]]:
+def _reader(folder: Path) -> Callable[[str], tuple[str, np.ndarray]]:
     """From the name of a batch to where it was found and its bytes."""
-    for place in (folder, folder / FOLDER):
-        if (place / "test_batch.bin").is_file() or (place / "data_batch_1.bin").is_file():
-            return lambda name: (str(place / name), _bytes(place / name))
-    archive = folder / ARCHIVE
-    if not archive.is_file():
-        raise DataError(
-            f"{folder / FOLDER}: no such folder, nor {ARCHIVE}; "
-            "put it there or name another --data-dir"
-        )
-    packed = _unpacked(archive)
-
-    def read(name):
-        inside = f"{FOLDER}/{name}"
-        if inside not in packed:
-            raise DataError(f"{archive}: holds no {inside}; fetch the file again")
-        return f"{archive}:{inside}", packed[inside]
-
-    return read
+    files = list(chain.from_iterable(levels(folder)))
+    batches = [path for path in files if BATCH.fullmatch(path.name)]
+    if binary := [path for path in batches if _batch(path.name).endswith(".bin")]:
+        return _from_folder(binary)
+    if archives := [path for path in files if PACKED.fullmatch(path.name)]:
+        return _from_archive(min(archives, key=lambda path: "binary" not in path.name.lower()))
+    for path in batches:
+        _refuse_version(path, path.name)
+    raise DataError(f"{folder / FOLDER}: no such folder, nor {ARCHIVE}; {advice(folder)}")
 
 
-def _unpacked(archive: Path) -> dict[str, bytes]:
+def _batch(name: str) -> str:
+    """The name of a batch without .gz, in lower case; "" for other names."""
+    match = BATCH.fullmatch(name)
+    return match[1].lower() if match else ""
+
+
+def _refuse_version(where: Path, name: str) -> None:
+    version = "MATLAB" if _batch(name).endswith(".mat") else "Python"
+    raise DataError(
+        f"{where}: is the {version} version of CIFAR-10; fetch the binary one, {ARCHIVE}"
+    )
+
+
+def _from_folder(binary: list[Path]) -> Callable[[str], tuple[str, np.ndarray]]:
+    depth = min(len(path.parts) for path in binary)
+    place = only([path for path in binary if len(path.parts) == depth]).parent
+    paths = {_batch(path.name): path for path in binary if path.parent == place}
+
+    def batch(name):
+        if name not in paths:
+            raise DataError(f"{place / name}: cannot be read: no such file; fetch it again")
+        with unpacked(paths[name]) as stream:
+            return str(paths[name]), read(stream.read, LARGEST + 1)
+
+    return batch
+
+
+def _from_archive(archive: Path) -> Callable[[str], tuple[str, np.ndarray]]:
+    packed: dict[str, np.ndarray] = {}
     try:
-        with tarfile.open(archive) as tar:
-            return {m.name: f.read() for m in tar if (f := tar.extractfile(m)) is not None}
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        with unpacked(archive) as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
+            for member in tar:
+                name = _batch(PurePosixPath(member.name).name)
+                if name and not name.endswith(".bin"):
+                    _refuse_version(archive, name)
+                if name and (file := tar.extractfile(member)) is not None:
+                    packed[name] = read(file.read, min(member.size, LARGEST + 1))
+    except tarfile.TarError as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{archive}: cannot be read ({reason}); fetch the file again") from None
 
+    def batch(name):
+        if name not in packed:
+            raise DataError(f"{archive}: holds no {FOLDER}/{name}; fetch the file again")
+        return f"{archive}:{FOLDER}/{name}", packed[name]
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); fetch the file again"
-        ) from None
+    return batch
 
 
-def _records(where: str, raw: bytes) -> Images:
+def _records(where: str, raw: np.ndarray) -> Images:
+    if len(raw) > LARGEST:
+        raise DataError(f"{where}: holds over {LARGEST:,} bytes, more than a batch; is it another?")
     if len(raw) == 0 or len(raw) % RECORD:
         raise DataError(
             f"{where}: {len(raw)} bytes are no whole number of {RECORD}-byte records; "
             "fetch the file again"
         )
-    records = np.frombuffer(raw, np.uint8).reshape(-1, RECORD)
+    records = raw.reshape(-1, RECORD)
     y = records[:, 0].astype(np.int32)
     if y.max() >= len(CLASSES):
         at = int(y.argmax())

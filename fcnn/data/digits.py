@@ -3,6 +3,7 @@
 import numpy as np
 
 from fcnn.data.dataset import DataError, Dataset, Images
+from fcnn.installation import install
 
 TEST = 360  # a fifth
 
@@ -18,7 +19,7 @@ def digits() -> Dataset:
         from sklearn.model_selection import train_test_split
     except ImportError:
         raise DataError(
-            "digits: the images come with scikit-learn; pip install -e '.[experiments]'"
+            f"digits: the images come with scikit-learn; {install('experiments')}"
         ) from None
     ink, y = load_digits(return_X_y=True)
     x = (ink / 16).astype(np.float32).reshape(-1, 8, 8, 1)

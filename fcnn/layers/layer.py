@@ -10,12 +10,13 @@ readable names, and {} where there is nothing. A layer made of layers says so wi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from fcnn.ops.given import as_array
 from fcnn.ops.refusal import require_counts
 
 Params = dict[str, Any]
@@ -46,6 +47,16 @@ class Layer:
     multiply_adds: Callable[[Dims, Dims], int] = lambda shape, out: 0
     parts: Callable[[Dims], list[Part]] | None = None
     takes: type[float] | type[int] = float
+
+    def __post_init__(self):
+        """A list, or an array in another byte order, becomes a JAX array before `apply`."""
+        apply, what = self.apply, f"{self.name}: x"
+
+        @wraps(apply)
+        def of_array(params, state, x, **how):
+            return apply(params, state, as_array(what, x), **how)
+
+        object.__setattr__(self, "apply", of_array)
 
     def __repr__(self) -> str:
         return f"<layer {self.name}>"

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers.layer import Layer, stateless
 from fcnn.ops import Op
+from fcnn.ops.refusal import require_rank
 from fcnn.ops.sharding import of_batch
 
 
@@ -71,6 +72,7 @@ def flatten() -> Layer:
     """(n, *size, c) -> (n, prod(size) c)."""
 
     def flat(x):
+        require_rank("flatten", 1, x=x)
         return jnp.reshape(x, (x.shape[0], math.prod(x.shape[1:])), out_sharding=of_batch(x))
 
     return stateless("flatten", flat)

@@ -28,10 +28,10 @@ from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from fcnn.ops.given import as_array
 from fcnn.ops.rule import by_hand
 from fcnn.ops.sharding import over_mesh
 
@@ -223,15 +223,7 @@ class Op(Generic[P, Y]):
             if self.signature.parameters[name].default is not None:
                 raise TypeError(f"{self.name}: {name} is missing: it may not be None")
             return None
-        try:
-            array = jnp.asarray(given)
-        except (TypeError, ValueError):
-            raise TypeError(f"{self.name}: {name} {given!r:.80} is no array of numbers") from None
-        if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.size:
-            most = max(-int(given.min()) - 1, int(given.max()))
-            if most > jnp.iinfo(array.dtype).max:
-                raise ValueError(f"{self.name}: {name} holds {most}, too large for {array.dtype}")
-        return array
+        return as_array(f"{self.name}: {name}", given)
 
     def __repr__(self) -> str:
         return f"<operator {self.name}{self.signature}>"

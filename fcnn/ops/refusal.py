@@ -20,10 +20,22 @@ def require_floats(name: str, **arrays: Array | None) -> None:
     given = {k: a.dtype for k, a in arrays.items() if a is not None}
     for k, dtype in given.items():
         if not jnp.issubdtype(dtype, jnp.floating):
-            raise TypeError(f"{name}: {k} holds {dtype}, not floats; write {k}.astype(jnp.float32)")
+            floats = f"{k}.real" if jnp.issubdtype(dtype, jnp.complexfloating) else k
+            do = f"write {floats}.astype(jnp.float32)"
+            do += f", or for pixels {k}.astype(jnp.float32) / 255" if dtype == jnp.uint8 else ""
+            raise TypeError(f"{name}: {k} holds {dtype}, not floats; {do}")
     if len(set(given.values())) > 1:
         kinds = ", ".join(f"{k} {dtype}" for k, dtype in given.items())
-        raise TypeError(f"{name}: one dtype is needed, but got {kinds}")
+        do = _in_one_dtype(given)
+        raise TypeError(f"{name}: one dtype is needed, but got {kinds}; write {do}")
+
+
+def _in_one_dtype(given: dict[str, Any]) -> str:
+    """The casts to the dtype that most arrays have; where as many have another, the last one's."""
+    dtypes = list(given.values())
+    most = max(reversed(dtypes), key=dtypes.count)
+    one = next(k for k, dtype in given.items() if dtype == most)
+    return ", ".join(f"{k}.astype({one}.dtype)" for k, dtype in given.items() if dtype != most)
 
 
 def require_integers(name: str, **values: object) -> None:

@@ -10,6 +10,7 @@ peers are imported when asked for, and no sooner.
 from importlib import import_module
 from types import ModuleType
 
+from fcnn.installation import install
 from fcnn.peers.jobs import JOBS, Job, Prepared, draw
 
 __all__ = ["JOBS", "LIBRARIES", "Job", "Prepared", "draw", "load"]
@@ -27,6 +28,4 @@ def load(name: str) -> ModuleType:
     try:
         return import_module(f"fcnn.peers.in_{name}")
     except ModuleNotFoundError as e:
-        raise ImportError(
-            f"peers: there is no module {e.name}; pip install 'fcnn[peers]'"
-        ) from None
+        raise ImportError(f"peers: there is no module {e.name}; {install('peers')}") from None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +11,15 @@ import numpy as np
 import optax
 
 from fcnn.layers import Layer
+from fcnn.ops.given import as_array
 from fcnn.training.evaluate import evaluate
 from fcnn.training.rows import shuffled_rows
 from fcnn.training.state import TrainState, create
 from fcnn.training.step import Loss, steps, train_step
+from fcnn.training.unfit import unfit
 
+Pair = Any  # (x, y), each an array or what `as_array` makes one of
+WHAT = "fit: test x", "fit: test y"
 RESIDENT = 2**30  # bytes of examples that may live on the device
 
 
@@ -38,12 +42,12 @@ def fit(
     model: Layer,
     loss: Loss,
     optimizer: optax.GradientTransformation,
-    train: tuple[np.ndarray, np.ndarray],
+    train: Pair,
     *,
     epochs: int,
     batch_size: int,
     key: jax.Array,
-    test: tuple[np.ndarray, np.ndarray] | None = None,
+    test: Pair | None = None,
     report: Callable[[Epoch], None] = print,
     resident: int = RESIDENT,
 ) -> tuple[TrainState, list[Epoch]]:
@@ -53,17 +57,23 @@ def fit(
     ones stay where they are, memory-mapped if they were, and each batch is sent while the last one
     computes.
 
+    x and y are arrays of NumPy or JAX, or lists of numbers. Floats are converted to the dtype of
+    the parameters. With `test`, y are class numbers.
+
     Shapes: x (n, ...), y (n, ...); a pass takes n // batch_size steps, at least 1.
     Raises: ValueError if x and y differ in length, are empty, or the loss stops being a finite
-            number.
+            number; TypeError for what holds no numbers.
     """
+    x, y = train = _pair("train", train)
+    test = None if test is None else _pair("test", test)
     _check(train, test, epochs, batch_size)
-    x, y = train
     of_model, of_rows = jax.random.split(key)
     now = create(model, optimizer, x.shape[1:], of_model)
     step = train_step(model, loss, optimizer)
     run = _resident(step, x, y) if x.nbytes + y.nbytes <= resident else _streamed(step, x, y)
     score = jax.jit(partial(evaluate, model))
+    if test is not None:  # whatever is wrong with it is found before the first epoch
+        jax.eval_shape(score, now, *(as_array("fit: test", a[:1]) for a in test))
     number = max(1, len(x) // batch_size)
     seeds = np.asarray(jax.random.bits(of_rows, (epochs,), "uint32"))
     history = []
@@ -72,9 +82,12 @@ def fit(
         now, metrics = run(now, shuffled_rows(len(x), batch_size, number, int(seed)))
         mean_loss, accuracy = (float(np.mean(m)) for m in metrics)
         if not np.isfinite(mean_loss):
-            why = "the learning rate is too high, or a label out of range"
+            why = unfit(model, x, y) or "the learning rate is too high, or a label out of range"
             raise ValueError(f"fit: the loss is {mean_loss} in epoch {epoch}: {why}")
-        right = None if test is None else float(score(now, *test))
+        right = None
+        if test is not None:  # it may lie on another device than the parameters
+            here = jax.device_put(tuple(map(as_array, WHAT, test)), now.step.sharding)
+            right = float(score(now, *here))
         history.append(Epoch(epoch, mean_loss, accuracy, right, perf_counter() - start))
         report(history[-1])
     return now, history
@@ -90,8 +103,26 @@ def _check(train, test, epochs, batch_size):
         raise ValueError(f"fit: epochs {epochs} must not be negative")
 
 
+def _pair(what: str, given: Any) -> tuple[Any, ...]:
+    """x and y, each an array or a memory map; what is neither becomes one."""
+    try:
+        x, y = given
+    except (TypeError, ValueError):
+        kind = type(given).__name__
+        raise TypeError(f"fit: {what} must be a pair (x, y) of arrays, not {kind}") from None
+    pair = []
+    for name, a in (("x", x), ("y", y)):
+        if not isinstance(a, np.ndarray | jax.Array):
+            a = as_array(f"fit: {name}", a)
+        if a.ndim == 0:
+            raise ValueError(f"fit: {name} is one number, without an axis of examples")
+        as_array(f"fit: {name}", a[:1])
+        pair.append(a)
+    return tuple(pair)
+
+
 def _resident(step, x, y):
-    data = jax.device_put((x, y))
+    data = as_array("fit: x", x), as_array("fit: y", y)
     run = jax.jit(partial(steps, step), donate_argnums=0)
     return lambda now, rows: run(now, data, rows)
 
@@ -102,7 +133,7 @@ def _streamed(step, x, y):
     def run(now, rows):
         metrics = []
         for i in rows:  # dispatch returns at once: the next batch is read while this one computes
-            now, m = step(now, (x[i], y[i]))
+            now, m = step(now, (as_array("fit: x", x[i]), as_array("fit: y", y[i])))
             metrics.append(m)
         return now, jax.tree.map(lambda *m: jnp.stack(m), *metrics)
 

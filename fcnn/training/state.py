@@ -32,3 +32,17 @@ def create(
     of_init, of_steps = jax.random.split(key)
     params, state = model.init(of_init, shape)
     return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), of_steps)
+
+
+def cast(params: Any, *arrays: jax.Array) -> tuple[jax.Array, ...]:
+    """Arrays of floats in the dtype of the parameters, others as they are.
+
+    So float32 data serve parameters in float64 or bfloat16. Parameters of several dtypes leave all
+    as it is.
+    """
+    is_float = lambda a: jnp.issubdtype(a.dtype, jnp.floating)
+    dtypes = {p.dtype for p in jax.tree.leaves(params) if is_float(p)}
+    if len(dtypes) != 1:
+        return arrays
+    (dtype,) = dtypes
+    return tuple(a.astype(dtype) if is_float(a) else a for a in arrays)

@@ -10,17 +10,18 @@ in between.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
-from fcnn.training.state import TrainState
+from fcnn.ops.given import as_array
+from fcnn.training.state import TrainState, cast
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]  # (outputs, targets) -> one number per example
-Batch = tuple[jax.Array, jax.Array]
+Batch = tuple[Any, Any]  # x and y: arrays, or what `as_array` makes arrays of
 Step = Callable[[TrainState, Batch], tuple[TrainState, "Metrics"]]
 
 
@@ -34,6 +35,8 @@ class Metrics(NamedTuple):
 def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation) -> Step:
     """The pure function (TrainState, (x, y)) -> (TrainState, Metrics).
 
+    Floats in x and y are converted to the dtype of the parameters.
+
     Units:  loss is the batch's mean; accuracy the share of examples whose largest output is y,
             which means something where y are class numbers and is NaN elsewhere.
     """
@@ -43,7 +46,7 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
         return loss(outputs, y).mean(), (state, accuracy(outputs, y))
 
     def step(now: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        x, y = batch
+        x, y = cast(now.params, *map(as_array, ("train_step: x", "train_step: y"), batch))
         key = jax.random.fold_in(now.key, now.step)
         gradient = jax.value_and_grad(objective, has_aux=True)
         (value, (state, right)), g = gradient(now.params, now.state, x, y, key)

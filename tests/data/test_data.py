@@ -20,6 +20,7 @@ def idx(array):
 
 def write_mnist(folder, *, zipped=True, images=6, labels=None, top=9, size=28):
     """Six images whose every pixel is their number, and their labels."""
+    folder.mkdir(parents=True, exist_ok=True)
     for prefix in ("train", "t10k"):
         x = np.broadcast_to(np.arange(images)[:, None, None], (images, size, size))
         y = np.minimum(np.arange(images if labels is None else labels) * 2, top)

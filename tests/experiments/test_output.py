@@ -1,9 +1,25 @@
-"""The table fits a terminal of 80 columns, whole."""
+"""The table fits a terminal of 80 columns; a file that cannot be written costs only itself."""
 
+import errno
+import json
+import os
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
 from rich.console import Console
 
+import fcnn
+from experiments import fc_vs_conv
+from experiments.fc_vs_conv.config import Config
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import rows_of, table
+from experiments.options import Output, parse
+from experiments.run import Run
+from experiments.screen import Screen
+from fcnn.models.ladder import RUNGS
 
 WIDEST = Measured(
     parameters=54_666,
@@ -30,3 +46,98 @@ def test_what_was_not_reached_is_a_dash():
     (row,) = rows_of({"dense": Measured(1, 1, 1)})
     assert row[1:5] == ("–",) * 4
     assert row[-2:] == ("–", "–")
+
+
+def full(monkeypatch, *names):
+    """A disk that has no room for files of these names."""
+    whole = Path.write_bytes
+
+    def write_bytes(path, data):
+        if path.name.lstrip(".") in names:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+
+
+def test_a_run_goes_on_where_a_file_cannot_be_written(tmp_path, monkeypatch):
+    run = Run("some", tmp_path, Output())
+    full(monkeypatch, "results.json", "report.html")
+    run.save_json("results.json", {})
+    run.save("report.html", "")
+    run.save("figure.svg", "<svg>")
+    run.metric(loss=1.5)
+    run.close()
+    assert run.failed == f"{run.folder / 'results.json'}: No space left on device"
+    files = {path.name for path in run.folder.iterdir()}
+    assert files == {"config.json", "env.json", "metrics.jsonl", "figure.svg"}
+    full(monkeypatch, "config.json")
+    with pytest.raises(OSError, match="No space left"):
+        Run("some", tmp_path, Output())
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The experiment without its measuring."""
+
+    def experiment(config, data, nets, measured, run, console):
+        measured.update(dense=WIDEST, conv3=WIDEST)
+        run.metric(network="dense")
+
+    monkeypatch.setattr(fc_vs_conv, "experiment", experiment)
+    monkeypatch.setattr(fc_vs_conv, "ladder", lambda *args, **options: dict.fromkeys(RUNGS))
+    monkeypatch.setattr(fc_vs_conv.figures, "draw", lambda *args: [])
+
+
+def test_the_table_is_shown_though_the_disk_is_full(tmp_path, monkeypatch, capsys, measured):
+    full(monkeypatch, "results.json")
+    assert fc_vs_conv.main(["--smoke", "--output-dir", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert "98.65" in said.out
+    assert said.err.startswith("fc_vs_conv: ")
+    assert said.err.endswith("results.json: No space left on device\n")
+    (folder,) = (tmp_path / "fc_vs_conv").iterdir()
+    assert {"report.html", "results.csv"} <= {path.name for path in folder.iterdir()}
+
+
+def test_the_report_is_written_though_nobody_reads(tmp_path, measured):
+    """A pipe whose reader is gone, in the place of standard output."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    kept = os.dup(1)
+    try:
+        os.dup2(writer, 1)
+        with open(1, "w", closefd=False) as out, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdout", out)
+            assert fc_vs_conv.main(["--smoke", "--output-dir", str(tmp_path)]) == 0
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(writer)
+    (folder,) = (tmp_path / "fc_vs_conv").iterdir()
+    assert json.loads((folder / "results.json").read_text())["stopped"] == ""
+    assert (folder / "report.html").exists()
+
+
+def test_a_screen_that_failed_is_quiet(monkeypatch):
+    class Full:
+        encoding = "utf-8"
+
+        def write(self, text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        flush = write
+
+    monkeypatch.setattr("experiments.screen.discard_rest", lambda: None)
+    screen = Screen(file=Full())
+    for _ in range(2):
+        screen.print("a line")
+    assert screen.quiet
+
+
+@pytest.mark.parametrize("impl", fcnn.conv.impls)
+def test_every_implementation_of_convolution_is_offered_and_serves(impl):
+    assert parse(Config, "fc_vs_conv", ["--conv", impl], "").conv == impl
+    conv = partial(fcnn.conv, padding="same", impl=impl)
+    x, w = (jax.ShapeDtypeStruct(shape, jnp.float64) for shape in ((2, 6, 6, 2), (3, 3, 2, 4)))
+    assert jax.eval_shape(conv, x, w).shape == (2, 6, 6, 4)

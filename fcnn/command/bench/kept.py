@@ -5,10 +5,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from fcnn.bench import Roof
 from fcnn.command.bench.bench import Bench, table
+from fcnn.command.table import terminal_width
 
 
 def add_to(what, benches: Sequence[Bench]) -> None:
@@ -25,7 +27,7 @@ def run(benches: Sequence[Bench], chosen) -> int:
     for path in chosen.files:
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            text = "\n".join(lines(benches, told))
+            text = "\n".join(lines(benches, told, terminal_width()))
         except OSError as why:
             print(f"fcnn bench: {path}: {why.strerror}", file=sys.stderr)
             return 2
@@ -36,8 +38,8 @@ def run(benches: Sequence[Bench], chosen) -> int:
     return 0
 
 
-def lines(benches: Sequence[Bench], told: dict[str, Any]) -> list[str]:
-    """What was measured, on what, and the table."""
+def lines(benches: Sequence[Bench], told: dict[str, Any], width: int | None = None) -> list[str]:
+    """What was measured, on what, and the table, as `fcnn.command.table` has it."""
     (bench,) = [bench for bench in benches if bench.name == told["bench"]]
     on, top = told["machine"], Roof(**told["roof"])
     versions = ", ".join(f"{name} {v}" for name, v in on["packages"].items() if v is not None)
@@ -47,4 +49,9 @@ def lines(benches: Sequence[Bench], told: dict[str, Any]) -> list[str]:
         f"{told['rounds']} rounds; a matrix product {top.flop_per_second / 1e9:,.0f} GFLOP/s; "
         f"commit {(on['commit'] or 'unknown')[:7]}, {versions}"
     )
-    return [first, "", *table(bench, [bench.row(**row) for row in told["rows"]], top)]
+    rows = [bench.row(**row) for row in told["rows"]]
+    return [
+        first if width is None else fill(first, width),
+        "",
+        *table(bench, rows, top, width),
+    ]

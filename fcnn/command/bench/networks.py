@@ -75,7 +75,7 @@ BENCH = Bench(
     "forward passes; the peak is a matrix product's, measured in the same run.",
     packages=("optax",),
     options=_options,
-    choose=lambda chosen: named(JOBS, chosen.names),
+    choose=lambda chosen: named(JOBS, chosen),
     measure=_measure,
     row=Row,
     head=lambda _: (

@@ -81,7 +81,7 @@ BENCH = Bench(
     "the same run; MB are what a program holds besides arguments and outcome.",
     packages=(),
     options=_options,
-    choose=lambda chosen: named(CONTESTS, chosen.names),
+    choose=lambda chosen: named(CONTESTS, chosen),
     measure=_measure,
     row=Row,
     head=_head,

@@ -4,6 +4,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from fcnn.command.bench.bench import Bench, add_names, faster, named
+from fcnn.installation import install
 from fcnn.peers import JOBS, LIBRARIES, Job, load
 from fcnn.peers.race import race
 
@@ -35,7 +36,7 @@ def _options(tool):
 
 
 def _choose(chosen) -> list[Job]:
-    jobs = named(JOBS, chosen.names)
+    jobs = named(JOBS, chosen)
     for name in ("fcnn", *chosen.libraries):
         load(name)
     return jobs
@@ -85,7 +86,7 @@ BENCH = Bench(
     help="the same train steps in fcnn and other libraries",
     description="Time train steps (forward, backward, Adam) in fcnn and its peers, in turn, "
     "compilation apart. Prints medians, and how many times fcnn is faster than the fastest of "
-    "the others on JAX, and than torch. pip install 'fcnn[peers]' brings all of them.",
+    "the others on JAX, and than torch. To install all of them: " + install("peers"),
     packages=("optax", *(PACKAGES.get(name, name) for name in LIBRARIES[1:])),
     options=_options,
     choose=_choose,

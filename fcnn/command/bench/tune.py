@@ -66,7 +66,7 @@ BENCH = Bench(
     "as long that is.",
     packages=(),
     options=_options,
-    choose=lambda chosen: named(SUMS, chosen.names),
+    choose=lambda chosen: named(SUMS, chosen),
     measure=_measure,
     row=Row,
     head=lambda _: ("convolution, ms", *IMPLS, "fastest", "auto takes", "times as long"),

@@ -1,0 +1,31 @@
+"""Where fcnn was installed from, and so how to add the packages of an extra."""
+
+import json
+import shlex
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def install(extra: str) -> str:
+    """The command that installs the packages of `extra`, from wherever fcnn itself came.
+
+    That is the clone that is imported, or the folder, repository or archive that was installed.
+    """
+    if (ROOT / "pyproject.toml").is_file():
+        return f"pip install -e {shlex.quote(f'{ROOT}[{extra}]')}"
+    return f"pip install {shlex.quote(f'fcnn[{extra}]{_source()}')}"
+
+
+def _source() -> str:
+    """ " @ URL" for what was installed from a URL; Source: PEP 610."""
+    try:
+        noted = distribution("fcnn").read_text("direct_url.json")
+    except PackageNotFoundError:
+        return ""
+    if noted is None:
+        return ""
+    known = json.loads(noted)
+    vcs = known.get("vcs_info")
+    return f" @ {vcs['vcs']}+{known['url']}" if vcs else f" @ {known['url']}"

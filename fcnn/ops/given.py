@@ -1,0 +1,50 @@
+"""What a caller gives for an array: a JAX or NumPy array, a list, a number, or what NumPy reads."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def as_array(what: str, given: Any) -> jax.Array:
+    """`given` as a JAX array, in the machine's byte order and the nearest dtype that JAX has.
+
+    `what` names it in messages, as in "dense: x".
+
+    Raises: TypeError, in one line, for what holds no numbers; ValueError for integers that the
+            dtype does not hold.
+    """
+    if isinstance(given, jax.Array):
+        return given
+    if isinstance(given, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array; write {_name(what)}.filled(0)")
+    if isinstance(given, np.ndarray):
+        given = _native(what, given)
+    try:
+        array = jnp.asarray(given)
+    except (TypeError, ValueError, OverflowError):
+        shown = " ".join(f"{given!r}".split())
+        raise TypeError(f"{what} {shown:.80} is no array of numbers") from None
+    if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.size:
+        most = max(-int(given.min()) - 1, int(given.max()))
+        if most > jnp.iinfo(array.dtype).max:
+            raise ValueError(f"{what} holds {most}, too large for {array.dtype}")
+    return array
+
+
+def _native(what: str, given: np.ndarray) -> np.ndarray:
+    """Bytes in the machine's order, and no float longer than float64."""
+    numbers = jnp.issubdtype(given.dtype, jnp.number) or given.dtype == bool
+    if not numbers:
+        name, text = _name(what), given.dtype.kind in "US"
+        do = f"write {name}.astype(np.float32)"
+        do += f", or for names of classes np.unique({name}, return_inverse=True)[1]" if text else ""
+        raise TypeError(f"{what} holds {'str' if text else given.dtype}, not numbers; {do}")
+    if given.dtype == np.longdouble and given.dtype.itemsize > 8:
+        return given.astype(np.float64)
+    return given if given.dtype.isnative else given.astype(given.dtype.newbyteorder("="))
+
+
+def _name(what: str) -> str:
+    return what.split()[-1]

@@ -1,0 +1,221 @@
+"""What commands write: places are tried first, and a step that fails loses nothing else."""
+
+import errno
+import io
+import json
+import os
+import re
+from argparse import Namespace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from fcnn import installation
+from fcnn.bench.machine import Roof
+from fcnn.checker import Report
+from fcnn.checker.report import Row
+from fcnn.command import bench, check, main, ops
+from fcnn.command.bench.bench import Bench, run
+from fcnn.command.bench.kept import lines
+from fcnn.command.table import table
+from fcnn.ops import OPS
+
+RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
+WHERE = {"jax": "", "device": "cpu", "matmul precision": "highest", "seed": 0}
+RIGHT = Report((Row("relu", "x", (2, 3), "float32", "right", 0.0),), {}, {}, WHERE)
+
+
+@pytest.fixture(autouse=True)
+def checked(monkeypatch):
+    """The check itself is not run; what was to be checked is listed."""
+    names = []
+    monkeypatch.setattr(check, "_checked", lambda t, chosen: names.append(t.name) or RIGHT)
+    return names
+
+
+class Broken(io.StringIO):
+    """Standard output that fails."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number, self.file = number, os.open(os.devnull, os.O_WRONLY)
+
+    def write(self, text):
+        raise OSError(self.number, os.strerror(self.number))
+
+    def fileno(self):
+        return self.file
+
+
+@pytest.mark.parametrize("option", ["--html", "--json"])
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("none/a.json", "there is no folder .*none"),
+        ("file/a.json", "there is no folder .*file"),
+        ("folder.json", "Is a directory"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_check(
+    tmp_path, capsys, checked, option, place, why
+):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.json").mkdir()
+    before = sorted(tmp_path.iterdir())
+    assert main(["check", "relu", option, str(tmp_path / place)]) == 2
+    assert checked == []
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(f"fcnn check: {option} .*{place}: {why}", line)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_page_that_cannot_be_written_costs_only_itself(tmp_path, capsys, monkeypatch, number):
+    page, kept = tmp_path / "page.html", tmp_path / "kept.json"
+    page.write_text("before")
+    whole = Path.write_bytes
+
+    def fails(path, data):
+        if "page" in path.name:
+            raise OSError(number, os.strerror(number))
+        return whole(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fails)
+    assert main(["check", "relu", "--json", str(kept), "--html", str(page)]) == 2
+    said = capsys.readouterr()
+    assert said.out.rstrip().endswith("1 of 1 gradients are right.")
+    assert said.err == f"fcnn check: --html {page}: {os.strerror(number)}\n"
+    assert page.read_text() == "before"
+    assert json.loads(kept.read_text())["ok"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["kept.json", "page.html"]
+
+
+def test_a_full_device_costs_only_the_page(tmp_path, capsys):
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    assert main(["check", "relu", "--html", str(full)]) == 2
+    said = capsys.readouterr()
+    assert "1 of 1 gradients are right." in said.out
+    assert said.err == f"fcnn check: --html {full}: No space left on device\n"
+    assert full.is_char_device()
+
+
+def test_what_is_there_is_replaced_through_a_link(tmp_path):
+    page, link = tmp_path / "page.html", tmp_path / "link.html"
+    page.write_text("before")
+    link.symlink_to(page)
+    assert main(["check", "relu", "--html", str(link)]) == 0
+    assert link.is_symlink()
+    assert "1 of 1 gradients are right" in page.read_text()
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EPIPE, 1), (errno.ENOSPC, 2)])
+def test_files_are_written_though_standard_output_fails(tmp_path, monkeypatch, number, code):
+    monkeypatch.setattr("sys.stdout", Broken(number))
+    assert main(["check", "relu", "--html", str(tmp_path / "page.html")]) == code
+    assert "1 of 1 gradients are right" in (tmp_path / "page.html").read_text()
+
+
+def test_json_alone_is_printed_and_with_a_file_written_there(tmp_path, capsys):
+    assert main(["check", "relu", "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert main(["check", "relu", "--json", str(tmp_path / "a.json")]) == 0
+    assert (tmp_path / "a.json").read_text().strip() == printed.strip()
+    assert "gradients are right." in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        main(["check", "--json", "relu"])
+    assert left.value.code == 2
+    assert "'relu' does not end in .json; write names before --json" in capsys.readouterr().err
+
+
+class Measured(NamedTuple):
+    name: str
+    seconds: float
+
+
+def draw(rows, top, axes):
+    axes.plot([row.seconds for row in rows])
+
+
+QUICK = Bench(
+    "quick",
+    help="",
+    description="",
+    packages=(),
+    options=lambda tool: None,
+    choose=lambda chosen: [Measured(name, 1.5) for name in ("one", "two")],
+    measure=lambda thing, chosen: thing,
+    row=Measured,
+    head=lambda row: ("name", "seconds"),
+    cells=lambda row, top: (row.name, f"{row.seconds}"),
+    draw=draw,
+)
+
+
+def test_a_bench_keeps_its_files_though_standard_output_fails(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench.bench, "roof", lambda dtype: Roof(1e11, 1e10))
+    monkeypatch.setattr(bench.bench, "machine", lambda packages: {})
+    kept, figure = tmp_path / "kept.json", tmp_path / "figure.PNG"
+    chosen = Namespace(rounds=1, json=kept, plot=figure)
+    assert run(QUICK, chosen) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "| two | 1.5 |"
+    for path in (kept, figure):
+        path.unlink()
+    monkeypatch.setattr("sys.stdout", Broken(errno.EPIPE))
+    with pytest.raises(BrokenPipeError):
+        run(QUICK, chosen)
+    assert [row["name"] for row in json.loads(kept.read_text())["rows"]] == ["one", "two"]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(BrokenPipeError):  # nothing to keep: there is no reason to go on
+        run(QUICK, Namespace(rounds=1, json=None, plot=None))
+
+
+@pytest.mark.parametrize("name", ["cpu_ops", "cpu_peers", "cpu_models", "cpu_conv"])
+@pytest.mark.parametrize("width", [90, 120, 200])
+def test_tables_fit_the_terminal(name, width):
+    told = json.loads((RESULTS / f"{name}.json").read_text())
+    shown = lines(bench.BENCHES, told, width)
+    assert max(map(len, "\n".join(shown).splitlines())) <= width
+    plain = lines(bench.BENCHES, told)
+    words = lambda text: sorted(w for w in " ".join(text).split() if set(w) - set("|-:"))
+    assert words(shown[1:]) == words(plain[1:])
+
+
+def test_rows_come_as_they_are_measured():
+    def rows():
+        yield "a", "123"
+        yield "bb bb bb", "2 (222)"
+
+    shown = table(("name", "a long title"), rows(), 14, numbers=True, names=("a", "bbbbbb"))
+    assert list(shown) == [
+        "name        a",
+        "         long",
+        "        title",
+        "------  -----",
+        "a         123",
+        "bb bb       2",
+        "bb      (222)",
+    ]
+
+
+def test_ops_fit_the_terminal():
+    shown = "\n".join(ops.listed(80)).splitlines()
+    assert max(map(len, shown)) <= 80
+    assert {op.name for op in OPS} <= {line.split(" ")[0] for line in shown}
+
+
+def test_the_line_that_installs_an_extra_is_right_here(monkeypatch, tmp_path):
+    assert installation.install("peers") == f"pip install -e '{Path(__file__).parents[1]}[peers]'"
+    monkeypatch.setattr(installation, "ROOT", tmp_path)  # installed, not imported from a clone
+
+    def installed(noted):
+        read = lambda name: noted and json.dumps(noted)
+        monkeypatch.setattr(installation, "distribution", lambda _: Namespace(read_text=read))
+        return installation.install("peers")
+
+    git = {"url": "https://host/fcnn.git", "vcs_info": {"vcs": "git", "commit_id": "0"}}
+    assert installed(None) == "pip install 'fcnn[peers]'"
+    assert installed(git) == "pip install 'fcnn[peers] @ git+https://host/fcnn.git'"
+    folder = {"url": "file:///home/fcnn", "dir_info": {}}
+    assert installed(folder) == "pip install 'fcnn[peers] @ file:///home/fcnn'"
