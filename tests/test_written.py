@@ -54,7 +54,7 @@ class Broken(io.StringIO):
     [
         ("none/a.json", "there is no folder .*none"),
         ("file/a.json", "there is no folder .*file"),
-        ("folder.json", "Is a directory"),
+        ("folder.json", "is a folder; write a file in it"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_the_check(

@@ -40,8 +40,10 @@ def try_place(option: str, path: Path) -> None:
     """Misuse, in one line, unless a file can be written at `path`. Nothing there is changed."""
     if not path.parent.is_dir():
         raise Misuse(f"{option} {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise Misuse(f"{option} {path} is a folder; write a file in it: {path / 'NAME'}")
     try:
-        if path.is_dir() or path.is_file():
+        if path.is_file():
             path.open("ab").close()
         first = _written_first(path)
         if not path.is_fifo():  # opening one waits for its reader
