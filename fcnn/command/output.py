@@ -41,7 +41,7 @@ def try_place(option: str, path: Path) -> None:
     if not path.parent.is_dir():
         raise Misuse(f"{option} {path}: there is no folder {path.parent}")
     if path.is_dir():
-        raise Misuse(f"{option} {path} is a folder; write a file in it: {path / 'NAME'}")
+        raise Misuse(f"{option} {path}: is a folder; write a file in it, {path / 'NAME'}")
     try:
         if path.is_file():
             path.open("ab").close()
