@@ -5,10 +5,10 @@ A function that never falls can tell its slope from y = f(x) alone:
     dx = slope(y) dy
 
 So y is saved, which the next operator keeps anyway, being its x. But where y nears a limit other
-than 0, a rounded y hides how near: alpha exp(x) is lost in y + alpha. elu and its relatives, and
-softsign, have a slope in terms of x that loses nothing, so they save x; sigmoid and tanh have none
-that is better than theirs in y. No exponential is of a positive number, so none overflows; infinity
-has its limit, and NaN stays NaN.
+than 0, a rounded y hides how near: alpha exp(x) is lost in y + alpha. elu and its relatives,
+softsign and hard_sigmoid have a slope in terms of x that loses nothing, so they save x; sigmoid and
+tanh have none that is better than theirs in y. No exponential is of a positive number, so none
+overflows; infinity has its limit, and NaN stays NaN.
 
 Shapes: any; y has the shape and dtype of x.
 Units:  x and y are plain numbers; log_sigmoid is in nats.
@@ -61,7 +61,7 @@ def elu(x: X, *, alpha: float = 1.0) -> X:
 
     Source: Clevert, Unterthiner & Hochreiter, arXiv:1511.07289.
     """
-    return jnp.where(x <= 0, alpha * jnp.expm1(_below(x)), x)
+    return jnp.where(x <= 0, alpha * _expm1(_below(x)), x)
 
 
 @operator()
@@ -79,7 +79,7 @@ def celu(x: X, *, alpha: float = 1.0) -> X:
 
     Source: Barron, arXiv:1704.07483.
     """
-    return jnp.where(x <= 0, alpha * jnp.expm1(_below(x) / alpha), x)
+    return jnp.where(x <= 0, alpha * _expm1(_below(x) / alpha), x)
 
 
 @operator()
@@ -97,7 +97,8 @@ def log_sigmoid(x: X) -> X:
 @operator()
 def hard_sigmoid(x: X) -> X:
     """min(max(x / 6 + 1/2, 0), 1), with slope 0 at -3 and at 3. Source: Howard et al. 2019."""
-    return _clipped(x / 6 + 1 / 2, 0, 1)
+    zero, one = jnp.zeros_like(x), jnp.ones_like(x)
+    return jnp.where(x <= -3, zero, jnp.where(x >= 3, one, (x + 3) / 6))
 
 
 @operator()
@@ -133,7 +134,9 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
     Source: Barron, arXiv:2112.11687.
     """
     size = jnp.where(x <= 0, -x, x).astype(wide(x.dtype))  # no sum of opposites
-    y = size / 2 + jnp.hypot(size, jnp.full_like(size, math.sqrt(b))) / 2  # no square of x
+    far = size > 2 * math.sqrt(b / jnp.finfo(size.dtype).eps)  # there sqrt(x^2 + b) rounds to |x|
+    near = jnp.where(far, jnp.ones_like(size), size)
+    y = size / 2 + jnp.where(far, size, jnp.sqrt(jnp.square(near) + b)) / 2
     return jnp.where(x <= 0, b / 4 / y, y).astype(x.dtype)
 
 
@@ -142,6 +145,7 @@ SLOPES_OF_X = {  # dy/dx in terms of x, and the kinks along x
     selu: (lambda x: SCALE * jnp.where(x <= 0, ALPHA * jnp.exp(_below(x)), 1), (0,)),
     celu: (lambda x, alpha: jnp.where(x <= 0, jnp.exp(_below(x) / alpha), 1), (0,)),
     softsign: (lambda x: jnp.square(1 / (1 + jnp.abs(x))), ()),
+    hard_sigmoid: (lambda x: _between(x, -3, 3) / 6, (-3, 3)),
 }
 SLOPES = {  # the same in terms of y
     identity: (lambda y: jnp.ones_like(y), ()),
@@ -150,7 +154,6 @@ SLOPES = {  # the same in terms of y
     leaky_relu: (lambda y, slope: jnp.where(y <= 0, slope, jnp.ones_like(y)), (0,)),
     sigmoid: (lambda y: y * (1 - y), ()),
     log_sigmoid: (lambda y: -jnp.expm1(y), ()),
-    hard_sigmoid: (lambda y: _between(y, 0, 1) / 6, (-3, 3)),
     tanh: (lambda y: 1 - y * y, ()),
     hard_tanh: (lambda y: _between(y, -1, 1), (-1, 1)),
     softplus: (lambda y: -jnp.expm1(-y), ()),
@@ -167,6 +170,15 @@ def _clipped(x, lo, hi):
 def _between(y, lo, hi):
     """[lo < y < hi]."""
     return ((lo < y) & (y < hi)).astype(y.dtype)
+
+
+@jax.custom_jvp
+def _expm1(x):
+    """exp(x) - 1. Its slope is given: JAX takes y + 1, which is lost where y nears -1."""
+    return jnp.expm1(x)
+
+
+_expm1.defjvps(lambda dx, y, x: jnp.exp(x) * dx)
 
 
 def _below(x):

@@ -34,7 +34,7 @@ def prelu(x: Float[Array, "*n c"], slope: Float[Array, " c"]) -> Float[Array, "*
     Cost:   one pass over x.
     Source: He et al., arXiv:1502.01852.
     """
-    return jnp.where(x <= 0, _row(slope, x) * x, x)
+    return jnp.where(x <= 0, _row(slope, x) * _below(x), x)
 
 
 @prelu.fwd
@@ -46,9 +46,14 @@ def prelu_fwd(x, slope):
 def prelu_bwd(saved, dy):
     x, slope = saved
     dx = jnp.where(x <= 0, _row(slope, x) * dy, dy)
-    below = jnp.where(x <= 0, x, jnp.zeros_like(x)).astype(wide(x.dtype))
+    below = _below(x).astype(wide(x.dtype))
     dslope = (dy.astype(below.dtype) * below).sum(range(x.ndim - 1))
     return dx, dslope.astype(slope.dtype)
+
+
+def _below(x):
+    """x where it is at most 0, else 0: autodiff would give slope 0 times an infinite x."""
+    return jnp.where(x <= 0, x, jnp.zeros_like(x))
 
 
 @prelu.check

@@ -87,15 +87,18 @@ def _first_cells(at):
         none &= ~reads
 
 
-def first_largest(parts: Sequence[Array], firsts: Iterable[np.ndarray] = ()):
+def first_largest(
+    parts: Sequence[Array], firsts: Iterable[np.ndarray] | None = None
+) -> tuple[Array, Array]:
     """The entrywise maximum of `parts`, and the number of the first that has it.
 
-    A part also wins where `firsts` has True for it: what came before it was padding.
+    A part also wins where `firsts` is True for it: what came before it was padding.
     """
     best, winner = parts[0], jnp.zeros(parts[0].shape, np.min_scalar_type(len(parts)))
-    for i, (part, first) in enumerate(itertools.zip_longest(parts, firsts, fillvalue=None)):
+    firsts = itertools.repeat(np.zeros(1, bool)) if firsts is None else firsts
+    for i, (part, first) in enumerate(zip(parts, firsts, strict=False)):
         wins = beats(part, best)
-        if first is not None and i > 0 and first.any():
+        if i > 0 and first.any():
             wins = wins | first
         best = jnp.where(wins, part, best)
         winner = jnp.where(wins, jnp.asarray(i, winner.dtype), winner)
