@@ -205,6 +205,14 @@ def test_ops_fit_the_terminal():
     assert {op.name for op in OPS} <= {line.split(" ")[0] for line in shown}
 
 
+def test_a_check_fits_the_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(check, "terminal_width", lambda: 72)
+    assert main(["check", "relu"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert max(map(len, shown)) <= 72
+    assert shown[-1] == "1 of 1 gradients are right."
+
+
 def test_the_line_that_installs_an_extra_is_right_here(monkeypatch, tmp_path):
     assert installation.install("peers") == f"pip install -e '{Path(__file__).parents[1]}[peers]'"
     monkeypatch.setattr(installation, "ROOT", tmp_path)  # installed, not imported from a clone
