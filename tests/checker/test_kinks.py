@@ -183,15 +183,11 @@ RIGHT_ONES = {
 }
 FIRST_TIER = {
     "larger of ones: dy to each",
-    "larger: dy to each that ties",
     "larger, in NumPy",
     "max(a, 2 b)",
-    "clip: nothing at a bound",
     "larger of ones: shared",
-    "larger: to the first",
     "|a| - |b| at 0",
     "a layer at 0, slope 1",
-    "weighted relu, by JAX",
     "sort: one to one",
 }
 

@@ -26,10 +26,10 @@ def close(f, x, v=None):
 
 
 def choices(f, x, v, *values):
-    """Which of the slopes along v outputs may choose, for each of 20 draws."""
+    """Which of the slopes along v outputs may choose, for each of 10 draws."""
     with exactly():
         slopes = slopes_of(f, jnp.asarray(x, jnp.float64))
-        rngs = map(np.random.default_rng, range(20))
+        rngs = map(np.random.default_rng, range(10))
         return {tuple(slopes.nearby_admits(a, [v], rng, 1e-9) for a in values) for rng in rngs}
 
 
