@@ -100,7 +100,8 @@ class Settings:
 
     @classmethod
     def now(cls):
-        return cls(jax.config.jax_default_matmul_precision, jax.config.jax_enable_x64)
+        names = "jax_default_matmul_precision", "jax_enable_x64"
+        return cls(*(getattr(jax.config, name) for name in names))
 
     def around(self, f: Callable) -> Callable:
         @wraps(f)
