@@ -1,5 +1,7 @@
 """A model exported once runs on every platform, with any number of examples."""
 
+import sys
+
 import jax
 import numpy as np
 import optax
@@ -58,6 +60,7 @@ SLOW = pytest.mark.all("6 s, of 2 s for two examples; smaller models take any nu
         ("resnet", 2),
         pytest.param("resnet", N, marks=SLOW),
     ],
+    ids=str,
 )
 def test_one_gradient_serves_every_platform_and_batch(name, n):
     model, shape = TRAINED[name]
@@ -74,16 +77,24 @@ def test_a_loaded_model_predicts_for_another_number_of_examples(name):
     predicts_alike(*TRAINED[name], sizes=(3,))
 
 
-@pytest.mark.all("2 to 20 s each, mostly compiling; the first tier has one number of examples")
-@pytest.mark.parametrize("name", EXPORTED)
-def test_a_loaded_model_predicts_for_any_number_of_examples(name):
-    predicts_alike(*EXPORTED[name], sizes=(1, 7, 64))
+@pytest.fixture
+def small(monkeypatch):
+    """Models by name; the residual network has two narrow stages, with every kind of block."""
+    monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "WIDTHS", (8, 16))
+    monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "BLOCKS", {18: ((2, 3), False)})
+    return EXPORTED | {"resnet": (models.resnet(18), (8, 8, 1))}
 
 
-@pytest.mark.all("2 to 20 s each, mostly compiling; the first tier exports the same gradients")
+@pytest.mark.all("2 to 8 s each, mostly compiling; the first tier has one number of examples")
 @pytest.mark.parametrize("name", EXPORTED)
-def test_a_loaded_train_step_takes_any_number_of_examples(name, key):
-    model, shape = EXPORTED[name]
+def test_a_loaded_model_predicts_for_any_number_of_examples(name, small):
+    predicts_alike(*small[name], sizes=(1, 7, 64))
+
+
+@pytest.mark.all("2 to 8 s each, mostly compiling; the first tier exports the same gradients")
+@pytest.mark.parametrize("name", EXPORTED)
+def test_a_loaded_train_step_takes_another_number_of_examples(name, small, key):
+    model, shape = small[name]
     loss = lambda logits, y: fcnn.softmax_cross_entropy(logits, y).mean(range(1, y.ndim))
     optimizer = optax.sgd(0.05, momentum=0.9)
     step = training.train_step(model, loss, optimizer)
@@ -93,15 +104,13 @@ def test_a_loaded_train_step_takes_any_number_of_examples(name, key):
     loaded = exported(step, start, (types_of(model, shape)[2], y)).call
 
     @jax.jit
-    def run(start, batches):
-        return [(loaded(start, batch)[0], step(start, batch)[0]) for batch in batches]
+    def run(start, batch):
+        each = loaded(start, batch), step(start, batch)
+        return [jax.tree.leaves((now.params, now.state, metrics)) for now, metrics in each]
 
-    rng = np.random.default_rng(0)
-    batches = [(drawn(model, n, *shape), rng.integers(0, 10, (n, *labels))) for n in (7, 64)]
-    for found, wanted in run(start, batches):
-        pairs = zip(*(jax.tree.leaves((s.params, s.state)) for s in (found, wanted)), strict=True)
-        for a, b in pairs:
-            np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
+    labels = np.random.default_rng(0).integers(0, 10, (7, *labels))
+    for a, b in zip(*run(start, (drawn(model, 7, *shape), labels)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
 
 
 @pytest.mark.all("flatbuffers' and JAX's own; the first tier calls the program that would be saved")

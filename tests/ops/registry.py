@@ -80,9 +80,12 @@ every_refusal = over(lambda op, case: case.raises)
 every_extreme = over(lambda op, case: case.extreme)
 _firsts = [found for op in OPS if takes_floats(op) for found in _first_of_each(op)]
 one_case_each = _parameters(_firsts)
+_of_every_operator = [found for op in OPS for found in _first_of_each(op)]
 one_case_of_every_operator = _parameters(
-    [found for op in OPS for found in _first_of_each(op)],
-    "a second a program: the first tier has one of each operator",
+    _of_every_operator, "a second a program: the first tier has one of each operator"
+)
+one_case_of_auto_alone = _parameters(
+    found for found in _of_every_operator if found[-1].get("impl", "auto") == "auto"
 )
 one_case_each_of_auto = _parameters(
     _firsts, "a second a program: implementations differ in sums, which test_gradients proves"
