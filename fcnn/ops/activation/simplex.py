@@ -12,10 +12,10 @@ As dp_i / dx_j = p_i ([i = j] - p_j),
 p is saved, in the dtype that sums are kept in: rounded to half precision, a p near 1 would hide the
 rest, and as exp of a rounded log p it would have an error that grows with log p.
 
-The largest d is 0, and set so. XLA computes x again beside each of its uses: where x is a product,
-the difference can be one fused multiply-add, of a product that is not rounded as that in top is.
-At the largest x it is then off 0 by the rounding of x, and exp of that is anything if x is large.
-All others are below top before rounding too, so that no d is above 0.
+The largest d must be 0. XLA computes x again beside each of its uses. Where x is a product, the
+difference can become one fused multiply-add, of a product that is not rounded as that in top is: d
+is then off by the rounding of x, and exp(d) is anything if x is large. So 0 is added to x first, as
+top - top, of which the compiler cannot know that it is 0. The product can fuse with that alone.
 
 Shapes: any, with at least one entry along `axis`; y has the shape and dtype of x.
 Units:  probabilities, and their logarithms in nats.
@@ -83,9 +83,8 @@ def probabilities(x: Array, axis: int = -1) -> tuple[Array, Array]:
 
 
 def below(x: Array, top: Array) -> Array:
-    """x - top, and exactly 0 where x is top. Its derivative in x is 1 there too."""
-    d = x - top
-    return d - lax.stop_gradient(jnp.where(x == top, d, jnp.zeros_like(d)))
+    """x - top, and exactly 0 where x is top, though x be a product; NaN if top is infinite."""
+    return (x + (top - top)) - top
 
 
 def _check_axis(name, x, *, axis):
