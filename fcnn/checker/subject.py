@@ -66,6 +66,10 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
     for path, leaf in paths:
         if np.iscomplexobj(leaf):
             raise TypeError(f"check: {_path(f, path)} is complex; pass real and imaginary parts")
+        if _hides_arrays(leaf):
+            kind = type(leaf).__name__
+            do = "pass its arrays, or register it by jax.tree_util.register_dataclass"
+            raise TypeError(f"check: {_path(f, path)} is a {kind}, no pytree: {do}")
     if not spots:
         raise TypeError(
             f"check: {name} has no floating argument, so nothing has a gradient: "
@@ -114,6 +118,12 @@ def differentiated(subject: Subject, dy: Leaves) -> Subject:
         claimed=_by_vjp(claimed),
         whole=claimed,
     )
+
+
+def _hides_arrays(leaf):
+    """Whether it holds arrays that JAX does not see, and whose gradient nobody would judge."""
+    is_array = lambda a: isinstance(a, np.ndarray | jax.Array)
+    return not is_array(leaf) and any(map(is_array, getattr(leaf, "__dict__", {}).values()))
 
 
 def _with(leaves, spots, x, tree):

@@ -50,10 +50,10 @@ class ByHand(Primitive):
         super().__init__()
 
     def expand(self, *arrays):
-        return self.forward(*arrays)
+        return self.forward(*_as_arrays(arrays))
 
     def vjp_fwd(self, nzs_in, *arrays):
-        return self.settings.around(self.op.fwd_rule)(*arrays, **dict(self.options))
+        return self.settings.around(self.op.fwd_rule)(*_as_arrays(arrays), **dict(self.options))
 
     def vjp_bwd_retval(self, saved, dy):
         dy = jax.tree.map(jnp.asarray, _filled(dy))
@@ -61,10 +61,10 @@ class ByHand(Primitive):
         return tuple(map(cotangent_of, self.in_avals, cotangents))
 
     def jvp(self, primals, tangents):
-        return jax.jvp(self.forward, primals, _filled(tangents))
+        return jax.jvp(self.forward, _as_arrays(primals), _filled(tangents))
 
     def lin(self, nzs_in, *primals):
-        return jax.linearize(self.forward, *primals)
+        return jax.linearize(self.forward, *_as_arrays(primals))
 
     def linearized(self, residuals, *tangents):
         return residuals(*_filled(tangents))
@@ -159,6 +159,11 @@ class Dims:
 def by_hijax(op, arrays, options):
     """`op.forward(*arrays, **options)`, differentiated in reverse mode by the rule of `op`."""
     return ByHand(op, tuple(options.items()), jax.tree.map(jax.typeof, arrays))(*arrays)
+
+
+def _as_arrays(given):
+    """JAX hands over Python's numbers as they are."""
+    return jax.tree.map(jnp.asarray, given)
 
 
 def _filled(tangents):

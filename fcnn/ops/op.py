@@ -149,7 +149,7 @@ class Op(Generic[P, Y]):
     def __init__(self, forward: Callable[P, Y], static: tuple[str, ...]):
         update_wrapper(self, forward)
         self.forward: Callable[..., Y] = forward
-        self.signature = inspect.signature(forward)
+        self.signature = _signature(forward)
         named = self.signature.parameters.values()
         self.static = {*static, *(p.name for p in named if p.kind is p.KEYWORD_ONLY)}
         self.arrays = tuple(name for name in self.signature.parameters if name not in self.static)
@@ -245,6 +245,14 @@ def operator(*, static: tuple[str, ...] = ()) -> Callable[[Callable[P, Y]], Op[P
     Its positional parameters are arrays, but for those named `static`; all others are options.
     """
     return lambda forward: Op(forward, static)
+
+
+def _signature(forward):
+    """With annotations that were postponed, or written as text, if their names are known."""
+    try:
+        return inspect.signature(forward, eval_str=True)
+    except NameError:
+        return inspect.signature(forward)
 
 
 def _hashable(value):

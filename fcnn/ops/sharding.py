@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import jax
 from jax import Array
@@ -26,10 +26,15 @@ from fcnn.ops.refusal import require
 
 
 def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
-    """`op`, or `op` on the mesh with explicit axes that some of the arrays lie on."""
-    meshes = (jax.typeof(a).sharding.mesh for a in arrays if a is not None)
-    mesh = next((mesh for mesh in meshes if _explicit(mesh)), None)
-    return op if mesh is None else Sharded(op, mesh)
+    """`op`, or `op` on the mesh with explicit axes that some of the arrays lie on.
+
+    Raises: ValueError where they lie on several.
+    """
+    meshes = [jax.typeof(a).sharding.mesh for a in arrays if a is not None]
+    meshes = list(dict.fromkeys(mesh for mesh in meshes if _explicit(mesh)))
+    shapes = " and ".join(str(dict(mesh.shape)) for mesh in meshes)
+    require(len(meshes) < 2, f"{op.name}: arrays lie on different meshes, {shapes}; use one")
+    return Sharded(op, meshes[0]) if meshes else op
 
 
 def of_batch(x: Array) -> NamedSharding | None:
@@ -41,18 +46,19 @@ def of_batch(x: Array) -> NamedSharding | None:
 
 
 def letters(annotation: Any, rank: int) -> Iterator[str]:
-    """The letter of each axis of an array, by its annotation, "..." if it has none.
+    """The letter of each axis of an array, by its annotation; "..." if it has none that fits.
 
     Several axes under one letter are numbered.
     """
     options = (annotation, *get_args(annotation))  # as in Float[...] | Float[...] | None
-    texts = [each.dim_str for each in options if hasattr(each, "dim_str")] or ["..."]
-    names = next(names for text in texts if _fits(names := text.split(), rank))
+    texts = [each.dim_str for each in options if hasattr(each, "dim_str")]
+    names = next((names for text in texts if _fits(names := text.split(), rank)), ["..."])
     for name in names:
         letter = name.lstrip("#*").removesuffix("_per_group")
         if _is_many(name):
             axes = range(rank - len(names) + 1)
-            yield from (f"{letter}[{i}]" if len(axes) > 1 else letter for i in axes)
+            plain = len(axes) == 1 and name != "..."
+            yield from (letter if plain else f"{letter}[{i}]" for i in axes)
         else:
             yield letter
 
@@ -102,8 +108,7 @@ class Sharded:
     def _of_outputs(self, arrays, y):
         """How each output is sharded: along each of its letters as the arguments are."""
         outputs, structure = jax.tree.flatten(y)
-        annotation = self.op.signature.return_annotation
-        annotations = get_args(annotation) or (annotation,) * len(outputs)
+        annotations = _of_each(self.op.signature.return_annotation, len(outputs))
         names = [tuple(letters(a, y.ndim)) for a, y in zip(annotations, outputs, strict=True)]
         given = self._given(arrays)
         self._require_apart(given, names)
@@ -124,7 +129,7 @@ class Sharded:
 
     def _require_apart(self, given, names):
         """ValueError where a mesh axis shards the batch and another letter, or two of an output."""
-        batch = names[0][0] if names[0] else None
+        batch = names[0][0] if names and names[0] else None
         for one, two in itertools.combinations(given, 2):
             (axes, first), (others, second) = given[one], given[two]
             shared = [axis for axis in axes if axis in others]
@@ -137,8 +142,12 @@ class Sharded:
             )
 
     def _spec(self, shape, names, given):
-        """A letter that the mesh does not divide, such as that of glu's output, is left whole."""
-        axes = [given[name][0] if name in given else () for name in names]
+        """A letter that the mesh does not divide, such as that of glu's output, is left whole.
+
+        So is a letter that stands there a second time.
+        """
+        once = [name in given and name not in names[:i] for i, name in enumerate(names)]
+        axes = [given[name][0] if at else () for name, at in zip(names, once, strict=True)]
         fits = lambda axes, size: size % math.prod(self.mesh.shape[a] for a in axes) == 0
         each = zip(axes, shape, strict=True)
         return PartitionSpec(*(axes if fits(axes, size) else () for axes, size in each))
@@ -148,6 +157,17 @@ def _explicit(mesh: AbstractMesh) -> tuple[str, ...]:
     """The axes of the mesh that are part of an array's type."""
     kinds = zip(mesh.axis_names, mesh.axis_types, strict=True)
     return tuple(name for name, kind in kinds if kind == AxisType.Explicit)
+
+
+def _of_each(annotation, outputs):
+    """The annotation of each output; of none, if they are not one array each."""
+    if get_origin(annotation) is tuple:
+        each = get_args(annotation)
+        each = each[:1] * outputs if each[1:] == (...,) else each
+    else:
+        fields = getattr(annotation, "_fields", None)  # of a named tuple
+        each = [annotation.__annotations__[f] for f in fields] if fields else [annotation] * outputs
+    return each if len(each) == outputs else [None] * outputs
 
 
 def _unsharded(a):

@@ -73,7 +73,9 @@ def fit(
     run = _resident(step, x, y) if x.nbytes + y.nbytes <= resident else _streamed(step, x, y)
     score = jax.jit(partial(evaluate, model))
     if test is not None:  # whatever is wrong with it is found before the first epoch
-        jax.eval_shape(score, now, *(as_array("fit: test", a[:1]) for a in test))
+        jax.eval_shape(score, now, *(_first("fit: test", a) for a in test))
+        if why := unfit(model, *test):
+            raise ValueError(f"fit: test: {why}")
     number = max(1, len(x) // batch_size)
     seeds = np.asarray(jax.random.bits(of_rows, (epochs,), "uint32"))
     history = []
@@ -94,11 +96,16 @@ def fit(
 
 
 def _check(train, test, epochs, batch_size):
-    for x, y in (train, train if test is None else test):
+    for what, pair in (("", train), (" of test", test)):
+        if pair is None:
+            continue
+        x, y = pair
         if len(x) != len(y):
-            raise ValueError(f"fit: {len(x)} examples but {len(y)} targets")
+            raise ValueError(f"fit: {len(x)} examples{what} but {len(y)} targets")
         if len(x) < 1 or batch_size < 1:
-            raise ValueError(f"fit: {len(x)} examples in batches of {batch_size}: at least 1 each")
+            raise ValueError(
+                f"fit: {len(x)} examples{what} in batches of {batch_size}: at least 1 each"
+            )
     if epochs < 0:
         raise ValueError(f"fit: epochs {epochs} must not be negative")
 
@@ -116,9 +123,15 @@ def _pair(what: str, given: Any) -> tuple[Any, ...]:
             a = as_array(f"fit: {name}", a)
         if a.ndim == 0:
             raise ValueError(f"fit: {name} is one number, without an axis of examples")
-        as_array(f"fit: {name}", a[:1])
+        _first(f"fit: {name}", a)
         pair.append(a)
     return tuple(pair)
+
+
+def _first(what: str, a: np.ndarray | jax.Array) -> jax.ShapeDtypeStruct:
+    """The type of the first example, as an array of one; what holds no numbers is refused."""
+    dtype = a.dtype if isinstance(a, jax.Array) else as_array(what, a[:1]).dtype
+    return jax.ShapeDtypeStruct((1, *a.shape[1:]), dtype)
 
 
 def _resident(step, x, y):

@@ -18,6 +18,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.given import as_array
+from fcnn.ops.sharding import of_batch
 from fcnn.training.state import TrainState, cast
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]  # (outputs, targets) -> one number per example
@@ -62,15 +63,22 @@ def steps(
 ) -> tuple[TrainState, Metrics]:
     """`step` on the examples numbered rows[0], then rows[1], ...
 
-    Shapes: rows (number of steps, batch size) int32; each metric (number of steps,).
+    Shapes: rows (number of steps, batch size) int32; each metric (number of steps,). Where a mesh
+            with explicit axes shards the examples, it must divide the batch size.
     """
     x, y = data
-    return jax.lax.scan(lambda now, i: step(now, (x[i], y[i])), now, rows)
+    return jax.lax.scan(lambda now, i: step(now, (_read(x, i), _read(y, i))), now, rows)
+
+
+def _read(a: jax.Array, i: jax.Array) -> jax.Array:
+    """a[i]; on a mesh with explicit axes the examples are sharded as those of a."""
+    where = of_batch(a)
+    return a[i] if where is None else a.at[i].get(out_sharding=where)
 
 
 def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
-    """The share of examples whose largest output is y; NaN where y are no class numbers."""
-    if not jnp.issubdtype(y.dtype, jnp.integer):
+    """The share of examples whose largest output is y; NaN where y are not their class numbers."""
+    if not jnp.issubdtype(y.dtype, jnp.integer) or y.shape != outputs.shape[:-1]:
         return jnp.full((), jnp.nan, outputs.dtype)
     told = outputs.argmax(-1)
     return (told == y.astype(told.dtype)).mean(dtype=outputs.dtype)

@@ -38,5 +38,6 @@ def unfit(model: Layer, x: Any, y: Any) -> str:
 
 def _blocks(name: str, a: np.ndarray | jax.Array) -> Iterator[tuple[int, np.ndarray]]:
     """Examples as the device has them: where they start, and they."""
+    a = np.asarray(a) if isinstance(a, jax.Array) else a
     for start in range(0, len(a), BLOCK):
         yield start, np.asarray(as_array(name, a[start : start + BLOCK]))

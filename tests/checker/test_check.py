@@ -268,6 +268,13 @@ def test_json_holds_all_of_it():
     assert json.loads(check(jnp.linalg.norm, (np.zeros(3),)).to_json())["rows"][0]["error"] == "inf"
 
 
+class Hiding:
+    """No pytree: JAX does not see its array."""
+
+    def __init__(self):
+        self.w = X
+
+
 def test_another_seed_gives_the_same_verdict_and_other_numbers():
     one, other = (check(product, (X, W), backward=wrong_backward, seed=s) for s in (0, 1))
     assert verdicts(one) == verdicts(other)
@@ -280,6 +287,7 @@ def test_another_seed_gives_the_same_verdict_and_other_numbers():
         ("args are needed", lambda: check(product)),
         ("no floating argument", lambda: check(jnp.sum, (np.arange(3),))),
         ("x is complex", lambda: check(product, (1j * X, W))),
+        ("x is a Hiding, no pytree: pass its arrays, or", lambda: check(product, (Hiding(), W))),
         (
             "backward 'right' is no function, nor (fwd, bwd)",
             lambda: check(product, (X, W), backward="right"),

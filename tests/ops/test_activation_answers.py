@@ -158,6 +158,21 @@ def test_exponential_units_keep_small_slopes(mode):
 
 
 @both
+def test_softsign_far_out(mode):
+    """1 / (1 + x) and x / (1 + x)^2 nearly cancel there."""
+    x = jnp.array([1e3, 6e4], jnp.float32)
+    with fcnn.gradients(mode):
+        slope = jax.jit(jax.grad(lambda x: fcnn.softsign(x).sum()))(x)
+    np.testing.assert_allclose(slope, 1 / np.square(1 + np.array([1e3, 6e4])), rtol=1e-6)
+
+
+@both
+def test_gelu_curves_nowhere_far_out(mode):
+    with fcnn.gradients(mode):
+        assert jax.grad(jax.grad(fcnn.gelu))(jnp.float32(3e38)) == 0
+
+
+@both
 def test_an_infinite_input_above_0_is_no_slope_of_prelu(mode):
     with fcnn.gradients(mode):
         dslope = jax.jit(jax.grad(lambda s: fcnn.prelu(jnp.full((1, 1), jnp.inf), s).sum()))(

@@ -283,3 +283,14 @@ def test_linear_transpose():
     image = normal(1, 4, 4, 1)
     (spread,) = jax.linear_transpose(lambda x: fcnn.avg_pool(x, 2), image)(jnp.ones((1, 2, 2, 1)))
     np.testing.assert_array_equal(spread, jnp.full_like(image, 0.25))
+
+
+def test_gradients_at_a_number_of_python():
+    for mode in ("hand", "autodiff"):
+        with fcnn.gradients(mode):
+            for f in (fcnn.elu, fcnn.gelu, fcnn.softsign):
+                np.testing.assert_allclose(
+                    jax.grad(f)(0.7), jax.grad(f)(jnp.float64(0.7)), rtol=1e-6
+                )
+            loss = jax.checkpoint(lambda z: fcnn.softmax_cross_entropy(z, 1))
+            np.testing.assert_allclose(jax.grad(loss)(jnp.zeros(2)), [0.5, -0.5])

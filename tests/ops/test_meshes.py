@@ -6,7 +6,7 @@ operator's annotations.
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -211,3 +211,43 @@ def test_letters():
     assert of("#n *size c", 3) == ["n", "size", "c"]
     assert of("*n c", 1) == ["c"]
     assert list(letters(None, 2)) == ["...[0]", "...[1]"]
+    assert of("n c d", 2) == ["...[0]", "...[1]"]  # an annotation that does not fit
+
+
+def on_grid(f, *args):
+    """The shardings of what an operator of the plain f gives."""
+    y = jax.eval_shape(operator()(f), *args)
+    return [jax.typeof(a).sharding.spec for a in jax.tree.leaves(y)]
+
+
+Matrix, Vector = Float[Array, "n c"], Float[Array, " n"]
+
+
+class Both(NamedTuple):
+    whole: Matrix
+    first: Vector
+
+
+def test_annotations_of_any_form():
+    both = lambda x: (x, x[:, 0])
+    forms = {
+        "tuple": (both, tuple[Matrix, Vector], [("d", "m"), ("d",)]),
+        "any number": (lambda x: (x, x), tuple[Matrix, ...], [("d", "m"), ("d", "m")]),
+        "named": (lambda x: Both(*both(x)), Both, [("d", "m"), ("d",)]),
+        "list": (lambda x: [x, x], list[Matrix], [("d", "m"), ("d", "m")]),
+        "text": (lambda x: x.sum(1), "Vector", [("d",)]),
+        "transposed": (lambda x: x.T, Float[Array, "c n"], [("m", "d")]),
+        "twice": (lambda x: x @ x.T, Float[Array, "n n"], [("d", None)]),
+        "none": (lambda x: None, None, []),
+    }
+    x = put(np.ones((4, 6)), "d", "m")
+    for form, (f, annotation, wanted) in forms.items():
+        f.__annotations__ = {"x": Matrix, "return": annotation}
+        assert on_grid(f, x) == [PartitionSpec(*axes) for axes in wanted], form
+
+
+def test_arrays_on_two_meshes():
+    w = jax.device_put(np.ones((6, 8)), NamedSharding(LINE, PartitionSpec()))
+    says = r"dense: arrays lie on different meshes, {'d': 2, 'm': 2} and {'d': 2}; use one"
+    with pytest.raises(ValueError, match=says):
+        jax.eval_shape(fcnn.dense, put(np.ones((4, 6)), "d"), w)

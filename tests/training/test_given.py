@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import optax
 import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import fcnn
 from fcnn import data, layers, training
@@ -174,6 +175,10 @@ BAD_FITS = {
         {"loss": fcnn.squared_error},
         r"loss is nan in epoch 1: y\[2, 2\] is nan",
     ),
+    "test is short": ((X, Y), {"test": (X, Y[:-1])}, "^fit: 8 examples of test but 7 targets"),
+    "test is empty": ((X, Y), {"test": (X[:0], Y[:0])}, "^fit: 0 examples of test in batches"),
+    "NaN in test": ((X, Y), {"test": (X * np.nan, Y)}, r"^fit: test: x\[0, 0, 0\] is nan"),
+    "no class in test": ((X, Y), {"test": (X, Y + 1)}, r"^fit: test: y\[2\] is 3, but the model"),
     "no class": ((X, Y + 1), {}, r"y\[2\] is 3, but the model has classes 0 to 2"),
 }
 
@@ -240,3 +245,12 @@ def test_check_names_a_dtype_that_it_has_no_tolerance_for():
 
 def test_what_is_fit_is_not_blamed():
     assert unfit(LINEAR, X, Y) == ""
+
+
+def test_examples_sharded_over_an_explicit_mesh(fitted):
+    """fit and steps read batches of them that are sharded alike."""
+    mesh = jax.make_mesh((2,), ("examples",), axis_types=(AxisType.Explicit,))
+    over = NamedSharding(mesh, PartitionSpec("examples"))
+    now, _ = fit(*jax.device_put((X, Y), over), test=jax.device_put((X, Y), over))
+    for a, b in zip(*map(jax.tree.leaves, (now.params, fitted.params)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)

@@ -123,8 +123,20 @@ def softplus(x: X) -> X:
 def softsign(x: X) -> X:
     """x / (1 + abs(x)), which saturates more slowly than tanh. Source: Bergstra et al. 2009."""
     most = jnp.finfo(x.dtype).max
-    x = jnp.clip(x, -most, most)  # so that infinity is no quotient of two
+    return _softsign(jnp.clip(x, -most, most))  # so that infinity is no quotient of two
+
+
+@jax.custom_jvp
+def _softsign(x):
+    """Its slope is given: JAX takes the difference of two quotients, which cancels far out."""
     return x / (1 + jnp.abs(x))
+
+
+_softsign.defjvps(lambda dx, y, x: _softsign_slope(x) * dx)
+
+
+def _softsign_slope(x):
+    return jnp.square(1 / (1 + jnp.abs(x)))
 
 
 @operator()
@@ -144,7 +156,7 @@ SLOPES_OF_X = {  # dy/dx in terms of x, and the kinks along x
     elu: (lambda x, alpha: jnp.where(x <= 0, alpha * jnp.exp(_below(x)), 1), (0,)),
     selu: (lambda x: SCALE * jnp.where(x <= 0, ALPHA * jnp.exp(_below(x)), 1), (0,)),
     celu: (lambda x, alpha: jnp.where(x <= 0, jnp.exp(_below(x) / alpha), 1), (0,)),
-    softsign: (lambda x: jnp.square(1 / (1 + jnp.abs(x))), ()),
+    softsign: (_softsign_slope, ()),
     hard_sigmoid: (lambda x: _between(x, -3, 3) / 6, (-3, 3)),
 }
 SLOPES = {  # the same in terms of y

@@ -72,6 +72,7 @@ _normal_distribution.defjvps(lambda dx, y, x: _normal_density(x) * dx)
 
 
 def _normal_density(x):
+    x = jnp.clip(x, -40, 40)  # beyond, it is 0 in any precision
     return jnp.exp(-jnp.square(x) / 2) / math.sqrt(2 * math.pi)
 
 
