@@ -238,7 +238,6 @@ def test_annotations_of_any_form():
         "text": (lambda x: x.sum(1), "Vector", [("d",)]),
         "transposed": (lambda x: x.T, Float[Array, "c n"], [("m", "d")]),
         "twice": (lambda x: x @ x.T, Float[Array, "n n"], [("d", None)]),
-        "none": (lambda x: None, None, []),
     }
     x = put(np.ones((4, 6)), "d", "m")
     for form, (f, annotation, wanted) in forms.items():
