@@ -70,7 +70,7 @@ def steps(
     return jax.lax.scan(lambda now, i: step(now, (_read(x, i), _read(y, i))), now, rows)
 
 
-def _read(a: jax.Array, i: jax.Array) -> jax.Array:
+def _read(a: jax.Array, i: Any) -> jax.Array:
     """a[i]; on a mesh with explicit axes the examples are sharded as those of a."""
     where = of_batch(a)
     return a[i] if where is None else a.at[i].get(out_sharding=where)
