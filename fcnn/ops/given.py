@@ -16,7 +16,7 @@ def as_array(what: str, given: Any) -> jax.Array:
             dtype does not hold.
     """
     if isinstance(given, jax.Array):
-        return given
+        return jnp.asarray(given)  # what stands for a NumPy array while tracing becomes an array
     if isinstance(given, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array; write {_name(what)}.filled(0)")
     if isinstance(given, np.ndarray):

@@ -149,11 +149,11 @@ def test_fit_stops_at_a_loss_that_is_no_number():
 
 
 def test_fit_refuses_a_test_set_at_odds_with_itself():
-    with pytest.raises(ValueError, match="20 examples but 1 targets"):
+    with pytest.raises(ValueError, match="20 examples of test but 1 targets"):
         fit(test=(X, Y[:1]))
     with pytest.raises(ValueError, match="20 examples in batches of 0"):
         fit(batch_size=0)
-    with pytest.raises(ValueError, match="0 examples in batches of 6"):
+    with pytest.raises(ValueError, match="0 examples of test in batches of 6"):
         fit(test=(X[:0], Y[:0]))
     with pytest.raises(ValueError, match="epochs -1 must not be negative"):
         fit(epochs=-1)

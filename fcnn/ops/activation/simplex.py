@@ -117,7 +117,7 @@ for op in (softmax, log_softmax):
         Case("columns", ((4, 5, 2),), {"axis": 0}),
         Case("one class", ((4, 1),)),
         Case("far apart", (lambda rng: 1e3 * rng.standard_normal((3, 4)),)),
-        *(extreme(name, x) for name, x in extreme_scores((3, 7)).items()),
+        *(extreme(name, x) for name, x in extreme_scores((64, 7)).items()),
         extreme("many equal", normals((65520,), 0)),
         extreme("many", (65520,)),
         refused("has no axis 2", (4, 5), axis=2),
