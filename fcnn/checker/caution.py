@@ -15,10 +15,12 @@ def cautions(subject: Subject) -> list[str]:
     x = dict(zip(subject.names, map(np.asarray, subject.x), strict=True))
     zero = [name for name, a in x.items() if a.size and not a.any()]
     constant = [name for name, a in x.items() if a.size > 1 and a.any() and (a == a.flat[0]).all()]
-    told = {*zero, *constant}
+    constants = {*zero, *constant}
     twins = [
         f"{p} and {q}"
-        for p, q in combinations([name for name, a in x.items() if a.size and name not in told], 2)
+        for p, q in combinations(
+            [name for name, a in x.items() if a.size and name not in constants], 2
+        )
         if np.array_equal(x[p], x[q])
     ]
     return [

@@ -41,7 +41,7 @@ def types_of_batch(op, args, *batch):
 
 
 def with_batch(op, args, *batch):
-    """The arguments with so many examples: their own, over and over."""
+    """The arguments with a batch of these sizes, which repeats their own examples."""
     rows = lambda a: np.arange(np.prod(batch)).reshape(batch) % a.shape[0]
     one = lambda a, axis: a if axis is None else a[rows(a)]
     return tuple(map(one, args, batch_axes(op, args)))

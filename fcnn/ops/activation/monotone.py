@@ -61,7 +61,7 @@ def elu(x: X, *, alpha: float = 1.0) -> X:
 
     Source: Clevert, Unterthiner & Hochreiter, arXiv:1511.07289.
     """
-    return jnp.where(x <= 0, alpha * _expm1(_below(x)), x)
+    return jnp.where(x <= 0, alpha * _expm1(at_most_0(x)), x)
 
 
 @operator()
@@ -79,7 +79,7 @@ def celu(x: X, *, alpha: float = 1.0) -> X:
 
     Source: Barron, arXiv:1704.07483.
     """
-    return jnp.where(x <= 0, alpha * _expm1(_below(x) / alpha), x)
+    return jnp.where(x <= 0, alpha * _expm1(at_most_0(x) / alpha), x)
 
 
 @operator()
@@ -153,9 +153,9 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
 
 
 SLOPES_OF_X = {  # dy/dx in terms of x, and the kinks along x
-    elu: (lambda x, alpha: jnp.where(x <= 0, alpha * jnp.exp(_below(x)), 1), (0,)),
-    selu: (lambda x: SCALE * jnp.where(x <= 0, ALPHA * jnp.exp(_below(x)), 1), (0,)),
-    celu: (lambda x, alpha: jnp.where(x <= 0, jnp.exp(_below(x) / alpha), 1), (0,)),
+    elu: (lambda x, alpha: jnp.where(x <= 0, alpha * jnp.exp(at_most_0(x)), 1), (0,)),
+    selu: (lambda x: SCALE * jnp.where(x <= 0, ALPHA * jnp.exp(at_most_0(x)), 1), (0,)),
+    celu: (lambda x, alpha: jnp.where(x <= 0, jnp.exp(at_most_0(x) / alpha), 1), (0,)),
     softsign: (_softsign_slope, ()),
     hard_sigmoid: (lambda x: _between(x, -3, 3) / 6, (-3, 3)),
 }
@@ -193,7 +193,7 @@ def _expm1(x):
 _expm1.defjvps(lambda dx, y, x: jnp.exp(x) * dx)
 
 
-def _below(x):
+def at_most_0(x):
     """x where it is at most 0, else 0."""
     return jnp.where(x <= 0, x, jnp.zeros_like(x))
 

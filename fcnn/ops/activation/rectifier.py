@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fcnn.ops.activation.monotone import at_most_0
 from fcnn.ops.convolution.convolution import conv
 from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.product import wide
@@ -34,7 +35,7 @@ def prelu(x: Float[Array, "*n c"], slope: Float[Array, " c"]) -> Float[Array, "*
     Cost:   one pass over x.
     Source: He et al., arXiv:1502.01852.
     """
-    return jnp.where(x <= 0, _row(slope, x) * _below(x), x)
+    return jnp.where(x <= 0, _row(slope, x) * at_most_0(x), x)  # slope by no infinite x
 
 
 @prelu.fwd
@@ -46,14 +47,9 @@ def prelu_fwd(x, slope):
 def prelu_bwd(saved, dy):
     x, slope = saved
     dx = jnp.where(x <= 0, _row(slope, x) * dy, dy)
-    below = _below(x).astype(wide(x.dtype))
+    below = at_most_0(x).astype(wide(x.dtype))
     dslope = (dy.astype(below.dtype) * below).sum(range(x.ndim - 1))
     return dx, dslope.astype(slope.dtype)
-
-
-def _below(x):
-    """x where it is at most 0, else 0: autodiff would give slope 0 times an infinite x."""
-    return jnp.where(x <= 0, x, jnp.zeros_like(x))
 
 
 @prelu.check

@@ -13,7 +13,7 @@ With s(z) = 1 / (1 + exp(-z)) the probability of yes, f(z) the surprise at a yes
                             f'(z) = -s(-z)^gamma (s(-z) - gamma s(z) log s(z))
 
 where s(-z) = 1 - s(z). No term is negative, so none cancels. z and t are saved. A target of 0 or 1
-that is told for certain, by an infinite logit, adds 0: f is not asked there, as autodiff would
+that an infinite logit predicts with certainty adds 0: f is not evaluated there, as autodiff would
 multiply the 0 by an infinite slope.
 
 Shapes: both arguments have one shape, (n, ...).

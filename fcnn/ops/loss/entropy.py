@@ -11,8 +11,8 @@ With log p = log softmax(z),
                          dp[n,k] = dl[n] (log p[n,k] - log q[n,k] + 1), or 0 where p is 0
 
 p and log p are saved, each exact by itself, in the dtype that sums are kept in, or log q; and the
-other argument. A class of probability 0 adds 0, though it be told
-impossible by a logit or a logarithm of -inf. No argument is made to sum to 1.
+other argument. A class of probability 0 adds 0, even where its
+logit or its logarithm is -inf. No argument is made to sum to 1.
 
 Shapes: both arguments have one shape, (*n, k).
 Units:  nats.
