@@ -4,7 +4,6 @@ import importlib
 import sys
 
 from experiments import NAMES, interrupt
-from fcnn.installation import install
 
 USAGE = "usage: python -m experiments NAME [options]     (NAME --help lists the options)"
 
@@ -19,8 +18,9 @@ def main(arguments: list[str]) -> int:
     if name not in NAMES:
         print(f"{name!r} is no experiment; there is {', '.join(NAMES)}", file=sys.stderr)
         return 2
+    interrupt.end_at_once()
     experiment = _module(name)
-    interrupt.check()
+    interrupt.listen()
     return experiment.main(options)
 
 
@@ -28,11 +28,12 @@ def _module(name):
     try:
         return importlib.import_module(f"experiments.{name}")
     except ModuleNotFoundError as missing:
+        from fcnn.installation import install
+
         sys.exit(f"experiments need {missing.name}; {install('experiments')}")
 
 
 if __name__ == "__main__":
-    interrupt.listen()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -1,13 +1,19 @@
-"""Ctrl-C once: the run ends between two compiled calls, and keeps what it has. Twice: at once.
+"""Ctrl-C: one ends the run between two compiled calls and keeps its results, two end it at once.
 
-A KeyboardInterrupt raised inside JAX can be lost in a callback or leave work running at exit, so
-the signal is only noted, and `check` raises it where the program can stand it.
+A KeyboardInterrupt raised inside JAX can be lost in a callback, crash a module that is being
+imported, or leave work running at exit. So Python raises none: while modules are imported the
+operating system ends the process, and later the signal is only noted, for `check` to raise.
 """
 
 import os
 import signal
 
 _asked = False
+
+
+def end_at_once() -> None:
+    """From now on, Ctrl-C ends the process without running any of its code."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def listen() -> None:

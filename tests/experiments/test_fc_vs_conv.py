@@ -167,7 +167,7 @@ def test_an_output_folder_that_is_a_file(capsys, tmp_path):
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.5])
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5])
 def test_an_interrupt_while_starting_leaves_at_once(tmp_path, seconds):
     with start("fc_vs_conv", "--output-dir", str(tmp_path)) as process:
         time.sleep(seconds)
