@@ -3,7 +3,8 @@
 import importlib
 import sys
 
-from experiments import NAMES, interrupt
+from experiments import NAMES
+from experiments.framework import interrupt
 
 USAGE = "usage: python -m experiments NAME [options]     (NAME --help lists the options)"
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from fcnn.command import main
+from fcnn.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,7 @@ import pytest
 from child import started
 
 from fcnn.bench import timed
-from fcnn.bench.contests import (
+from fcnn.bench.comparisons import (
     CONTESTS,
     PROBLEMS,
     batch_norm_backward,
@@ -23,9 +23,9 @@ from fcnn.bench.contests import (
     transposed,
 )
 from fcnn.bench.machine import Roof, roof
-from fcnn.command import main
-from fcnn.command.bench import operators, peers
-from fcnn.ops.convolution.choice import IMPLS
+from fcnn.cli import main
+from fcnn.cli.bench import operators, peers
+from fcnn.ops.convolution.dispatch import IMPLS
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
 ALIKE = {  # contests of programs by different operators, by the number of examples
@@ -39,7 +39,7 @@ ALIKE = {  # contests of programs by different operators, by the number of examp
 @pytest.fixture(autouse=True)
 def roof_of_a_table(monkeypatch):
     """Measuring it takes up to 10 s of every bench; it has a test of its own."""
-    monkeypatch.setattr("fcnn.command.bench.bench.roof", lambda dtype: Roof(1e11, 1e10))
+    monkeypatch.setattr("fcnn.cli.bench.bench.roof", lambda dtype: Roof(1e11, 1e10))
 
 
 @pytest.mark.parametrize("contest", [of(n=1) for of in ALIKE.values()], ids=ALIKE)
@@ -172,7 +172,7 @@ def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
 BENCH = """
 import sys
 from fcnn.bench.machine import Roof
-from fcnn.command import bench, main
+from fcnn.cli import bench, main
 
 bench.bench.roof = lambda dtype: Roof(1e11, 1e10)
 sys.exit(main(["bench", *sys.argv[1:]]))

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from experiments.checkers.correct_gradients import RIGHTS
 from experiments.checkers.mutants import MUTANTS
-from experiments.checkers.rights import RIGHTS
 from experiments.checkers.tables import by_kind, by_trap, kept, side_by_side
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
-from fcnn.command.bench import BENCHES
-from fcnn.command.bench.kept import lines
-from fcnn.command.ops import departures, table
+from fcnn.cli.bench import BENCHES
+from fcnn.cli.bench.recorded import lines
+from fcnn.cli.ops import departures, table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -24,7 +24,9 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 RESULTS = sorted((ROOT / "experiments/results/fc_vs_conv").glob("*.json"))
 
 
-WIDE = pytest.mark.all("15 CPU seconds; tests/training/test_given.py trains on float32 data in x64")
+WIDE = pytest.mark.all(
+    "15 CPU seconds; tests/training/test_validation.py trains on float32 data in x64"
+)
 
 
 @pytest.mark.parametrize("x64", ["0", pytest.param("1", marks=WIDE)])

@@ -15,10 +15,10 @@ from fcnn import installation
 from fcnn.bench.machine import Roof
 from fcnn.checker import Report
 from fcnn.checker.report import Row
-from fcnn.command import bench, check, main, ops
-from fcnn.command.bench.bench import Bench, run
-from fcnn.command.bench.kept import lines
-from fcnn.command.table import table
+from fcnn.cli import bench, check, main, ops
+from fcnn.cli.bench.bench import Bench, run
+from fcnn.cli.bench.recorded import lines
+from fcnn.cli.table import table
 from fcnn.ops import OPS
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"

@@ -20,16 +20,16 @@ from multiprocessing import get_context
 
 from rich.progress import track
 
-from experiments import interrupt
+from experiments.checkers.correct_gradients import RIGHTS
 from experiments.checkers.judges import JUDGES, Said, ask
 from experiments.checkers.mutants import MUTANTS
-from experiments.checkers.rights import RIGHTS
 from experiments.checkers.tables import Judged, Table, by_kind, by_trap, side_by_side
-from experiments.claim import Claim
-from experiments.options import Output, parse, refuse
-from experiments.report import Findings, report
-from experiments.run import Run
-from experiments.screen import Screen
+from experiments.framework import interrupt
+from experiments.framework.claim import Claim
+from experiments.framework.options import Output, parse, refuse
+from experiments.framework.report import Findings, report
+from experiments.framework.run import Run
+from experiments.framework.screen import Screen
 
 TITLE = "Gradient checkers, on wrong gradients and on right ones that look wrong"
 DESCRIPTION = (

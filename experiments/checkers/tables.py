@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import rich.table
 from rich import box
 
+from experiments.checkers.correct_gradients import RIGHTS
 from experiments.checkers.judges import Said
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import Problem
-from experiments.checkers.rights import RIGHTS
 
 
 class Judged(NamedTuple):

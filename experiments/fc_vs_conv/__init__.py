@@ -19,15 +19,15 @@ from statistics import mean
 import numpy as np
 
 import fcnn
-from experiments.claim import Claim
 from experiments.fc_vs_conv import figures
 from experiments.fc_vs_conv.config import Config, check, resolved
 from experiments.fc_vs_conv.measure import Measured, experiment
 from experiments.fc_vs_conv.output import COLUMNS, rows_of, table, tidy
-from experiments.options import parse, refuse
-from experiments.report import Findings, report
-from experiments.run import Run
-from experiments.screen import Screen
+from experiments.framework.claim import Claim
+from experiments.framework.options import parse, refuse
+from experiments.framework.report import Findings, report
+from experiments.framework.run import Run
+from experiments.framework.screen import Screen
 from fcnn.data import Dataset, Images, load
 from fcnn.models import ladder
 

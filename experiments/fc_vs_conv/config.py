@@ -10,7 +10,7 @@ from tyro.conf import arg
 from tyro.extras import literal_type_from_choices
 
 import fcnn
-from experiments.options import Options, otherwise
+from experiments.framework.options import Options, otherwise
 from fcnn.data import Dataset
 from fcnn.models.ladder import RUNGS
 

@@ -9,8 +9,8 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 from experiments.fc_vs_conv.measure import Measured
-from experiments.report import Figure
-from experiments.run import Run
+from experiments.framework.report import Figure
+from experiments.framework.run import Run
 
 COLOURS = {  # dense stands out; the more convolutional, the deeper the blue; pooling head in green
     "dense": "#d1495b",

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import fcnn
-from experiments import interrupt
 from experiments.fc_vs_conv.config import Config, make_optimizer
-from experiments.run import Run
-from experiments.seeds import Seeds, cosine
+from experiments.framework import interrupt
+from experiments.framework.run import Run
+from experiments.framework.seeds import Seeds, cosine
 from fcnn.bench import seconds
 from fcnn.data import Dataset
 from fcnn.layers import Layer

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.machine import Machine, shortest
-from fcnn.checker.slopes import Slopes, flat
+from fcnn.checker.compiled import Machine, shortest
+from fcnn.checker.finite_differences import Slopes, flat
 from fcnn.checker.subject import Leaves
 
 TOLERANCE = {"float64": 1e-10, "float32": 3e-4, "float16": 3e-2, "bfloat16": 1e-1}

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fcnn.checker.evidence import Evidence, ask
-from fcnn.checker.judge import KINK, RIGHT, WRONG, Finding, judge
 from fcnn.checker.leaf import DIFFERENCE, Leaf
 from fcnn.checker.subject import Leaves
+from fcnn.checker.verdict import KINK, RIGHT, WRONG, Finding, judge
 
 OUTPUTS = 2  # with a kink, which are looked at one by one
 CHANGED = 1e3  # times the distance of points nearby: pieces differ by more, relative to gradients

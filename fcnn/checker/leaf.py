@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from fcnn.checker.evidence import Evidence, forward, largest, rounding, tolerance
-from fcnn.checker.slopes import Close, Slope
+from fcnn.checker.finite_differences import Close, Slope
 
 DIFFERENCE = 1e-6  # what differences may be off by, besides their own bars
 FEW = 32  # entries of a leaf, each of which then has a direction of its own

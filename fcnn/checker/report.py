@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fcnn.bench import Cost
-from fcnn.checker.judge import KINK, RIGHT
+from fcnn.checker.verdict import KINK, RIGHT
 
 
 @dataclass(frozen=True)

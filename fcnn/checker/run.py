@@ -12,13 +12,13 @@ import numpy as np
 from fcnn.bench import Cost, compare
 from fcnn.checker.cases import Problem, has_gradient, problems
 from fcnn.checker.caution import cautions
+from fcnn.checker.compiled import Machine, exactly
 from fcnn.checker.diagnosis import Mistake, diagnose
 from fcnn.checker.evidence import TOLERANCE, Evidence, gather, largest, rounding
-from fcnn.checker.judge import KINK, NOISY, NOT_FINITE, RIGHT, WRONG, Finding
 from fcnn.checker.kink import verdicts
-from fcnn.checker.machine import Machine, exactly
 from fcnn.checker.report import Report, Row
 from fcnn.checker.subject import Leaves, Subject, differentiated, subject_of
+from fcnn.checker.verdict import KINK, NOISY, NOT_FINITE, RIGHT, WRONG, Finding
 from fcnn.ops import Op, gradients
 
 

@@ -19,11 +19,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.checker.backward_rules import Rule, name_of, operator_of, rule_of, with_rule
 from fcnn.checker.floats import described, is_float, outputs
-from fcnn.checker.peel import has_rules, peeled
-from fcnn.checker.rules import Rule, name_of, operator_of, rule_of, with_rule
+from fcnn.checker.strip_rules import has_rules, peeled
 from fcnn.ops import gradients
-from fcnn.ops.given import as_array
+from fcnn.ops.arrays import as_array
 
 Leaves = list[Any]
 

@@ -1,13 +1,15 @@
 """Level 3: operators with parameters, and how to put them together."""
 
 from fcnn.layers import initializers
-from fcnn.layers.activating import frelu, prelu
-from fcnn.layers.affine import dense
+from fcnn.layers.activation import frelu, prelu
+from fcnn.layers.attention import embedding, multi_head_attention
 from fcnn.layers.combinators import repeat, residual, serial
-from fcnn.layers.convolving import conv, conv_transpose, separable_conv
+from fcnn.layers.convolution import conv, conv_transpose, separable_conv
+from fcnn.layers.dense import dense
+from fcnn.layers.dropout import classic_dropout, dropout, spatial_dropout, stochastic_depth
 from fcnn.layers.layer import Layer, shapes, stateless
-from fcnn.layers.normalizing import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
-from fcnn.layers.plain import (
+from fcnn.layers.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from fcnn.layers.parameter_free import (
     adaptive_avg_pool,
     adaptive_max_pool,
     avg_pool,
@@ -45,9 +47,7 @@ from fcnn.layers.plain import (
     tanh,
 )
 from fcnn.layers.recurrent import gru, lstm, rnn
-from fcnn.layers.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
 from fcnn.layers.summary import Summary, summary
-from fcnn.layers.tokens import embedding, multi_head_attention
 
 __all__ = [
     "Layer",

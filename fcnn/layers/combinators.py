@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from fcnn.layers.layer import Layer, Part, shapes
-from fcnn.ops.refusal import require, require_counts
+from fcnn.ops.validation import require, require_counts
 
 
 def serial(*layers: Layer, name: str = "serial") -> Layer:

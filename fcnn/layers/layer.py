@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fcnn.ops.given import as_array
-from fcnn.ops.refusal import require_counts
+from fcnn.ops.arrays import as_array
+from fcnn.ops.validation import require_counts
 
 Params = dict[str, Any]
 State = dict[str, Any]

@@ -17,7 +17,7 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer, Part
-from fcnn.ops.refusal import require_counts
+from fcnn.ops.validation import require_counts
 
 ORTHOGONAL = initializers.orthogonal()
 

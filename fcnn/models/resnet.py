@@ -20,7 +20,7 @@ from fcnn.layers import (
     residual,
     serial,
 )
-from fcnn.ops.refusal import require
+from fcnn.ops.validation import require
 
 BLOCKS = {  # depth -> blocks in each stage, and whether they are bottlenecks
     18: ((2, 2, 2, 2), False),

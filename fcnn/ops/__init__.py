@@ -1,7 +1,6 @@
 """Level 1: arrays in, arrays out. Every operator imported here stands in OPS, in this order."""
 
-from fcnn.ops.activation.gate import glu, swiglu
-from fcnn.ops.activation.monotone import (
+from fcnn.ops.activation.elu import (
     celu,
     elu,
     hard_sigmoid,
@@ -18,48 +17,49 @@ from fcnn.ops.activation.monotone import (
     squareplus,
     tanh,
 )
-from fcnn.ops.activation.rectifier import frelu, prelu
-from fcnn.ops.activation.self_gated import gelu, hard_swish, mish, silu
-from fcnn.ops.activation.simplex import log_softmax, softmax
-from fcnn.ops.affine import dense
-from fcnn.ops.attention.attention import dot_product_attention
-from fcnn.ops.attention.lookup import embedding, one_hot
-from fcnn.ops.attention.multi_head import multi_head_attention
-from fcnn.ops.attention.position import positional_encoding, rotary_embedding
-from fcnn.ops.convolution.convolution import conv
-from fcnn.ops.convolution.patches import col2im, im2col
-from fcnn.ops.convolution.separable import separable_conv
-from fcnn.ops.convolution.standardization import weight_standardization
-from fcnn.ops.convolution.transposed import conv_transpose
-from fcnn.ops.loss.binary import focal, sigmoid_cross_entropy
-from fcnn.ops.loss.classes import nll, softmax_cross_entropy
-from fcnn.ops.loss.distance import (
+from fcnn.ops.activation.frelu import frelu, prelu
+from fcnn.ops.activation.gelu import gelu, hard_swish, mish, silu
+from fcnn.ops.activation.glu import glu, swiglu
+from fcnn.ops.activation.softmax import log_softmax, softmax
+from fcnn.ops.attention.dot_product_attention import dot_product_attention
+from fcnn.ops.attention.embedding import embedding, one_hot
+from fcnn.ops.attention.multi_head_attention import multi_head_attention
+from fcnn.ops.attention.positions import positional_encoding, rotary_embedding
+from fcnn.ops.convolution.conv import conv
+from fcnn.ops.convolution.conv_transpose import conv_transpose
+from fcnn.ops.convolution.im2col import col2im, im2col
+from fcnn.ops.convolution.separable_conv import separable_conv
+from fcnn.ops.convolution.weight_standardization import weight_standardization
+from fcnn.ops.dense import dense
+from fcnn.ops.dropout import classic_dropout, dropout, spatial_dropout, stochastic_depth
+from fcnn.ops.loss.binary_cross_entropy import focal, sigmoid_cross_entropy
+from fcnn.ops.loss.cross_entropy import nll, softmax_cross_entropy
+from fcnn.ops.loss.hinge import hinge
+from fcnn.ops.loss.kl_divergence import kl_divergence, soft_cross_entropy
+from fcnn.ops.loss.regression import (
     absolute_error,
     huber,
     l2_penalty,
     mean_squared_error,
     squared_error,
 )
-from fcnn.ops.loss.entropy import kl_divergence, soft_cross_entropy
-from fcnn.ops.loss.margin import hinge
-from fcnn.ops.normalization.batch import batch_norm
-from fcnn.ops.normalization.example import group_norm, instance_norm, layer_norm, rms_norm
-from fcnn.ops.normalization.scaling import min_max_scale
+from fcnn.ops.normalization.batch_norm import batch_norm
+from fcnn.ops.normalization.layer_norm import group_norm, instance_norm, layer_norm, rms_norm
+from fcnn.ops.normalization.min_max_scale import min_max_scale
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
-from fcnn.ops.pooling.adaptive import (
+from fcnn.ops.pooling.adaptive_pooling import (
     adaptive_avg_pool,
     adaptive_max_pool,
     global_avg_pool,
     global_max_pool,
 )
-from fcnn.ops.pooling.norm_pooling import lp_pool
+from fcnn.ops.pooling.lp_pool import lp_pool
+from fcnn.ops.pooling.max_unpool import max_pool_with_indices, max_unpool
 from fcnn.ops.pooling.pooling import avg_pool, max_pool
-from fcnn.ops.pooling.resizing import resize_linear, resize_nearest
-from fcnn.ops.pooling.unpooling import max_pool_with_indices, max_unpool
-from fcnn.ops.recurrent.gated import gru
-from fcnn.ops.recurrent.memory import lstm
-from fcnn.ops.recurrent.plain import rnn
-from fcnn.ops.stochastic import classic_dropout, dropout, spatial_dropout, stochastic_depth
+from fcnn.ops.pooling.resize import resize_linear, resize_nearest
+from fcnn.ops.recurrent.gru import gru
+from fcnn.ops.recurrent.lstm import lstm
+from fcnn.ops.recurrent.rnn import rnn
 
 OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
 

@@ -17,7 +17,7 @@ An operator works before its page is complete. Without `fwd` and `bwd`, autodiff
 `forward`; with only one of the two, a call is an error. Without `check`, no input is refused here.
 Without cases, `fcnn.check` needs arguments.
 
-`rule.py` tells JAX of them; `refusal.py` has the words for `check`.
+`custom_gradient.py` tells JAX of them; `validation.py` has the words for `check`.
 """
 
 import inspect
@@ -31,8 +31,8 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from fcnn.ops.given import as_array
-from fcnn.ops.rule import by_hand
+from fcnn.ops.arrays import as_array
+from fcnn.ops.custom_gradient import by_hand
 from fcnn.ops.sharding import over_mesh
 
 P = ParamSpec("P")

@@ -22,7 +22,7 @@ import jax
 from jax import Array
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
-from fcnn.ops.refusal import require
+from fcnn.ops.validation import require
 
 
 def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:

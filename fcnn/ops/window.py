@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
-from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_integers
+from fcnn.ops.contraction import wide
+from fcnn.ops.validation import require, require_integers
 
 Axes = int | Sequence[int]  # one number for every axis, or one each
 Padding = int | str | Sequence[int | tuple[int, int]]

@@ -2,7 +2,7 @@
 
 from fcnn.training.evaluate import evaluate, predict
 from fcnn.training.fit import Epoch, fit
-from fcnn.training.rows import shuffled_rows
+from fcnn.training.shuffle import shuffled_rows
 from fcnn.training.state import TrainState, create
 from fcnn.training.step import Metrics, steps, train_step
 

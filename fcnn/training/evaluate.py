@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from fcnn.layers import Layer
-from fcnn.ops.given import as_array
+from fcnn.ops.arrays import as_array
 from fcnn.training.state import TrainState, cast
 from fcnn.training.step import accuracy
 

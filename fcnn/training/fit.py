@@ -11,12 +11,12 @@ import numpy as np
 import optax
 
 from fcnn.layers import Layer
-from fcnn.ops.given import as_array
+from fcnn.ops.arrays import as_array
 from fcnn.training.evaluate import evaluate
-from fcnn.training.rows import shuffled_rows
+from fcnn.training.shuffle import shuffled_rows
 from fcnn.training.state import TrainState, create
 from fcnn.training.step import Loss, steps, train_step
-from fcnn.training.unfit import unfit
+from fcnn.training.validation import unfit
 
 Pair = Any  # (x, y), each an array or what `as_array` makes one of
 WHAT = "fit: test x", "fit: test y"

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
-from fcnn.ops.given import as_array
+from fcnn.ops.arrays import as_array
 from fcnn.ops.sharding import of_batch
 from fcnn.training.state import TrainState, cast
 

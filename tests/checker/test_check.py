@@ -12,8 +12,8 @@ import pytest
 from jax import lax
 
 import fcnn
-from fcnn.checker.judge import KINK, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
-from fcnn.checker.page import page
+from fcnn.checker.html_report import page
+from fcnn.checker.verdict import KINK, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
 
 check = partial(fcnn.check, cost=False)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fcnn
-from fcnn.checker.judge import KINK, WRONG
+from fcnn.checker.verdict import KINK, WRONG
 
 check = partial(fcnn.check, cost=False)
 RNG = np.random.default_rng(0)

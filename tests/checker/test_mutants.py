@@ -6,11 +6,11 @@ import jax
 import pytest
 
 from experiments.checkers import NAMED
+from experiments.checkers.correct_gradients import RIGHTS
 from experiments.checkers.judges import by_fcnn
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import KINDS
-from experiments.checkers.rights import RIGHTS
-from experiments.checkers.unnamed import UNNAMED
+from experiments.checkers.undiagnosed import UNNAMED
 
 EVERY = 4  # of them in the second tier; the experiment `checkers` judges all
 SECOND = pytest.mark.all("0.5 s each; the first tier has one of each kind")

@@ -6,9 +6,9 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.checkers import claims_of
+from experiments.checkers.correct_gradients import RIGHTS
 from experiments.checkers.judges import Said
 from experiments.checkers.mutants import MUTANTS
-from experiments.checkers.rights import RIGHTS
 from experiments.checkers.tables import Judged, by_kind, by_trap, side_by_side
 
 CAUGHT, PASSED = Said("flipped", 1.0), Said("", 2.0)

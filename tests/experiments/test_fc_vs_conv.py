@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from child import started
 
-from experiments.claim import Claim
 from experiments.fc_vs_conv import judge, main
 from experiments.fc_vs_conv.config import Config, resolved
 from experiments.fc_vs_conv.measure import Measured, schedule
-from experiments.seeds import shifted
+from experiments.framework.claim import Claim
+from experiments.framework.seeds import shifted
 
 ROOT = Path(__file__).parents[2]
 

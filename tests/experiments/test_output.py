@@ -16,9 +16,9 @@ from experiments import fc_vs_conv
 from experiments.fc_vs_conv.config import Config
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import rows_of, table
-from experiments.options import Output, parse
-from experiments.run import Run
-from experiments.screen import Screen
+from experiments.framework.options import Output, parse
+from experiments.framework.run import Run
+from experiments.framework.screen import Screen
 from fcnn.models.ladder import RUNGS
 
 WIDEST = Measured(
@@ -128,7 +128,7 @@ def test_a_screen_that_failed_is_quiet(monkeypatch):
 
         flush = write
 
-    monkeypatch.setattr("experiments.screen.discard_rest", lambda: None)
+    monkeypatch.setattr("experiments.framework.screen.discard_rest", lambda: None)
     screen = Screen(file=Full())
     for _ in range(2):
         screen.print("a line")

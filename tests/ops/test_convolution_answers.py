@@ -11,7 +11,7 @@ from batches import N, exported
 from jax.sharding import AxisType, PartitionSpec
 
 import fcnn
-from fcnn.ops.convolution import rows, shifts, winograd
+from fcnn.ops.convolution.impl import taps, tiled, winograd
 
 
 def normals(*shapes):
@@ -68,7 +68,7 @@ def test_a_large_window_by_fourier():
 
 
 @pytest.mark.parametrize(("dtype", "within"), [(jnp.float32, 2e-5), (jnp.bfloat16, 4e-3)])
-@pytest.mark.parametrize("impl", ["direct", "taps", "winograd", "fft"])
+@pytest.mark.parametrize("impl", ["lax_forward", "taps", "winograd", "fft"])
 def test_short_numbers_lose_no_more_than_their_own_rounding(impl, dtype, within):
     """`within` is relative to the largest entry; bfloat16 rounds by 2^-9 of each."""
     x, w = (a.astype(dtype) for a in normals((2, 12, 12, 64), (3, 3, 64, 8)))
@@ -106,7 +106,7 @@ BY_WINOGRAD = ("an odd row left over", "groups", "three axes of 3")
     ],
 )
 def test_an_image_cut_in_strips_is_the_image(impl, case, monkeypatch):
-    for module in (rows, shifts, winograd):
+    for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", 500)
     args, options, wanted = in_one_piece(case)
     lowered = jax.jit(partial(all_three, **options, impl=impl)).lower(*args)
@@ -244,7 +244,7 @@ same_and_back = jax.jit(partial(all_three, padding="same"), static_argnames="imp
 @pytest.mark.parametrize("impl", ["auto", "tiled", "taps", "winograd"])
 def test_tiles_on_two_devices(impl, monkeypatch):
     """Each device loops over tiles of its own examples; dw is the sum over both."""
-    for module in (rows, shifts, winograd):
+    for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", 500)
     x, w, dy = normals((6, 5, 4, 4), (3, 3, 4, 6), (6, 5, 4, 6))
     run = partial(all_three, padding=1, impl=impl)
@@ -264,7 +264,7 @@ STRIPS = pytest.mark.all("1 s each; the first tier has whole images, and cuts ot
 @pytest.mark.parametrize("impl", ["tiled", "taps", "taps, depthwise", "winograd"])
 def test_tiles_of_any_number_of_examples(impl, bytes_of_tile, monkeypatch):
     """A loaded program counts its tiles when it learns of the number of examples."""
-    for module in (rows, shifts, winograd):
+    for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", bytes_of_tile)
     impl, *depthwise = impl.split(", ")
     groups = 4 if depthwise else 1
@@ -293,6 +293,6 @@ def test_the_gradient_of_every_example_of_a_symbolic_batch():
     for impl in ("auto", "lax"):
         with pytest.raises(NotImplementedError, match="batch_group_count"):
             export(impl)
-    program = export("direct")
+    program = export("lax_forward")
     found, wanted = jax.jit(lambda x, w: (program(x, w), each("lax")(x, w)))(x, w)
     np.testing.assert_allclose(found, wanted, atol=1e-12)

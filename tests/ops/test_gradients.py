@@ -8,11 +8,11 @@ import pytest
 from registry import every_case_of_floats, once_per_problem, one_case_each, over, takes_floats
 
 from fcnn.checker.cases import Problem
+from fcnn.checker.compiled import Machine, exactly
 from fcnn.checker.evidence import gather
-from fcnn.checker.judge import KINK, NOT_FINITE, RIGHT, WRONG, judge
 from fcnn.checker.kink import verdicts
-from fcnn.checker.machine import Machine, exactly
 from fcnn.checker.run import subject_in
+from fcnn.checker.verdict import KINK, NOT_FINITE, RIGHT, WRONG, judge
 
 
 @pytest.fixture(autouse=True)

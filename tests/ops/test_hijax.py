@@ -15,20 +15,20 @@ from jax._src.interpreters import ad, batching
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import fcnn
-from fcnn.ops import hijax, rule
+from fcnn.ops import custom_gradient, hijax_primitive
 
 ROOT = Path(__file__).parents[2]
 DRAW = np.random.default_rng(0).standard_normal
 
 
-@pytest.mark.parametrize("promise", hijax.PROMISES)
+@pytest.mark.parametrize("promise", hijax_primitive.PROMISES)
 def test_this_jax_keeps(promise):
-    assert promise not in hijax.broken_promises()
+    assert promise not in hijax_primitive.broken_promises()
 
 
 def test_hijax_is_in_use():
-    assert rule.RULE == "hijax"
-    assert rule.by_hand is hijax.by_hijax
+    assert custom_gradient.RULE == "hijax"
+    assert custom_gradient.by_hand is hijax_primitive.by_hijax
 
 
 def breaks(*args, **kwargs):
@@ -59,12 +59,12 @@ REVERSE += ["grad of vmap uses the hand rule"]
 )
 def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, broken, monkeypatch):
     monkeypatch.setitem(table, the_primitive(), breaks)
-    found = hijax.broken_promises()
+    found = hijax_primitive.broken_promises()
     assert set(broken) <= set(found)
     assert any("no longer" in cause for cause in found.values())
     with pytest.warns(UserWarning, match="fcnn: jax .* breaks hijax") as caught:
-        by_hand, name = rule.choose()
-    assert (by_hand, name) == (rule.by_custom_vjp, "custom_vjp")
+        by_hand, name = custom_gradient.choose()
+    assert (by_hand, name) == (custom_gradient.by_custom_vjp, "custom_vjp")
     (warning,) = caught
     assert all(promise in str(warning.message) for promise in found)
     assert next(iter(found.values())) in str(warning.message)
@@ -191,8 +191,8 @@ def test_an_output_without_a_gradient_under_vmap():
 
 def test_where_nothing_is_differentiated_the_plain_forward_runs():
     """No residual is computed only to be thrown away."""
-    scale = hijax.Scale()
-    f = lambda x, y: jax.grad(lambda z: z * hijax.by_hijax(scale, (x, y), {}).sum())(1.0)
+    scale = hijax_primitive.Scale()
+    f = lambda x, y: jax.grad(lambda z: z * hijax_primitive.by_hijax(scale, (x, y), {}).sum())(1.0)
     jax.eval_shape(f, *scale.types)
     assert scale.called == set()
 

@@ -10,8 +10,8 @@ from jax.test_util import check_grads
 
 import fcnn
 from fcnn.ops import Shape
-from fcnn.ops.convolution import rows
-from fcnn.ops.rule import RULE
+from fcnn.ops.convolution.impl import tiled
+from fcnn.ops.custom_gradient import RULE
 
 
 def grad(f, x):
@@ -54,7 +54,7 @@ def test_tiles_are_used_and_bounded(monkeypatch):
     text = lambda n: jax.jit(by_tiles).lower(zeros(n, 16, 16, 4), zeros(3, 3, 4, 2)).as_text()
     assert "stablehlo.while" in text(256)
     assert "256x16x16x12x" not in text(256)
-    monkeypatch.setattr(rows, "TILE", 2**40)
+    monkeypatch.setattr(tiled, "TILE", 2**40)
     assert "stablehlo.while" not in text(255)  # JAX remembers what it made of 256
     assert "255x16x16x12x" in text(255)
 

@@ -24,7 +24,7 @@ from registry import (
 
 import fcnn
 from fcnn.ops import op as op_module
-from fcnn.ops.rule import RULE, by_custom_vjp
+from fcnn.ops.custom_gradient import RULE, by_custom_vjp
 
 TWO = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
 SPLIT, WHOLE = PartitionSpec("d"), PartitionSpec()

@@ -8,33 +8,41 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis import elsewhere, factor, formula, halves, order, places, terms
-from fcnn.checker.diagnosis.places import OTHER
+from fcnn.checker.diagnosis import (
+    changed_input,
+    entries,
+    factor,
+    formula,
+    half_precision,
+    order,
+    terms,
+)
+from fcnn.checker.diagnosis.context import Guess, Mistake, Situation
+from fcnn.checker.diagnosis.entries import OTHER
 from fcnn.checker.diagnosis.shape import other_shape
-from fcnn.checker.diagnosis.situation import Guess, Mistake, Situation
 from fcnn.checker.evidence import Evidence, largest
-from fcnn.checker.slopes import Slopes
+from fcnn.checker.finite_differences import Slopes
 
 MISTAKES: tuple[Callable[[Situation], Iterator[Guess]], ...] = (
     factor.stopped,
-    places.single,
-    places.ties,
+    entries.single,
+    entries.ties,
     factor.constant,
-    places.below_zero,
+    entries.below_zero,
     order.exchanged_arguments,
     order.transposed,
     order.flipped,
-    halves.halves,
-    places.slices,
-    places.gaps,
+    half_precision.halves,
+    entries.slices,
+    entries.gaps,
     order.gates,
     order.regrouped,
     order.shifted,
     factor.dropout_mask,
     factor.reduced_too_far,
     factor.of_an_argument,
-    elsewhere.each_step_alone,
-    elsewhere.outputs,
+    changed_input.each_step_alone,
+    changed_input.outputs,
     terms.terms,
     terms.rows,
     formula.elementwise,
@@ -42,13 +50,13 @@ MISTAKES: tuple[Callable[[Situation], Iterator[Guess]], ...] = (
     formula.labels,
     formula.without_dy,
     factor.by_axis,
-    elsewhere.other_arguments,
+    changed_input.other_arguments,
     formula.adjoint,
-    elsewhere.cotangent,
-    elsewhere.parts_of_the_cotangent,
-    elsewhere.parts_of_time,
-    elsewhere.own_argument,
-    places.any_slices,
+    changed_input.cotangent,
+    changed_input.parts_of_the_cotangent,
+    changed_input.parts_of_time,
+    changed_input.own_argument,
+    entries.any_slices,
 )
 MOST = 2048  # entries of a leaf whose right gradient is had by differences, if not by autodiff
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fcnn.checker.diagnosis.context import Guess, Situation, times
 from fcnn.checker.diagnosis.order import listed
-from fcnn.checker.diagnosis.situation import Guess, Situation, times
 
 
 def stopped(s: Situation) -> Iterator[Guess]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.situation import Guess, Situation, times
+from fcnn.checker.diagnosis.context import Guess, Situation, times
 
 SLOPES = {
     "1 − y²": lambda x, y: 1 - y * y,

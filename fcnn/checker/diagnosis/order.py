@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.situation import Guess, Situation
+from fcnn.checker.diagnosis.context import Guess, Situation
 
 NEAR = (-3, -2, -1, 1, 2, 3)  # shifts along all spatial axes at once that are tried
 FAR = 16  # and at most so far along one

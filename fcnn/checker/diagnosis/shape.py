@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fcnn.checker.diagnosis.context import Mistake, Situation
 from fcnn.checker.diagnosis.order import listed
-from fcnn.checker.diagnosis.situation import Mistake, Situation
 
 
 def other_shape(s: Situation) -> Mistake:

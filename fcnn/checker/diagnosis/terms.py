@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fcnn.checker.diagnosis.context import Guess, Situation
 from fcnn.checker.diagnosis.order import listed
-from fcnn.checker.diagnosis.situation import Guess, Situation
 
 
 def terms(s: Situation) -> Iterator[Guess]:

@@ -15,9 +15,9 @@ from typing import Literal
 
 import numpy as np
 
+from fcnn.ops.contraction import wide
 from fcnn.ops.op import Case, Op, extreme, ints, normals, refused
-from fcnn.ops.product import wide
-from fcnn.ops.refusal import require, require_floats, require_numbers
+from fcnn.ops.validation import require, require_floats, require_numbers
 
 Slopes = Mapping[Op, tuple[Callable, Sequence[float]]]
 

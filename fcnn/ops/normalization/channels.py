@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.op import extreme, normals
-from fcnn.ops.refusal import require, require_floats, require_numbers, require_rank
+from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 C = Float[Array, " c"]
 

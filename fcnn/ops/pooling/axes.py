@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from fcnn.ops.product import contract, wide
-from fcnn.ops.refusal import require, require_floats, require_rank
+from fcnn.ops.contraction import contract, wide
+from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import per_axis
 
 

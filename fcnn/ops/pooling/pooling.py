@@ -27,9 +27,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fcnn.ops.contraction import wide
 from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
-from fcnn.ops.product import wide
-from fcnn.ops.refusal import require_flags, require_floats, require_rank
+from fcnn.ops.validation import require_flags, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, Windows, taps, untap, windows
 
 X = Float[Array, "n *size c"]

@@ -36,9 +36,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from fcnn.ops.contraction import contract, wide
 from fcnn.ops.op import Case, extreme, normals
-from fcnn.ops.product import contract, wide
-from fcnn.ops.refusal import require, require_flags, require_floats
+from fcnn.ops.validation import require, require_flags, require_floats
 
 State = tuple[Array, ...]  # (n, k) each, h first
 Inner = tuple[Any, ...]  # what a step needs besides: u first, and biases that may be None

@@ -1,0 +1,1 @@
+"""What all experiments share: options, run folder, interruption, claims, report."""

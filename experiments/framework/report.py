@@ -1,0 +1,65 @@
+"""report.html: one self-contained page: what was claimed, what was measured, and on what."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from experiments.framework.claim import Claim
+from experiments.framework.run import Run
+
+PAGE = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+).get_template("report.html.jinja")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture for the page: inline SVG, with a caption that says what to see."""
+
+    name: str
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run came to, for the page."""
+
+    title: str
+    summary: str
+    claims: Sequence[Claim]
+    judged: str  # when a claim holds
+    tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]]  # columns and rows of each
+    notes: Sequence[str]
+    figures: Sequence[Figure]
+    stopped: str = ""
+
+
+def report(run: Run, findings: Findings) -> str:
+    """The page, as HTML."""
+    figures = [(f, Markup(f.svg[f.svg.index("<svg") :])) for f in findings.figures]
+    return PAGE.render(
+        f=findings,
+        figures=figures,
+        started=run.started.strftime("%d %B %Y, %H:%M"),
+        config=flat(run.config),
+        environment=flat(run.environment),
+    )
+
+
+def flat(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values for a table of two columns."""
+    pairs = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{k} {v}" for k, v in value.items())
+        elif isinstance(value, list | tuple):
+            value = " ".join(map(str, value))
+        pairs.append((name, "–" if value in (None, "") else str(value)))
+    return pairs

@@ -1,0 +1,214 @@
+"""Slopes by differences: nothing is differentiated, so nothing is shared with what is judged.
+
+Along v, at steps h, each output y[k] has two one-sided slopes, weighed by its cotangent dy[k]:
+
+    right[k] = dy[k] (y[k](x + h v) - y[k](x)) / h
+    left[k]  = dy[k] (y[k](x) - y[k](x - h v)) / h
+
+Where f is smooth both tend to one slope as h falls, and half of sum (left + right) is off by O(h²);
+extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, takes over. At a kink they keep
+apart, whatever h: every output's slope may be chosen between its own two, so a valid <G, v> lies
+between sum min(left, right) and sum max(left, right). A kink nearer than h looks like one at x, so
+a close look goes down to steps where it no longer does.
+
+Where an output has several kinks at once, as |a| - |b| at 0, its own two slopes along v are not all
+that may be chosen: those along v at points near x count too. Forward autodiff has them exactly.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.checker.compiled import Machine
+from fcnn.checker.subject import Leaves
+
+ROUNDINGS = 8  # errors of so many units in the last place are expected of every output
+RATIO = 8  # between one step of a close look and the next
+SETTLED = 0.01  # a slope that steps change by less than this share no longer depends on them
+NEARBY = 32  # points near x
+FLAT = 3  # widths within this factor of each other do not fall as h does, nor rise as rounding does
+
+
+class Slope(NamedTuple):
+    """The slope along a direction, and by how much it may be off."""
+
+    value: float
+    bar: float
+
+
+class Close(NamedTuple):
+    """A close look along a direction: one slope where f is smooth, an interval at a kink."""
+
+    slope: Slope
+    low: float
+    high: float
+    kinked: bool
+
+    def admits(self, value: float, slack: float = 0.0) -> bool:
+        """Whether a gradient may have this slope."""
+        if self.kinked:
+            slack += 1e-6 * (self.high - self.low)
+            return bool(self.low - slack <= value <= self.high + slack)
+        return bool(abs(value - self.slope.value) <= self.slope.bar + slack)
+
+
+class Slopes:
+    """Of <dy, f>, around a machine's x. An output that is not finite there has none."""
+
+    def __init__(self, machine: Machine, dy: Leaves):
+        self.machine = machine
+        self.y, self.dy = flat(machine.y), flat(dy)
+        self.counts = np.isfinite(self.y)
+        self.eps = max(float(jnp.finfo(a.dtype).eps) for a in [*machine.x, *machine.y])
+        self.h = 2.0 ** round(np.log2(self.eps) * 0.38)  # 2^-20 in float64, 2^-9 in float32
+        self.sizes = [size_of(a) for a in machine.x]
+        self.distance = 256 * self.eps  # of points nearby, per size of a leaf
+        self.parts = self.dy * np.where(self.counts, self.y, 0)
+        self.rounding = ROUNDINGS * self.eps * float(np.linalg.norm(self.parts))
+
+    def along(self, v: Leaves) -> Slope:
+        """From four values of f."""
+        coarse, fine = self._central(v, self.h), self._central(v, self.h / 2)
+        bar = 3 * abs(fine - coarse) + self.rounding / self.h
+        return Slope((4 * fine - coarse) / 3, bar)
+
+    def close(self, v: Leaves) -> Close:
+        """From some thirty values of f."""
+        steps = [h for k in range(14) if (h := RATIO ** -(k + 1.5)) > 8 * self.eps]
+        sides = [self._sides(v, h) for h in steps]
+        central = np.array([(left + right).sum() / 2 for left, right in sides])
+        width = np.array([np.abs(right - left).sum() for left, right in sides])
+        size = np.array([np.abs(left).sum() + np.abs(right).sum() for left, right in sides])
+        bends = [h * np.linalg.norm(up - down) for h, (down, up) in zip(steps, sides, strict=True)]
+        coarse = _coarseness(width, size, steps)
+        floor = max(
+            self.rounding, np.nan_to_num(bends[-2:]).max(), coarse
+        )  # there only rounding bends f
+        noise = floor / np.array(steps) + 2 * self.eps * np.nan_to_num(size) / np.array(steps)
+        best = _best(central, width, size, noise)
+        left, right = sides[best]
+        low = float(np.minimum(left, right).sum() - noise[best])
+        high = float(np.maximum(left, right).sum() + noise[best])
+        slope = _extrapolated(central, noise)
+        if not low - slope.bar <= slope.value <= high + slope.bar:  # from steps beyond a kink
+            slope = Slope((low + high) / 2, (high - low) / 2)
+        return Close(slope, low, high, _is_flat(width, noise, best))
+
+    def nearby_admits(
+        self, value: float, v: Leaves, rng: np.random.Generator, slack: float
+    ) -> bool:
+        """Whether outputs may choose slopes along v, of those at points near x, that add up to it.
+
+        n kinks of one output have up to 2ⁿ such slopes, all within √n standard deviations of their
+        mean, and nearly all within 4; so do as many different slopes as a few points show. An
+        output whose slope does not vary nearby has that of differences.
+        """
+        each = []
+        for x in self.nearby(rng):
+            pushed = self.machine.pushed(x, v)
+            if pushed is None:
+                return False
+            each.append(np.nan_to_num(self.dy * flat(pushed)))
+        slopes = np.sort(each, 0)
+        least, most = slopes[0], slopes[-1]
+        varies = most - least > SETTLED * np.maximum(np.abs(least), np.abs(most))
+        kinds = 1 + (np.diff(slopes, axis=0) > SETTLED * (most - least)).sum(0)
+        wide = np.where(kinds > 2, np.minimum(np.sqrt(kinds), 4), 0) * slopes.std(0)
+        sides = np.array(self._sides(v, self.h / 64))
+        low, high = sides.min(0), sides.max(0)
+        low = np.where(varies, np.minimum(low, np.minimum(least, slopes.mean(0) - wide)), low)
+        high = np.where(varies, np.maximum(high, np.maximum(most, slopes.mean(0) + wide)), high)
+        slack += 64 * self.rounding / self.h
+        return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
+
+    def nearby(self, rng: np.random.Generator) -> Iterator[Leaves]:
+        """Points at which f is smooth, in opposite pairs: one on each side of every kink at x."""
+        for _ in range(NEARBY // 2):
+            far = [self.distance * size for size in self.sizes]
+            u = [h * rng.standard_normal(a.shape) for a, h in zip(self.machine.x, far, strict=True)]
+            for sign in (1, -1):
+                pairs = zip(self.machine.x, u, strict=True)
+                yield [(a + sign * b).astype(a.dtype) for a, b in pairs]
+
+    def kinked(self, directions: list[Leaves]) -> np.ndarray:
+        """Which outputs, all in one row, have two slopes along any of the directions."""
+        found, h = np.zeros(self.y.shape, bool), self.h / 64
+        for v in directions:
+            left, right = self._sides(v, h)
+            found |= np.abs(right - left) > SETTLED * np.maximum(np.abs(left), np.abs(right))
+        return found
+
+    def gap(self, v: Leaves) -> float:
+        """By how much left and right differ along v at a small step: large at a kink."""
+        left, right = self._sides(v, self.h / 64)
+        return float(np.abs(right - left).sum())
+
+    def _central(self, v, h):
+        left, right = self._sides(v, h)
+        return float((left + right).sum() / 2)
+
+    def _sides(self, v, h):
+        up, down = (flat(self.machine.step(v, s)[0]) for s in (h, -h))
+        with np.errstate(all="ignore"):
+            slopes = self.dy * (self.y - down) / h, self.dy * (up - self.y) / h
+        return tuple(np.where(self.counts, side, 0) for side in slopes)
+
+
+def size_of(x: np.ndarray) -> float:
+    """The root mean square of what is finite in x, or 1 where that is 0."""
+    finite = x[np.isfinite(x)].astype(np.float64)
+    top = np.abs(finite).max(initial=0)
+    return float(top * np.sqrt(np.square(finite / top).mean())) if top > 0 else 1.0
+
+
+def flat(leaves: Leaves) -> np.ndarray:
+    """All entries in one row, in float64."""
+    return np.concatenate([np.ravel(a).astype(np.float64) for a in leaves] or [np.zeros(0)])
+
+
+def _coarseness(width, size, steps):
+    """What f cannot resolve: by how much it should move at a step at which it does not.
+
+    It should, if at larger steps it moves to both sides alike, and so has no kink there.
+    """
+    alike, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
+    if not (alike.any() and still.size):
+        return 0.0
+    return float(ROUNDINGS * np.median(size[alike]) / 2 * steps[still[0]])
+
+
+def _best(central, width, size, noise):
+    """The step at which the two sides, and the next step, differ least for their size.
+
+    Where nothing moves at all, f may be flat, or computed in a shorter dtype than its x has; steps
+    at which it does move, to both sides alike, speak for the latter.
+    """
+    off = width + noise + np.append(np.abs(np.diff(central)), 0)
+    off = np.where(np.isfinite(off), off, np.inf)
+    share = np.where(size > 0, off / np.where(size > 0, size, 1), np.inf)
+    return int(share.argmin() if share.min() < SETTLED else off.argmin())
+
+
+def _extrapolated(central, noise):
+    """The estimate that its neighbours contradict least for its size."""
+    r = RATIO**2
+    better = (r * central[1:] - central[:-1]) / (r - 1)
+    off = np.abs(np.diff(better))
+    bars = np.maximum(off[1:], off[:-1]) + noise[2:-1]
+    if not np.isfinite(bars).any():
+        return Slope(float("nan"), float("inf"))
+    bars, size = np.where(np.isfinite(bars), bars, np.inf), np.abs(better[1:-1])
+    share = np.where(size > 0, bars / np.where(size > 0, size, 1), np.inf)
+    best = int(share.argmin() if share.min() < SETTLED else bars.argmin())
+    return Slope(float(better[best + 1]), float(3 * bars[best]))
+
+
+def _is_flat(width, noise, best):
+    """Whether the widths at `best` and two steps beside it are of one size, above rounding."""
+    for start in range(max(0, best - 2), min(best, len(width) - 3) + 1):
+        three = width[start : start + 3]
+        if three.min() > 10 * noise[best] and three.max() <= FLAT * three.min():
+            return True
+    return False

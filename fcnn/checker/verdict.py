@@ -1,0 +1,203 @@
+"""The verdict on the gradient G of one leaf.
+
+    every entry     |G - R| is at most a tolerance times the largest entry
+    forward         <G, v> = <dy, J v>, the adjoint identity
+    differences     <G, v> is the slope along v: a quick look, and a close one at any disagreement
+
+Tolerances are relative to the largest entry and never grow with the leaf; NaN equals nothing. Two
+right formulas differ by rounding, so G and R may differ by what R changes by when x is rounded.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.checker.evidence import Evidence, ask, largest
+from fcnn.checker.finite_differences import ROUNDINGS, Close
+from fcnn.checker.leaf import Leaf
+
+RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"
+NOT_FINITE, NOT_DETERMINISTIC = "not finite", "not deterministic"
+CLOSE = 4  # of the worst entries, and as many others, get a close look
+
+
+class Finding(NamedTuple):
+    """The verdict on a leaf, and its worst entry: where, what was claimed, and what is right."""
+
+    verdict: str
+    error: float = 0.0  # relative to the largest entry
+    at: tuple[int, ...] | None = None
+    claimed: float | None = None
+    autodiff: float | None = None
+    slopes: tuple[float, ...] = ()  # by differences: one, or left and right at a kink
+    says: str = ""
+    mistake: str = ""  # in two or three words, where looking shows it
+
+
+def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
+    """The verdict on leaf i."""
+    x, G, again = e.machine.x[i], e.claimed[i], e.again[i]
+    if any(np.isnan(y).any() for y in e.machine.y):
+        return Finding(NOT_FINITE, np.inf, says="the function itself gives NaN")
+    if not e.machine.steady:
+        return Finding(NOT_DETERMINISTIC, np.inf, says="the function itself gives two values")
+    if G.shape != x.shape or not jnp.issubdtype(G.dtype, jnp.floating):
+        return Finding(
+            WRONG, np.inf, says=f"is {G.dtype}{G.shape}; it must be floating, of shape {x.shape}"
+        )
+    if all(y.size and not np.isfinite(y).any() for y in e.machine.y):
+        return Finding(NOT_FINITE, np.inf, says="the function itself gives no finite output")
+    if not _same(e.y, e.machine.y, e.loose[0]):
+        return Finding(WRONG, np.inf, says="comes with another y than the function's own")
+    leaf = Leaf(e, i, seed)
+    if not np.array_equal(G, again, equal_nan=True):
+        off = np.nan_to_num(np.abs(again - G), nan=np.inf).astype(np.float64)
+        says = f"a second run gives {again.flat[int(off.argmax())]:.6g} there"
+        return _found(leaf, NOT_DETERMINISTIC, off, says=says)
+    if not np.isfinite(G).all():
+        return _found(leaf, NOT_FINITE, np.where(np.isfinite(G), 0, np.inf))
+    return _verdict(leaf) if x.size else Finding(RIGHT)
+
+
+def _verdict(leaf: Leaf, calm: bool = False) -> Finding:
+    """Of a finite gradient; `calm` where outputs with a kink are left out already."""
+    suspected = leaf.R is not None and (leaf.off() > leaf.exact).any()
+    found = _suspected(leaf) if suspected else _agreed(leaf)
+    return found if calm or found.verdict != KINK else _beyond_kinks(leaf) or found
+
+
+def _suspected(leaf: Leaf) -> Finding:
+    """G and R differ in some entries: a mistake, a kink, or rounding."""
+    off = leaf.off()
+    suspects = np.asarray(off > leaf.exact)
+    worst = np.argsort(-off, axis=None)[:CLOSE].tolist()
+    others = leaf.rng.permutation(np.flatnonzero(suspects))[:CLOSE].tolist()
+    entries = [j for j in dict.fromkeys(worst + others) if suspects.flat[j]]
+    first = leaf.look(leaf.one(entries[0]))
+    if np.isfinite(off).all() and not first.kinked:
+        noise = leaf.noise()
+        if off.max() <= noise:
+            told = noise <= 1e-3 * leaf.top or leaf.top <= noise  # the latter: both are 0
+            return _found(leaf, RIGHT if told else NOISY, off, first)
+        if off.max() <= leaf.loose:
+            says = f"told to {leaf.loose / leaf.top:.0e} only: {leaf.short} is used inside"
+            return _found(leaf, RIGHT, off, first, says)
+        short = leaf.e.shortest_claimed
+        if off.max() <= ROUNDINGS * leaf.top * float(jnp.finfo(short).eps):
+            says = f"is computed in {short}, the function in {leaf.short}: use that in both"
+            return _found(leaf, WRONG, off, first, says)._replace(mistake="short dtype")
+    together = [suspects * leaf.size, suspects * leaf.signs(), leaf.tied(), leaf.tied()]
+    R = leaf.G if leaf.R is None else np.where(np.isfinite(leaf.R), leaf.R, np.inf)
+    slack, kinked, against_R = leaf.size * leaf.exact, False, True
+    for v in [*map(leaf.one, entries), *together]:
+        look = leaf.look(v)
+        if not leaf.allows(v, look, slack):
+            return _found(leaf, WRONG, off, first)
+        kinked |= look.kinked
+        against_R &= not look.admits(float((R[v != 0] * v[v != 0]).sum()), slack)
+    if kinked:
+        return _found(leaf, KINK, off, first)
+    if against_R:
+        return _found(leaf, RIGHT, off, first, "differences agree, autodiff does not")
+    return _found(leaf, WRONG, off, first)
+
+
+def _agreed(leaf: Leaf) -> Finding:
+    """G is R, or there is none: forward mode and differences are asked along directions."""
+    scale = leaf.scale or 1.0
+    found = Finding(RIGHT, 0.0 if leaf.R is None else float(leaf.off().max()) / scale)
+    for v in leaf.directions():
+        along, pushed, slope = leaf.claims(v), leaf.pushed(v), leaf.quick(v)
+        off = abs(slope.value - along)
+        if not off <= slope.bar + leaf.slack:
+            found = _disputed(leaf, v, found)
+            if found.verdict not in (RIGHT, KINK):
+                return found
+        elif leaf.R is None:
+            found = found._replace(error=max(found.error, off / (scale * leaf.size)))
+        if pushed is not None and not abs(pushed - along) <= leaf.pushed_bar(v, pushed - along):
+            says = f"forward autodiff gives {pushed:.6g} along a direction, this {along:.6g}"
+            return found._replace(verdict=WRONG, says=says)
+    return found
+
+
+def _disputed(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
+    """Differences disagree along v: a kink, rounding, or a mistake."""
+    along, look = leaf.claims(v), leaf.look(v)
+    if not look.kinked and look.admits(along, leaf.slack):
+        return found
+    if (look.kinked and leaf.R is not None) or leaf.allows(v, look, leaf.slack):
+        return found if found.verdict == KINK else _at_kink(leaf, v, found)
+    unsure = found if leaf.R is not None else found._replace(verdict=NOISY)
+    return _located(leaf, v, unsure) if _tells(leaf, look, along) else unsure
+
+
+def _tells(leaf: Leaf, look: Close, along: float) -> bool:
+    """Whether differences are sure enough to say that a gradient is wrong, even against R."""
+    off, most = abs(look.slope.value - along), max(abs(along), abs(look.slope.value))
+    if leaf.R is not None and off <= 10 * look.slope.bar + 1e-5 * most:
+        return False
+    return look.kinked or look.slope.bar <= 0.05 * most
+
+
+def _at_kink(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
+    """The entry whose two slopes differ most."""
+    entry = leaf.halved(v, leaf.gap)
+    look = leaf.look(leaf.one(entry))
+    return _of_entry(leaf, entry, look)._replace(verdict=KINK, error=found.error, says="")
+
+
+def _located(leaf: Leaf, v: np.ndarray, unsure: Finding) -> Finding:
+    """The entry that differences say is wrong, unless no single one is."""
+    entry = leaf.halved(v, lambda part: abs(leaf.quick(part).value - leaf.claims(part)))
+    look, along = leaf.look(leaf.one(entry)), leaf.claims(leaf.one(entry))
+    if leaf.allows(leaf.one(entry), look, leaf.slack) or not _tells(leaf, look, along):
+        return unsure
+    return _of_entry(leaf, entry, look)
+
+
+def _beyond_kinks(leaf: Leaf) -> Finding | None:
+    """A mistake that kinks hide: judge again with dy = 0 for every output that has one."""
+    kinked, dy = leaf.kinked(), []
+    if kinked.all() or not kinked.any():
+        return None
+    for d in leaf.e.dy:
+        here, kinked = kinked[: d.size].reshape(d.shape), kinked[d.size :]
+        dy.append(np.where(here, 0, d).astype(d.dtype))
+    found = _verdict(Leaf(ask(leaf.e.machine, dy, leaf.e.own), leaf.i, leaf.seed), calm=True)
+    return found if found.verdict == WRONG else None
+
+
+def _found(leaf, verdict, off, look: Close | None = None, says="") -> Finding:
+    """The finding, at the entry that is off most."""
+    at = leaf.at(int(off.argmax()))
+    return Finding(
+        verdict,
+        float(off[at]) / (leaf.scale or 1.0),
+        at,
+        float(leaf.G[at]),
+        None if leaf.R is None else float(leaf.R[at]),
+        () if look is None else leaf.slopes(look),
+        says,
+    )
+
+
+def _of_entry(leaf, entry, look) -> Finding:
+    """That an entry is not what differences say."""
+    at, right = leaf.at(entry), look.slope.value / leaf.size
+    off = abs(leaf.G[at] - right) / (max(leaf.top, abs(right)) or 1.0)
+    says = "" if leaf.R is None else "autodiff agrees with it, differences do not"
+    R = None if leaf.R is None else float(leaf.R[at])
+    return Finding(WRONG, float(off), at, float(leaf.G[at]), R, leaf.slopes(look), says)
+
+
+def _same(a, b, tolerance):
+    """Whether these are the same numbers, for the largest of them."""
+    finite = lambda p, q: np.where(np.isfinite(q), p, 0)
+    return len(a) == len(b) and all(
+        p.shape == q.shape
+        and np.array_equal(np.isfinite(p), np.isfinite(q))
+        and largest(finite(p, q) - finite(q, q)) <= tolerance * largest(*b)
+        for p, q in zip(a, b, strict=True)
+    )

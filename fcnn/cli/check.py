@@ -1,0 +1,149 @@
+"""fcnn check: is this gradient right, and if not, what is wrong with it?"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+from fcnn.bench import Cost
+from fcnn.checker import Report, Row, check
+from fcnn.checker.cases import has_gradient
+from fcnn.checker.evidence import TOLERANCE
+from fcnn.checker.html_report import page
+from fcnn.checker.report import columns
+from fcnn.checker.verdict import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
+from fcnn.cli.load import blamed
+from fcnn.cli.output import File, add_json, show, try_place, write
+from fcnn.cli.progress import progress
+from fcnn.cli.table import table, terminal_width
+from fcnn.cli.target import Target, target
+from fcnn.ops import OPS
+
+WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
+HEAD = ("operator", "by", "dtype", "gradients", "verdict", "worst error")
+HEAD += ("hand", "autodiff", "hand keeps", "autodiff keeps")
+EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse, or for a FILE that "
+EXIT += "cannot be written."
+
+
+def add_to(tools) -> None:
+    tool = tools.add_parser(
+        "check",
+        help="say whether gradients are right, and what is wrong with them",
+        description="Judge gradients against autodiff and finite differences, in float64 and then "
+        "in the dtype asked for, and name the mistake in a wrong one. " + EXIT,
+        epilog="FILE.py:NAME is an operator, a jax.custom_vjp function, or a forward with its "
+        "gradient NAME_backward(*args, dy), or NAME_fwd and NAME_bwd, beside it in FILE.py. Its "
+        "arguments are NAME_args, a tuple or a function, unless --args gives shapes to draw.",
+    )
+    tool.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="operator, or FILE.py:NAME; all operators unless given",
+    )
+    tool.add_argument(
+        "--args",
+        nargs="+",
+        metavar="SHAPE",
+        help="draw normal arguments of these shapes, as in 2,5,6,3 3,3,3,4",
+    )
+    tool.add_argument(
+        "--dtype", choices=[*TOLERANCE], help="compute the gradients in this dtype too"
+    )
+    tool.add_argument(
+        "--order", type=int, choices=[1, 2], default=1, help="2: judge second derivatives too"
+    )
+    tool.add_argument(
+        "--seed", type=int, default=0, help="what random numbers are drawn from (default: 0)"
+    )
+    add_json(tool)
+    tool.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with all of it to FILE too"
+    )
+    tool.set_defaults(run=run)
+
+
+def run(chosen) -> int:
+    try:
+        for option, path in (("--json", chosen.json), ("--html", chosen.html)):
+            if isinstance(path, Path):
+                try_place(option, path)
+        with redirect_stdout(sys.stderr):  # what a file or function prints is no part of the report
+            targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
+            reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
+    except ValueError as misuse:
+        print(f"fcnn check: {misuse}", file=sys.stderr)
+        return 2
+    whole = merged(reports)
+    shown = whole.to_json() if chosen.json is True else text(targets, reports)
+    broken = show([shown], keep_on=True)
+    pages: list[File] = []
+    if isinstance(chosen.json, Path):
+        pages.append(("--json", chosen.json, whole.to_json))
+    if chosen.html is not None:
+        pages.append(("--html", chosen.html, lambda: page(whole)))
+    written = write("fcnn check", pages)
+    if broken:
+        raise broken
+    return (0 if whole.ok else 1) if written else 2
+
+
+def _operators() -> list[str]:
+    """All operators of which some case has a gradient."""
+    return [op.name for op in OPS if has_gradient(op)]
+
+
+def _checked(t: Target, chosen) -> Report:
+    how = {"dtype": chosen.dtype, "order": chosen.order, "seed": chosen.seed}
+    with blamed(t.name):
+        return check(t.f, t.args, backward=t.backward, **how)
+
+
+def merged(reports: list[Report]) -> Report:
+    """All rows as one report."""
+    rows = tuple(row for report in reports for row in report.rows)
+    costs = {name: cost for report in reports for name, cost in report.costs.items()}
+    notes = {name: note for report in reports for name, note in report.notes.items()}
+    return replace(reports[0], rows=rows, costs=costs, notes=notes)
+
+
+def text(targets: list[Target], reports: list[Report]) -> str:
+    """A line per operator and implementation, then what is not right; other functions whole."""
+    if any(t.args is not None for t in targets):
+        return "\n\n".join(map(str, reports))
+    lines = [line for report in reports for line in _lines(report)]
+    odd = [
+        replace(r, rows=tuple(x for x in r.rows if not x.ok), costs={}) for r in reports if not r.ok
+    ]
+    wrong = sum(len(report.rows) for report in odd)
+    count = sum(len(report.rows) for report in reports)
+    end = f"{count - wrong:,} of {count:,} gradients are right."
+    return "\n\n".join(["\n".join(_table(lines)), *map(str, odd), end])
+
+
+def _table(lines: list[tuple[str, ...]]) -> list[str]:
+    width = terminal_width()
+    return columns(HEAD, *lines) if width is None else [*table(HEAD, lines, width, numbers=False)]
+
+
+def _lines(report: Report) -> Iterator[tuple[str, ...]]:
+    """One for each implementation and dtype."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in report.rows:
+        op = row.problem.partition(":")[0]
+        groups.setdefault((op, row.impl or "–", row.dtype), []).append(row)
+    for (op, impl, dtype), rows in groups.items():
+        verdict = min((row.verdict for row in rows), key=WORST_FIRST.index)
+        verdict = RIGHT if verdict == KINK else verdict
+        error = max(row.error if row.own_error is None else row.own_error for row in rows)
+        cost = next((report.costs[r.problem] for r in rows if r.problem in report.costs), [])
+        yield op, impl, dtype, f"{len(rows)}", verdict, f"{error:.0e}", *_costs(cost)
+
+
+def _costs(cost: list[Cost]) -> tuple[str, ...]:
+    backward = {c.what: c for c in cost}
+    ways = [backward.get(f"backward by {way}") for way in ("hand", "autodiff")]
+    times = [f"{1e6 * c.seconds:,.0f} µs" if c else "" for c in ways]
+    return *times, *(f"{c.saved_bytes:,} B" if c else "" for c in ways)

@@ -1,0 +1,138 @@
+"""Activations that gate themselves: x times a gate that opens as x grows.
+
+    y = x g(x)          dx = (g(x) + x g'(x)) dy
+
+They dip below 0 before they rise, so y does not tell the slope: x is saved. A closed gate stays
+closed: where g or g' is 0 the product is 0, though x be infinite. In half precision the gate is
+computed in float32 and y is rounded once: a gate may be far smaller than y.
+
+Shapes: any; y has the shape and dtype of x.
+Units:  x and y are plain numbers.
+Raises: TypeError for integers, or `approximate` that is no bool; ValueError unless beta > 0.
+Cost:   one pass over x, and one back over x and dy, with one or two exponentials per entry.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from fcnn.ops.activation.elementwise import differentiate
+from fcnn.ops.activation.elu import hard_sigmoid, softplus
+from fcnn.ops.contraction import wide
+from fcnn.ops.op import Case, operator, refused
+from fcnn.ops.validation import require_flags, require_floats
+
+X = Float[Array, "..."]
+
+
+@operator()
+def silu(x: X, *, beta: float = 1.0) -> X:
+    """x sigmoid(beta x), also called swish.
+
+    Source: Elfwing, Uchibe & Doya, arXiv:1702.03118; beta: Ramachandran et al., arXiv:1710.05941.
+    """
+    return _gated(x, lambda x: jax.nn.sigmoid(beta * x))
+
+
+def silu_slope(x, beta):
+    g = jax.nn.sigmoid(beta * x)
+    return g + beta * _times(x, g * (1 - g))
+
+
+@operator()
+def gelu(x: X, *, approximate: bool = False) -> X:
+    """x Phi(x) with the normal distribution function Phi, or its tanh form where `approximate`.
+
+    Exact unless asked. The tanh form is x (1 + tanh(u)) / 2 = x sigmoid(2 u), where
+    u = sqrt(2 / pi) (x + 0.044715 x^3). Source: Hendrycks & Gimpel, arXiv:1606.08415.
+    """
+    return _gated(x, lambda x: _gelu_gate(x, approximate)[0])
+
+
+def _gelu_gate(x, approximate):
+    """g and g'."""
+    if not approximate:
+        return _normal_distribution(x), _normal_density(x)
+    x = jnp.clip(x, -40, 40)  # beyond, g is 0 or 1 in any precision
+    c = 2 * math.sqrt(2 / math.pi)
+    g = jax.nn.sigmoid(c * x * (1 + 0.044715 * jnp.square(x)))
+    return g, c * g * (1 - g) * (1 + 3 * 0.044715 * jnp.square(x))
+
+
+@jax.custom_jvp
+def _normal_distribution(x):
+    """Phi(x). Its slope is given, since jax 0.12.0 cannot differentiate erfc in shard_map."""
+    return lax.erfc(-x / math.sqrt(2)) / 2
+
+
+_normal_distribution.defjvps(lambda dx, y, x: _normal_density(x) * dx)
+
+
+def _normal_density(x):
+    x = jnp.clip(x, -40, 40)  # beyond, it is 0 in any precision
+    return jnp.exp(-jnp.square(x) / 2) / math.sqrt(2 * math.pi)
+
+
+def _gelu_slope(x, approximate):
+    g, dg = _gelu_gate(x, approximate)
+    return g + _times(x, dg)
+
+
+@operator()
+def hard_swish(x: X) -> X:
+    """x min(max(x / 6 + 1/2, 0), 1), with slope 0 at -3 and 1 at 3.
+
+    Source: Howard et al., arXiv:1905.02244.
+    """
+    return _gated(x, hard_sigmoid.forward)
+
+
+def _hard_swish_slope(x):
+    return hard_sigmoid.forward(x) + _times(x, ((-3 < x) & (x < 3)).astype(x.dtype) / 6)
+
+
+@operator()
+def mish(x: X) -> X:
+    """x tanh(softplus(x)). Source: Misra, arXiv:1908.08681."""
+    return _gated(x, lambda x: jnp.tanh(softplus.forward(x)))
+
+
+def _mish_slope(x):
+    g = jnp.tanh(softplus.forward(x))
+    return g + _times(x, (1 - g * g) * jax.nn.sigmoid(x))
+
+
+def _gated(x, gate):
+    long = x.astype(wide(x.dtype))
+    return _times(long, gate(long)).astype(x.dtype)
+
+
+def _times(x, g):
+    """x g, and 0 where g is 0. Where g is 1 it is x itself: autodiff takes no x g' there."""
+    end = (g == 0) | (g == 1)
+    return jnp.where(g == 1, x, jnp.where(end, jnp.zeros_like(x), x) * g)
+
+
+SLOPES = {  # dy/dx in terms of x, and the kinks along x
+    silu: (silu_slope, ()),
+    gelu: (_gelu_slope, ()),
+    hard_swish: (_hard_swish_slope, (-3, 3)),
+    mish: (_mish_slope, ()),
+}
+differentiate(SLOPES, of="x")
+
+
+@gelu.check
+def _check_gelu(x, *, approximate):
+    require_floats("gelu", x=x)
+    require_flags("gelu", approximate=approximate)
+
+
+by_tanh = {"approximate": True}
+gelu.cases += (
+    *(Case(f"{c.name}, by tanh", c.args, by_tanh) for c in gelu.cases if c.proved),
+    refused("approximate 'yes' must be True or False", (3,), approximate="yes", kind=TypeError),
+)

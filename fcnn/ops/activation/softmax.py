@@ -1,0 +1,127 @@
+"""Softmax and its logarithm: from any numbers to probabilities, points of the simplex.
+
+With top = max x, and sums along one axis,
+
+    d = x - top      e = exp(d)      softmax y = p = e / sum e      log_softmax y = d - log sum e
+
+As dp_i / dx_j = p_i ([i = j] - p_j),
+
+    softmax      dx = p (dy - sum_j p_j dy_j)
+    log_softmax  dx = dy - p sum_j dy_j
+
+p is saved, in the dtype that sums are kept in: rounded to half precision, a p near 1 would hide the
+rest, and as exp of a rounded log p it would have an error that grows with log p.
+
+The largest d must be 0. XLA computes x again beside each of its uses. Where x is a product, the
+difference can become one fused multiply-add, of a product that is not rounded as that in top is: d
+is then off by the rounding of x, and exp(d) is anything if x is large. So 0 is added to x first, as
+top - top, of which the compiler cannot know that it is 0. The product can fuse with that alone.
+
+Shapes: any, with at least one entry along `axis`; y has the shape and dtype of x.
+Units:  probabilities, and their logarithms in nats.
+Raises: ValueError where x has no such axis, or nothing along it; TypeError for integers.
+Cost:   three passes over x, two back.
+"""
+
+from functools import partial
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from fcnn.ops.contraction import wide
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.validation import require, require_axis, require_floats
+
+X = Float[Array, "..."]
+
+
+@operator()
+def softmax(x: X, *, axis: int = -1) -> X:
+    """exp(x) / sum exp(x) along one axis, shifted by the maximum first. Source: Bridle 1990."""
+    return softmax_fwd(x, axis=axis)[0]
+
+
+@softmax.fwd
+def softmax_fwd(x, *, axis):
+    p, _ = probabilities(x, axis)
+    return p.astype(x.dtype), p
+
+
+@softmax.bwd
+def softmax_bwd(p, dy, *, axis):
+    dtype, dy = dy.dtype, dy.astype(p.dtype)
+    return ((p * (dy - (p * dy).sum(axis, keepdims=True))).astype(dtype),)
+
+
+@operator()
+def log_softmax(x: X, *, axis: int = -1) -> X:
+    """log softmax(x), by the log-sum-exp of x shifted by its maximum. Source: Bridle 1990."""
+    return log_softmax_fwd(x, axis=axis)[0]
+
+
+@log_softmax.fwd
+def log_softmax_fwd(x, *, axis):
+    p, log_p = probabilities(x, axis)
+    return log_p.astype(x.dtype), p
+
+
+@log_softmax.bwd
+def log_softmax_bwd(p, dy, *, axis):
+    dtype, dy = dy.dtype, dy.astype(p.dtype)
+    return ((dy - p * dy.sum(axis, keepdims=True)).astype(dtype),)
+
+
+def probabilities(x: Array, axis: int = -1) -> tuple[Array, Array]:
+    """softmax(x) and its logarithm, each exact by itself, in the dtype that sums are kept in."""
+    x = x.astype(wide(x.dtype))
+    d = below(x, lax.stop_gradient(x.max(axis, keepdims=True)))
+    e = jnp.exp(d)
+    total = e.sum(axis, keepdims=True)
+    return e / total, d - jnp.log(total)
+
+
+def below(x: Array, top: Array) -> Array:
+    """x - top, and exactly 0 where x is top, though x be a product; NaN if top is infinite."""
+    return (x + (top - top)) - top
+
+
+def _check_axis(name, x, *, axis):
+    require_floats(name, x=x)
+    require_axis(name, axis, x=x)
+    require(x.shape[axis] > 0, f"{name}: x {x.shape} has nothing along axis {axis}")
+
+
+def extreme_scores(shape):
+    """For `Op.cases`: named functions that draw the scores (*n, k) of softmax at their extremes."""
+    k = np.indices(shape)[-1]
+    apart = lambda low: lambda rng: np.where(k % 2, low, rng.standard_normal(shape))
+    return {
+        "huge": normals(shape, 1e9),
+        "huge and equal": normals(shape, 0, 1e9),
+        "equal": normals(shape, 0),
+        "tiny": normals(shape, 1e-30),
+        "far from 0": normals(shape, 64, 3e4),
+        "one dominates": lambda rng: np.where(k == 1, 12.0, rng.standard_normal(shape)),
+        "some at -1e9": apart(-1e9),
+        "some at -inf": apart(-np.inf),
+        "some at the smallest float": apart(-1.7e308),
+    }
+
+
+for op in (softmax, log_softmax):
+    op.check(partial(_check_axis, op.name))
+    op.cases = (
+        Case("rows", ((4, 5),)),
+        Case("columns", ((4, 5, 2),), {"axis": 0}),
+        Case("one class", ((4, 1),)),
+        Case("far apart", (lambda rng: 1e3 * rng.standard_normal((3, 4)),)),
+        *(extreme(name, x) for name, x in extreme_scores((64, 7)).items()),
+        extreme("many equal", normals((65520,), 0)),
+        extreme("many", (65520,)),
+        refused("has no axis 2", (4, 5), axis=2),
+        refused("axis 'last' must be an integer", (4, 5), axis="last", kind=TypeError),
+        refused("nothing along axis -1", (4, 0)),
+        refused("x holds int32, not floats", ints((3,)), kind=TypeError),
+    )

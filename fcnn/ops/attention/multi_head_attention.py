@@ -1,0 +1,177 @@
+"""Multi-head attention: dense maps to queries, keys and values, attention, a dense map back.
+
+    q[t,h,d] = bq[h,d] + sum_c x[t,c] wq[c,h,d]        k and v likewise, read from the context
+    z        = dot_product_attention(q, k, v)
+    y[t,o]   = bo[o] + sum_{h,e} z[t,h,e] wo[h,e,o]
+
+Its gradient is that of four operators already derived, from the last to the first:
+
+    dy -> dz, dwo, dbo      dz -> dq, dk, dv, dmask      dq -> dx, dwq, dbq      and dk, dv likewise
+
+What dk and dv lead to is summed: it is the context's gradient, or where there is none, x's own.
+Saved is what the four save. bk moves all scores of a query alike, so its gradient is 0 but for
+rounding.
+"""
+
+from jaxtyping import Array, Bool, Float
+
+from fcnn.ops.attention.dot_product_attention import dot_product_attention, require_mask
+from fcnn.ops.dense import dense
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
+from fcnn.ops.validation import require, require_flags, require_floats
+
+AUTO = {"scale": None, "block": 128, "impl": "auto"}
+
+
+@operator()
+def multi_head_attention(
+    x: Float[Array, "n t c"],
+    wq: Float[Array, "c h d"],
+    wk: Float[Array, "j g d"],
+    wv: Float[Array, "j g e"],
+    wo: Float[Array, "h e o"],
+    bq: Float[Array, "h d"] | None = None,
+    bk: Float[Array, "g d"] | None = None,
+    bv: Float[Array, "g e"] | None = None,
+    bo: Float[Array, " o"] | None = None,
+    context: Float[Array, "n s j"] | None = None,
+    mask: Bool[Array, "#n #h #t #s"] | Float[Array, "#n #h #t #s"] | None = None,
+    *,
+    causal: bool = False,
+) -> Float[Array, "n t o"]:
+    """Attentions side by side, each over dense maps of its own: of x, or of x and a context.
+
+    Shapes: heads h and groups g are read from the weights, h a multiple of g. Keys and values are
+            read from the context (n, s, j), or from x itself; mask and `causal` are those of
+            `dot_product_attention`.
+    Units:  y and bo are in units of z times units of wo; scores are in nats.
+    Raises: ValueError if shapes disagree; TypeError for integers. Where a query may look nowhere,
+            y is bo.
+    Cost:   n t c h d + n s j g (d + e) + n h t s (d + e) + n t h e o multiply-adds, twice to two
+            and a half times that for the gradients.
+    Source: Vaswani et al. 2017; gradients: the chain rule.
+    """
+    arrays = (x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask)
+    return multi_head_attention_fwd(*arrays, causal=causal)[0]
+
+
+@multi_head_attention.fwd
+def multi_head_attention_fwd(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
+    source = x if context is None else context
+    q, saved_q = _to_heads(x, wq, bq)
+    k, saved_k = _to_heads(source, wk, bk)
+    v, saved_v = _to_heads(source, wv, bv)
+    z, saved_z = dot_product_attention.fwd_rule(q, k, v, mask, causal=causal, **AUTO)
+    y, saved_y = dense.fwd_rule(_flat(z), wo.reshape(-1, wo.shape[2]), bo)
+    return y, (saved_q, saved_k, saved_v, saved_z, saved_y, context, Shape(wo.shape))
+
+
+@multi_head_attention.bwd
+def multi_head_attention_bwd(saved, dy, *, causal):
+    saved_q, saved_k, saved_v, saved_z, saved_y, context, shape = saved
+    (n, t, _), (h, e, o) = dy.shape, shape
+    dz, dwo, dbo = dense.bwd_rule(saved_y, dy)
+    how = {"causal": causal, **AUTO}
+    dq, dk, dv, dmask = dot_product_attention.bwd_rule(saved_z, dz.reshape(n, t, h, e), **how)
+    dx, dwq, dbq = _from_heads(saved_q, dq)
+    dsource, dwk, dbk = _from_heads(saved_k, dk)
+    more, dwv, dbv = _from_heads(saved_v, dv)
+    dsource = dsource + more
+    dx, dcontext = (dx + dsource, None) if context is None else (dx, dsource)
+    dwo = dwo.reshape(h, e, o)
+    return dx, dwq, dwk, dwv, dwo, dbq, dbk, dbv, dbo, dcontext, dmask
+
+
+def _to_heads(x, w, b):
+    """x (n, t, c) by w (c, h, d), plus b (h, d)."""
+    y, saved = dense.fwd_rule(x, w.reshape(w.shape[0], -1), None if b is None else b.reshape(-1))
+    return y.reshape(*x.shape[:2], *w.shape[1:]), saved
+
+
+def _from_heads(saved, dy):
+    """The gradients of x, w and b from dy (n, t, h, d)."""
+    dx, dw, db = dense.bwd_rule(saved, _flat(dy))
+    heads = dy.shape[2:]
+    return dx, dw.reshape(-1, *heads), None if db is None else db.reshape(heads)
+
+
+def _flat(a):
+    """(n, t, h, d) -> (n, t, h d)."""
+    n, t, h, d = a.shape
+    return a.reshape(n, t, h * d)
+
+
+@multi_head_attention.check
+def _check(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
+    name = "multi_head_attention"
+    weights = {"wq": wq, "wk": wk, "wv": wv, "wo": wo}
+    biases = {"bq": bq, "bk": bk, "bv": bv, "bo": bo}
+    require_floats(name, x=x, **weights, **biases, context=context)
+    for what, a in {"x": x, "context": x if context is None else context, **weights}.items():
+        require(a.ndim == 3, f"{name}: {what} {a.shape} needs 3 axes")
+    for what, a in weights.items():
+        require(0 not in a.shape, f"{name}: {what} {a.shape} must not be empty")
+    n, t, _ = x.shape
+    what, source = ("x", x) if context is None else ("context", context)
+    (_, h, d), (_, g, _), e = wq.shape, wk.shape, wv.shape[2]
+    require(source.shape[0] == n, f"{name}: x {x.shape} and context {source.shape} differ in n")
+    for from_, a, letter in ("x", x, "wq"), (what, source, "wk"), (what, source, "wv"):
+        takes = f"{letter} {weights[letter].shape} takes {weights[letter].shape[0]}"
+        has = f"{from_} {a.shape} has {a.shape[2]} features"
+        require(a.shape[2] == weights[letter].shape[0], f"{name}: {has} but {takes}")
+    require(wk.shape[2] == d, f"{name}: wq {wq.shape} and wk {wk.shape} differ in d")
+    require(wv.shape[1] == g, f"{name}: wk {wk.shape} and wv {wv.shape} differ in groups")
+    require(wo.shape[:2] == (h, e), f"{name}: wo {wo.shape} needs shape {(h, e)} and its features")
+    require(h % g == 0, f"{name}: {h} heads must be a multiple of {g} groups")
+    for (letter, b), w in zip(biases.items(), weights.values(), strict=True):
+        needed = w.shape[2:] if letter == "bo" else w.shape[1:]
+        shape = needed if b is None else b.shape
+        require(shape == needed, f"{name}: {letter} {shape} needs shape {needed}")
+    require_mask(name, mask, x, (n, h, t, source.shape[1]))
+    require_flags(name, causal=causal)
+
+
+X, WEIGHTS, NONE = (1, 3, 3), ((3, 2, 2), (3, 1, 2), (3, 1, 1), (2, 1, 2)), (None,) * 4
+BIASES, CONTEXT = ((2, 2), (1, 2), (1, 1), (2,)), ((3, 2, 2), (4, 1, 2), (4, 1, 1), (2, 1, 2))
+multi_head_attention.cases = (
+    Case("itself", (X, *WEIGHTS, (2, 2), None, (1, 1), (2,), None, None), {"causal": True}),
+    Case("context", (X, *CONTEXT, *BIASES, (1, 4, 4), (1, 1, 3, 4))),
+    Case("without biases", ((2, 3, 3), *WEIGHTS, *NONE, None, None)),
+    Case("no examples", ((0, 3, 3), *WEIGHTS, *BIASES, None, None)),
+    *(
+        extreme(name, normals(X, size), *WEIGHTS, *NONE, None, (1, 1, 3, 3))
+        for name, size in (("one key dominates", 20), ("huge", 1e4), ("tiny", 1e-6))
+    ),
+    refused(r"x \(3, 3\) needs 3 axes", (3, 3), *WEIGHTS, *NONE, None, None),
+    refused("x .* has 4 features but wq .* takes 3", (1, 3, 4), *WEIGHTS, *NONE, None, None),
+    refused("context .* has 3 features but wk .* takes 4", X, *CONTEXT, *NONE, X, None),
+    refused("x .* and context .* differ in n", X, *WEIGHTS, *NONE, (2, 3, 3), None),
+    refused("wq .* and wk .* differ in d", X, (3, 2, 3), *WEIGHTS[1:], *NONE, None, None),
+    refused(
+        "wk .* and wv .* differ in groups",
+        X,
+        *WEIGHTS[:2],
+        (3, 2, 1),
+        WEIGHTS[3],
+        *NONE,
+        None,
+        None,
+    ),
+    refused(r"wo .* needs shape \(2, 1\) and", X, *WEIGHTS[:3], (2, 2, 2), *NONE, None, None),
+    refused(
+        "3 heads must be a multiple of 2",
+        X,
+        (3, 3, 2),
+        (3, 2, 2),
+        (3, 2, 1),
+        (3, 1, 2),
+        *NONE,
+        None,
+        None,
+    ),
+    refused(r"bk \(2,\) needs shape \(1, 2\)", X, *WEIGHTS, None, (2,), None, None, None, None),
+    refused(r"mask .* needs 1 or its entry", X, *WEIGHTS, *NONE, None, (1, 2, 3, 4)),
+    refused("wo .* must not be empty", X, *WEIGHTS[:3], (2, 1, 0), *NONE, None, None),
+    refused("causal 1 must", X, *WEIGHTS, *NONE, None, None, causal=1, kind=TypeError),
+    refused("x holds int32", ints(X), *WEIGHTS, *NONE, None, None, kind=TypeError),
+)

@@ -1,0 +1,155 @@
+"""Positions: tell an order-blind network where each entry stands.
+
+With position t and, for the i-th pair of features, the angle
+
+    angle[t,i] = t / base^(2 i / c)
+
+    positional_encoding    y[t,2i] = x[t,2i] + sin angle     y[t,2i+1] = x[t,2i+1] + cos angle
+    rotary_embedding       (y_1, y_2) = (x_1 cos angle - x_2 sin angle,
+                                         x_1 sin angle + x_2 cos angle)     for each pair of x
+
+The first adds a constant, so dx = dy. The second turns each pair; the transpose of a rotation is
+the one by the opposite angle, so dx is dy turned back. Saved are the positions alone.
+
+Units:  those of x, in the first case plain numbers; angles are in radians.
+Raises: ValueError for an odd number of features; TypeError for integers in x, or positions that are
+        no integers.
+Cost:   a sine and a cosine for each position and pair, a few operations per entry.
+"""
+
+import math
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer
+
+from fcnn.ops.contraction import wide
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.validation import require, require_flags, require_floats, require_numbers
+
+
+@operator()
+def positional_encoding(
+    x: Float[Array, "n t c"], *, base: float = 10000.0
+) -> Float[Array, "n t c"]:
+    """x plus sines and cosines of its position, in turn, from one radian per step to 1 / base.
+
+    Shapes: positions run from 0 to t - 1; sines at even features, cosines at odd.
+    Source: Vaswani et al. 2017.
+    """
+    angle = _angles(jnp.arange(x.shape[1]), x, base)
+    waves = jnp.stack([jnp.sin(angle), jnp.cos(angle)], -1).reshape(1, *x.shape[1:])
+    return (x.astype(waves.dtype) + waves).astype(x.dtype)
+
+
+@positional_encoding.fwd
+def positional_encoding_fwd(x, *, base):
+    return positional_encoding.forward(x, base=base), ()
+
+
+@positional_encoding.bwd
+def positional_encoding_bwd(saved, dy, *, base):
+    return (dy,)
+
+
+@positional_encoding.check
+def _check_encoding(x, *, base):
+    require_floats("positional_encoding", x=x)
+    require(x.ndim == 3, f"positional_encoding: x {x.shape} needs 3 axes, (n, t, c)")
+    _check("positional_encoding", x, base)
+
+
+@operator()
+def rotary_embedding(
+    x: Float[Array, "n t h d"],
+    positions: Integer[Array, " t"] | Integer[Array, "n t"] | None = None,
+    *,
+    base: float = 10000.0,
+    interleaved: bool = False,
+) -> Float[Array, "n t h d"]:
+    """Each pair of features turned by its position, so that the scores of q and k see distance.
+
+    Shapes: positions are (t,) or (n, t), and 0 .. t - 1 unless given. Feature i is paired with
+            i + d / 2; if `interleaved`, as in the paper, 2 i with 2 i + 1.
+    Source: Su et al. 2021.
+    """
+    return _turned(x, positions, 1, base, interleaved)
+
+
+@rotary_embedding.fwd
+def rotary_embedding_fwd(x, positions, *, base, interleaved):
+    return _turned(x, positions, 1, base, interleaved), positions
+
+
+@rotary_embedding.bwd
+def rotary_embedding_bwd(positions, dy, *, base, interleaved):
+    return _turned(dy, positions, -1, base, interleaved), None
+
+
+def _turned(x, positions, way, base, interleaved):
+    """Each pair of x turned by its angle, forward or back."""
+    positions = jnp.arange(x.shape[1]) if positions is None else positions
+    angle = way * jnp.expand_dims(_angles(positions, x, base), -2)  # the same for every head
+    angle = angle.reshape((1,) * (4 - angle.ndim) + angle.shape)
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    half = x.shape[-1] // 2
+    axis, pairs = (-1, (half, 2)) if interleaved else (-2, (2, half))
+    one, two = jnp.moveaxis(x.astype(angle.dtype).reshape(*x.shape[:-1], *pairs), axis, 0)
+    turned = jnp.stack([one * cos - two * sin, one * sin + two * cos], axis)
+    return turned.reshape(x.shape).astype(x.dtype)
+
+
+def _angles(positions, x, base):
+    """In float32 at least, (*positions, c/2)."""
+    c, dtype = x.shape[-1], wide(x.dtype)
+    slower = jnp.asarray(base, dtype) ** (-jnp.arange(0, c, 2, dtype=dtype) / max(1, c))
+    angle = positions.astype(dtype)[..., None]
+    return angle * slower.reshape((1,) * positions.ndim + (-1,))
+
+
+@rotary_embedding.check
+def _check_rotary(x, positions, *, base, interleaved):
+    name = "rotary_embedding"
+    require_floats(name, x=x)
+    require(x.ndim == 4, f"{name}: x {x.shape} needs 4 axes, (n, t, h, d)")
+    _check(name, x, base)
+    if positions is not None:
+        if not jnp.issubdtype(positions.dtype, jnp.integer):
+            raise TypeError(f"{name}: positions hold {positions.dtype}, not integers")
+        fits = positions.shape in (x.shape[1:2], x.shape[:2])
+        require(fits, f"{name}: positions {positions.shape} need {x.shape[1:2]} or {x.shape[:2]}")
+    require_flags(name, interleaved=interleaved)
+
+
+def _check(name, x, base):
+    require(x.shape[-1] % 2 == 0, f"{name}: x {x.shape} needs an even number of features")
+    require_numbers(name, base=base)
+    require(1 <= base < math.inf, f"{name}: base {base} must be at least 1 and finite")
+
+
+positional_encoding.cases = (
+    Case("sequence", ((2, 3, 4),)),
+    Case("other base", ((1, 5, 2),), {"base": 100}),
+    Case("no examples", ((0, 3, 4),)),
+    extreme("huge", normals((2, 3, 4), 1e9)),
+    extreme("far along", normals((1, 5000, 2), 1e-3)),
+    refused(r"x \(2, 3\) needs 3 axes", (2, 3)),
+    refused(r"x \(2, 3, 5\) needs an even number", (2, 3, 5)),
+    refused("base 'e' must be a number", (2, 3, 4), base="e", kind=TypeError),
+    refused("base 0 must be at least 1", (2, 3, 4), base=0),
+    refused("x holds int32", ints((2, 3, 4)), kind=TypeError),
+)
+rotary_embedding.cases = (
+    Case("heads", ((2, 3, 2, 4), None)),
+    Case("placed", ((2, 3, 1, 4), ints((2, 3), below=100)), {"base": 100.0, "interleaved": True}),
+    Case("no examples", ((0, 3, 2, 4), ints((3,)))),
+    extreme("huge", normals((2, 3, 1, 4), 1e9), ints((2, 3), below=4)),
+    refused(r"x \(2, 3, 4\) needs 4 axes", (2, 3, 4), None),
+    refused("needs an even number of features", (2, 3, 2, 5), None),
+    refused(r"positions \(2,\) need \(3,\) or \(2, 3\)", (2, 3, 2, 4), ints((2,))),
+    refused("positions hold float.*, not integers", (2, 3, 2, 4), (3,), kind=TypeError),
+    refused("base -1 must be at least 1", (2, 3, 2, 4), None, base=-1),
+    refused("interleaved 1 must be", (2, 3, 2, 4), None, interleaved=1, kind=TypeError),
+    refused("x holds int32", ints((2, 3, 2, 4)), None, kind=TypeError),
+)
+positional_encoding.departs = "none there: compared with the formula"
+rotary_embedding.departs = "none there: compared with complex multiplication"

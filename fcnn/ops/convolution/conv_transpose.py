@@ -1,0 +1,147 @@
+"""Transposed convolution: what convolution does to a cotangent, as a layer of its own.
+
+A convolution reads cell s p + d i - lo at place p and tap i; this writes there. With x on places
+and y on cells, one axis and one group,
+
+    y[n,u,o]  = b[o] + sum_{p,i,c} x[n,p,c] w[i,c,o]     over all p, i with s p + d i - lo = u
+
+which is dx of the convolution from o channels to c features whose kernel is w[i,c,o] read as
+w[i,o,c]. The adjoint of that map is the convolution itself, and w's part in it is as symmetric:
+
+    dx[n,p,c] = sum_{i,o} dy[n, s p + d i - lo, o] w[i,c,o]
+    dw[i,c,o] = sum_{n,p} dy[n, s p + d i - lo, o] x[n,p,c]
+    db[o]     = sum_{n,u} dy[n,u,o]
+
+The three sums are convolution's own, with x and y in each other's place. Saved are x and w.
+"""
+
+from jaxtyping import Array, Float
+
+from fcnn.ops.convolution.conv import plus
+from fcnn.ops.convolution.dispatch import IMPLS, require_served, run
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.validation import require, require_counts, require_floats, require_rank
+from fcnn.ops.window import Axes, Padding, windows_giving
+
+
+@operator()
+def conv_transpose(
+    x: Float[Array, "n *size c"],
+    w: Float[Array, "*window c o_per_group"],
+    b: Float[Array, " o"] | None = None,
+    *,
+    stride: Axes = 1,
+    padding: Padding = "valid",
+    output_padding: Axes = 0,
+    dilation: Axes = 1,
+    groups: int = 1,
+    impl: str = "auto",
+) -> Float[Array, "n *out o"]:
+    """Spread every cell over a window of a larger grid, summing overlaps: the adjoint of conv in x.
+
+    Shapes: out = (size - 1) stride - (lo + hi) + dilation (window - 1) + 1 + output_padding, where
+            output_padding < stride counts cells at the end of an axis that a convolution of that
+            stride leaves unread; `padding`, an int, a pair per axis or "valid", is what that
+            convolution pads and this one crops. "same" and "same_lower" give out = size stride.
+            The kernel is not flipped: tap i of w lands i cells on. Torch's (c, o / groups, *window)
+            has the same numbers; flax's kernel runs the other way.
+    Units:  y and b are in units of x times units of w; stride, padding and dilation are in cells.
+    Raises: ValueError if ranks, channels or groups disagree, padding leaves nothing, or `impl`
+            cannot serve such windows; TypeError for integers.
+    Cost:   n prod(size) prod(window) c o / groups multiply-adds; implementations as for `conv`.
+    Source: Zeiler et al. 2010; Dumoulin & Visin, arXiv:1603.07285, ch. 4.
+    """
+    at = _places(x, w, stride, padding, output_padding, dilation)
+    y = run("dx", impl, w.swapaxes(-1, -2), x, at=at, groups=groups)
+    return plus(y, b).astype(x.dtype)
+
+
+@conv_transpose.fwd
+def conv_transpose_fwd(x, w, b, **options):
+    return conv_transpose.forward(x, w, b, **options), (x, w, b)
+
+
+@conv_transpose.bwd
+def conv_transpose_bwd(saved, dy, *, stride, padding, output_padding, dilation, groups, impl):
+    x, w, b = saved
+    at = _places(x, w, stride, padding, output_padding, dilation)
+    dx = run("forward", impl, dy, w.swapaxes(-1, -2), at=at, groups=groups)
+    dw = run("dw", impl, dy, x, at=at, groups=groups).swapaxes(-1, -2)
+    db = None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
+    return dx.astype(x.dtype), dw.astype(w.dtype), db
+
+
+def _places(x, w, stride, padding, output_padding, dilation):
+    """The windows on y of the convolution whose places are the cells of x."""
+    places, window, options = x.shape[1:-1], w.shape[:-2], (stride, padding, dilation)
+    return windows_giving("conv_transpose", places, window, *options, extra=output_padding)
+
+
+conv_transpose.choose_from(*IMPLS)
+
+
+@conv_transpose.check
+def _check(x, w, b, *, stride, padding, output_padding, dilation, groups, impl):
+    name = "conv_transpose"
+    require_floats(name, x=x, w=w, b=b)
+    require_rank(name, 3, w=w)
+    require(x.ndim == w.ndim, f"{name}: x {x.shape} and w {w.shape} need the same number of axes")
+    require(0 not in w.shape, f"{name}: w {w.shape} must have channels, features and taps")
+    require(0 not in x.shape[1:-1], f"{name}: x {x.shape} has no cells")
+    require_counts(name, groups=groups)
+    c, o = w.shape[-2], w.shape[-1] * groups
+    require(c % groups == 0, f"{name}: groups {groups} does not divide {c} channels")
+    has = f"x {x.shape} has {x.shape[-1]} channels"
+    require(x.shape[-1] == c, f"{name}: {has} but w {w.shape} takes {c}")
+    require(b is None or b.shape == (o,), f"{name}: b {b is None or b.shape} needs shape ({o},)")
+    at = _places(x, w, stride, padding, output_padding, dilation)
+    require_served(name, impl, at, groups)
+
+
+conv_transpose.cases = (
+    Case("1-D", ((2, 4, 2), (3, 2, 3), None), {"stride": 2, "padding": 1, "dilation": 2}),
+    Case("plain", ((2, 2, 3, 2), (3, 3, 2, 2), (2,))),
+    extreme("huge", normals((1, 4, 2), 1e9), (3, 2, 1), (1,)),
+    extreme(
+        "b is opposite",
+        normals((1, 4, 2), 0, 6e4),
+        normals((3, 2, 1), 0, 0.5),
+        normals((1,), 0, -6e4),
+    ),
+    Case(
+        "strided, grouped",
+        ((2, 3, 2, 4), (3, 2, 4, 3), (6,)),
+        {"stride": (2, 3), "padding": ((1, 0), (0, 2)), "output_padding": (1, 2), "groups": 2},
+    ),
+    Case(
+        "same",
+        ((1, 3, 2, 2), (3, 1, 2, 3), (3,)),
+        {"stride": (2, 3), "padding": "same", "dilation": (2, 1)},
+    ),
+    Case("no examples", ((0, 2, 2, 2), (2, 2, 2, 2), (2,))),
+    refused("has 3 channels but w .* takes 2", (1, 4, 3), (3, 2, 3), None),
+    refused("groups 3 does not divide 4 channels", (1, 4, 4), (3, 4, 3), None, groups=3),
+    refused("groups 'a' must be", (1, 4, 4), (3, 4, 3), None, groups="a", kind=TypeError),
+    refused("the same number of axes", (4, 4, 1, 1), (3, 1, 1), None),
+    refused("at least 3 axes", (4, 1), (3, 1), None),
+    refused("must have channels", (1, 4, 1), (0, 1, 1), None),
+    refused("has no cells", (1, 0, 1), (2, 1, 1), None),
+    refused(r"b \(3,\) needs shape \(4,\)", (1, 4, 2), (3, 2, 2), (3,), groups=2),
+    refused(r"output_padding \(2,\) must be less", (1, 4, 1), (3, 1, 1), None, output_padding=2),
+    refused(
+        r"output_padding \(-1,\) must be at least 0", (1, 4, 1), (3, 1, 1), None, output_padding=-1
+    ),
+    refused(
+        r"'same' leaves no output_padding \(1,\)",
+        (1, 4, 1),
+        (3, 1, 1),
+        None,
+        stride=2,
+        padding="same",
+        output_padding=1,
+    ),
+    refused("padding 'causal' is none of", (1, 4, 1), (3, 1, 1), None, padding="causal"),
+    refused(r"padding \(\(3, 3\),\) leaves nothing", (1, 4, 1), (3, 1, 1), None, padding=3),
+    refused("'winograd' serves windows of 3", (1, 4, 1), (2, 1, 1), None, impl="winograd"),
+    refused("x holds int32", ints((1, 4, 1)), (3, 1, 1), None, kind=TypeError),
+)

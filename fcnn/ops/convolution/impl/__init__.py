@@ -1,0 +1,1 @@
+"""One module for each value of `impl`, and three helpers that several of them use."""

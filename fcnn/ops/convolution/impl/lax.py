@@ -1,0 +1,77 @@
+"""Convolution and its two gradients as three convolutions of XLA's own.
+
+XLA tunes them for the device at hand. In its terms, dx correlates dy, its cells set apart by the
+stride, with the flipped kernel; dw correlates x with dy, stride and dilation exchanged, and batch
+and channels too.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+
+from fcnn.ops.contraction import wide
+
+
+def forward(x, w, *, at, groups):
+    r = len(at.size)
+    image, kernel = (0, r + 1, *range(1, r + 1)), (r + 1, r, *range(r))
+    return _conv(
+        x,
+        w,
+        (image, kernel, image),
+        stride=at.stride,
+        padding=at.padding,
+        rhs_dilation=at.dilation,
+        feature_group_count=groups,
+    )
+
+
+def dx(w, dy, *, at, groups):
+    r = len(at.size)
+    image, kernel = (0, r + 1, *range(1, r + 1)), (r, r + 1, *range(r))
+    c, o = w.shape[-2], w.shape[-1] // groups  # of one group
+    w = jnp.flip(w, range(r)).reshape(*at.window, c, groups, o)
+    w = w.swapaxes(-3, -2).reshape(*at.window, groups * c, o)
+    margins = tuple(
+        (k - 1 - lo, n + lo - span)
+        for k, (lo, _), n, span in zip(at.reach, at.padding, at.size, at.span, strict=True)
+    )
+    return _conv(
+        dy,
+        w,
+        (image, kernel, image),
+        stride=(1,) * r,
+        padding=margins,
+        lhs_dilation=at.stride,
+        rhs_dilation=at.dilation,
+        feature_group_count=groups,
+    )
+
+
+def dw(x, dy, *, at, groups):
+    r = len(at.size)
+    over_batch, kernel = (r + 1, 0, *range(1, r + 1)), (r, r + 1, *range(r))
+    margins = tuple(
+        (lo, k - 1 + span - n - lo)
+        for k, (lo, _), n, span in zip(at.reach, at.padding, at.size, at.span, strict=True)
+    )
+    return _conv(
+        x,
+        dy,
+        (over_batch, over_batch, kernel),
+        stride=at.dilation,
+        padding=margins,
+        rhs_dilation=at.stride,
+        batch_group_count=groups,
+    )
+
+
+def _conv(a, b, layout, *, stride, padding, **options):
+    return lax.conv_general_dilated(
+        a,
+        b,
+        stride,
+        padding,
+        dimension_numbers=lax.ConvDimensionNumbers(*layout),
+        preferred_element_type=wide(a.dtype),
+        **options,
+    )

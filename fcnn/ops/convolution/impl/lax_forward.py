@@ -1,0 +1,25 @@
+"""Convolution by XLA's forward convolution, never by another.
+
+On CPU that one is fast. A gradient taken of it is a convolution whose axes stand in another order:
+XLA puts them right, but not inside a loop, where a slow program takes over: dx of 16×32×32×16→16
+takes 12 ms instead of 1, dw 62 instead of 1.5. So here
+
+    y     is a forward convolution
+    dx    is forward convolutions of dy, with w's channels and features exchanged (`input_gradient.py`)
+    dw    is that of `tiled.py`
+"""
+
+from fcnn.ops.convolution.impl import lax, tiled
+from fcnn.ops.convolution.impl.input_gradient import dx_by
+
+forward, dw = lax.forward, tiled.dw
+
+
+def dx(w, dy, *, at, groups):
+    return dx_by(_over_features, w, dy, at=at, groups=groups)
+
+
+def _over_features(dy, w, *, at, groups):
+    c, o = w.shape[-2], w.shape[-1] // groups
+    w = w.reshape(*at.window, c, groups, o).swapaxes(-3, -1)
+    return forward(dy, w.reshape(*at.window, o, groups * c), at=at, groups=groups)

@@ -1,0 +1,96 @@
+"""Convolution tap by tap: shift the image, multiply by that tap's matrix, add up.
+
+With x_i what tap i reads of x at every place, and w_i its matrix of channels by features,
+
+    y = sum_i x_i w_i        dx_i = dy w_iᵀ, put back where tap i reads        dw_i = x_iᵀ dy
+
+No patch is written, but those of few channels for dx, which are about as large as dy. Where a group
+has few channels to sum over, w_i multiplies them number by number, and XLA fuses all taps into one
+loop: so it is with depthwise convolution, and with a first layer. dw reads x and dy once for every
+tap, so it goes tile by tile. Sums over taps are kept in float32 when the arrays are shorter.
+"""
+
+import math
+from functools import partial, reduce
+
+import jax.numpy as jnp
+
+from fcnn.ops.contraction import contract, wide
+from fcnn.ops.convolution.impl.batch_tiles import summed
+from fcnn.ops.window import taps, untap
+
+TILE = 2**20  # bytes of x or dy, whichever is larger
+FEW = 4  # channels
+TOGETHER = 4  # examples; more take longer to compile and save nothing
+
+# Arrays are (m, g, c) or (m, g, o) with m over n and p, kernels (i, c, g, o).
+
+
+def forward(x, w, *, at, groups):
+    parts = [_split(part, groups) for part in taps(x, at)]
+    y = reduce(jnp.add, map(_times, parts, _kernels(w, groups)))
+    return y.reshape(x.shape[0], *at.out, w.shape[-1])
+
+
+def dx(w, dy, *, at, groups):
+    split, kernels = _split(dy, groups), _kernels(w, groups)
+    c, _, o = kernels[0].shape
+    if c <= FEW < o:  # all taps in one product, which reads dy once
+        parts = contract(split, jnp.stack(kernels), ((2,), (3,)), ((1,), (2,)))  # g, m, i, c
+        parts = [jnp.moveaxis(parts[:, :, i], 0, 1) for i in range(len(kernels))]
+    else:
+        parts = [_times(split, k.T) for k in kernels]
+    image = lambda part: part.reshape(dy.shape[0], *at.out, groups * c)
+    return untap([image(part) for part in parts], at)
+
+
+def dw(x, dy, *, at, groups):
+    alone = x.shape[-1] == dy.shape[-1] == groups
+    over_places = _over_places_alone if alone else partial(_over_places, groups=groups)
+
+    def of_tile(x, dy, at):
+        x, dy = x.astype(wide(x.dtype)), dy.astype(wide(dy.dtype))
+        dw = jnp.stack([over_places(part, dy) for part in taps(x, at)])
+        return dw.reshape(*at.window, -1, dy.shape[-1])
+
+    bytes_each = max(math.prod(x.shape[1:]), math.prod(dy.shape[1:])) * x.dtype.itemsize
+    most = min(TILE, TOGETHER * bytes_each) if alone else TILE
+    return summed(of_tile, x, dy, at, bytes_each, most)
+
+
+def _times(a, k):
+    """a (m, g, c) times k (c, g, o), group by group: (m, g, o)."""
+    if len(k) <= FEW:
+        return reduce(jnp.add, (a[:, :, c, None] * k[None, c] for c in range(len(k))))
+    return jnp.moveaxis(contract(a, k, ((2,), (0,)), ((1,), (1,))), 0, 1)
+
+
+def _over_places(a, dy, groups):
+    """The sum over n and p of a (n, *p, (g, c)) times dy (n, *p, (g, o)): (c, g, o)."""
+    a, dy = _split(a, groups), _split(dy, groups)
+    return jnp.moveaxis(contract(a, dy, ((0,), (0,)), ((1,), (1,))), 0, 1)
+
+
+def _over_places_alone(a, dy):
+    """The same where every channel is a group: first over examples, which writes no product.
+
+    A symbolic number of examples cannot be written out: then the tile's product is written.
+    """
+    n = a.shape[0]
+    if isinstance(n, int) and n > 0:
+        a = reduce(jnp.add, (a * dy for a, dy in zip(a, dy, strict=True)))
+    else:
+        a = a * dy
+    a = a.reshape(-1, a.shape[-1])
+    return contract(jnp.ones(a.shape[0], a.dtype), a, ((0,), (0,)))
+
+
+def _split(a, groups):
+    """a (n, *p, c) as (m, g, c of one group)."""
+    m = math.prod(a.shape[:-1])
+    return a.reshape(m, groups, a.shape[-1] // groups).astype(wide(a.dtype))
+
+
+def _kernels(w, groups):
+    w = w.reshape(-1, w.shape[-2], groups, w.shape[-1] // groups)
+    return list(w.astype(wide(w.dtype)))

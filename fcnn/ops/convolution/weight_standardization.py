@@ -1,0 +1,82 @@
+"""Weight standardization: every filter of a kernel gets mean 0 and variance 1.
+
+With m and v the mean and the (biased, two-pass) variance of the N entries of one filter,
+
+    r = 1 / sqrt(v + eps)      y = (w - m) r
+    dw = r (dy - mean(dy) - y mean(dy y))
+
+as for any normalization: an entry moves its own y and, through m and v, all others of its filter.
+Saved are y and r.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from fcnn.ops.contraction import wide
+from fcnn.ops.normalization.channels import extremes
+from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
+
+
+@operator()
+def weight_standardization(
+    w: Float[Array, "*fan o"], *, eps: float = 1e-5
+) -> Float[Array, "*fan o"]:
+    """Shift and scale each filter, all axes but the last, to mean 0 and variance 1.
+
+    Shapes: a kernel of `conv` (*window, c, o) or `dense` (c, o).
+    Units:  plain numbers out. The variance divides by N, and eps is added to it, under the root; a
+            filter of equal entries gives 0. Where the variance overflows, from about |w| = 1e19 in
+            float32, y and the gradient are 0.
+    Raises: ValueError if a filter has no entries or eps <= 0; TypeError for integers.
+    Cost:   about 8 operations per entry forward, 10 back.
+    Source: Qiao et al., arXiv:1903.10520.
+    """
+    return weight_standardization_fwd(w, eps=eps)[0]
+
+
+@weight_standardization.fwd
+def weight_standardization_fwd(w, *, eps):
+    long = w.astype(wide(w.dtype))
+    off = long - _mean(long)
+    r = lax.rsqrt(_mean(jnp.square(off)) + eps)
+    y = off * r
+    return y.astype(w.dtype), (y, r)
+
+
+@weight_standardization.bwd
+def weight_standardization_bwd(saved, dy, *, eps):
+    y, r = saved
+    long = dy.astype(y.dtype)
+    return ((r * (long - _mean(long) - y * _mean(long * y))).astype(dy.dtype),)
+
+
+def _mean(a):
+    """Over one filter."""
+    return a.mean(range(a.ndim - 1), keepdims=True)
+
+
+@weight_standardization.check
+def _check(w, *, eps):
+    name = "weight_standardization"
+    require_floats(name, w=w)
+    require_rank(name, 2, w=w)
+    require(0 not in w.shape[:-1], f"{name}: w {w.shape} has filters without entries")
+    require_numbers(name, eps=eps)
+    require(eps > 0, f"{name}: eps {eps} must be positive")
+
+
+weight_standardization.cases = (
+    Case("image kernel", ((2, 2, 3, 2),)),
+    Case("matrix", ((5, 2),), {"eps": 1e-2}),
+    Case("one entry", ((1, 3),), {"eps": 0.1}),
+    Case("no filters", ((3, 0),)),
+    refused("at least 2 axes", (3,)),
+    refused(r"w \(0, 3\) has filters without entries", (0, 3)),
+    refused("eps 0 must be positive", (4, 3), eps=0),
+    refused("eps 'a' must be a number", (4, 3), eps="a", kind=TypeError),
+    refused("w holds int32", ints((4, 3)), kind=TypeError),
+)
+weight_standardization.cases += extremes((6, 2))
+weight_standardization.departs = "none there: compared with layer_norm of each filter"

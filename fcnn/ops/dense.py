@@ -1,0 +1,83 @@
+"""Dense (fully connected, affine): every output sees every input.
+
+    y[n,o]  = b[o] + sum_c x[n,c] w[c,o]
+
+    dx[n,c] = sum_o dy[n,o] w[c,o]
+    dw[c,o] = sum_n x[n,c] dy[n,o]
+    db[o]   = sum_n dy[n,o]
+
+n stands for all axes of x but the last. Saved are x and w.
+"""
+
+from jaxtyping import Array, Float
+
+from fcnn.ops.contraction import contract, contract_wide
+from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.validation import require, require_floats, require_rank
+
+
+@operator()
+def dense(
+    x: Float[Array, "*n c"], w: Float[Array, "c o"], b: Float[Array, " o"] | None = None
+) -> Float[Array, "*n o"]:
+    """An affine map of the last axis.
+
+    Shapes: x may have any number of axes; all but the last are kept.
+    Units:  y and b are in units of x times units of w.
+    Raises: ValueError if sizes disagree; TypeError for integers.
+    Cost:   n c o multiply-adds; twice that for the gradients.
+    Source: Rosenblatt 1958; gradients: Rumelhart, Hinton & Williams 1986.
+    """
+    y = contract_wide(x, w, over=((x.ndim - 1,), (0,)))
+    if b is not None:  # before y is rounded, or overflows
+        y = y + b.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
+    return y.astype(x.dtype)
+
+
+@dense.fwd
+def dense_fwd(x, w, b):
+    return dense.forward(x, w, b), (x, w, b)
+
+
+@dense.bwd
+def dense_bwd(saved, dy):
+    x, w, b = saved
+    n = tuple(range(dy.ndim - 1))
+    dx = contract(dy, w, over=((dy.ndim - 1,), (1,)))
+    dw = contract(x, dy, over=(n, n))
+    return dx, dw, None if b is None else dy.sum(n)
+
+
+@dense.check
+def _check(x, w, b):
+    require_floats("dense", x=x, w=w, b=b)
+    require_rank("dense", 1, x=x)
+    require(w.ndim == 2, f"dense: w {w.shape} needs 2 axes")
+    require(
+        x.shape[-1] == w.shape[0],
+        f"dense: x {x.shape} has {x.shape[-1]} features but w {w.shape} takes {w.shape[0]}",
+    )
+    require(
+        b is None or b.shape == w.shape[1:],
+        f"dense: b {b is None or b.shape} needs shape ({w.shape[1]},)",
+    )
+
+
+dense.cases = (
+    Case("plain", ((4, 3), (3, 5), (5,))),
+    Case("without b", ((4, 3), (3, 5), None)),
+    Case("sequence", ((2, 2, 4), (4, 6), (6,))),
+    Case("vector", ((3,), (3, 2), (2,))),
+    Case("no examples", ((0, 3), (3, 2), (2,))),
+    extreme("huge", normals((4, 3), 1e9), (3, 5), normals((5,), 1e9)),
+    extreme("tiny", normals((4, 3), 1e-6), (3, 5), normals((5,), 1e-6)),
+    extreme(
+        "b is opposite", normals((4, 3), 0, 6e4), normals((3, 5), 0, 0.5), normals((5,), 0, -6e4)
+    ),
+    extreme("long sums", (1, 65520), (65520, 1), (1,)),
+    refused(r"x \(4, 3\) has 3 features but w \(4, 5\) takes 4", (4, 3), (4, 5), None),
+    refused(r"w \(3,\) needs 2 axes", (4, 3), (3,), None),
+    refused(r"b \(4,\) needs shape \(5,\)", (4, 3), (3, 5), (4,)),
+    refused(r"x \(\) needs at least 1", (), (3, 5), None),
+    refused("x holds int32, not floats", ints((4, 3)), (3, 5), None, kind=TypeError),
+)

@@ -1,0 +1,240 @@
+"""A gradient derived by hand as a JAX primitive, which keeps every transformation.
+
+A hijax primitive has a reverse rule *and* a forward rule, so grad, jvp, linearize, jacfwd, hessian,
+grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and export all work.
+Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses the hand rule.
+Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward. Under vmap
+the primitive of `op` becomes that of `Mapped(op)`, whose forward and rules are those of `op` under
+`jax.vmap`. JAX may trace a rule after the user's code has left `jax.default_matmul_precision` or
+`jax.enable_x64`, so the primitive keeps both settings, and its rules run under them.
+
+hijax is experimental. This page alone uses it, and `broken_promises` lists what the installed JAX
+does not keep of what we rely on; `custom_gradient.py` then uses jax.custom_vjp instead.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax._src.interpreters.batching import infer  # for vmap's out_axes: as mapped as it comes
+from jax.experimental import hijax
+from jax.experimental.hijax import Zero, instantiate_zeros
+
+from fcnn.ops.mesh_axes import cotangent_of
+
+# HiPrim since jax 0.11.2, VJPHiPrimitive before.
+Primitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive", None)
+if Primitive is None:
+    raise ImportError("jax.experimental.hijax has neither HiPrim nor VJPHiPrimitive")
+
+
+class ByHand(Primitive):
+    """An operator at given types and options, as JAX sees it."""
+
+    op: Any
+    options: tuple[tuple[str, Any], ...]
+    settings: "Settings"
+    skip_linearization_on_zero_tangents = True  # then `forward` runs, not the hand rule
+
+    def __init__(self, op, options, types):
+        settings = Settings.now()
+        self.in_avals = types
+        # What equality compares, and what become attributes:
+        self.params = {"op": op, "options": options, "types": types, "settings": settings}
+        self.forward = settings.around(partial(op.forward, **dict(options)))
+        traced, y = jax.make_jaxpr(self.forward, return_shape=True)(*types)
+        self.out_aval = jax.tree.unflatten(jax.tree.structure(y), traced.out_avals)
+        super().__init__()
+
+    def expand(self, *arrays):
+        return self.forward(*_as_arrays(arrays))
+
+    def vjp_fwd(self, nzs_in, *arrays):
+        return self.settings.around(self.op.fwd_rule)(*_as_arrays(arrays), **dict(self.options))
+
+    def vjp_bwd_retval(self, saved, dy):
+        dy = jax.tree.map(jnp.asarray, _filled(dy))
+        cotangents = self.settings.around(self.op.bwd_rule)(saved, dy, **dict(self.options))
+        return tuple(map(cotangent_of, self.in_avals, cotangents))
+
+    def jvp(self, primals, tangents):
+        return jax.jvp(self.forward, _as_arrays(primals), _filled(tangents))
+
+    def lin(self, nzs_in, *primals):
+        return jax.linearize(self.forward, *_as_arrays(primals))
+
+    def linearized(self, residuals, *tangents):
+        return residuals(*_filled(tangents))
+
+    def transpose(self, dy, *args):
+        """Where the operator is linear in some arguments: those that can accumulate a cotangent."""
+        free = [i for i, a in enumerate(args) if hasattr(a, "accum")]
+
+        def linear(*given):
+            given = dict(zip(free, given, strict=True))
+            return self.forward(*(given.get(i, a) for i, a in enumerate(args)))
+
+        transposed = jax.linear_transpose(linear, *(self.in_avals[i] for i in free))
+        for i, dx in zip(free, transposed(_filled(dy)), strict=True):
+            args[i].accum(dx)
+
+    def batch(self, axis_data, args, dims):
+        names = [name for _, v in self.options for name in (v if isinstance(v, tuple) else (v,))]
+        if not jax.tree.leaves(dims) and axis_data.name not in names:
+            return self(*args), jax.tree.map(lambda _: None, self.out_aval)
+        spmd = axis_data.spmd_name or axis_data.explicit_mesh_axis
+        mapped = Mapped(self.op, dims, axis_data.size, axis_data.name, spmd)
+        y = self.settings.around(by_hijax)(mapped, args, dict(self.options))
+        return y, jax.tree.map(lambda _: 0, self.out_aval)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """JAX's settings that change the numbers or the dtypes of an operator."""
+
+    matmul_precision: str | None
+    x64: bool
+
+    @classmethod
+    def now(cls):
+        names = "jax_default_matmul_precision", "jax_enable_x64"
+        return cls(*(getattr(jax.config, name) for name in names))
+
+    def around(self, f: Callable) -> Callable:
+        @wraps(f)
+        def run(*args, **options):
+            with jax.default_matmul_precision(self.matmul_precision), jax.enable_x64(self.x64):
+                return f(*args, **options)
+
+        return run
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """An operator under vmap. `dims` gives the mapped axis of each array, None where there is none.
+
+    Outputs are mapped along axis 0.
+    """
+
+    op: Any
+    dims: tuple[int | None, ...]
+    size: Any  # an int, or symbolic
+    axis_name: Hashable
+    spmd_axis_name: Hashable
+
+    def forward(self, *arrays, **options):
+        return self._vmap(self.op.forward, options, self.dims, 0)(*arrays)
+
+    def fwd_rule(self, *arrays, **options):
+        """What is not mapped, such as shared weights, is saved once."""
+        run = self._vmap(self.op.fwd_rule, options, self.dims, (0, infer))
+        (y, saved), (_, dims) = run(*arrays)
+        leaves, structure = jax.tree.flatten(dims, is_leaf=lambda dim: dim is None)
+        return y, (saved, Dims(tuple(leaves), structure))
+
+    def bwd_rule(self, saved, dy, **options):
+        saved, dims = saved
+        dims = jax.tree.unflatten(dims.structure, dims.leaves)
+        each = self._vmap(self.op.bwd_rule, options, (dims, 0), 0)(saved, dy)
+        return tuple(map(_from_front, each, self.dims))
+
+    def _vmap(self, f: Callable, options, in_axes, out_axes):
+        axis = {"axis_size": self.size, "axis_name": self.axis_name}
+        axis["spmd_axis_name"] = self.spmd_axis_name
+        return jax.vmap(partial(f, **options), in_axes, out_axes, **axis)
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Dims:
+    """The mapped axes of a pytree: its leaves, None for those not mapped, and its structure."""
+
+    leaves: tuple[int | None, ...]
+    structure: Any
+
+
+def by_hijax(op, arrays, options):
+    """`op.forward(*arrays, **options)`, differentiated in reverse mode by the rule of `op`."""
+    return ByHand(op, tuple(options.items()), jax.tree.map(jax.typeof, arrays))(*arrays)
+
+
+def _as_arrays(given):
+    """JAX hands over Python's numbers as they are."""
+    return jax.tree.map(jnp.asarray, given)
+
+
+def _filled(tangents):
+    """Symbolic zeros become arrays."""
+    return jax.tree.map(instantiate_zeros, tangents, is_leaf=lambda t: isinstance(t, Zero))
+
+
+def _from_front(cotangent, dim):
+    """From one cotangent per index of the mapped axis to that of the array itself."""
+    if cotangent is None:
+        return None
+    return cotangent.sum(0) if dim is None else jnp.moveaxis(cotangent, 0, dim)
+
+
+def broken_promises() -> dict[str, str]:
+    """What fails of `PROMISES` in the installed JAX, and why. It is traced: no backend starts."""
+    causes = {name: _cause(rules, use) for name, (rules, use) in PROMISES.items()}
+    return {name: cause for name, cause in causes.items() if cause}
+
+
+def _cause(rules, use):
+    scale = Scale()
+    product = lambda x, y: by_hijax(scale, (x, y), {})
+    try:
+        jax.eval_shape(use(product), *Scale.types)
+    except Exception as error:  # an experimental module may fail in any way
+        return f"{type(error).__name__}: {error}"
+    return "" if scale.called == rules else f"called {sorted(scale.called)}, not {sorted(rules)}"
+
+
+class Scale:
+    """x y for a number y. The two rules record that they ran."""
+
+    types = jax.ShapeDtypeStruct((2, 3), jnp.float32), jax.ShapeDtypeStruct((), jnp.float32)
+
+    def __init__(self):
+        self.called: set[str] = set()
+
+    def forward(self, x, y):
+        return x * y
+
+    def fwd_rule(self, x, y):
+        self.called.add("fwd")
+        return x * y, (x, y)
+
+    def bwd_rule(self, saved, dy):
+        self.called.add("bwd")
+        x, y = saved
+        return y * dy, (x * dy).sum()
+
+
+def _gradient(f):
+    return jax.grad(lambda x, y: f(x, y).sum(), (0, 1))
+
+
+def _each_row(f):
+    return jax.vmap(f, (0, None))
+
+
+# What we rely on: which of the rules must run in a use of an operator f.
+HAND, PLAIN = {"fwd", "bwd"}, set()
+PROMISES = {
+    "grad uses the hand rule": (HAND, _gradient),
+    "vmap of grad uses the hand rule": (HAND, lambda f: _each_row(_gradient(f))),
+    "grad of vmap uses the hand rule": (HAND, lambda f: _gradient(_each_row(f))),
+    "jvp differentiates the plain forward": (
+        PLAIN,
+        lambda f: lambda x, y: jax.jvp(f, (x, y), (x, y)),
+    ),
+    "linearize differentiates the plain forward": (
+        PLAIN,
+        lambda f: lambda x, y: jax.linearize(f, x, y)[1](x, y),
+    ),
+}

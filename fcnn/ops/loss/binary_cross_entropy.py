@@ -1,0 +1,180 @@
+"""Binary losses: a yes or no for every entry, told by a logit.
+
+With s(z) = 1 / (1 + exp(-z)) the probability of yes, f(z) the surprise at a yes, and t the target,
+
+    l[n] = sum_k a t f(z) + b (1 - t) f(-z)              over all axes but the first
+    dz   = dl (a t f'(z) - b (1 - t) f'(-z))
+    dt   = dl (a f(z) - b f(-z))
+
+    sigmoid cross entropy   f(z) = -log s(z) = log(1 + exp(-z))           a = b = 1
+                            f'(z) = -s(-z)
+
+    focal                   f(z) = -s(-z)^gamma log s(z)                  a = alpha, b = 1 - alpha
+                            f'(z) = -s(-z)^gamma (s(-z) - gamma s(z) log s(z))
+
+where s(-z) = 1 - s(z). No term is negative, so none cancels. z and t are saved. A target of 0 or 1
+that an infinite logit predicts with certainty adds 0: f is not evaluated there, as autodiff would
+multiply the 0 by an infinite slope.
+
+Shapes: both arguments have one shape, (n, ...).
+Units:  nats.
+Raises: ValueError if shapes disagree, or for an option out of range; TypeError for integers.
+Cost:   about 10 operations and two exponentials per entry; twice that for focal.
+"""
+
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fcnn.ops.activation.elementwise import EXTREMES
+from fcnn.ops.contraction import wide
+from fcnn.ops.loss.kl_divergence import weighed
+from fcnn.ops.op import Case, extreme, ints, operator, refused
+from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
+
+Y = Float[Array, "n ..."]
+L = Float[Array, " n"]
+
+
+@operator()
+def sigmoid_cross_entropy(logits: Y, targets: Y) -> L:
+    """Surprise at the yes or no of every entry, under sigmoid(logits), summed.
+
+    Targets are 0, 1 or any probability between.
+
+    Source: Cox 1958.
+    """
+    return _surprise(logits, targets, _log_loss)
+
+
+@operator()
+def focal(logits: Y, targets: Y, *, alpha: float = 0.25, gamma: float = 2.0) -> L:
+    """sigmoid_cross_entropy that counts what is told right already for less, summed.
+
+    Targets are 0, 1 or any probability between; `alpha` weighs yes, 1 - alpha no.
+
+    Source: Lin et al., arXiv:1708.02002.
+    """
+    return _surprise(logits, targets, partial(_focal_loss, gamma=gamma), alpha, 1 - alpha)
+
+
+@sigmoid_cross_entropy.fwd
+def sigmoid_cross_entropy_fwd(logits, targets):
+    return sigmoid_cross_entropy.forward(logits, targets), (logits, targets)
+
+
+@sigmoid_cross_entropy.bwd
+def sigmoid_cross_entropy_bwd(saved, dl):
+    return _surprise_bwd(saved, dl, _log_loss, _log_loss_slope)
+
+
+@focal.fwd
+def focal_fwd(logits, targets, **how):
+    return focal.forward(logits, targets, **how), (logits, targets)
+
+
+@focal.bwd
+def focal_bwd(saved, dl, *, alpha, gamma):
+    f, df = (partial(each, gamma=gamma) for each in (_focal_loss, _focal_loss_slope))
+    return _surprise_bwd(saved, dl, f, df, alpha, 1 - alpha)
+
+
+def _surprise(z, t, f, a=1.0, b=1.0):
+    long, t = z.astype(wide(z.dtype)), t.astype(wide(z.dtype))
+    each = a * t * _asked(f, t, long) + b * (1 - t) * _asked(f, 1 - t, -long)
+    return each.sum(range(1, z.ndim)).astype(z.dtype)
+
+
+def _surprise_bwd(saved, dl, f, df, a=1.0, b=1.0):
+    dtype, (z, t, dl) = dl.dtype, (a.astype(wide(dl.dtype)) for a in (*saved, dl))
+    dl = dl.reshape((-1,) + (1,) * (z.ndim - 1))
+    dz = a * t * df(z) - b * (1 - t) * df(-z)
+    dt = a * _asked(f, t, z) - b * _asked(f, 1 - t, -z)
+    return (dl * dz).astype(dtype), (dl * dt).astype(dtype)
+
+
+def _asked(f, t, z):
+    """f(z), but 0 where z is infinite and t is 0."""
+    none = (t == 0) & jnp.isinf(z)
+    return jnp.where(none, 0, f(jnp.where(none, 0, z)))
+
+
+def _log_loss(z):
+    return jax.nn.softplus(-z)
+
+
+def _log_loss_slope(z):
+    return -jax.nn.sigmoid(-z)
+
+
+def _focal_loss(z, gamma):
+    return _doubt(z, gamma) * jax.nn.softplus(-z)
+
+
+def _focal_loss_slope(z, gamma):
+    s, rest = jax.nn.sigmoid(z), jax.nn.sigmoid(-z)
+    return -_doubt(z, gamma) * (rest + gamma * weighed(s, jax.nn.softplus(-z)))
+
+
+def _doubt(z, gamma):
+    """s(-z)^gamma, by way of its logarithm."""
+    return jnp.exp(-weighed(gamma, jax.nn.softplus(z)))
+
+
+def _check(name, logits, targets):
+    require_floats(name, logits=logits, targets=targets)
+    require_rank(name, 1, logits=logits)
+    same = logits.shape == targets.shape
+    require(same, f"{name}: logits {logits.shape} and targets {targets.shape} need the same shape")
+
+
+sigmoid_cross_entropy.check(partial(_check, "sigmoid_cross_entropy"))
+
+
+@focal.check
+def _check_focal(logits, targets, *, alpha, gamma):
+    _check("focal", logits, targets)
+    require_numbers("focal", alpha=alpha, gamma=gamma)
+    require(0 <= alpha <= 1, f"focal: alpha {alpha} must lie in [0, 1]")
+    require(0 <= gamma < math.inf, f"focal: gamma {gamma} must be at least 0 and finite")
+
+
+def _answers(shape):
+    return lambda rng: rng.integers(0, 2, shape).astype(float)
+
+
+def _in_rows(draw):
+    return lambda rng: draw(rng).reshape(3, 2)
+
+
+far_apart = lambda rng: 1e3 * rng.standard_normal((3, 4))
+for op in (sigmoid_cross_entropy, focal):
+    op.cases = (
+        Case("rows", ((4, 3), _answers((4, 3)))),
+        Case("images", ((2, 3, 2, 2), _answers((2, 3, 2, 2)))),
+        Case("fractions", ((5,), lambda rng: rng.random(5))),
+        Case("far apart", (far_apart, _answers((3, 4)))),
+        Case("no examples", ((0, 3), (0, 3))),
+        *(extreme(name, _in_rows(z), _answers((3, 2))) for name, z in EXTREMES.items()),
+        extreme(
+            "infinite",
+            lambda rng: np.array([[-np.inf, np.inf, 0]]),
+            lambda rng: np.array([[0.0, 1, 1]]),
+        ),
+        extreme("many", (1, 65520), _answers((1, 65520))),
+        refused(r"logits \(4, 3\) and targets \(4,\) need the same", (4, 3), (4,)),
+        refused("targets holds int32", (4, 3), ints((4, 3)), kind=TypeError),
+        refused("at least 1 axes", (), ()),
+    )
+focal.cases += (
+    Case("even", ((4, 3), _answers((4, 3))), {"alpha": 0.5, "gamma": 0.5}),
+    Case("unfocused", ((4, 3), _answers((4, 3))), {"gamma": 0}),
+    refused("alpha 1.5 must lie", (4, 3), (4, 3), alpha=1.5),
+    refused("gamma -1 must be at least 0", (4, 3), (4, 3), gamma=-1),
+    refused("gamma 'two' must be a number", (4, 3), (4, 3), gamma="two", kind=TypeError),
+)
+focal.departs = "none there: compared with torchvision's formula"

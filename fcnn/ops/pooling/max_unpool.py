@@ -1,0 +1,158 @@
+"""Where a maximum stood, and the way back there.
+
+With i[n,p,c] the cell that place p read its maximum from, cells numbered in row-major order,
+
+    read     y[n,p,c] = x[n, i[n,p,c], c]
+    put      x[n,u,c] = sum of y[n,p,c] over all p with i[n,p,c] = u
+
+are linear and each other's adjoint, so each is the other's gradient. Max pooling is `read` at the
+maxima, `max_unpool` is `put`, and the gradient of max pooling the unpooled cotangent. Saved is i.
+"""
+
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int32, Integer
+
+from fcnn.ops.contraction import wide
+from fcnn.ops.op import Case, Shape, extreme, ints, operator, refused
+from fcnn.ops.pooling.axes import sizes
+from fcnn.ops.pooling.pooling import EXTREMES, beats, check_windows, max_pool, places
+from fcnn.ops.validation import require, require_floats, require_rank
+from fcnn.ops.window import Axes, Padding, taps
+
+
+@operator(static=("window",))
+def max_pool_with_indices(
+    x: Float[Array, "n *size c"],
+    window: Axes,
+    *,
+    stride: Axes | None = None,
+    padding: Padding = "valid",
+    dilation: Axes = 1,
+    ceil_mode: bool = False,
+) -> tuple[Float[Array, "n *out c"], Int32[Array, "n *out c"]]:
+    """`max_pool`, and the number of the cell where each maximum stands; -1 over padding alone.
+
+    The gradient flows through the first alone.
+
+    Shapes: both (n, *out, c), as for `max_pool`; cells are numbered from 0 in row-major order.
+    Units:  those of x.
+    Raises: ValueError if no window fits; TypeError for integers.
+    Cost:   two comparisons and two choices per output and tap; an addition per output back.
+    Source: Zeiler & Fergus 2014, the "switches".
+    """
+    at = places(x, window, stride, padding, dilation, ceil_mode)
+    cells = numbered(at.size)
+    parts = zip(taps(x, at, fill=-jnp.inf), taps(cells, at, fill=-1), strict=True)
+    best, index = jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(-1, jnp.int32)
+    for part, cell in parts:
+        wins = beats(part, best) | (index < 0)  # a real cell beats padding even at -inf
+        best, index = jnp.where(wins, part, best), jnp.where(wins, cell, index)
+    return best, index
+
+
+@max_pool_with_indices.fwd
+def max_pool_with_indices_fwd(x, **options):
+    y, index = max_pool_with_indices.forward(x, **options)
+    return (y, index), (index, Shape(x.shape))
+
+
+@max_pool_with_indices.bwd
+def max_pool_with_indices_bwd(saved, dout, **options):
+    (index, shape), (dy, _) = saved, dout
+    return (put(dy, index, shape[1:-1]),)
+
+
+@operator(static=("size",))
+def max_unpool(
+    x: Float[Array, "n *out c"], indices: Integer[Array, "n *out c"], size: Axes
+) -> Float[Array, "n *size c"]:
+    """Put every entry at its index on a grid of zeros; entries that share an index add up.
+
+    Adding makes this the adjoint of reading; where windows do not overlap nothing is shared.
+
+    Shapes: `size` is that of the grid, an int or one per spatial axis; `indices` are as
+            `max_pool_with_indices` gives them. What lies outside the grid is left out.
+    Units:  those of x.
+    Raises: ValueError if shapes disagree; TypeError for indices that are no integers.
+    Cost:   one addition per entry of x, at a place known when running; as many reads for the
+            gradient.
+    Source: Zeiler & Fergus 2014, the "switches"; adding: the adjoint.
+    """
+    return put(x, indices, sizes(x, size))
+
+
+@max_unpool.fwd
+def max_unpool_fwd(x, indices, **options):
+    return max_unpool.forward(x, indices, **options), indices
+
+
+@max_unpool.bwd
+def max_unpool_bwd(indices, dy, *, size):
+    return read(dy, indices), None
+
+
+def put(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
+    """y (n, *out, c) added to a grid of zeros (n, *size, c); indices off the grid are left out."""
+    cells, flat = math.prod(size), (y.shape[0], math.prod(y.shape[1:-1]), y.shape[-1])
+    zeros = jnp.zeros(cells, wide(y.dtype))
+    one = lambda y, i: zeros.at[jnp.where(i < 0, cells, i)].add(y, mode="drop")
+    i = indices.astype(jnp.int32).reshape(flat)
+    x = _each_channel(one)(y.astype(zeros.dtype).reshape(flat), i)
+    return x.reshape(y.shape[0], *size, y.shape[-1]).astype(y.dtype)
+
+
+def read(x: Array, indices: Array) -> Array:
+    """x (n, *size, c) at indices (n, *out, c), 0 off the grid: the adjoint of `put`."""
+    n, c = x.shape[0], x.shape[-1]
+    cells = math.prod(x.shape[1:-1])
+    one = lambda x, i: x.at[jnp.where(i < 0, cells, i)].get(mode="fill", fill_value=0)
+    i = indices.astype(jnp.int32).reshape(n, math.prod(indices.shape[1:-1]), c)
+    return _each_channel(one)(x.reshape(n, cells, c), i).reshape(indices.shape)
+
+
+def _each_channel(one):
+    """A function of vectors, for every example and channel of (n, cells, c)."""
+    return jax.vmap(jax.vmap(one, in_axes=1, out_axes=1))
+
+
+def numbered(size: tuple[int, ...]) -> Array:
+    """The cells of a grid in row-major order, (1, *size, 1)."""
+    return jnp.arange(math.prod(size), dtype=jnp.int32).reshape(1, *size, 1)
+
+
+@max_unpool.check
+def _check(x, indices, *, size):
+    name = "max_unpool"
+    require_floats(name, x=x)
+    require_rank(name, 3, x=x)
+    if not jnp.issubdtype(indices.dtype, jnp.integer):
+        raise TypeError(f"{name}: indices hold {indices.dtype}, not cell numbers")
+    same = indices.shape == x.shape
+    require(same, f"{name}: indices {indices.shape} need the shape of x {x.shape}")
+    sizes(x, size, name)
+
+
+off = lambda rng: np.array([5, -1, 4, 5]).reshape(1, 4, 1)
+max_unpool.cases = (
+    Case("plain", ((2, 3, 2, 3), ints((2, 3, 2, 3), below=20)), {"size": (4, 5)}),
+    Case("1-D", ((2, 5, 1), ints((2, 5, 1), below=7)), {"size": 7}),
+    Case("shared and off the grid", ((1, 4, 1), off), {"size": 5}),
+    Case("no examples", ((0, 2, 2, 3), ints((0, 2, 2, 3))), {"size": 4}),
+    *(extreme(name, x, ints((1, 5, 2), below=2), size=4) for name, x in EXTREMES.items()),
+    refused(r"need the shape of x \(1, 3, 1\)", (1, 3, 1), ints((1, 2, 1)), size=4),
+    refused("hold float64, not cell numbers", (1, 3, 1), (1, 3, 1), size=4, kind=TypeError),
+    refused(r"size \(4, 4\) needs 1", (1, 3, 1), ints((1, 3, 1)), size=(4, 4)),
+    refused("at least 3 axes", (3, 1), ints((3, 1)), size=4),
+    refused("x holds int32", ints((1, 3, 1)), ints((1, 3, 1)), size=4, kind=TypeError),
+)
+
+max_pool_with_indices.check(partial(check_windows, "max_pool_with_indices"))
+max_pool_with_indices.cases = max_pool.cases
+max_unpool.departs = (
+    "keeps one of the entries that share an index, here they add up: compared where none do"
+)

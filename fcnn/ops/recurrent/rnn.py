@@ -1,0 +1,109 @@
+"""The plain recurrent cell: the new state is a function of one affine map.
+
+    a[n,t,j] = b[j] + sum_c x[n,t,c] w[c,j] + sum_i h[n,t-1,i] u[i,j]
+    h[n,t,j] = f(a[n,t,j])
+
+With f' written in terms of h, 1 - h^2 for tanh and [h > 0] for relu, whose slope at 0 is 0:
+
+    da[n,t,j]   = f'(h[n,t,j]) dh[n,t,j]
+    dh[n,t-1,i] = sum_j da[n,t,j] u[i,j]
+
+`recurrence.py` has the steps, and dx, dw, du and db of every da. Of each step are saved h[n,t-1]
+and h[n,t].
+"""
+
+import numpy as np
+from jaxtyping import Array, Float, Integer
+
+from fcnn.ops.activation.elu import relu, tanh
+from fcnn.ops.contraction import contract
+from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.recurrent.recurrence import backwards, extremes, forwards, products, refuse, times
+from fcnn.ops.validation import require
+
+F = {"tanh": tanh.forward, "relu": relu.forward}
+SLOPE = {"tanh": lambda h: 1 - h * h, "relu": lambda h: (~(h <= 0)).astype(h.dtype)}
+
+
+@operator()
+def rnn(
+    x: Float[Array, "n t c"],
+    w: Float[Array, "c k"],
+    u: Float[Array, "k k"],
+    b: Float[Array, " k"],
+    h: Float[Array, "n k"] | None = None,
+    lengths: Integer[Array, " n"] | None = None,
+    *,
+    activation: str = "tanh",
+    reverse: bool = False,
+) -> tuple[Float[Array, "n t k"], Float[Array, "n k"]]:
+    """The simple recurrent network over a sequence: y of every step, and the last state.
+
+    Shapes: h, the state to start from, is 0 unless given; `lengths` counts the real steps of each
+            example, all of them unless given.
+    Units:  those of x times w; plain numbers for tanh.
+    Raises: ValueError if shapes disagree or `activation` is neither "tanh" nor "relu"; TypeError
+            for integers, or lengths that are none.
+    Cost:   n t (c + k) k multiply-adds; twice that for the gradients, which keep 2 n t k numbers.
+    Source: Elman 1990; gradients: Werbos 1990.
+    """
+    options = {"activation": activation, "reverse": reverse}
+    return rnn_fwd(x, w, u, b, h, lengths, **options)[0]
+
+
+@rnn.fwd
+def rnn_fwd(x, w, u, b, h, lengths, *, activation, reverse):
+    def step(inner, p, state):
+        h = F[activation](p + times(state[0], inner[0]))
+        return (h,), h
+
+    y, (end,), kept = forwards(step, x, w, b, (u,), (h,), lengths, reverse=reverse)
+    return (y, end), (x, w, u, h, lengths, kept)
+
+
+@rnn.bwd
+def rnn_bwd(saved, dout, *, activation, reverse):
+    x, w, u, h, lengths, kept = saved
+    dy, dend = dout
+
+    def step(inner, dnew, before, h):
+        da = SLOPE[activation](h) * dnew[0]
+        return da, (times(da, inner[0], axis=1),)
+
+    da, (dh,) = backwards(step, kept, (u,), lengths, dy, (dend,), reverse=reverse)
+    dx, dw, db = products(x, w, lengths, da)
+    ((before,), _) = kept
+    du = contract(before.astype(da.dtype), da, over=((0, 1), (0, 1)))
+    return dx, dw, du, db, None if h is None else dh, None
+
+
+@rnn.check
+def _check(x, w, u, b, h, lengths, *, activation, reverse):
+    refuse("rnn", 1, x, w, u, b, lengths, reverse, h=h)
+    known = tuple(F)
+    require(activation in known, f"rnn: activation {activation!r} is none of {known}")
+
+
+WEIGHTS, NONE = ((2, 3), (3, 3), (3,)), (None, None)
+at_zero = (lambda rng: np.zeros((2, 3, 2)), (2, 3), (3, 3), lambda rng: np.zeros(3))
+rnn.cases = (
+    Case("plain", ((2, 3, 2), *WEIGHTS, *NONE)),
+    Case("lengths", ((4, 3, 2), *WEIGHTS, (4, 3), lambda rng: np.array([3, 1, 0, 7]))),
+    Case("reverse", ((4, 3, 2), *WEIGHTS, (4, 3), ints((4,), below=4)), {"reverse": True}),
+    Case("relu", ((2, 4, 2), *WEIGHTS, (2, 3), None), {"activation": "relu"}),
+    Case("relu at 0", (*at_zero, *NONE), {"activation": "relu"}, kink=True),
+    Case("no steps", ((2, 0, 2), *WEIGHTS, (2, 3), None)),
+    Case("no examples", ((0, 3, 2), *WEIGHTS, (0, 3), ints((0,)))),
+    *extremes(1, (2, 3), None),
+    refused("activation 'gelu' is none of", (2, 3, 2), *WEIGHTS, *NONE, activation="gelu"),
+    refused(r"x \(3, 2\) needs 3 axes", (3, 2), *WEIGHTS, *NONE),
+    refused(r"u \(3,\) needs 2 axes", (2, 3, 2), (2, 3), (3,), (3,), *NONE),
+    refused(r"u \(3, 6\) needs shape \(3, 3\)", (2, 3, 2), (2, 3), (3, 6), (3,), *NONE),
+    refused(r"w \(4, 3\) needs shape \(2, 3\), as x", (2, 3, 2), (4, 3), (3, 3), (3,), *NONE),
+    refused(r"b \(2,\) needs shape \(3,\)", (2, 3, 2), (2, 3), (3, 3), (2,), *NONE),
+    refused(r"h \(2, 4\) needs shape \(2, 3\)", (2, 3, 2), *WEIGHTS, (2, 4), None),
+    refused(r"lengths \(3,\) need shape \(2,\)", (2, 3, 2), *WEIGHTS, None, ints((3,))),
+    refused("lengths hold float", (2, 3, 2), *WEIGHTS, None, (2,), kind=TypeError),
+    refused("reverse 1 must be", (2, 3, 2), *WEIGHTS, *NONE, reverse=1, kind=TypeError),
+    refused("x holds int32", ints((2, 3, 2)), *WEIGHTS, *NONE, kind=TypeError),
+)

@@ -1,0 +1,64 @@
+"""The plain function under a function: every hand-written rule taken out, wherever it stands."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax import lax
+
+import fcnn
+from fcnn.checker.strip_rules import dtypes_in, has_rules, peeled
+
+
+@jax.custom_vjp
+def wrong_sin(x):
+    return jnp.sin(x)
+
+
+wrong_sin.defvjp(lambda x: (jnp.sin(x), None), lambda _, dy: (7 * dy,))
+
+WITHIN = {
+    "itself": wrong_sin,
+    "jit": jax.jit(wrong_sin),
+    "scan": lambda x: lax.scan(lambda c, _: (wrong_sin(c), None), x, None, 1)[0],
+    "checkpoint": jax.checkpoint(wrong_sin),
+    "cond": lambda x: lax.cond(x > 0, wrong_sin, jnp.cos, x),
+    "loop": lambda x: lax.fori_loop(0, 1, lambda _, c: wrong_sin(c), x),
+    "all of it": jax.jit(
+        lambda x: lax.scan(lambda c, _: (jax.checkpoint(jax.jit(wrong_sin))(c), None), x, None, 1)[
+            0
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("f", WITHIN.values(), ids=list(WITHIN))
+def test_a_rule_is_taken_out(f):
+    x = jnp.float64(0.3)
+    assert has_rules(f, x)
+    y, slope = jax.jvp(peeled(f), (x,), (x / x,))
+    assert y == f(x)
+    assert slope == pytest.approx(float(jnp.cos(x)))
+    assert jax.jit(peeled(f))(x) == pytest.approx(float(f(x)))
+
+
+def test_rules_of_operators_are_taken_out_too():
+    wrong = fcnn.ops.operator()(lambda x: jnp.sin(x))
+    wrong.fwd(lambda x: (jnp.sin(x), None))
+    wrong.bwd(lambda _, dy: (7 * dy,))
+    wrong.check(lambda x: None)
+    x = jnp.float64(0.3)
+    assert jax.grad(wrong)(x) == 7
+    assert has_rules(wrong, x)
+    assert jax.grad(peeled(wrong))(x) == pytest.approx(float(jnp.cos(x)))
+
+
+def test_slopes_that_jax_chose_stay():
+    """custom_jvp says what relu's slope at 0 is; that is no claim to be judged."""
+    f = lambda x: jax.nn.relu(x) * wrong_sin(x + 1)
+    assert jax.grad(peeled(f))(0.0) == 0
+    assert not has_rules(jax.nn.relu, 0.0)
+
+
+def test_every_dtype_at_work_is_found():
+    f = lambda x: lax.scan(lambda c, _: (c.astype("bfloat16").astype(c.dtype), None), x, None, 2)[0]
+    assert dtypes_in(jax.make_jaxpr(f)(jnp.float64(1)).jaxpr) == {"float64", "bfloat16"}

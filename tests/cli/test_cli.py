@@ -1,0 +1,302 @@
+"""The `fcnn` command."""
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+import warnings
+
+import pytest
+
+import fcnn
+from fcnn.cli import main
+from fcnn.cli.target import target
+
+RIGHT = """
+import numpy as np
+
+def double(x):
+    return 2 * x
+
+def double_backward(x, dy):
+    return (2 * dy,)
+
+double_args = (np.ones((2, 3), np.float32),)
+"""
+NEEDS_DATA = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("data")
+parser.parse_args()
+"""
+ALONE = RIGHT.replace("double_backward(x, dy)", "double_bwd(saved, dy)")
+UNFINISHED = """
+import fcnn
+
+@fcnn.operator()
+def square(x):
+    return x * x
+
+@square.fwd
+def square_fwd(x):
+    return x * x, x
+"""
+WRONG = RIGHT.replace("(2 * dy,)", "(-2 * dy,)")
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.py"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_ops_lists_every_operator(capsys):
+    assert main(["ops"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    named = [line.split("`")[1] for line in lines if line.startswith("| `")]
+    assert named == [op.name for op in fcnn.ops.OPS]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["opz"], ["check", "--dtype", "int8"], ["bench"], ["bench", "peers", "-q"]]
+)
+def test_misuse_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+
+
+def test_check_of_operators(capsys, monkeypatch):
+    attention = fcnn.dot_product_attention
+    (case,) = (c for c in attention.cases if c.name == "no queries")  # test_gradients has them all
+    monkeypatch.setattr(attention, "cases", (case,))
+    assert main(["check", "relu", "dot_product_attention", "--dtype", "float32"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = {tuple(line.split()[:3]) for line in lines if "µs" in line}
+    by_each = {(attention.name, impl, "float32") for impl in ("auto", "plain", "blocked")}
+    assert told == {("relu", "–", "float32"), *by_each}
+    assert lines[-1].endswith("gradients are right.")
+
+
+def test_check_of_a_file(file, capsys):
+    assert main(["check", f"{file(RIGHT)}:double"]) == 0
+    assert main(["check", f"{file(WRONG)}:double"]) == 1
+    assert "dx: equals −1 × the right gradient" in capsys.readouterr().out
+
+
+def test_check_draws_arguments_of_given_shapes(file, capsys):
+    path = file("import jax.numpy as jnp\ndef product(x, w):\n    return x @ w\n")
+    assert main(["check", f"{path}:product", "--args", "3,4", "(4,5)"]) == 0
+    assert "(4, 5)" in capsys.readouterr().out
+
+
+def test_check_finds_fwd_and_bwd(file):
+    text = "double_fwd = lambda x: (2 * x, ())\ndouble_bwd = lambda saved, dy: (3 * dy,)\n"
+    assert main(["check", f"{file(WRONG + text)}:double"]) == 1
+
+
+def test_check_prints_json(file, capsys):
+    assert main(["check", f"{file(WRONG)}:double", "--json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert (row["leaf"], row["mistake"]) == ("x", "constant factor")
+
+
+def test_what_a_function_prints_is_no_part_of_the_json(file, capsys):
+    text = RIGHT.replace("    return 2 * x", "    print('hello')\n    return 2 * x")
+    text += "print('loaded')\n"
+    assert main(["check", f"{file(text)}:double", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["ok"]
+    assert "hello" in said.err
+    assert "loaded" in said.err
+
+
+def test_check_writes_a_page(file, tmp_path, capsys):
+    page = tmp_path / "report.html"
+    assert main(["check", f"{file(WRONG)}:double", "--html", str(page)]) == 1
+    text = page.read_text()
+    assert "0 of 1 gradients are right" in text
+    assert "equals −1 × the right gradient" in text
+    assert text.count("<rect") == 6  # a square for each entry
+    assert not re.search("src=|href=", text)  # nothing is loaded from elsewhere
+    assert [p.name for p in tmp_path.glob(".*")] == []
+
+
+def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
+    assert main(["check", f"{file(RIGHT)}:double", "--html", "/proc/r.html"]) == 2
+    assert capsys.readouterr().err.startswith("fcnn check: --html /proc/r.html: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "says"),
+    [
+        (["rellu"], "", "'rellu' is no operator, nor FILE.py:NAME; did you mean relu?"),
+        (["none.py:f"], "", "there is no file none.py"),
+        (["{file}:f"], RIGHT, "has no f"),
+        (["{file}:np"], RIGHT, "is no function, but module"),
+        (["{file}:double"], "def double(x): return x", "needs arguments: write double_args"),
+        (["{file}:double", "--args", "2,x"], RIGHT, "--args '2,x' is no shape"),
+        (["relu", "--args", "2,3"], "", "--args goes with FILE.py:NAME"),
+        (["{file}:double"], "1 / 0", "ZeroDivisionError: division by zero"),
+        (["{file}:double"], RIGHT.replace("return 2 * x", "return x.y"), "AttributeError"),
+        (["{file}:double"], RIGHT.replace("(2 * dy,)", "2, 3"), "gives 2 for 1 arguments"),
+        (["{file}:double", "--html", "none/r.html"], RIGHT, "there is no folder none"),
+        (["{file}:double", "--html", "{folder}"], RIGHT, "is a folder; write "),
+        (["{file}:double"], f"{RIGHT}import sys\nsys.exit(0)", "mine.py: calls sys.exit(0), so"),
+        (["{file}:double"], f"{RIGHT}raise SystemExit", "mine.py: calls sys.exit(), so nothing"),
+        (["{file}:double"], f"{RIGHT}{NEEDS_DATA}", "mine.py: calls sys.exit(2), so nothing was"),
+        (["{file}:double"], RIGHT.replace("return 2 * x", "exit(0)"), "double: calls sys.exit(0)"),
+        (["{file}:double"], f"{RIGHT}def double_args(): exit()", "double_args(): calls sys.exit()"),
+        (["{file}:double"], f"{RIGHT}def double_args(): 1 / 0", "double_args(): ZeroDivisionError"),
+        (["{file}:double"], f"{RIGHT}def double_args(seed): 1", "double_args(): TypeError"),
+        (["{file}:double"], f"{RIGHT}double_args = 3", "double_args must be a tuple, as in (x, w)"),
+        (["{file}:double"], f"{RIGHT}double_args = ('a',)", "no floating argument"),
+        (["{file}:double"], "class Quit(BaseException): 1\nraise Quit('a\\nb')", "Quit: a"),
+        (["{file}:double"], "def double(:", "SyntaxError: invalid syntax (mine.py, line 1)"),
+        (["{file}:double"], "from . import other", "attempted relative import"),
+        (["{file}:double"], "def __getattr__(name): 1 / 0", "mine.py: ZeroDivisionError"),
+        (["{file}:double"], RIGHT.replace("return 2 * x", "2 * x"), "double returns None, which"),
+        (["{file}:Double"], "class Double: 1", "is no function, but a class"),
+        (["{file}:"], RIGHT, "mine.py has no name after the colon"),
+        (["{folder}:double"], "", "is a folder; write FILE.py:NAME"),
+        (
+            ["{folder}/notes.txt:double"],
+            "",
+            "notes.txt is no Python file: its name must end in",
+        ),
+        (["{file}:double"], ALONE, "double_bwd stands alone: write double_fwd too"),
+        (["{file}:square"], UNFINISHED, "square needs arguments"),
+        (["{file}:square", "--args", "2,3"], UNFINISHED, "square: has fwd but no bwd"),
+        (["one_hot"], "", "one_hot has no case with a floating argument"),
+    ],
+)
+def test_misuse_gets_one_line(file, capsys, arguments, text, says):
+    path = file(text)
+    (path.parent / "notes.txt").write_text("")
+    given = [a.format(file=path, folder=path.parent) for a in arguments]
+    assert main(["check", *given]) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert said.err.startswith("fcnn check: ")
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+LOADS = {
+    "postponed annotations": """
+        from __future__ import annotations
+        from dataclasses import dataclass
+        from typing import ClassVar
+        @dataclass
+        class Sizes:
+            most: ClassVar[int] = 2
+            n: int = 1
+    """,
+    "type hints": """
+        from __future__ import annotations
+        import typing
+        class Pair(typing.NamedTuple):
+            first: Pair | None
+        assert typing.get_type_hints(Pair)
+    """,
+    "pickle": """
+        import pickle
+        class Sizes:
+            n = 1
+        assert type(pickle.loads(pickle.dumps(Sizes()))) is Sizes
+    """,
+    "parsed options": """
+        import argparse
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--size", default=3)
+        assert parser.parse_args().size == 3
+    """,
+    "sys.argv": "import sys; assert sys.argv[1:] == []",
+    "a guarded main": "if __name__ == '__main__': exit(0)",
+    "a neighbour": "from neighbour import two; assert two == 2",
+    "warnings": "import warnings; warnings.simplefilter('error')",
+    "threads": "import sys; sys.stderr.flush(); sys.stderr.isatty()",
+}
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """What is imported here is forgotten afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("text", LOADS.values(), ids=list(LOADS))
+@pytest.mark.parametrize("name", ["mine", "json", "jax"])
+def test_a_file_is_loaded_as_python_runs_it(tmp_path, modules, name, text):
+    """Whatever it is called; and what it does to this process ends with it."""
+    (tmp_path / "neighbour.py").write_text("two = 2")
+    path = tmp_path / f"{name}.py"
+    path.write_text(textwrap.dedent(text) + RIGHT)
+    before = sys.argv, list(warnings.filters), sys.modules.get(name)
+    found = target(f"{path}:double", None, 0)
+    assert found.f(3) == 6
+    assert (sys.argv, warnings.filters) == before[:2]
+    assert name == "mine" or sys.modules[name] is before[2]
+
+
+def test_a_file_in_a_package_imports_its_neighbours(tmp_path, modules):
+    folder = tmp_path / "some_package" / "inner"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("from . import neighbour")
+    (folder.parent / "__init__.py").write_text("")
+    (folder / "neighbour.py").write_text("two = 2")
+    (folder / "mine.py").write_text("from .neighbour import two\nfrom .. import inner\n" + RIGHT)
+    found = target(f"{folder / 'mine.py'}:double", None, 0)
+    assert found.f.__module__ == "some_package.inner.mine"
+
+
+def test_two_files_of_one_name_are_two_modules(tmp_path, modules):
+    found = []
+    for k in (2, 3):
+        (tmp_path / f"{k}").mkdir()
+        path = tmp_path / f"{k}" / "mine.py"
+        path.write_text(RIGHT.replace("2 * x", f"{k} * x"))
+        found.append(target(f"{path}:double", None, 0).f)
+    assert [f(1) for f in found] == [2, 3]
+    assert found[0].__module__ != found[1].__module__
+
+
+def test_ctrl_c_while_a_file_loads_ends_the_command(file, capsys):
+    assert main(["check", f"{file('raise KeyboardInterrupt')}:double"]) == 130
+    assert capsys.readouterr().err == "fcnn: interrupted\n"
+
+
+def test_a_partial_is_a_function(file):
+    text = "import functools\nfrom jax import numpy as jnp\n"
+    text += "twice = functools.partial(jnp.multiply, 2.0)\ntwice_args = (jnp.arange(3.0),)\n"
+    assert main(["check", f"{file(text)}:twice"]) == 0
+
+
+def test_as_a_person_runs_it(file, tmp_path):
+    """In a process of its own, from the folder of the file."""
+    file(WRONG)
+    done = subprocess.run(
+        [sys.executable, "-m", "fcnn", "check", "mine.py:double"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "equals −1 × the right gradient" in done.stdout
+    assert done.stderr == ""
+
+
+def test_who_stops_reading_gets_no_traceback():
+    """As `fcnn ops | head -1` does; the table is larger than a pipe's buffer."""
+    command = f"{sys.executable} -m fcnn ops | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")

@@ -1,0 +1,256 @@
+"""Data in every form: the same result as in plain arrays, or one line that tells what to write."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import optax
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+import fcnn
+from fcnn import data, layers, training
+from fcnn.checker.subject import subject_of
+from fcnn.ops.arrays import as_array
+from fcnn.training.validation import unfit
+
+X = np.random.default_rng(0).integers(-8, 8, (8, 2, 2)) / 8  # exact in every dtype
+Y = np.arange(8, dtype=np.int32) % 3
+LINEAR = layers.serial(layers.flatten(), layers.dense(3))
+
+
+def mapped(array, folder):
+    kept = np.memmap(folder / "x", array.dtype, "w+", shape=array.shape)
+    kept[:] = array
+    return kept
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+FORMS = {
+    "float32": lambda x, _: x.astype(np.float32),
+    "float16": lambda x, _: x.astype(np.float16),
+    "bfloat16": lambda x, _: x.astype(ml_dtypes.bfloat16),
+    "float8": lambda x, _: x.astype(ml_dtypes.float8_e4m3fn),
+    "big-endian": lambda x, _: x.astype(">f4"),
+    "long double": lambda x, _: x.astype(np.longdouble),
+    "list": lambda x, _: x.tolist(),
+    "list of arrays": lambda x, _: list(x),
+    "read-only": lambda x, _: read_only(x),
+    "strided": lambda x, _: np.repeat(x, 2, 0)[::2],
+    "reversed": lambda x, _: x[::-1][::-1],
+    "Fortran order": lambda x, _: np.asfortranarray(x),
+    "memory-mapped": mapped,
+    "JAX": lambda x, _: jnp.asarray(x, jnp.float32),
+    "another device": lambda x, _: jax.device_put(x, jax.local_devices()[-1]),
+}
+INTEGERS = {
+    **{name: lambda y, name=name: y.astype(name) for name in ("int8", "uint8", "int64", "uint64")},
+    "big-endian": lambda y: y.astype(">i2"),
+    "list": lambda y: y.tolist(),
+    "JAX": jnp.asarray,
+}
+NO_NUMBERS = {
+    "objects": (
+        np.array([1.5, "a"], object),
+        r"holds object, not numbers; write x.astype\(np.float32\)",
+    ),
+    "text": (np.array(["cat", "dog"]), r"holds str, not .* names of classes np.unique\(x, return_"),
+    "masked": (np.ma.masked_array([1.0, 2.0], [0, 1]), r"is a masked array; write x.filled\(0\)"),
+    "dates": (np.array(["2020-01-01"], "datetime64[D]"), r"holds datetime64\[D\], not numbers"),
+    "records": (np.zeros(3, [("a", float)]), r"holds .*, not numbers; write x.astype"),
+    "ragged": ([[1.0], [1.0, 2.0]], r"\[\[1.0\], \[1.0, 2.0\]\] is no array of numbers"),
+    "None": (None, "None is no array of numbers"),
+    "large list": ([2**70], r"\[\d+\] is no array of numbers"),
+}
+
+
+def fit(x, y, loss=fcnn.softmax_cross_entropy, **options):
+    how = {"epochs": 1, "batch_size": 4, "key": jax.random.key(1), "report": lambda epoch: None}
+    return training.fit(LINEAR, loss, optax.sgd(0.5), (x, y), **how | options)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    now, _ = fit(X, Y)
+    return now._replace(key=jax.random.key(0))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_floats_in_every_form_are_the_same_numbers(tmp_path, form):
+    got = as_array("f: x", FORMS[form](X, tmp_path))
+    assert got.dtype.isnative
+    np.testing.assert_array_equal(np.asarray(got, np.float64), X)
+
+
+@pytest.mark.parametrize("form", INTEGERS)
+def test_integers_in_every_form_are_the_same_numbers(form):
+    np.testing.assert_array_equal(as_array("f: y", INTEGERS[form](Y)), Y)
+
+
+@pytest.mark.parametrize("form", NO_NUMBERS)
+def test_what_holds_no_numbers_is_one_line(form):
+    given, message = NO_NUMBERS[form]
+    with pytest.raises(TypeError, match=f"^f: x {message}") as caught:
+        as_array("f: x", given)
+    assert "\n" not in str(caught.value)
+
+
+def test_integers_that_do_not_fit_are_not_wrapped_around():
+    with jax.enable_x64(False):
+        with pytest.raises(ValueError, match="f: y holds 4294967297, too large for int32"):
+            as_array("f: y", np.array([2**32 + 1]))
+        with pytest.raises(ValueError, match="fit: y holds 4294967297, too large for int32"):
+            fit(X, np.full(8, 2**32 + 1))
+
+
+def test_every_way_in_takes_short_and_foreign_floats(fitted):
+    """Parameters here are float64, as with JAX_ENABLE_X64=1."""
+    big = X.astype(">f4")
+    train = training.train_step(LINEAR, fcnn.softmax_cross_entropy, optax.sgd(0.5))
+    want = training.predict(LINEAR, fitted, X)
+    for x in (big, X.tolist()):
+        np.testing.assert_array_equal(training.predict(LINEAR, fitted, x), want)
+    y, _ = LINEAR.apply(fitted.params, fitted.state, X.astype(">f8"))
+    np.testing.assert_array_equal(y, want)
+    right = training.evaluate(LINEAR, fitted, X, Y)
+    assert training.evaluate(LINEAR, fitted, big, Y.astype(">i8")) == right
+    one, other = (train(fitted, (x, Y))[0].params for x in (X, big))
+    np.testing.assert_array_equal(one["dense1"]["w"], other["dense1"]["w"])
+    np.testing.assert_array_equal(fcnn.relu(X.astype(">f8")), np.maximum(X, 0))
+    assert subject_of(jnp.sin, (X.astype(">f4"),)).x[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("resident", [0, 2**30])
+def test_fit_takes_what_it_is_given(tmp_path, fitted, resident):
+    big = mapped(X.astype(">f4"), tmp_path)
+    x, y = (X.tolist(), Y.tolist()) if resident else (big, Y.astype(">i8"))
+    now, (epoch,) = fit(x, y, test=(big, y), resident=resident)
+    for a, b in zip(jax.tree.leaves(now.params), jax.tree.leaves(fitted.params), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert epoch.test_accuracy is not None
+
+
+def test_float_targets_have_the_dtype_of_the_parameters():
+    targets = X[:, 0, :1].repeat(3, 1)
+    _, (epoch,) = fit(X.astype(np.float16), targets.astype(np.float32), fcnn.squared_error)
+    assert np.isfinite(epoch.loss)
+
+
+def test_a_test_set_on_another_device():
+    here, there = jax.local_devices()[0], jax.local_devices()[-1]
+    assert here != there
+    x, y = (jax.device_put(a, here) for a in (X, Y))
+    test = tuple(jax.device_put(a, there) for a in (X, Y))
+    assert fit(x, y, test=test)[1] != []
+
+
+BAD_FITS = {
+    "uint8": ((X.astype(np.uint8), Y), {}, r"x holds uint8, not floats; .* for pixels .* / 255"),
+    "complex": ((X.astype(complex), Y), {}, r"write x.real.astype\(jnp.float32\)"),
+    "objects": ((X.astype(object), Y), {}, "^fit: x holds object, not numbers"),
+    "text labels": ((X, Y.astype(str)), {}, "^fit: y holds str, not numbers"),
+    "float labels": ((X, Y.astype(float)), {}, r"labels hold float64, .*; write labels.astype"),
+    "a number": ((1.5, Y), {}, "^fit: x is one number, without an axis of examples"),
+    "a data set": (data.Dataset("d", (X, Y), (X, Y), ()), {}, "train must be .*, not Dataset$"),
+    "x alone": (X, {}, r"train must be a pair \(x, y\) of arrays, not ndarray"),
+    "empty": ((X[:0], Y[:0]), {}, "^fit: 0 examples in batches of 4"),
+    "short": ((X, Y[:-1]), {}, "^fit: 8 examples but 7 targets"),
+    "test of floats": (
+        (X, Y),
+        {"test": (X, Y.astype(float))},
+        r"y holds float64, not class numbers; write y.astype\(int\), or compare predict",
+    ),
+    "test of another shape": ((X, Y), {"test": (X[:, :1], Y)}, r"\(1, 2\).*\(4, 3\)"),
+    "test of columns": ((X, Y), {"test": (X, Y[:, None])}, r"labels \(1, 1\) need one class per"),
+    "NaN": ((np.where(X == X[3, 1, 0], np.nan, X), Y), {}, r"loss is nan .*: x\[\d, \d, \d\] is"),
+    "NaN targets": (
+        (X, np.where(np.eye(3)[Y] + Y[:, None] == 3, np.nan, 0)),
+        {"loss": fcnn.squared_error},
+        r"loss is nan in epoch 1: y\[2, 2\] is nan",
+    ),
+    "test is short": ((X, Y), {"test": (X, Y[:-1])}, "^fit: 8 examples of test but 7 targets"),
+    "test is empty": ((X, Y), {"test": (X[:0], Y[:0])}, "^fit: 0 examples of test in batches"),
+    "NaN in test": ((X, Y), {"test": (X * np.nan, Y)}, r"^fit: test: x\[0, 0, 0\] is nan"),
+    "no class in test": ((X, Y), {"test": (X, Y + 1)}, r"^fit: test: y\[2\] is 3, but the model"),
+    "no class": ((X, Y + 1), {}, r"y\[2\] is 3, but the model has classes 0 to 2"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_FITS)
+def test_fit_refuses_in_one_line_before_the_first_epoch(bad):
+    train, options, message = BAD_FITS[bad]
+    options = {"loss": fcnn.softmax_cross_entropy, "epochs": 1, "batch_size": 4} | options
+    loss, seen = options.pop("loss"), []
+    options |= {"key": jax.random.key(1), "report": seen.append}
+    with pytest.raises((TypeError, ValueError)) as caught:
+        training.fit(LINEAR, loss, optax.sgd(0.5), train, **options)
+    assert re.search(message, str(caught.value))
+    assert "\n" not in str(caught.value)
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X, Y.astype(float), r"y holds float64, not class numbers; write y.astype\(int\)"),
+        (X, Y > 0, "y holds bool, not class numbers"),
+        (X, Y[:5], "8 examples but 5 labels"),
+        (X[:0], Y[:0], "0 examples: at least 1"),
+        (X, Y.astype(object), "y holds object, not numbers"),
+        (1.5, Y, "x is one number"),
+    ],
+)
+def test_evaluate_refuses_before_it_computes(fitted, x, y, message):
+    with pytest.raises((TypeError, ValueError), match=f"^evaluate: {message}"):
+        training.evaluate(LINEAR, fitted, x, y)
+
+
+def test_dtypes_that_differ_get_the_cast_to_write():
+    f32, f64 = jnp.zeros((2, 2), jnp.float32), jnp.zeros((2, 2))
+    b32, b64 = f32[0], f64[0]
+    for args, cast in (
+        ((f32, f64, b64), "x float32, w float64, b float64; write x.astype(w.dtype)"),
+        ((f32, f64), "x float32, w float64; write x.astype(w.dtype)"),
+        ((f32, f64, b32), "write w.astype(x.dtype)"),
+        ((f64, f32, b64.astype(jnp.bfloat16)), "x.astype(b.dtype), w.astype(b.dtype)"),
+    ):
+        with pytest.raises(TypeError, match=re.escape(cast)):
+            fcnn.dense(*args)
+
+
+def test_layers_that_only_reshape_take_lists_too():
+    y, _ = layers.flatten().apply({}, {}, X.tolist())
+    np.testing.assert_array_equal(y, X.reshape(8, 4))
+    with pytest.raises(TypeError, match=r"^serial: x None is no array of numbers$"):
+        layers.serial().apply({}, {}, None)
+
+
+@pytest.mark.parametrize("form", ["objects", "text", "masked", "dates"])
+def test_check_refuses_what_holds_no_numbers(form):
+    with pytest.raises(TypeError, match=r"^check: x (holds|is a masked)"):
+        fcnn.check(lambda x, w: w, (NO_NUMBERS[form][0], X))
+
+
+def test_check_names_a_dtype_that_it_has_no_tolerance_for():
+    with pytest.raises(ValueError, match=r"^check: dtype float8_e4m3fn is none of float64"):
+        fcnn.check(lambda x: x, (X.astype(ml_dtypes.float8_e4m3fn),))
+
+
+def test_what_is_fit_is_not_blamed():
+    assert unfit(LINEAR, X, Y) == ""
+
+
+def test_examples_sharded_over_an_explicit_mesh(fitted):
+    """fit and steps read batches of them that are sharded alike."""
+    mesh = jax.make_mesh((2,), ("examples",), axis_types=(AxisType.Explicit,))
+    over = NamedSharding(mesh, PartitionSpec("examples"))
+    now, _ = fit(*jax.device_put((X, Y), over), test=jax.device_put((X, Y), over))
+    for a, b in zip(*map(jax.tree.leaves, (now.params, fitted.params)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
