@@ -15,14 +15,14 @@ from child import started
 
 from fcnn.bench import timed
 from fcnn.bench.comparisons import (
-    CONTESTS,
+    COMPARISONS,
     PROBLEMS,
     batch_norm_backward,
     convolution,
     pooling,
     transposed,
 )
-from fcnn.bench.machine import Roof, roof
+from fcnn.bench.machine import Roofline, roofline
 from fcnn.cli import main
 from fcnn.cli.bench import operators, peers
 from fcnn.ops.convolution.dispatch import IMPLS
@@ -39,7 +39,7 @@ ALIKE = {  # contests of programs by different operators, by the number of examp
 @pytest.fixture(autouse=True)
 def roof_of_a_table(monkeypatch):
     """Measuring it takes up to 10 s of every bench; it has a test of its own."""
-    monkeypatch.setattr("fcnn.cli.bench.bench.roof", lambda dtype: Roof(1e11, 1e10))
+    monkeypatch.setattr("fcnn.cli.bench.bench.roofline", lambda dtype: Roofline(1e11, 1e10))
 
 
 @pytest.mark.parametrize("contest", [of(n=1) for of in ALIKE.values()], ids=ALIKE)
@@ -52,7 +52,7 @@ def test_programs_of_a_contest_agree(contest):
 
 
 def test_contests_are_of_64_examples():
-    names = [contest.name for contest in CONTESTS]
+    names = [contest.name for contest in COMPARISONS]
     for of in ALIKE.values():
         assert of(n=64).name in names
         assert of(n=1).name not in names
@@ -85,8 +85,8 @@ def test_the_roof_is_the_best_product_and_the_best_array(monkeypatch):
         jax.block_until_ready(run(*args))
         return {"": [next(times)] * rounds}
 
-    monkeypatch.setattr(sys.modules[roof.__module__], "seconds", seconds)
-    found = roof(jnp.dtype("float32"))
+    monkeypatch.setattr(sys.modules[roofline.__module__], "seconds", seconds)
+    found = roofline(jnp.dtype("float32"))
     assert found.flop_per_second == pytest.approx(2 * 1024**3 / 1e-3)
     assert found.bytes_per_second == pytest.approx(10 * 2 * 2**27 / 0.04)
     assert next(times, None) is None
@@ -102,7 +102,7 @@ def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path, monkeypatch):
     result = json.loads(text)
     assert [row["operator"].startswith(n) for row, n in zip(result["rows"], names, strict=True)]
     assert all(len(row["ours"]) == len(row["theirs"]) == 2 for row in result["rows"])
-    assert result["roof"] == {"flop_per_second": 1e11, "bytes_per_second": 1e10}
+    assert result["roofline"] == {"flop_per_second": 1e11, "bytes_per_second": 1e10}
     assert result["machine"]["packages"]["jax"] == jax.__version__
     kept.write_text(text)
     assert main(["bench", "table", str(kept)]) == 0
@@ -174,7 +174,7 @@ import sys
 from fcnn.bench.machine import Roof
 from fcnn.cli import bench, main
 
-bench.bench.roof = lambda dtype: Roof(1e11, 1e10)
+bench.bench.roofline = lambda dtype: Roof(1e11, 1e10)
 sys.exit(main(["bench", *sys.argv[1:]]))
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.checkers.correct_gradients import RIGHTS
+from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.tables import by_kind, by_trap, kept, side_by_side
 from experiments.fc_vs_conv.measure import Measured
@@ -72,7 +72,7 @@ def test_the_tables_of_checkers_are_the_kept_results():
     results = json.loads((ROOT / "experiments/results/checkers/checkers.json").read_text())
     mutants, rights = kept(results)
     assert len(mutants) == len(MUTANTS)
-    assert len(rights) == len(RIGHTS)
+    assert len(rights) == len(CORRECT_GRADIENTS)
     for told in (side_by_side(mutants, rights), by_kind(mutants), by_trap(rights)):
         assert told.markdown() in README
     assert all(claim["held"] for claim in results["claims"])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from fcnn import installation
-from fcnn.bench.machine import Roof
+from fcnn.bench.machine import Roofline
 from fcnn.checker import Report
 from fcnn.checker.report import Row
 from fcnn.cli import bench, check, main, ops
@@ -154,7 +154,7 @@ QUICK = Bench(
 
 
 def test_a_bench_keeps_its_files_though_standard_output_fails(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(bench.bench, "roof", lambda dtype: Roof(1e11, 1e10))
+    monkeypatch.setattr(bench.bench, "roofline", lambda dtype: Roofline(1e11, 1e10))
     monkeypatch.setattr(bench.bench, "machine", lambda packages: {})
     kept, figure = tmp_path / "kept.json", tmp_path / "figure.PNG"
     chosen = Namespace(rounds=1, json=kept, plot=figure)

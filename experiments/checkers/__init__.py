@@ -20,8 +20,8 @@ from multiprocessing import get_context
 
 from rich.progress import track
 
-from experiments.checkers.correct_gradients import RIGHTS
-from experiments.checkers.judges import JUDGES, Said, ask
+from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
+from experiments.checkers.judges import JUDGES, Answer, run_checker
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.tables import Judged, Table, by_kind, by_trap, side_by_side
 from experiments.framework import interrupt
@@ -38,7 +38,7 @@ DESCRIPTION = (
     "stopped."
 )
 NAMED = 0.9  # the share of mutants whose mistake is to be named
-PROBLEMS = (*MUTANTS, *RIGHTS)
+PROBLEMS = (*MUTANTS, *CORRECT_GRADIENTS)
 SMOKE = 40  # --smoke takes every 40th problem
 
 
@@ -88,9 +88,9 @@ def main(arguments: list[str]) -> int:
     return 130 if stopped else 1 if any(claim.held is False for claim in claims) else 0
 
 
-def ask_all(i: int) -> dict[str, Said]:
+def ask_all(i: int) -> dict[str, Answer]:
     """What each checker says of problem i."""
-    return {name: ask(name, PROBLEMS[i]) for name in JUDGES}
+    return {name: run_checker(name, PROBLEMS[i]) for name in JUDGES}
 
 
 def ignore_interrupts() -> None:

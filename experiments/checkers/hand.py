@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.problem import Problem
+from experiments.checkers.problem import CheckerProblem
 from fcnn.ops.op import Op
 
 Draw = tuple[int, ...] | Callable[[np.random.Generator], Any]
@@ -28,8 +28,8 @@ Draw = tuple[int, ...] | Callable[[np.random.Generator], Any]
 
 def problem(
     family: str, kind: str, name: str, f: Callable, args: tuple[Draw, ...], **anew: Callable | None
-) -> Problem:
-    return Problem(name, family, kind, f, partial(_drawn, name, args), _backward(f, anew))
+) -> CheckerProblem:
+    return CheckerProblem(name, family, kind, f, partial(_drawn, name, args), _backward(f, anew))
 
 
 def by_hand(f: Callable) -> Callable[..., tuple]:

@@ -22,14 +22,14 @@ import numpy as np
 from jax.test_util import check_grads
 
 import fcnn
-from experiments.checkers.problem import Problem
+from experiments.checkers.problem import CheckerProblem
 from fcnn.checker.subject import Subject, subject_of
 
 SLOW = 300
 
 
 @dataclass(frozen=True)
-class Said:
+class Answer:
     """What a checker said of a problem: "" where all is right, else its words."""
 
     says: str
@@ -40,7 +40,7 @@ class Said:
         return not self.says
 
 
-def ask(judge: str, problem: Problem) -> Said:
+def run_checker(judge: str, problem: CheckerProblem) -> Answer:
     """A checker that raises, whatever it raises, has told its user that something is wrong."""
     start = perf_counter()
     try:
@@ -48,23 +48,23 @@ def ask(judge: str, problem: Problem) -> Said:
             says = JUDGES[judge](problem)
     except Exception as wrong:
         says = type(wrong).__name__
-    return Said(says, perf_counter() - start)
+    return Answer(says, perf_counter() - start)
 
 
-def by_fcnn(problem: Problem) -> str:
+def by_fcnn(problem: CheckerProblem) -> str:
     """The mistakes that it names, or else its verdicts."""
     report = fcnn.check(problem.forward, problem.args(), backward=problem.backward, cost=False)
     return " and ".join(sorted({row.mistake or row.verdict for row in report.rows if not row.ok}))
 
 
-def by_jax(problem: Problem) -> str:
+def by_jax(problem: CheckerProblem) -> str:
     """In reverse mode: custom_vjp has no other."""
     subject = _subject(problem)
     check_grads(jax.jit(lambda *x: subject.whole(list(x))), subject.x, order=1, modes=["rev"])
     return ""
 
 
-def by_torch(problem: Problem) -> str:
+def by_torch(problem: CheckerProblem) -> str:
     """Forward and backward run in JAX; torch differentiates numerically and compares."""
     import torch  # pyright: ignore[reportMissingImports]  # of the extra parity, which dev lacks
 
@@ -93,11 +93,11 @@ def by_torch(problem: Problem) -> str:
     return ""
 
 
-def _subject(problem: Problem) -> Subject:
+def _subject(problem: CheckerProblem) -> Subject:
     return subject_of(problem.forward, problem.args(), problem.backward)
 
 
-JUDGES: dict[str, Callable[[Problem], str]] = {
+JUDGES: dict[str, Callable[[CheckerProblem], str]] = {
     "fcnn": by_fcnn,
     "jax float32": by_jax,
     "jax float64": by_jax,

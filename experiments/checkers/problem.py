@@ -37,7 +37,7 @@ KINDS = (  # of mistakes; those that the checker names, in its words
 
 
 @dataclass(frozen=True)
-class Problem:
+class CheckerProblem:
     """`backward(*args, dy)` claims to be the gradient of `forward(*args)`.
 
     It gives one cotangent per argument, None where there is none. `args` draws the arguments, the

@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 import rich.table
 from rich import box
 
-from experiments.checkers.correct_gradients import RIGHTS
-from experiments.checkers.judges import Said
+from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
+from experiments.checkers.judges import Answer
 from experiments.checkers.mutants import MUTANTS
-from experiments.checkers.problem import Problem
+from experiments.checkers.problem import CheckerProblem
 
 
 class Judged(NamedTuple):
     """A problem, and what each checker said of it."""
 
-    problem: Problem
-    said: dict[str, Said]
+    problem: CheckerProblem
+    said: dict[str, Answer]
 
     @property
     def caught(self) -> bool:
@@ -31,8 +31,8 @@ class Judged(NamedTuple):
 
 def kept(results: dict[str, Any]) -> tuple[list[Judged], list[Judged]]:
     """Mutants and right gradients as a results.json tells of them."""
-    known = {problem.name: problem for problem in (*MUTANTS, *RIGHTS)}
-    read = lambda j: Judged(known[j["name"]], {k: Said(**said) for k, said in j["said"].items()})
+    known = {problem.name: problem for problem in (*MUTANTS, *CORRECT_GRADIENTS)}
+    read = lambda j: Judged(known[j["name"]], {k: Answer(**said) for k, said in j["said"].items()})
     return list(map(read, results["mutants"])), list(map(read, results["rights"]))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fcnn.bench import machine
+from fcnn.bench import machine_info
 
 
 class Run:
@@ -73,7 +73,7 @@ def environment(now: datetime.datetime) -> dict[str, Any]:
     return {
         "time": now.isoformat(timespec="seconds"),
         "command": "python -m experiments " + " ".join(sys.argv[1:]),
-        **machine(),
+        **machine_info(),
     }
 
 

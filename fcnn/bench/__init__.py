@@ -1,17 +1,17 @@
 """Level 2: what does it cost here? Measured, never derived."""
 
-from fcnn.bench.machine import Roof, machine, roof
+from fcnn.bench.machine import Roofline, machine_info, roofline
 from fcnn.bench.measure import Cost, Program, Timing, backward, compare, seconds, timed
 
 __all__ = [
     "Cost",
     "Program",
-    "Roof",
+    "Roofline",
     "Timing",
     "backward",
     "compare",
-    "machine",
-    "roof",
+    "machine_info",
+    "roofline",
     "seconds",
     "timed",
 ]

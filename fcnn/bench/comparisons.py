@@ -17,7 +17,7 @@ from jax.typing import DTypeLike
 
 from fcnn.bench.measure import Program, backward
 from fcnn.ops.convolution.conv_transpose import conv_transpose
-from fcnn.ops.convolution.dispatch import run
+from fcnn.ops.convolution.dispatch import compute
 from fcnn.ops.normalization.batch_norm import batch_norm
 from fcnn.ops.pooling.pooling import max_pool
 from fcnn.ops.window import Windows, windows
@@ -26,7 +26,7 @@ PARTS = ("forward", "dx", "dw")
 EXAMPLES = 64  # in a batch, unless a contest says otherwise
 
 
-class Contest(NamedTuple):
+class Comparison(NamedTuple):
     """What is computed, and by whom."""
 
     name: str
@@ -34,7 +34,7 @@ class Contest(NamedTuple):
     programs: Callable[[DTypeLike], Mapping[str, Program]]
 
 
-class Problem(NamedTuple):
+class Benchmark(NamedTuple):
     """A convolution with padding "same", of examples (*size, c)."""
 
     what: str
@@ -47,7 +47,7 @@ class Problem(NamedTuple):
     groups: int = 1
 
     @property
-    def at(self) -> Windows:
+    def geometry(self) -> Windows:
         return windows("bench", self.size, self.window, self.stride, "same", 1)
 
     @property
@@ -57,36 +57,36 @@ class Problem(NamedTuple):
     @property
     def flop(self) -> float:
         """Of any of the three sums."""
-        places = self.n * math.prod(self.at.out)
-        return 2.0 * places * math.prod(self.at.window) * self.c * self.o / self.groups
+        places = self.n * math.prod(self.geometry.out)
+        return 2.0 * places * math.prod(self.geometry.window) * self.c * self.o / self.groups
 
     def by(self, impl: str, part: str) -> Callable:
-        return partial(run, part, impl, at=self.at, groups=self.groups)
+        return partial(compute, part, impl, geometry=self.geometry, groups=self.groups)
 
     def arrays(self, part: str, dtype: DTypeLike) -> tuple[jax.Array, jax.Array]:
         x = (self.n, *self.size, self.c)
-        w = (*self.at.window, self.c // self.groups, self.o)
-        dy = (self.n, *self.at.out, self.o)
+        w = (*self.geometry.window, self.c // self.groups, self.o)
+        dy = (self.n, *self.geometry.out, self.o)
         a, b = {"forward": (x, w), "dx": (w, dy), "dw": (x, dy)}[part]
         return draw(0, a, dtype), draw(1, b, dtype)
 
 
 DENSE = (
-    Problem("3×3", 64, (32, 32), 64, 64),
-    Problem("3×3", 64, (16, 16), 128, 128),
-    Problem("3×3", 64, (8, 8), 256, 256),
-    Problem("3×3", 64, (4, 4), 512, 512),
-    Problem("3×3", 128, (28, 28), 1, 32),
-    Problem("3×3", 64, (32, 32), 3, 32),
-    Problem("3×3", 4, (224, 224), 3, 32),
+    Benchmark("3×3", 64, (32, 32), 64, 64),
+    Benchmark("3×3", 64, (16, 16), 128, 128),
+    Benchmark("3×3", 64, (8, 8), 256, 256),
+    Benchmark("3×3", 64, (4, 4), 512, 512),
+    Benchmark("3×3", 128, (28, 28), 1, 32),
+    Benchmark("3×3", 64, (32, 32), 3, 32),
+    Benchmark("3×3", 4, (224, 224), 3, 32),
 )
 OTHERS = (
-    Problem("depthwise 3×3", 64, (32, 32), 64, 64, groups=64),
-    Problem("3×3 in 8 groups", 64, (16, 16), 128, 128, groups=8),
-    Problem("1-D, 3", 32, (256,), 64, 64),
-    Problem("3-D, 3×3×3", 4, (16, 16, 16), 32, 32),
-    Problem("3×3, stride 2", 64, (32, 32), 64, 128, stride=2),
-    Problem("1×1", 64, (14, 14), 256, 256, window=1),
+    Benchmark("depthwise 3×3", 64, (32, 32), 64, 64, groups=64),
+    Benchmark("3×3 in 8 groups", 64, (16, 16), 128, 128, groups=8),
+    Benchmark("1-D, 3", 32, (256,), 64, 64),
+    Benchmark("3-D, 3×3×3", 4, (16, 16, 16), 32, 32),
+    Benchmark("3×3, stride 2", 64, (32, 32), 64, 128, stride=2),
+    Benchmark("1×1", 64, (14, 14), 256, 256, window=1),
 )
 PROBLEMS = (*DENSE, *OTHERS)
 
@@ -96,16 +96,16 @@ def draw(seed: int, shape: Sequence[int], dtype: DTypeLike) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32), dtype)
 
 
-def convolution(problem: Problem, part: str) -> Contest:
+def convolution(problem: Benchmark, part: str) -> Comparison:
     def programs(dtype):
         arrays = problem.arrays(part, dtype)
         by = lambda impl: (problem.by(impl, part), arrays)
         return {"fcnn": by("auto"), "lax": by("lax")}
 
-    return Contest(f"{problem.name}, {part}", problem.flop, programs)
+    return Comparison(f"{problem.name}, {part}", problem.flop, programs)
 
 
-def in_a_loop(problem: Problem, part: str, steps: int) -> Contest:
+def in_a_loop(problem: Benchmark, part: str, steps: int) -> Comparison:
     """One of the three sums for one batch after the other, inside `lax.scan`."""
 
     def programs(dtype):
@@ -118,10 +118,10 @@ def in_a_loop(problem: Problem, part: str, steps: int) -> Contest:
 
         return {"fcnn": (loop("auto"), (a, b, scales)), "lax": (loop("lax"), (a, b, scales))}
 
-    return Contest(f"{problem.name}, {part}, {steps} in a loop", steps * problem.flop, programs)
+    return Comparison(f"{problem.name}, {part}, {steps} in a loop", steps * problem.flop, programs)
 
 
-def tiles(problem: Problem) -> Contest:
+def tiles(problem: Benchmark) -> Comparison:
     """The forward pass by tiles of patches, against all patches at once."""
 
     def programs(dtype):
@@ -129,13 +129,13 @@ def tiles(problem: Problem) -> Contest:
         by = lambda impl: (problem.by(impl, "forward"), arrays)
         return {"fcnn": by("tiled"), "im2col": by("im2col")}
 
-    return Contest(f"{problem.name}, tiled", problem.flop, programs)
+    return Comparison(f"{problem.name}, tiled", problem.flop, programs)
 
 
-def pooling(window: int, stride: int, n: int = EXAMPLES) -> Contest:
+def pooling(window: int, stride: int, n: int = EXAMPLES) -> Comparison:
     """The gradient of max pooling, against autodiff of XLA's `reduce_window`."""
     shape = (n, 32, 32, 64)
-    at = windows("bench", shape[1:-1], window, stride, "valid", 1)
+    geometry = windows("bench", shape[1:-1], window, stride, "valid", 1)
 
     def reduced(x):
         each = ((1, window, window, 1), (1, stride, stride, 1))
@@ -146,11 +146,13 @@ def pooling(window: int, stride: int, n: int = EXAMPLES) -> Contest:
         ours = lambda x: max_pool(x, window, stride=stride)
         return {"fcnn": backward(ours, (x,)), "autodiff": backward(reduced, (x,))}
 
-    compared = float(shape[0] * math.prod(at.out) * shape[-1] * window**2)
-    return Contest(f"max pooling {window}×{window}/{stride} {n}×32×32×64, dx", compared, programs)
+    compared = float(shape[0] * math.prod(geometry.out) * shape[-1] * window**2)
+    return Comparison(
+        f"max pooling {window}×{window}/{stride} {n}×32×32×64, dx", compared, programs
+    )
 
 
-def batch_norm_backward(n: int = EXAMPLES) -> Contest:
+def batch_norm_backward(n: int = EXAMPLES) -> Comparison:
     """All three gradients in training, against autodiff of the textbook's lines."""
     shape = (n, 32, 32, 64)
 
@@ -165,12 +167,12 @@ def batch_norm_backward(n: int = EXAMPLES) -> Contest:
         args = (x, one, zero)
         return {"fcnn": backward(ours, args), "autodiff": backward(textbook, args)}
 
-    return Contest(f"batch norm {n}×32×32×64, backward", 8.0 * math.prod(shape), programs)
+    return Comparison(f"batch norm {n}×32×32×64, backward", 8.0 * math.prod(shape), programs)
 
 
-def transposed(n: int = EXAMPLES) -> Contest:
+def transposed(n: int = EXAMPLES) -> Comparison:
     """The gradient in x of a transposed convolution, against autodiff of JAX's own."""
-    problem = Problem("", n, (32, 32), 64, 128, stride=2)  # whose dx it is, from 16×16×128
+    problem = Benchmark("", n, (32, 32), 64, 128, stride=2)  # whose dx it is, from 16×16×128
 
     def programs(dtype):
         x, w = draw(0, (n, 16, 16, 128), dtype), draw(1, (3, 3, 128, 64), dtype)
@@ -179,14 +181,14 @@ def transposed(n: int = EXAMPLES) -> Contest:
         theirs = lambda x: adjoint(x, w.swapaxes(2, 3), (2, 2), "SAME")
         return {"fcnn": backward(ours, (x,)), "autodiff": backward(theirs, (x,))}
 
-    return Contest(f"transposed 3×3/2 {n}×16×16×128→64, dx", problem.flop, programs)
+    return Comparison(f"transposed 3×3/2 {n}×16×16×128→64, dx", problem.flop, programs)
 
 
-def contests() -> tuple[Contest, ...]:
+def comparisons() -> tuple[Comparison, ...]:
     return (
         *(convolution(problem, part) for problem in PROBLEMS for part in PARTS),
         transposed(),
-        *(in_a_loop(Problem("3×3", 16, (16, 16), 64, 64), part, 4) for part in PARTS),
+        *(in_a_loop(Benchmark("3×3", 16, (16, 16), 64, 64), part, 4) for part in PARTS),
         tiles(DENSE[0]),
         tiles(DENSE[0]._replace(n=8)),
         pooling(2, 2),
@@ -195,7 +197,7 @@ def contests() -> tuple[Contest, ...]:
     )
 
 
-CONTESTS: tuple[Contest, ...] = contests()
+COMPARISONS: tuple[Comparison, ...] = comparisons()
 
 
 def bytes_moved(program: Program) -> int:

@@ -18,14 +18,14 @@ from fcnn.bench.measure import seconds
 PACKAGES = ("fcnn", "jax", "jaxlib", "optax", "numpy")
 
 
-class Roof(NamedTuple):
+class Roofline(NamedTuple):
     """What no program here exceeds."""
 
     flop_per_second: float  # of one large matrix product
     bytes_per_second: float  # of reading and writing one large array
 
 
-def machine(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
+def machine_info(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
     """The machine, the settings and the versions of `packages`, as JSON takes them."""
     device = jax.local_devices()[0]
     cores = getattr(os, "sched_getaffinity", None)
@@ -44,7 +44,7 @@ def machine(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
     }
 
 
-def roof(dtype: DTypeLike) -> Roof:
+def roofline(dtype: DTypeLike) -> Roofline:
     """Measured: products of growing matrices until one takes 50 ms; arrays of 16 and of 128 MiB."""
     product = jax.jit(jnp.matmul)
     best, n = 0.0, 1024
@@ -55,7 +55,7 @@ def roof(dtype: DTypeLike) -> Roof:
         if took > 0.05 or n == 8192:
             break
         n *= 2
-    return Roof(best, max(_bytes_per_second(dtype, count) for count in (2**24, 2**27)))
+    return Roofline(best, max(_bytes_per_second(dtype, count) for count in (2**24, 2**27)))
 
 
 def _bytes_per_second(dtype, count):

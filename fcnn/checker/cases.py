@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from fcnn.ops import Case, Op
 
 
-class Problem(NamedTuple):
+class CheckCase(NamedTuple):
     """One case of an operator, computed one way."""
 
     op: Op
@@ -26,11 +26,11 @@ class Problem(NamedTuple):
         return self.options["impl"] if self.op.impls else ""
 
 
-def problems(op: Op) -> Iterator[Problem]:
+def problems(op: Op) -> Iterator[CheckCase]:
     """All that an operator must get right and that has a gradient."""
     for case in op.cases:
         if case.proved and any(map(_is_float, case.shapes())):
-            yield from (Problem(op, case, options) for options in ways(op, case))
+            yield from (CheckCase(op, case, options) for options in ways(op, case))
 
 
 def has_gradient(op: Op) -> bool:

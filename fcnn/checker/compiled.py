@@ -35,7 +35,7 @@ def exactly() -> Iterator[None]:
         yield
 
 
-class Machine:
+class CompiledSubject:
     """`subject` at its x; to be used within `exactly`."""
 
     def __init__(self, subject: Subject):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.compiled import Machine, shortest
+from fcnn.checker.compiled import CompiledSubject, shortest
 from fcnn.checker.finite_differences import Slopes, flat
 from fcnn.checker.subject import Leaves
 
@@ -29,7 +29,7 @@ def tolerance(dtype: str) -> float:
 class Evidence(NamedTuple):
     """Lists have an entry per leaf."""
 
-    machine: Machine
+    compiled: CompiledSubject
     slopes: Slopes
     dy: Leaves
     y: Leaves  # as the claimed gradient's own forward gives it
@@ -46,48 +46,49 @@ class Evidence(NamedTuple):
         to the caller's.
         """
         claimed = min(self.shortest_claimed, self.own, key=tolerance)
-        short = max(self.machine.shortest, claimed, key=tolerance)
+        short = max(self.compiled.shortest, claimed, key=tolerance)
         return tolerance(short), short
 
     @property
     def shortest_claimed(self) -> str:
         """The shortest dtype in which the claimed gradient computes, or which it has."""
         names = {g.dtype.name for g in self.claimed if jnp.issubdtype(g.dtype, jnp.floating)}
-        return shortest({self.machine.shortest_claimed, *names})
+        return shortest({self.compiled.shortest_claimed, *names})
 
 
-def gather(machine: Machine, seed: int, own: str = "float64") -> Evidence:
+def gather(compiled: CompiledSubject, seed: int, own: str = "float64") -> Evidence:
     """Draw dy, rounded to the caller's dtype, and ask."""
     rng = np.random.default_rng((seed, 1))
     draw = lambda y: np.where(np.isfinite(y), rng.standard_normal(y.shape), 0)
-    dy = [draw(y).astype(jnp.dtype(own)).astype(y.dtype) for y in machine.y]
-    return ask(machine, dy, own)
+    dy = [draw(y).astype(jnp.dtype(own)).astype(y.dtype) for y in compiled.y]
+    return ask(compiled, dy, own)
 
 
-def ask(machine: Machine, dy: Leaves, own: str) -> Evidence:
+def ask(compiled: CompiledSubject, dy: Leaves, own: str) -> Evidence:
     """What there is to know at dy."""
-    (y, claimed), (_, again) = machine.claimed(dy)
+    (y, claimed), (_, again) = compiled.claimed(dy)
     filled = lambda gs: [
-        np.zeros_like(x) if g is None else np.asarray(g) for g, x in zip(gs, machine.x, strict=True)
+        np.zeros_like(x) if g is None else np.asarray(g)
+        for g, x in zip(gs, compiled.x, strict=True)
     ]
-    right = machine.right(machine.x, dy) if machine.subject.independent else None
-    slopes = Slopes(machine, dy)
-    return Evidence(machine, slopes, dy, y, filled(claimed), filled(again), right, own)
+    right = compiled.right(compiled.x, dy) if compiled.subject.independent else None
+    slopes = Slopes(compiled, dy)
+    return Evidence(compiled, slopes, dy, y, filled(claimed), filled(again), right, own)
 
 
 def forward(e: Evidence, v: Leaves) -> float | None:
     """<dy, J v> by forward autodiff; None where JAX has none."""
-    pushed = e.machine.step(v, 0.0)[1]
+    pushed = e.compiled.step(v, 0.0)[1]
     return None if pushed is None else float(np.vdot(e.slopes.dy, flat(pushed)))
 
 
 def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = None) -> float:
     """By how much R changes when x is rounded, to `eps` or to its dtype: the worst of two draws."""
-    here = e.right or e.machine.right(e.machine.x, e.dy)
+    here = e.right or e.compiled.right(e.compiled.x, e.dy)
     if here is None:
         return 0.0
-    near = [[_nudged(a, rng, eps) for a in e.machine.x] for _ in range(2)]
-    there = [e.machine.right(x, e.dy) or here for x in near]
+    near = [[_nudged(a, rng, eps) for a in e.compiled.x] for _ in range(2)]
+    there = [e.compiled.right(x, e.dy) or here for x in near]
     return max(largest(R[i] - here[i]) for R in there)
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.compiled import Machine
+from fcnn.checker.compiled import CompiledSubject
 from fcnn.checker.subject import Leaves
 
 ROUNDINGS = 8  # errors of so many units in the last place are expected of every output
@@ -57,13 +57,13 @@ class Close(NamedTuple):
 class Slopes:
     """Of <dy, f>, around a machine's x. An output that is not finite there has none."""
 
-    def __init__(self, machine: Machine, dy: Leaves):
-        self.machine = machine
-        self.y, self.dy = flat(machine.y), flat(dy)
+    def __init__(self, compiled: CompiledSubject, dy: Leaves):
+        self.compiled = compiled
+        self.y, self.dy = flat(compiled.y), flat(dy)
         self.counts = np.isfinite(self.y)
-        self.eps = max(float(jnp.finfo(a.dtype).eps) for a in [*machine.x, *machine.y])
+        self.eps = max(float(jnp.finfo(a.dtype).eps) for a in [*compiled.x, *compiled.y])
         self.h = 2.0 ** round(np.log2(self.eps) * 0.38)  # 2^-20 in float64, 2^-9 in float32
-        self.sizes = [size_of(a) for a in machine.x]
+        self.sizes = [size_of(a) for a in compiled.x]
         self.distance = 256 * self.eps  # of points nearby, per size of a leaf
         self.parts = self.dy * np.where(self.counts, self.y, 0)
         self.rounding = ROUNDINGS * self.eps * float(np.linalg.norm(self.parts))
@@ -107,7 +107,7 @@ class Slopes:
         """
         each = []
         for x in self.nearby(rng):
-            pushed = self.machine.pushed(x, v)
+            pushed = self.compiled.pushed(x, v)
             if pushed is None:
                 return False
             each.append(np.nan_to_num(self.dy * flat(pushed)))
@@ -127,9 +127,11 @@ class Slopes:
         """Points at which f is smooth, in opposite pairs: one on each side of every kink at x."""
         for _ in range(NEARBY // 2):
             far = [self.distance * size for size in self.sizes]
-            u = [h * rng.standard_normal(a.shape) for a, h in zip(self.machine.x, far, strict=True)]
+            u = [
+                h * rng.standard_normal(a.shape) for a, h in zip(self.compiled.x, far, strict=True)
+            ]
             for sign in (1, -1):
-                pairs = zip(self.machine.x, u, strict=True)
+                pairs = zip(self.compiled.x, u, strict=True)
                 yield [(a + sign * b).astype(a.dtype) for a, b in pairs]
 
     def kinked(self, directions: list[Leaves]) -> np.ndarray:
@@ -150,7 +152,7 @@ class Slopes:
         return float((left + right).sum() / 2)
 
     def _sides(self, v, h):
-        up, down = (flat(self.machine.step(v, s)[0]) for s in (h, -h))
+        up, down = (flat(self.compiled.step(v, s)[0]) for s in (h, -h))
         with np.errstate(all="ignore"):
             slopes = self.dy * (self.y - down) / h, self.dy * (up - self.y) / h
         return tuple(np.where(self.counts, side, 0) for side in slopes)

@@ -29,7 +29,7 @@ CHANGED = 1e3  # times the distance of points nearby: pieces differ by more, rel
 
 def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
     """The verdict on each leaf."""
-    found = [judge(e, i, seed) for i in range(len(e.machine.x))]
+    found = [judge(e, i, seed) for i in range(len(e.compiled.x))]
     sound = [i for i, one in enumerate(found) if one.verdict in (RIGHT, KINK)]
     return [
         _together(Leaf(e, i, seed), sound, one) if one.verdict == KINK else one
@@ -43,7 +43,7 @@ def _together(leaf: Leaf, sound: Sequence[int], found: Finding) -> Finding:
     Autodiff chooses at each kink by itself, as a derivation by the chain rule does, so a gradient
     that equals autodiff's is left as it is.
     """
-    plain = leaf.R is None and not leaf.e.machine.subject.by_rule
+    plain = leaf.R is None and not leaf.e.compiled.subject.by_rule
     if plain or (leaf.R is not None and (leaf.off() <= leaf.exact).all()):
         return found
     says = _refuted(leaf, sound)
@@ -57,7 +57,7 @@ def _refuted(leaf: Leaf, sound: Sequence[int]) -> str:
         if says := _against(e, v, leaf.rng):
             return says
     for dy in _one_output(leaf):
-        alone = ask(e.machine, dy, e.own)
+        alone = ask(e.compiled, dy, e.own)
         for v in _across(alone, leaf.rng, sound):
             if says := _against(alone, v, leaf.rng):
                 return says
@@ -73,7 +73,7 @@ def _against(e: Evidence, v: Leaves, rng: np.random.Generator) -> str:
     number = lambda slope: f"{slope if abs(slope) > slack else 0:.6g}"
     if look.admits(claim, slack) or e.slopes.nearby_admits(claim, v, rng, slack):
         return ""
-    moved = [name for name, b in zip(e.machine.subject.names, v, strict=True) if b.any()]
+    moved = [name for name, b in zip(e.compiled.subject.names, v, strict=True) if b.any()]
     slope = number(look.slope.value)
     if look.kinked:
         slope = f"between {number(look.low)} and {number(look.high)}"
@@ -84,11 +84,11 @@ def _against(e: Evidence, v: Leaves, rng: np.random.Generator) -> str:
 
 def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
     """Two draws; of other leaves what equals an entry of this one moves too."""
-    x = leaf.e.machine.x
+    x = leaf.e.compiled.x
     values = np.unique(leaf.x[np.isfinite(leaf.x)])
     for _ in range(2 if values.size else 0):
         amounts = leaf.size * leaf.rng.choice([-1.0, 1.0], values.shape)
-        v = list(leaf.e.machine.still)
+        v = list(leaf.e.compiled.still)
         for i in sound:
             at = np.searchsorted(values, x[i]).clip(0, len(values) - 1)
             v[i] = np.where(values[at] == x[i], amounts[at], 0.0).astype(x[i].dtype)
@@ -110,10 +110,10 @@ def _one_output(leaf: Leaf) -> Iterator[Leaves]:
 
 def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iterator[Leaves]:
     """Two draws, for which the gradients nearby are those of reverse autodiff."""
-    machine, sizes = e.machine, e.slopes.sizes
+    compiled, sizes = e.compiled, e.slopes.sizes
     rows = []
     for x in e.slopes.nearby(rng):
-        R = machine.right(x, e.dy)
+        R = compiled.right(x, e.dy)
         if R is None:
             return
         rows.append(_row(R, sizes, sound))
@@ -132,7 +132,7 @@ def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iter
             continue
         whole = np.zeros(used.shape)
         whole[used] = z
-        v = list(machine.still)
+        v = list(compiled.still)
         for i in sound:
             part, whole = whole[: v[i].size], whole[v[i].size :]
             v[i] = (sizes[i] * part.reshape(v[i].shape)).astype(v[i].dtype)

@@ -29,13 +29,13 @@ class Leaf:
     """
 
     def __init__(self, e: Evidence, i: int, seed: int):
-        self.e, self.i, self.seed, self.x = e, i, seed, e.machine.x[i]
+        self.e, self.i, self.seed, self.x = e, i, seed, e.compiled.x[i]
         self.rng = np.random.default_rng((seed, 2, i))
         self.G = e.claimed[i].astype(np.float64)
         self.R = None if e.right is None else e.right[i].astype(np.float64)
         self.size = e.slopes.sizes[i]
         self.top = largest(self.G, self.G if self.R is None else self.R)
-        self.exact = self.top * max(tolerance(a.dtype.name) for a in (self.x, *e.machine.y))
+        self.exact = self.top * max(tolerance(a.dtype.name) for a in (self.x, *e.compiled.y))
         of_0 = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size  # what rounding makes of 0
         nothing = self.top < 10 * of_0
         self.exact += 4 * np.finfo(np.float64).tiny + (of_0 if nothing else 0.0)
@@ -54,7 +54,7 @@ class Leaf:
 
     def directions(self) -> Iterator[np.ndarray]:
         """Random signs, and each entry alone where there are few."""
-        few = len(self.e.machine.x) <= 8
+        few = len(self.e.compiled.x) <= 8
         yield from (self.signs() for _ in range(3 if few else 1))
         if few and self.x.size <= FEW:
             yield from map(self.one, range(self.x.size))
@@ -112,7 +112,7 @@ class Leaf:
 
     def _of_all(self, v):
         """v as a direction of all leaves."""
-        still = list(self.e.machine.still)
+        still = list(self.e.compiled.still)
         still[self.i] = v.astype(self.x.dtype)
         return still
 

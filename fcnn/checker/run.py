@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.bench import Cost, compare
-from fcnn.checker.cases import Problem, has_gradient, problems
+from fcnn.checker.cases import CheckCase, has_gradient, problems
 from fcnn.checker.caution import cautions
-from fcnn.checker.compiled import Machine, exactly
+from fcnn.checker.compiled import CompiledSubject, exactly
 from fcnn.checker.diagnosis import Mistake, diagnose
 from fcnn.checker.evidence import TOLERANCE, Evidence, gather, largest, rounding
 from fcnn.checker.kink import verdicts
@@ -107,7 +107,7 @@ def _todo(f, args, backward, seed) -> Iterator[_Todo]:
         yield _Todo(p.name, subject_in(p, seed), p.impl, counts=p.case is f.cases[0])
 
 
-def subject_in(problem: Problem, seed: int) -> Subject:
+def subject_in(problem: CheckCase, seed: int) -> Subject:
     """A case of an operator as something to judge, its arguments drawn in float64."""
     with exactly():
         args = problem.case.draw(seed)
@@ -121,12 +121,12 @@ def _rows(todo: _Todo, dtype, seed) -> tuple[list[Row], str]:
     with exactly():
         x = [jnp.asarray(a, to) for a, to in zip(subject.x, own, strict=True)]
         try:
-            machine = Machine(replace(subject, x=[jnp.asarray(a, "float64") for a in x]))
+            machine = CompiledSubject(replace(subject, x=[jnp.asarray(a, "float64") for a in x]))
             _ = machine.y
         except Exception as refusal:  # some functions take no other dtype than their own
             if set(own) == {"float64"}:
                 raise
-            machine = Machine(replace(subject, x=x))
+            machine = CompiledSubject(replace(subject, x=x))
             _ = machine.y
             first = (str(refusal).splitlines() or [type(refusal).__name__])[0]
             note = f"Judged in {own[0]} only; in float64 it raises: {first}"
@@ -193,7 +193,7 @@ def _said(e, finding, mistake):
 
 def _claimed_in(subject: Subject, e: Evidence) -> Leaves:
     """G as computed in the dtype of subject.x."""
-    machine = Machine(replace(subject, independent=False))  # R is known
+    machine = CompiledSubject(replace(subject, independent=False))  # R is known
     try:
         types = jax.eval_shape(subject.plain, subject.x)
     except Exception:  # JAX cannot trace it
@@ -225,7 +225,7 @@ def _in_own(e, i, finding: Finding, own, G, seed) -> tuple[float, Finding]:
 def _second(todo: _Todo, seed) -> list[Row]:
     with exactly():
         x = [jnp.asarray(a, "float64") for a in todo.subject.x]
-        machine = Machine(replace(todo.subject, x=x))
+        machine = CompiledSubject(replace(todo.subject, x=x))
         dy = [jnp.asarray(d) for d in gather(machine, seed).dy]
         second = differentiated(machine.subject, dy)
         todo = todo._replace(name=f"{todo.name}, second order", subject=second)

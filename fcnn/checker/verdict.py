@@ -37,18 +37,18 @@ class Finding(NamedTuple):
 
 def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
     """The verdict on leaf i."""
-    x, G, again = e.machine.x[i], e.claimed[i], e.again[i]
-    if any(np.isnan(y).any() for y in e.machine.y):
+    x, G, again = e.compiled.x[i], e.claimed[i], e.again[i]
+    if any(np.isnan(y).any() for y in e.compiled.y):
         return Finding(NOT_FINITE, np.inf, says="the function itself gives NaN")
-    if not e.machine.steady:
+    if not e.compiled.steady:
         return Finding(NOT_DETERMINISTIC, np.inf, says="the function itself gives two values")
     if G.shape != x.shape or not jnp.issubdtype(G.dtype, jnp.floating):
         return Finding(
             WRONG, np.inf, says=f"is {G.dtype}{G.shape}; it must be floating, of shape {x.shape}"
         )
-    if all(y.size and not np.isfinite(y).any() for y in e.machine.y):
+    if all(y.size and not np.isfinite(y).any() for y in e.compiled.y):
         return Finding(NOT_FINITE, np.inf, says="the function itself gives no finite output")
-    if not _same(e.y, e.machine.y, e.loose[0]):
+    if not _same(e.y, e.compiled.y, e.loose[0]):
         return Finding(WRONG, np.inf, says="comes with another y than the function's own")
     leaf = Leaf(e, i, seed)
     if not np.array_equal(G, again, equal_nan=True):
@@ -165,7 +165,7 @@ def _beyond_kinks(leaf: Leaf) -> Finding | None:
     for d in leaf.e.dy:
         here, kinked = kinked[: d.size].reshape(d.shape), kinked[d.size :]
         dy.append(np.where(here, 0, d).astype(d.dtype))
-    found = _verdict(Leaf(ask(leaf.e.machine, dy, leaf.e.own), leaf.i, leaf.seed), calm=True)
+    found = _verdict(Leaf(ask(leaf.e.compiled, dy, leaf.e.own), leaf.i, leaf.seed), calm=True)
     return found if found.verdict == WRONG else None
 
 

@@ -49,8 +49,11 @@ def table() -> list[str]:
 
 def departures() -> list[str]:
     """Where PyTorch gives something else, and what parity compares with there."""
-    why = {op.departs: [f"`{o.name}`" for o in OPS if o.departs == op.departs] for op in OPS}
-    lines = [f"- {', '.join(names)}: {departs}" for departs, names in why.items() if departs]
+    names: dict[str, list[str]] = {}
+    for op in OPS:
+        if op.torch_difference:
+            names.setdefault(op.torch_difference, []).append(f"`{op.name}`")
+    lines = [f"- {', '.join(ops)}: {difference}" for difference, ops in names.items()]
     return ["Where PyTorch departs from these, and what parity compares with there:", "", *lines]
 
 

@@ -23,9 +23,9 @@ def contract_wide(
     batch: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> Array:
     """The same, left in the dtype that the sum was kept in, for more to be added."""
-    return lax.dot_general(a, b, (over, batch), preferred_element_type=wide(a.dtype))
+    return lax.dot_general(a, b, (over, batch), preferred_element_type=accumulation_dtype(a.dtype))
 
 
-def wide(dtype: jnp.dtype) -> jnp.dtype:
+def accumulation_dtype(dtype: jnp.dtype) -> jnp.dtype:
     """The dtype in which sums of `dtype` are kept."""
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype

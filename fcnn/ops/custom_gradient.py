@@ -1,8 +1,8 @@
 """How JAX learns of a gradient that was derived by hand.
 
 Each operator becomes a hijax primitive, which keeps every transformation. hijax is experimental:
-where the installed JAX breaks what `hijax_primitive.py` relies on, `jax.custom_vjp` is used instead. It has
-no forward mode of an operator (jvp, linearize, jacfwd), no linear_transpose, and no gradient of a
+where the installed JAX breaks what `hijax_primitive` relies on, `jax.custom_vjp` is used. It has no
+forward mode of an operator (jvp, linearize, jacfwd), no linear_transpose, and no gradient of a
 vmap whose rule sums over the mapped axis by name. Importing fcnn then warns once. `RULE` names the
 rule in use.
 """
@@ -50,4 +50,4 @@ def choose():
     return by_custom_vjp, "custom_vjp"
 
 
-by_hand, RULE = choose()
+custom_gradient, RULE = choose()

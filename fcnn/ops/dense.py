@@ -12,7 +12,7 @@ n stands for all axes of x but the last. Saved are x and w.
 from jaxtyping import Array, Float
 
 from fcnn.ops.contraction import contract, contract_wide
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
 
 
@@ -48,8 +48,8 @@ def dense_bwd(saved, dy):
     return dx, dw, None if b is None else dy.sum(n)
 
 
-@dense.check
-def _check(x, w, b):
+@dense.validate
+def _validate(x, w, b):
     require_floats("dense", x=x, w=w, b=b)
     require_rank("dense", 1, x=x)
     require(w.ndim == 2, f"dense: w {w.shape} needs 2 axes")
@@ -75,9 +75,9 @@ dense.cases = (
         "b is opposite", normals((4, 3), 0, 6e4), normals((3, 5), 0, 0.5), normals((5,), 0, -6e4)
     ),
     extreme("long sums", (1, 65520), (65520, 1), (1,)),
-    refused(r"x \(4, 3\) has 3 features but w \(4, 5\) takes 4", (4, 3), (4, 5), None),
-    refused(r"w \(3,\) needs 2 axes", (4, 3), (3,), None),
-    refused(r"b \(4,\) needs shape \(5,\)", (4, 3), (3, 5), (4,)),
-    refused(r"x \(\) needs at least 1", (), (3, 5), None),
-    refused("x holds int32, not floats", ints((4, 3)), (3, 5), None, kind=TypeError),
+    rejects(r"x \(4, 3\) has 3 features but w \(4, 5\) takes 4", (4, 3), (4, 5), None),
+    rejects(r"w \(3,\) needs 2 axes", (4, 3), (3,), None),
+    rejects(r"b \(4,\) needs shape \(5,\)", (4, 3), (3, 5), (4,)),
+    rejects(r"x \(\) needs at least 1", (), (3, 5), None),
+    rejects("x holds int32, not floats", ints((4, 3)), (3, 5), None, kind=TypeError),
 )

@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import (
     require,
     require_flags,
@@ -119,7 +119,7 @@ def _kept(keep, x):
     return jnp.where(jnp.broadcast_to(keep, x.shape), x, jnp.zeros_like(x))
 
 
-def _check(name, rank, x, key, *, rate):
+def _validate(name, rank, x, key, *, rate):
     require_floats(name, x=x)
     require_rank(name, rank, x=x)
     require_numbers(name, rate=rate)
@@ -128,39 +128,41 @@ def _check(name, rank, x, key, *, rate):
         require_key(name, key)
 
 
-@classic_dropout.check
-def _check_classic(x, key, *, rate, train):
-    _check("classic_dropout", 0, x, key, rate=rate)
+@classic_dropout.validate
+def _validate_classic(x, key, *, rate, train):
+    _validate("classic_dropout", 0, x, key, rate=rate)
     require_flags("classic_dropout", train=train)
     require(not train or key is not None, "classic_dropout: training needs a key")
 
 
 a_key = lambda rng: jax.random.key(int(rng.integers(2**31)))
 for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
-    op.check(partial(_check, op.name, rank))
+    op.validate(partial(_validate, op.name, rank))
     op.cases = (
         Case("half", ((6, 2, 3), a_key), {"rate": 0.5}),
         Case("none", ((4, 5), a_key), {"rate": 0.0}),
         Case("empty", ((0, 5), a_key), {"rate": 0.1}),
         extreme("huge", normals((2, 3, 2), 1e9), a_key, rate=0.5),
         extreme("tiny", normals((2, 3, 2), 1e-30), a_key, rate=0.5),
-        refused("rate 1.0 must lie in", (4, 5), a_key, rate=1.0),
-        refused("rate -0.1 must lie in", (4, 5), a_key, rate=-0.1),
-        refused("key holds .*, not one random key", (4, 5), ints((2,)), rate=0.1, kind=TypeError),
-        refused("x holds int32", ints((4, 5)), a_key, rate=0.1, kind=TypeError),
+        rejects("rate 1.0 must lie in", (4, 5), a_key, rate=1.0),
+        rejects("rate -0.1 must lie in", (4, 5), a_key, rate=-0.1),
+        rejects("key holds .*, not one random key", (4, 5), ints((2,)), rate=0.1, kind=TypeError),
+        rejects("x holds int32", ints((4, 5)), a_key, rate=0.1, kind=TypeError),
     )
-spatial_dropout.cases += (refused("needs at least 2 axes", (4,), a_key, rate=0.1),)
-stochastic_depth.cases += (refused("needs at least 1 axes", (), a_key, rate=0.1),)
+spatial_dropout.cases += (rejects("needs at least 2 axes", (4,), a_key, rate=0.1),)
+stochastic_depth.cases += (rejects("needs at least 1 axes", (), a_key, rate=0.1),)
 classic_dropout.cases = (
     Case("training", ((4, 5), a_key), {"rate": 0.3, "train": True}),
     Case("later", ((4, 5), None), {"rate": 0.3, "train": False}),
     Case("empty", ((0, 5), a_key), {"rate": 0.1, "train": True}),
     extreme("huge", normals((4, 5), 1e9), a_key, rate=0.3, train=True),
-    refused("rate 1.0 must lie in", (4, 5), a_key, rate=1.0, train=True),
-    refused("training needs a key", (4, 5), None, rate=0.1, train=True),
-    refused("train 1 must be True or False", (4, 5), a_key, rate=0.1, train=1, kind=TypeError),
-    refused("x holds int32", ints((4, 5)), a_key, rate=0.1, train=True, kind=TypeError),
+    rejects("rate 1.0 must lie in", (4, 5), a_key, rate=1.0, train=True),
+    rejects("training needs a key", (4, 5), None, rate=0.1, train=True),
+    rejects("train 1 must be True or False", (4, 5), a_key, rate=0.1, train=1, kind=TypeError),
+    rejects("x holds int32", ints((4, 5)), a_key, rate=0.1, train=True, kind=TypeError),
 )
 
 for op in (dropout, classic_dropout, spatial_dropout, stochastic_depth):
-    op.departs = "draws other random numbers: compared with its formula and the mask drawn here"
+    op.torch_difference = (
+        "draws other random numbers: compared with its formula and the mask drawn here"
+    )

@@ -3,7 +3,7 @@
     forward(*arrays, **options) -> y             what autodiff differentiates
     fwd(*arrays, **options)     -> y, saved      the same y, and what its gradient needs
     bwd(saved, dy, **options)   -> cotangents    one per array; None where there is none
-    check(*arrays, **options)                    raises on bad input, from static facts alone
+    validate(*arrays, **options)                 raises on bad input, from static facts alone
 
 A reader of an operator's page meets the four in this order, each marked by a decorator:
 
@@ -14,10 +14,10 @@ A reader of an operator's page meets the four in this order, each marked by a de
     def square_fwd(x): ...
 
 An operator works before its page is complete. Without `fwd` and `bwd`, autodiff differentiates
-`forward`; with only one of the two, a call is an error. Without `check`, no input is refused here.
+`forward`; with only one of the two, a call is an error. Without `validate`, no input is rejected.
 Without cases, `fcnn.check` needs arguments.
 
-`custom_gradient.py` tells JAX of them; `validation.py` has the words for `check`.
+`custom_gradient.py` tells JAX of them; `validation.py` has the words for `validate`.
 """
 
 import inspect
@@ -32,7 +32,7 @@ import numpy as np
 from jax.core import Tracer
 
 from fcnn.ops.arrays import as_array
-from fcnn.ops.custom_gradient import by_hand
+from fcnn.ops.custom_gradient import custom_gradient
 from fcnn.ops.sharding import over_mesh
 
 P = ParamSpec("P")
@@ -130,7 +130,7 @@ def extreme(name: str, *args: Any, **options: Any) -> Case:
     return Case(name, args, options, extreme=True)
 
 
-def refused(says: str, *args: Any, kind: type[Exception] = ValueError, **options: Any) -> Case:
+def rejects(says: str, *args: Any, kind: type[Exception] = ValueError, **options: Any) -> Case:
     """For `Op.cases`: bad input, the error that it must give, and what the message must say."""
     return Case(f"bad: {says}", args, options, raises=(kind, says))
 
@@ -140,9 +140,9 @@ class Op(Generic[P, Y]):
 
     fwd_rule: Callable
     bwd_rule: Callable
-    check_rule: Callable
+    validate_rule: Callable
     cases: tuple[Case, ...] = ()
-    departs: str = ""  # where PyTorch's function of the same use gives something else, and why
+    torch_difference: str = ""  # what PyTorch's function does otherwise, and why
     __name__: str
     __qualname__: str
 
@@ -166,8 +166,8 @@ class Op(Generic[P, Y]):
         self.bwd_rule = rule
         return rule
 
-    def check(self, rule: F) -> F:
-        self.check_rule = rule
+    def validate(self, rule: F) -> F:
+        self.validate_rule = rule
         return rule
 
     @property
@@ -211,12 +211,12 @@ class Op(Generic[P, Y]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Y:
         arrays, options = self.bind(*args, **kwargs)
         arrays = tuple(map(self._array, self.arrays, arrays))
-        if hasattr(self, "check_rule"):
-            self.check_rule(*arrays, **options)
+        if hasattr(self, "validate_rule"):
+            self.validate_rule(*arrays, **options)
         op = over_mesh(self, arrays)
         if not self.derived or _gradients.value == "autodiff":
             return op.forward(*arrays, **options)
-        return by_hand(op, arrays, options)
+        return custom_gradient(op, arrays, options)
 
     def _array(self, name: str, given: Any) -> jax.Array | None:
         if given is None:

@@ -2,14 +2,14 @@
 
 Along each axis, with k the window, s the stride, d the dilation and (lo, hi) the padding,
 
-    reach = d (k - 1) + 1                       cells from a window's first tap to its last
-    m     = (size + lo + hi - reach) // s + 1   places where the window fits
+    e = d (k - 1) + 1                       effective window: cells from its first tap to its last
+    m = (size + lo + hi - e) // s + 1       output positions
     place p, tap i  ->  cell  s p + d i - lo    of the grid; padding where that is outside
 
 With `ceil_mode` one more place may be cut off by the end: hi grows by what it lacks, unless it
 would then lie wholly in the high padding.
 
-`taps` reads the grid once per tap, always in row-major window order, and `untap` is its adjoint.
+`taps` reads the grid once per tap, in row-major window order, and `taps_adjoint` is its adjoint.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.validation import require, require_integers
 
 Axes = int | Sequence[int]  # one number for every axis, or one each
@@ -39,12 +39,12 @@ class Windows(NamedTuple):
     extra: tuple[int, ...]  # of the high padding: cells that `ceil_mode` added
 
     @property
-    def reach(self) -> tuple[int, ...]:
+    def effective_window(self) -> tuple[int, ...]:
         return tuple(d * (k - 1) + 1 for k, d in zip(self.window, self.dilation, strict=True))
 
     @property
     def out(self) -> tuple[int, ...]:
-        axes = zip(self.size, self.padding, self.reach, self.stride, strict=True)
+        axes = zip(self.size, self.padding, self.effective_window, self.stride, strict=True)
         return tuple((n + lo + hi - r) // s + 1 for n, (lo, hi), r, s in axes)
 
     @property
@@ -78,12 +78,16 @@ def windows(
     found = Windows(tuple(size), k, s, d, ((0, 0),) * len(size), (0,) * len(size))
     found = found._replace(padding=_pairs(name, padding, found))
     if ceil_mode:
-        extra = tuple(map(_lacking, found.size, found.padding, found.reach, found.stride))
+        extra = tuple(
+            map(_lacking, found.size, found.padding, found.effective_window, found.stride)
+        )
         pairs = zip(found.padding, extra, strict=True)
         found = found._replace(padding=tuple((lo, hi + e) for (lo, hi), e in pairs), extra=extra)
     if not all(m > 0 for m in found.out):
-        wide = tuple(n + lo + hi for n, (lo, hi) in zip(size, found.padding, strict=True))
-        raise ValueError(f"{name}: a window reaching {found.reach} exceeds the padded input {wide}")
+        cells = tuple(n + lo + hi for n, (lo, hi) in zip(size, found.padding, strict=True))
+        raise ValueError(
+            f"{name}: a window reaching {found.effective_window} exceeds the padded input {cells}"
+        )
     return found
 
 
@@ -119,16 +123,16 @@ def windows_giving(
     return found._replace(size=size)
 
 
-def taps(x: Array, at: Windows, fill: float = 0) -> list[Array]:
+def taps(x: Array, geometry: Windows, fill: float = 0) -> list[Array]:
     """What each tap of the window reads: x (n, *size, c) -> prod(window) times (n, *out, c)."""
-    x = padded(x, at.padding, fill)
+    x = padded(x, geometry.padding, fill)
     n, c = x.shape[0], x.shape[-1]
-    steps = (1, *at.stride, 1)
-    ends = lambda tap: tuple(i + r for i, r in zip(tap, at.span, strict=True))
-    return [lax.slice(x, (0, *tap, 0), (n, *ends(tap), c), steps) for tap in at.taps]
+    steps = (1, *geometry.stride, 1)
+    ends = lambda tap: tuple(i + r for i, r in zip(tap, geometry.span, strict=True))
+    return [lax.slice(x, (0, *tap, 0), (n, *ends(tap), c), steps) for tap in geometry.taps]
 
 
-def untap(parts: Sequence[Array], at: Windows) -> Array:
+def taps_adjoint(parts: Sequence[Array], geometry: Windows) -> Array:
     """The adjoint of `taps`: each cell of the grid sums what was read from it.
 
     Counted from the padding's first cell, s q + r is read by the taps d i = s j + r, from place
@@ -137,17 +141,22 @@ def untap(parts: Sequence[Array], at: Windows) -> Array:
     entries apart by the stride took 14.
     """
     dtype = parts[0].dtype
-    rows = [-(-(n + lo) // s) for n, (lo, _), s in zip(at.size, at.padding, at.stride, strict=True)]
+    rows = [
+        -(-(n + lo) // s)
+        for n, (lo, _), s in zip(geometry.size, geometry.padding, geometry.stride, strict=True)
+    ]
     sums: dict[tuple[int, ...], Array] = {}
-    for part, tap in zip(parts, at.taps, strict=True):
-        j, r = zip(*map(divmod, tap, at.stride), strict=True)
-        margins = [(b, q - m - b) for b, q, m in zip(j, rows, at.out, strict=True)]
-        part = padded(part.astype(wide(dtype)), margins)
+    for part, tap in zip(parts, geometry.taps, strict=True):
+        j, r = zip(*map(divmod, tap, geometry.stride), strict=True)
+        margins = [(b, q - m - b) for b, q, m in zip(j, rows, geometry.out, strict=True)]
+        part = padded(part.astype(accumulation_dtype(dtype)), margins)
         sums[r] = sums[r] + part if r in sums else part
-    return cropped(weave(sums, at.stride), [lo for lo, _ in at.padding], at.size).astype(dtype)
+    return cropped(
+        interleave(sums, geometry.stride), [lo for lo, _ in geometry.padding], geometry.size
+    ).astype(dtype)
 
 
-def weave(cells: Mapping[tuple[int, ...], Array], stride: Sequence[int], r=()) -> Array:
+def interleave(cells: Mapping[tuple[int, ...], Array], stride: Sequence[int], r=()) -> Array:
     """Cells s q + r of a grid in order, from one array (n, *q, c) for each r; 0 for an r not there.
 
     Given an r, the grid of those that begin like it.
@@ -155,7 +164,7 @@ def weave(cells: Mapping[tuple[int, ...], Array], stride: Sequence[int], r=()) -
     axis = len(r) + 1
     if len(r) == len(stride):
         return cells[r] if r in cells else jnp.zeros_like(next(iter(cells.values())))
-    each = [weave(cells, stride, (*r, i)) for i in range(stride[axis - 1])]
+    each = [interleave(cells, stride, (*r, i)) for i in range(stride[axis - 1])]
     shape = each[0].shape
     return jnp.stack(each, axis + 1).reshape(
         *shape[:axis], shape[axis] * len(each), *shape[axis + 1 :]
@@ -190,12 +199,14 @@ def per_axis(name: str, rank: int, what: str, value: Any, least: int = 1) -> tup
     return values
 
 
-def _pairs(name: str, padding: Any, at: Windows) -> tuple[tuple[int, int], ...]:
-    rank = len(at.size)
+def _pairs(name: str, padding: Any, geometry: Windows) -> tuple[tuple[int, int], ...]:
+    rank = len(geometry.size)
     if isinstance(padding, str):
         known = tuple(VOCABULARY)
         require(padding in known, f"{name}: padding {padding!r} is none of {known}")
-        return tuple(map(VOCABULARY[padding], at.size, at.reach, at.stride))
+        return tuple(
+            map(VOCABULARY[padding], geometry.size, geometry.effective_window, geometry.stride)
+        )
     each = tuple(padding) if isinstance(padding, Sequence) else (padding,) * rank
     pairs = tuple(tuple(p) if isinstance(p, Sequence) else (p, p) for p in each)
     require(len(pairs) == rank, f"{name}: padding {pairs} needs {rank} pairs, one per spatial axis")
@@ -206,16 +217,16 @@ def _pairs(name: str, padding: Any, at: Windows) -> tuple[tuple[int, int], ...]:
     return tuple((lo, hi) for lo, hi in pairs)
 
 
-def _lacking(size, pair, reach, stride):
+def _lacking(size, pair, effective_window, stride):
     """Cells that the place after the last lacks; 0 if it lies wholly in the high padding."""
     lo, hi = pair
-    cells = (reach - size - lo - hi) % stride
-    return cells if cells < reach - hi else 0
+    cells = (effective_window - size - lo - hi) % stride
+    return cells if cells < effective_window - hi else 0
 
 
-def _missing(size, reach, stride):
+def _missing(size, effective_window, stride):
     """Padding in all that gives ceil(size / stride) places."""
-    return max(0, (math.ceil(size / stride) - 1) * stride + reach - size)
+    return max(0, (math.ceil(size / stride) - 1) * stride + effective_window - size)
 
 
 VOCABULARY = {  # (size, reach, stride) -> (lo, hi)

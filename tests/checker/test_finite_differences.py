@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fcnn.checker.compiled import Machine, exactly
+from fcnn.checker.compiled import CompiledSubject, exactly
 from fcnn.checker.finite_differences import Slopes
 from fcnn.checker.subject import subject_of
 
 
 def slopes_of(f, x):
     """Of sum f around x."""
-    machine = Machine(replace(subject_of(f, (x,)), x=[x]))
-    return Slopes(machine, [np.ones_like(y) for y in machine.y])
+    compiled = CompiledSubject(replace(subject_of(f, (x,)), x=[x]))
+    return Slopes(compiled, [np.ones_like(y) for y in compiled.y])
 
 
 def close(f, x, v=None):

@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from experiments.checkers import NAMED
-from experiments.checkers.correct_gradients import RIGHTS
+from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.judges import by_fcnn
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import KINDS
@@ -35,7 +35,7 @@ def tiers(problems, first):
 
 
 FIRST = one_of_each_kind(MUTANTS)
-FIRST_RIGHTS = set({p.kind: p.name for p in reversed(RIGHTS)}.values())  # any family's
+FIRST_RIGHTS = set({p.kind: p.name for p in reversed(CORRECT_GRADIENTS)}.values())  # any family's
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def test_a_mistake_is_caught_and_named(mutant):
     assert (says == mutant.kind) == (mutant.name not in UNNAMED)
 
 
-@pytest.mark.parametrize("right", tiers(RIGHTS, FIRST_RIGHTS))
+@pytest.mark.parametrize("right", tiers(CORRECT_GRADIENTS, FIRST_RIGHTS))
 def test_a_right_gradient_is_not_called_wrong(right):
     assert by_fcnn(right) == ""
 
@@ -60,12 +60,16 @@ def test_the_first_tier_has_every_kind_and_every_family():
     first = [m for m in MUTANTS if m.name in FIRST]
     assert {m.kind for m in first} == set(KINDS)
     assert {m.family for m in first} == {m.family for m in MUTANTS}
-    assert {r.kind for r in RIGHTS if r.name in FIRST_RIGHTS} == {r.kind for r in RIGHTS}
+    assert {r.kind for r in CORRECT_GRADIENTS if r.name in FIRST_RIGHTS} == {
+        r.kind for r in CORRECT_GRADIENTS
+    }
 
 
 def test_there_are_enough_of_them():
     assert len(MUTANTS) >= 150
     assert {m.kind for m in MUTANTS} == set(KINDS)
-    assert len({p.name for p in (*MUTANTS, *RIGHTS)}) == len(MUTANTS) + len(RIGHTS)
+    assert len({p.name for p in (*MUTANTS, *CORRECT_GRADIENTS)}) == len(MUTANTS) + len(
+        CORRECT_GRADIENTS
+    )
     assert set(UNNAMED) <= {m.name for m in MUTANTS}
     assert len(UNNAMED) <= (1 - NAMED) * len(MUTANTS)

@@ -6,12 +6,12 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.checkers import claims_of
-from experiments.checkers.correct_gradients import RIGHTS
-from experiments.checkers.judges import Said
+from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
+from experiments.checkers.judges import Answer
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.tables import Judged, by_kind, by_trap, side_by_side
 
-CAUGHT, PASSED = Said("flipped", 1.0), Said("", 2.0)
+CAUGHT, PASSED = Answer("flipped", 1.0), Answer("", 2.0)
 
 
 def judged(problem, said):
@@ -38,19 +38,19 @@ def test_a_smoke_run_leaves_a_receipt(tmp_path, capsys, monkeypatch):
 
 def test_claims_can_fail():
     mutants = [judged(m, CAUGHT) for m in MUTANTS]
-    rights = [judged(r, PASSED) for r in RIGHTS]
+    rights = [judged(r, PASSED) for r in CORRECT_GRADIENTS]
     assert [claim.held for claim in claims_of(mutants, rights)] == [True, False, True]
-    named = [judged(m, Said(m.kind, 1.0)) for m in MUTANTS]
+    named = [judged(m, Answer(m.kind, 1.0)) for m in MUTANTS]
     assert [claim.held for claim in claims_of(named, rights)] == [True, True, True]
     assert not claims_of([judged(MUTANTS[0], PASSED), *mutants[1:]], rights)[0].held
-    assert not claims_of(named, [judged(RIGHTS[0], CAUGHT), *rights[1:]])[2].held
+    assert not claims_of(named, [judged(CORRECT_GRADIENTS[0], CAUGHT), *rights[1:]])[2].held
 
 
 def test_tables_count():
     flipped = [m for m in MUTANTS if m.kind == "flipped"][:2]
     shifted = next(m for m in MUTANTS if m.kind == "shifted")
     mutants = [judged(flipped[0], CAUGHT), judged(flipped[1], PASSED), judged(shifted, CAUGHT)]
-    rights = [judged(RIGHTS[0], CAUGHT), judged(RIGHTS[0], PASSED)]
+    rights = [judged(CORRECT_GRADIENTS[0], CAUGHT), judged(CORRECT_GRADIENTS[0], PASSED)]
     assert by_kind(mutants).rows == [
         ("flipped", "2", "1", "1"),
         ("shifted", "1", "1", "0"),

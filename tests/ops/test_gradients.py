@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from registry import every_case_of_floats, once_per_problem, one_case_each, over, takes_floats
 
-from fcnn.checker.cases import Problem
-from fcnn.checker.compiled import Machine, exactly
+from fcnn.checker.cases import CheckCase
+from fcnn.checker.compiled import CompiledSubject, exactly
 from fcnn.checker.evidence import gather
 from fcnn.checker.kink import verdicts
 from fcnn.checker.run import subject_in
@@ -23,7 +23,7 @@ def precisely():
 
 @once_per_problem
 def known_of(op, case, options):
-    return gather(Machine(subject_in(Problem(op, case, options), 0)), 0)
+    return gather(CompiledSubject(subject_in(CheckCase(op, case, options), 0)), 0)
 
 
 @every_case_of_floats
@@ -74,10 +74,10 @@ def test_the_proof_can_fail(op, case, options):
 def test_every_witness_counts(op, case, options, monkeypatch):
     """Forward autodiff, and differences, can each fail the proof alone."""
     known = known_of(op, case, options)
-    step = known.machine.step
-    monkeypatch.setattr(known.machine, "step", partial(_pushing_off, step))
+    step = known.compiled.step
+    monkeypatch.setattr(known.compiled, "step", partial(_pushing_off, step))
     assert judge(known, 0).verdict == WRONG
-    monkeypatch.setattr(known.machine, "step", partial(_moving_off, step, known.machine.y))
+    monkeypatch.setattr(known.compiled, "step", partial(_moving_off, step, known.compiled.y))
     assert judge(known, 0).verdict == WRONG
 
 

@@ -28,7 +28,7 @@ def test_this_jax_keeps(promise):
 
 def test_hijax_is_in_use():
     assert custom_gradient.RULE == "hijax"
-    assert custom_gradient.by_hand is hijax_primitive.by_hijax
+    assert custom_gradient.custom_gradient is hijax_primitive.by_hijax
 
 
 def breaks(*args, **kwargs):
@@ -63,8 +63,8 @@ def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, brok
     assert set(broken) <= set(found)
     assert any("no longer" in cause for cause in found.values())
     with pytest.warns(UserWarning, match="fcnn: jax .* breaks hijax") as caught:
-        by_hand, name = custom_gradient.choose()
-    assert (by_hand, name) == (custom_gradient.by_custom_vjp, "custom_vjp")
+        rule, name = custom_gradient.choose()
+    assert (rule, name) == (custom_gradient.by_custom_vjp, "custom_vjp")
     (warning,) = caught
     assert all(promise in str(warning.message) for promise in found)
     assert next(iter(found.values())) in str(warning.message)
@@ -267,10 +267,10 @@ def test_a_named_axis_over_which_nothing_is_mapped(names):
 
     run = jax.jit(lambda n, s: (lanes(value)(n, s), lanes(jax.grad(value))(n, s)))
     args = jnp.arange(2.0), normal(3)
-    by_hand = run(*args)
+    custom_gradient = run(*args)
     with fcnn.gradients("autodiff"):
         wanted = run(*args)
-    for a, b in zip(by_hand, wanted, strict=True):
+    for a, b in zip(custom_gradient, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
 
 

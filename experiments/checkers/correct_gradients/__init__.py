@@ -2,4 +2,4 @@
 
 from experiments.checkers.correct_gradients import kinks, shapes, values
 
-RIGHTS = kinks.RIGHTS + values.RIGHTS + shapes.RIGHTS
+CORRECT_GRADIENTS = kinks.CORRECT_GRADIENTS + values.CORRECT_GRADIENTS + shapes.CORRECT_GRADIENTS

@@ -67,7 +67,7 @@ def over_length(x, y, dy):
     return x * jnp.where(y == 0, 0, dy / safe)[:, None]
 
 
-RIGHTS = (
+CORRECT_GRADIENTS = (
     kink("relu near 0", fcnn.relu, (near(0),)),
     kink("leaky_relu near 0", fcnn.leaky_relu, (near(0),)),
     kink("relu6 near 0 and 6", fcnn.relu6, (near(0, 6),)),

@@ -84,7 +84,7 @@ def lengths(rng):
     return np.array([4, 0, 2], np.int32)
 
 
-RIGHTS = (
+CORRECT_GRADIENTS = (
     activation(EMPTY, "relu of nothing", fcnn.relu, ((0, 5),)),
     affine(EMPTY, "dense without examples", fcnn.dense, ((0, 3), (3, 5), (5,))),
     convolution(EMPTY, "conv without examples", fcnn.conv, ((0, 5, 7, 4), (3, 3, 4, 6), (6,))),

@@ -112,7 +112,7 @@ activation, loss = partial(problem, "activation"), partial(problem, "loss")
 normalization, attention = partial(problem, "normalization"), partial(problem, "attention")
 LARGE, SMALL, ILL, HIDDEN = "large values", "small values", "ill-conditioned", "-inf mask"
 
-RIGHTS = (
+CORRECT_GRADIENTS = (
     *(scaled(kind, size, name) for kind, (size, names) in RANGES.items() for name in names),
     *(short(dtype, name) for dtype in ("bfloat16", "float16") for name in SHORT),
     activation(LARGE, "x² at 1e4", square, (times(1e4, 7),), dx=lambda x, dy: 2 * x * dy),

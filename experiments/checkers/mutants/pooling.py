@@ -17,7 +17,7 @@ from fcnn import (
     resize_nearest,
 )
 from fcnn.ops.pooling.pooling import places
-from fcnn.ops.window import taps, untap
+from fcnn.ops.window import taps, taps_adjoint
 
 of = partial(problem, "pooling")
 ragged = partial(of, "ragged window")
@@ -57,7 +57,7 @@ def every_largest(f, window):
 
     def dx(x, y, dy):
         at = places(x, window, f.keywords.get("stride"), "valid", 1, False)
-        return untap([jnp.where(part == y, dy, 0) for part in taps(x, at)], at)
+        return taps_adjoint([jnp.where(part == y, dy, 0) for part in taps(x, at)], at)
 
     return dx
 
@@ -65,7 +65,7 @@ def every_largest(f, window):
 def undivided(x, y, dy):
     """Every window divided by 3², the last and smaller ones too."""
     at = places(x, 3, None, "valid", 1, True)
-    return untap([dy / 9] * 9, at)
+    return taps_adjoint([dy / 9] * 9, at)
 
 
 def thrice(dy):

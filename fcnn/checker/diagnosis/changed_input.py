@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Guess, Situation
+from fcnn.checker.diagnosis.context import Context, Hypothesis
 from fcnn.checker.diagnosis.order import listed, rolled, some_axes
 
 SMALL = 10**4  # entries up to which more shifts are tried
 EDGES = ((1, 1), (0, 1), (1, 0), (2, 2), (0, 2), (2, 0))  # that may be left out at both ends
 
 
-def other_arguments(s: Situation) -> Iterator[Guess]:
+def other_arguments(s: Context) -> Iterator[Hypothesis]:
     """R for another leaf flipped, with two of its axes exchanged, shifted, or 1."""
     own = s.names[s.i]
     for j, name, a in s.others():
@@ -48,7 +48,7 @@ def other_arguments(s: Situation) -> Iterator[Guess]:
             yield guess._replace(gradient=-guess.gradient)
 
 
-def own_argument(s: Situation) -> Iterator[Guess]:
+def own_argument(s: Context) -> Iterator[Hypothesis]:
     """R for this leaf shifted, or without its sign or its negative part."""
     a, name = s.own, s.names[s.i]
     for axis, k in _shifts(a):
@@ -58,7 +58,7 @@ def own_argument(s: Situation) -> Iterator[Guess]:
         yield from _given(s, "wrong below zero", f"is what {form} would give", {s.i: other})
 
 
-def cotangent(s: Situation) -> Iterator[Guess]:
+def cotangent(s: Context) -> Iterator[Hypothesis]:
     """R for the first dy flipped, shifted, transposed, or of one example."""
     dy = s.dy[0]
     for axes in some_axes(dy.shape):
@@ -78,7 +78,7 @@ def cotangent(s: Situation) -> Iterator[Guess]:
         yield from _given(s, "reduced too far", says, dy=_only(dy, 0, slice(0, 1)))
 
 
-def parts_of_the_cotangent(s: Situation) -> Iterator[Guess]:
+def parts_of_the_cotangent(s: Context) -> Iterator[Hypothesis]:
     """R for dy that is 0 at the borders of space, or between regular places."""
     dy = s.dy[0]
     space = range(1, dy.ndim - 1) if dy.ndim > 2 else range(dy.ndim)
@@ -99,7 +99,7 @@ def parts_of_the_cotangent(s: Situation) -> Iterator[Guess]:
                 yield from _given(s, "positions skipped", says, dy=cut)
 
 
-def parts_of_time(s: Situation) -> Iterator[Guess]:
+def parts_of_time(s: Context) -> Iterator[Hypothesis]:
     """R of sequences (n, t, ...) or (t, ...) for some steps alone, or without the last state."""
     dy, states = s.dy[0], [np.zeros_like(d) for d in s.dy[1:]]
     if dy.ndim < 2:
@@ -120,7 +120,7 @@ def parts_of_time(s: Situation) -> Iterator[Guess]:
         yield from _given(s, "truncated in time", says, dy=np.zeros_like(dy))
 
 
-def outputs(s: Situation) -> Iterator[Guess]:
+def outputs(s: Context) -> Iterator[Hypothesis]:
     """R without what comes through one of several outputs."""
     for j, d in enumerate(s.dy) if len(s.dy) > 1 else ():
         dy = [*s.dy[:j], np.zeros_like(d), *s.dy[j + 1 :]]
@@ -129,7 +129,7 @@ def outputs(s: Situation) -> Iterator[Guess]:
         yield from _given(s, kind, says, dy=dy)
 
 
-def each_step_alone(s: Situation) -> Iterator[Guess]:
+def each_step_alone(s: Context) -> Iterator[Hypothesis]:
     """R of sequences (n, t, ...) or (t, ...), were each step to know of no other."""
     dy, states = s.dy[0], s.dy[1:]
     axis = 1 if dy.ndim > 2 else 0
@@ -145,7 +145,7 @@ def each_step_alone(s: Situation) -> Iterator[Guess]:
             return
         alone += _only(found, axis, at)
     says = "is right for each step by itself: what one step passes on to those before is lost"
-    yield Guess("truncated in time", says, alone)
+    yield Hypothesis("truncated in time", says, alone)
 
 
 def _given(s, kind, says, x=None, dy=None):
@@ -153,7 +153,7 @@ def _given(s, kind, says, x=None, dy=None):
     dy = [dy, *s.dy[1:]] if isinstance(dy, np.ndarray) else dy
     found = s.for_other(x, dy)
     if found is not None:
-        yield Guess(kind, says, found)
+        yield Hypothesis(kind, says, found)
 
 
 def _shifts(a):

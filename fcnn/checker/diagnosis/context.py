@@ -21,7 +21,7 @@ class Mistake(NamedTuple):
     says: str
 
 
-class Guess(NamedTuple):
+class Hypothesis(NamedTuple):
     """What the gradient would be by a mistake. Where `counts` is False, nothing is known of it."""
 
     kind: str
@@ -31,7 +31,7 @@ class Guess(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Situation:
+class Context:
     """Of leaf i; lists have an entry per leaf.
 
     `right` gives R of all leaves for another x and dy, `push` gives J v.

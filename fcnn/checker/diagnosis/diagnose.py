@@ -17,13 +17,13 @@ from fcnn.checker.diagnosis import (
     order,
     terms,
 )
-from fcnn.checker.diagnosis.context import Guess, Mistake, Situation
+from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake
 from fcnn.checker.diagnosis.entries import OTHER
 from fcnn.checker.diagnosis.shape import other_shape
 from fcnn.checker.evidence import Evidence, largest
 from fcnn.checker.finite_differences import Slopes
 
-MISTAKES: tuple[Callable[[Situation], Iterator[Guess]], ...] = (
+MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
     factor.stopped,
     entries.single,
     entries.ties,
@@ -85,26 +85,26 @@ def _tells(s, guess):
 
 
 def _situation(e, i):
-    machine = e.machine
+    compiled = e.compiled
     rights, tolerance = e.right, 1e-7
-    if machine.shortest != "float64":
+    if compiled.shortest != "float64":
         tolerance = 1e-4
     if rights is None:
-        if sum(x.size for x in machine.x) > MOST:
+        if sum(x.size for x in compiled.x) > MOST:
             return None
         rights, tolerance = _by_differences(e.slopes), 1e-5
     as_float = lambda arrays: [np.asarray(a).astype(np.float64) for a in arrays]
     rights = as_float(rights)
-    return Situation(
+    return Context(
         i,
-        machine.subject.names,
-        as_float(machine.x),
-        as_float(machine.y),
+        compiled.subject.names,
+        as_float(compiled.x),
+        as_float(compiled.y),
         as_float(e.dy),
         e.claimed[i].astype(np.float64),
         rights,
-        machine.right,
-        lambda v: machine.step(v, 0.0)[1],
+        compiled.right,
+        lambda v: compiled.step(v, 0.0)[1],
         tolerance,
         largest(e.claimed[i], rights[i]),
     )
@@ -112,11 +112,11 @@ def _situation(e, i):
 
 def _by_differences(slopes: Slopes):
     """R of all leaves, entry by entry."""
-    machine, rights = slopes.machine, []
-    for i, x in enumerate(machine.x):
+    compiled, rights = slopes.compiled, []
+    for i, x in enumerate(compiled.x):
         R = np.zeros(x.shape)
         for j in range(x.size):
-            v = [np.zeros_like(a) for a in machine.x]
+            v = [np.zeros_like(a) for a in compiled.x]
             v[i].flat[j] = 1
             R.flat[j] = slopes.close(v).slope.value
         rights.append(R)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Guess, Situation, counted, times
+from fcnn.checker.diagnosis.context import Context, Hypothesis, counted, times
 from fcnn.checker.diagnosis.order import listed
 
 OTHER = "something else"
@@ -16,7 +16,7 @@ FEW = 3  # entries that are listed one by one
 MANY = 10**4  # rows, too many to look for ties within each
 
 
-def single(s: Situation) -> Iterator[Guess]:
+def single(s: Context) -> Iterator[Hypothesis]:
     wrong = s.wrong()
     at = np.argwhere(wrong)
     if len(at) <= FEW and 4 * len(at) < wrong.size:
@@ -25,18 +25,18 @@ def single(s: Situation) -> Iterator[Guess]:
         yield _guess(s, "single entry", f"is wrong in {there}, where it is", wrong)
 
 
-def below_zero(s: Situation) -> Iterator[Guess]:
+def below_zero(s: Context) -> Iterator[Hypothesis]:
     name = s.names[s.i]
     if _is(s, s.own == 0) and not (s.own == 0).all():
         says = f"is wrong exactly where {name} = 0: it lies outside the two slopes of a kink"
-        yield Guess("kink", says, np.where(s.own == 0, s.G, s.R))
+        yield Hypothesis("kink", says, np.where(s.own == 0, s.G, s.R))
     for which, where in ((s.own <= 0, "≤ 0"), (s.own < 0, "< 0"), (s.own > 0, "> 0")):
         if _is(s, which) and not which.all():
             says = f"is wrong exactly where {name} {where}: there it is"
             yield _guess(s, "wrong below zero", says, which)
 
 
-def ties(s: Situation) -> Iterator[Guess]:
+def ties(s: Context) -> Iterator[Hypothesis]:
     wrong = s.wrong()
     for tied in _tied(s.own):
         few = 2 * tied.sum() < tied.size or (s.R[wrong] == 0).any()
@@ -44,7 +44,7 @@ def ties(s: Situation) -> Iterator[Guess]:
         if few and (tied | ~wrong).all():
             says = f"is wrong only at entries of {s.names[s.i]} that tie"
             says += ": what one of them should get, or all should share, each gets"
-            yield Guess("ties", says, np.where(wrong, s.G, s.R))
+            yield Hypothesis("ties", says, np.where(wrong, s.G, s.R))
 
 
 def _tied(x):
@@ -60,19 +60,19 @@ def _repeated(x):
     return count[which] > 1
 
 
-def slices(s: Situation) -> Iterator[Guess]:
+def slices(s: Context) -> Iterator[Hypothesis]:
     """Whole slices that are 0 or scaled."""
     yield from (guess for which, guess in _slices(s) if _factor(s, which) is not None)
 
 
-def any_slices(s: Situation) -> Iterator[Guess]:
+def any_slices(s: Context) -> Iterator[Hypothesis]:
     """Whole slices, whatever they hold; along the first axis, examples, that says no more."""
     for which, guess in _slices(s):
         examples = which.all(_but(0, which.ndim)) == which.any(_but(0, which.ndim))
         yield guess._replace(kind="some slices") if examples.all() else guess
 
 
-def gaps(s: Situation) -> Iterator[Guess]:
+def gaps(s: Context) -> Iterator[Hypothesis]:
     """Something between the places that a stride reaches, where the right gradient is 0."""
     zero, wrong = np.abs(s.R) <= s.tolerance * s.top, s.wrong()
     if not (wrong & zero).any() or (wrong & ~zero).any():
@@ -84,7 +84,7 @@ def gaps(s: Situation) -> Iterator[Guess]:
         if empty.any() and len(steps) and (steps == steps[0]).all():
             where = f"between every {steps[0]}th place along axis {axis}"
             says = f"is not 0 {where}, where nothing is read"
-            yield Guess("positions skipped", says, np.where(wrong, s.G, s.R))
+            yield Hypothesis("positions skipped", says, np.where(wrong, s.G, s.R))
 
 
 def _slices(s):
@@ -137,7 +137,7 @@ def _guess(s, kind, says, which):
     """That only these entries are wrong, and what they are."""
     a = _factor(s, which)
     is_it = OTHER if a is None else f"{times(a)} × the right one" if a else "0"
-    return Guess(kind, f"{says} {is_it}", np.where(which, s.G, s.R))
+    return Hypothesis(kind, f"{says} {is_it}", np.where(which, s.G, s.R))
 
 
 def _factor(s, which):

@@ -10,20 +10,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Guess, Situation, times
+from fcnn.checker.diagnosis.context import Context, Hypothesis, times
 from fcnn.checker.diagnosis.order import listed
 
 
-def stopped(s: Situation) -> Iterator[Guess]:
-    yield Guess("stopped", "is 0 everywhere: the gradient stops before it", np.zeros_like(s.R))
+def stopped(s: Context) -> Iterator[Hypothesis]:
+    yield Hypothesis("stopped", "is 0 everywhere: the gradient stops before it", np.zeros_like(s.R))
 
 
-def constant(s: Situation) -> Iterator[Guess]:
+def constant(s: Context) -> Iterator[Hypothesis]:
     energy = float(np.vdot(s.R, s.R))
     a = float(np.vdot(s.R, s.G)) / energy if energy > 0 else 0.0
     if a == 0:
         return
-    yield Guess(*_named(s, a), a * s.R)
+    yield Hypothesis(*_named(s, a), a * s.R)
 
 
 def _named(s, a):
@@ -82,29 +82,29 @@ def _counts(s):
     return [(n, what) for n, what in seen.items() if n > 2]
 
 
-def dropout_mask(s: Situation) -> Iterator[Guess]:
+def dropout_mask(s: Context) -> Iterator[Hypothesis]:
     if not (s.alone and _kept(s)):
         return
     a, dy = _scale(s), s.dy[0]
     says = "lets dy through where the right gradient is 0: the mask is missing"
-    yield Guess("dropout mask", says, a * dy)
-    yield Guess("dropout mask", f"{says}, and the scale {times(a)} too", dy)
+    yield Hypothesis("dropout mask", says, a * dy)
+    yield Hypothesis("dropout mask", f"{says}, and the scale {times(a)} too", dy)
     says = "is dy, scaled, under another mask than the forward's"
-    yield Guess("dropout mask", says, np.where(s.G != 0, a * dy, 0))
+    yield Hypothesis("dropout mask", says, np.where(s.G != 0, a * dy, 0))
 
 
-def of_an_argument(s: Situation) -> Iterator[Guess]:
+def of_an_argument(s: Context) -> Iterator[Hypothesis]:
     """A factor forgotten, or once too often: R = G a, or G = R a, a another argument, or dy."""
     for name, a in [*((name, a) for _, name, a in s.others()), *(("dy", dy) for dy in s.dy)]:
         fits = a.ndim <= s.R.ndim and all(
             m in (1, n) for m, n in zip(a.shape[::-1], s.R.shape[::-1], strict=False)
         )
         if fits and a.size > 1:
-            yield Guess("missing factor", f"lacks the factor {name}", s.R / a)
-            yield Guess("missing factor", f"has the factor {name} once too often", s.R * a)
+            yield Hypothesis("missing factor", f"lacks the factor {name}", s.R / a)
+            yield Hypothesis("missing factor", f"has the factor {name} once too often", s.R * a)
 
 
-def by_axis(s: Situation) -> Iterator[Guess]:
+def by_axis(s: Context) -> Iterator[Hypothesis]:
     """A factor for each entry of some axes, such as 1 / standard deviation."""
     for axes in _some(s.R.ndim):
         rest = tuple(k for k in range(s.R.ndim) if k not in axes)
@@ -114,16 +114,16 @@ def by_axis(s: Situation) -> Iterator[Guess]:
             continue
         shown = ", ".join(f"{v:.4g}" for v in a.ravel()[:3])
         says = f"is off by one factor for each entry of {listed(axes)} ({shown}, ...)"
-        yield Guess("missing factor", says, a * s.R)
+        yield Hypothesis("missing factor", says, a * s.R)
 
 
-def reduced_too_far(s: Situation) -> Iterator[Guess]:
+def reduced_too_far(s: Context) -> Iterator[Hypothesis]:
     for axes in [*_some(s.R.ndim), tuple(range(s.R.ndim))]:
         if math.prod(s.R.shape[k] for k in axes) > 1:
             for done, reduced in (("summed", np.sum), ("averaged", np.mean)):
                 same = np.broadcast_to(reduced(s.R, axes, keepdims=True), s.R.shape)
                 says = f"is the same along {listed(axes)}: it was {done} over them too"
-                yield Guess("reduced too far", says, same)
+                yield Hypothesis("reduced too far", says, same)
 
 
 def _some(rank):

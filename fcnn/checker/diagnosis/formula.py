@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Guess, Situation, times
+from fcnn.checker.diagnosis.context import Context, Hypothesis, times
 
 SLOPES = {
     "1 − y²": lambda x, y: 1 - y * y,
@@ -47,7 +47,7 @@ SLOPES = {
 }
 
 
-def elementwise(s: Situation) -> Iterator[Guess]:
+def elementwise(s: Context) -> Iterator[Hypothesis]:
     """dy times another derivative, or the right gradient times a further one."""
     if (given := _per_entry(s)) is None:
         return
@@ -60,13 +60,13 @@ def elementwise(s: Situation) -> Iterator[Guess]:
         f = slope(x, y)
         for also, a in others:
             yield _scaled(s, kind, f"is dy {also}({{}}): {why}", name, dy * f * a)
-        yield Guess(kind, f"has the further factor {name}", s.R * f)
+        yield Hypothesis(kind, f"has the further factor {name}", s.R * f)
     found = s.for_other({s.i: y}) if s.alone else None
     if found is not None:
-        yield Guess("wrong derivative", "is dy f′(y), with y in the place of x", found)
+        yield Hypothesis("wrong derivative", "is dy f′(y), with y in the place of x", found)
 
 
-def differences(s: Situation) -> Iterator[Guess]:
+def differences(s: Context) -> Iterator[Hypothesis]:
     """Losses of x - t: the slope of another one."""
     if (given := _per_entry(s)) is None:
         return
@@ -80,7 +80,7 @@ def differences(s: Situation) -> Iterator[Guess]:
                 yield _scaled(s, "wrong derivative", says, form, dy * slope)
 
 
-def labels(s: Situation) -> Iterator[Guess]:
+def labels(s: Context) -> Iterator[Hypothesis]:
     """Losses of classes, dx = dy (p - t): p or t is missing, or another."""
     if (given := _per_entry(s)) is None or s.own.ndim < 1 or s.own.shape[-1] < 2:
         return
@@ -101,13 +101,13 @@ def labels(s: Situation) -> Iterator[Guess]:
             ("shifted", "p − t, with the label before", p - np.roll(t, -1, -1)),
         ):
             says = f"is dy ({form}): compare it with dy (p − t), p = {name}"
-            yield Guess(kind, says, dy * slope)
+            yield Hypothesis(kind, says, dy * slope)
 
 
-def adjoint(s: Situation) -> Iterator[Guess]:
+def adjoint(s: Context) -> Iterator[Hypothesis]:
     if s.alone and (pushed := s.pushed(s.dy[0])) is not None:
         says = "is J dy, not Jᵀ dy: the function itself is applied to dy, not its adjoint"
-        yield Guess("transposed", says, pushed)
+        yield Hypothesis("transposed", says, pushed)
 
 
 def _per_entry(s):
@@ -123,7 +123,7 @@ def _scaled(s, kind, says, name, guess):
     energy = float(np.vdot(guess, guess))
     a = float(np.vdot(guess, s.G)) / energy if 0 < energy < np.inf else 0.0
     name = name if abs(a - 1) < 1e-9 else f"{times(a)} · {name}"
-    return Guess(kind, says.format(name), a * guess)
+    return Hypothesis(kind, says.format(name), a * guess)
 
 
 def _entry_by_entry(s):
@@ -137,10 +137,10 @@ def _sigmoid(x):
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
-def without_dy(s: Situation) -> Iterator[Guess]:
+def without_dy(s: Context) -> Iterator[Hypothesis]:
     found = s.for_other(dy=[np.ones_like(d) for d in s.dy])
     if found is not None:
-        yield Guess("missing factor", "does not depend on dy: it is right for dy = 1", found)
+        yield Hypothesis("missing factor", "does not depend on dy: it is right for dy = 1", found)
 
 
 def _tanh_gelu(x):

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from fcnn.checker.diagnosis import factor, formula
-from fcnn.checker.diagnosis.context import Guess, Situation
+from fcnn.checker.diagnosis.context import Context, Hypothesis
 
 NAMES = ("the first half", "the second half")
 
 
-def halves(s: Situation) -> Iterator[Guess]:
+def halves(s: Context) -> Iterator[Hypothesis]:
     n = s.R.shape[-1] if s.R.ndim else 0
     if n < 2 or n % 2:
         return
@@ -36,4 +36,6 @@ def halves(s: Situation) -> Iterator[Guess]:
             for guess in mistakes(part):
                 whole = s.R.copy()
                 whole[..., half] = guess.gradient
-                yield Guess(guess.kind, f"{NAMES[k]}, along the last axis, {guess.says}", whole)
+                yield Hypothesis(
+                    guess.kind, f"{NAMES[k]}, along the last axis, {guess.says}", whole
+                )

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Mistake, Situation
+from fcnn.checker.diagnosis.context import Context, Mistake
 from fcnn.checker.diagnosis.order import listed
 
 
-def other_shape(s: Situation) -> Mistake:
+def other_shape(s: Context) -> Mistake:
     """What makes G the right gradient R, or R this G."""
     G, R = s.G, s.R
     says = f"has shape {G.shape}, not {R.shape}"

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Guess, Situation
+from fcnn.checker.diagnosis.context import Context, Hypothesis
 from fcnn.checker.diagnosis.order import listed
 
 
-def terms(s: Situation) -> Iterator[Guess]:
+def terms(s: Context) -> Iterator[Hypothesis]:
     if not s.R.any():
         return
     for shape in _shapes(s.R.shape):
@@ -25,13 +25,13 @@ def terms(s: Situation) -> Iterator[Guess]:
                 yield from _missing(s, shape, axes, ", channels in groups" if grouped else "")
 
 
-def rows(s: Situation) -> Iterator[Guess]:
+def rows(s: Context) -> Iterator[Hypothesis]:
     """What each row lacks at one entry, as a loss of classes may at the label's."""
     wrong, n = s.wrong(), s.R.ndim - 1
     if n < 0 or np.abs(s.R.sum(-1)).max() > 1e3 * s.tolerance * s.top or (wrong.sum(-1) > 1).any():
         return
     says = "lacks at one entry of each row minus the sum of the others: right rows sum to 0"
-    yield Guess("missing sum term", says, np.where(wrong, 0, s.R))
+    yield Hypothesis("missing sum term", says, np.where(wrong, 0, s.R))
 
 
 def _missing(s, shape, axes, how):
@@ -48,7 +48,7 @@ def _missing(s, shape, axes, how):
         ("missing variance term", "the mean and the variance", "is a line in x", mean + spread),
     ):
         says = f"lacks what comes through {through}: it {form} along {listed(axes)}{how}"
-        yield Guess(kind, says, s.R + term.reshape(s.R.shape))
+        yield Hypothesis(kind, says, s.R + term.reshape(s.R.shape))
 
 
 def _part(D, form, axes):

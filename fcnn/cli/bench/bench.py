@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from fcnn.bench import Roof, machine, roof
+from fcnn.bench import Roofline, machine_info, roofline
 from fcnn.cli.output import File, Misuse, add_json, show, try_place, write
 from fcnn.cli.progress import progress
 from fcnn.cli.table import table as lines_of
@@ -23,7 +23,7 @@ from fcnn.cli.table import terminal_width
 from fcnn.installation import install
 
 DTYPES = ("float32", "bfloat16")
-Draw = Callable[[list[Any], Roof, Any], None]  # rows on matplotlib's axes
+Draw = Callable[[list[Any], Roofline, Any], None]  # rows on matplotlib's axes
 FEW = 60  # letters of names that a message lists whole
 
 
@@ -39,7 +39,7 @@ class Bench(NamedTuple):
     measure: Callable[[Any, Namespace], Any]  # one of these -> a row, which is a NamedTuple
     row: Callable[..., Any]  # a row from its fields, as JSON has them
     head: Callable[[Any], Sequence[str]]  # titles of a table that begins with this row
-    cells: Callable[[Any, Roof], Sequence[str]]
+    cells: Callable[[Any, Roofline], Sequence[str]]
     draw: Draw | None = None
 
 
@@ -107,7 +107,7 @@ def run(bench: Bench, chosen: Namespace) -> int:
     except (Misuse, ImportError) as misuse:
         print(f"fcnn bench: {misuse}", file=sys.stderr)
         return 2
-    top = roof(jnp.dtype(getattr(chosen, "dtype", "float32")))
+    top = roofline(jnp.dtype(getattr(chosen, "dtype", "float32")))
     rows: list[Any] = []
 
     def measured():
@@ -136,7 +136,7 @@ def run(bench: Bench, chosen: Namespace) -> int:
 
 
 def table(
-    bench: Bench, rows: Iterable[Any], top: Roof, width: int | None, names: Sequence[str] = ()
+    bench: Bench, rows: Iterable[Any], top: Roofline, width: int | None, names: Sequence[str] = ()
 ) -> Iterator[str]:
     """Each row as soon as it is there: in Markdown, or for a terminal of `width` columns."""
     if isinstance(rows, Sequence):
@@ -150,13 +150,13 @@ def table(
         yield from lines_of(bench.head(first), cells, width, numbers=True, names=names)
 
 
-def _json(bench: Bench, chosen: Namespace, top: Roof, rows: Sequence[Any]) -> str:
+def _json(bench: Bench, chosen: Namespace, top: Roofline, rows: Sequence[Any]) -> str:
     told = {
         "bench": bench.name,
         "dtype": getattr(chosen, "dtype", "float32"),
         "rounds": chosen.rounds,
-        "machine": machine(("fcnn", "jax", "jaxlib", *bench.packages)),
-        "roof": top._asdict(),
+        "machine": machine_info(("fcnn", "jax", "jaxlib", *bench.packages)),
+        "roofline": top._asdict(),
         "rows": [row._asdict() for row in rows],
     }
     return json.dumps(told, indent=1)
@@ -172,7 +172,7 @@ def faster(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return median(b / a for a, b in zip(ours, theirs, strict=True))
 
 
-def rate(flop: float, times: Sequence[float], top: Roof) -> tuple[str, str]:
+def rate(flop: float, times: Sequence[float], top: Roofline) -> tuple[str, str]:
     """GFLOP/s, and the share of the measured matrix product's."""
     each = flop / median(times)
     return f"{each / 1e9:.0f}", f"{100 * each / top.flop_per_second:.0f}"
@@ -197,7 +197,7 @@ def _figure(path: Path | None):
     return figure
 
 
-def _drawn(draw: Draw, rows: list[Any], top: Roof, figure, path: Path) -> bytes:
+def _drawn(draw: Draw, rows: list[Any], top: Roofline, figure, path: Path) -> bytes:
     draw(rows, top, figure.subplots())
     file = io.BytesIO()
     figure.savefig(file, dpi=150, format=_format(path))

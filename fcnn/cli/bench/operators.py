@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from fcnn.bench import timed
-from fcnn.bench.comparisons import CONTESTS, Contest, bytes_moved
+from fcnn.bench.comparisons import COMPARISONS, Comparison, bytes_moved
 from fcnn.cli.bench.bench import (
     Bench,
     add_dtype,
@@ -31,11 +31,11 @@ class Row(NamedTuple):
 
 
 def _options(tool):
-    add_names(tool, "OPERATOR", (contest.name for contest in CONTESTS))
+    add_names(tool, "OPERATOR", (contest.name for contest in COMPARISONS))
     add_dtype(tool)
 
 
-def _measure(contest: Contest, chosen) -> Row:
+def _measure(contest: Comparison, chosen) -> Row:
     programs = contest.programs(jnp.dtype(chosen.dtype))
     ours, theirs = timed(programs, rounds=chosen.rounds).values()
     _, against = programs
@@ -81,7 +81,7 @@ BENCH = Bench(
     "the same run; MB are what a program holds besides arguments and outcome.",
     packages=(),
     options=_options,
-    choose=lambda chosen: named(CONTESTS, chosen),
+    choose=lambda chosen: named(COMPARISONS, chosen),
     measure=_measure,
     row=Row,
     head=_head,

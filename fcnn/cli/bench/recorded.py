@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from fcnn.bench import Roof
+from fcnn.bench import Roofline
 from fcnn.cli.bench.bench import Bench, table
 from fcnn.cli.table import terminal_width
 
@@ -41,7 +41,7 @@ def run(benches: Sequence[Bench], chosen) -> int:
 def lines(benches: Sequence[Bench], told: dict[str, Any], width: int | None = None) -> list[str]:
     """What was measured, on what, and the table, as `fcnn.cli.table` has it."""
     (bench,) = [bench for bench in benches if bench.name == told["bench"]]
-    on, top = told["machine"], Roof(**told["roof"])
+    on, top = told["machine"], Roofline(**told["roofline"])
     versions = ", ".join(f"{name} {v}" for name, v in on["packages"].items() if v is not None)
     where = on["processor"] if on["device"].startswith("cpu") else on["device"]
     first = (

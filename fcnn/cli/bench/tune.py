@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from fcnn.bench import timed
-from fcnn.bench.comparisons import PARTS, PROBLEMS, Problem
+from fcnn.bench.comparisons import PARTS, PROBLEMS, Benchmark
 from fcnn.cli.bench.bench import Bench, add_dtype, add_names, named
 from fcnn.ops.convolution.dispatch import IMPLS, on_cpu
 
@@ -15,7 +15,7 @@ from fcnn.ops.convolution.dispatch import IMPLS, on_cpu
 class Sum(NamedTuple):
     """One of a convolution's three sums."""
 
-    problem: Problem
+    problem: Benchmark
     part: str
 
     @property
@@ -42,8 +42,8 @@ def _options(tool):
 
 def _measure(one: Sum, chosen) -> Row:
     problem, part = one
-    serving = [i for i in IMPLS if IMPLS[i].refuses(problem.at, problem.groups) is None]
-    at_home = on_cpu(part, problem.at, problem.groups, problem.c, problem.o)
+    serving = [i for i in IMPLS if IMPLS[i].refuses(problem.geometry, problem.groups) is None]
+    at_home = on_cpu(part, problem.geometry, problem.groups, problem.c, problem.o)
     auto = at_home if jax.default_backend() == "cpu" else "lax"
     impls = serving if chosen.tune else dict.fromkeys(("lax", auto))
     arrays = problem.arrays(part, jnp.dtype(chosen.dtype))

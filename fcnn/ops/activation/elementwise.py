@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, Op, extreme, ints, normals, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, Op, extreme, ints, normals, rejects
 from fcnn.ops.validation import require, require_floats, require_numbers
 
 Slopes = Mapping[Op, tuple[Callable, Sequence[float]]]
@@ -26,7 +26,7 @@ def differentiate(slopes: Slopes, *, of: Literal["x", "y"]) -> None:
     """Give every operator of the table its fwd, bwd, check and cases."""
     for op, (slope, kinks) in slopes.items():
         _differentiate(op, slope, of)
-        op.check(partial(_check, op.name))
+        op.validate(partial(_validate, op.name))
         op.cases = _cases(op, kinks)
 
 
@@ -38,12 +38,12 @@ def _differentiate(op, slope, of):
 
     @op.bwd
     def bwd(saved, dy, **options):
-        long = wide(dy.dtype)
+        long = accumulation_dtype(dy.dtype)
         dx = slope(saved.astype(long), **options) * dy.astype(long)
         return (dx.astype(dy.dtype),)
 
 
-def _check(name, x, **options):
+def _validate(name, x, **options):
     require_floats(name, x=x)
     require_numbers(name, **options)
     for k, v in options.items():
@@ -67,7 +67,7 @@ def _cases(op, kinks):
         Case("empty", ((0, 3),)),
         Case("far out", (lambda rng: np.array([-1e9, 1e9]),)),
         *(extreme(name, x) for name, x in EXTREMES.items()),
-        refused("x holds int32, not floats", ints((3,)), kind=TypeError),
+        rejects("x holds int32, not floats", ints((3,)), kind=TypeError),
     ]
     if kinks:
         cases.append(Case("at its kinks", (lambda rng: np.array(kinks, float),), kink=True))

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import differentiate
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import operator
 
 X = Float[Array, "..."]
@@ -145,7 +145,7 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
 
     Source: Barron, arXiv:2112.11687.
     """
-    size = jnp.where(x <= 0, -x, x).astype(wide(x.dtype))  # no sum of opposites
+    size = jnp.where(x <= 0, -x, x).astype(accumulation_dtype(x.dtype))  # no sum of opposites
     far = size > 2 * math.sqrt(b / jnp.finfo(size.dtype).eps)  # there sqrt(x^2 + b) rounds to |x|
     near = jnp.where(far, jnp.ones_like(size), size)
     y = size / 2 + jnp.where(far, size, jnp.sqrt(jnp.square(near) + b)) / 2
@@ -200,9 +200,11 @@ def at_most_0(x):
 
 differentiate(SLOPES_OF_X, of="x")
 differentiate(SLOPES, of="y")
-celu.departs = "its gradient keeps 1 / alpha in float32: compared with alpha elu(x / alpha)"
-hard_sigmoid.departs = "its gradient keeps 1 / 6 in float32: compared with hardtanh"
-softplus.departs = (
+celu.torch_difference = (
+    "its gradient keeps 1 / alpha in float32: compared with alpha elu(x / alpha)"
+)
+hard_sigmoid.torch_difference = "its gradient keeps 1 / 6 in float32: compared with hardtanh"
+softplus.torch_difference = (
     "is x itself beyond its threshold, 20 by default: compared with a threshold of 40"
 )
-squareplus.departs = "none there: compared with the formula"
+squareplus.torch_difference = "none there: compared with the formula"

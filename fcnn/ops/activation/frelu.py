@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elu import at_most_0
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.convolution.conv import conv
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import windows
 
@@ -47,13 +47,13 @@ def prelu_fwd(x, slope):
 def prelu_bwd(saved, dy):
     x, slope = saved
     dx = jnp.where(x <= 0, _row(slope, x) * dy, dy)
-    below = at_most_0(x).astype(wide(x.dtype))
+    below = at_most_0(x).astype(accumulation_dtype(x.dtype))
     dslope = (dy.astype(below.dtype) * below).sum(range(x.ndim - 1))
     return dx, dslope.astype(slope.dtype)
 
 
-@prelu.check
-def _check_prelu(x, slope):
+@prelu.validate
+def _validate_prelu(x, slope):
     require_floats("prelu", x=x, slope=slope)
     require_rank("prelu", 1, x=x)
     one_each = slope.shape == x.shape[-1:]
@@ -91,8 +91,8 @@ def frelu_bwd(saved, dy):
     return jnp.where(wins, dy, none) + through, dw, db
 
 
-@frelu.check
-def _check_frelu(x, w, b):
+@frelu.validate
+def _validate_frelu(x, w, b):
     require_floats("frelu", x=x, w=w, b=b)
     require_rank("frelu", 3, x=x)
     c = x.shape[-1]
@@ -146,9 +146,9 @@ prelu.cases = (
     Case("at zero", (lambda rng: np.zeros((2, 3)), (3,)), kink=True),
     extreme("huge", normals((4, 3), 1e9), (3,)),
     extreme("tiny slopes", (4, 3), normals((3,), 1e-6)),
-    refused(r"slope \(1,\) needs shape \(3,\)", (4, 3), (1,)),
-    refused("at least 1 axes", (), (3,)),
-    refused("x holds int32", ints((4, 3)), (3,), kind=TypeError),
+    rejects(r"slope \(1,\) needs shape \(3,\)", (4, 3), (1,)),
+    rejects("at least 1 axes", (), (3,)),
+    rejects("x holds int32", ints((4, 3)), (3,), kind=TypeError),
 )
 frelu.cases = (
     Case("1-D", (lambda rng: _apart(rng)[:, :, 0], _small((3, 1, 2)), _small((2,)))),
@@ -161,13 +161,13 @@ frelu.cases = (
         (lambda rng: np.ones((1, 3, 3, 1)), lambda rng: np.ones((1, 1, 1, 1)), None),
         kink=True,
     ),
-    refused(
+    rejects(
         r"w \(3, 3, 2, 2\) needs shape \(window, window, 1, 2\)", (1, 4, 4, 2), (3, 3, 2, 2), None
     ),
-    refused(r"w \(3, 1, 2\) needs shape", (1, 4, 4, 2), (3, 1, 2), None),
-    refused(r"b \(3,\) needs shape \(2,\)", (1, 4, 4, 2), (3, 3, 1, 2), (3,)),
-    refused("exceeds the padded input", (1, 0, 4, 2), (3, 3, 1, 2), None),
-    refused("at least 3 axes", (4, 2), (3, 1, 2), None),
-    refused("x holds int32", ints((1, 4, 4, 2)), (3, 3, 1, 2), None, kind=TypeError),
+    rejects(r"w \(3, 1, 2\) needs shape", (1, 4, 4, 2), (3, 1, 2), None),
+    rejects(r"b \(3,\) needs shape \(2,\)", (1, 4, 4, 2), (3, 3, 1, 2), (3,)),
+    rejects("exceeds the padded input", (1, 0, 4, 2), (3, 3, 1, 2), None),
+    rejects("at least 3 axes", (4, 2), (3, 1, 2), None),
+    rejects("x holds int32", ints((1, 4, 4, 2)), (3, 3, 1, 2), None, kind=TypeError),
 )
-frelu.departs = "none there: compared with its maximum and convolution"
+frelu.torch_difference = "none there: compared with its maximum and convolution"

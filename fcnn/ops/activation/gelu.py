@@ -21,8 +21,8 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import differentiate
 from fcnn.ops.activation.elu import hard_sigmoid, softplus
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, operator, rejects
 from fcnn.ops.validation import require_flags, require_floats
 
 X = Float[Array, "..."]
@@ -106,7 +106,7 @@ def _mish_slope(x):
 
 
 def _gated(x, gate):
-    long = x.astype(wide(x.dtype))
+    long = x.astype(accumulation_dtype(x.dtype))
     return _times(long, gate(long)).astype(x.dtype)
 
 
@@ -125,8 +125,8 @@ SLOPES = {  # dy/dx in terms of x, and the kinks along x
 differentiate(SLOPES, of="x")
 
 
-@gelu.check
-def _check_gelu(x, *, approximate):
+@gelu.validate
+def _validate_gelu(x, *, approximate):
     require_floats("gelu", x=x)
     require_flags("gelu", approximate=approximate)
 
@@ -134,5 +134,5 @@ def _check_gelu(x, *, approximate):
 by_tanh = {"approximate": True}
 gelu.cases += (
     *(Case(f"{c.name}, by tanh", c.args, by_tanh) for c in gelu.cases if c.proved),
-    refused("approximate 'yes' must be True or False", (3,), approximate="yes", kind=TypeError),
+    rejects("approximate 'yes' must be True or False", (3,), approximate="yes", kind=TypeError),
 )

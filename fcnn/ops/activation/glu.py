@@ -25,8 +25,8 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
 from fcnn.ops.activation.gelu import silu, silu_slope
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, extreme, ints, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, extreme, ints, operator, rejects
 from fcnn.ops.validation import require, require_axis, require_floats
 
 X = Float[Array, "..."]
@@ -78,7 +78,7 @@ def swiglu_bwd(x, dy, *, axis):
 
 def _halves(x, axis):
     """a and b, in the dtype that sums are kept in."""
-    return jnp.split(x.astype(wide(x.dtype)), 2, axis)
+    return jnp.split(x.astype(accumulation_dtype(x.dtype)), 2, axis)
 
 
 def _beside(dy, of_a, of_b, axis):
@@ -87,7 +87,7 @@ def _beside(dy, of_a, of_b, axis):
     return jnp.concatenate([long * of_a, long * of_b], axis).astype(dy.dtype)
 
 
-def _check_halves(name, x, *, axis):
+def _validate_halves(name, x, *, axis):
     require_floats(name, x=x)
     require_axis(name, axis, x=x)
     even = x.shape[axis] % 2 == 0
@@ -105,16 +105,16 @@ def _both(x):
 
 
 for op in (glu, swiglu):
-    op.check(partial(_check_halves, op.name))
+    op.validate(partial(_validate_halves, op.name))
     op.cases = (
         Case("rows", ((3, 4),)),
         Case("columns", ((6, 2, 2),), {"axis": 0}),
         Case("no examples", ((0, 4),)),
         Case("far out", (lambda rng: 1e3 * rng.standard_normal((2, 6)),)),
         *(extreme(name, _both(x)) for name, x in EXTREMES.items()),
-        refused("has no halves: 3 along axis -1", (4, 3)),
-        refused("has no axis 2", (4, 6), axis=2),
-        refused("axis None must be an integer", (4, 6), axis=None, kind=TypeError),
-        refused("x holds int32", ints((4, 6)), kind=TypeError),
+        rejects("has no halves: 3 along axis -1", (4, 3)),
+        rejects("has no axis 2", (4, 6), axis=2),
+        rejects("axis None must be an integer", (4, 6), axis=None, kind=TypeError),
+        rejects("x holds int32", ints((4, 6)), kind=TypeError),
     )
-swiglu.departs = "none there: compared with silu and a product"
+swiglu.torch_difference = "none there: compared with silu and a product"

@@ -30,8 +30,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_axis, require_floats
 
 X = Float[Array, "..."]
@@ -75,7 +75,7 @@ def log_softmax_bwd(p, dy, *, axis):
 
 def probabilities(x: Array, axis: int = -1) -> tuple[Array, Array]:
     """softmax(x) and its logarithm, each exact by itself, in the dtype that sums are kept in."""
-    x = x.astype(wide(x.dtype))
+    x = x.astype(accumulation_dtype(x.dtype))
     d = below(x, lax.stop_gradient(x.max(axis, keepdims=True)))
     e = jnp.exp(d)
     total = e.sum(axis, keepdims=True)
@@ -87,7 +87,7 @@ def below(x: Array, top: Array) -> Array:
     return (x + (top - top)) - top
 
 
-def _check_axis(name, x, *, axis):
+def _validate_axis(name, x, *, axis):
     require_floats(name, x=x)
     require_axis(name, axis, x=x)
     require(x.shape[axis] > 0, f"{name}: x {x.shape} has nothing along axis {axis}")
@@ -111,7 +111,7 @@ def extreme_scores(shape):
 
 
 for op in (softmax, log_softmax):
-    op.check(partial(_check_axis, op.name))
+    op.validate(partial(_validate_axis, op.name))
     op.cases = (
         Case("rows", ((4, 5),)),
         Case("columns", ((4, 5, 2),), {"axis": 0}),
@@ -120,8 +120,8 @@ for op in (softmax, log_softmax):
         *(extreme(name, x) for name, x in extreme_scores((64, 7)).items()),
         extreme("many equal", normals((65520,), 0)),
         extreme("many", (65520,)),
-        refused("has no axis 2", (4, 5), axis=2),
-        refused("axis 'last' must be an integer", (4, 5), axis="last", kind=TypeError),
-        refused("nothing along axis -1", (4, 0)),
-        refused("x holds int32, not floats", ints((3,)), kind=TypeError),
+        rejects("has no axis 2", (4, 5), axis=2),
+        rejects("axis 'last' must be an integer", (4, 5), axis="last", kind=TypeError),
+        rejects("nothing along axis -1", (4, 0)),
+        rejects("x holds int32, not floats", ints((3,)), kind=TypeError),
     )

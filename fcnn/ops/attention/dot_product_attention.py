@@ -45,9 +45,9 @@ from jaxtyping import Array, Bool, Float
 
 from fcnn.ops.activation.softmax import below
 from fcnn.ops.attention.heads import by_group, by_head, cut, joined, joined_mask, summed
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.mesh_axes import varying_like
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import (
     require,
     require_counts,
@@ -109,7 +109,7 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
     if len(keys.cell) == 1:
         top, total, z = read(jax.tree.map(lambda a: a[0], keys))
     else:
-        long = wide(q.dtype)
+        long = accumulation_dtype(q.dtype)
         zeros = varying_like(jnp.zeros((*rows.shape[:-1], 1), long), *jax.tree.leaves((rows, keys)))
         start = zeros - jnp.inf, zeros, jnp.zeros_like(zeros, shape=(*rows.shape[:-1], v.shape[3]))
         step = lambda seen, keys: (join(seen, read(keys)), None)
@@ -139,7 +139,7 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
         dv = _sum(_short(e, dtype), dz, (2, 3), (2, 3))
         return dq, (dk, dv, None if added(mask) is None else summed(da, keys.mask))
 
-    start = jnp.zeros_like(dz, wide(dtype), rows.shape)
+    start = jnp.zeros_like(dz, accumulation_dtype(dtype), rows.shape)
     dq, (dk, dv, dmask) = lax.scan(read, start, keys)
     dk, dv = (joined(a, k.shape[1]).astype(dtype) for a in (dk, dv))
     dmask = None if added(mask) is None else joined_mask(dmask, mask.shape).astype(dtype)
@@ -171,7 +171,9 @@ def _scores(rows, keys, s, causal, scale):
 def _sum(a, b, over_a, over_b):
     """Sum a * b over these axes, for each n and g; no shorter than float32, or than a."""
     dims = ((over_a, over_b), ((0, 1), (0, 1)))
-    return lax.dot_general(a, b.astype(a.dtype), dims, preferred_element_type=wide(a.dtype))
+    return lax.dot_general(
+        a, b.astype(a.dtype), dims, preferred_element_type=accumulation_dtype(a.dtype)
+    )
 
 
 def added(mask: Array | None) -> Array | None:
@@ -199,8 +201,8 @@ def _length(q, k, block, impl):
 dot_product_attention.choose_from("plain", "blocked")
 
 
-@dot_product_attention.check
-def _check(q, k, v, mask, *, causal, scale, block, impl):
+@dot_product_attention.validate
+def _validate(q, k, v, mask, *, causal, scale, block, impl):
     name = "dot_product_attention"
     require_floats(name, q=q, k=k, v=v)
     for letter, a in {"q": q, "k": k, "v": v}.items():
@@ -291,21 +293,21 @@ dot_product_attention.cases = (
         for name, args in EXTREMES.items()
     ),
     extreme("many keys", (1, 1, 1, 4), (1, 65520, 1, 4), (1, 65520, 1, 1), None),
-    refused("q .* and k .* differ in n or d", (1, 2, 2, 3), *SMALL[1:], None),
-    refused("k .* and v .* differ in n, s or g", *SMALL[:2], (1, 4, 1, 1), None),
-    refused("h 2 must be a multiple of the g 3", SMALL[0], (1, 5, 3, 2), (1, 5, 3, 1), None),
-    refused(r"q \(2, 2, 2\) needs 4 axes", (2, 2, 2), *SMALL[1:], None),
-    refused("has no features", (1, 2, 2, 0), (1, 5, 1, 0), SMALL[2], None),
-    refused(r"mask \(1, 3, 2, 5\) needs 1 or its entry", *SMALL, (1, 3, 2, 5)),
-    refused(r"mask \(2, 5\) needs 4 axes", *SMALL, (2, 5)),
-    refused("mask holds int32", *SMALL, ints((1, 1, 2, 5)), kind=TypeError),
-    refused("q holds int32", ints(SMALL[0]), *SMALL[1:], None, kind=TypeError),
-    refused("causal 1 must be True or False", *SMALL, None, causal=1, kind=TypeError),
-    refused("scale 'd' must be a number", *SMALL, None, scale="d", kind=TypeError),
-    refused("block 2.5 must be an integer", *SMALL, None, block=2.5, kind=TypeError),
-    refused("block 0 must be at least 1", *SMALL, None, block=0),
-    refused("impl is one of .* not 'flash'", *SMALL, None, impl="flash"),
+    rejects("q .* and k .* differ in n or d", (1, 2, 2, 3), *SMALL[1:], None),
+    rejects("k .* and v .* differ in n, s or g", *SMALL[:2], (1, 4, 1, 1), None),
+    rejects("h 2 must be a multiple of the g 3", SMALL[0], (1, 5, 3, 2), (1, 5, 3, 1), None),
+    rejects(r"q \(2, 2, 2\) needs 4 axes", (2, 2, 2), *SMALL[1:], None),
+    rejects("has no features", (1, 2, 2, 0), (1, 5, 1, 0), SMALL[2], None),
+    rejects(r"mask \(1, 3, 2, 5\) needs 1 or its entry", *SMALL, (1, 3, 2, 5)),
+    rejects(r"mask \(2, 5\) needs 4 axes", *SMALL, (2, 5)),
+    rejects("mask holds int32", *SMALL, ints((1, 1, 2, 5)), kind=TypeError),
+    rejects("q holds int32", ints(SMALL[0]), *SMALL[1:], None, kind=TypeError),
+    rejects("causal 1 must be True or False", *SMALL, None, causal=1, kind=TypeError),
+    rejects("scale 'd' must be a number", *SMALL, None, scale="d", kind=TypeError),
+    rejects("block 2.5 must be an integer", *SMALL, None, block=2.5, kind=TypeError),
+    rejects("block 0 must be at least 1", *SMALL, None, block=0),
+    rejects("impl is one of .* not 'flash'", *SMALL, None, impl="flash"),
 )
-dot_product_attention.departs = (
+dot_product_attention.torch_difference = (
     "gives NaN where a query may look nowhere, here 0: such rows are left out"
 )

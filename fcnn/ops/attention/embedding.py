@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_counts, require_floats
 
 
@@ -44,7 +44,7 @@ def embedding_bwd(saved, dy):
     ids, shape = saved
     inside, ids = _known(ids, shape[0])
     dy = jnp.where(inside[..., None], dy, jnp.zeros_like(dy))
-    none = jnp.zeros(shape, wide(dy.dtype))
+    none = jnp.zeros(shape, accumulation_dtype(dy.dtype))
     return none.at[ids].add(dy.astype(none.dtype)).astype(dy.dtype), None
 
 
@@ -60,8 +60,8 @@ def _long(ids):
     return ids.astype(jnp.int32) if ids.dtype.itemsize < 4 else ids
 
 
-@embedding.check
-def _check_table(table, ids):
+@embedding.validate
+def _validate_table(table, ids):
     require_floats("embedding", table=table)
     require(table.ndim == 2, f"embedding: table {table.shape} needs 2 axes")
     require(table.shape[0] > 0, f"embedding: table {table.shape} has no rows")
@@ -94,8 +94,8 @@ def one_hot_bwd(saved, dy, *, classes):
     return (None,)
 
 
-@one_hot.check
-def _check_labels(labels, *, classes):
+@one_hot.validate
+def _validate_labels(labels, *, classes):
     _require_classes("one_hot", labels=labels)
     require_counts("one_hot", classes=classes)
 
@@ -111,16 +111,16 @@ embedding.cases = (
     Case("one id", ((4, 3), ints((), below=4))),
     Case("no ids", ((4, 3), ints((2, 0)))),
     extreme("one row read often", normals((1, 2), 1e9), ints((5000,), below=1)),
-    refused(r"table \(4,\) needs 2 axes", (4,), ints((2,))),
-    refused(r"table \(0, 3\) has no rows", (0, 3), ints((2,))),
-    refused("ids hold float.*, not class numbers", (4, 3), (2,), kind=TypeError),
-    refused("table holds int32", ints((4, 3)), ints((2,)), kind=TypeError),
+    rejects(r"table \(4,\) needs 2 axes", (4,), ints((2,))),
+    rejects(r"table \(0, 3\) has no rows", (0, 3), ints((2,))),
+    rejects("ids hold float.*, not class numbers", (4, 3), (2,), kind=TypeError),
+    rejects("table holds int32", ints((4, 3)), ints((2,)), kind=TypeError),
 )
 one_hot.cases = (
     Case("labels", (ints((2, 3), below=4),), {"classes": 4}),
     Case("no labels", (ints((0,)),), {"classes": 4}),
-    refused("labels hold float.*, not class numbers", (3,), classes=4, kind=TypeError),
-    refused("classes 4.0 must be an integer", ints((3,)), classes=4.0, kind=TypeError),
-    refused("classes 0 must be at least 1", ints((3,)), classes=0),
-    refused("missing a required .*argument: 'classes'", ints((3,)), kind=TypeError),
+    rejects("labels hold float.*, not class numbers", (3,), classes=4, kind=TypeError),
+    rejects("classes 4.0 must be an integer", ints((3,)), classes=4.0, kind=TypeError),
+    rejects("classes 0 must be at least 1", ints((3,)), classes=0),
+    rejects("missing a required .*argument: 'classes'", ints((3,)), kind=TypeError),
 )

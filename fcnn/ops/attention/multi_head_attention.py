@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float
 
 from fcnn.ops.attention.dot_product_attention import dot_product_attention, require_mask
 from fcnn.ops.dense import dense
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_flags, require_floats
 
 AUTO = {"scale": None, "block": 128, "impl": "auto"}
@@ -101,8 +101,8 @@ def _flat(a):
     return a.reshape(n, t, h * d)
 
 
-@multi_head_attention.check
-def _check(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
+@multi_head_attention.validate
+def _validate(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
     name = "multi_head_attention"
     weights = {"wq": wq, "wk": wk, "wv": wv, "wo": wo}
     biases = {"bq": bq, "bk": bk, "bv": bv, "bo": bo}
@@ -142,12 +142,12 @@ multi_head_attention.cases = (
         extreme(name, normals(X, size), *WEIGHTS, *NONE, None, (1, 1, 3, 3))
         for name, size in (("one key dominates", 20), ("huge", 1e4), ("tiny", 1e-6))
     ),
-    refused(r"x \(3, 3\) needs 3 axes", (3, 3), *WEIGHTS, *NONE, None, None),
-    refused("x .* has 4 features but wq .* takes 3", (1, 3, 4), *WEIGHTS, *NONE, None, None),
-    refused("context .* has 3 features but wk .* takes 4", X, *CONTEXT, *NONE, X, None),
-    refused("x .* and context .* differ in n", X, *WEIGHTS, *NONE, (2, 3, 3), None),
-    refused("wq .* and wk .* differ in d", X, (3, 2, 3), *WEIGHTS[1:], *NONE, None, None),
-    refused(
+    rejects(r"x \(3, 3\) needs 3 axes", (3, 3), *WEIGHTS, *NONE, None, None),
+    rejects("x .* has 4 features but wq .* takes 3", (1, 3, 4), *WEIGHTS, *NONE, None, None),
+    rejects("context .* has 3 features but wk .* takes 4", X, *CONTEXT, *NONE, X, None),
+    rejects("x .* and context .* differ in n", X, *WEIGHTS, *NONE, (2, 3, 3), None),
+    rejects("wq .* and wk .* differ in d", X, (3, 2, 3), *WEIGHTS[1:], *NONE, None, None),
+    rejects(
         "wk .* and wv .* differ in groups",
         X,
         *WEIGHTS[:2],
@@ -157,8 +157,8 @@ multi_head_attention.cases = (
         None,
         None,
     ),
-    refused(r"wo .* needs shape \(2, 1\) and", X, *WEIGHTS[:3], (2, 2, 2), *NONE, None, None),
-    refused(
+    rejects(r"wo .* needs shape \(2, 1\) and", X, *WEIGHTS[:3], (2, 2, 2), *NONE, None, None),
+    rejects(
         "3 heads must be a multiple of 2",
         X,
         (3, 3, 2),
@@ -169,9 +169,9 @@ multi_head_attention.cases = (
         None,
         None,
     ),
-    refused(r"bk \(2,\) needs shape \(1, 2\)", X, *WEIGHTS, None, (2,), None, None, None, None),
-    refused(r"mask .* needs 1 or its entry", X, *WEIGHTS, *NONE, None, (1, 2, 3, 4)),
-    refused("wo .* must not be empty", X, *WEIGHTS[:3], (2, 1, 0), *NONE, None, None),
-    refused("causal 1 must", X, *WEIGHTS, *NONE, None, None, causal=1, kind=TypeError),
-    refused("x holds int32", ints(X), *WEIGHTS, *NONE, None, None, kind=TypeError),
+    rejects(r"bk \(2,\) needs shape \(1, 2\)", X, *WEIGHTS, None, (2,), None, None, None, None),
+    rejects(r"mask .* needs 1 or its entry", X, *WEIGHTS, *NONE, None, (1, 2, 3, 4)),
+    rejects("wo .* must not be empty", X, *WEIGHTS[:3], (2, 1, 0), *NONE, None, None),
+    rejects("causal 1 must", X, *WEIGHTS, *NONE, None, None, causal=1, kind=TypeError),
+    rejects("x holds int32", ints(X), *WEIGHTS, *NONE, None, None, kind=TypeError),
 )

@@ -22,8 +22,8 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_flags, require_floats, require_numbers
 
 
@@ -51,11 +51,11 @@ def positional_encoding_bwd(saved, dy, *, base):
     return (dy,)
 
 
-@positional_encoding.check
-def _check_encoding(x, *, base):
+@positional_encoding.validate
+def _validate_encoding(x, *, base):
     require_floats("positional_encoding", x=x)
     require(x.ndim == 3, f"positional_encoding: x {x.shape} needs 3 axes, (n, t, c)")
-    _check("positional_encoding", x, base)
+    _validate("positional_encoding", x, base)
 
 
 @operator()
@@ -100,18 +100,18 @@ def _turned(x, positions, way, base, interleaved):
 
 def _angles(positions, x, base):
     """In float32 at least, (*positions, c/2)."""
-    c, dtype = x.shape[-1], wide(x.dtype)
+    c, dtype = x.shape[-1], accumulation_dtype(x.dtype)
     slower = jnp.asarray(base, dtype) ** (-jnp.arange(0, c, 2, dtype=dtype) / max(1, c))
     angle = positions.astype(dtype)[..., None]
     return angle * slower.reshape((1,) * positions.ndim + (-1,))
 
 
-@rotary_embedding.check
-def _check_rotary(x, positions, *, base, interleaved):
+@rotary_embedding.validate
+def _validate_rotary(x, positions, *, base, interleaved):
     name = "rotary_embedding"
     require_floats(name, x=x)
     require(x.ndim == 4, f"{name}: x {x.shape} needs 4 axes, (n, t, h, d)")
-    _check(name, x, base)
+    _validate(name, x, base)
     if positions is not None:
         if not jnp.issubdtype(positions.dtype, jnp.integer):
             raise TypeError(f"{name}: positions hold {positions.dtype}, not integers")
@@ -120,7 +120,7 @@ def _check_rotary(x, positions, *, base, interleaved):
     require_flags(name, interleaved=interleaved)
 
 
-def _check(name, x, base):
+def _validate(name, x, base):
     require(x.shape[-1] % 2 == 0, f"{name}: x {x.shape} needs an even number of features")
     require_numbers(name, base=base)
     require(1 <= base < math.inf, f"{name}: base {base} must be at least 1 and finite")
@@ -132,24 +132,24 @@ positional_encoding.cases = (
     Case("no examples", ((0, 3, 4),)),
     extreme("huge", normals((2, 3, 4), 1e9)),
     extreme("far along", normals((1, 5000, 2), 1e-3)),
-    refused(r"x \(2, 3\) needs 3 axes", (2, 3)),
-    refused(r"x \(2, 3, 5\) needs an even number", (2, 3, 5)),
-    refused("base 'e' must be a number", (2, 3, 4), base="e", kind=TypeError),
-    refused("base 0 must be at least 1", (2, 3, 4), base=0),
-    refused("x holds int32", ints((2, 3, 4)), kind=TypeError),
+    rejects(r"x \(2, 3\) needs 3 axes", (2, 3)),
+    rejects(r"x \(2, 3, 5\) needs an even number", (2, 3, 5)),
+    rejects("base 'e' must be a number", (2, 3, 4), base="e", kind=TypeError),
+    rejects("base 0 must be at least 1", (2, 3, 4), base=0),
+    rejects("x holds int32", ints((2, 3, 4)), kind=TypeError),
 )
 rotary_embedding.cases = (
     Case("heads", ((2, 3, 2, 4), None)),
     Case("placed", ((2, 3, 1, 4), ints((2, 3), below=100)), {"base": 100.0, "interleaved": True}),
     Case("no examples", ((0, 3, 2, 4), ints((3,)))),
     extreme("huge", normals((2, 3, 1, 4), 1e9), ints((2, 3), below=4)),
-    refused(r"x \(2, 3, 4\) needs 4 axes", (2, 3, 4), None),
-    refused("needs an even number of features", (2, 3, 2, 5), None),
-    refused(r"positions \(2,\) need \(3,\) or \(2, 3\)", (2, 3, 2, 4), ints((2,))),
-    refused("positions hold float.*, not integers", (2, 3, 2, 4), (3,), kind=TypeError),
-    refused("base -1 must be at least 1", (2, 3, 2, 4), None, base=-1),
-    refused("interleaved 1 must be", (2, 3, 2, 4), None, interleaved=1, kind=TypeError),
-    refused("x holds int32", ints((2, 3, 2, 4)), None, kind=TypeError),
+    rejects(r"x \(2, 3, 4\) needs 4 axes", (2, 3, 4), None),
+    rejects("needs an even number of features", (2, 3, 2, 5), None),
+    rejects(r"positions \(2,\) need \(3,\) or \(2, 3\)", (2, 3, 2, 4), ints((2,))),
+    rejects("positions hold float.*, not integers", (2, 3, 2, 4), (3,), kind=TypeError),
+    rejects("base -1 must be at least 1", (2, 3, 2, 4), None, base=-1),
+    rejects("interleaved 1 must be", (2, 3, 2, 4), None, interleaved=1, kind=TypeError),
+    rejects("x holds int32", ints((2, 3, 2, 4)), None, kind=TypeError),
 )
-positional_encoding.departs = "none there: compared with the formula"
-rotary_embedding.departs = "none there: compared with complex multiplication"
+positional_encoding.torch_difference = "none there: compared with the formula"
+rotary_embedding.torch_difference = "none there: compared with complex multiplication"

@@ -20,8 +20,8 @@ read again than to keep.
 from jaxtyping import Array, Float
 
 from fcnn.ops.convolution import padding as border
-from fcnn.ops.convolution.dispatch import IMPLS, require_served, run
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.convolution.dispatch import IMPLS, compute, require_served
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 
@@ -61,8 +61,10 @@ def conv(
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4;
             Winograd: Lavin & Gray, arXiv:1509.09308; Fourier: Mathieu et al., arXiv:1312.5851.
     """
-    pairs, at = _places(x, w, stride, padding, padding_mode, dilation)
-    y = run("forward", impl, border.pad(x, pairs, padding_mode), w, at=at, groups=groups)
+    pairs, geometry = _places(x, w, stride, padding, padding_mode, dilation)
+    y = compute(
+        "forward", impl, border.pad(x, pairs, padding_mode), w, geometry=geometry, groups=groups
+    )
     return plus(y, b).astype(x.dtype)
 
 
@@ -74,9 +76,11 @@ def conv_fwd(x, w, b, **options):
 @conv.bwd
 def conv_bwd(saved, dy, *, stride, padding, padding_mode, dilation, groups, impl):
     x, w, b = saved
-    pairs, at = _places(x, w, stride, padding, padding_mode, dilation)
-    dx = run("dx", impl, w, dy, at=at, groups=groups)
-    dw = run("dw", impl, border.pad(x, pairs, padding_mode), dy, at=at, groups=groups)
+    pairs, geometry = _places(x, w, stride, padding, padding_mode, dilation)
+    dx = compute("dx", impl, w, dy, geometry=geometry, groups=groups)
+    dw = compute(
+        "dw", impl, border.pad(x, pairs, padding_mode), dy, geometry=geometry, groups=groups
+    )
     db = None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
     return border.fold(dx, pairs, padding_mode).astype(x.dtype), dw.astype(w.dtype), db
 
@@ -88,15 +92,15 @@ def plus(y, b):
 
 def _places(x, w, stride, padding, padding_mode, dilation):
     """What to pad x by with cells of its own, and the windows on the image that this gives."""
-    at = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
-    return border.split(at, padding_mode)
+    geometry = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
+    return border.split(geometry, padding_mode)
 
 
 conv.choose_from(*IMPLS)
 
 
-@conv.check
-def _check(x, w, b, *, stride, padding, padding_mode, dilation, groups, impl):
+@conv.validate
+def _validate(x, w, b, *, stride, padding, padding_mode, dilation, groups, impl):
     require_floats("conv", x=x, w=w, b=b)
     require_rank("conv", 3, w=w)
     require(x.ndim == w.ndim, f"conv: x {x.shape} and w {w.shape} need the same number of axes")
@@ -107,9 +111,9 @@ def _check(x, w, b, *, stride, padding, padding_mode, dilation, groups, impl):
     takes = f"w {w.shape} takes {c}" + (f" in each of {groups} groups" if groups > 1 else "")
     require(x.shape[-1] == c * groups, f"conv: x {x.shape} has {x.shape[-1]} channels but {takes}")
     require(b is None or b.shape == (o,), f"conv: b {b is None or b.shape} needs shape ({o},)")
-    at = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
-    border.check("conv", at, padding_mode)
-    require_served("conv", impl, at, groups)
+    geometry = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
+    border.check("conv", geometry, padding_mode)
+    require_served("conv", impl, geometry, groups)
 
 
 conv.cases = (
@@ -149,11 +153,11 @@ conv.cases = (
     ),
     Case("many tiles", ((5, 32, 32, 28), (3, 3, 28, 2), (2,)), {"padding": 1}),
     Case("no examples", ((0, 4, 4, 2), (3, 3, 2, 2), (2,))),
-    refused("has 3 channels but w .* takes 1", (1, 8, 8, 3), (3, 3, 1, 16), None),
-    refused("takes 1 in each of 2 groups", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=2),
-    refused("groups 3 does not divide w's 4", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=3),
-    refused("groups 0 must be at least 1", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=0),
-    refused(
+    rejects("has 3 channels but w .* takes 1", (1, 8, 8, 3), (3, 3, 1, 16), None),
+    rejects("takes 1 in each of 2 groups", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=2),
+    rejects("groups 3 does not divide w's 4", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=3),
+    rejects("groups 0 must be at least 1", (1, 8, 8, 3), (3, 3, 1, 4), None, groups=0),
+    rejects(
         "groups 2.0 must be an integer",
         (1, 8, 8, 2),
         (3, 3, 1, 4),
@@ -161,7 +165,7 @@ conv.cases = (
         groups=2.0,
         kind=TypeError,
     ),
-    refused(
+    rejects(
         r"groups \(1,\) must be an integer",
         (1, 8, 8, 2),
         (3, 3, 2, 4),
@@ -169,21 +173,21 @@ conv.cases = (
         groups=(1,),
         kind=TypeError,
     ),
-    refused("must have channels", (1, 8, 8, 0), (3, 3, 0, 4), None),
-    refused(
+    rejects("must have channels", (1, 8, 8, 0), (3, 3, 0, 4), None),
+    rejects(
         "stride 1.5 must be an integer", (1, 4, 1), (2, 1, 1), None, stride=1.5, kind=TypeError
     ),
-    refused("x is missing", None, (2, 1, 1), None, kind=TypeError),
-    refused("too many positional", (1, 4, 1), (2, 1, 1), None, (3,), kind=TypeError),
-    refused("the same number of axes", (8, 8, 3), (3, 3, 3, 4), None),
-    refused("at least 3 axes", (8, 3), (3, 4), None),
-    refused(r"b \(3,\) needs shape \(4,\)", (1, 8, 8, 3), (3, 3, 3, 4), (3,)),
-    refused(r"reaching \(5, 3\) exceeds", (1, 4, 4, 1), (5, 3, 1, 1), None),
-    refused(r"stride \(0, 0\) must be", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=0),
-    refused("needs 2, one per spatial axis", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=(1,)),
-    refused("padding 'sane' is none of", (1, 4, 4, 1), (2, 2, 1, 1), None, padding="sane"),
-    refused("must be pairs of numbers", (1, 4, 4, 1), (2, 2, 1, 1), None, padding=-1),
-    refused(
+    rejects("x is missing", None, (2, 1, 1), None, kind=TypeError),
+    rejects("too many positional", (1, 4, 1), (2, 1, 1), None, (3,), kind=TypeError),
+    rejects("the same number of axes", (8, 8, 3), (3, 3, 3, 4), None),
+    rejects("at least 3 axes", (8, 3), (3, 4), None),
+    rejects(r"b \(3,\) needs shape \(4,\)", (1, 8, 8, 3), (3, 3, 3, 4), (3,)),
+    rejects(r"reaching \(5, 3\) exceeds", (1, 4, 4, 1), (5, 3, 1, 1), None),
+    rejects(r"stride \(0, 0\) must be", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=0),
+    rejects("needs 2, one per spatial axis", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=(1,)),
+    rejects("padding 'sane' is none of", (1, 4, 4, 1), (2, 2, 1, 1), None, padding="sane"),
+    rejects("must be pairs of numbers", (1, 4, 4, 1), (2, 2, 1, 1), None, padding=-1),
+    rejects(
         "reflect padding of 4 cells is at most 3, not 4",
         (1, 4, 9, 1),
         (5, 5, 1, 1),
@@ -191,7 +195,7 @@ conv.cases = (
         padding="full",
         padding_mode="reflect",
     ),
-    refused(
+    rejects(
         "wrap padding of 2 cells is at most 2, not 3",
         (1, 2, 1),
         (2, 1, 1),
@@ -199,21 +203,21 @@ conv.cases = (
         padding=((0, 3),),
         padding_mode="wrap",
     ),
-    refused("padding_mode 'mirror' is none of", (1, 4, 1), (2, 1, 1), None, padding_mode="mirror"),
-    refused(
+    rejects("padding_mode 'mirror' is none of", (1, 4, 1), (2, 1, 1), None, padding_mode="mirror"),
+    rejects(
         r"impl 'winograd' serves windows of 3 along every axis, .* not of \(3, 2\) at stride",
         (1, 4, 4, 1),
         (3, 2, 1, 1),
         None,
         impl="winograd",
     ),
-    refused(
+    rejects(
         "impl 'fft' transforms up to 3 spatial axes, not 4",
         (1, 2, 2, 2, 2, 1),
         (1, 1, 1, 1, 1, 1),
         None,
         impl="fft",
     ),
-    refused("impl is one of .* not 'fast'", (1, 4, 4, 1), (2, 2, 1, 1), None, impl="fast"),
-    refused("x holds int32, not floats", ints((1, 4, 4, 1)), (2, 2, 1, 1), None, kind=TypeError),
+    rejects("impl is one of .* not 'fast'", (1, 4, 4, 1), (2, 2, 1, 1), None, impl="fast"),
+    rejects("x holds int32, not floats", ints((1, 4, 4, 1)), (2, 2, 1, 1), None, kind=TypeError),
 )

@@ -18,8 +18,8 @@ The three sums are convolution's own, with x and y in each other's place. Saved 
 from jaxtyping import Array, Float
 
 from fcnn.ops.convolution.conv import plus
-from fcnn.ops.convolution.dispatch import IMPLS, require_served, run
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.convolution.dispatch import IMPLS, compute, require_served
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows_giving
 
@@ -51,8 +51,8 @@ def conv_transpose(
     Cost:   n prod(size) prod(window) c o / groups multiply-adds; implementations as for `conv`.
     Source: Zeiler et al. 2010; Dumoulin & Visin, arXiv:1603.07285, ch. 4.
     """
-    at = _places(x, w, stride, padding, output_padding, dilation)
-    y = run("dx", impl, w.swapaxes(-1, -2), x, at=at, groups=groups)
+    geometry = _places(x, w, stride, padding, output_padding, dilation)
+    y = compute("dx", impl, w.swapaxes(-1, -2), x, geometry=geometry, groups=groups)
     return plus(y, b).astype(x.dtype)
 
 
@@ -64,9 +64,9 @@ def conv_transpose_fwd(x, w, b, **options):
 @conv_transpose.bwd
 def conv_transpose_bwd(saved, dy, *, stride, padding, output_padding, dilation, groups, impl):
     x, w, b = saved
-    at = _places(x, w, stride, padding, output_padding, dilation)
-    dx = run("forward", impl, dy, w.swapaxes(-1, -2), at=at, groups=groups)
-    dw = run("dw", impl, dy, x, at=at, groups=groups).swapaxes(-1, -2)
+    geometry = _places(x, w, stride, padding, output_padding, dilation)
+    dx = compute("forward", impl, dy, w.swapaxes(-1, -2), geometry=geometry, groups=groups)
+    dw = compute("dw", impl, dy, x, geometry=geometry, groups=groups).swapaxes(-1, -2)
     db = None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
     return dx.astype(x.dtype), dw.astype(w.dtype), db
 
@@ -80,8 +80,8 @@ def _places(x, w, stride, padding, output_padding, dilation):
 conv_transpose.choose_from(*IMPLS)
 
 
-@conv_transpose.check
-def _check(x, w, b, *, stride, padding, output_padding, dilation, groups, impl):
+@conv_transpose.validate
+def _validate(x, w, b, *, stride, padding, output_padding, dilation, groups, impl):
     name = "conv_transpose"
     require_floats(name, x=x, w=w, b=b)
     require_rank(name, 3, w=w)
@@ -94,8 +94,8 @@ def _check(x, w, b, *, stride, padding, output_padding, dilation, groups, impl):
     has = f"x {x.shape} has {x.shape[-1]} channels"
     require(x.shape[-1] == c, f"{name}: {has} but w {w.shape} takes {c}")
     require(b is None or b.shape == (o,), f"{name}: b {b is None or b.shape} needs shape ({o},)")
-    at = _places(x, w, stride, padding, output_padding, dilation)
-    require_served(name, impl, at, groups)
+    geometry = _places(x, w, stride, padding, output_padding, dilation)
+    require_served(name, impl, geometry, groups)
 
 
 conv_transpose.cases = (
@@ -119,19 +119,19 @@ conv_transpose.cases = (
         {"stride": (2, 3), "padding": "same", "dilation": (2, 1)},
     ),
     Case("no examples", ((0, 2, 2, 2), (2, 2, 2, 2), (2,))),
-    refused("has 3 channels but w .* takes 2", (1, 4, 3), (3, 2, 3), None),
-    refused("groups 3 does not divide 4 channels", (1, 4, 4), (3, 4, 3), None, groups=3),
-    refused("groups 'a' must be", (1, 4, 4), (3, 4, 3), None, groups="a", kind=TypeError),
-    refused("the same number of axes", (4, 4, 1, 1), (3, 1, 1), None),
-    refused("at least 3 axes", (4, 1), (3, 1), None),
-    refused("must have channels", (1, 4, 1), (0, 1, 1), None),
-    refused("has no cells", (1, 0, 1), (2, 1, 1), None),
-    refused(r"b \(3,\) needs shape \(4,\)", (1, 4, 2), (3, 2, 2), (3,), groups=2),
-    refused(r"output_padding \(2,\) must be less", (1, 4, 1), (3, 1, 1), None, output_padding=2),
-    refused(
+    rejects("has 3 channels but w .* takes 2", (1, 4, 3), (3, 2, 3), None),
+    rejects("groups 3 does not divide 4 channels", (1, 4, 4), (3, 4, 3), None, groups=3),
+    rejects("groups 'a' must be", (1, 4, 4), (3, 4, 3), None, groups="a", kind=TypeError),
+    rejects("the same number of axes", (4, 4, 1, 1), (3, 1, 1), None),
+    rejects("at least 3 axes", (4, 1), (3, 1), None),
+    rejects("must have channels", (1, 4, 1), (0, 1, 1), None),
+    rejects("has no cells", (1, 0, 1), (2, 1, 1), None),
+    rejects(r"b \(3,\) needs shape \(4,\)", (1, 4, 2), (3, 2, 2), (3,), groups=2),
+    rejects(r"output_padding \(2,\) must be less", (1, 4, 1), (3, 1, 1), None, output_padding=2),
+    rejects(
         r"output_padding \(-1,\) must be at least 0", (1, 4, 1), (3, 1, 1), None, output_padding=-1
     ),
-    refused(
+    rejects(
         r"'same' leaves no output_padding \(1,\)",
         (1, 4, 1),
         (3, 1, 1),
@@ -140,8 +140,8 @@ conv_transpose.cases = (
         padding="same",
         output_padding=1,
     ),
-    refused("padding 'causal' is none of", (1, 4, 1), (3, 1, 1), None, padding="causal"),
-    refused(r"padding \(\(3, 3\),\) leaves nothing", (1, 4, 1), (3, 1, 1), None, padding=3),
-    refused("'winograd' serves windows of 3", (1, 4, 1), (2, 1, 1), None, impl="winograd"),
-    refused("x holds int32", ints((1, 4, 1)), (3, 1, 1), None, kind=TypeError),
+    rejects("padding 'causal' is none of", (1, 4, 1), (3, 1, 1), None, padding="causal"),
+    rejects(r"padding \(\(3, 3\),\) leaves nothing", (1, 4, 1), (3, 1, 1), None, padding=3),
+    rejects("'winograd' serves windows of 3", (1, 4, 1), (2, 1, 1), None, impl="winograd"),
+    rejects("x holds int32", ints((1, 4, 1)), (3, 1, 1), None, kind=TypeError),
 )

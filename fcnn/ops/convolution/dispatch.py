@@ -1,7 +1,7 @@
 """Which program computes a convolution's three sums.
 
-Every implementation is a module with the same three functions, of one problem: the windows `at` and
-the number of groups.
+Every implementation is a module with the same three functions. Each takes the windows, `geometry`,
+and the number of groups.
 
     forward(x, w)    y      from x and w
     dx(w, dy)        dx     from w and dy
@@ -26,7 +26,7 @@ class Implementation(NamedTuple):
     forward: Callable
     dx: Callable
     dw: Callable
-    refuses: Callable[[Windows, int], str | None] = lambda at, groups: None
+    refuses: Callable[[Windows, int], str | None] = lambda geometry, groups: None
 
 
 IMPLS = {
@@ -40,38 +40,42 @@ IMPLS = {
 }
 
 
-class Problem(NamedTuple):
+class ConvShape(NamedTuple):
     """What a choice may depend on."""
 
     part: str  # "forward", "dx" or "dw"
-    at: Windows
+    geometry: Windows
     groups: int
     c: int  # channels of x in all
     o: int  # features of y in all
 
 
-def _few(p: Problem) -> bool:
-    k = math.prod(p.at.window)
+def _few(p: ConvShape) -> bool:
+    k = math.prod(p.geometry.window)
     return k == 1 or (p.c // p.groups <= taps.FEW and k <= (27 if p.groups == 1 else 49))
 
 
-def _thin_long_or_large(p: Problem) -> bool:
-    thin = min(p.c, p.o) < 32 and {*p.at.stride} == {1} and len(p.at.size) == 2
-    return p.groups == 1 and (thin or len(p.at.size) == 1 or math.prod(p.at.window) > 27)
+def _thin_long_or_large(p: ConvShape) -> bool:
+    thin = min(p.c, p.o) < 32 and {*p.geometry.stride} == {1} and len(p.geometry.size) == 2
+    return p.groups == 1 and (
+        thin or len(p.geometry.size) == 1 or math.prod(p.geometry.window) > 27
+    )
 
 
-def _set_apart(p: Problem) -> bool:
-    return p.part == "dx" and p.groups == 1 and max(p.at.stride) > 1
+def _set_apart(p: ConvShape) -> bool:
+    return p.part == "dx" and p.groups == 1 and max(p.geometry.stride) > 1
 
 
-def _fit_for_winograd(p: Problem) -> bool:
-    return IMPLS["winograd"].refuses(p.at, p.groups) is None and min(p.c, p.o) // p.groups >= 32
+def _fit_for_winograd(p: ConvShape) -> bool:
+    return (
+        IMPLS["winograd"].refuses(p.geometry, p.groups) is None and min(p.c, p.o) // p.groups >= 32
+    )
 
 
 # On CPU the first that fits. Above each is what y, dx and dw took it, and after < what they took
 # "lax": milliseconds on two cores with AVX-512, batch 64, 3×3 and stride 1 but where said. Inside a
 # loop "lax" is another matter: 16×16×64→64, batch 16, takes 2, 2, 3 < 3, 9, 260 there.
-ON_CPU: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
+ON_CPU: tuple[tuple[str, Callable[[ConvShape], bool]], ...] = (
     # 32×32×64, each channel by itself: 3, 2, 14 < 115, 118, 103
     # 14×14×256→256, 1×1: 9, 9, 15 < 19, 20, 49
     # but a slice for every tap compiles long: dw of 3 channels at 7×7 for 0.7 s, of each channel by
@@ -93,12 +97,12 @@ ON_CPU: tuple[tuple[str, Callable[[Problem], bool]], ...] = (
 )
 
 
-def on_cpu(part: str, at: Windows, groups: int, c: int, o: int) -> str:
+def on_cpu(part: str, geometry: Windows, groups: int, c: int, o: int) -> str:
     """What "auto" is on CPU, for x of c channels and y of o features."""
-    return next(name for name, fits in ON_CPU if fits(Problem(part, at, groups, c, o)))
+    return next(name for name, fits in ON_CPU if fits(ConvShape(part, geometry, groups, c, o)))
 
 
-def run(part: str, impl: str, *arrays, at: Windows, groups: int):
+def compute(part: str, impl: str, *arrays, geometry: Windows, groups: int):
     """One of the three sums, `part`, by the implementation asked for.
 
     It is left in the dtype that sums are kept in: a bias may be added before it is rounded.
@@ -106,16 +110,16 @@ def run(part: str, impl: str, *arrays, at: Windows, groups: int):
     "auto" leaves it to XLA but on CPU, where the gradients of "lax" leave the fast path inside any
     loop and under vmap, and it has none for groups: there it is by `ON_CPU`.
     """
-    by = lambda name: partial(getattr(IMPLS[name], part), at=at, groups=groups)
+    by = lambda name: partial(getattr(IMPLS[name], part), geometry=geometry, groups=groups)
     if impl != "auto":
         return by(impl)(*arrays)
     a, b = arrays
     c = groups * a.shape[-2] if part == "dx" else a.shape[-1]  # of w, or of x
-    chosen = on_cpu(part, at, groups, c, b.shape[-1])
+    chosen = on_cpu(part, geometry, groups, c, b.shape[-1])
     return jax.lax.platform_dependent(*arrays, cpu=by(chosen), default=by("lax"))
 
 
-def require_served(name: str, impl: str, at: Windows, groups: int) -> None:
+def require_served(name: str, impl: str, geometry: Windows, groups: int) -> None:
     """ValueError, in the name of `name`, where that implementation cannot serve such windows."""
-    why = None if impl == "auto" else IMPLS[impl].refuses(at, groups)
+    why = None if impl == "auto" else IMPLS[impl].refuses(geometry, groups)
     require(why is None, f"{name}: impl {impl!r} {why}")

@@ -11,9 +11,9 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, taps, untap, windows
+from fcnn.ops.window import Axes, Padding, taps, taps_adjoint, windows
 
 
 @operator(static=("window",))
@@ -46,8 +46,8 @@ def im2col_bwd(shape, drows, **options):
     return (col2im.forward(drows, size=shape[1:-1], **options),)
 
 
-@im2col.check
-def _check_im2col(x, *, window, stride, padding, dilation):
+@im2col.validate
+def _validate_im2col(x, *, window, stride, padding, dilation):
     require_floats("im2col", x=x)
     require_rank("im2col", 3, x=x)
     windows("im2col", x.shape[1:-1], window, stride, padding, dilation)
@@ -85,15 +85,16 @@ def col2im_bwd(_, dx, *, size, **options):
     return (im2col.forward(dx, **options),)
 
 
-@col2im.check
-def _check_col2im(rows, *, size, window, stride, padding, dilation):
+@col2im.validate
+def _validate_col2im(rows, *, size, window, stride, padding, dilation):
     require_floats("col2im", rows=rows)
     require_rank("col2im", 3, rows=rows)
-    at = _col2im_windows(rows, size, window, stride, padding, dilation)
+    geometry = _col2im_windows(rows, size, window, stride, padding, dilation)
     require(
-        rows.shape[1:-1] == at.out, f"col2im: rows {rows.shape} have places other than {at.out}"
+        rows.shape[1:-1] == geometry.out,
+        f"col2im: rows {rows.shape} have places other than {geometry.out}",
     )
-    k = math.prod(at.window)
+    k = math.prod(geometry.window)
     require(
         rows.shape[-1] % k == 0, f"col2im: {k} taps do not divide rows of {rows.shape[-1]} entries"
     )
@@ -105,13 +106,13 @@ def _col2im_windows(rows, size, window, stride, padding, dilation):
     return windows("col2im", size, window, stride, padding, dilation)
 
 
-def rows_of(x, at):
-    rows = jnp.stack(taps(x, at), axis=-2)  # n, *out, i, c
+def rows_of(x, geometry):
+    rows = jnp.stack(taps(x, geometry), axis=-2)  # n, *out, i, c
     return rows.reshape(*rows.shape[:-2], math.prod(rows.shape[-2:]))
 
 
-def image_of(rows, at):
-    return untap(jnp.split(rows, math.prod(at.window), axis=-1), at)
+def image_of(rows, geometry):
+    return taps_adjoint(jnp.split(rows, math.prod(geometry.window), axis=-1), geometry)
 
 
 CASES = (
@@ -124,9 +125,9 @@ im2col.cases = (
     *(Case(name, ((2, 6, 5, 3),), {"window": (3, 2)} | options) for name, options in CASES),
     Case("1-D", ((2, 6, 3),), {"window": 2}),
     extreme("huge", normals((1, 5, 2), 1e9), window=3),
-    refused(r"exceeds the padded input \(3, 3\)", (2, 3, 3, 1), window=4),
-    refused("at least 3 axes", (2, 3), window=4),
-    refused("x holds int32", ints((2, 3, 3, 1)), window=2, kind=TypeError),
+    rejects(r"exceeds the padded input \(3, 3\)", (2, 3, 3, 1), window=4),
+    rejects("at least 3 axes", (2, 3), window=4),
+    rejects("x holds int32", ints((2, 3, 3, 1)), window=2, kind=TypeError),
 )
 col2im.cases = (
     *(
@@ -135,8 +136,8 @@ col2im.cases = (
     ),
     Case("1-D", ((2, 5, 6),), {"size": 6, "window": 2}),
     extreme("huge", normals((1, 3, 6), 1e4), size=5, window=3),
-    refused(r"places other than \(5, 4\)", (2, 4, 4, 18), size=(7, 5), window=(3, 2)),
-    refused("6 taps do not divide rows of 17", (2, 4, 4, 17), size=(6, 5), window=(3, 2)),
-    refused("differ in rank", (2, 4, 4, 18), size=(6,), window=3),
-    refused("rows holds int32", ints((2, 5, 6)), size=6, window=2, kind=TypeError),
+    rejects(r"places other than \(5, 4\)", (2, 4, 4, 18), size=(7, 5), window=(3, 2)),
+    rejects("6 taps do not divide rows of 17", (2, 4, 4, 17), size=(6, 5), window=(3, 2)),
+    rejects("differ in rank", (2, 4, 4, 18), size=(6,), window=3),
+    rejects("rows holds int32", ints((2, 5, 6)), size=6, window=2, kind=TypeError),
 )

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import lax
 
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.validation import require
 from fcnn.ops.window import Windows
 
@@ -79,7 +79,7 @@ def pad(x, pairs, mode):
 
 def fold(dy, pairs, mode):
     """The adjoint of `pad`: every cell sums what was read from it."""
-    dx = dy.astype(wide(dy.dtype))
+    dx = dy.astype(accumulation_dtype(dy.dtype))
     for axis, (lo, hi) in reversed(list(enumerate(pairs, start=1))):
         n = dx.shape[axis] - lo - hi
         before, dx, after = jnp.split(dx, (lo, lo + n), axis)
@@ -96,19 +96,19 @@ def _add(dx, run, cells, axis):
     return jnp.concatenate([before, held + run, after], axis)
 
 
-def split(at: Windows, mode: str) -> tuple[tuple[tuple[int, int], ...], Windows]:
+def split(geometry: Windows, mode: str) -> tuple[tuple[tuple[int, int], ...], Windows]:
     """What to `pad` an image by, and the windows on the larger image."""
-    none = ((0, 0),) * len(at.size)
+    none = ((0, 0),) * len(geometry.size)
     if mode == "zeros":
-        return none, at
-    size = (n + lo + hi for n, (lo, hi) in zip(at.size, at.padding, strict=True))
-    return at.padding, at._replace(size=tuple(size), padding=none)
+        return none, geometry
+    size = (n + lo + hi for n, (lo, hi) in zip(geometry.size, geometry.padding, strict=True))
+    return geometry.padding, geometry._replace(size=tuple(size), padding=none)
 
 
-def check(name: str, at: Windows, mode: str) -> None:
+def check(name: str, geometry: Windows, mode: str) -> None:
     """ValueError for an unknown mode, or more padding than there are cells to read."""
     require(mode in KNOWN, f"{name}: padding_mode {mode!r} is none of {KNOWN}")
-    for n, pair in zip(at.size, split(at, mode)[0], strict=True):
+    for n, pair in zip(geometry.size, split(geometry, mode)[0], strict=True):
         for k in pair:
             most = MODES[mode].most(n, k) if k else 0
             require(k <= most, f"{name}: {mode} padding of {n} cells is at most {most}, not {k}")

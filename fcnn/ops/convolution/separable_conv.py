@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.convolution.conv import conv_bwd, conv_fwd
 from fcnn.ops.dense import dense_bwd, dense_fwd
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 
@@ -65,8 +65,8 @@ def _alone(x):
     return {"groups": x.shape[-1], "padding_mode": "zeros", "impl": "auto"}
 
 
-@separable_conv.check
-def _check(x, depthwise, pointwise, b, *, stride, padding, dilation):
+@separable_conv.validate
+def _validate(x, depthwise, pointwise, b, *, stride, padding, dilation):
     name = "separable_conv"
     require_floats(name, x=x, depthwise=depthwise, pointwise=pointwise, b=b)
     require_rank(name, 3, depthwise=depthwise)
@@ -98,14 +98,14 @@ separable_conv.cases = (
     Case("1-D", ((2, 5, 3), (2, 1, 3), (3, 1), (1,)), {"padding": "causal"}),
     extreme("huge", normals((1, 5, 2), 1e4), (3, 1, 2), (2, 1), (1,)),
     Case("no examples", ((0, 3, 4, 2), (2, 3, 1, 2), (2, 3), (3,))),
-    refused("a multiple of x's 2 features", (1, 4, 2), (3, 1, 3), (3, 1), None),
-    refused(r"depthwise \(3, 2, 2\) needs 1 channel", (1, 4, 2), (3, 2, 2), (2, 1), None),
-    refused(r"pointwise \(3, 1\) needs shape \(2, features\)", (1, 4, 2), (3, 1, 2), (3, 1), None),
-    refused(r"b \(2,\) needs shape \(1,\)", (1, 4, 2), (3, 1, 2), (2, 1), (2,)),
-    refused("the same number of axes", (4, 2), (3, 1, 2), (2, 1), None),
-    refused("at least 3 axes", (4, 2), (1, 2), (2, 1), None),
-    refused("exceeds the padded input", (1, 4, 2), (5, 1, 2), (2, 1), None),
-    refused("stride 1.5 must be", (1, 4, 2), (3, 1, 2), (2, 1), None, stride=1.5, kind=TypeError),
-    refused("x holds int32", ints((1, 4, 2)), (3, 1, 2), (2, 1), None, kind=TypeError),
+    rejects("a multiple of x's 2 features", (1, 4, 2), (3, 1, 3), (3, 1), None),
+    rejects(r"depthwise \(3, 2, 2\) needs 1 channel", (1, 4, 2), (3, 2, 2), (2, 1), None),
+    rejects(r"pointwise \(3, 1\) needs shape \(2, features\)", (1, 4, 2), (3, 1, 2), (3, 1), None),
+    rejects(r"b \(2,\) needs shape \(1,\)", (1, 4, 2), (3, 1, 2), (2, 1), (2,)),
+    rejects("the same number of axes", (4, 2), (3, 1, 2), (2, 1), None),
+    rejects("at least 3 axes", (4, 2), (1, 2), (2, 1), None),
+    rejects("exceeds the padded input", (1, 4, 2), (5, 1, 2), (2, 1), None),
+    rejects("stride 1.5 must be", (1, 4, 2), (3, 1, 2), (2, 1), None, stride=1.5, kind=TypeError),
+    rejects("x holds int32", ints((1, 4, 2)), (3, 1, 2), (2, 1), None, kind=TypeError),
 )
-separable_conv.departs = "none there: compared with its two convolutions"
+separable_conv.torch_difference = "none there: compared with its two convolutions"

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import extremes
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 
@@ -38,7 +38,7 @@ def weight_standardization(
 
 @weight_standardization.fwd
 def weight_standardization_fwd(w, *, eps):
-    long = w.astype(wide(w.dtype))
+    long = w.astype(accumulation_dtype(w.dtype))
     off = long - _mean(long)
     r = lax.rsqrt(_mean(jnp.square(off)) + eps)
     y = off * r
@@ -57,8 +57,8 @@ def _mean(a):
     return a.mean(range(a.ndim - 1), keepdims=True)
 
 
-@weight_standardization.check
-def _check(w, *, eps):
+@weight_standardization.validate
+def _validate(w, *, eps):
     name = "weight_standardization"
     require_floats(name, w=w)
     require_rank(name, 2, w=w)
@@ -72,11 +72,11 @@ weight_standardization.cases = (
     Case("matrix", ((5, 2),), {"eps": 1e-2}),
     Case("one entry", ((1, 3),), {"eps": 0.1}),
     Case("no filters", ((3, 0),)),
-    refused("at least 2 axes", (3,)),
-    refused(r"w \(0, 3\) has filters without entries", (0, 3)),
-    refused("eps 0 must be positive", (4, 3), eps=0),
-    refused("eps 'a' must be a number", (4, 3), eps="a", kind=TypeError),
-    refused("w holds int32", ints((4, 3)), kind=TypeError),
+    rejects("at least 2 axes", (3,)),
+    rejects(r"w \(0, 3\) has filters without entries", (0, 3)),
+    rejects("eps 0 must be positive", (4, 3), eps=0),
+    rejects("eps 'a' must be a number", (4, 3), eps="a", kind=TypeError),
+    rejects("w holds int32", ints((4, 3)), kind=TypeError),
 )
 weight_standardization.cases += extremes((6, 2))
-weight_standardization.departs = "none there: compared with layer_norm of each filter"
+weight_standardization.torch_difference = "none there: compared with layer_norm of each filter"

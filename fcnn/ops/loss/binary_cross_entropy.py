@@ -31,9 +31,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.kl_divergence import weighed
-from fcnn.ops.op import Case, extreme, ints, operator, refused
+from fcnn.ops.op import Case, extreme, ints, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 Y = Float[Array, "n ..."]
@@ -84,13 +84,13 @@ def focal_bwd(saved, dl, *, alpha, gamma):
 
 
 def _surprise(z, t, f, a=1.0, b=1.0):
-    long, t = z.astype(wide(z.dtype)), t.astype(wide(z.dtype))
+    long, t = z.astype(accumulation_dtype(z.dtype)), t.astype(accumulation_dtype(z.dtype))
     each = a * t * _asked(f, t, long) + b * (1 - t) * _asked(f, 1 - t, -long)
     return each.sum(range(1, z.ndim)).astype(z.dtype)
 
 
 def _surprise_bwd(saved, dl, f, df, a=1.0, b=1.0):
-    dtype, (z, t, dl) = dl.dtype, (a.astype(wide(dl.dtype)) for a in (*saved, dl))
+    dtype, (z, t, dl) = dl.dtype, (a.astype(accumulation_dtype(dl.dtype)) for a in (*saved, dl))
     dl = dl.reshape((-1,) + (1,) * (z.ndim - 1))
     dz = a * t * df(z) - b * (1 - t) * df(-z)
     dt = a * _asked(f, t, z) - b * _asked(f, 1 - t, -z)
@@ -125,19 +125,19 @@ def _doubt(z, gamma):
     return jnp.exp(-weighed(gamma, jax.nn.softplus(z)))
 
 
-def _check(name, logits, targets):
+def _validate(name, logits, targets):
     require_floats(name, logits=logits, targets=targets)
     require_rank(name, 1, logits=logits)
     same = logits.shape == targets.shape
     require(same, f"{name}: logits {logits.shape} and targets {targets.shape} need the same shape")
 
 
-sigmoid_cross_entropy.check(partial(_check, "sigmoid_cross_entropy"))
+sigmoid_cross_entropy.validate(partial(_validate, "sigmoid_cross_entropy"))
 
 
-@focal.check
-def _check_focal(logits, targets, *, alpha, gamma):
-    _check("focal", logits, targets)
+@focal.validate
+def _validate_focal(logits, targets, *, alpha, gamma):
+    _validate("focal", logits, targets)
     require_numbers("focal", alpha=alpha, gamma=gamma)
     require(0 <= alpha <= 1, f"focal: alpha {alpha} must lie in [0, 1]")
     require(0 <= gamma < math.inf, f"focal: gamma {gamma} must be at least 0 and finite")
@@ -166,15 +166,15 @@ for op in (sigmoid_cross_entropy, focal):
             lambda rng: np.array([[0.0, 1, 1]]),
         ),
         extreme("many", (1, 65520), _answers((1, 65520))),
-        refused(r"logits \(4, 3\) and targets \(4,\) need the same", (4, 3), (4,)),
-        refused("targets holds int32", (4, 3), ints((4, 3)), kind=TypeError),
-        refused("at least 1 axes", (), ()),
+        rejects(r"logits \(4, 3\) and targets \(4,\) need the same", (4, 3), (4,)),
+        rejects("targets holds int32", (4, 3), ints((4, 3)), kind=TypeError),
+        rejects("at least 1 axes", (), ()),
     )
 focal.cases += (
     Case("even", ((4, 3), _answers((4, 3))), {"alpha": 0.5, "gamma": 0.5}),
     Case("unfocused", ((4, 3), _answers((4, 3))), {"gamma": 0}),
-    refused("alpha 1.5 must lie", (4, 3), (4, 3), alpha=1.5),
-    refused("gamma -1 must be at least 0", (4, 3), (4, 3), gamma=-1),
-    refused("gamma 'two' must be a number", (4, 3), (4, 3), gamma="two", kind=TypeError),
+    rejects("alpha 1.5 must lie", (4, 3), (4, 3), alpha=1.5),
+    rejects("gamma -1 must be at least 0", (4, 3), (4, 3), gamma=-1),
+    rejects("gamma 'two' must be a number", (4, 3), (4, 3), gamma="two", kind=TypeError),
 )
-focal.departs = "none there: compared with torchvision's formula"
+focal.torch_difference = "none there: compared with torchvision's formula"

@@ -28,9 +28,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.activation.softmax import extreme_scores, probabilities
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.kl_divergence import seen
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 Rows = Float[Array, "*n k"]
@@ -89,7 +89,9 @@ def _target(z, labels, *, label_smoothing, ignore_index):
     counts, known = hit.any(-1), hit.any(-1)
     if ignore_index is not None:
         counts, known = counts & (labels != ignore_index), known | (labels == ignore_index)
-    q = (1 - label_smoothing) * hit.astype(wide(z.dtype)) + label_smoothing / z.shape[-1]
+    q = (1 - label_smoothing) * hit.astype(accumulation_dtype(z.dtype)) + label_smoothing / z.shape[
+        -1
+    ]
     return jnp.where(counts[..., None], q, 0), known
 
 
@@ -107,10 +109,10 @@ def hit_of(shape, labels):
     return classes == labels[..., None]
 
 
-@softmax_cross_entropy.check
-def _check_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_index):
+@softmax_cross_entropy.validate
+def _validate_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_index):
     name = "softmax_cross_entropy"
-    check_labels(name, labels, logits=logits)
+    validate_labels(name, labels, logits=logits)
     require_floats(name, logits=logits, weights=weights)
     k = logits.shape[-1:]
     if weights is not None:
@@ -151,12 +153,12 @@ def nll_bwd(saved, dl):
     return jnp.where(hit_of(shape, labels), -dl[..., None], 0), None
 
 
-@nll.check
-def _check_nll(log_p, labels):
-    check_labels("nll", labels, log_p=log_p)
+@nll.validate
+def _validate_nll(log_p, labels):
+    validate_labels("nll", labels, log_p=log_p)
 
 
-def check_labels(name, labels, **rows):
+def validate_labels(name, labels, **rows):
     require_floats(name, **rows)
     require_rank(name, 1, **rows)
     ((k, z),) = rows.items()
@@ -190,11 +192,11 @@ def cases_of(rows, example, *absent):
         Case("far apart", (far_apart, ints((4,), below=5), *absent)),
         Case("no examples", ((0, 5), ints((0,)), *absent)),
         *(extreme(name, z, ints((3,), below=7), *absent) for name, z in limits),
-        refused(rf"labels \(5,\) need one class per row of {rows}", (6, 5), ints((5,))),
-        refused("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
-        refused(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
-        refused("have no classes", (6, 0), ints((6,))),
-        refused("at least 1 axes", (), ints(())),
+        rejects(rf"labels \(5,\) need one class per row of {rows}", (6, 5), ints((5,))),
+        rejects("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
+        rejects(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
+        rejects("have no classes", (6, 0), ints((6,))),
+        rejects("at least 1 axes", (), ints(())),
     )
 
 
@@ -210,10 +212,10 @@ softmax_cross_entropy.cases = (
         if name != "some at -inf"  # the smoothed loss is infinite
     ),
     extreme("many equal", normals((1, 65520), 0), ints((1,)), None),
-    refused(r"weights \(4,\) need shape \(5,\)", (6, 5), five, (4,)),
-    refused("weights holds int32", (6, 5), five, ints((5,)), kind=TypeError),
-    refused("label_smoothing 1.1 must lie", (6, 5), five, label_smoothing=1.1),
-    refused("label_smoothing None must be", (6, 5), five, label_smoothing=None, kind=TypeError),
-    refused("ignore_index 1.5 must be an integer", (6, 5), five, ignore_index=1.5, kind=TypeError),
-    refused("ignore_index .* is no int32, as", (6, 5), five, ignore_index=2**40),
+    rejects(r"weights \(4,\) need shape \(5,\)", (6, 5), five, (4,)),
+    rejects("weights holds int32", (6, 5), five, ints((5,)), kind=TypeError),
+    rejects("label_smoothing 1.1 must lie", (6, 5), five, label_smoothing=1.1),
+    rejects("label_smoothing None must be", (6, 5), five, label_smoothing=None, kind=TypeError),
+    rejects("ignore_index 1.5 must be an integer", (6, 5), five, ignore_index=1.5, kind=TypeError),
+    rejects("ignore_index .* is no int32, as", (6, 5), five, ignore_index=2**40),
 )

@@ -17,9 +17,9 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.loss.cross_entropy import L, Labels, Rows, cases_of, check_labels, five, hit_of
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.loss.cross_entropy import L, Labels, Rows, cases_of, five, hit_of, validate_labels
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_numbers
 
 
@@ -39,7 +39,7 @@ def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
 @hinge.fwd
 def hinge_fwd(logits, labels, *, margin):
     hit = hit_of(logits.shape, labels)
-    z = logits.astype(wide(logits.dtype))
+    z = logits.astype(accumulation_dtype(logits.dtype))
     own = jnp.where(hit, z, 0).sum(-1, keepdims=True)
     m = margin + (z - own)  # in this order a margin counts between scores that hide it
     over = (m > 0) & ~hit & hit.any(-1, keepdims=True)
@@ -51,14 +51,16 @@ def hinge_fwd(logits, labels, *, margin):
 def hinge_bwd(saved, dl, *, margin):
     over, labels = saved
     hit = hit_of(over.shape, labels)
-    count = over.sum(-1, keepdims=True, dtype=wide(dl.dtype))  # half precision counts to 2048
+    count = over.sum(
+        -1, keepdims=True, dtype=accumulation_dtype(dl.dtype)
+    )  # half precision counts to 2048
     dz = dl[..., None].astype(count.dtype) * jnp.where(hit, -count, over.astype(count.dtype))
     return dz.astype(dl.dtype), None
 
 
-@hinge.check
-def _check_hinge(logits, labels, *, margin):
-    check_labels("hinge", labels, logits=logits)
+@hinge.validate
+def _validate_hinge(logits, labels, *, margin):
+    validate_labels("hinge", labels, logits=logits)
     require_numbers("hinge", margin=margin)
     require(0 <= margin < math.inf, f"hinge: margin {margin} must be at least 0 and finite")
 
@@ -73,6 +75,6 @@ hinge.cases = (
     Case("narrower", (_apart, five), {"margin": 0.5}),
     extreme("many equal", normals((1, 65520), 0), ints((1,))),
     Case("touching", (lambda rng: np.eye(3), lambda rng: np.arange(3)), kink=True),
-    refused("margin -1.0 must be at least 0", (6, 5), five, margin=-1.0),
-    refused("margin 'no' must be a number", (6, 5), five, margin="no", kind=TypeError),
+    rejects("margin -1.0 must be at least 0", (6, 5), five, margin=-1.0),
+    rejects("margin 'no' must be a number", (6, 5), five, margin="no", kind=TypeError),
 )

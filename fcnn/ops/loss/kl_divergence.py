@@ -27,8 +27,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.softmax import extreme_scores, probabilities
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, extreme, ints, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, extreme, ints, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
 
 Rows = Float[Array, "*n k"]
@@ -68,7 +68,7 @@ def kl_divergence(log_q: Rows, p: Rows) -> L:
 
     Source: Kullback & Leibler 1951.
     """
-    return (p.astype(wide(p.dtype)) * _log_ratio(log_q, p)).sum(-1).astype(p.dtype)
+    return (p.astype(accumulation_dtype(p.dtype)) * _log_ratio(log_q, p)).sum(-1).astype(p.dtype)
 
 
 @kl_divergence.fwd
@@ -86,7 +86,11 @@ def kl_divergence_bwd(saved, dl):
 
 def _log_ratio(log_q, p):
     """log p - log q, or 0 where p is 0."""
-    none, log_q, p = p == 0, log_q.astype(wide(p.dtype)), p.astype(wide(p.dtype))
+    none, log_q, p = (
+        p == 0,
+        log_q.astype(accumulation_dtype(p.dtype)),
+        p.astype(accumulation_dtype(p.dtype)),
+    )
     return jnp.log(jnp.where(none, 1, p)) - jnp.where(none, 0, log_q)
 
 
@@ -100,7 +104,7 @@ def seen(p, a):
     return jnp.where((p == 0) & jnp.isinf(a), 0, a)
 
 
-def _check(name, names, a, b):
+def _validate(name, names, a, b):
     first, second = names
     require_floats(name, **{first: a, second: b})
     require_rank(name, 1, **{first: a})
@@ -119,7 +123,7 @@ for op, (first, second) in (
     (soft_cross_entropy, ("logits", "targets")),
     (kl_divergence, ("log_q", "p")),
 ):
-    op.check(partial(_check, op.name, (first, second)))
+    op.validate(partial(_validate, op.name, (first, second)))
     op.cases = (
         Case("rows", ((4, 3), _probabilities((4, 3)))),
         Case("sequences", ((2, 3, 4), _probabilities((2, 3, 4)))),
@@ -132,11 +136,11 @@ for op, (first, second) in (
             if name != "some at -inf"  # the loss is infinite
         ),
         extreme("many", (1, 65520), _probabilities((1, 65520))),
-        refused(rf"{first} \(4, 3\) and {second} \(4,\) need the same", (4, 3), (4,)),
-        refused(f"{second} holds int32", (4, 3), ints((4, 3)), kind=TypeError),
-        refused(f"{first} .* have no classes", (3, 0), (3, 0)),
-        refused("at least 1 axes", (), ()),
+        rejects(rf"{first} \(4, 3\) and {second} \(4,\) need the same", (4, 3), (4,)),
+        rejects(f"{second} holds int32", (4, 3), ints((4, 3)), kind=TypeError),
+        rejects(f"{first} .* have no classes", (3, 0), (3, 0)),
+        rejects("at least 1 axes", (), ()),
     )
-kl_divergence.departs = (
+kl_divergence.torch_difference = (
     "its gradient for p is NaN where p is 0, here 0: such entries of it are left out"
 )

@@ -30,8 +30,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 Y = Float[Array, "n ..."]
@@ -103,16 +103,16 @@ def _distance(op, r):
         dy = dl.reshape((-1,) + (1,) * (off.ndim - 1)) * r(off, **options)
         return dy.astype(dtype), -dy.astype(dtype)
 
-    op.check(partial(_check, op.name))
+    op.validate(partial(_validate, op.name))
     op.cases = (
         Case("rows", (_spread((4, 3)), _tiny((4, 3)))),
         Case("images", (_spread((2, 3, 2, 2)), _tiny((2, 3, 2, 2)))),
         Case("no examples", ((0, 3), (0, 3))),
         Case("far apart", (lambda rng: np.array([-1e9, 1e9]), lambda rng: np.array([1e9, 1e3]))),
         *_extremes(),
-        refused(r"y \(4, 3\) and targets \(4, 1\)", (4, 3), (4, 1)),
-        refused("y holds int32", ints((4, 3)), (4, 3), kind=TypeError),
-        refused("at least 1 axes", (), ()),
+        rejects(r"y \(4, 3\) and targets \(4, 1\)", (4, 3), (4, 1)),
+        rejects("y holds int32", ints((4, 3)), (4, 3), kind=TypeError),
+        rejects("at least 1 axes", (), ()),
     )
 
 
@@ -124,7 +124,7 @@ def l2_penalty(w: Float[Array, "..."], *, rate: float) -> Float[Array, ""]:
     Units:  those of w squared, times those of rate.
     Source: Tikhonov 1943; Krogh & Hertz 1991.
     """
-    w, dtype = w.astype(wide(w.dtype)), w.dtype
+    w, dtype = w.astype(accumulation_dtype(w.dtype)), w.dtype
     return (w * (rate / 2 * w)).sum().astype(dtype)  # rate may make a square fit
 
 
@@ -135,12 +135,12 @@ def l2_penalty_fwd(w, *, rate):
 
 @l2_penalty.bwd
 def l2_penalty_bwd(w, dl, *, rate):
-    long = w.astype(wide(w.dtype))
+    long = w.astype(accumulation_dtype(w.dtype))
     return ((dl.astype(long.dtype) * (rate * long)).astype(w.dtype),)
 
 
-@l2_penalty.check
-def _check_penalty(w, *, rate):
+@l2_penalty.validate
+def _validate_penalty(w, *, rate):
     require_floats("l2_penalty", w=w)
     require_numbers("l2_penalty", rate=rate)
     require(0 <= rate < math.inf, f"l2_penalty: rate {rate} must be at least 0 and finite")
@@ -153,7 +153,7 @@ def _summed(each, y):
 
 def _off(y, targets):
     """y - t, in the dtype that sums are kept in: half precision would round it, or overflow."""
-    return y.astype(wide(y.dtype)) - targets.astype(wide(y.dtype))
+    return y.astype(accumulation_dtype(y.dtype)) - targets.astype(accumulation_dtype(y.dtype))
 
 
 def _entries(y):
@@ -161,7 +161,7 @@ def _entries(y):
     return math.prod(y.shape[1:])
 
 
-def _check(name, y, targets, **options):
+def _validate(name, y, targets, **options):
     require_floats(name, y=y, targets=targets)
     require_rank(name, 1, y=y)
     same = y.shape == targets.shape
@@ -194,28 +194,28 @@ for op, r in RESIDUALS.items():
     _distance(op, r)
 
 
-@mean_squared_error.check
-def _check_mean(y, targets):
-    _check("mean_squared_error", y, targets)
+@mean_squared_error.validate
+def _validate_mean(y, targets):
+    _validate("mean_squared_error", y, targets)
     require(_entries(y) > 0, f"mean_squared_error: y {y.shape} has nothing to average")
 
 
-mean_squared_error.cases += (refused("nothing to average", (3, 0), (3, 0)),)
+mean_squared_error.cases += (rejects("nothing to average", (3, 0), (3, 0)),)
 ones = lambda rng: np.ones((2, 3))
 absolute_error.cases += (Case("met", (ones, ones), kink=True),)
 huber.cases += (
     Case("at delta", (ones, lambda rng: 2 * np.eye(2, 3)), kink=True),
     Case("wider", (_spread((4, 3)), _tiny((4, 3))), {"delta": 2.0}),
-    refused("delta 0.0 must be positive", (4, 3), (4, 3), delta=0.0),
-    refused("delta 'far' must be a number", (4, 3), (4, 3), delta="far", kind=TypeError),
+    rejects("delta 0.0 must be positive", (4, 3), (4, 3), delta=0.0),
+    rejects("delta 'far' must be a number", (4, 3), (4, 3), delta="far", kind=TypeError),
 )
 l2_penalty.cases = (
     Case("kernel", ((3, 3, 2, 2),), {"rate": 1e-2}),
     Case("number", ((),), {"rate": 0.5}),
     Case("nothing", ((0, 3),), {"rate": 0.5}),
     *(extreme(f"{size:g}", normals((2, 2), size), rate=1e-6) for size in (2e19, 1e9, 6e4, 1e-18)),
-    refused("rate -0.1 must be at least 0", (3,), rate=-0.1),
-    refused("rate 'low' must be a number", (3,), rate="low", kind=TypeError),
-    refused("w holds int32", ints((3,)), rate=0.1, kind=TypeError),
+    rejects("rate -0.1 must be at least 0", (3,), rate=-0.1),
+    rejects("rate 'low' must be a number", (3,), rate="low", kind=TypeError),
+    rejects("w holds int32", ints((3,)), rate=0.1, kind=TypeError),
 )
-l2_penalty.departs = "none there: compared with the formula"
+l2_penalty.torch_difference = "none there: compared with the formula"

@@ -36,7 +36,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import (
     C,
     as_long_as,
@@ -46,7 +46,7 @@ from fcnn.ops.normalization.channels import (
     row,
     scaled,
 )
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.validation import require, require_flags, require_numbers, require_rank
 
 
@@ -87,7 +87,7 @@ def batch_norm(
 
 @batch_norm.fwd
 def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
-    long, m, v, count = x.astype(wide(x.dtype)), mean, var, None
+    long, m, v, count = x.astype(accumulation_dtype(x.dtype)), mean, var, None
     if train:
         count = _over_lanes(_count(x, mask), axis_name)
         at_least_1, new = jnp.maximum(count, 1), _new(count, momentum)
@@ -147,7 +147,7 @@ def _count(x, mask):
     """How many entries of a channel count."""
     places = math.prod(x.shape[:-1])
     count = jnp.asarray(places) if mask is None else mask.sum() * (places // mask.size)
-    return count.astype(wide(x.dtype))
+    return count.astype(accumulation_dtype(x.dtype))
 
 
 def _new(count, momentum):
@@ -159,8 +159,8 @@ def _over_lanes(a, axis_name):
     return a if axis_name is None else lax.psum(a, axis_name)
 
 
-@batch_norm.check
-def _check(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
+@batch_norm.validate
+def _validate(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
     require_channels("batch_norm", x, eps, scale=scale, bias=bias, mean=mean, var=var)
     require_rank("batch_norm", 2, x=x)
     require_numbers("batch_norm", momentum=momentum)
@@ -214,20 +214,20 @@ batch_norm.cases = (
     Case("padded examples", ((5, 2, 3), *STATS, _some(5)), TRAIN),
     Case("padded places", ((2, 3, 2, 3), *STATS, _some(2, 3, 2)), {"train": True, "momentum": 0.6}),
     Case("nothing counts", ((2, 3), *STATS, lambda rng: np.zeros(2, bool)), TRAIN | {"eps": 1.0}),
-    refused(r"mean \(2,\) needs shape", (4, 3), (3,), (3,), (2,), (3,), None, train=True),
-    refused("momentum 1.5 must", (4, 3), *STATS, None, train=True, momentum=1.5),
-    refused("train 'yes' must", (4, 3), *STATS, None, train="yes", kind=TypeError),
-    refused("axis_name 3 must", (4, 3), *STATS, None, **TRAIN, axis_name=3, kind=TypeError),
-    refused("missing a required .*argument: 'train'", (4, 3), *STATS, None, kind=TypeError),
-    refused("eps -1.0 must", (4, 3), *STATS, None, train=True, eps=-1.0),
-    refused("nothing to take statistics of", (0, 3), *STATS, None, train=True),
-    refused("at least 2 axes", (3,), *STATS, None, train=True),
-    refused("x holds int32", ints((4, 3)), *STATS, None, train=True, kind=TypeError),
-    refused("mask holds int32", (4, 3), *STATS, ints((4,)), train=True, kind=TypeError),
-    refused(
+    rejects(r"mean \(2,\) needs shape", (4, 3), (3,), (3,), (2,), (3,), None, train=True),
+    rejects("momentum 1.5 must", (4, 3), *STATS, None, train=True, momentum=1.5),
+    rejects("train 'yes' must", (4, 3), *STATS, None, train="yes", kind=TypeError),
+    rejects("axis_name 3 must", (4, 3), *STATS, None, **TRAIN, axis_name=3, kind=TypeError),
+    rejects("missing a required .*argument: 'train'", (4, 3), *STATS, None, kind=TypeError),
+    rejects("eps -1.0 must", (4, 3), *STATS, None, train=True, eps=-1.0),
+    rejects("nothing to take statistics of", (0, 3), *STATS, None, train=True),
+    rejects("at least 2 axes", (3,), *STATS, None, train=True),
+    rejects("x holds int32", ints((4, 3)), *STATS, None, train=True, kind=TypeError),
+    rejects("mask holds int32", (4, 3), *STATS, ints((4,)), train=True, kind=TypeError),
+    rejects(
         "axis_name .*'i'.* needs vmap", (4, 3), *STATS, None, **TRAIN, axis_name="i", kind=NameError
     ),
-    refused(r"mask \(3,\) needs the leading axes", (4, 3), *STATS, _some(3), train=True),
-    refused(r"mask \(4, 3\) needs the leading axes", (4, 3), *STATS, _some(4, 3), train=True),
+    rejects(r"mask \(3,\) needs the leading axes", (4, 3), *STATS, _some(3), train=True),
+    rejects(r"mask \(4, 3\) needs the leading axes", (4, 3), *STATS, _some(4, 3), train=True),
 )
 batch_norm.cases += extremes((6, 3), *STATS, None, **TRAIN)

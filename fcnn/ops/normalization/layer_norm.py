@@ -29,7 +29,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import (
     C,
     as_long_as,
@@ -39,7 +39,7 @@ from fcnn.ops.normalization.channels import (
     row,
     scaled,
 )
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.validation import require, require_counts, require_rank
 
 
@@ -101,7 +101,7 @@ SEEN = {  # the view of x to normalize, and which of its axes are pooled
 
 def _normalizing(op, seen):
     def fwd(x, scale, bias, *, eps, **options):
-        view, pooled = seen(x.astype(wide(x.dtype)), **options)
+        view, pooled = seen(x.astype(accumulation_dtype(x.dtype)), **options)
         m = view.mean(pooled, keepdims=True)
         d = view - m
         r = lax.rsqrt(jnp.square(d).mean(pooled, keepdims=True) + eps)
@@ -124,20 +124,20 @@ for op, seen in SEEN.items():
     _normalizing(op, seen)
 
 
-@layer_norm.check
-def _check_layer(x, scale, bias, *, eps):
+@layer_norm.validate
+def _validate_layer(x, scale, bias, *, eps):
     require_channels("layer_norm", x, eps, scale=scale, bias=bias)
 
 
-@instance_norm.check
-def _check_instance(x, scale, bias, *, eps):
+@instance_norm.validate
+def _validate_instance(x, scale, bias, *, eps):
     require_channels("instance_norm", x, eps, scale=scale, bias=bias)
     require_rank("instance_norm", 3, x=x)
     _require_cells("instance_norm", x)
 
 
-@group_norm.check
-def _check_group(x, scale, bias, *, groups, eps):
+@group_norm.validate
+def _validate_group(x, scale, bias, *, groups, eps):
     require_channels("group_norm", x, eps, scale=scale, bias=bias)
     require_rank("group_norm", 2, x=x)
     _require_cells("group_norm", x)
@@ -160,7 +160,7 @@ def rms_norm(x: Float[Array, "*n c"], scale: C, *, eps: float = 1e-6) -> Float[A
 
 @rms_norm.fwd
 def rms_norm_fwd(x, scale, *, eps):
-    long = x.astype(wide(x.dtype))
+    long = x.astype(accumulation_dtype(x.dtype))
     r = lax.rsqrt(jnp.square(long).mean(-1, keepdims=True) + eps)
     return scaled(scale, long * r), (x, r, scale)
 
@@ -175,8 +175,8 @@ def rms_norm_bwd(saved, dy, *, eps):
     return dx.astype(dtype), dscale.astype(dtype)
 
 
-@rms_norm.check
-def _check_rms(x, scale, *, eps):
+@rms_norm.validate
+def _validate_rms(x, scale, *, eps):
     require_channels("rms_norm", x, eps, scale=scale)
 
 
@@ -191,49 +191,49 @@ layer_norm.cases = (
     Case("one feature", ((4, 1), (1,), (1,))),
     Case("no examples", ((0, 3), (3,), (3,))),
     Case("far from 0", (lambda rng: 1e4 + rng.standard_normal((4, 5)), (5,), (5,))),
-    refused(r"scale \(4,\) needs shape \(3,\)", (4, 3), (4,), (3,)),
-    refused("eps 0.0 must be positive", (4, 3), (3,), (3,), eps=0.0),
-    refused("has no features", (4, 0), (0,), (0,)),
-    refused("x holds int32", ints((4, 3)), (3,), (3,), kind=TypeError),
+    rejects(r"scale \(4,\) needs shape \(3,\)", (4, 3), (4,), (3,)),
+    rejects("eps 0.0 must be positive", (4, 3), (3,), (3,), eps=0.0),
+    rejects("has no features", (4, 0), (0,), (0,)),
+    rejects("x holds int32", ints((4, 3)), (3,), (3,), kind=TypeError),
 )
 instance_norm.cases = (
     Case("sequences", ((2, 4, 3), (3,), (3,))),
     Case("images", ((2, 3, 2, 4), (4,), (4,)), {"eps": 1e-3}),
     Case("one cell", ((2, 1, 3), (3,), (3,))),
     Case("no examples", ((0, 2, 3), (3,), (3,))),
-    refused(r"bias \(4,\) needs shape \(3,\)", (2, 4, 3), (3,), (4,)),
-    refused("x (.*) needs at least 3 axes", (4, 3), (3,), (3,)),
-    refused("no cells to take statistics of", (2, 0, 3), (3,), (3,)),
-    refused("eps 'small' must be a number", (2, 4, 3), (3,), (3,), eps="small", kind=TypeError),
-    refused("x holds int32", ints((2, 4, 3)), (3,), (3,), kind=TypeError),
+    rejects(r"bias \(4,\) needs shape \(3,\)", (2, 4, 3), (3,), (4,)),
+    rejects("x (.*) needs at least 3 axes", (4, 3), (3,), (3,)),
+    rejects("no cells to take statistics of", (2, 0, 3), (3,), (3,)),
+    rejects("eps 'small' must be a number", (2, 4, 3), (3,), (3,), eps="small", kind=TypeError),
+    rejects("x holds int32", ints((2, 4, 3)), (3,), (3,), kind=TypeError),
 )
 group_norm.cases = (
     Case("sequences", ((2, 3, 4), (4,), (4,)), {"groups": 2}),
     Case("images in one group", ((2, 3, 2, 4), (4,), (4,)), {"groups": 1, "eps": 1e-3}),
     Case("without space", ((3, 6), (6,), (6,)), {"groups": 2}),
     Case("no examples", ((0, 2, 4), (4,), (4,)), {"groups": 2}),
-    refused("groups 3 does not divide 4 channels", (2, 3, 4), (4,), (4,), groups=3),
-    refused("groups 0 must be at least 1", (2, 3, 4), (4,), (4,), groups=0),
-    refused("groups 2.0 must be an integer", (2, 4), (4,), (4,), groups=2.0, kind=TypeError),
-    refused("at least 2 axes", (4,), (4,), (4,), groups=2),
-    refused("no cells to take statistics of", (2, 0, 4), (4,), (4,), groups=2),
-    refused("x holds int32", ints((2, 4)), (4,), (4,), groups=2, kind=TypeError),
+    rejects("groups 3 does not divide 4 channels", (2, 3, 4), (4,), (4,), groups=3),
+    rejects("groups 0 must be at least 1", (2, 3, 4), (4,), (4,), groups=0),
+    rejects("groups 2.0 must be an integer", (2, 4), (4,), (4,), groups=2.0, kind=TypeError),
+    rejects("at least 2 axes", (4,), (4,), (4,), groups=2),
+    rejects("no cells to take statistics of", (2, 0, 4), (4,), (4,), groups=2),
+    rejects("x holds int32", ints((2, 4)), (4,), (4,), groups=2, kind=TypeError),
 )
 rms_norm.cases = (
     Case("rows", ((4, 3), (3,))),
     Case("images", ((2, 3, 2, 4), (4,)), {"eps": 1e-3}),
     Case("zeros", (lambda rng: np.zeros((2, 3)), (3,)), {"eps": 1e-2}),
     Case("no examples", ((0, 3), (3,))),
-    refused(r"scale \(4,\) needs shape \(3,\)", (4, 3), (4,)),
-    refused("eps 0.0 must be positive", (4, 3), (3,), eps=0.0),
-    refused("has no features", (4, 0), (0,)),
-    refused("x holds int32", ints((4, 3)), (3,), kind=TypeError),
+    rejects(r"scale \(4,\) needs shape \(3,\)", (4, 3), (4,)),
+    rejects("eps 0.0 must be positive", (4, 3), (3,), eps=0.0),
+    rejects("has no features", (4, 0), (0,)),
+    rejects("x holds int32", ints((4, 3)), (3,), kind=TypeError),
 )
 layer_norm.cases += extremes((3, 6), (6,), (6,))
 instance_norm.cases += extremes((2, 6, 2), (2,), (2,))
 group_norm.cases += extremes((2, 3, 4), (4,), (4,), groups=2)
 rms_norm.cases += extremes((3, 6), (6,))
-instance_norm.departs = (
+instance_norm.torch_difference = (
     "refuses a single cell, and its gradient of a single example is wrong where memory is "
     "transposed (2.13): both are left out"
 )

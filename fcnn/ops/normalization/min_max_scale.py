@@ -21,9 +21,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import extremes
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_integers, require_numbers
 
 
@@ -49,7 +49,7 @@ def min_max_scale(
 
 @min_max_scale.fwd
 def min_max_scale_fwd(x, *, to, axis):
-    eighth = _rows(x.astype(wide(x.dtype)) / 8, axis)  # (rest, pooled)
+    eighth = _rows(x.astype(accumulation_dtype(x.dtype)) / 8, axis)  # (rest, pooled)
     places = eighth.argmin(1), eighth.argmax(1)
     lo, hi = (jnp.where(_first(at, eighth), eighth, 0).sum(1, keepdims=True) for at in places)
     apart = ~(hi - lo < jnp.finfo(eighth.dtype).tiny)  # NaN too, and stays NaN
@@ -71,8 +71,8 @@ def min_max_scale_bwd(saved, dy, *, to, axis):
     return (_unrows(slope * (dt + moved), dy.shape, axis).astype(dy.dtype),)
 
 
-@min_max_scale.check
-def _check(x, *, to, axis):
+@min_max_scale.validate
+def _validate(x, *, to, axis):
     require_floats("min_max_scale", x=x)
     pair = isinstance(to, tuple) and len(to) == 2
     require(pair, f"min_max_scale: to {to!r} must be two numbers, the smallest and the largest")
@@ -129,14 +129,14 @@ min_max_scale.cases = (
     *extremes((3, 6), to=(-1.0, 1.0)),
     Case("ties", (lambda rng: np.array([[2.0, 0.0, 2.0, 0.0, 1.0]]),), kink=True),
     Case("constant", (lambda rng: np.full((2, 3), 7.0),), kink=True),
-    refused("to (.*) must rise", (3, 4), to=(1.0, 0.0)),
-    refused("to 1.0 must be two numbers", (3, 4), to=1.0),
-    refused(r"to\[1\] 'b' must be a number", (3, 4), to=(0, "b"), kind=TypeError),
-    refused("has no axis 2", (3, 4), axis=2),
-    refused("names an axis twice", (3, 4), axis=(1, -1)),
-    refused("axis 1.0 must be an integer", (3, 4), axis=1.0, kind=TypeError),
-    refused(r"x \(3,\) has nothing along axis \(\)", (3,)),
-    refused(r"x \(3, 0\) has nothing along axis 1", (3, 0), axis=1),
-    refused("x holds int32", ints((3, 4)), kind=TypeError),
+    rejects("to (.*) must rise", (3, 4), to=(1.0, 0.0)),
+    rejects("to 1.0 must be two numbers", (3, 4), to=1.0),
+    rejects(r"to\[1\] 'b' must be a number", (3, 4), to=(0, "b"), kind=TypeError),
+    rejects("has no axis 2", (3, 4), axis=2),
+    rejects("names an axis twice", (3, 4), axis=(1, -1)),
+    rejects("axis 1.0 must be an integer", (3, 4), axis=1.0, kind=TypeError),
+    rejects(r"x \(3,\) has nothing along axis \(\)", (3,)),
+    rejects(r"x \(3, 0\) has nothing along axis 1", (3, 0), axis=1),
+    rejects("x holds int32", ints((3, 4)), kind=TypeError),
 )
-min_max_scale.departs = "none there: compared with the formula"
+min_max_scale.torch_difference = "none there: compared with the formula"

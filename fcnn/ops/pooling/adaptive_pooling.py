@@ -25,9 +25,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, refused
-from fcnn.ops.pooling.axes import along_axes, check_grid, sizes
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.pooling.axes import along_axes, sizes, validate_grid
 from fcnn.ops.pooling.max_unpool import numbered, put, read
 from fcnn.ops.pooling.pooling import EXTREMES, distinct
 from fcnn.ops.window import Axes
@@ -49,7 +49,9 @@ def global_avg_pool_fwd(x):
 
 @global_avg_pool.bwd
 def global_avg_pool_bwd(shape, dy):
-    each = dy.astype(wide(dy.dtype)) / math.prod(shape[1:-1])  # float16 does not count that far
+    each = dy.astype(accumulation_dtype(dy.dtype)) / math.prod(
+        shape[1:-1]
+    )  # float16 does not count that far
     each = each.astype(dy.dtype).reshape(shape[0], *(1 for _ in shape[1:-1]), shape[-1])
     return (jnp.broadcast_to(each, shape),)
 
@@ -137,30 +139,30 @@ def _bins(n, m):
     return p * n // m, -((p + 1) * n // -m)
 
 
-def _check(name, x, **options):
-    check_grid(name, x)
+def _validate(name, x, **options):
+    validate_grid(name, x)
     if options:
         sizes(x, **options, name=name)
 
 
 for op in (global_avg_pool, global_max_pool, adaptive_avg_pool, adaptive_max_pool):
-    op.check(partial(_check, op.name))
+    op.validate(partial(_validate, op.name))
     bins: Any = {} if op in (global_avg_pool, global_max_pool) else {"size": 2}
     op.cases = (
         Case("2-D", (distinct((2, 3, 4, 5)),), bins),
         Case("1-D", (distinct((2, 3, 5)),), bins),
         Case("no examples", ((0, 4, 4, 2),), bins),
         *(extreme(name, x, **bins) for name, x in EXTREMES.items()),
-        refused("at least 3 axes", (4, 3), **bins),
-        refused("has no cells", (4, 0, 3), **bins),
-        refused("x holds int32", ints((1, 4, 4, 1)), kind=TypeError, **bins),
+        rejects("at least 3 axes", (4, 3), **bins),
+        rejects("has no cells", (4, 0, 3), **bins),
+        rejects("x holds int32", ints((1, 4, 4, 1)), kind=TypeError, **bins),
     )
     if bins:
         op.cases += (
             Case("more bins than cells", (distinct((1, 3, 7, 2)),), {"size": (5, 3)}),
             Case("3-D", (distinct((1, 3, 2, 5, 2)),), {"size": (2, 1, 3)}),
-            refused(r"size \(0, 0\) must be at least 1", (1, 4, 4, 1), size=0),
-            refused("size 2.0 must be an integer", (1, 4, 4, 1), size=2.0, kind=TypeError),
+            rejects(r"size \(0, 0\) must be at least 1", (1, 4, 4, 1), size=0),
+            rejects("size 2.0 must be an integer", (1, 4, 4, 1), size=2.0, kind=TypeError),
         )
 for op in (global_max_pool, adaptive_max_pool):
     ties = Case("ties", (lambda rng: np.ones((1, 3, 4, 1)),), op.cases[0].options, kink=True)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from fcnn.ops.contraction import contract, wide
+from fcnn.ops.contraction import accumulation_dtype, contract
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import per_axis
 
@@ -26,7 +26,9 @@ def along_axes(x: Array, matrices: Iterable[np.ndarray]) -> Array:
     def step(y, matrix):  # the first spatial axis is summed, and comes back last
         return contract(y, jnp.asarray(matrix, y.dtype), over=((1,), (1,)))
 
-    return jnp.moveaxis(reduce(step, matrices, x.astype(wide(x.dtype))), 1, -1).astype(x.dtype)
+    return jnp.moveaxis(
+        reduce(step, matrices, x.astype(accumulation_dtype(x.dtype))), 1, -1
+    ).astype(x.dtype)
 
 
 def sizes(x: Array, size: Any, name: str = "size") -> tuple[int, ...]:
@@ -34,7 +36,7 @@ def sizes(x: Array, size: Any, name: str = "size") -> tuple[int, ...]:
     return per_axis(name, x.ndim - 2, "size", size)
 
 
-def check_grid(name: str, x: Array) -> None:
+def validate_grid(name: str, x: Array) -> None:
     """Raise unless x is a grid of floats with cells in it."""
     require_floats(name, x=x)
     require_rank(name, 3, x=x)

@@ -27,8 +27,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, extreme, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, extreme, operator, rejects
 from fcnn.ops.pooling.pooling import CASES, EXTREMES, GRID, count, distinct, first_largest, places
 from fcnn.ops.validation import (
     require,
@@ -37,7 +37,7 @@ from fcnn.ops.validation import (
     require_numbers,
     require_rank,
 )
-from fcnn.ops.window import Axes, Padding, taps, untap
+from fcnn.ops.window import Axes, Padding, taps, taps_adjoint
 
 
 @operator(static=("window",))
@@ -56,13 +56,13 @@ def lp_pool(
 
     Source: Sermanet, Chintala & LeCun 2012; the mean form: Gulcehre et al. 2014.
     """
-    at = places(x, window, stride, padding, dilation, ceil_mode)
+    geometry = places(x, window, stride, padding, dilation, ceil_mode)
     if p == math.inf:
-        return first_largest([_size(part) for part in taps(x, at)])[0]
-    r, top = _scaled(x, at)
+        return first_largest([_size(part) for part in taps(x, geometry)])[0]
+    r, top = _scaled(x, geometry)
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
     some = jnp.where(total == 0, jnp.ones_like(total), total)
-    cells = count(at, total.dtype) if mean else 1
+    cells = count(geometry, total.dtype) if mean else 1
     return jnp.where(total == 0, total, top * (some / cells) ** (1 / p)).astype(x.dtype)
 
 
@@ -73,20 +73,20 @@ def lp_pool_fwd(x, **options):
 
 @lp_pool.bwd
 def lp_pool_bwd(x, dy, *, p, mean, **options):
-    at = places(x, **options)
+    geometry = places(x, **options)
     if p == math.inf:
-        parts = taps(x, at)
+        parts = taps(x, geometry)
         _, winner = first_largest([_size(part) for part in parts])
         zero = jnp.zeros_like(dy)
         won = (jnp.where(winner == i, dy * jnp.sign(part), zero) for i, part in enumerate(parts))
-        return (untap(list(won), at),)
-    r, _ = _scaled(x, at)
+        return (taps_adjoint(list(won), geometry),)
+    r, _ = _scaled(x, geometry)
     slopes = [part if p == 2 else jnp.sign(part) * _power(part, p - 1) for part in r]
     total = reduce(jnp.add, (part * slope for part, slope in zip(r, slopes, strict=True)))
     some = jnp.where(total == 0, jnp.ones_like(total), total)
-    cells = count(at, total.dtype) if mean else 1
+    cells = count(geometry, total.dtype) if mean else 1
     each = dy.astype(total.dtype) * some ** (1 / p - 1) * cells ** (-1 / p)
-    return (untap([each * slope for slope in slopes], at).astype(dy.dtype),)
+    return (taps_adjoint([each * slope for slope in slopes], geometry).astype(dy.dtype),)
 
 
 def _size(x):
@@ -94,9 +94,9 @@ def _size(x):
     return jnp.sign(x) * x
 
 
-def _scaled(x, at):
+def _scaled(x, geometry):
     """r and top, in the dtype of sums; top is 1 where it would be 0 or infinite."""
-    parts = taps(x.astype(wide(x.dtype)), at)
+    parts = taps(x.astype(accumulation_dtype(x.dtype)), geometry)
     top = lax.stop_gradient(reduce(jnp.maximum, map(jnp.abs, parts)))
     top = jnp.where((top > 0) & jnp.isfinite(top), top, jnp.ones_like(top))
     return [part / top for part in parts], top
@@ -111,8 +111,8 @@ def _power(r, p):
     return jnp.where(zero, jnp.zeros_like(r), jnp.abs(jnp.where(zero, jnp.ones_like(r), r)) ** p)
 
 
-@lp_pool.check
-def _check(x, *, p, mean, **options):
+@lp_pool.validate
+def _validate(x, *, p, mean, **options):
     require_floats("lp_pool", x=x)
     require_rank("lp_pool", 3, x=x)
     require_numbers("lp_pool", p=p)
@@ -134,11 +134,11 @@ lp_pool.cases = (
     Case("huge", (lambda rng: 1e200 * distinct(GRID)(rng),), {"window": 2}),
     Case("zeros", (lambda rng: np.zeros((1, 4, 4, 1)),), {"window": 2}, kink=True),
     Case("p = inf at ties", (ties,), {"window": 2, "p": math.inf}, kink=True),
-    refused("p 0.5 must be at least 1", (1, 4, 4, 1), window=2, p=0.5),
-    refused("p nan must be at least 1", (1, 4, 4, 1), window=2, p=math.nan),
-    refused("p 'two' must be a number", (1, 4, 4, 1), window=2, p="two", kind=TypeError),
+    rejects("p 0.5 must be at least 1", (1, 4, 4, 1), window=2, p=0.5),
+    rejects("p nan must be at least 1", (1, 4, 4, 1), window=2, p=math.nan),
+    rejects("p 'two' must be a number", (1, 4, 4, 1), window=2, p="two", kind=TypeError),
 )
-lp_pool.departs = (
+lp_pool.torch_difference = (
     "takes powers of x, not of its size, and scales windows that are cut off: compared where both "
     "agree"
 )

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, Integer
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
 from fcnn.ops.pooling.axes import sizes
 from fcnn.ops.pooling.pooling import EXTREMES, beats, check_windows, max_pool, places
 from fcnn.ops.validation import require, require_floats, require_rank
@@ -45,9 +45,9 @@ def max_pool_with_indices(
     Cost:   two comparisons and two choices per output and tap; an addition per output back.
     Source: Zeiler & Fergus 2014, the "switches".
     """
-    at = places(x, window, stride, padding, dilation, ceil_mode)
-    cells = numbered(at.size)
-    parts = zip(taps(x, at, fill=-jnp.inf), taps(cells, at, fill=-1), strict=True)
+    geometry = places(x, window, stride, padding, dilation, ceil_mode)
+    cells = numbered(geometry.size)
+    parts = zip(taps(x, geometry, fill=-jnp.inf), taps(cells, geometry, fill=-1), strict=True)
     best, index = jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(-1, jnp.int32)
     for part, cell in parts:
         wins = beats(part, best) | (index < 0)  # a real cell beats padding even at -inf
@@ -99,7 +99,7 @@ def max_unpool_bwd(indices, dy, *, size):
 def put(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
     """y (n, *out, c) added to a grid of zeros (n, *size, c); indices off the grid are left out."""
     cells, flat = math.prod(size), (y.shape[0], math.prod(y.shape[1:-1]), y.shape[-1])
-    zeros = jnp.zeros(cells, wide(y.dtype))
+    zeros = jnp.zeros(cells, accumulation_dtype(y.dtype))
     one = lambda y, i: zeros.at[jnp.where(i < 0, cells, i)].add(y, mode="drop")
     i = indices.astype(jnp.int32).reshape(flat)
     x = _each_channel(one)(y.astype(zeros.dtype).reshape(flat), i)
@@ -125,8 +125,8 @@ def numbered(size: tuple[int, ...]) -> Array:
     return jnp.arange(math.prod(size), dtype=jnp.int32).reshape(1, *size, 1)
 
 
-@max_unpool.check
-def _check(x, indices, *, size):
+@max_unpool.validate
+def _validate(x, indices, *, size):
     name = "max_unpool"
     require_floats(name, x=x)
     require_rank(name, 3, x=x)
@@ -144,15 +144,15 @@ max_unpool.cases = (
     Case("shared and off the grid", ((1, 4, 1), off), {"size": 5}),
     Case("no examples", ((0, 2, 2, 3), ints((0, 2, 2, 3))), {"size": 4}),
     *(extreme(name, x, ints((1, 5, 2), below=2), size=4) for name, x in EXTREMES.items()),
-    refused(r"need the shape of x \(1, 3, 1\)", (1, 3, 1), ints((1, 2, 1)), size=4),
-    refused("hold float64, not cell numbers", (1, 3, 1), (1, 3, 1), size=4, kind=TypeError),
-    refused(r"size \(4, 4\) needs 1", (1, 3, 1), ints((1, 3, 1)), size=(4, 4)),
-    refused("at least 3 axes", (3, 1), ints((3, 1)), size=4),
-    refused("x holds int32", ints((1, 3, 1)), ints((1, 3, 1)), size=4, kind=TypeError),
+    rejects(r"need the shape of x \(1, 3, 1\)", (1, 3, 1), ints((1, 2, 1)), size=4),
+    rejects("hold float64, not cell numbers", (1, 3, 1), (1, 3, 1), size=4, kind=TypeError),
+    rejects(r"size \(4, 4\) needs 1", (1, 3, 1), ints((1, 3, 1)), size=(4, 4)),
+    rejects("at least 3 axes", (3, 1), ints((3, 1)), size=4),
+    rejects("x holds int32", ints((1, 3, 1)), ints((1, 3, 1)), size=4, kind=TypeError),
 )
 
-max_pool_with_indices.check(partial(check_windows, "max_pool_with_indices"))
+max_pool_with_indices.validate(partial(check_windows, "max_pool_with_indices"))
 max_pool_with_indices.cases = max_pool.cases
-max_unpool.departs = (
+max_unpool.torch_difference = (
     "keeps one of the entries that share an index, here they add up: compared where none do"
 )

@@ -5,7 +5,7 @@ With x[i] the cell that tap i of a window reads, one place at a time,
     max       y = max_i x[i]            dx[i] = dy where i is the first maximum, else 0
     average   y = sum_i x[i] / count    dx[i] = dy / count
 
-and a cell read from several places sums what each gives it (`untap`). Saved is, for max, the
+and a cell read from several places sums what each gives it (`taps_adjoint`). Saved is, for max, the
 winning tap; for the average nothing. Ties go to the first maximum in row-major window order; NaN
 wins.
 
@@ -27,10 +27,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.contraction import wide
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, refused
+from fcnn.ops.contraction import accumulation_dtype
+from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require_flags, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, Windows, taps, untap, windows
+from fcnn.ops.window import Axes, Padding, Windows, taps, taps_adjoint, windows
 
 X = Float[Array, "n *size c"]
 Y = Float[Array, "n *out c"]
@@ -50,8 +50,8 @@ def max_pool(
 
     Source: Riesenhuber & Poggio 1999.
     """
-    at = places(x, window, stride, padding, dilation, ceil_mode)
-    return _first_largest_cell(x, at)[0]
+    geometry = places(x, window, stride, padding, dilation, ceil_mode)
+    return _first_largest_cell(x, geometry)[0]
 
 
 @max_pool.fwd
@@ -63,25 +63,35 @@ def max_pool_fwd(x, **options):
 @max_pool.bwd
 def max_pool_bwd(saved, dy, **options):
     winner, shape = saved
-    at = places(shape, **options)
-    won = (jnp.where(winner == i, dy, jnp.zeros_like(dy)) for i in range(math.prod(at.window)))
-    return (untap(list(won), at),)
+    geometry = places(shape, **options)
+    won = (
+        jnp.where(winner == i, dy, jnp.zeros_like(dy)) for i in range(math.prod(geometry.window))
+    )
+    return (taps_adjoint(list(won), geometry),)
 
 
-def _first_largest_cell(x, at):
+def _first_largest_cell(x, geometry):
     """The maximum of every place, and the first tap that reads it; a cell at -inf beats padding."""
-    return first_largest(taps(x, at, fill=-jnp.inf), _first_cells(at))
+    return first_largest(taps(x, geometry, fill=-jnp.inf), _first_cells(geometry))
 
 
-def _first_cells(at):
+def _first_cells(geometry):
     """For every tap the places at which it reads a cell, and all taps before it padding."""
-    axes = zip(at.size, at.window, at.stride, at.dilation, at.padding, at.out, strict=True)
+    axes = zip(
+        geometry.size,
+        geometry.window,
+        geometry.stride,
+        geometry.dilation,
+        geometry.padding,
+        geometry.out,
+        strict=True,
+    )
     real = []
     for n, k, s, d, (lo, _), m in axes:
         cell = s * np.arange(m)[:, None] + d * np.arange(k) - lo
         real.append((cell >= 0) & (cell < n))
-    none = np.ones(at.out, bool)
-    for tap in itertools.product(*map(range, at.window)):
+    none = np.ones(geometry.out, bool)
+    for tap in itertools.product(*map(range, geometry.window)):
         reads = reduce(np.logical_and.outer, (r[:, i] for r, i in zip(real, tap, strict=True)))
         yield (none & reads)[None, ..., None]
         none &= ~reads
@@ -125,9 +135,9 @@ def avg_pool(
 
     Cells that `ceil_mode` adds are never counted. Source: LeCun et al. 1989.
     """
-    at = places(x, window, stride, padding, dilation, ceil_mode)
-    total = reduce(jnp.add, taps(x.astype(wide(x.dtype)), at))
-    return (total / count(at, total.dtype, padding=count_include_pad)).astype(x.dtype)
+    geometry = places(x, window, stride, padding, dilation, ceil_mode)
+    total = reduce(jnp.add, taps(x.astype(accumulation_dtype(x.dtype)), geometry))
+    return (total / count(geometry, total.dtype, padding=count_include_pad)).astype(x.dtype)
 
 
 @avg_pool.fwd
@@ -137,23 +147,32 @@ def avg_pool_fwd(x, **options):
 
 @avg_pool.bwd
 def avg_pool_bwd(shape, dy, *, count_include_pad, **options):
-    at = places(shape, **options)
-    each = dy.astype(wide(dy.dtype))
-    each = each / count(at, each.dtype, padding=count_include_pad)
-    return (untap([each] * math.prod(at.window), at).astype(dy.dtype),)
+    geometry = places(shape, **options)
+    each = dy.astype(accumulation_dtype(dy.dtype))
+    each = each / count(geometry, each.dtype, padding=count_include_pad)
+    return (taps_adjoint([each] * math.prod(geometry.window), geometry).astype(dy.dtype),)
 
 
-def count(at: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
+def count(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
     """How many cells each place reads, (1, *out, 1), `padding` that was asked for among them or
     not; 1 where there are none."""
-    counts = np.ones((1,) * len(at.size), int)
+    counts = np.ones((1,) * len(geometry.size), int)
     for axis, (n, k, s, d, (lo, hi), extra, m) in enumerate(
-        zip(at.size, at.window, at.stride, at.dilation, at.padding, at.extra, at.out, strict=True)
+        zip(
+            geometry.size,
+            geometry.window,
+            geometry.stride,
+            geometry.dilation,
+            geometry.padding,
+            geometry.extra,
+            geometry.out,
+            strict=True,
+        )
     ):
         first, last = (-lo, n + hi - extra) if padding else (0, n)
         cells = s * np.arange(m)[:, None] + d * np.arange(k) - lo
         real = ((cells >= first) & (cells < last)).sum(1)
-        counts = counts * np.expand_dims(real, [a for a in range(len(at.size)) if a != axis])
+        counts = counts * np.expand_dims(real, [a for a in range(len(geometry.size)) if a != axis])
     return jnp.asarray(np.maximum(counts, 1)[None, ..., None], dtype)
 
 
@@ -198,16 +217,16 @@ CASES = (
     Case("cut off", (distinct((2, 6, 4, 2)),), {"window": 3, "padding": 1, "ceil_mode": True}),
     Case("no examples", ((0, 4, 4, 2),), {"window": 2}),
     *(extreme(name, x, window=3, stride=1) for name, x in EXTREMES.items()),
-    refused("at least 3 axes", (4, 3), window=2),
-    refused("exceeds the padded input", (1, 4, 4, 1), window=5),
-    refused(r"window \(0, 0\) must be", (1, 4, 4, 1), window=0),
-    refused(
+    rejects("at least 3 axes", (4, 3), window=2),
+    rejects("exceeds the padded input", (1, 4, 4, 1), window=5),
+    rejects(r"window \(0, 0\) must be", (1, 4, 4, 1), window=0),
+    rejects(
         "ceil_mode 'no' must be True or", (1, 4, 4, 1), window=2, ceil_mode="no", kind=TypeError
     ),
-    refused("x holds int32", ints((1, 4, 4, 1)), window=2, kind=TypeError),
+    rejects("x holds int32", ints((1, 4, 4, 1)), window=2, kind=TypeError),
 )
 for op in (max_pool, avg_pool):
-    op.check(partial(check_windows, op.name))
+    op.validate(partial(check_windows, op.name))
     op.cases = CASES
 max_pool.cases += (
     Case("ties", (lambda rng: np.ones((1, 4, 4, 1)),), {"window": 3, "stride": 1}, kink=True),

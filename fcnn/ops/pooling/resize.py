@@ -23,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, refused
-from fcnn.ops.pooling.axes import along_axes, check_grid, sizes
+from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.pooling.axes import along_axes, sizes, validate_grid
 from fcnn.ops.pooling.pooling import EXTREMES
 from fcnn.ops.window import Axes
 
@@ -76,7 +76,7 @@ def _resizing(op, matrix):
 
     op.fwd(fwd)
     op.bwd(bwd)
-    op.check(partial(_check, op.name))
+    op.validate(partial(_validate, op.name))
     op.cases = (
         Case("larger", ((2, 2, 3, 2),), {"size": (5, 4)}),
         Case("smaller", ((2, 7, 5, 1),), {"size": (3, 1)}),
@@ -84,21 +84,21 @@ def _resizing(op, matrix):
         Case("3-D", ((1, 3, 1, 2, 2),), {"size": (2, 3, 4)}),
         Case("no examples", ((0, 4, 4, 2),), {"size": 3}),
         *(extreme(name, x, size=3) for name, x in EXTREMES.items()),
-        refused("at least 3 axes", (4, 3), size=2),
-        refused("has no cells", (4, 0, 3), size=2),
-        refused(r"size \(2,\) needs 2", (1, 4, 4, 1), size=(2,)),
-        refused("size '2' must be an integer", (1, 4, 4, 1), size="2", kind=TypeError),
-        refused("x holds int32", ints((1, 4, 4, 1)), size=2, kind=TypeError),
+        rejects("at least 3 axes", (4, 3), size=2),
+        rejects("has no cells", (4, 0, 3), size=2),
+        rejects(r"size \(2,\) needs 2", (1, 4, 4, 1), size=(2,)),
+        rejects("size '2' must be an integer", (1, 4, 4, 1), size="2", kind=TypeError),
+        rejects("x holds int32", ints((1, 4, 4, 1)), size=2, kind=TypeError),
     )
 
 
-def _check(name, x, *, size):
-    check_grid(name, x)
+def _validate(name, x, *, size):
+    validate_grid(name, x)
     sizes(x, size, name)
 
 
 _resizing(resize_nearest, _one_hot)
 _resizing(resize_linear, _linear)
-resize_nearest.departs = (
+resize_nearest.torch_difference = (
     "rounds n / m to float32, which moves a place at some sizes: those are left out"
 )

@@ -37,7 +37,7 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.contraction import contract
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.recurrent.recurrence import backwards, extremes, forwards, products, refuse, times
 from fcnn.ops.validation import require, require_floats
 
@@ -142,8 +142,8 @@ STEP = {"after": _step_after, "before": _step_before}
 STEP_BACK = {"after": _step_after_back, "before": _step_before_back}
 
 
-@gru.check
-def _check(x, w, u, b, bu, h, lengths, *, reset, reverse):
+@gru.validate
+def _validate(x, w, u, b, bu, h, lengths, *, reset, reverse):
     refuse("gru", 3, x, w, u, b, lengths, reverse, h=h)
     require(reset in tuple(STEP), f"gru: reset {reset!r} is none of {tuple(STEP)}")
     if bu is not None:
@@ -169,9 +169,9 @@ gru.cases = (
     ),
     Case("no examples", ((0, 3, 2), *WEIGHTS, (3,), None, None)),
     *extremes(3, (3,), (2, 3), None),
-    refused(r"needs shape \(3, 9\) for 3 gates of 3", (2, 3, 2), (2, 6), (3, 6), (6,), *NONE),
-    refused("reset 'never' is none of", (2, 3, 2), *WEIGHTS, *NONE, reset="never"),
-    refused("'before' has no place for bu", (2, 3, 2), *WEIGHTS, (3,), None, None, reset="before"),
-    refused(r"bu \(9,\) needs shape \(3,\)", (2, 3, 2), *WEIGHTS, (9,), None, None),
-    refused("x holds int32", ints((2, 3, 2)), *WEIGHTS, *NONE, kind=TypeError),
+    rejects(r"needs shape \(3, 9\) for 3 gates of 3", (2, 3, 2), (2, 6), (3, 6), (6,), *NONE),
+    rejects("reset 'never' is none of", (2, 3, 2), *WEIGHTS, *NONE, reset="never"),
+    rejects("'before' has no place for bu", (2, 3, 2), *WEIGHTS, (3,), None, None, reset="before"),
+    rejects(r"bu \(9,\) needs shape \(3,\)", (2, 3, 2), *WEIGHTS, (9,), None, None),
+    rejects("x holds int32", ints((2, 3, 2)), *WEIGHTS, *NONE, kind=TypeError),
 )

@@ -30,7 +30,7 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.contraction import contract
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.recurrent.recurrence import backwards, extremes, forwards, products, refuse, times
 
 
@@ -95,8 +95,8 @@ def _step_back(inner, dnew, before, gates):
     return da, (times(da, inner[0], axis=1), dc * f)
 
 
-@lstm.check
-def _check(x, w, u, b, h, c, lengths, *, reverse):
+@lstm.validate
+def _validate(x, w, u, b, h, c, lengths, *, reverse):
     refuse("lstm", 4, x, w, u, b, lengths, reverse, h=h, c=c)
 
 
@@ -112,8 +112,8 @@ lstm.cases = (
     ),
     Case("no examples", ((0, 3, 2), *WEIGHTS, *NONE)),
     *extremes(4, (2, 3), (2, 3), None),
-    refused(r"needs shape \(3, 12\) for 4 gates of 3", (2, 3, 2), (2, 9), (3, 9), (9,), *NONE),
-    refused(r"w \(2, 9\) needs shape \(2, 12\)", (2, 3, 2), (2, 9), (3, 12), (12,), *NONE),
-    refused(r"c \(3,\) needs shape \(2, 3\)", (2, 3, 2), *WEIGHTS, None, (3,), None),
-    refused("x holds int32", ints((2, 3, 2)), *WEIGHTS, *NONE, kind=TypeError),
+    rejects(r"needs shape \(3, 12\) for 4 gates of 3", (2, 3, 2), (2, 9), (3, 9), (9,), *NONE),
+    rejects(r"w \(2, 9\) needs shape \(2, 12\)", (2, 3, 2), (2, 9), (3, 12), (12,), *NONE),
+    rejects(r"c \(3,\) needs shape \(2, 3\)", (2, 3, 2), *WEIGHTS, None, (3,), None),
+    rejects("x holds int32", ints((2, 3, 2)), *WEIGHTS, *NONE, kind=TypeError),
 )

@@ -36,7 +36,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from fcnn.ops.contraction import contract, wide
+from fcnn.ops.contraction import accumulation_dtype, contract
 from fcnn.ops.op import Case, extreme, normals
 from fcnn.ops.validation import require, require_flags, require_floats
 
@@ -60,7 +60,7 @@ def forwards(
     step: `inner`, p (n, j) and the state -> the new state, and the gates.
     """
     live = _live(lengths, x.shape[1])
-    zeros = jnp.zeros((x.shape[0], inner[0].shape[0]), wide(w.dtype))
+    zeros = jnp.zeros((x.shape[0], inner[0].shape[0]), accumulation_dtype(w.dtype))
     start = tuple(zeros if s is None else s.astype(zeros.dtype) for s in start)
     steps = partial(_steps, step, reverse=reverse)
     y, end, saved = lax.platform_dependent(
@@ -114,7 +114,7 @@ def backwards(
     step: `inner`, the cotangents of a state, the state before it, the gates
           -> da, and the cotangents of the state before it.
     """
-    long = wide(dy.dtype)
+    long = accumulation_dtype(dy.dtype)
 
     def body(dstate, seen):
         dy, live, before, gates = seen
@@ -137,7 +137,9 @@ def products(x: Array, w: Array, lengths: Array | None, da: Array) -> tuple[Arra
 def times(a: Array, w: Array, *, axis: int = 0) -> Array:
     """Sum a[..., i] w over the given axis of w; the sum stays in float32 when w is shorter."""
     over = ((a.ndim - 1,), (axis,)), ((), ())
-    return lax.dot_general(a.astype(w.dtype), w, over, preferred_element_type=wide(w.dtype))
+    return lax.dot_general(
+        a.astype(w.dtype), w, over, preferred_element_type=accumulation_dtype(w.dtype)
+    )
 
 
 def refuse(

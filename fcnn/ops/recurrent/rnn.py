@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.activation.elu import relu, tanh
 from fcnn.ops.contraction import contract
-from fcnn.ops.op import Case, ints, operator, refused
+from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.recurrent.recurrence import backwards, extremes, forwards, products, refuse, times
 from fcnn.ops.validation import require
 
@@ -77,8 +77,8 @@ def rnn_bwd(saved, dout, *, activation, reverse):
     return dx, dw, du, db, None if h is None else dh, None
 
 
-@rnn.check
-def _check(x, w, u, b, h, lengths, *, activation, reverse):
+@rnn.validate
+def _validate(x, w, u, b, h, lengths, *, activation, reverse):
     refuse("rnn", 1, x, w, u, b, lengths, reverse, h=h)
     known = tuple(F)
     require(activation in known, f"rnn: activation {activation!r} is none of {known}")
@@ -95,15 +95,15 @@ rnn.cases = (
     Case("no steps", ((2, 0, 2), *WEIGHTS, (2, 3), None)),
     Case("no examples", ((0, 3, 2), *WEIGHTS, (0, 3), ints((0,)))),
     *extremes(1, (2, 3), None),
-    refused("activation 'gelu' is none of", (2, 3, 2), *WEIGHTS, *NONE, activation="gelu"),
-    refused(r"x \(3, 2\) needs 3 axes", (3, 2), *WEIGHTS, *NONE),
-    refused(r"u \(3,\) needs 2 axes", (2, 3, 2), (2, 3), (3,), (3,), *NONE),
-    refused(r"u \(3, 6\) needs shape \(3, 3\)", (2, 3, 2), (2, 3), (3, 6), (3,), *NONE),
-    refused(r"w \(4, 3\) needs shape \(2, 3\), as x", (2, 3, 2), (4, 3), (3, 3), (3,), *NONE),
-    refused(r"b \(2,\) needs shape \(3,\)", (2, 3, 2), (2, 3), (3, 3), (2,), *NONE),
-    refused(r"h \(2, 4\) needs shape \(2, 3\)", (2, 3, 2), *WEIGHTS, (2, 4), None),
-    refused(r"lengths \(3,\) need shape \(2,\)", (2, 3, 2), *WEIGHTS, None, ints((3,))),
-    refused("lengths hold float", (2, 3, 2), *WEIGHTS, None, (2,), kind=TypeError),
-    refused("reverse 1 must be", (2, 3, 2), *WEIGHTS, *NONE, reverse=1, kind=TypeError),
-    refused("x holds int32", ints((2, 3, 2)), *WEIGHTS, *NONE, kind=TypeError),
+    rejects("activation 'gelu' is none of", (2, 3, 2), *WEIGHTS, *NONE, activation="gelu"),
+    rejects(r"x \(3, 2\) needs 3 axes", (3, 2), *WEIGHTS, *NONE),
+    rejects(r"u \(3,\) needs 2 axes", (2, 3, 2), (2, 3), (3,), (3,), *NONE),
+    rejects(r"u \(3, 6\) needs shape \(3, 3\)", (2, 3, 2), (2, 3), (3, 6), (3,), *NONE),
+    rejects(r"w \(4, 3\) needs shape \(2, 3\), as x", (2, 3, 2), (4, 3), (3, 3), (3,), *NONE),
+    rejects(r"b \(2,\) needs shape \(3,\)", (2, 3, 2), (2, 3), (3, 3), (2,), *NONE),
+    rejects(r"h \(2, 4\) needs shape \(2, 3\)", (2, 3, 2), *WEIGHTS, (2, 4), None),
+    rejects(r"lengths \(3,\) need shape \(2,\)", (2, 3, 2), *WEIGHTS, None, ints((3,))),
+    rejects("lengths hold float", (2, 3, 2), *WEIGHTS, None, (2,), kind=TypeError),
+    rejects("reverse 1 must be", (2, 3, 2), *WEIGHTS, *NONE, reverse=1, kind=TypeError),
+    rejects("x holds int32", ints((2, 3, 2)), *WEIGHTS, *NONE, kind=TypeError),
 )

@@ -21,41 +21,41 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.mesh_axes import varying_like
 from fcnn.ops.window import Windows, padded
 
 
-def mapped(of_tile: Callable, x: Array, at: Windows, bytes_each: int, most: int) -> Array:
+def mapped(of_tile: Callable, x: Array, geometry: Windows, bytes_each: int, most: int) -> Array:
     """y (n, *out, o) of x (n, *size, c), where of_tile(x, at) gives it for a tile.
 
     An example takes `bytes_each`, a tile at most `most`.
     """
-    length = _length(at, bytes_each, most)
-    strips, part, bytes_each = _strips(x, at, length, bytes_each)
+    length = _length(geometry, bytes_each, most)
+    strips, part, bytes_each = _strips(x, geometry, length, bytes_each)
     tiles = _tiles(bytes_each, most, strips)
     if tiles is None:
         y = of_tile(strips, part)
     else:
         y = lax.map(lambda x: of_tile(x, part), tiles[0])
         y = y.reshape(-1, *y.shape[2:])[: strips.shape[0]]
-    rows = length * math.ceil(at.out[0] / length)
-    return y.reshape(x.shape[0], rows, *y.shape[2:])[:, : at.out[0]]
+    rows = length * math.ceil(geometry.out[0] / length)
+    return y.reshape(x.shape[0], rows, *y.shape[2:])[:, : geometry.out[0]]
 
 
 def summed(
-    of_tile: Callable, x: Array, dy: Array, at: Windows, bytes_each: int, most: int
+    of_tile: Callable, x: Array, dy: Array, geometry: Windows, bytes_each: int, most: int
 ) -> Array:
     """The sum over tiles of of_tile(x, dy, at), for x (n, *size, c) and dy (n, *out, o)."""
-    length = _length(at, bytes_each, most)
-    x, part, bytes_each = _strips(x, at, length, bytes_each)
-    dy = _places(dy, at, length)
+    length = _length(geometry, bytes_each, most)
+    x, part, bytes_each = _strips(x, geometry, length, bytes_each)
+    dy = _places(dy, geometry, length)
     tiles = _tiles(bytes_each, most, x, dy)
     if tiles is None:
         return of_tile(x, dy, part)
     add = lambda total, tile: (total + of_tile(*tile, part).astype(total.dtype), None)
     shape = jax.eval_shape(lambda x, dy: of_tile(x, dy, part), x, dy).shape
-    start = varying_like(jnp.zeros(shape, wide(x.dtype)), x, dy)
+    start = varying_like(jnp.zeros(shape, accumulation_dtype(x.dtype)), x, dy)
     return lax.scan(add, start, tiles)[0]
 
 
@@ -71,37 +71,43 @@ def _tiles(bytes_each, most, *arrays):
     return [fill(a).reshape(count, length, *a.shape[1:]) for a in arrays]
 
 
-def _length(at, bytes_each, most):
+def _length(geometry, bytes_each, most):
     """Rows of places in a strip: an even number, as Winograd's are, and a divisor if one is near.
 
     None has fewer cells of its own than it shares.
     """
-    m, s = at.out[0], at.stride[0]
+    m, s = geometry.out[0], geometry.stride[0]
     if bytes_each <= most:
         return m
-    least = max(2, math.ceil((at.reach[0] - s) / s))
+    least = max(2, math.ceil((geometry.effective_window[0] - s) / s))
     longest = 2 * math.ceil(max(least, most * m // bytes_each) / 2)
     near = range(longest, max(least, longest // 2) - 1, -2)
     return min(m, next((length for length in near if m % length == 0), longest))
 
 
-def _strips(x, at, length, bytes_each):
+def _strips(x, geometry, length, bytes_each):
     """The strips of all examples as examples, their windows, and the bytes that one takes."""
-    m, s = at.out[0], at.stride[0]
+    m, s = geometry.out[0], geometry.stride[0]
     if length == m:
-        return x, at, bytes_each
-    count, rows, margin = math.ceil(m / length), s * length, max(0, at.reach[0] - s)
-    n, size, lo = x.shape[0], x.shape[1], at.padding[0][0]
+        return x, geometry, bytes_each
+    count, rows, margin = (
+        math.ceil(m / length),
+        s * length,
+        max(0, geometry.effective_window[0] - s),
+    )
+    n, size, lo = x.shape[0], x.shape[1], geometry.padding[0][0]
     x = padded(x, [(lo, (count + 1) * rows - lo - size), *[(0, 0)] * (x.ndim - 3)])
     x = x.reshape(n, count + 1, rows, *x.shape[2:])
     x = jnp.concatenate([x[:, :-1], x[:, 1:, :margin]], 2)
-    part = at._replace(size=(rows + margin, *at.size[1:]), padding=((0, 0), *at.padding[1:]))
+    part = geometry._replace(
+        size=(rows + margin, *geometry.size[1:]), padding=((0, 0), *geometry.padding[1:])
+    )
     return x.reshape(-1, *x.shape[2:]), part, math.ceil(bytes_each * length / m)
 
 
-def _places(dy, at, length):
+def _places(dy, geometry, length):
     """dy cut as its image is."""
-    m = at.out[0]
+    m = geometry.out[0]
     if length == m:
         return dy
     count = math.ceil(m / length)

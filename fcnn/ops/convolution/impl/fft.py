@@ -18,75 +18,79 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-from fcnn.ops.contraction import contract, wide
+from fcnn.ops.contraction import accumulation_dtype, contract
 
 # Transforms are (n, f, g, c), (f, g, c, o) and (n, f, g, o), with f over all frequencies.
 
 
-def forward(x, w, *, at, groups):
-    x_hat, w_hat = _of_image(x, at, groups), _of_kernel(w, at, groups)
+def forward(x, w, *, geometry, groups):
+    x_hat, w_hat = _of_image(x, geometry, groups), _of_kernel(w, geometry, groups)
     y_hat = contract(x_hat, w_hat.conj(), ((3,), (2,)), ((1, 2), (0, 1)))  # f, g, n, o
-    y = _inverse(jnp.moveaxis(y_hat, 2, 0), at)
-    return _every(y, at.stride, at.span)
+    y = _inverse(jnp.moveaxis(y_hat, 2, 0), geometry)
+    return _every(y, geometry.stride, geometry.span)
 
 
-def dx(w, dy, *, at, groups):
-    w_hat, d_hat = _of_kernel(w, at, groups), _of_places(dy, at, groups)
+def dx(w, dy, *, geometry, groups):
+    w_hat, d_hat = _of_kernel(w, geometry, groups), _of_places(dy, geometry, groups)
     dx_hat = contract(d_hat, w_hat, ((3,), (3,)), ((1, 2), (0, 1)))  # f, g, n, c
-    dx = _inverse(jnp.moveaxis(dx_hat, 2, 0), at)
-    axes = zip(at.padding, at.size, strict=True)
+    dx = _inverse(jnp.moveaxis(dx_hat, 2, 0), geometry)
+    axes = zip(geometry.padding, geometry.size, strict=True)
     return dx[:, *(slice(lo, lo + n) for (lo, _), n in axes)]
 
 
-def dw(x, dy, *, at, groups):
-    x_hat, d_hat = _of_image(x, at, groups), _of_places(dy, at, groups)
+def dw(x, dy, *, geometry, groups):
+    x_hat, d_hat = _of_image(x, geometry, groups), _of_places(dy, geometry, groups)
     dw_hat = contract(x_hat, d_hat.conj(), ((0,), (0,)), ((1, 2), (1, 2)))  # f, g, c, o
-    dw = _every(_inverse(jnp.moveaxis(dw_hat, 2, 0), at), at.dilation, at.reach)
+    dw = _every(
+        _inverse(jnp.moveaxis(dw_hat, 2, 0), geometry), geometry.dilation, geometry.effective_window
+    )
     return jnp.moveaxis(dw, 0, -2)  # c, *window, (g, o) -> *window, c, (g, o)
 
 
-def refuses(at, groups):
-    r = len(at.size)
+def refuses(geometry, groups):
+    r = len(geometry.size)
     return None if r <= 3 else f"transforms up to 3 spatial axes, not {r}"
 
 
-def _of_image(x, at, groups):
-    return _split(_transform(x, at, at.padding, (1,) * len(at.size)), groups)
+def _of_image(x, geometry, groups):
+    return _split(_transform(x, geometry, geometry.padding, (1,) * len(geometry.size)), groups)
 
 
-def _of_places(dy, at, groups):
-    return _split(_transform(dy, at, ((0, 0),) * len(at.size), at.stride), groups)
+def _of_places(dy, geometry, groups):
+    return _split(_transform(dy, geometry, ((0, 0),) * len(geometry.size), geometry.stride), groups)
 
 
-def _of_kernel(w, at, groups):
+def _of_kernel(w, geometry, groups):
     w = jnp.moveaxis(w, -2, 0)  # channels, as if they were examples
-    w_hat = _split(_transform(w, at, ((0, 0),) * len(at.size), at.dilation), groups)
+    w_hat = _split(
+        _transform(w, geometry, ((0, 0),) * len(geometry.size), geometry.dilation), groups
+    )
     return jnp.moveaxis(w_hat, 0, 2)  # c, f, g, o -> f, g, c, o
 
 
-def _transform(a, at, padding, apart):
+def _transform(a, geometry, padding, apart):
     """Of a (n, *cells, c), its cells set `apart`, along the spatial axes: (n, f, c)."""
-    a = a.astype(wide(a.dtype))
+    a = a.astype(accumulation_dtype(a.dtype))
     margins = [(lo, hi, s - 1) for (lo, hi), s in zip(padding, apart, strict=True)]
     a = lax.pad(a, jnp.zeros((), a.dtype), [(0, 0, 0), *margins, (0, 0, 0)])
-    a_hat = jnp.fft.rfftn(a, _ring(at), _axes(at))
+    a_hat = jnp.fft.rfftn(a, _ring(geometry), _axes(geometry))
     return a_hat.reshape(a.shape[0], math.prod(a_hat.shape[1:-1]), a.shape[-1])
 
 
-def _inverse(a_hat, at):
+def _inverse(a_hat, geometry):
     """From (n, f, g, c) to (n, *L, (g, c))."""
-    *rest, last = _ring(at)
+    *rest, last = _ring(geometry)
     n, _, g, c = a_hat.shape
     a_hat = a_hat.reshape(n, *rest, last // 2 + 1, g * c)
-    return jnp.fft.irfftn(a_hat, _ring(at), _axes(at))
+    return jnp.fft.irfftn(a_hat, _ring(geometry), _axes(geometry))
 
 
-def _ring(at):
-    return tuple(n + lo + hi for n, (lo, hi) in zip(at.size, at.padding, strict=True))
+def _ring(geometry):
+    return tuple(n + lo + hi for n, (lo, hi) in zip(geometry.size, geometry.padding, strict=True))
 
 
-def _axes(at):
-    return tuple(range(1, len(at.size) + 1))
+def _axes(geometry):
+    return tuple(range(1, len(geometry.size) + 1))
 
 
 def _split(a, groups):

@@ -13,32 +13,34 @@ from fcnn.ops.contraction import contract_wide
 from fcnn.ops.convolution.im2col import image_of, rows_of
 
 
-def forward(x, w, *, at, groups):
+def forward(x, w, *, geometry, groups):
     y = contract_wide(
-        _split_rows(x, at, groups), _split_kernel(w, groups), ((1, 3), (0, 1)), ((2,), (2,))
+        _split_rows(x, geometry, groups), _split_kernel(w, groups), ((1, 3), (0, 1)), ((2,), (2,))
     )
     y = jnp.moveaxis(y, 0, 1)  # g, m, o -> m, g, o
-    return y.reshape(x.shape[0], *at.out, w.shape[-1])
+    return y.reshape(x.shape[0], *geometry.out, w.shape[-1])
 
 
-def dx(w, dy, *, at, groups):
+def dx(w, dy, *, geometry, groups):
     dy_split = dy.reshape(-1, groups, dy.shape[-1] // groups)  # m, g, o
     over, batch = ((2,), (3,)), ((1,), (2,))
     drows = contract_wide(dy_split, _split_kernel(w, groups), over, batch)  # g, m, i, c
-    k = math.prod(at.window) * groups * w.shape[-2]
+    k = math.prod(geometry.window) * groups * w.shape[-2]
     drows = jnp.moveaxis(drows, 0, 2).reshape(*dy.shape[:-1], k)
-    return image_of(drows, at)
+    return image_of(drows, geometry)
 
 
-def dw(x, dy, *, at, groups):
+def dw(x, dy, *, geometry, groups):
     dy = dy.reshape(-1, groups, dy.shape[-1] // groups)  # m, g, o
-    dw = contract_wide(_split_rows(x, at, groups), dy, ((0,), (0,)), ((2,), (1,)))  # g, i, c, o
-    return jnp.moveaxis(dw, 0, 2).reshape(*at.window, dw.shape[2], groups * dy.shape[-1])
+    dw = contract_wide(
+        _split_rows(x, geometry, groups), dy, ((0,), (0,)), ((2,), (1,))
+    )  # g, i, c, o
+    return jnp.moveaxis(dw, 0, 2).reshape(*geometry.window, dw.shape[2], groups * dy.shape[-1])
 
 
-def _split_rows(x, at, groups):
-    m, i = x.shape[0] * math.prod(at.out), math.prod(at.window)
-    return rows_of(x, at).reshape(m, i, groups, x.shape[-1] // groups)
+def _split_rows(x, geometry, groups):
+    m, i = x.shape[0] * math.prod(geometry.out), math.prod(geometry.window)
+    return rows_of(x, geometry).reshape(m, i, groups, x.shape[-1] // groups)
 
 
 def _split_kernel(w, groups):

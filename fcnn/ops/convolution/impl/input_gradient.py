@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from fcnn.ops.window import Windows, cropped, weave
+from fcnn.ops.window import Windows, cropped, interleave
 
 
 class Cells(NamedTuple):
@@ -26,27 +26,35 @@ class Cells(NamedTuple):
     padding: tuple[int, int]  # cropping, where negative
 
 
-def dx_by(forward: Callable, w, dy, *, at: Windows, groups: int):
+def dx_by(forward: Callable, w, dy, *, geometry: Windows, groups: int):
     """dx (n, *size, c) from w (*window, c, o) and dy (n, *out, o).
 
     forward(dy, kernel, at=, groups=) sums over the kernel's last axis, its features, and leaves its
     channels: to exchange the two beforehand can cost as much as the products.
     """
-    if 0 in at.size:  # only padding was read
-        return jnp.zeros((dy.shape[0], *at.size, groups * w.shape[-2]), dy.dtype)
+    if 0 in geometry.size:  # only padding was read
+        return jnp.zeros((dy.shape[0], *geometry.size, groups * w.shape[-2]), dy.dtype)
     axes = [
         list(_cells(*axis))
-        for axis in zip(at.size, at.window, at.stride, at.dilation, at.padding, at.out, strict=True)
+        for axis in zip(
+            geometry.size,
+            geometry.window,
+            geometry.stride,
+            geometry.dilation,
+            geometry.padding,
+            geometry.out,
+            strict=True,
+        )
     ]
     found = {}
     for each in itertools.product(*axes):
         r, taps, window, dilation, padding = zip(*each, strict=True)
         kernel = jnp.flip(w[taps], range(len(each)))
         ones, zeros = (1,) * len(each), (0,) * len(each)
-        places = Windows(at.out, window, ones, dilation, padding, zeros)
-        found[r] = forward(dy, kernel, at=places, groups=groups)
-    starts = [lo % s for (lo, _), s in zip(at.padding, at.stride, strict=True)]
-    return cropped(weave(found, at.stride), starts, at.size)
+        places = Windows(geometry.out, window, ones, dilation, padding, zeros)
+        found[r] = forward(dy, kernel, geometry=places, groups=groups)
+    starts = [lo % s for (lo, _), s in zip(geometry.padding, geometry.stride, strict=True)]
+    return cropped(interleave(found, geometry.stride), starts, geometry.size)
 
 
 def _cells(n, k, s, d, padding, m) -> Iterator[Cells]:

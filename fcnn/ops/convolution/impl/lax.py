@@ -8,32 +8,34 @@ and channels too.
 import jax.numpy as jnp
 from jax import lax
 
-from fcnn.ops.contraction import wide
+from fcnn.ops.contraction import accumulation_dtype
 
 
-def forward(x, w, *, at, groups):
-    r = len(at.size)
+def forward(x, w, *, geometry, groups):
+    r = len(geometry.size)
     image, kernel = (0, r + 1, *range(1, r + 1)), (r + 1, r, *range(r))
     return _conv(
         x,
         w,
         (image, kernel, image),
-        stride=at.stride,
-        padding=at.padding,
-        rhs_dilation=at.dilation,
+        stride=geometry.stride,
+        padding=geometry.padding,
+        rhs_dilation=geometry.dilation,
         feature_group_count=groups,
     )
 
 
-def dx(w, dy, *, at, groups):
-    r = len(at.size)
+def dx(w, dy, *, geometry, groups):
+    r = len(geometry.size)
     image, kernel = (0, r + 1, *range(1, r + 1)), (r, r + 1, *range(r))
     c, o = w.shape[-2], w.shape[-1] // groups  # of one group
-    w = jnp.flip(w, range(r)).reshape(*at.window, c, groups, o)
-    w = w.swapaxes(-3, -2).reshape(*at.window, groups * c, o)
+    w = jnp.flip(w, range(r)).reshape(*geometry.window, c, groups, o)
+    w = w.swapaxes(-3, -2).reshape(*geometry.window, groups * c, o)
     margins = tuple(
         (k - 1 - lo, n + lo - span)
-        for k, (lo, _), n, span in zip(at.reach, at.padding, at.size, at.span, strict=True)
+        for k, (lo, _), n, span in zip(
+            geometry.effective_window, geometry.padding, geometry.size, geometry.span, strict=True
+        )
     )
     return _conv(
         dy,
@@ -41,26 +43,28 @@ def dx(w, dy, *, at, groups):
         (image, kernel, image),
         stride=(1,) * r,
         padding=margins,
-        lhs_dilation=at.stride,
-        rhs_dilation=at.dilation,
+        lhs_dilation=geometry.stride,
+        rhs_dilation=geometry.dilation,
         feature_group_count=groups,
     )
 
 
-def dw(x, dy, *, at, groups):
-    r = len(at.size)
+def dw(x, dy, *, geometry, groups):
+    r = len(geometry.size)
     over_batch, kernel = (r + 1, 0, *range(1, r + 1)), (r, r + 1, *range(r))
     margins = tuple(
         (lo, k - 1 + span - n - lo)
-        for k, (lo, _), n, span in zip(at.reach, at.padding, at.size, at.span, strict=True)
+        for k, (lo, _), n, span in zip(
+            geometry.effective_window, geometry.padding, geometry.size, geometry.span, strict=True
+        )
     )
     return _conv(
         x,
         dy,
         (over_batch, over_batch, kernel),
-        stride=at.dilation,
+        stride=geometry.dilation,
         padding=margins,
-        rhs_dilation=at.stride,
+        rhs_dilation=geometry.stride,
         batch_group_count=groups,
     )
 
@@ -72,6 +76,6 @@ def _conv(a, b, layout, *, stride, padding, **options):
         stride,
         padding,
         dimension_numbers=lax.ConvDimensionNumbers(*layout),
-        preferred_element_type=wide(a.dtype),
+        preferred_element_type=accumulation_dtype(a.dtype),
         **options,
     )

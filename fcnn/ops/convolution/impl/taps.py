@@ -15,9 +15,9 @@ from functools import partial, reduce
 
 import jax.numpy as jnp
 
-from fcnn.ops.contraction import contract, wide
+from fcnn.ops.contraction import accumulation_dtype, contract
 from fcnn.ops.convolution.impl.batch_tiles import summed
-from fcnn.ops.window import taps, untap
+from fcnn.ops.window import taps, taps_adjoint
 
 TILE = 2**20  # bytes of x or dy, whichever is larger
 FEW = 4  # channels
@@ -26,13 +26,13 @@ TOGETHER = 4  # examples; more take longer to compile and save nothing
 # Arrays are (m, g, c) or (m, g, o) with m over n and p, kernels (i, c, g, o).
 
 
-def forward(x, w, *, at, groups):
-    parts = [_split(part, groups) for part in taps(x, at)]
+def forward(x, w, *, geometry, groups):
+    parts = [_split(part, groups) for part in taps(x, geometry)]
     y = reduce(jnp.add, map(_times, parts, _kernels(w, groups)))
-    return y.reshape(x.shape[0], *at.out, w.shape[-1])
+    return y.reshape(x.shape[0], *geometry.out, w.shape[-1])
 
 
-def dx(w, dy, *, at, groups):
+def dx(w, dy, *, geometry, groups):
     split, kernels = _split(dy, groups), _kernels(w, groups)
     c, _, o = kernels[0].shape
     if c <= FEW < o:  # all taps in one product, which reads dy once
@@ -40,22 +40,22 @@ def dx(w, dy, *, at, groups):
         parts = [jnp.moveaxis(parts[:, :, i], 0, 1) for i in range(len(kernels))]
     else:
         parts = [_times(split, k.T) for k in kernels]
-    image = lambda part: part.reshape(dy.shape[0], *at.out, groups * c)
-    return untap([image(part) for part in parts], at)
+    image = lambda part: part.reshape(dy.shape[0], *geometry.out, groups * c)
+    return taps_adjoint([image(part) for part in parts], geometry)
 
 
-def dw(x, dy, *, at, groups):
+def dw(x, dy, *, geometry, groups):
     alone = x.shape[-1] == dy.shape[-1] == groups
     over_places = _over_places_alone if alone else partial(_over_places, groups=groups)
 
-    def of_tile(x, dy, at):
-        x, dy = x.astype(wide(x.dtype)), dy.astype(wide(dy.dtype))
-        dw = jnp.stack([over_places(part, dy) for part in taps(x, at)])
-        return dw.reshape(*at.window, -1, dy.shape[-1])
+    def of_tile(x, dy, geometry):
+        x, dy = x.astype(accumulation_dtype(x.dtype)), dy.astype(accumulation_dtype(dy.dtype))
+        dw = jnp.stack([over_places(part, dy) for part in taps(x, geometry)])
+        return dw.reshape(*geometry.window, -1, dy.shape[-1])
 
     bytes_each = max(math.prod(x.shape[1:]), math.prod(dy.shape[1:])) * x.dtype.itemsize
     most = min(TILE, TOGETHER * bytes_each) if alone else TILE
-    return summed(of_tile, x, dy, at, bytes_each, most)
+    return summed(of_tile, x, dy, geometry, bytes_each, most)
 
 
 def _times(a, k):
@@ -88,9 +88,9 @@ def _over_places_alone(a, dy):
 def _split(a, groups):
     """a (n, *p, c) as (m, g, c of one group)."""
     m = math.prod(a.shape[:-1])
-    return a.reshape(m, groups, a.shape[-1] // groups).astype(wide(a.dtype))
+    return a.reshape(m, groups, a.shape[-1] // groups).astype(accumulation_dtype(a.dtype))
 
 
 def _kernels(w, groups):
     w = w.reshape(-1, w.shape[-2], groups, w.shape[-1] // groups)
-    return list(w.astype(wide(w.dtype)))
+    return list(w.astype(accumulation_dtype(w.dtype)))

@@ -8,7 +8,8 @@ multiplying their values at 0, 1, -1 and infinity, four products where the sum a
 
 With more axes each is transformed, so on an image 16 products stand for 36; sums over channels are
 taken among the products, where they are one matrix product for each k. dx is such a convolution of
-dy (`input_gradient.py`). All is linear but the product, so dw is the same steps transposed, in reverse:
+dy (`input_gradient`). All is linear but the product, so dw is the same steps, transposed, in
+reverse:
 
     dz = Aᵀ dy        dW = Xᵀ dz        dw = Gᵀ dW
 
@@ -25,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from fcnn.ops.contraction import contract, wide
+from fcnn.ops.contraction import accumulation_dtype, contract
 from fcnn.ops.convolution.impl.batch_tiles import mapped, summed
 from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
@@ -42,71 +43,73 @@ PLACES, POINTS = A.shape
 # examples and pairs of places. They are few, as XLA compiles a program for each.
 
 
-def forward(x, w, *, at, groups):
-    return _convolved(x, w, at=at, groups=groups, over=0)
+def forward(x, w, *, geometry, groups):
+    return _convolved(x, w, geometry=geometry, groups=groups, over=0)
 
 
-def dx(w, dy, *, at, groups):
-    return dx_by(partial(_convolved, over=1), w, dy, at=at, groups=groups)
+def dx(w, dy, *, geometry, groups):
+    return dx_by(partial(_convolved, over=1), w, dy, geometry=geometry, groups=groups)
 
 
-def dw(x, dy, *, at, groups):
+def dw(x, dy, *, geometry, groups):
     def of_group(x, dy):
         o = dy.shape[-1]
-        most = max(TILE // groups, _bytes_of_w(x, o, at))
-        products = summed(_products, x, dy, at, _bytes(x, o, at), most)
-        g = _on_w(len(at.size), products.dtype)
+        most = max(TILE // groups, _bytes_of_w(x, o, geometry))
+        products = summed(_products, x, dy, geometry, _bytes(x, o, geometry), most)
+        g = _on_w(len(geometry.size), products.dtype)
         dw = contract(g, products.reshape(g.shape[0], *products.shape[2:]), ((0,), (0,)))
-        return dw.reshape(*at.window, *dw.shape[1:])
+        return dw.reshape(*geometry.window, *dw.shape[1:])
 
     return each_group(of_group, groups, x, dy)
 
 
-def refuses(at, groups):
-    if {*at.window} == {3} and {*at.stride, *at.dilation} == {1}:
+def refuses(geometry, groups):
+    if {*geometry.window} == {3} and {*geometry.stride, *geometry.dilation} == {1}:
         return None
     return (
         "serves windows of 3 along every axis, at stride 1 and dilation 1, not of "
-        f"{at.window} at stride {at.stride} and dilation {at.dilation}"
+        f"{geometry.window} at stride {geometry.stride} and dilation {geometry.dilation}"
     )
 
 
-def _convolved(x, w, *, at, groups, over):
+def _convolved(x, w, *, geometry, groups, over):
     """The sum over the channels of x and w's axis `over`: 0, its channels, or 1, its features."""
 
     def of_group(x, w):
-        kernel = w.astype(wide(w.dtype)).reshape(-1, *w.shape[-2:])
-        g = _on_w(len(at.size), kernel.dtype)
+        kernel = w.astype(accumulation_dtype(w.dtype)).reshape(-1, *w.shape[-2:])
+        g = _on_w(len(geometry.size), kernel.dtype)
         w_hat = [contract(g, kernel, ((1,), (0,))) for g in jnp.split(g, POINTS)]
         o = w.shape[-1 - over]
-        most = max(2 * TILE // groups, _bytes_of_w(x, o, at))
-        return mapped(partial(_tile, w_hat, over), x, at, _bytes(x, o, at), most)
+        most = max(2 * TILE // groups, _bytes_of_w(x, o, geometry))
+        return mapped(partial(_tile, w_hat, over), x, geometry, _bytes(x, o, geometry), most)
 
     return each_group(of_group, groups, x, w)
 
 
-def _tile(w_hat, over, x, at):
+def _tile(w_hat, over, x, geometry):
     times = lambda x, w: contract(x, w, ((2,), (1 + over,)), ((0,), (0,)))
-    z = list(map(times, _x_hat(x, at), w_hat))
-    pairs = (x.shape[0], *(-(-m // PLACES) for m in at.out))
+    z = list(map(times, _x_hat(x, geometry), w_hat))
+    pairs = (x.shape[0], *(-(-m // PLACES) for m in geometry.out))
     z = [a.reshape(a.shape[0], *pairs, a.shape[-1]) for a in z]
-    return cropped(_from_points(z), (0,) * len(at.size), at.out)
+    return cropped(_from_points(z), (0,) * len(geometry.size), geometry.out)
 
 
-def _products(x, dy, at):
+def _products(x, dy, geometry):
     """Xᵀ dz for every k: (k of the last axis, k of the others, c, o)."""
     times = lambda x, dz: contract(x, dz, ((1,), (1,)), ((0,), (0,)))
-    return jnp.stack(list(map(times, _x_hat(x, at), _dz(dy, at))))
+    return jnp.stack(list(map(times, _x_hat(x, geometry), _dz(dy, geometry))))
 
 
-def _x_hat(x, at):
-    margins = [(lo, hi + m % PLACES) for (lo, hi), m in zip(at.padding, at.out, strict=True)]
-    return _at_points(B, padded(x.astype(wide(x.dtype)), margins))
+def _x_hat(x, geometry):
+    margins = [
+        (lo, hi + m % PLACES) for (lo, hi), m in zip(geometry.padding, geometry.out, strict=True)
+    ]
+    return _at_points(B, padded(x.astype(accumulation_dtype(x.dtype)), margins))
 
 
-def _dz(dy, at):
-    margins = [(0, m % PLACES) for m in at.out]
-    return _at_points(A.T, padded(dy.astype(wide(dy.dtype)), margins))
+def _dz(dy, geometry):
+    margins = [(0, m % PLACES) for m in geometry.out]
+    return _at_points(A.T, padded(dy.astype(accumulation_dtype(dy.dtype)), margins))
 
 
 def _at_points(m, a):
@@ -145,11 +148,16 @@ def _combined(m, parts):
     return [reduce(jnp.add, each(row)) for row in m]
 
 
-def _bytes(x, o, at):
+def _bytes(x, o, geometry):
     """What X or z of one example takes, whichever is larger."""
-    pairs = math.prod(-(-m // PLACES) for m in at.out)
-    return POINTS ** len(at.out) * pairs * max(x.shape[-1], o) * wide(x.dtype).itemsize
+    pairs = math.prod(-(-m // PLACES) for m in geometry.out)
+    return (
+        POINTS ** len(geometry.out)
+        * pairs
+        * max(x.shape[-1], o)
+        * accumulation_dtype(x.dtype).itemsize
+    )
 
 
-def _bytes_of_w(x, o, at):
-    return POINTS ** len(at.out) * x.shape[-1] * o * wide(x.dtype).itemsize
+def _bytes_of_w(x, o, geometry):
+    return POINTS ** len(geometry.out) * x.shape[-1] * o * accumulation_dtype(x.dtype).itemsize
