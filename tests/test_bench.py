@@ -93,7 +93,7 @@ def test_the_roof_is_the_best_product_and_the_best_array(monkeypatch):
 
 
 def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(operators, "CONTESTS", [of(n=1) for of in ALIKE.values()])
+    monkeypatch.setattr(operators, "COMPARISONS", [of(n=1) for of in ALIKE.values()])
     figure, kept = tmp_path / "roof.png", tmp_path / "ops.json"
     names = ["max pooling 2×2", "batch norm"]
     assert main(["bench", "ops", *names, "--rounds", "2", "--json", "--plot", str(figure)]) == 0
@@ -171,10 +171,10 @@ def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
 
 BENCH = """
 import sys
-from fcnn.bench.machine import Roof
+from fcnn.bench.machine import Roofline
 from fcnn.cli import bench, main
 
-bench.bench.roofline = lambda dtype: Roof(1e11, 1e10)
+bench.bench.roofline = lambda dtype: Roofline(1e11, 1e10)
 sys.exit(main(["bench", *sys.argv[1:]]))
 """
 

@@ -155,7 +155,7 @@ QUICK = Bench(
 
 def test_a_bench_keeps_its_files_though_standard_output_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench.bench, "roofline", lambda dtype: Roofline(1e11, 1e10))
-    monkeypatch.setattr(bench.bench, "machine", lambda packages: {})
+    monkeypatch.setattr(bench.bench, "machine_info", lambda packages: {})
     kept, figure = tmp_path / "kept.json", tmp_path / "figure.PNG"
     chosen = Namespace(rounds=1, json=kept, plot=figure)
     assert run(QUICK, chosen) == 0

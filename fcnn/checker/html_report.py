@@ -24,7 +24,7 @@ def page(report: Report) -> str:
     counted = f"{len(right):,} of {len(report.rows):,} gradients are right"
     costs = [(where, *cells_of_cost(c)) for where, each in report.costs.items() for c in each]
     return Template(
-        files("fcnn.checker").joinpath("page.html").read_text(encoding="utf-8")
+        files("fcnn.checker").joinpath("html_report.html").read_text(encoding="utf-8")
     ).substitute(
         title=escape(counted),
         verdict="right" if report.ok else "wrong",

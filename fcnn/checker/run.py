@@ -154,8 +154,8 @@ def _row(todo, e, i, finding: Finding, dtype, error) -> Row:
         off = np.asarray(np.abs(G.astype(np.float64) - R))
     return Row(
         problem=todo.name,
-        leaf=e.machine.subject.names[i],
-        shape=e.machine.x[i].shape,
+        leaf=e.compiled.subject.names[i],
+        shape=e.compiled.x[i].shape,
         dtype=dtype,
         verdict=finding.verdict,
         error=finding.error,
@@ -185,8 +185,8 @@ def _mistake(e, i, finding):
 def _said(e, finding, mistake):
     """The sentence; where JAX's own gradient is wrong, what may make it so."""
     says = mistake.says if mistake else finding.says
-    if finding.verdict == WRONG and e.right is None and e.machine.traced:
-        if not e.machine.subject.by_rule:
+    if finding.verdict == WRONG and e.right is None and e.compiled.traced:
+        if not e.compiled.subject.by_rule:
             says += "; this is JAX's own gradient: is there a stop_gradient, or a custom_jvp?"
     return says.removeprefix("; ")
 

@@ -5,7 +5,6 @@ from fcnn.ops.activation.elu import (
     elu,
     hard_sigmoid,
     hard_tanh,
-    identity,
     leaky_relu,
     log_sigmoid,
     relu,
@@ -20,6 +19,7 @@ from fcnn.ops.activation.elu import (
 from fcnn.ops.activation.frelu import frelu, prelu
 from fcnn.ops.activation.gelu import gelu, hard_swish, mish, silu
 from fcnn.ops.activation.glu import glu, swiglu
+from fcnn.ops.activation.identity import identity
 from fcnn.ops.activation.softmax import log_softmax, softmax
 from fcnn.ops.attention.dot_product_attention import dot_product_attention
 from fcnn.ops.attention.embedding import embedding, one_hot

@@ -45,7 +45,7 @@ def test_rules_of_operators_are_taken_out_too():
     wrong = fcnn.ops.operator()(lambda x: jnp.sin(x))
     wrong.fwd(lambda x: (jnp.sin(x), None))
     wrong.bwd(lambda _, dy: (7 * dy,))
-    wrong.check(lambda x: None)
+    wrong.validate(lambda x: None)
     x = jnp.float64(0.3)
     assert jax.grad(wrong)(x) == 7
     assert has_rules(wrong, x)

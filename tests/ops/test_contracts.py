@@ -109,7 +109,7 @@ def test_every_operator_is_registered():
 
 @every_operator
 def test_operator_is_complete(op):
-    assert all(hasattr(op, rule) for rule in ("fwd_rule", "bwd_rule", "check_rule"))
+    assert all(hasattr(op, rule) for rule in ("fwd_rule", "bwd_rule", "validate_rule"))
     assert any(c.raises for c in op.cases)
     assert any(c.proved and not c.kink for c in op.cases)
     assert any(c.extreme for c in op.cases) or not takes_floats(op)

@@ -201,7 +201,7 @@ def test_an_operator_without_annotations_keeps_the_sharding_of_x():
 
     double.fwd(lambda x: (2 * x, None))
     double.bwd(lambda saved, dy: (2 * dy,))
-    double.check(lambda x: None)
+    double.validate(lambda x: None)
     assert jax.typeof(jax.jit(double)(put(np.ones((4, 3)), "d"))).sharding.spec[0] == "d"
 
 

@@ -32,12 +32,6 @@ ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805  # of selu
 
 
 @operator()
-def identity(x: X) -> X:
-    """x itself: the activation of a linear output. Source: Widrow & Hoff 1960."""
-    return x
-
-
-@operator()
 def relu(x: X) -> X:
     """max(x, 0), with slope 0 at 0. Source: Nair & Hinton 2010; Bertoin et al. 2021 for the 0."""
     return jnp.where(x <= 0, jnp.zeros_like(x), x)  # NaN stays NaN
@@ -160,7 +154,6 @@ SLOPES_OF_X = {  # dy/dx in terms of x, and the kinks along x
     hard_sigmoid: (lambda x: _between(x, -3, 3) / 6, (-3, 3)),
 }
 SLOPES = {  # the same in terms of y
-    identity: (lambda y: jnp.ones_like(y), ()),
     relu: (lambda y: jnp.where(y <= 0, 0, jnp.ones_like(y)), (0,)),
     relu6: (lambda y: _between(y, 0, 6), (0, 6)),
     leaky_relu: (lambda y, slope: jnp.where(y <= 0, slope, jnp.ones_like(y)), (0,)),
