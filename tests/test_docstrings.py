@@ -1,0 +1,72 @@
+"""Docstrings are complete by themselves, and their examples run as users would run them."""
+
+import doctest
+import inspect
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+import fcnn
+
+MODULES = (fcnn, fcnn.data)
+PUBLIC = {
+    f"{module.__name__}.{name}": getattr(module, name)
+    for module in MODULES
+    for name in module.__all__
+    if callable(getattr(module, name)) and not inspect.isclass(getattr(module, name))
+}
+HEADINGS = ("Shapes:", "Options:", "Units:", "Raises:", "Cost:", "Source:")
+
+RUN_ALL = """
+import contextlib, doctest, io, json, sys
+import jax, jax.numpy as jnp, numpy as np
+import fcnn
+
+failures = {}
+for name in json.load(sys.stdin):
+    module, _, attribute = name.rpartition(".")
+    doc = getattr(eval(module), attribute).__doc__
+    globs = {"fcnn": fcnn, "jax": jax, "jnp": jnp, "np": np}
+    test = doctest.DocTestParser().get_doctest(doc, globs, name, None, None)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
+    if result.failed:
+        failures[name] = out.getvalue()
+print(json.dumps(failures))
+"""
+
+
+@pytest.fixture(scope="module")
+def failures():
+    """Of all examples, in one process under JAX's default settings, which users have."""
+    names = json.dumps(list(PUBLIC))
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_ALL], input=names, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_example(name, failures):
+    assert doctest.DocTestParser().get_examples(PUBLIC[name].__doc__), "needs a >>> example"
+    assert name not in failures, failures[name]
+
+
+@pytest.mark.parametrize("op", fcnn.ops.OPS, ids=lambda op: op.name)
+def test_every_option_is_documented(op):
+    options = re.search(r"Options:\n(.*?)\n    \w+:", op.__doc__ + "\n    end:", re.DOTALL)
+    documented = re.findall(r"^ {8}(\w+(?:, \w+)*):", options[1], re.MULTILINE) if options else []
+    names = {name for line in documented for name in line.split(", ")}
+    assert names == op.static, f"documented {sorted(names)}, has {sorted(op.static)}"
+
+
+@pytest.mark.parametrize("op", fcnn.ops.OPS, ids=lambda op: op.name)
+def test_headings(op):
+    """In the standard order; only Options may be missing, where an operator has none."""
+    found = re.findall(r"^    (\w+:)(?= |$)", op.__doc__, re.MULTILINE)
+    found = [heading for heading in found if heading in HEADINGS]
+    assert found == [h for h in HEADINGS if h != "Options:" or op.static]
