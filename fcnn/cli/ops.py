@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import re
+from collections.abc import Callable
 from textwrap import fill
 
 from fcnn import ops
@@ -35,14 +36,13 @@ def listed(width: int) -> list[str]:
     return [*lines[1:], "", *notes]
 
 
-def table() -> list[str]:
-    """Every operator by family: its name, what it does, and its implementations."""
+def table(name: Callable[[Op], str] = lambda op: f"`{op.name}`") -> list[str]:
+    """Every operator by family: its `name`, what it does, and its implementations."""
     lines = ["| operator | what it does | implementations |", "|---|---|---|"]
     for family, members in itertools.groupby(OPS, family_of):
         lines.append(f"| **{family}** | | |")
         lines += (
-            markdown((f"`{op.name}`", purpose(op).replace("|", "\\|"), served_by(op)))
-            for op in members
+            markdown((name(op), purpose(op).replace("|", "\\|"), served_by(op))) for op in members
         )
     return lines
 

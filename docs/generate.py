@@ -1,20 +1,31 @@
-"""What the README shows of kept results: the picture of the networks, and the table of speed.
+"""Make what README.md and docs/ show of the code and of kept results.
 
-    python docs/front_page.py
+    python docs/generate.py
 
-writes docs/ladder.png and the table in README.md. Needs the `experiments` extra.
+draws docs/ladder.png and writes every block between `<!-- NAME -->` and `<!-- /NAME -->`. A test
+fails where a block is not what this page makes. Needs the `experiments` extra.
 """
 
+import inspect
 import json
 import re
+from functools import partial
+from os.path import relpath
 from pathlib import Path
 from statistics import mean, median
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from experiments.checkers.tables import by_kind, by_trap, kept, side_by_side
+from experiments.fc_vs_conv.measure import Measured
+from experiments.fc_vs_conv.output import markdown
+from fcnn.cli.bench import BENCHES
+from fcnn.cli.bench.recorded import lines
+from fcnn.cli.ops import departures, table
+
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "experiments/results"
+PAGES = (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))
 RUNGS = {  # the stages of each network, then its head
     "dense": "dense dense dense dense",
     "conv1": "conv dense dense dense",
@@ -26,9 +37,14 @@ COLOURS = {"dense": "#f2c879", "conv": "#8fb8de", "mean": "#b7d7b0"}
 BOX = 0.86  # of the distance between two boxes
 
 
+def results(name: str) -> dict:
+    """The kept result experiments/results/NAME.json."""
+    return json.loads((ROOT / f"experiments/results/{name}.json").read_text(encoding="utf-8"))
+
+
 def accuracies() -> dict[str, tuple[float, float]]:
     """Mean test accuracy in percent, plain and shifted by 4 pixels, of each network."""
-    networks = _read("fc_vs_conv/mnist.json")["networks"]
+    networks = results("fc_vs_conv/mnist")["networks"]
     return {
         name: (100 * mean(found["test"]), 100 * mean(found["shifted"]["4"]))
         for name, found in networks.items()
@@ -81,40 +97,66 @@ def ladder() -> Figure:
     return figure
 
 
-def speed_table() -> str:
+def train_steps() -> str:
     """Milliseconds of a train step in fcnn, and how many times longer other libraries take."""
-    kept = _read("speed/cpu_peers.json")
-    machine, packages = kept["machine"], kept["machine"]["packages"]
-    lines = [
-        "Train steps (forward, backward, Adam), medians of "
-        f"{kept['rounds']} rounds, {machine['processor']}, {machine['cores']} cores, {kept['dtype']}, "
+    recorded = results("speed/cpu_peers")
+    machine, packages = recorded["machine"], recorded["machine"]["packages"]
+    rows = [
+        f"Train steps (forward, backward, Adam), medians of {recorded['rounds']} rounds, "
+        f"{machine['processor']}, {machine['cores']} cores, {recorded['dtype']}, "
         f"jax {packages['jax']}, torch {packages['torch']}. Above 1, fcnn is faster.",
         "",
         "| train step | fcnn, ms | fastest other on JAX / fcnn | torch / fcnn |",
         "|---|---:|---:|---:|",
     ]
-    for row in kept["rows"]:
+    for row in recorded["rows"]:
         ratios = row["times_faster_on_jax"], row["times_faster_than_torch"]
-        cells = (
-            row["job"],
-            f"{1e3 * median(row['steps']['fcnn']):.1f}",
-            *(f"{r:.2f}" for r in ratios),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        fcnn = f"{1e3 * median(row['steps']['fcnn']):.1f}"
+        rows.append(f"| {' | '.join((row['job'], fcnn, *(f'{r:.2f}' for r in ratios)))} |")
+    return "\n".join(rows)
 
 
-def with_speed_table(readme: str) -> str:
-    """`readme` with the table of today's kept results between its two markers."""
-    table = f"<!-- speed -->\n{speed_table()}\n<!-- /speed -->"
-    return re.sub("<!-- speed -->.*<!-- /speed -->", lambda _: table, readme, flags=re.DOTALL)
+def operators() -> str:
+    """All operators by family, each with a link to its page of mathematics."""
+
+    def link(op):
+        return f"[`{op.name}`]({relpath(inspect.getfile(op.forward), ROOT / 'docs')})"
+
+    return "\n".join([*table(link), "", *departures()])
 
 
-def _read(name):
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+def checkers(part: str) -> str:
+    mutants, correct = kept(results("checkers/checkers"))
+    tables = {"checkers": side_by_side(mutants, correct), "kinds": by_kind(mutants)}
+    return (tables | {"traps": by_trap(correct)})[part].markdown()
+
+
+def bench(name: str) -> str:
+    return "\n".join(lines(BENCHES, results(f"speed/{name}")))
+
+
+def networks(name: str) -> str:
+    found = results(f"fc_vs_conv/{name}")["networks"]
+    return markdown({network: Measured.of(m) for network, m in found.items()})
+
+
+BLOCKS = {
+    "train steps": train_steps,
+    "operators": operators,
+    **{name: partial(checkers, name) for name in ("checkers", "kinds", "traps")},
+    **{name: partial(bench, name) for name in ("cpu_peers", "cpu_ops")},
+    **{name: partial(networks, name) for name in ("digits", "mnist", "fashion_mnist")},
+}
+
+
+def generated(text: str) -> str:
+    """`text` with every block made anew."""
+    block = r"<!-- ([\w ]+) -->\n.*?<!-- /\1 -->"
+    new = lambda match: f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- /{match[1]} -->"
+    return re.sub(block, new, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
     ladder().savefig(ROOT / "docs/ladder.png", metadata={"Software": None})
-    readme = ROOT / "README.md"
-    readme.write_text(with_speed_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")
