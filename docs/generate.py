@@ -6,9 +6,9 @@ draws docs/ladder.png and writes every block between `<!-- NAME -->` and `<!-- /
 fails where a block is not what this page makes. Needs the `experiments` extra.
 """
 
-import inspect
 import json
 import re
+import sys
 from functools import partial
 from os.path import relpath
 from pathlib import Path
@@ -120,7 +120,8 @@ def operators() -> str:
     """All operators by family, each with a link to its page of mathematics."""
 
     def link(op):
-        return f"[`{op.name}`]({relpath(inspect.getfile(op.forward), ROOT / 'docs')})"
+        page = sys.modules[op.forward.__module__].__file__
+        return f"[`{op.name}`]({relpath(page, ROOT / 'docs')})"
 
     return "\n".join([*table(link), "", *departures()])
 
