@@ -23,7 +23,7 @@ PAGES = {
 }
 README = PAGES["README.md"]
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
-TRAINING, CONVOLUTION = CODE.findall(README)
+TRAINING = CODE.findall(README)[0]
 RUNS_ALONE = [  # code blocks of docs/, each a program of its own
     pytest.param(code, id=f"{page}-{i}")
     for page, text in PAGES.items()
@@ -60,22 +60,45 @@ def test_readme_trains_a_network(tmp_path, x64):
     assert len(TRAINING.strip().splitlines()) < 35
 
 
-def test_readme_finds_the_wrong_convolution(tmp_path):
-    """With the README's file, command and report."""
-    (tmp_path / "my_conv.py").write_text(CONVOLUTION)
-    (command,) = re.findall(r"^`(fcnn check my_conv.py:conv)`", README, re.MULTILINE)
+def check(code, command, folder):
+    """The exit code and the report, without costs, of `fcnn check FILE.py:NAME` on this file."""
+    (folder / command.split()[2].partition(":")[0]).write_text(code)
     words = [sys.executable, "-m", *command.split()]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1, done.stderr
-    report = done.stdout.partition("  cost")[0].rstrip()
-    shown = re.search(r"^    conv\n(    .*\n)+", README, re.MULTILINE)
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.returncode, done.stdout.partition("  cost")[0].rstrip()
+
+
+@pytest.mark.parametrize(
+    ("page", "command", "mistake", "right"),
+    [
+        (
+            "README.md",
+            "fcnn check my_conv.py:conv",
+            "w.swapaxes(2, 3))",
+            "w[::-1, ::-1].swapaxes(2, 3))",
+        ),
+        (
+            "docs/checking-gradients.md",
+            "fcnn check losses.py:squared_error",
+            ", (y - targets)",
+            ", -2 * (y - targets)",
+        ),
+    ],
+)
+def test_the_wrong_gradient_is_found(page, command, mistake, right, tmp_path):
+    """With the page's file, command and report."""
+    assert command in PAGES[page]
+    name = command.partition(":")[2]
+    (code,) = (c for c in CODE.findall(PAGES[page]) if f"def {name}_backward" in c)
+    exit_code, report = check(code, command, tmp_path)
+    assert exit_code == 1
+    shown = re.search(rf"^    {name}\n(    .*\n)+", PAGES[page], re.MULTILINE)
     assert shown is not None
     numbers = r"-?\d+(\.\d+)?(e-?\+?\d+)?"  # rounding differs from machine to machine
     alike = lambda text: re.sub(r" +", " ", re.sub(numbers, "0", text)).split()
     assert alike(report) == alike(shown[0])
-    cured = CONVOLUTION.replace("w.swapaxes(2, 3))", "w[::-1, ::-1].swapaxes(2, 3))")
-    (tmp_path / "my_conv.py").write_text(cured)
-    assert subprocess.run(words, cwd=tmp_path, capture_output=True).returncode == 0
+    assert check(code.replace(mistake, right), command, tmp_path)[0] == 0
 
 
 GENERATE = runpy.run_path(str(ROOT / "docs/generate.py"))

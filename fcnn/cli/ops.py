@@ -48,13 +48,13 @@ def table(name: Callable[[Op], str] = lambda op: f"`{op.name}`") -> list[str]:
 
 
 def departures() -> list[str]:
-    """Where PyTorch gives something else, and what parity compares with there."""
+    """Where PyTorch's function differs, and what the parity tests compare with."""
     names: dict[str, list[str]] = {}
     for op in OPS:
         if op.torch_difference:
             names.setdefault(op.torch_difference, []).append(f"`{op.name}`")
     lines = [f"- {', '.join(ops)}: {difference}" for difference, ops in names.items()]
-    return ["Where PyTorch departs from these, and what parity compares with there:", "", *lines]
+    return ["Differences from PyTorch, and what the parity tests compare with:", "", *lines]
 
 
 def family_of(op: Op) -> str:
