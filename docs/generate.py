@@ -1,6 +1,6 @@
 """Make what README.md and docs/ show of the code and of kept results.
 
-    python docs/generate.py
+    python -m docs.generate
 
 draws docs/ladder.png and writes every block between `<!-- NAME -->` and `<!-- /NAME -->`. A test
 fails where a block is not what this page makes. Needs the `experiments` extra.

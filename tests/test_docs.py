@@ -106,7 +106,7 @@ GENERATE = runpy.run_path(str(ROOT / "docs/generate.py"))
 
 @pytest.mark.parametrize("page", PAGES)
 def test_tables_are_made_from_the_code_and_kept_results(page):
-    assert GENERATE["generated"](PAGES[page]) == PAGES[page], "run python docs/generate.py"
+    assert GENERATE["generated"](PAGES[page]) == PAGES[page], "run python -m docs.generate"
 
 
 def test_every_block_is_shown_somewhere():
@@ -125,7 +125,7 @@ def test_the_picture_is_drawn_from_the_kept_results(tmp_path):
     GENERATE["ladder"]().savefig(tmp_path / "ladder.png")
     drawn, shown = imread(tmp_path / "ladder.png"), imread(ROOT / "docs/ladder.png")
     assert drawn.shape == shown.shape
-    assert np.abs(drawn - shown).mean() < 0.01, "run python docs/generate.py"
+    assert np.abs(drawn - shown).mean() < 0.01, "run python -m docs.generate"
 
 
 @pytest.mark.parametrize("code", RUNS_ALONE)
