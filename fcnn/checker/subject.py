@@ -19,11 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.floats import described, is_float, outputs
+from fcnn.checker.floats import is_float, outputs
 from fcnn.checker.peel import has_rules, peeled
 from fcnn.checker.rules import Rule, name_of, operator_of, rule_of, with_rule
 from fcnn.ops import gradients
 from fcnn.ops.given import as_array
+from fcnn.ops.returned import described
 
 Leaves = list[Any]
 

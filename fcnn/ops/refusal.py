@@ -60,9 +60,14 @@ def require_flags(name: str, **values: object) -> None:
             raise TypeError(f"{name}: {k} {v!r} must be True or False")
 
 
-def require_key(name: str, key: Array) -> None:
+def require_key(name: str, key: Any) -> None:
     """TypeError unless `key` is one random key, new style or old."""
-    new = jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0
+    if not (hasattr(key, "dtype") and hasattr(key, "shape")):
+        seed = key if _is_integer(key) else 0
+        raise TypeError(
+            f"{name}: key {key!r:.60} is not a random key; write jax.random.key({seed})"
+        )
+    new = jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()
     if not (new or (key.dtype == jnp.uint32 and key.shape == (2,))):
         holds = f"key holds {key.dtype}{key.shape}, not one random key"
         raise TypeError(f"{name}: {holds}; write jax.random.key(0)")

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
+from fcnn.ops.refusal import require_key
 
 
 class TrainState(NamedTuple):
@@ -28,7 +29,10 @@ def create(
     """The state before the first step. `shape` is that of one example.
 
     vmap it over a batch of keys, and train_step with it, to train many seeds in one program.
+
+    Raises: TypeError for what is no random key.
     """
+    require_key("create", key)
     of_init, of_steps = jax.random.split(key)
     params, state = model.init(of_init, shape)
     return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), of_steps)
