@@ -14,7 +14,7 @@ from fcnn.checker.judge import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT
 from fcnn.checker.page import page
 from fcnn.checker.report import columns
 from fcnn.command.load import blamed
-from fcnn.command.output import File, add_json, show, try_place, write
+from fcnn.command.output import File, Misuse, add_json, show, try_place, write
 from fcnn.command.progress import progress
 from fcnn.command.table import table, terminal_width
 from fcnn.command.target import Target, target
@@ -70,6 +70,7 @@ def run(chosen) -> int:
         for option, path in (("--json", chosen.json), ("--html", chosen.html)):
             if isinstance(path, Path):
                 try_place(option, path)
+        _require_page(chosen.html)
         with redirect_stdout(sys.stderr):  # what a file or function prints is no part of the report
             targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
             reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
@@ -90,6 +91,14 @@ def run(chosen) -> int:
     return (0 if whole.ok else 1) if written else 2
 
 
+def _require_page(path: Path | None) -> None:
+    """Misuse unless a page may be written there: in place of a source file it would destroy it."""
+    if path is None or path.suffix.lower() in (".html", ".htm"):
+        return
+    if path.is_file() or not path.exists():  # what is neither is a device or a pipe
+        raise Misuse(f"--html {path}: does not end in .html; write names before --html")
+
+
 def _operators() -> list[str]:
     """All operators of which some case has a gradient."""
     return [op.name for op in OPS if has_gradient(op)]
@@ -97,8 +106,16 @@ def _operators() -> list[str]:
 
 def _checked(t: Target, chosen) -> Report:
     how = {"dtype": chosen.dtype, "order": chosen.order, "seed": chosen.seed}
-    with blamed(t.name):
-        return check(t.f, t.args, backward=t.backward, **how)
+    with blamed(t.path, t.name):
+        report = check(t.f, t.args, backward=t.backward, **how)
+    return with_note(report, t.note) if t.note else report
+
+
+def with_note(report: Report, note: str) -> Report:
+    """The report, with one line more on its first problem."""
+    problem = report.rows[0].problem
+    lines = [note, *report.notes.get(problem, "").splitlines()]
+    return replace(report, notes={**report.notes, problem: "\n".join(lines)})
 
 
 def merged(reports: list[Report]) -> Report:

@@ -32,6 +32,7 @@ import numpy as np
 from jax.core import Tracer
 
 from fcnn.ops.given import as_array
+from fcnn.ops.refusal import did_you_mean
 from fcnn.ops.returned import cotangents, y_and_saved
 from fcnn.ops.rule import by_hand
 from fcnn.ops.sharding import over_mesh
@@ -69,9 +70,11 @@ def implementations(**chosen: str) -> AbstractContextManager:
     """
     for name, impl in chosen.items():
         if name not in _IMPLS:
-            raise ValueError(f"implementations: {name!r} is none of {sorted(_IMPLS)}")
+            near = did_you_mean(name, _IMPLS)
+            raise ValueError(f"implementations: {name!r} is none of {sorted(_IMPLS)}{near}")
         if impl not in _IMPLS[name]:
-            raise ValueError(f"implementations: {name} has {_IMPLS[name]}, not {impl!r}")
+            near = did_you_mean(impl, _IMPLS[name])
+            raise ValueError(f"implementations: {name} has {_IMPLS[name]}, not {impl!r}{near}")
     return _implementations(tuple(sorted((dict(_implementations.value) | chosen).items())))
 
 
@@ -216,7 +219,8 @@ class Op(Generic[P, Y]):
         if self.impls:
             impl = options["impl"]
             if impl not in self.impls:
-                raise ValueError(f"{self.name}: impl is one of {self.impls}, not {impl!r}")
+                near = did_you_mean(impl, self.impls)
+                raise ValueError(f"{self.name}: impl is one of {self.impls}, not {impl!r}{near}")
             if impl == "auto":
                 options["impl"] = dict(_implementations.value).get(self.name, "auto")
         return arrays, options

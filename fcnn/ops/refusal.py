@@ -1,5 +1,8 @@
 """How operators refuse bad input: one clear line, from static facts, before any arithmetic."""
 
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,6 +16,13 @@ def require(condition: bool, message: str) -> None:
     """ValueError with `message` unless `condition` holds."""
     if not condition:
         raise ValueError(message)
+
+
+def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str:
+    """The end of a message on an unknown name: the nearest of `known`, if one is near."""
+    plain = {re.sub("[-_ ]", "", each).lower(): each for each in known}
+    near = get_close_matches(re.sub("[-_ ]", "", str(name)).lower(), plain, n=1)
+    return f"; did you mean {plain[near[0]]}?" if near else otherwise
 
 
 def require_floats(name: str, **arrays: Array | None) -> None:

@@ -62,9 +62,7 @@ def test_cases_without_floats_are_refused():
 
 
 PAIR = "not the pair of y and what bwd needs; write return y, saved"
-ONE_EACH = (
-    r"not a tuple of one cotangent for each of x; write return \(dx,\), with None for an array"
-)
+ONE_EACH = r"not a tuple of one cotangent for each of x; write return \(dx,\), with None"
 RETURNED = {
     "bwd: nothing": (FWD, lambda x, dy: None, f"bwd returns None, {ONE_EACH}"),
     "bwd: an array": (FWD, lambda x, dy: 2 * x * dy, rf"bwd returns float..\[.*3\], {ONE_EACH}"),
