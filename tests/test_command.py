@@ -75,6 +75,23 @@ def test_misuse_exits_with_2(arguments, capsys):
     assert left.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["bench", "con"], "invalid choice: 'con' (choose from .*); did you mean conv?"),
+        (["bench", "pears"], "did you mean peers?"),
+        (["bech"], "did you mean bench?"),
+        (["check", "relu", "--dtype", "flaot32"], "did you mean float32?"),
+        (["bench", "peers", "--libraries", "touch"], "did you mean torch?"),
+    ],
+)
+def test_the_nearest_choice_is_named(arguments, says, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    says = re.escape(says).replace(r"\.\*", ".*")
+    assert re.search(f"{says}$", capsys.readouterr().err.strip())
+
+
 def test_check_of_operators(capsys, monkeypatch):
     attention = fcnn.dot_product_attention
     (case,) = (c for c in attention.cases if c.name == "no queries")  # test_gradients has them all

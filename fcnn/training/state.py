@@ -19,6 +19,17 @@ class TrainState(NamedTuple):
     opt_state: optax.OptState
     key: jax.Array
 
+    def __repr__(self) -> str:
+        """The step, and of each tree how many arrays and numbers it has."""
+        trees = {name: getattr(self, name) for name in ("params", "state", "opt_state")}
+        each = (f"{name}: {_counted(tree)}" for name, tree in trees.items())
+        return f"TrainState(step {self.step}, {', '.join(each)})"
+
+
+def _counted(tree):
+    leaves = jax.tree.leaves(tree)
+    return f"{sum(map(jnp.size, leaves)):,} numbers in {len(leaves)} arrays"
+
 
 def create(
     model: Layer,
