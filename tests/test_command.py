@@ -102,6 +102,8 @@ def test_check_of_operators(capsys, monkeypatch):
     by_each = {(attention.name, impl, "float32") for impl in ("auto", "plain", "blocked")}
     assert told == {("relu", "–", "float32"), *by_each}
     assert lines[-1].endswith("gradients are right.")
+    (choice,) = (line for line in lines if "accepted" in line)
+    assert re.match(r"relu: at its kinks: dx: accepted at a kink: at x\[\d\], slopes from ", choice)
 
 
 def test_check_of_a_file(file, capsys):

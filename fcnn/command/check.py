@@ -12,7 +12,7 @@ from fcnn.checker.cases import has_gradient
 from fcnn.checker.evidence import TOLERANCE
 from fcnn.checker.judge import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
 from fcnn.checker.page import page
-from fcnn.checker.report import columns
+from fcnn.checker.report import columns, name
 from fcnn.command.load import blamed
 from fcnn.command.output import File, Misuse, add_json, show, try_place, write
 from fcnn.command.progress import progress
@@ -127,7 +127,10 @@ def merged(reports: list[Report]) -> Report:
 
 
 def text(targets: list[Target], reports: list[Report]) -> str:
-    """A line per operator and implementation, then what is not right; other functions whole."""
+    """A line per operator and implementation, then choices at kinks, then what is not right.
+
+    Other functions are whole.
+    """
     if any(t.args is not None for t in targets):
         return "\n\n".join(map(str, reports))
     lines = [line for report in reports for line in _lines(report)]
@@ -137,7 +140,16 @@ def text(targets: list[Target], reports: list[Report]) -> str:
     wrong = sum(len(report.rows) for report in odd)
     count = sum(len(report.rows) for report in reports)
     end = f"{count - wrong:,} of {count:,} gradients are right."
-    return "\n\n".join(["\n".join(_table(lines)), *map(str, odd), end])
+    choices = [*filter(None, ["\n".join(_choices(reports))])]
+    return "\n\n".join(["\n".join(_table(lines)), *choices, *map(str, odd), end])
+
+
+def _choices(reports: list[Report]) -> list[str]:
+    """The first gradient of each operator that is accepted at a kink: where, and why."""
+    first: dict[str, Row] = {}
+    for row in (row for report in reports for row in report.rows if row.verdict == KINK):
+        first.setdefault(row.problem.partition(":")[0], row)
+    return [f"{row.problem}: {name(row)}: {row.says}" for row in first.values()]
 
 
 def _table(lines: list[tuple[str, ...]]) -> list[str]:

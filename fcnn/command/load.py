@@ -71,7 +71,7 @@ def _where(error, path, what):
     ran = traceback.walk_tb(error.__traceback__)
     inside = [line for frame, line in ran if _same(frame.f_code.co_filename, path)]
     if isinstance(error, SyntaxError) and error.filename and _same(error.filename, path):
-        inside.append(error.lineno)
+        inside.append(error.lineno or 1)
     return f"{path}:{inside[-1]}" if inside else ": ".join(filter(None, (str(path), what)))
 
 
