@@ -65,6 +65,8 @@ def fit(
     Raises: ValueError if x and y differ in length, are empty, or the loss stops being a finite
             number; TypeError for what holds no numbers, for what is no random key, and for a
             loss that does not return one float per example.
+    Cost:   each call traces and compiles its programs anew, since a loss may read variables that
+            changed. jax.config.update("jax_compilation_cache_dir", DIR) keeps compiled programs.
     """
     x, y = train = _pair("train", train)
     test = None if test is None else _pair("test", test)
