@@ -48,7 +48,6 @@ from fcnn.ops.attention.heads import by_group, by_head, cut, joined, joined_mask
 from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
 from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_counts, require_flags, require_floats, require_numbers
-from fcnn.ops.varying import varying_like
 
 SCORES = 2**20  # that "auto" holds at once; with more, "blocked" is faster too
 
@@ -100,17 +99,14 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
         c1, c2 = (jnp.exp(part[0] - _finite(top)) for part in (one, two))
         return top, *(c1 * a + c2 * b for a, b in zip(one[1:], two[1:], strict=True))
 
-    if len(keys.cell) == 1:
-        top, total, z = read(jax.tree.map(lambda a: a[0], keys))
-    else:
-        long = wide(q.dtype)
-        zeros = varying_like(jnp.zeros((*rows.shape[:-1], 1), long), *jax.tree.leaves((rows, keys)))
-        start = zeros - jnp.inf, zeros, jnp.zeros_like(zeros, shape=(*rows.shape[:-1], v.shape[3]))
+    top, total, z = read(jax.tree.map(lambda a: a[0], keys))
+    others = jax.tree.map(lambda a: a[1:], keys)
+    if len(others.cell):
         step = lambda seen, keys: (join(seen, read(keys)), None)
-        (top, total, z), _ = lax.scan(step, start, keys)
+        (top, total, z), _ = lax.scan(step, (top, total, z), others)
     some = jnp.where(total > 0, total, jnp.ones_like(total))
     y = by_head(z / some).astype(q.dtype)
-    return y, (q, k, v, mask, _finite(top), some, None if len(keys.cell) == 1 else z)
+    return y, (q, k, v, mask, _finite(top), some, z if len(others.cell) else None)
 
 
 @dot_product_attention.bwd
