@@ -7,8 +7,7 @@ With m features made of every channel c, f = m c + j the j-th of them, and one a
 
 Gradients go back through the two in turn, each by its own rule: from dy dense gives dh, dpointwise
 and db, and from dh the convolution gives dx and ddepthwise. Saved are what the two save: x, h and
-the kernels. In half precision h and dh stay in float32, as inside one convolution: each may be too
-large for the dtype where y or dx is not.
+the kernels.
 """
 
 from jaxtyping import Array, Float
@@ -16,7 +15,6 @@ from jaxtyping import Array, Float
 from fcnn.ops.affine import dense_bwd, dense_fwd
 from fcnn.ops.convolution.convolution import conv_bwd, conv_fwd
 from fcnn.ops.op import Case, extreme, ints, normals, operator, refused
-from fcnn.ops.product import wide
 from fcnn.ops.refusal import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 
@@ -49,25 +47,17 @@ def separable_conv(
 
 @separable_conv.fwd
 def separable_conv_fwd(x, depthwise, pointwise, b, **options):
-    long, of_conv, *of_dense = _long(x, depthwise, pointwise, b)
-    h, _ = conv_fwd(long, of_conv, None, **_alone(x), **options)
-    y, _ = dense_fwd(h, *of_dense)
-    return y.astype(x.dtype), (x, depthwise, pointwise, b, h)
+    h, of_conv = conv_fwd(x, depthwise, None, **_alone(x), **options)
+    y, of_dense = dense_fwd(h, pointwise, b)
+    return y, (of_conv, of_dense)
 
 
 @separable_conv.bwd
 def separable_conv_bwd(saved, dy, **options):
-    *arrays, h = saved
-    x, depthwise, pointwise, b, long = _long(*arrays, dy)
-    dh, dpointwise, db = dense_bwd((h, pointwise, b), long)
-    dx, ddepthwise, _ = conv_bwd((x, depthwise, None), dh, **_alone(x), **options)
-    cotangents = dx, ddepthwise, dpointwise, db
-    return tuple(None if a is None else a.astype(dy.dtype) for a in cotangents)
-
-
-def _long(*arrays):
-    """In the dtype that sums are kept in."""
-    return [None if a is None else a.astype(wide(a.dtype)) for a in arrays]
+    of_conv, of_dense = saved
+    dh, dpointwise, db = dense_bwd(of_dense, dy)
+    dx, ddepthwise, _ = conv_bwd(of_conv, dh, **_alone(of_conv[0]), **options)
+    return dx, ddepthwise, dpointwise, db
 
 
 def _alone(x):
@@ -107,7 +97,6 @@ separable_conv.cases = (
     ),
     Case("1-D", ((2, 5, 3), (2, 1, 3), (3, 1), (1,)), {"padding": "causal"}),
     extreme("huge", normals((1, 5, 2), 1e4), (3, 1, 2), (2, 1), (1,)),
-    extreme("h is huge", normals((1, 5, 2), 6e4), (3, 1, 2), normals((2, 1), 1e-4), (1,)),
     Case("no examples", ((0, 3, 4, 2), (2, 3, 1, 2), (2, 3), (3,))),
     refused("a multiple of x's 2 features", (1, 4, 2), (3, 1, 3), (3, 1), None),
     refused(r"depthwise \(3, 2, 2\) needs 1 channel", (1, 4, 2), (3, 2, 2), (2, 1), None),
