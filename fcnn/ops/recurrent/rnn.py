@@ -1,4 +1,4 @@
-"""The plain recurrent cell: the new state is a function of one affine map.
+"""Simple (Elman) recurrent network: the new state is a nonlinear function of one affine map.
 
     a[n,t,j] = b[j] + sum_c x[n,t,c] w[c,j] + sum_i h[n,t-1,i] u[i,j]
     h[n,t,j] = f(a[n,t,j])
@@ -8,8 +8,8 @@ With f' written in terms of h, 1 - h^2 for tanh and [h > 0] for relu, whose slop
     da[n,t,j]   = f'(h[n,t,j]) dh[n,t,j]
     dh[n,t-1,i] = sum_j da[n,t,j] u[i,j]
 
-`recurrence.py` has the steps, and dx, dw, du and db of every da. Of each step are saved h[n,t-1]
-and h[n,t].
+`recurrence.py` computes the steps, and dx, dw, du and db from da. h[n,t-1] and h[n,t] of each step
+are saved.
 """
 
 import numpy as np
@@ -18,7 +18,14 @@ from jaxtyping import Array, Float, Integer
 from fcnn.ops.activation.elu import relu, tanh
 from fcnn.ops.contraction import contract
 from fcnn.ops.op import Case, ints, operator, rejects
-from fcnn.ops.recurrent.recurrence import backwards, extremes, forwards, products, refuse, times
+from fcnn.ops.recurrent.recurrence import (
+    extremes,
+    input_gradients,
+    product,
+    scan_backward,
+    scan_forward,
+    validate_cell,
+)
 from fcnn.ops.validation import require
 
 F = {"tanh": tanh.forward, "relu": relu.forward}
@@ -37,15 +44,24 @@ def rnn(
     activation: str = "tanh",
     reverse: bool = False,
 ) -> tuple[Float[Array, "n t k"], Float[Array, "n k"]]:
-    """The simple recurrent network over a sequence: y of every step, and the last state.
+    """Simple recurrent network over a sequence: the output y of every step, and the last state.
 
-    Shapes: h, the state to start from, is 0 unless given; `lengths` counts the real steps of each
-            example, all of them unless given.
-    Units:  those of x times w; plain numbers for tanh.
-    Raises: ValueError if shapes disagree or `activation` is neither "tanh" nor "relu"; TypeError
-            for integers, or lengths that are none.
-    Cost:   n t (c + k) k multiply-adds; twice that for the gradients, which keep 2 n t k numbers.
+    Shapes: x (n, t, c), w (c, k), u (k, k), b (k,), h (n, k), lengths (n,)
+            -> y (n, t, k), h (n, k). h is the initial state, 0 if None. lengths[n] is the number of
+            steps of example n, t if None. The steps after it are padding, where y is 0.
+    Options:
+        activation: "tanh" or "relu".
+        reverse: whether steps run from the last to the first.
+    Units:  those of x times w; plain numbers for "tanh".
+    Raises: ValueError if shapes disagree or `activation` is unknown; TypeError if x, w, u, b or h
+            do not hold floats, or lengths do not hold integers.
+    Cost:   n t (c + k) k multiply-adds; twice that for the gradients, which save 2 n t k numbers.
     Source: Elman 1990; gradients: Werbos 1990.
+
+    >>> x, one = jnp.array([1.0, 2.0, 3.0]).reshape(1, 3, 1), jnp.ones((1, 1))
+    >>> y, h = fcnn.rnn(x, one, one, jnp.zeros(1), activation="relu")  # cumulative sums
+    >>> y.ravel()
+    Array([1., 3., 6.], dtype=float32)
     """
     options = {"activation": activation, "reverse": reverse}
     return rnn_fwd(x, w, u, b, h, lengths, **options)[0]
@@ -53,57 +69,57 @@ def rnn(
 
 @rnn.fwd
 def rnn_fwd(x, w, u, b, h, lengths, *, activation, reverse):
-    def step(inner, p, state):
-        h = F[activation](p + times(state[0], inner[0]))
+    def step(recurrent, p, state):
+        h = F[activation](p + product(state[0], recurrent[0]))
         return (h,), h
 
-    y, (end,), kept = forwards(step, x, w, b, (u,), (h,), lengths, reverse=reverse)
-    return (y, end), (x, w, u, h, lengths, kept)
+    y, (end,), steps = scan_forward(step, x, w, b, (u,), (h,), lengths, reverse=reverse)
+    return (y, end), (x, w, u, h, lengths, steps)
 
 
 @rnn.bwd
 def rnn_bwd(saved, dout, *, activation, reverse):
-    x, w, u, h, lengths, kept = saved
+    x, w, u, h, lengths, steps = saved
     dy, dend = dout
 
-    def step(inner, dnew, before, h):
+    def step(recurrent, dnew, previous, h):
         da = SLOPE[activation](h) * dnew[0]
-        return da, (times(da, inner[0], axis=1),)
+        return da, (product(da, recurrent[0], axis=1),)
 
-    da, (dh,) = backwards(step, kept, (u,), lengths, dy, (dend,), reverse=reverse)
-    dx, dw, db = products(x, w, lengths, da)
-    ((before,), _) = kept
-    du = contract(before.astype(da.dtype), da, over=((0, 1), (0, 1)))
+    da, (dh,) = scan_backward(step, steps, (u,), lengths, dy, (dend,), reverse=reverse)
+    dx, dw, db = input_gradients(x, w, lengths, da)
+    ((previous,), _) = steps
+    du = contract(previous.astype(da.dtype), da, over=((0, 1), (0, 1)))
     return dx, dw, du, db, None if h is None else dh, None
 
 
 @rnn.validate
 def _validate(x, w, u, b, h, lengths, *, activation, reverse):
-    refuse("rnn", 1, x, w, u, b, lengths, reverse, h=h)
+    validate_cell("rnn", 1, x, w, u, b, lengths, reverse, h=h)
     known = tuple(F)
-    require(activation in known, f"rnn: activation {activation!r} is none of {known}")
+    require(activation in known, f"rnn: unknown activation {activation!r}; expected one of {known}")
 
 
-WEIGHTS, NONE = ((2, 3), (3, 3), (3,)), (None, None)
+WEIGHTS, ABSENT = ((2, 3), (3, 3), (3,)), (None, None)
 at_zero = (lambda rng: np.zeros((2, 3, 2)), (2, 3), (3, 3), lambda rng: np.zeros(3))
 rnn.cases = (
-    Case("plain", ((2, 3, 2), *WEIGHTS, *NONE)),
+    Case("plain", ((2, 3, 2), *WEIGHTS, *ABSENT)),
     Case("lengths", ((4, 3, 2), *WEIGHTS, (4, 3), lambda rng: np.array([3, 1, 0, 7]))),
     Case("reverse", ((4, 3, 2), *WEIGHTS, (4, 3), ints((4,), below=4)), {"reverse": True}),
     Case("relu", ((2, 4, 2), *WEIGHTS, (2, 3), None), {"activation": "relu"}),
-    Case("relu at 0", (*at_zero, *NONE), {"activation": "relu"}, kink=True),
+    Case("relu at 0", (*at_zero, *ABSENT), {"activation": "relu"}, kink=True),
     Case("no steps", ((2, 0, 2), *WEIGHTS, (2, 3), None)),
     Case("no examples", ((0, 3, 2), *WEIGHTS, (0, 3), ints((0,)))),
     *extremes(1, (2, 3), None),
-    rejects("activation 'gelu' is none of", (2, 3, 2), *WEIGHTS, *NONE, activation="gelu"),
-    rejects(r"x \(3, 2\) needs 3 axes", (3, 2), *WEIGHTS, *NONE),
-    rejects(r"u \(3,\) needs 2 axes", (2, 3, 2), (2, 3), (3,), (3,), *NONE),
-    rejects(r"u \(3, 6\) needs shape \(3, 3\)", (2, 3, 2), (2, 3), (3, 6), (3,), *NONE),
-    rejects(r"w \(4, 3\) needs shape \(2, 3\), as x", (2, 3, 2), (4, 3), (3, 3), (3,), *NONE),
-    rejects(r"b \(2,\) needs shape \(3,\)", (2, 3, 2), (2, 3), (3, 3), (2,), *NONE),
+    rejects("unknown activation 'gelu'", (2, 3, 2), *WEIGHTS, *ABSENT, activation="gelu"),
+    rejects(r"x \(3, 2\) needs 3 axes", (3, 2), *WEIGHTS, *ABSENT),
+    rejects(r"u \(3,\) needs 2 axes", (2, 3, 2), (2, 3), (3,), (3,), *ABSENT),
+    rejects(r"u \(3, 6\) needs shape \(3, 3\)", (2, 3, 2), (2, 3), (3, 6), (3,), *ABSENT),
+    rejects(r"w \(4, 3\) needs shape \(2, 3\) for x", (2, 3, 2), (4, 3), (3, 3), (3,), *ABSENT),
+    rejects(r"b \(2,\) needs shape \(3,\)", (2, 3, 2), (2, 3), (3, 3), (2,), *ABSENT),
     rejects(r"h \(2, 4\) needs shape \(2, 3\)", (2, 3, 2), *WEIGHTS, (2, 4), None),
     rejects(r"lengths \(3,\) need shape \(2,\)", (2, 3, 2), *WEIGHTS, None, ints((3,))),
     rejects("lengths hold float", (2, 3, 2), *WEIGHTS, None, (2,), kind=TypeError),
-    rejects("reverse 1 must be", (2, 3, 2), *WEIGHTS, *NONE, reverse=1, kind=TypeError),
-    rejects("x holds int32", ints((2, 3, 2)), *WEIGHTS, *NONE, kind=TypeError),
+    rejects("reverse 1 must be", (2, 3, 2), *WEIGHTS, *ABSENT, reverse=1, kind=TypeError),
+    rejects("x holds int32", ints((2, 3, 2)), *WEIGHTS, *ABSENT, kind=TypeError),
 )
