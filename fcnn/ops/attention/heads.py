@@ -1,10 +1,10 @@
-"""How attention lays out its arrays: heads by group, keys in blocks of equal length.
+"""Array layouts of attention: heads by group, keys in blocks of equal length.
 
     q, y      (n, t, h, d)            ->  (n, g, r, t, d)          head i is the r-th of group g
     k, v      (n, s, g, d)            ->  (b, n, g, l, d)          b blocks of l keys, 0 beyond s
     mask      (n|1, h|1, t|1, s|1)    ->  (b, n|1, g|1, r|1, t|1, l|1)
 
-where a | b is either. The scores of one block are (n, g, r, t, l).
+where a | b is one of the two. The scores of one block are (n, g, r, t, l).
 """
 
 import math
@@ -15,9 +15,9 @@ from jax import Array
 
 
 class Keys(NamedTuple):
-    """Some keys with their values and their part of the mask; `cell` numbers them."""
+    """A block of keys, with its values and its part of the mask."""
 
-    cell: Array
+    index: Array  # position of each key among all s
     k: Array
     v: Array
     mask: Array | None
@@ -35,29 +35,30 @@ def by_head(a: Array) -> Array:
     return a.transpose(0, 3, 1, 2, 4).reshape(n, t, g * r, d)
 
 
-def cut(k: Array, v: Array, mask: Array | None, h: int, length: int) -> Keys:
-    """All keys, in blocks of `length` along a new first axis."""
+def blocks(k: Array, v: Array, mask: Array | None, h: int, length: int) -> Keys:
+    """All keys in blocks of `length`, along a new first axis."""
     _, s, g, _ = k.shape
     b = max(1, math.ceil(s / length))
-    cell = jnp.arange(b * length).reshape(b, length)
-    return Keys(cell, _cut(k, b, length), _cut(v, b, length), _cut_mask(mask, g, h // g, b, length))
+    index = jnp.arange(b * length).reshape(b, length)
+    mask = _mask_blocks(mask, g, h // g, b, length)
+    return Keys(index, _blocks(k, b, length), _blocks(v, b, length), mask)
 
 
-def _cut(a, b, length):
+def _blocks(a, b, length):
     """(n, s, g, d) -> (b, n, g, l, d)."""
     n, s, g, d = a.shape
     a = jnp.pad(a, ((0, 0), (0, b * length - s), (0, 0), (0, 0)))
     return a.reshape(n, b, length, g, d).transpose(1, 0, 3, 2, 4)
 
 
-def joined(a: Array, s: int) -> Array:
-    """(b, n, g, l, d) -> (n, s, g, d)."""
+def blocks_adjoint(a: Array, s: int) -> Array:
+    """(b, n, g, l, d) -> (n, s, g, d), without the padding."""
     b, n, g, length, d = a.shape
     return a.transpose(1, 0, 3, 2, 4).reshape(n, b * length, g, d)[:, :s]
 
 
-def _cut_mask(mask, g, r, b, length):
-    """(n, h, t, s) -> (b, n, g, r, t, l); an axis of length 1 stays so."""
+def _mask_blocks(mask, g, r, b, length):
+    """(n, h, t, s) -> (b, n, g, r, t, l); an axis of length 1 remains."""
     if mask is None:
         return None
     n, heads, t, s = mask.shape
@@ -68,14 +69,14 @@ def _cut_mask(mask, g, r, b, length):
     return jnp.moveaxis(mask.reshape(*mask.shape[:-1], b, length), -2, 0)
 
 
-def joined_mask(a: Array, shape: tuple) -> Array:
-    """(b, n, g, r, t, l) -> `shape`, the mask's own."""
+def mask_blocks_adjoint(a: Array, shape: tuple) -> Array:
+    """(b, n, g, r, t, l) -> `shape`, that of the mask."""
     if shape[-1] == 1:
         return a.sum(0).reshape(shape)
     b, *_, length = a.shape
     return jnp.moveaxis(a, 0, -2).reshape(*shape[:-1], b * length)[..., : shape[-1]]
 
 
-def summed(a: Array, like: Array) -> Array:
-    """The adjoint of broadcasting `like` to the shape of a."""
+def broadcast_adjoint(a: Array, like: Array) -> Array:
+    """Adjoint of broadcasting `like` to the shape of a: a, summed over the axes of length 1."""
     return a.sum([i for i, size in enumerate(like.shape) if size == 1], keepdims=True)

@@ -1,16 +1,16 @@
-"""Multi-head attention: dense maps to queries, keys and values, attention, a dense map back.
+"""Multi-head attention: projections to queries, keys and values, attention, output projection.
 
-    q[t,h,d] = bq[h,d] + sum_c x[t,c] wq[c,h,d]        k and v likewise, read from the context
+    q[t,h,d] = bq[h,d] + sum_c x[t,c] wq[c,h,d]        k and v likewise, from the context
     z        = dot_product_attention(q, k, v)
     y[t,o]   = bo[o] + sum_{h,e} z[t,h,e] wo[h,e,o]
 
-Its gradient is that of four operators already derived, from the last to the first:
+The gradient is composed of those of the four dense maps and of attention, from last to first:
 
     dy -> dz, dwo, dbo      dz -> dq, dk, dv, dmask      dq -> dx, dwq, dbq      and dk, dv likewise
 
-What dk and dv lead to is summed: it is the context's gradient, or where there is none, x's own.
-Saved is what the four save. bk moves all scores of a query alike, so its gradient is 0 but for
-rounding.
+The gradients of the context through k and v are summed. In self-attention, where the context is x,
+they are added to dx. The residuals of the five operators are saved. bk changes all scores of a
+query equally, so its gradient is 0 up to rounding.
 """
 
 from jaxtyping import Array, Bool, Float
@@ -39,17 +39,26 @@ def multi_head_attention(
     *,
     causal: bool = False,
 ) -> Float[Array, "n t o"]:
-    """Attentions side by side, each over dense maps of its own: of x, or of x and a context.
+    """Multi-head attention, of x to itself, or to a context, with grouped or shared keys.
 
-    Shapes: heads h and groups g are read from the weights, h a multiple of g. Keys and values are
-            read from the context (n, s, j), or from x itself; mask and `causal` are those of
-            `dot_product_attention`.
-    Units:  y and bo are in units of z times units of wo; scores are in nats.
-    Raises: ValueError if shapes disagree; TypeError for integers. Where a query may look nowhere,
-            y is bo.
-    Cost:   n t c h d + n s j g (d + e) + n h t s (d + e) + n t h e o multiply-adds, twice to two
-            and a half times that for the gradients.
+    Shapes: x (n, t, c), wq (c, h, d), wk (j, g, d), wv (j, g, e), wo (h, e, o), bq (h, d),
+            bk (g, d), bv (g, e), bo (o,), context (n, s, j), mask (n, h, t, s) or 1 along any axis
+            -> y (n, t, o). h heads are a multiple of g groups. The context is x if None. Biases
+            are 0 if None. A boolean mask is True where a query may attend. A mask of floats is
+            added to the scores. y is bo for a query that may not attend to any key.
+    Options:
+        causal: whether query t attends to keys 0 .. t only, both counted from the start.
+    Units:  y and bo are in units of x times wv times wo; scores are in nats.
+    Raises: ValueError if shapes disagree; TypeError if an argument does not hold floats, or a mask
+            neither booleans nor floats.
+    Cost:   n t c h d + n s j g (d + e) + n h t s (d + e) + n t h e o multiply-adds; 2 to 2.5 times
+            that for the gradients.
     Source: Vaswani et al. 2017; gradients: the chain rule.
+
+    >>> x, one = jnp.array([4.0, 8.0, 0.0]).reshape(1, 3, 1), jnp.ones((1, 1, 1))
+    >>> y = fcnn.multi_head_attention(x, 0 * one, one, one, one, causal=True)  # equal scores
+    >>> y.ravel()  # means of x up to each step
+    Array([4., 6., 4.], dtype=float32)
     """
     arrays = (x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask)
     return multi_head_attention_fwd(*arrays, causal=causal)[0]
@@ -71,19 +80,19 @@ def multi_head_attention_bwd(saved, dy, *, causal):
     saved_q, saved_k, saved_v, saved_z, saved_y, context, shape = saved
     (n, t, _), (h, e, o) = dy.shape, shape
     dz, dwo, dbo = dense.bwd_rule(saved_y, dy)
-    how = {"causal": causal, **AUTO}
-    dq, dk, dv, dmask = dot_product_attention.bwd_rule(saved_z, dz.reshape(n, t, h, e), **how)
+    options = {"causal": causal, **AUTO}
+    dq, dk, dv, dmask = dot_product_attention.bwd_rule(saved_z, dz.reshape(n, t, h, e), **options)
     dx, dwq, dbq = _from_heads(saved_q, dq)
     dsource, dwk, dbk = _from_heads(saved_k, dk)
-    more, dwv, dbv = _from_heads(saved_v, dv)
-    dsource = dsource + more
+    dsource_v, dwv, dbv = _from_heads(saved_v, dv)
+    dsource = dsource + dsource_v
     dx, dcontext = (dx + dsource, None) if context is None else (dx, dsource)
     dwo = dwo.reshape(h, e, o)
     return dx, dwq, dwk, dwv, dwo, dbq, dbk, dbv, dbo, dcontext, dmask
 
 
 def _to_heads(x, w, b):
-    """x (n, t, c) by w (c, h, d), plus b (h, d)."""
+    """x (n, t, c) times w (c, h, d), plus b (h, d) -> (n, t, h, d)."""
     y, saved = dense.fwd_rule(x, w.reshape(w.shape[0], -1), None if b is None else b.reshape(-1))
     return y.reshape(*x.shape[:2], *w.shape[1:]), saved
 
@@ -107,21 +116,24 @@ def _validate(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
     weights = {"wq": wq, "wk": wk, "wv": wv, "wo": wo}
     biases = {"bq": bq, "bk": bk, "bv": bv, "bo": bo}
     require_floats(name, x=x, **weights, **biases, context=context)
-    for what, a in {"x": x, "context": x if context is None else context, **weights}.items():
-        require(a.ndim == 3, f"{name}: {what} {a.shape} needs 3 axes")
-    for what, a in weights.items():
-        require(0 not in a.shape, f"{name}: {what} {a.shape} must not be empty")
+    for letter, a in {"x": x, "context": x if context is None else context, **weights}.items():
+        require(a.ndim == 3, f"{name}: {letter} {a.shape} needs 3 axes")
+    for letter, a in weights.items():
+        require(0 not in a.shape, f"{name}: {letter} {a.shape} must not be empty")
     n, t, _ = x.shape
-    what, source = ("x", x) if context is None else ("context", context)
+    source_name, source = ("x", x) if context is None else ("context", context)
     (_, h, d), (_, g, _), e = wq.shape, wk.shape, wv.shape[2]
     require(source.shape[0] == n, f"{name}: x {x.shape} and context {source.shape} differ in n")
-    for from_, a, letter in ("x", x, "wq"), (what, source, "wk"), (what, source, "wv"):
-        takes = f"{letter} {weights[letter].shape} takes {weights[letter].shape[0]}"
-        has = f"{from_} {a.shape} has {a.shape[2]} features"
-        require(a.shape[2] == weights[letter].shape[0], f"{name}: {has} but {takes}")
+    inputs = ("x", x, "wq"), (source_name, source, "wk"), (source_name, source, "wv")
+    for input_name, a, letter in inputs:
+        w = weights[letter]
+        has = f"{input_name} {a.shape} has {a.shape[2]} features"
+        require(
+            a.shape[2] == w.shape[0], f"{name}: {has} but {letter} {w.shape} takes {w.shape[0]}"
+        )
     require(wk.shape[2] == d, f"{name}: wq {wq.shape} and wk {wk.shape} differ in d")
     require(wv.shape[1] == g, f"{name}: wk {wk.shape} and wv {wv.shape} differ in groups")
-    require(wo.shape[:2] == (h, e), f"{name}: wo {wo.shape} needs shape {(h, e)} and its features")
+    require(wo.shape[:2] == (h, e), f"{name}: wo {wo.shape} needs shape {(h, e, wo.shape[2])}")
     require(h % g == 0, f"{name}: {h} heads must be a multiple of {g} groups")
     for (letter, b), w in zip(biases.items(), weights.values(), strict=True):
         needed = w.shape[2:] if letter == "bo" else w.shape[1:]
@@ -131,33 +143,33 @@ def _validate(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
     require_flags(name, causal=causal)
 
 
-X, WEIGHTS, NONE = (1, 3, 3), ((3, 2, 2), (3, 1, 2), (3, 1, 1), (2, 1, 2)), (None,) * 4
+X, WEIGHTS, ABSENT = (1, 3, 3), ((3, 2, 2), (3, 1, 2), (3, 1, 1), (2, 1, 2)), (None,) * 4
 BIASES, CONTEXT = ((2, 2), (1, 2), (1, 1), (2,)), ((3, 2, 2), (4, 1, 2), (4, 1, 1), (2, 1, 2))
 multi_head_attention.cases = (
-    Case("itself", (X, *WEIGHTS, (2, 2), None, (1, 1), (2,), None, None), {"causal": True}),
+    Case("self-attention", (X, *WEIGHTS, (2, 2), None, (1, 1), (2,), None, None), {"causal": True}),
     Case("context", (X, *CONTEXT, *BIASES, (1, 4, 4), (1, 1, 3, 4))),
-    Case("without biases", ((2, 3, 3), *WEIGHTS, *NONE, None, None)),
+    Case("without biases", ((2, 3, 3), *WEIGHTS, *ABSENT, None, None)),
     Case("no examples", ((0, 3, 3), *WEIGHTS, *BIASES, None, None)),
     *(
-        extreme(name, normals(X, size), *WEIGHTS, *NONE, None, (1, 1, 3, 3))
+        extreme(name, normals(X, size), *WEIGHTS, *ABSENT, None, (1, 1, 3, 3))
         for name, size in (("one key dominates", 20), ("huge", 1e4), ("tiny", 1e-6))
     ),
-    rejects(r"x \(3, 3\) needs 3 axes", (3, 3), *WEIGHTS, *NONE, None, None),
-    rejects("x .* has 4 features but wq .* takes 3", (1, 3, 4), *WEIGHTS, *NONE, None, None),
-    rejects("context .* has 3 features but wk .* takes 4", X, *CONTEXT, *NONE, X, None),
-    rejects("x .* and context .* differ in n", X, *WEIGHTS, *NONE, (2, 3, 3), None),
-    rejects("wq .* and wk .* differ in d", X, (3, 2, 3), *WEIGHTS[1:], *NONE, None, None),
+    rejects(r"x \(3, 3\) needs 3 axes", (3, 3), *WEIGHTS, *ABSENT, None, None),
+    rejects("x .* has 4 features but wq .* takes 3", (1, 3, 4), *WEIGHTS, *ABSENT, None, None),
+    rejects("context .* has 3 features but wk .* takes 4", X, *CONTEXT, *ABSENT, X, None),
+    rejects("x .* and context .* differ in n", X, *WEIGHTS, *ABSENT, (2, 3, 3), None),
+    rejects("wq .* and wk .* differ in d", X, (3, 2, 3), *WEIGHTS[1:], *ABSENT, None, None),
     rejects(
         "wk .* and wv .* differ in groups",
         X,
         *WEIGHTS[:2],
         (3, 2, 1),
         WEIGHTS[3],
-        *NONE,
+        *ABSENT,
         None,
         None,
     ),
-    rejects(r"wo .* needs shape \(2, 1\) and", X, *WEIGHTS[:3], (2, 2, 2), *NONE, None, None),
+    rejects(r"wo .* needs shape \(2, 1, 2\)", X, *WEIGHTS[:3], (2, 2, 2), *ABSENT, None, None),
     rejects(
         "3 heads must be a multiple of 2",
         X,
@@ -165,13 +177,13 @@ multi_head_attention.cases = (
         (3, 2, 2),
         (3, 2, 1),
         (3, 1, 2),
-        *NONE,
+        *ABSENT,
         None,
         None,
     ),
     rejects(r"bk \(2,\) needs shape \(1, 2\)", X, *WEIGHTS, None, (2,), None, None, None, None),
-    rejects(r"mask .* needs 1 or its entry", X, *WEIGHTS, *NONE, None, (1, 2, 3, 4)),
-    rejects("wo .* must not be empty", X, *WEIGHTS[:3], (2, 1, 0), *NONE, None, None),
-    rejects("causal 1 must", X, *WEIGHTS, *NONE, None, None, causal=1, kind=TypeError),
-    rejects("x holds int32", ints(X), *WEIGHTS, *NONE, None, None, kind=TypeError),
+    rejects(r"mask .* must broadcast to", X, *WEIGHTS, *ABSENT, None, (1, 2, 3, 4)),
+    rejects("wo .* must not be empty", X, *WEIGHTS[:3], (2, 1, 0), *ABSENT, None, None),
+    rejects("causal 1 must", X, *WEIGHTS, *ABSENT, None, None, causal=1, kind=TypeError),
+    rejects("x holds int32", ints(X), *WEIGHTS, *ABSENT, None, None, kind=TypeError),
 )

@@ -1,6 +1,7 @@
-"""Positions: tell an order-blind network where each entry stands.
+"""Position encodings: sinusoidal positional encoding, and rotary embedding (RoPE).
 
-With position t and, for the i-th pair of features, the angle
+Attention alone does not depend on the order of its inputs. These encode it. With position t and,
+for the i-th pair of features, the angle
 
     angle[t,i] = t / base^(2 i / c)
 
@@ -8,13 +9,8 @@ With position t and, for the i-th pair of features, the angle
     rotary_embedding       (y_1, y_2) = (x_1 cos angle - x_2 sin angle,
                                          x_1 sin angle + x_2 cos angle)     for each pair of x
 
-The first adds a constant, so dx = dy. The second turns each pair; the transpose of a rotation is
-the one by the opposite angle, so dx is dy turned back. Saved are the positions alone.
-
-Units:  those of x, in the first case plain numbers; angles are in radians.
-Raises: ValueError for an odd number of features; TypeError for integers in x, or positions that are
-        no integers.
-Cost:   a sine and a cosine for each position and pair, a few operations per entry.
+The first adds a constant, so dx = dy. The second rotates each pair. The transpose of a rotation is
+the rotation by the opposite angle, so dx is dy rotated back. Only the positions are saved.
 """
 
 import math
@@ -31,14 +27,27 @@ from fcnn.ops.validation import require, require_flags, require_floats, require_
 def positional_encoding(
     x: Float[Array, "n t c"], *, base: float = 10000.0
 ) -> Float[Array, "n t c"]:
-    """x plus sines and cosines of its position, in turn, from one radian per step to 1 / base.
+    """Sinusoidal positional encoding, added to x: sines at even features and cosines at odd ones.
 
-    Shapes: positions run from 0 to t - 1; sines at even features, cosines at odd.
+    Positions run from 0 to t - 1.
+
+    Shapes: x (n, t, c) -> y (n, t, c), with c even.
+    Options:
+        base: frequencies fall from 1 to almost 1 / base radians per step; at least 1.
+    Units:  plain numbers; angles are in radians.
+    Raises: ValueError if c is odd, x does not have 3 axes, or base is below 1 or infinite;
+            TypeError if x does not hold floats.
+    Cost:   t c / 2 sines and as many cosines; one addition per entry.
     Source: Vaswani et al. 2017.
+
+    >>> np.asarray(fcnn.positional_encoding(jnp.zeros((1, 3, 2)))).round(2)  # sin t, cos t
+    array([[[ 0.  ,  1.  ],
+            [ 0.84,  0.54],
+            [ 0.91, -0.42]]], dtype=float32)
     """
     angle = _angles(jnp.arange(x.shape[1]), x, base)
-    waves = jnp.stack([jnp.sin(angle), jnp.cos(angle)], -1).reshape(1, *x.shape[1:])
-    return (x.astype(waves.dtype) + waves).astype(x.dtype)
+    encoding = jnp.stack([jnp.sin(angle), jnp.cos(angle)], -1).reshape(1, *x.shape[1:])
+    return (x.astype(encoding.dtype) + encoding).astype(x.dtype)
 
 
 @positional_encoding.fwd
@@ -66,44 +75,60 @@ def rotary_embedding(
     base: float = 10000.0,
     interleaved: bool = False,
 ) -> Float[Array, "n t h d"]:
-    """Each pair of features turned by its position, so that the scores of q and k see distance.
+    """Rotary position embedding (RoPE): each pair of features, rotated by an angle per position.
 
-    Shapes: positions are (t,) or (n, t), and 0 .. t - 1 unless given. Feature i is paired with
-            i + d / 2; if `interleaved`, as in the paper, 2 i with 2 i + 1.
-    Source: Su et al. 2021.
+    Products of rotated queries and keys depend on the difference of their positions alone.
+
+    Shapes: x (n, t, h, d), positions (t,) or (n, t) -> y (n, t, h, d), with d even. positions are
+            0 .. t - 1 if None.
+    Options:
+        base: frequencies fall from 1 to almost 1 / base radians per step; at least 1.
+        interleaved: whether pairs are features 2 i and 2 i + 1, as in the paper, rather than i and
+            i + d / 2.
+    Units:  those of x; angles are in radians.
+    Raises: ValueError if d is odd, shapes disagree, or base is below 1 or infinite; TypeError if x
+            does not hold floats, or positions do not hold integers.
+    Cost:   a sine and a cosine for each position and pair; 3 operations per entry.
+    Source: Su et al. 2021, arXiv:2104.09864.
+
+    >>> x = jnp.tile(jnp.array([1.0, 0.0]), (1, 3, 1, 1))
+    >>> np.asarray(fcnn.rotary_embedding(x)).round(2)[0, :, 0]  # cos t, sin t
+    array([[ 1.  ,  0.  ],
+           [ 0.54,  0.84],
+           [-0.42,  0.91]], dtype=float32)
     """
-    return _turned(x, positions, 1, base, interleaved)
+    return _rotated(x, positions, 1, base, interleaved)
 
 
 @rotary_embedding.fwd
 def rotary_embedding_fwd(x, positions, *, base, interleaved):
-    return _turned(x, positions, 1, base, interleaved), positions
+    return _rotated(x, positions, 1, base, interleaved), positions
 
 
 @rotary_embedding.bwd
 def rotary_embedding_bwd(positions, dy, *, base, interleaved):
-    return _turned(dy, positions, -1, base, interleaved), None
+    return _rotated(dy, positions, -1, base, interleaved), None
 
 
-def _turned(x, positions, way, base, interleaved):
-    """Each pair of x turned by its angle, forward or back."""
+def _rotated(x, positions, sign, base, interleaved):
+    """Each pair of x rotated by its angle (sign 1), or by the opposite angle (sign -1)."""
     positions = jnp.arange(x.shape[1]) if positions is None else positions
-    angle = way * jnp.expand_dims(_angles(positions, x, base), -2)  # the same for every head
+    angle = sign * jnp.expand_dims(_angles(positions, x, base), -2)  # the same for every head
     angle = angle.reshape((1,) * (4 - angle.ndim) + angle.shape)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     half = x.shape[-1] // 2
     axis, pairs = (-1, (half, 2)) if interleaved else (-2, (2, half))
     one, two = jnp.moveaxis(x.astype(angle.dtype).reshape(*x.shape[:-1], *pairs), axis, 0)
-    turned = jnp.stack([one * cos - two * sin, one * sin + two * cos], axis)
-    return turned.reshape(x.shape).astype(x.dtype)
+    y = jnp.stack([one * cos - two * sin, one * sin + two * cos], axis)
+    return y.reshape(x.shape).astype(x.dtype)
 
 
 def _angles(positions, x, base):
-    """In float32 at least, (*positions, c/2)."""
+    """The angles (*positions, c/2), in float32 at least."""
     c, dtype = x.shape[-1], accumulation_dtype(x.dtype)
-    slower = jnp.asarray(base, dtype) ** (-jnp.arange(0, c, 2, dtype=dtype) / max(1, c))
+    frequency = jnp.asarray(base, dtype) ** (-jnp.arange(0, c, 2, dtype=dtype) / max(1, c))
     angle = positions.astype(dtype)[..., None]
-    return angle * slower.reshape((1,) * positions.ndim + (-1,))
+    return angle * frequency.reshape((1,) * positions.ndim + (-1,))
 
 
 @rotary_embedding.validate
@@ -114,7 +139,8 @@ def _validate_rotary(x, positions, *, base, interleaved):
     _validate(name, x, base)
     if positions is not None:
         if not jnp.issubdtype(positions.dtype, jnp.integer):
-            raise TypeError(f"{name}: positions hold {positions.dtype}, not integers")
+            hold = f"positions hold {positions.dtype}, not integers"
+            raise TypeError(f"{name}: {hold}; write positions.astype(int)")
         fits = positions.shape in (x.shape[1:2], x.shape[:2])
         require(fits, f"{name}: positions {positions.shape} need {x.shape[1:2]} or {x.shape[:2]}")
     require_flags(name, interleaved=interleaved)
@@ -131,7 +157,7 @@ positional_encoding.cases = (
     Case("other base", ((1, 5, 2),), {"base": 100}),
     Case("no examples", ((0, 3, 4),)),
     extreme("huge", normals((2, 3, 4), 1e9)),
-    extreme("far along", normals((1, 5000, 2), 1e-3)),
+    extreme("far positions", normals((1, 5000, 2), 1e-3)),
     rejects(r"x \(2, 3\) needs 3 axes", (2, 3)),
     rejects(r"x \(2, 3, 5\) needs an even number", (2, 3, 5)),
     rejects("base 'e' must be a number", (2, 3, 4), base="e", kind=TypeError),
@@ -140,7 +166,9 @@ positional_encoding.cases = (
 )
 rotary_embedding.cases = (
     Case("heads", ((2, 3, 2, 4), None)),
-    Case("placed", ((2, 3, 1, 4), ints((2, 3), below=100)), {"base": 100.0, "interleaved": True}),
+    Case(
+        "positions", ((2, 3, 1, 4), ints((2, 3), below=100)), {"base": 100.0, "interleaved": True}
+    ),
     Case("no examples", ((0, 3, 2, 4), ints((3,)))),
     extreme("huge", normals((2, 3, 1, 4), 1e9), ints((2, 3), below=4)),
     rejects(r"x \(2, 3, 4\) needs 4 axes", (2, 3, 4), None),
@@ -151,5 +179,5 @@ rotary_embedding.cases = (
     rejects("interleaved 1 must be", (2, 3, 2, 4), None, interleaved=1, kind=TypeError),
     rejects("x holds int32", ints((2, 3, 2, 4)), None, kind=TypeError),
 )
-positional_encoding.torch_difference = "none there: compared with the formula"
-rotary_embedding.torch_difference = "none there: compared with complex multiplication"
+positional_encoding.torch_difference = "not in PyTorch: compared with the formula"
+rotary_embedding.torch_difference = "not in PyTorch: compared with complex multiplication"
