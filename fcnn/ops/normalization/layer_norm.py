@@ -1,29 +1,26 @@
-"""Normalization by the statistics of one example: subtract a mean, divide by a deviation.
+"""Normalization by the statistics of one example: layer, instance, group and RMS norm.
 
 With m and v the mean and the (biased, two-pass) variance of the entries that are pooled together,
 
     r = 1 / sqrt(v + eps)      z = (x - m) r      y = scale z + bias
 
-The rounding of m would move all z that share it by up to eps |m| r: by 0.03 for 1000 ± 0.005 in
-float32. So the mean of what is left is subtracted too: f = mean(x - m) and d = x - m - f. Without
-rounding f is 0, so that no gradient goes through it. Each entry moves its own z and, through m and
-v, all the others:
+The rounding error of m would change all z that share it by up to eps |m| r: by 0.03 for
+1000 ± 0.005 in float32. So the mean of the differences is subtracted too: f = mean(x - m) and
+d = x - m - f. Without rounding f is 0, so no gradient goes through it. Each entry of x changes its
+own z and, through m and v, all others:
 
     dz = scale dy
     dx = r (dz - mean(dz) - z mean(dz z))
     dscale = sum dy z          dbias = sum dy
 
-with every mean over the pooled entries, every sum over all that share a scale. x, m, f, r and
-scale are saved: z is three operations from those, and a z rounded to half precision would not
-cancel with dz where dx is small. Pooled are, for each example,
+with each mean over the pooled entries, and each sum over all entries that share a scale. x, m, f, r
+and scale are saved: z is recomputed by three operations, and a z rounded to half precision would
+not cancel with dz where dx is small. The entries that are pooled together, for each example:
 
-    layer       its last axis                  group    space, and neighbouring channels
-    instance    space, for each channel        batch    see `batch.py`
+    layer       the last axis                  group    space and neighbouring channels
+    instance    space, for each channel        batch    see `batch_norm.py`
 
-RMS normalization is that of a layer with m = 0, so without mean(dz), and without bias.
-
-Raises: ValueError if shapes disagree or eps <= 0; TypeError for integers.
-Cost:   about 10 operations per entry forward, 11 back.
+RMS normalization is layer normalization with m = 0, so without mean(dz), and without bias.
 """
 
 import jax.numpy as jnp
@@ -34,12 +31,12 @@ from jaxtyping import Array, Float
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import (
     C,
-    as_long_as,
+    expand,
     extremes,
-    of_scale_and_bias,
+    in_dtype_of,
     require_channels,
-    row,
-    scaled,
+    scale_and_bias_gradients,
+    scale_and_shift,
 )
 from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.validation import require, require_counts, require_rank
@@ -49,13 +46,23 @@ from fcnn.ops.validation import require, require_counts, require_rank
 def layer_norm(
     x: Float[Array, "*n c"], scale: C, bias: C, *, eps: float = 1e-5
 ) -> Float[Array, "*n c"]:
-    """Normalize each example over its features, the last axis.
+    """Layer normalization: each example, over its features, the last axis.
 
-    Shapes: any number of axes before the last.
-    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
-            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
-            the sum of x overflows, y is NaN.
+    Shapes: x (*n, c), scale and bias (c,) -> y (*n, c).
+    Options:
+        eps: added to the variance; positive.
+    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+            overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
+            overflows, y is NaN.
+    Raises: ValueError if shapes disagree, c is 0, or eps <= 0; TypeError if an argument does
+            not hold floats.
+    Cost:   about 10 operations per entry forward, 11 back.
     Source: Ba, Kiros & Hinton, arXiv:1607.06450.
+
+    >>> x = jnp.array([[1.0, 3.0], [10.0, 30.0]])
+    >>> fcnn.layer_norm(x, jnp.ones(2), jnp.zeros(2)).round(3)
+    Array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
     """
     return layer_norm.fwd_rule(x, scale, bias, eps=eps)[0]
 
@@ -64,13 +71,23 @@ def layer_norm(
 def instance_norm(
     x: Float[Array, "n *size c"], scale: C, bias: C, *, eps: float = 1e-5
 ) -> Float[Array, "n *size c"]:
-    """Normalize each channel of each example over space.
+    """Instance normalization: each channel of each example, over space.
 
-    Shapes: at least one spatial axis.
-    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
-            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
-            the sum of x overflows, y is NaN.
+    Shapes: x (n, *size, c) with at least one spatial axis, scale and bias (c,) -> y (n, *size, c).
+    Options:
+        eps: added to the variance; positive.
+    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+            overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
+            overflows, y is NaN.
+    Raises: ValueError if shapes disagree, x has no cells, or eps <= 0; TypeError if an argument
+            does not hold floats.
+    Cost:   about 10 operations per entry forward, 11 back.
     Source: Ulyanov, Vedaldi & Lempitsky, arXiv:1607.08022.
+
+    >>> x = jnp.array([[[1.0, 10.0], [3.0, 30.0]]])  # 1 example, 2 cells, 2 channels
+    >>> fcnn.instance_norm(x, jnp.ones(2), jnp.zeros(2)).round(3)
+    Array([[[-1., -1.],
+            [ 1.,  1.]]], dtype=float32)
     """
     return instance_norm.fwd_rule(x, scale, bias, eps=eps)[0]
 
@@ -79,13 +96,23 @@ def instance_norm(
 def group_norm(
     x: Float[Array, "n *size c"], scale: C, bias: C, *, groups: int, eps: float = 1e-5
 ) -> Float[Array, "n *size c"]:
-    """Normalize each group of neighbouring channels of each example, over space too.
+    """Group normalization: each group of neighbouring channels of each example, over space.
 
-    Shapes: groups divides c; one group pools all of an example, c groups are `instance_norm`.
-    Units:  x's own in, plain numbers out, then those of scale and bias. Where the variance
-            overflows, from about |x| = 1e19 in float32, z is 0 and so is the gradient for x. Where
-            the sum of x overflows, y is NaN.
+    Shapes: x (n, *size, c), scale and bias (c,) -> y (n, *size, c).
+    Options:
+        groups: number of groups, a divisor of c; 1 pools a whole example, c is `instance_norm`.
+        eps: added to the variance; positive.
+    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+            overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
+            overflows, y is NaN.
+    Raises: ValueError if shapes disagree, groups does not divide c, or eps <= 0; TypeError if an
+            argument does not hold floats.
+    Cost:   about 10 operations per entry forward, 11 back.
     Source: Wu & He, arXiv:1803.08494.
+
+    >>> x = jnp.array([[1.0, 3.0, 10.0, 30.0]])  # 1 example, no spatial axes, 4 channels
+    >>> fcnn.group_norm(x, jnp.ones(4), jnp.zeros(4), groups=2).round(3)
+    Array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
     return group_norm.fwd_rule(x, scale, bias, groups=groups, eps=eps)[0]
 
@@ -94,37 +121,38 @@ def _grouped(x, groups):
     return x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
 
 
-SEEN = {  # the view of x to normalize, and which of its axes are pooled
+VIEWS = {  # the view of x to normalize, and its axes that are pooled
     layer_norm: lambda x: (x, (-1,)),
     instance_norm: lambda x: (x, tuple(range(1, x.ndim - 1))),
     group_norm: lambda x, groups: (_grouped(x, groups), (*range(1, x.ndim - 1), -1)),
 }
 
 
-def _normalizing(op, seen):
+def _set_rules(op, view_of):
     def fwd(x, scale, bias, *, eps, **options):
-        view, pooled = seen(x.astype(accumulation_dtype(x.dtype)), **options)
+        view, pooled = view_of(x.astype(accumulation_dtype(x.dtype)), **options)
         m = view.mean(pooled, keepdims=True)
         f = lax.stop_gradient((view - m).mean(pooled, keepdims=True))
         d = view - m - f
         r = lax.rsqrt(jnp.square(d).mean(pooled, keepdims=True) + eps)
-        return scaled(scale, (d * r).reshape(x.shape), bias), (x, m, f, r, scale)
+        return scale_and_shift(scale, (d * r).reshape(x.shape), bias), (x, m, f, r, scale)
 
     def bwd(saved, dy, *, eps, **options):
         x, m, f, r, scale = saved
-        dtype, (x, scale, dy) = dy.dtype, as_long_as(r, x, scale, dy)
-        dz, pooled = seen(row(scale, x) * dy, **options)
+        dtype, (x, scale, dy) = dy.dtype, in_dtype_of(r, x, scale, dy)
+        dz, pooled = view_of(expand(scale, x) * dy, **options)
         mean = lambda a: a.mean(pooled, keepdims=True)
-        z = (seen(x, **options)[0] - m - f) * r
+        z = (view_of(x, **options)[0] - m - f) * r
         dx = (r * (dz - mean(dz) - z * mean(dz * z))).reshape(dy.shape)
-        return tuple(g.astype(dtype) for g in (dx, *of_scale_and_bias(z.reshape(dy.shape), dy)))
+        dscale, dbias = scale_and_bias_gradients(z.reshape(dy.shape), dy)
+        return tuple(g.astype(dtype) for g in (dx, dscale, dbias))
 
     op.fwd(fwd)
     op.bwd(bwd)
 
 
-for op, seen in SEEN.items():
-    _normalizing(op, seen)
+for op, view_of in VIEWS.items():
+    _set_rules(op, view_of)
 
 
 @layer_norm.validate
@@ -145,36 +173,45 @@ def _validate_group(x, scale, bias, *, groups, eps):
     require_rank("group_norm", 2, x=x)
     _require_cells("group_norm", x)
     require_counts("group_norm", groups=groups)
-    fine = x.shape[-1] % groups == 0
-    require(fine, f"group_norm: groups {groups} does not divide {x.shape[-1]} channels")
+    divides = x.shape[-1] % groups == 0
+    require(divides, f"group_norm: groups {groups} does not divide {x.shape[-1]} channels")
 
 
 @operator()
 def rms_norm(x: Float[Array, "*n c"], scale: C, *, eps: float = 1e-6) -> Float[Array, "*n c"]:
-    """Divide each example by the root mean square of its features, the last axis.
+    """RMS normalization: each example divided by the root mean square of its last axis.
 
-    Shapes: any number of axes before the last.
-    Units:  x's own in, plain numbers out, then those of scale. Where the mean square overflows,
-            from about |x| = 1e19 in float32, y is 0 and so is the gradient for x.
+    Shapes: x (*n, c), scale (c,) -> y (*n, c).
+    Options:
+        eps: added to the mean square; positive.
+    Units:  y is in units of scale, eps in those of x squared. Where the mean square overflows, from
+            about |x| = 1e19 in float32, y and dx are 0.
+    Raises: ValueError if shapes disagree, c is 0, or eps <= 0; TypeError if an argument does not
+            hold floats.
+    Cost:   about 4 operations per entry forward, 9 back.
     Source: Zhang & Sennrich, arXiv:1910.07467.
+
+    >>> fcnn.rms_norm(jnp.array([[1.0, 1.0], [3.0, -3.0]]), jnp.ones(2)).round(3)
+    Array([[ 1.,  1.],
+           [ 1., -1.]], dtype=float32)
     """
     return rms_norm_fwd(x, scale, eps=eps)[0]
 
 
 @rms_norm.fwd
 def rms_norm_fwd(x, scale, *, eps):
-    long = x.astype(accumulation_dtype(x.dtype))
-    r = lax.rsqrt(jnp.square(long).mean(-1, keepdims=True) + eps)
-    return scaled(scale, long * r), (x, r, scale)
+    wide = x.astype(accumulation_dtype(x.dtype))
+    r = lax.rsqrt(jnp.square(wide).mean(-1, keepdims=True) + eps)
+    return scale_and_shift(scale, wide * r), (x, r, scale)
 
 
 @rms_norm.bwd
 def rms_norm_bwd(saved, dy, *, eps):
     x, r, scale = saved
-    dtype, (x, scale, dy) = dy.dtype, as_long_as(r, x, scale, dy)
-    z, dz = x * r, row(scale, x) * dy
+    dtype, (x, scale, dy) = dy.dtype, in_dtype_of(r, x, scale, dy)
+    z, dz = x * r, expand(scale, x) * dy
     dx = r * (dz - z * (dz * z).mean(-1, keepdims=True))
-    dscale, _ = of_scale_and_bias(z, dy)
+    dscale, _ = scale_and_bias_gradients(z, dy)
     return dx.astype(dtype), dscale.astype(dtype)
 
 
@@ -184,8 +221,8 @@ def _validate_rms(x, scale, *, eps):
 
 
 def _require_cells(name, x):
-    cells = 0 not in x.shape[1:]
-    require(cells or x.shape[0] == 0, f"{name}: x {x.shape} has no cells to take statistics of")
+    has_cells = 0 not in x.shape[1:] or x.shape[0] == 0
+    require(has_cells, f"{name}: x {x.shape} has no cells")
 
 
 layer_norm.cases = (
@@ -206,7 +243,7 @@ instance_norm.cases = (
     Case("no examples", ((0, 2, 3), (3,), (3,))),
     rejects(r"bias \(4,\) needs shape \(3,\)", (2, 4, 3), (3,), (4,)),
     rejects("x (.*) needs at least 3 axes", (4, 3), (3,), (3,)),
-    rejects("no cells to take statistics of", (2, 0, 3), (3,), (3,)),
+    rejects("has no cells", (2, 0, 3), (3,), (3,)),
     rejects("eps 'small' must be a number", (2, 4, 3), (3,), (3,), eps="small", kind=TypeError),
     rejects("x holds int32", ints((2, 4, 3)), (3,), (3,), kind=TypeError),
 )
@@ -219,7 +256,7 @@ group_norm.cases = (
     rejects("groups 0 must be at least 1", (2, 3, 4), (4,), (4,), groups=0),
     rejects("groups 2.0 must be an integer", (2, 4), (4,), (4,), groups=2.0, kind=TypeError),
     rejects("at least 2 axes", (4,), (4,), (4,), groups=2),
-    rejects("no cells to take statistics of", (2, 0, 4), (4,), (4,), groups=2),
+    rejects("has no cells", (2, 0, 4), (4,), (4,), groups=2),
     rejects("x holds int32", ints((2, 4)), (4,), (4,), groups=2, kind=TypeError),
 )
 rms_norm.cases = (
@@ -237,6 +274,6 @@ instance_norm.cases += extremes((2, 6, 2), (2,), (2,))
 group_norm.cases += extremes((2, 3, 4), (4,), (4,), groups=2)
 rms_norm.cases += extremes((3, 6), (6,))
 instance_norm.torch_difference = (
-    "refuses a single cell, and its gradient of a single example is wrong where memory is "
+    "rejects a single cell, and its gradient of a single example is wrong where memory is "
     "transposed (2.13): both are left out"
 )
