@@ -1,7 +1,7 @@
-"""The batch of any operator's arguments: symbolic, or as many examples as a test asks for.
+"""Batches for the arguments of any operator: of a symbolic or a given number of examples.
 
-Which arrays have one is read from their annotations: it is an axis n, or the first axis of *n or of
-... (any shape). Other arrays, such as weights, keep their shapes.
+The annotations show which arrays have a batch axis: an axis n, or the first axis of *n or of ...
+(any shape). Other arrays, such as weights, keep their shapes.
 """
 
 from typing import get_args
@@ -34,7 +34,7 @@ def has_batch(annotation, a):
 
 
 def types_of_batch(op, args, *batch):
-    """The arguments' types, with the sizes `batch` in place of the number of examples."""
+    """The types of the arguments, with the sizes `batch` in place of the number of examples."""
     shape = lambda a, axis: a.shape if axis is None else (*batch, *a.shape[1:])
     one = lambda a, axis: a if a is None else jax.ShapeDtypeStruct(shape(a, axis), a.dtype)
     return tuple(map(one, args, batch_axes(op, args)))
@@ -48,5 +48,5 @@ def with_batch(op, args, *batch):
 
 
 def exported(f, *types, platforms=PLATFORMS):
-    """f, as it is called where the exported program is loaded."""
+    """f as an exported program that was loaded again."""
     return jax.export.export(jax.jit(f), platforms=platforms)(*types).call

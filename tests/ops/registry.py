@@ -1,4 +1,4 @@
-"""Every operator, case and implementation, as parameters. Nothing here names an operator."""
+"""All operators, cases and implementations as parameters of tests. No operator is named here."""
 
 from functools import wraps
 
@@ -10,7 +10,7 @@ from fcnn.ops import OPS
 
 
 def over(wanted):
-    """Run a test with (op, case, options) for every case `wanted` and every way to compute it."""
+    """Run a test with (op, case, options) for each `wanted` case and implementation."""
     return _parameters(
         (op, case, options)
         for op in OPS
@@ -21,7 +21,7 @@ def over(wanted):
 
 
 def _parameters(found, reason=""):
-    """Where there is a reason, all but the first implementation are in the second tier."""
+    """With a reason, all implementations but the first are in the second tier."""
     name = lambda op, case, options: "-".join([op.name, case.name, *_impl(op, options)])
     second = lambda op, case, options: reason and op.impls and options["impl"] != op.impls[0]
     marks = lambda *each: [pytest.mark.all(reason)] if second(*each) else []
@@ -36,7 +36,7 @@ def _impl(op, options):
 
 
 def _first_of_each(op):
-    """For every implementation, the first case that it serves."""
+    """For each implementation, the first case that it can compute."""
     seen = set()
     for case in op.cases:
         for options in ways(op, case) if case.proved else []:
@@ -46,14 +46,15 @@ def _first_of_each(op):
 
 
 def once_per_problem(compute):
-    """Remember compute(op, case, options), for tests that look at parts of one answer.
+    """Cache compute(op, case, options), for tests that share its result.
 
-    Of one operator at a time: a compiled program takes megabytes, and tests come by operator.
+    The cache holds one operator at a time: a compiled program takes megabytes, and tests are
+    ordered by operator.
     """
     known = {}
 
     @wraps(compute)
-    def remembered(op, case, options):
+    def cached(op, case, options):
         problem = op.name, case.name, options.get("impl")
         if any(name != op.name for name, *_ in known):
             known.clear()
@@ -61,7 +62,7 @@ def once_per_problem(compute):
             known[problem] = compute(op, case, options)
         return known[problem]
 
-    return remembered
+    return cached
 
 
 def is_float(a):
@@ -69,7 +70,7 @@ def is_float(a):
 
 
 def takes_floats(op):
-    """Whether there is anything to differentiate."""
+    """Whether an argument of the operator holds floats."""
     return any(map(is_float, op.cases[0].shapes()))
 
 
@@ -82,11 +83,11 @@ _firsts = [found for op in OPS if takes_floats(op) for found in _first_of_each(o
 one_case_each = _parameters(_firsts)
 _of_every_operator = [found for op in OPS for found in _first_of_each(op)]
 one_case_of_every_operator = _parameters(
-    _of_every_operator, "a second a program: the first tier has one of each operator"
+    _of_every_operator, "1 s for each program; the first tier has one of each operator"
 )
 one_case_of_auto_alone = _parameters(
     found for found in _of_every_operator if found[-1].get("impl", "auto") == "auto"
 )
 one_case_each_of_auto = _parameters(
-    _firsts, "a second a program: implementations differ in sums, which test_gradients proves"
+    _firsts, "1 s for each program; implementations differ in sums, which test_gradients proves"
 )

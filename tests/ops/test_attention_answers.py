@@ -1,4 +1,4 @@
-"""Attention, lookup and positions: loops over the definitions, values by hand, empty rows."""
+"""Attention, lookup and positions: loops over the definitions, known values, masked rows."""
 
 import itertools
 import math
@@ -28,13 +28,13 @@ def by_loops(q, k, v, mask=None, *, causal=False, scale=None):
     for i, j, m in itertools.product(range(n), range(h), range(t)):
         weights = []
         for u in range(s):
-            fit = sum(q[i, m, j] * k[i, u, j // (h // g)]) * (scale or 1 / math.sqrt(d))
+            score = sum(q[i, m, j] * k[i, u, j // (h // g)]) * (scale or 1 / math.sqrt(d))
             hidden = causal and u > m
             if mask is not None and mask.dtype == bool:
                 hidden = hidden or not mask[i, j, m, u]
             elif mask is not None:
-                fit = fit + mask[i, j, m, u]
-            weights.append(0.0 if hidden else math.exp(fit))
+                score = score + mask[i, j, m, u]
+            weights.append(0.0 if hidden else math.exp(score))
         for u in range(s):
             if sum(weights) > 0:
                 y[i, m, j] += weights[u] / sum(weights) * v[i, u, j // (h // g)]
@@ -46,7 +46,7 @@ MASKS = ("none", "boolean", "added")
 
 @pytest.mark.parametrize("impl", IMPLS)
 @pytest.mark.parametrize("seed", range(8))
-def test_attention_by_loops(seed, impl):
+def test_attention_equals_loops(seed, impl):
     found, wanted = answers_and_loops(seed)
     for mask in MASKS:
         np.testing.assert_allclose(found[impl, mask], wanted[mask], rtol=0, atol=1e-13)
@@ -54,7 +54,7 @@ def test_attention_by_loops(seed, impl):
 
 @cache
 def answers_and_loops(seed):
-    """With every mask: all implementations in one program, and the loops."""
+    """For every mask, the outputs of all implementations, from one program, and of the loops."""
     rng = np.random.default_rng(seed)
     n, t, s, g, r, d, e = rng.integers(1, 5, 7)
     x = [rng.standard_normal(a) for a in ((n, t, g * r, d), (n, s, g, d), (n, s, g, e))]
@@ -62,17 +62,17 @@ def answers_and_loops(seed):
     hidden = rng.random(shape) < 0.4
     masks = None, ~hidden, np.where(hidden, -np.inf, rng.standard_normal(shape))
     masks = dict(zip(MASKS, masks, strict=True))
-    how = {"causal": seed % 2 == 1, "scale": [None, 0.7][seed % 3 == 2]}
+    options = {"causal": seed % 2 == 1, "scale": [None, 0.7][seed % 3 == 2]}
 
     def run(masks, *x):
-        asked = itertools.product(IMPLS, MASKS)
-        return {(i, m): attend(*x, masks[m], **how, impl=i, block=2) for i, m in asked}
+        cases = itertools.product(IMPLS, MASKS)
+        return {(i, m): attend(*x, masks[m], **options, impl=i, block=2) for i, m in cases}
 
-    return jax.jit(run)(masks, *x), {m: by_loops(*x, masks[m], **how) for m in MASKS}
+    return jax.jit(run)(masks, *x), {m: by_loops(*x, masks[m], **options) for m in MASKS}
 
 
-def test_weights_by_hand():
-    """Scores 0 and log 3 weigh 1/4 and 3/4; causal counts from the start."""
+def test_attention_weights_known_values():
+    """Scores 0 and log 3 have weights 1/4 and 3/4; `causal` counts from the start."""
     q, k = np.ones((1, 2, 1, 1)), np.array([0.0, math.log(3)]).reshape(1, 2, 1, 1)
     v = np.array([4.0, 8.0]).reshape(1, 2, 1, 1)
     causal = partial(attend, causal=True)
@@ -84,8 +84,8 @@ def test_weights_by_hand():
 @pytest.mark.parametrize("impl", IMPLS)
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
 @pytest.mark.parametrize("added", [False, True])
-def test_a_query_that_may_look_nowhere_gives_0_and_moves_nothing(mode, impl, added):
-    y, first, second = looking_nowhere(mode, impl)[added]
+def test_a_query_without_any_key_gives_0_and_has_no_gradient(mode, impl, added):
+    y, first, second = masked_queries(mode, impl)[added]
     for a in (y, first[0], second[0]):
         np.testing.assert_array_equal(a[0, 1], 0)
         assert (a[0, 0] != 0).all()
@@ -94,11 +94,11 @@ def test_a_query_that_may_look_nowhere_gives_0_and_moves_nothing(mode, impl, add
 
 
 @cache
-def looking_nowhere(mode, impl):
-    """By a boolean mask and by an added one: the values, the gradient, and that of its sines."""
+def masked_queries(mode, impl):
+    """Outputs, first and second gradients, for a boolean and an added mask."""
     x = normals(*[(1, 4, 1, 2)] * 3)
-    look = np.ones((1, 1, 4, 4), bool)
-    look[0, 0, 1] = look[0, 0, 2, :3] = False
+    visible = np.ones((1, 1, 4, 4), bool)
+    visible[0, 0, 1] = visible[0, 0, 2, :3] = False
 
     def everything(mask, *x):
         f = lambda q, k, v: attend(q, k, v, mask, impl=impl, block=2)
@@ -106,14 +106,14 @@ def looking_nowhere(mode, impl):
         second = jax.grad(lambda *x: sum(jnp.sin(g).sum() for g in first(*x)), (0, 1, 2))
         return f(*x), first(*x), second(*x)
 
-    masks = look, np.where(look, 0.0, -np.inf)
+    masks = visible, np.where(visible, 0.0, -np.inf)
     with fcnn.gradients(mode):
         found = jax.jit(lambda masks, *x: [everything(mask, *x) for mask in masks])(masks, *x)
     return jax.tree.map(np.asarray, found)
 
 
 @pytest.mark.parametrize("impl", IMPLS)
-def test_an_added_mask_has_a_gradient_where_it_is_not_infinite(impl):
+def test_gradient_of_an_added_mask_is_0_where_it_is_infinite(impl):
     q, k, v = normals(*[(1, 2, 1, 2)] * 3)
     mask = np.array([[0.0, -np.inf], [0.3, -0.2]]).reshape(1, 1, 2, 2)
     total = lambda mask, q, k, v: attend(q, k, v, mask, impl=impl, block=1)[..., 0].sum()
@@ -124,8 +124,8 @@ def test_an_added_mask_has_a_gradient_where_it_is_not_infinite(impl):
     np.testing.assert_allclose(g, [[0, 0], [wanted, -wanted]], rtol=0, atol=1e-15)
 
 
-def numbers_in(text):
-    """The largest count of numbers that any array in a program has."""
+def largest_array(text):
+    """The size of the largest array in a program."""
     shapes = [part.split(">")[0].split("x")[:-1] for part in text.split("tensor<")[1:]]
     return max(math.prod(map(int, shape)) for shape in shapes)
 
@@ -138,10 +138,10 @@ def test_blocked_never_holds_all_scores():
             total = lambda q, k, impl=impl: attend(q, k, k, block=32, impl=impl).sum()
             with fcnn.gradients(mode):
                 text = jax.jit(jax.grad(total, (0, 1))).lower(q, k).as_text()
-            assert numbers_in(text) == most
+            assert largest_array(text) == most
 
 
-def test_auto_is_blocked_from_a_million_scores_on():
+def test_auto_is_blocked_above_2_to_the_20_scores():
     x = lambda t: jax.ShapeDtypeStruct((1, t, 1, 2), float)
     loops = lambda t: "while" in jax.jit(attend).lower(x(t), x(t), x(t)).as_text()
     assert not loops(1024)
@@ -149,7 +149,7 @@ def test_auto_is_blocked_from_a_million_scores_on():
 
 
 def test_half_precision_sums_do_not_stall():
-    """4,096 equal keys weigh 1/4096 each; their sum in bfloat16 would stop at 256."""
+    """4,096 equal keys have weights 1/4096. Their sum in bfloat16 would stop at 256."""
     q, k = np.ones((1, 1, 1, 1), jnp.bfloat16), np.ones((1, 4096, 1, 1), jnp.bfloat16)
     run = lambda q, k: [attend(q, k, k, impl=impl) for impl in IMPLS]
     assert [y.item() for y in jax.jit(run)(q, k)] == [1, 1]
@@ -168,8 +168,8 @@ IDS = (jnp.int8, jnp.uint8, jnp.int32, jnp.int64)
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
 @pytest.mark.parametrize("dtype", IDS)
-def test_an_id_out_of_range_is_nan_and_moves_nothing(mode, dtype):
-    table, found = looked_up(mode)
+def test_an_id_out_of_range_gives_nan_and_no_gradient(mode, dtype):
+    table, found = rows_and_gradients(mode)
     y, g = found[IDS.index(dtype)]
     nan = np.full(2, np.nan)
     np.testing.assert_array_equal(y, [table[2], nan, table[0], table[2], nan])
@@ -177,8 +177,8 @@ def test_an_id_out_of_range_is_nan_and_moves_nothing(mode, dtype):
 
 
 @cache
-def looked_up(mode):
-    """A table, and by ids of every type its rows and the gradient of their sum."""
+def rows_and_gradients(mode):
+    """A table, and for ids of every type the rows and the gradient of their sum."""
     table = np.arange(6.0).reshape(3, 2)
     low = {dtype: -1 if jnp.issubdtype(dtype, jnp.signedinteger) else 3 for dtype in IDS}
     ids = [np.array([2, low[dtype], 0, 2, 100], dtype) for dtype in IDS]
@@ -191,19 +191,19 @@ def looked_up(mode):
         return table, jax.jit(lambda table, ids: [one(table, each) for each in ids])(table, ids)
 
 
-def test_a_row_read_often_sums_in_float32():
+def test_gradient_of_a_row_read_often_is_summed_in_float32():
     total = lambda table, ids: fcnn.embedding(table, ids).sum()
     table, ids = np.ones((2, 1), jnp.bfloat16), np.zeros(4096, int)
     assert jax.jit(jax.grad(total))(table, ids)[0, 0] == 4096
 
 
-def test_ids_shorter_than_the_table():
+def test_ids_of_types_too_short_for_the_table():
     (table,) = normals((300, 2))
     for ids in (np.array([3, 255], np.uint8), np.array([3, 127], np.int8)):
         np.testing.assert_array_equal(jax.jit(fcnn.embedding)(table, ids), table[ids.astype(int)])
 
 
-def test_one_hot_by_hand():
+def test_one_hot_known_values():
     y = jax.jit(partial(fcnn.one_hot, classes=3))(np.array([2, 0, 3, -1], np.int8))
     np.testing.assert_array_equal(y, [[0, 0, 1], [1, 0, 0], [0, 0, 0], [0, 0, 0]])
     assert y.dtype == jnp.float64
@@ -218,29 +218,29 @@ def test_sines_at_even_features_and_cosines_at_odd():
 
 
 @pytest.mark.parametrize("interleaved", [False, True])
-def test_rotary_is_a_complex_product(interleaved):
+def test_rotary_embedding_equals_complex_multiplication(interleaved):
     (x,) = normals((2, 5, 3, 6))
     positions = np.array([[0, 3, 1, 50, 2], [9, 8, 7, 6, 1000]])
-    turn = np.exp(1j * positions[..., None] * 10000.0 ** (-np.arange(3) / 3))[:, :, None]
+    rotation = np.exp(1j * positions[..., None] * 10000.0 ** (-np.arange(3) / 3))[:, :, None]
     one, two = (x[..., ::2], x[..., 1::2]) if interleaved else (x[..., :3], x[..., 3:])
-    z = (one + 1j * two) * turn
+    z = (one + 1j * two) * rotation
     wanted = np.stack([z.real, z.imag], -1).reshape(x.shape)
     wanted = wanted if interleaved else np.concatenate([z.real, z.imag], -1)
     by = partial(fcnn.rotary_embedding, interleaved=interleaved)
     run = lambda x, *positions: (by(x), *(by(x, p) for p in positions))
-    uncounted, y, counted = jax.jit(run)(x, positions, np.arange(5))
+    default, y, counted = jax.jit(run)(x, positions, np.arange(5))
     np.testing.assert_allclose(y, wanted, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(uncounted, counted)
+    np.testing.assert_array_equal(default, counted)
 
 
-def test_scores_of_turned_pairs_see_only_distance():
+def test_scores_of_rotated_pairs_depend_on_distance_alone():
     q, k = normals(*[(1, 1, 1, 8)] * 2)
-    turn = jax.jit(fcnn.rotary_embedding)
-    score = lambda at: (np.asarray(turn(q, np.array([at]))) * turn(k, np.array([at - 3]))).sum()
+    rotate = jax.jit(fcnn.rotary_embedding)
+    score = lambda at: (np.asarray(rotate(q, np.array([at]))) * rotate(k, np.array([at - 3]))).sum()
     np.testing.assert_allclose(score(3), score(1003), rtol=1e-10)
 
 
-def test_one_array_may_serve_as_every_weight():
+def test_one_array_may_be_every_weight():
     x, w, b, bo = (jax.ShapeDtypeStruct(s, float) for s in ((1, 2, 2), (2, 2, 2), (2, 2), (2,)))
     all_by = lambda x, w, b, bo: fcnn.multi_head_attention(x, w, w, w, w, b, b, b, bo)
     assert jax.eval_shape(all_by, x, w, b, bo).shape == (1, 2, 2)

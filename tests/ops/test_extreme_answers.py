@@ -1,4 +1,4 @@
-"""Known answers where a formula that is right rounds to a wrong result in a short dtype."""
+"""Known answers where a correct formula can round to a wrong result in float32 or shorter."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ MODES = ("hand", "autodiff")
 
 
 def in_both(run, *args):
-    """What both modes give, in one program."""
+    """The results of both modes, from one program."""
 
     def both(*args):
         found = []
@@ -34,18 +34,18 @@ def vjp(f, x, dy):
 
 @pytest.mark.parametrize("impl", ["plain", "blocked"])
 def test_attention_at_large_scores(impl):
-    """Equal scores share the value's gradient, and one that dominates takes all of it."""
+    """Equal scores have equal weights, and one that dominates has weight 1."""
     q, k = jnp.ones((1, 1, 1, 2), F32), jnp.ones((1, 4, 1, 2), F32)
     v = jnp.arange(4.0, dtype=F32).reshape(1, 4, 1, 1)
     masks = np.array([0, -1e4, -1e6, -1e9, np.finfo(np.float32).min], np.float32)
-    rise = jnp.arange(1.0, 5, dtype=F32).reshape(k[..., :1].shape) * k
+    rising = jnp.arange(1.0, 5, dtype=F32).reshape(k[..., :1].shape) * k
 
     def run(size, k):
         mask = jnp.broadcast_to(size, (1, 1, 1, 4))
         total = lambda v: fcnn.dot_product_attention(q, k, v, mask, block=2, impl=impl).sum()
         return jax.grad(total)(v).reshape(-1)
 
-    scaled = lambda size: run(F32(0), rise * size)
+    scaled = lambda size: run(F32(0), rising * size)
     equal, one = lambda: jax.lax.map(lambda m: run(m, k), masks), lambda: jax.lax.map(scaled, sizes)
     sizes = jnp.array([1e3, 1e6, 1e7, 1e9], F32)
     for by_mask, by_size in in_both(lambda: (equal(), one())):
@@ -90,8 +90,8 @@ PRODUCERS = {
 
 
 @pytest.mark.parametrize("classes", [3, 33])
-def test_scores_that_are_products(classes):
-    """XLA computes x once for the maximum and once, fused, for the difference from it."""
+def test_softmax_of_products(classes):
+    """XLA computes x twice: for the maximum and, fused, for the difference from it."""
     x = (1e9 * np.random.default_rng(0).standard_normal((4, classes))).astype(np.float32)
     labels = jnp.zeros(4, int)
     eye = jnp.eye(classes, dtype=F32)[:, None]
@@ -134,7 +134,7 @@ def test_scores_that_are_products(classes):
         np.testing.assert_allclose(found["attention"][1].sum(), 4, rtol=1e-6)
 
 
-def test_no_square_overflows_that_the_result_does_not_need():
+def test_intermediate_squares_do_not_overflow():
     big, eye = F32(2e19), jnp.full((1, 4), 2e19, F32)
     none = jnp.zeros_like(eye)
 
@@ -148,10 +148,10 @@ def test_no_square_overflows_that_the_result_does_not_need():
         np.testing.assert_allclose(penalty, 8e35, rtol=1e-6)
 
 
-def test_gates_that_are_closed_pass_no_gradient_however_large():
-    """dy a would overflow, though the slope is 0."""
-    shut = jnp.array([6e4, -6e4], F16)
-    gates = (fcnn.glu, shut), (fcnn.swiglu, shut[::-1])
+def test_closed_gates_pass_no_gradient():
+    """dy a would overflow, although the slope is 0."""
+    closed = jnp.array([6e4, -6e4], F16)
+    gates = (fcnn.glu, closed), (fcnn.swiglu, closed[::-1])
     with fcnn.gradients("hand"):
         for op, x in gates:
             _, dx = jax.jit(partial(vjp, op))(x, jnp.array([6e4], F16))
@@ -169,8 +169,8 @@ def test_a_bias_is_added_before_the_sum_is_rounded():
         np.testing.assert_allclose(y, np.full((1, 2, 1), 3e4), rtol=2e-3)
 
 
-def test_saturated_slopes_are_not_lost():
-    """As alpha exp(x) is in y + alpha."""
+def test_slopes_of_saturated_elu_are_accurate():
+    """The slope alpha exp(x) would be lost in y + alpha."""
     x = jnp.array([-20.0, -12], F32)
     with fcnn.gradients("hand"):
         for op, scale in ((fcnn.elu, 1), (fcnn.celu, 1), (fcnn.selu, 1.7580993408473768)):
@@ -178,7 +178,7 @@ def test_saturated_slopes_are_not_lost():
             np.testing.assert_allclose(dx, scale * np.exp([-20.0, -12]), rtol=1e-6)
 
 
-def test_a_margin_counts_between_scores_that_hide_it():
+def test_hinge_margin_between_large_scores():
     z = jnp.full((1, 3), 1e9, F32)
     hinge = partial(fcnn.hinge, labels=jnp.array([0]))
     for loss, dz in in_both(lambda z: vjp(hinge, z, jnp.ones(1, F32)), z):
@@ -194,8 +194,8 @@ def test_focal_at_infinite_logits():
         np.testing.assert_allclose(dz, [[0, 0, -0.0625 * (0.5 + np.log(2))]])
 
 
-def test_normalization_of_a_variance_that_overflows():
-    """z is 0, with gradient 0, as the docstrings say."""
+def test_normalization_with_an_overflowing_variance():
+    """z is 0, with gradient 0, as documented."""
     x, one = jnp.array([[1e20, -1e20], [2e20, 0]], F32), jnp.ones(2, F32)
     ops = {
         fcnn.layer_norm: lambda x: fcnn.layer_norm(x, one, one),
@@ -213,8 +213,8 @@ def test_normalization_of_a_variance_that_overflows():
             assert "1e19" in op.__doc__
 
 
-def test_normalization_far_from_0_for_its_size():
-    """The mean of 1000 ± 0.005 is rounded by up to 3e-5 in float32: 0.006 of the deviation."""
+def test_normalization_far_from_0():
+    """The mean of 1000 ± 0.005 is rounded by up to 3e-5 in float32: 0.006 standard deviations."""
     rng, one = np.random.default_rng(0), jnp.ones(6, F32)
     x = (1000 + 0.005 * rng.standard_normal((3, 50, 6))).astype(np.float32)
     dy, mask = rng.standard_normal(x.shape).astype(np.float32), rng.random((3, 50)) < 0.8
@@ -229,7 +229,7 @@ def test_normalization_far_from_0_for_its_size():
     }
 
     def exact(x, axes, mask):
-        """In float64: z, and its gradient if all entries count."""
+        """In float64: z, and its gradient if no entry is masked."""
         mean = lambda a: np.mean(a, axes, keepdims=True, where=True if mask is None else mask)
         d = x - mean(x)
         r = 1 / np.sqrt(mean(d * d) + 1e-5)
@@ -263,7 +263,7 @@ def test_second_derivatives_of_activations_are_finite(mode):
 
 
 def test_gates_and_pools_of_infinities():
-    """A closed gate passes no infinity; entries that are infinite together share the slope."""
+    """A closed gate passes no infinity. Entries that are infinite together share the slope."""
     inf = np.inf
     glu = np.array([[inf, -inf], [-inf, -inf], [inf, inf], [-inf, inf], [inf, -1e9]], F32)
     swiglu = np.array([[-inf, inf], [-inf, -inf], [-1e9, inf]], F32)
@@ -287,8 +287,8 @@ def test_gates_and_pools_of_infinities():
             np.testing.assert_allclose(dx[0, :, 0], wanted, rtol=1e-6, err_msg=str(p))
 
 
-def test_separable_convolution_rounds_nothing_between_its_two():
-    """h = 1.8e5 and dh = 3.6e5 have no float16, y = 18 and dx = 36 have."""
+def test_separable_conv_between_its_two_products():
+    """h = 1.8e5 and dh = 3.6e5 overflow float16; y = 18 and dx = 36 do not."""
     x, depthwise = jnp.full((1, 3, 1), 6e4, F16), jnp.ones((3, 1, 1), F16)
     pointwise = jnp.full((1, 1), 1e-4, F16)
 

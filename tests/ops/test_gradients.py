@@ -1,4 +1,4 @@
-"""By hand == autodiff == finite difference, for every case; and the proof can fail."""
+"""Gradients: hand-derived == autodiff == finite differences, and mistakes are found."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ from fcnn.checker.verdict import KINK, NOT_FINITE, RIGHT, WRONG, judge
 
 
 @pytest.fixture(autouse=True)
-def precisely():
+def exact_arithmetic():
     with exactly():
         yield
 
@@ -28,7 +28,7 @@ def known_of(op, case, options):
 
 @every_case_of_floats
 def test_gradient(op, case, options):
-    """NaN equals nothing, so every gradient is finite too."""
+    """NaN equals no number, so this proves too that all gradients are finite."""
     known = known_of(op, case, options)
     for found in verdicts(known):
         assert found.verdict in ((RIGHT, KINK) if case.kink else (RIGHT,)), found
@@ -36,7 +36,7 @@ def test_gradient(op, case, options):
 
 
 @over(lambda op, case: case.proved and not takes_floats(op))
-def test_without_floats_fwd_gives_what_forward_gives(op, case, options):
+def test_fwd_equals_forward_for_operators_without_floats(op, case, options):
     arrays, options = op.bind(*case.draw(), **options)
     y, _ = op.fwd_rule(*arrays, **options)
     for a, b in zip(*map(jax.tree.leaves, (y, op.forward(*arrays, **options))), strict=True):
@@ -59,7 +59,7 @@ def _at(g, entry, value):
 
 @one_case_each
 def test_the_proof_can_fail(op, case, options):
-    """A mistake of one part in a thousand, or in one entry of any cotangent, is caught."""
+    """A relative error of 1e-3 is found, and so is an error in one entry of any cotangent."""
     known = known_of(op, case, options)
     for i, right in enumerate(known.claimed):
         for mistake in MISTAKES if right.any() else MISTAKES[1:3]:
@@ -71,21 +71,21 @@ def test_the_proof_can_fail(op, case, options):
 
 
 @one_case_each
-def test_every_witness_counts(op, case, options, monkeypatch):
-    """Forward autodiff, and differences, can each fail the proof alone."""
+def test_each_reference_can_reject_alone(op, case, options, monkeypatch):
+    """A disagreement with forward-mode autodiff alone, or with differences alone, is found."""
     known = known_of(op, case, options)
     step = known.compiled.step
-    monkeypatch.setattr(known.compiled, "step", partial(_pushing_off, step))
+    monkeypatch.setattr(known.compiled, "step", partial(_wrong_pushforward, step))
     assert judge(known, 0).verdict == WRONG
-    monkeypatch.setattr(known.compiled, "step", partial(_moving_off, step, known.compiled.y))
+    monkeypatch.setattr(known.compiled, "step", partial(_wrong_difference, step, known.compiled.y))
     assert judge(known, 0).verdict == WRONG
 
 
-def _pushing_off(step, v, h):
+def _wrong_pushforward(step, v, h):
     y, pushed = step(v, h)
     return y, [1.001 * p for p in pushed]
 
 
-def _moving_off(step, y, v, h):
+def _wrong_difference(step, y, v, h):
     moved, pushed = step(v, h)
     return [a + 1.001 * (b - a) for a, b in zip(y, moved, strict=True)], pushed

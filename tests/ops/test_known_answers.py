@@ -1,4 +1,4 @@
-"""Values worked out by hand, limits, and the slopes chosen at kinks."""
+"""Known values, limits, and slopes at kinks."""
 
 from functools import cache, partial
 
@@ -19,7 +19,7 @@ def grad(f, x):
 
 
 def zeros(*shape):
-    """An array that is never run."""
+    """The type of an array."""
     return jax.ShapeDtypeStruct(shape, float)
 
 
@@ -27,13 +27,13 @@ def row(*values):
     return np.array(values, float).reshape(1, -1, 1)
 
 
-def test_output_size_uses_the_height_for_rows():
+def test_output_size_of_a_rectangle():
     y = jax.eval_shape(partial(fcnn.conv, stride=2), zeros(1, 7, 5, 1), zeros(3, 3, 1, 1))
     assert y.shape == (1, 3, 2, 1)
 
 
-def test_same_at_stride_2_pads_below_and_right():
-    """As in TensorFlow; PyTorch's k // 2 on both sides reads other cells."""
+def test_same_padding_at_stride_2_is_at_the_high_end():
+    """As in TensorFlow. In PyTorch, k // 2 cells at both ends give other windows."""
     strided, one = partial(fcnn.conv, stride=2), partial(fcnn.conv, padding="causal")
     same = partial(strided, padding="same")
     run = lambda *a: (same(*a), strided(*a, padding="same_lower"), one(*a))
@@ -48,25 +48,25 @@ def test_the_gradient_of_a_convolution_is_a_full_correlation():
     np.testing.assert_array_equal(np.ravel(dx), [10, 21, 2])
 
 
-def test_tiles_are_used_and_bounded(monkeypatch):
-    """The loop is there when rows exceed the cache, and holds no more than a tile of them."""
+def test_tiled_conv_holds_one_tile_of_rows(monkeypatch):
+    """The program loops over tiles when the im2col matrix exceeds the cache."""
     by_tiles = partial(fcnn.conv, padding="same", impl="tiled")
     text = lambda n: jax.jit(by_tiles).lower(zeros(n, 16, 16, 4), zeros(3, 3, 4, 2)).as_text()
     assert "stablehlo.while" in text(256)
     assert "256x16x16x12x" not in text(256)
     monkeypatch.setattr(tiled, "TILE", 2**40)
-    assert "stablehlo.while" not in text(255)  # JAX remembers what it made of 256
+    assert "stablehlo.while" not in text(255)  # JAX has cached the program of 256
     assert "255x16x16x12x" in text(255)
 
 
-def test_implementations_chooses_and_nests():
+def test_implementations_can_be_nested():
     args = zeros(1, 4, 4, 1), zeros(3, 3, 1, 1)
-    used = lambda: "stablehlo.convolution" in jax.jit(fcnn.conv).lower(*args).as_text()
+    uses_lax = lambda: "stablehlo.convolution" in jax.jit(fcnn.conv).lower(*args).as_text()
     with fcnn.implementations(conv="lax"):
-        assert used()
+        assert uses_lax()
         with fcnn.implementations(conv="im2col"):
-            assert not used()
-        assert used()
+            assert not uses_lax()
+        assert uses_lax()
     with pytest.raises(ValueError, match=r"conv has .*, not 'fast'"):
         fcnn.implementations(conv="fast")
     with pytest.raises(ValueError, match="'dense' is none of"):
@@ -80,38 +80,39 @@ def test_auto_is_one_program_for_every_platform():
     assert "stablehlo.convolution" in run.mlir_module()
 
 
-def test_col2im_counts_how_often_im2col_read_each_cell():
+def test_col2im_of_im2col_counts_the_windows_of_each_cell():
     run = lambda x: fcnn.col2im(fcnn.im2col(x, 3), 4, 3)
     np.testing.assert_array_equal(np.ravel(jax.jit(run)(row(1, 1, 1, 1))), [1, 2, 2, 1])
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
-def test_max_pool_gives_ties_to_the_first(mode):
+def test_max_pool_gradient_of_ties_goes_to_the_first(mode):
     with fcnn.gradients(mode):
         g = grad(lambda x: fcnn.max_pool(x, 2), np.ones((1, 4, 4, 1)))
     np.testing.assert_array_equal(g[0, :, :, 0], np.kron(np.ones((2, 2)), [[1, 0], [0, 0]]))
 
 
-def test_max_pool_passes_nan_on_and_padding_never_wins():
+def test_max_pool_propagates_nan_and_ignores_padding():
     run = lambda *x: (fcnn.max_pool(x[0], 2), fcnn.max_pool(x[1], 2, padding=1))
     nan, negative = jax.jit(run)(row(1, np.nan, 2, 3), row(-2, -3))
     np.testing.assert_array_equal(np.ravel(nan), [np.nan, 3])
     np.testing.assert_array_equal(np.ravel(negative), [-2, -3])
 
 
-def test_average_leaves_padding_out_unless_told():
-    mean = lambda x, told: fcnn.avg_pool(x, 2, padding=1, count_include_pad=told)
-    out, told = jax.jit(lambda x: (fcnn.avg_pool(x, 2, padding=1), mean(x, True)))(row(1, 1))
-    np.testing.assert_array_equal(np.ravel(out), [1, 1])
-    np.testing.assert_array_equal(np.ravel(told), [0.5, 0.5])
+def test_avg_pool_excludes_padding_unless_count_include_pad():
+    pool = partial(fcnn.avg_pool, window=2, padding=1)
+    run = lambda x: (pool(x), pool(x, count_include_pad=True))
+    excluded, included = jax.jit(run)(row(1, 1))
+    np.testing.assert_array_equal(np.ravel(excluded), [1, 1])
+    np.testing.assert_array_equal(np.ravel(included), [0.5, 0.5])
 
 
-def test_lp_pool_runs_from_the_sum_to_the_maximum():
+def test_lp_pool_from_the_sum_to_the_maximum():
     run = lambda x: [fcnn.lp_pool(x, 2, p=p) for p in (1, 2, 200)]
     np.testing.assert_allclose(np.ravel(jax.jit(run)(row(3, -4))), [7, 5, 4], rtol=1e-12)
 
 
-def test_lp_pool_passes_infinity_and_nan_on():
+def test_lp_pool_propagates_infinity_and_nan():
     y = jax.jit(lambda x: fcnn.lp_pool(x, 2))(row(-np.inf, 1, np.nan, 1))
     np.testing.assert_array_equal(np.ravel(y), [np.inf, np.nan])
 
@@ -121,7 +122,7 @@ POWERS = (1, 1.5, 2, 3)
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
 @pytest.mark.parametrize("p", POWERS)
-def test_lp_pool_is_flat_at_zero(mode, p):
+def test_lp_pool_has_slope_0_at_0(mode, p):
     np.testing.assert_array_equal(slopes_at_zero(mode)[p], 0)
 
 
@@ -140,18 +141,20 @@ def test_relu_has_slope_0_at_0(mode):
 
 
 def test_activations_in_the_limit():
-    far, gone, log_gone = np.array([-np.inf, -1e9, 1e9, np.inf]), [1e9, 0, -np.inf], [0, -np.inf]
+    far = np.array([-np.inf, -1e9, 1e9, np.inf])
+    masked, log_masked = [1e9, 0, -np.inf], [0, -np.inf]
 
-    def run(far, gone, log_gone):
+    def run(far, masked, log_masked):
         each = [f(far) for f in (fcnn.sigmoid, fcnn.tanh, fcnn.relu)]
-        return *each, fcnn.softmax(gone), fcnn.log_softmax(log_gone)
+        return *each, fcnn.softmax(masked), fcnn.log_softmax(log_masked)
 
     wanted = [0, 0, 1, 1], [-1, -1, 1, 1], [0, 0, 1e9, np.inf], [1, 0, 0], [0, -np.inf]
-    for y, by_hand in zip(jax.jit(run)(far, *map(np.array, (gone, log_gone))), wanted, strict=True):
-        np.testing.assert_array_equal(y, by_hand)
+    found = jax.jit(run)(far, *map(np.array, (masked, log_masked)))
+    for y, limit in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(y, limit)
 
 
-def test_relu_passes_nan_on():
+def test_relu_propagates_nan():
     np.testing.assert_array_equal(jax.jit(fcnn.relu)(np.array([np.nan, -1.0])), [np.nan, 0])
 
 
@@ -160,7 +163,7 @@ INTEGERS = (jnp.uint8, jnp.int8, jnp.int16, jnp.int32, jnp.int64)
 
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_labels_of_any_integer_type(dtype):
-    logits, losses = labelled()
+    logits, losses = losses_by_type()
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     np.testing.assert_allclose(
         losses[INTEGERS.index(dtype)], -np.log(p[np.arange(2), [3, 40]]), rtol=1e-12
@@ -168,8 +171,8 @@ def test_labels_of_any_integer_type(dtype):
 
 
 @cache
-def labelled():
-    """Logits, and their loss by labels of every type."""
+def losses_by_type():
+    """Logits, and their losses for labels of every type."""
     logits = np.random.default_rng(0).standard_normal((2, 300))
     labels = [np.array([3, 40], dtype) for dtype in INTEGERS]
     run = lambda logits, labels: [fcnn.softmax_cross_entropy(logits, each) for each in labels]
@@ -177,7 +180,7 @@ def labelled():
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
-def test_a_label_out_of_range_moves_nothing(mode):
+def test_a_label_out_of_range_has_no_gradient(mode):
     with fcnn.gradients(mode):
         g = grad(lambda z: fcnn.softmax_cross_entropy(z, np.array([2])), np.zeros((1, 2)))
     np.testing.assert_array_equal(g, 0)
@@ -190,7 +193,7 @@ def test_softmax_has_the_jacobian_diag_p_minus_p_p():
     np.testing.assert_allclose(jacobian, np.diag(p) - np.outer(p, p), atol=1e-15)
 
 
-def cross_entropy_and_back(logits, labels):
+def loss_and_gradient(logits, labels):
     def run(logits, labels):
         loss, pull = jax.vjp(lambda z: fcnn.softmax_cross_entropy(z, labels), logits)
         return loss, *pull(jnp.ones_like(loss))
@@ -198,13 +201,13 @@ def cross_entropy_and_back(logits, labels):
     return jax.jit(run)(logits, labels)
 
 
-def test_cross_entropy_of_even_odds_is_log_k_and_its_gradient_p_minus_t():
-    loss, dz = cross_entropy_and_back(np.zeros((2, 4)), np.array([0, 3]))
+def test_cross_entropy_of_equal_logits_is_log_k_and_its_gradient_p_minus_t():
+    loss, dz = loss_and_gradient(np.zeros((2, 4)), np.array([0, 3]))
     np.testing.assert_allclose(loss, np.log(4), rtol=1e-15)
     np.testing.assert_allclose(dz, 0.25 - np.eye(4)[[0, 3]], atol=1e-15)
 
 
-def test_cross_entropy_far_out_and_out_of_range():
+def test_cross_entropy_of_extreme_logits_and_labels_out_of_range():
     logits = np.array([[1e9, 0.0], [-np.inf, 0.0], [0.0, 0.0], [0.0, 0.0]])
     loss = jax.jit(fcnn.softmax_cross_entropy)(logits, np.array([1, 1, 2, -1]))
     np.testing.assert_array_equal(loss, [1e9, 0, np.nan, np.nan])
@@ -216,7 +219,7 @@ def test_squared_error_is_half_the_square():
     np.testing.assert_array_equal(grad(lambda y: fcnn.squared_error(y, t), y), y - t)
 
 
-def test_dropout_drops_at_its_rate_and_keeps_the_mean(key):
+def test_dropout_rate_and_mean(key):
     drop = partial(fcnn.dropout, rate=0.3)
     run = lambda x, key: (drop(x, key), jax.grad(lambda x: drop(x, key).sum())(x))
     y, dx = map(np.asarray, jax.jit(run)(np.ones(100_000), key))
@@ -236,20 +239,20 @@ def test_batch_norm_statistics():
     y, mean, var = jax.jit(train)(x, one, zero, zero, one)
     np.testing.assert_allclose(np.ravel(y), [-1, 1], rtol=1e-9)
     np.testing.assert_allclose([*mean, *var], [0.1 * 2, 0.9 + 0.1 * 1], rtol=1e-15)
-    later = partial(fcnn.batch_norm, train=False, eps=1e-12)
-    y, *_ = jax.jit(later)(x, one, zero, 2 * one, 4 * one)
+    evaluate = partial(fcnn.batch_norm, train=False, eps=1e-12)
+    y, *_ = jax.jit(evaluate)(x, one, zero, 2 * one, 4 * one)
     np.testing.assert_allclose(np.ravel(y), [-0.5, 0.5], rtol=1e-9)
 
 
-def test_variance_survives_a_large_mean():
-    """E[x²] − E[x]² would lose every digit in float32."""
+def test_variance_far_from_0():
+    """E[x²] - E[x]² would lose every digit in float32."""
     x = np.array([[1e4, 1e4 + 1, 1e4 + 2]], np.float32)
     y = jax.jit(fcnn.layer_norm)(x, np.ones(3, np.float32), np.zeros(3, np.float32))
     np.testing.assert_allclose(y[0], [-np.sqrt(1.5), 0, np.sqrt(1.5)], rtol=1e-4)
 
 
 def test_long_sums_in_half_precision_do_not_stall():
-    """4,096 ones added in bfloat16 stop at 256; kept in float32 they do not."""
+    """A sum of 4,096 ones in bfloat16 stops at 256; in float32 it does not."""
     ones = lambda *shape: np.ones(shape, jnp.bfloat16)
     conv = lambda x, w: [fcnn.conv(x[None], w, impl=i) for i in ("lax", "im2col", "tiled")]
     assert jax.jit(fcnn.dense)(ones(1, 4096), ones(4096, 1)).item() == 4096
@@ -274,7 +277,7 @@ def test_long_sums_in_half_precision_do_not_stall():
     ],
 )
 def test_second_order_agrees_with_differences(rank):
-    """Grad of the hand rule, against an independent checker."""
+    """The gradient of the hand-derived rule, compared by an independent checker."""
     draw = np.random.default_rng(0).standard_normal
     x, w = draw((1, *(4,) * rank, 2)), draw((*(3,) * rank, 2, 1))
     f = jax.jit(lambda x, w: jnp.sin(fcnn.conv(x, w)))
@@ -292,8 +295,8 @@ def test_a_cotangent_may_be_a_numpy_array():
     np.testing.assert_array_equal(pull(np.ones((3, 1)))[0], [3])
 
 
-def test_auto_writes_no_slice_for_every_tap_of_a_huge_window():
-    """XLA would take 10 s to compile them."""
+def test_auto_does_not_slice_every_tap_of_a_large_window():
+    """XLA would take 10 s to compile the slices."""
     x, w = zeros(1, 20, 20, 1), zeros(16, 16, 1, 1)
     f = lambda x, w: fcnn.conv(x, w).sum()
     assert "stablehlo.convolution" in jax.jit(f).lower(x, w).as_text()
@@ -301,7 +304,7 @@ def test_auto_writes_no_slice_for_every_tap_of_a_huge_window():
     assert gradients.count("stablehlo.slice") < 3 * 16 < 16 * 16
 
 
-def test_options_may_be_arrays_of_numpy():
+def test_options_may_be_numpy_arrays():
     pool = lambda x: fcnn.max_pool(x, np.array([2, 2]), stride=np.int32(1))
     assert jax.eval_shape(pool, zeros(1, 5, 5, 1)).shape == (1, 4, 4, 1)
 
@@ -312,29 +315,29 @@ def test_options_may_be_lists_and_python_numbers_are_arrays():
     assert jax.eval_shape(pool, zeros(1, 5, 5, 1)).shape == (1, 4, 4, 1)
 
 
-def test_a_saved_shape_is_no_array():
+def test_a_saved_shape_is_not_an_array():
     assert jax.tree.leaves(Shape((2, 3))) == []
 
 
-def test_what_is_no_array_is_refused_by_name():
+def test_an_argument_that_is_not_an_array_is_named():
     with pytest.raises(TypeError, match=r"^relu: x 'three' is no array of numbers$"):
         fcnn.relu("three")
     with pytest.raises(TypeError, match=r"^relu: x \[\[1.0\], \[2.0, 3.0\]\] is no array"):
         fcnn.relu([[1.0], [2.0, 3.0]])
 
 
-def test_numbers_that_jax_would_cut_short_are_refused():
+def test_integers_that_jax_would_truncate_are_rejected():
     with jax.enable_x64(False), pytest.raises(ValueError, match=r"ids holds 4294967297, too large"):
         fcnn.embedding(np.ones((3, 1), np.float32), np.array([2**32 + 1]))
 
 
-def test_a_traced_option_is_refused():
+def test_a_traced_option_is_rejected():
     with pytest.raises(TypeError, match="rate must be a number known when compiling"):
         jax.jit(lambda r: fcnn.l2_penalty(jnp.ones(3), rate=r))(0.5)
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
-def test_what_is_ignored_may_be_nan(mode):
+def test_logits_of_an_ignored_label_may_be_nan(mode):
     f = lambda z: fcnn.softmax_cross_entropy(z, np.array([-1, 1]), ignore_index=-1)
     with fcnn.gradients(mode):
         g = grad(f, np.array([[np.nan, 0.0], [0.0, 0.0]]))

@@ -1,7 +1,7 @@
-"""Every operator on meshes: explicit axes are part of an array's type, automatic ones are not.
+"""Meshes: shardings of the outputs and gradients of every operator.
 
-Types come from tracing, which compiles nothing. What they must be follows from the letters of the
-operator's annotations.
+An explicit mesh axis is part of an array's type, an automatic one is not. The types are found by
+tracing, without compilation. The letters of the operator's annotations give the expected ones.
 """
 
 from dataclasses import dataclass, replace
@@ -63,7 +63,7 @@ class Layout:
         return next(letters(self.out[0], y[0].ndim), None)
 
     def sizes(self):
-        """letter -> its lengths in the arguments, but for those that are repeated."""
+        """letter -> its lengths in the arguments, without 1 where the axis is broadcast."""
         sizes = {}
         for annotation, a in zip(self.given, self.args, strict=True):
             if a is not None:
@@ -72,7 +72,7 @@ class Layout:
         return {letter: ns - {1} if len(ns) > 1 else ns for letter, ns in sizes.items()}
 
     def even(self):
-        """The letters that two devices can share."""
+        """The letters whose axes can be split over two devices."""
         return [k for k, ns in self.sizes().items() if all(n > 0 and n % 2 == 0 for n in ns)]
 
     def spec(self, annotation, shape):
@@ -86,7 +86,7 @@ class Layout:
         return [None if a is None else put(text, a) for text, a in each]
 
     def gradient(self, **options):
-        """(arguments) -> the outputs, and the gradient of a number made of them."""
+        """(arguments) -> the outputs, and the gradient of a function of them."""
         at = [i for i, a in enumerate(self.args) if is_float(a)]
 
         def run(*args):
@@ -105,7 +105,7 @@ class Layout:
 
 
 def layouts(op):
-    """The batch alone, and every other letter once, in the first case in which both are even."""
+    """The batch alone, and each other letter once, in the first case where both are even."""
     seen = set()
     for case in op.cases:
         if not case.proved or not any(map(is_float, case.shapes())):
@@ -132,7 +132,7 @@ def test_outputs_and_gradients_are_sharded_by_their_letters(op, mode):
 @pytest.mark.all("0.1 s for each of 900; the first tier has the batch and one letter of each")
 @MODES
 @OF_FLOATS
-def test_so_it_is_with_every_letter_and_implementation(op, mode):
+def test_shardings_for_every_letter_and_implementation(op, mode):
     for layout in layouts(op):
         for mesh in (GRID,) if layout.letter else (LINE, GRID):
             for options in ways(op, layout.case):
@@ -154,7 +154,7 @@ def check_types(layout, options, mode, mesh):
 @pytest.mark.all("two programs each, of XLA's partitioner; the first tier has the types")
 @pytest.mark.parametrize("mesh", [GRID, AUTOMATIC], ids=["explicit", "automatic"])
 @OF_FLOATS
-def test_values_are_those_of_one_device(op, mesh):
+def test_values_equal_those_of_one_device(op, mesh):
     *_, layout = layouts(op)
     run = layout.gradient(**layout.case.options)
     with fcnn.gradients("autodiff"):
@@ -169,11 +169,11 @@ def put(a, *axes):
 
 
 def two_layers(x, w):
-    """Their gradient has five products: two forward, and three back."""
+    """Two dense layers: the gradient has five products, two forward and three backward."""
     return fcnn.dense(fcnn.tanh(fcnn.dense(x, w)), w.T).sum()
 
 
-def test_the_forward_pass_that_the_gradient_repeats_is_merged():
+def test_the_repeated_forward_pass_of_a_gradient_is_merged():
     x, w = np.ones((4, 6)), np.ones((6, 8))
     products = lambda *a: (
         jax.jit(jax.grad(two_layers, 1)).lower(*a).compile().as_text().count(" dot(")
@@ -184,8 +184,8 @@ def test_the_forward_pass_that_the_gradient_repeats_is_merged():
 @pytest.mark.parametrize("axes", [("d", None), (None, "d")])
 def test_weights_along_the_axis_of_the_batch_must_be_gathered(axes):
     x, w = put(np.ones((4, 6)), "d"), put(np.ones((6, 8)), *axes)
-    says = r"dense: mesh axes \['d'\] shard both n of x and [co] of w; gather w first: write jax"
-    with pytest.raises(ValueError, match=says):
+    message = r"dense: mesh axes \['d'\] shard both n of x and [co] of w; gather w first: write jax"
+    with pytest.raises(ValueError, match=message):
         jax.jit(fcnn.dense)(x, w)
     with jax.set_mesh(GRID):
         gathered = jax.jit(
@@ -215,7 +215,7 @@ def test_letters():
 
 
 def on_grid(f, *args):
-    """The shardings of what an operator of the plain f gives."""
+    """The shardings of the outputs of f as an operator."""
     y = jax.eval_shape(operator()(f), *args)
     return [jax.typeof(a).sharding.spec for a in jax.tree.leaves(y)]
 
@@ -247,6 +247,6 @@ def test_annotations_of_any_form():
 
 def test_arrays_on_two_meshes():
     w = jax.device_put(np.ones((6, 8)), NamedSharding(LINE, PartitionSpec()))
-    says = r"dense: arrays lie on different meshes, {'d': 2, 'm': 2} and {'d': 2}; use one"
-    with pytest.raises(ValueError, match=says):
+    message = r"dense: arrays lie on different meshes, {'d': 2, 'm': 2} and {'d': 2}; use one"
+    with pytest.raises(ValueError, match=message):
         jax.eval_shape(fcnn.dense, put(np.ones((4, 6)), "d"), w)

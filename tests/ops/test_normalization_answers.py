@@ -1,4 +1,4 @@
-"""Normalization and scaling: values worked out by hand, what is pooled, limits and kinks."""
+"""Normalization and scaling: known values, pooled axes, limits and kinks."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ import fcnn
 
 
 def run(f, *args):
-    """All that f returns, in one program."""
+    """The outputs of f, from one program."""
     return jax.tree.map(np.asarray, jax.jit(f)(*args))
 
 
@@ -19,7 +19,7 @@ def grad(f, x):
     return jax.grad(lambda x: f(x).sum())(x)
 
 
-def plain(c, dtype=float):
+def ones_and_zeros(c, dtype=float):
     return np.ones(c, dtype), np.zeros(c, dtype)
 
 
@@ -27,7 +27,7 @@ def normal(*shape):
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def test_what_each_normalization_pools():
+def test_pooled_axes_of_each_normalization():
     x = 3 + 2 * normal(2, 5, 4, 6) + np.arange(24.0).reshape(1, 1, 4, 6)
     pairs = x.reshape(2, 5, 4, 3, 2)
 
@@ -35,59 +35,59 @@ def test_what_each_normalization_pools():
         mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
         return ((x - mean) / np.sqrt(var + 1e-5)).reshape(2, 5, 4, 6)
 
-    def every_one(*args):
+    def all_norms(*args):
         yield fcnn.layer_norm(*args)
         yield fcnn.instance_norm(*args)
         yield fcnn.group_norm(*args, groups=3)
         yield fcnn.group_norm(*args, groups=1)
 
-    found = run(lambda *args: list(every_one(*args)), x, *plain(6))
+    found = run(lambda *args: list(all_norms(*args)), x, *ones_and_zeros(6))
     of_axes = (x, 3), (x, (1, 2)), (pairs, (1, 2, 4)), (x, (1, 2, 3))
     for y, (x, axes) in zip(found, of_axes, strict=True):
         np.testing.assert_allclose(y, standard(x, axes), rtol=1e-12, atol=1e-13)
 
 
-def test_as_many_groups_as_channels_are_instances():
-    x, (scale, bias) = normal(2, 5, 4, 6), plain(6)
+def test_one_group_per_channel_equals_instance_norm():
+    x, (scale, bias) = normal(2, 5, 4, 6), ones_and_zeros(6)
     both = lambda *args: (fcnn.group_norm(*args, groups=6), fcnn.instance_norm(*args))
     np.testing.assert_allclose(*run(both, x, 2 * scale, bias + 1), rtol=1e-14)
 
 
-def test_rms_by_hand():
+def test_rms_norm_known_values():
     """The root mean square of 3, 4, 5, sqrt(50 / 3)."""
     x, scale = np.array([3.0, 4.0, 5.0]), np.array([1.0, 2.0, 3.0])
     y = run(partial(fcnn.rms_norm, eps=1e-15), x, scale)
     np.testing.assert_allclose(y, np.array([3.0, 8.0, 15.0]) / np.sqrt(50 / 3), rtol=1e-14)
 
 
-def test_masked_statistics_are_those_of_what_is_left():
+def test_masked_statistics_equal_those_of_the_unmasked_entries():
     rng = np.random.default_rng(0)
     x, mask = rng.standard_normal((7, 4, 3)), rng.random((7, 4)) < 0.5
-    (scale, bias), train = plain(3), partial(fcnn.batch_norm, train=True, momentum=0.0)
+    (scale, bias), train = ones_and_zeros(3), partial(fcnn.batch_norm, train=True, momentum=0.0)
     masks = mask, mask[:, 0], np.tile(mask[:, :1], 4)
     by_each = lambda masks, *args: [train(*args, mask) for mask in masks]
     found = run(by_each, masks, x, scale, bias, bias, scale)
-    (y, mean, var), of_examples, of_places = found
+    (y, mean, var), by_examples, by_cells = found
     rows = x[mask]
     np.testing.assert_allclose(mean, rows.mean(0), rtol=1e-13)
     np.testing.assert_allclose(var, rows.var(0), rtol=1e-13)
     np.testing.assert_allclose(y, (x - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5), rtol=1e-12)
-    for a, b in zip(of_examples, of_places, strict=True):
+    for a, b in zip(by_examples, by_cells, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-14)
 
 
-def test_where_nothing_counts_the_running_values_stay():
+def test_an_empty_mask_leaves_the_running_values_unchanged():
     x, mean, var = np.array([[2.0], [4.0]]), np.array([5.0]), np.array([6.0])
     train = partial(fcnn.batch_norm, train=True, eps=4.0)
-    y, *running = run(train, x, *plain(1), mean, var, np.zeros(2, bool))
+    y, *running = run(train, x, *ones_and_zeros(1), mean, var, np.zeros(2, bool))
     np.testing.assert_array_equal(y, x / 2)
     assert running == [mean, var]
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
 def test_an_overflowing_variance_gives_zeros(mode):
-    """In float32, where its root would not overflow; every gradient is finite, both ways."""
-    x, (scale, bias) = (1e20 * normal(2, 4, 3)).astype(np.float32), plain(3, np.float32)
+    """In float32, where its square root would not overflow. All gradients are finite."""
+    x, (scale, bias) = (1e20 * normal(2, 4, 3)).astype(np.float32), ones_and_zeros(3, np.float32)
 
     def norms(x, scale, bias):
         train = lambda x: fcnn.batch_norm(x, scale, bias, bias, scale, train=True)
@@ -107,7 +107,7 @@ def test_an_overflowing_variance_gives_zeros(mode):
     assert (of_the_variance != 0).any()
 
 
-def test_min_max_by_hand():
+def test_min_max_scale_known_values():
     def three(x):
         yield fcnn.min_max_scale(x), [[0, 0.5, 1], [0, 0.25, 1]], 0
         yield fcnn.min_max_scale(x, to=(-1.0, 1.0)), [[-1, 0, 1], [-1, -0.5, 1]], 1e-15
@@ -118,22 +118,22 @@ def test_min_max_by_hand():
         np.testing.assert_allclose(y, wanted, atol=atol)
 
 
-def test_min_max_gradient_by_hand():
-    """y = (x - lo) / (hi - lo): the middle one moves by 1/4, by -1/8 each through lo and hi."""
+def test_min_max_scale_known_gradient():
+    """y = (x - lo) / (hi - lo) of the middle entry has slopes 1/4 in x, -1/8 in lo and in hi."""
     middle = lambda x: fcnn.min_max_scale(x)[:, 1]
     slope = run(partial(grad, middle), np.array([[1.0, 3.0, 5.0]]))
     np.testing.assert_allclose(slope, [[-1 / 8, 1 / 4, -1 / 8]])
 
 
-def test_min_max_reaches_both_ends():
+def test_min_max_scale_reaches_both_ends():
     y = run(partial(fcnn.min_max_scale, to=(0.1, 0.7)), normal(50, 9))
     np.testing.assert_array_equal(y.min(1), 0.1)
     np.testing.assert_allclose(y.max(1), 0.7, rtol=1e-15)
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
-def test_min_max_ties_go_to_the_first(mode):
-    """With two lowest and two highest entries, the last two do not move the others."""
+def test_min_max_scale_gradient_of_ties_goes_to_the_first(mode):
+    """With two minima and two maxima, the later two have no gradient."""
     middle = lambda x: fcnn.min_max_scale(x)[:, 2]
     with fcnn.gradients(mode):
         slope = run(partial(grad, middle), np.array([[0.0, 2.0, 1.0, 0.0, 2.0]]))
@@ -141,7 +141,7 @@ def test_min_max_ties_go_to_the_first(mode):
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
-def test_min_max_of_a_constant_is_the_lower_bound(mode):
+def test_min_max_scale_of_a_constant_is_the_lower_bound(mode):
     x = np.tile(np.array([[7.0], [0.0], [-1e300]]), (1, 3))
     squares = lambda x: jnp.square(fcnn.min_max_scale(x))
     with fcnn.gradients(mode):
@@ -151,7 +151,7 @@ def test_min_max_of_a_constant_is_the_lower_bound(mode):
     np.testing.assert_array_equal(dx, 0)
 
 
-def test_min_max_does_not_overflow_and_shows_nan():
+def test_min_max_scale_does_not_overflow_and_propagates_nan():
     x = np.array([[-1.7e308, 0.0, 1.7e308], [-1.7e308, np.nan, 1.7e308]])
     y, dx = run(lambda x: (fcnn.min_max_scale(x), grad(fcnn.min_max_scale, x)), x)
     np.testing.assert_allclose(y[0], [0, 0.5, 1])

@@ -1,4 +1,4 @@
-"""Recurrent networks: steps by hand, plain loops, and what the backward pass is made of."""
+"""Recurrent networks: known values, plain loops, and the products of the backward pass."""
 
 from functools import cache, partial
 
@@ -13,21 +13,21 @@ sigmoid = lambda a: 1 / (1 + np.exp(-a))
 
 
 def run(f, *args):
-    """All that f returns, in one program."""
+    """The outputs of f, from one program."""
     return jax.tree.map(np.asarray, jax.jit(f)(*args))
 
 
-def elman(x, h, w, u, b, f=np.tanh):
+def rnn_step(x, h, w, u, b, f=np.tanh):
     return (f(x @ w + h @ u + b),)
 
 
-def long_memory(x, h, c, w, u, b):
+def lstm_step(x, h, c, w, u, b):
     i, f, g, o = np.split(x @ w + h @ u + b, 4)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
     return sigmoid(o) * np.tanh(c), c
 
 
-def gated(x, h, w, u, b, bu, reset):
+def gru_step(x, h, w, u, b, bu, reset):
     (w_r, w_z, w_n), (u_r, u_z, u_n) = np.split(w, 3, 1), np.split(u, 3, 1)
     b_r, b_z, b_n = np.split(b, 3)
     r, z = sigmoid(x @ w_r + h @ u_r + b_r), sigmoid(x @ w_z + h @ u_z + b_z)
@@ -36,7 +36,7 @@ def gated(x, h, w, u, b, bu, reset):
 
 
 def loop(cell, x, states, lengths, reverse):
-    """One example after the other, one step after the other, over its real steps alone."""
+    """One example after another, one step after another, over its steps before lengths[n]."""
     n, t, _ = x.shape
     y = np.zeros((n, t, states[0].shape[1]))
     ends = [s.copy() for s in states]
@@ -52,18 +52,18 @@ def loop(cell, x, states, lengths, reverse):
 
 
 CELLS = {
-    "rnn": (fcnn.rnn, elman, 1, {}),
+    "rnn": (fcnn.rnn, rnn_step, 1, {}),
     "relu": (
         partial(fcnn.rnn, activation="relu"),
-        partial(elman, f=lambda a: np.maximum(a, 0)),
+        partial(rnn_step, f=lambda a: np.maximum(a, 0)),
         1,
         {},
     ),
-    "lstm": (fcnn.lstm, long_memory, 4, {}),
-    "gru after": (fcnn.gru, partial(gated, reset="after"), 3, {"bu": (3,)}),
+    "lstm": (fcnn.lstm, lstm_step, 4, {}),
+    "gru after": (fcnn.gru, partial(gru_step, reset="after"), 3, {"bu": (3,)}),
     "gru before": (
         partial(fcnn.gru, reset="before"),
-        partial(gated, bu=None, reset="before"),
+        partial(gru_step, bu=None, reset="before"),
         3,
         {},
     ),
@@ -72,7 +72,7 @@ every_cell = pytest.mark.parametrize(("op", "cell", "gates", "more"), CELLS.valu
 
 
 def problem(gates, more, states, seed=0):
-    """x (6, 5, 2), the weights and the states to start from, with k = 3."""
+    """x (6, 5, 2), the weights and the initial states, with k = 3."""
     draw = np.random.default_rng(seed).standard_normal
     shapes = {"w": (2, 3 * gates), "u": (3, 3 * gates), "b": (3 * gates,)} | more
     weights = {name: draw(shape) for name, shape in shapes.items()}
@@ -81,7 +81,7 @@ def problem(gates, more, states, seed=0):
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("name", CELLS)
-def test_loops_agree(name, reverse):
+def test_cells_equal_loops(name, reverse):
     problem, lengths, found = both_ways(name)
     (x, weights, states), (_, cell, *_) = problem, CELLS[name]
     wanted = loop(partial(cell, **weights), x, tuple(states.values()), lengths, reverse)
@@ -103,23 +103,23 @@ def both_ways(name):
 
 
 @every_cell
-def test_what_is_beyond_an_example_is_not_read(op, cell, gates, more):
-    """NaN there changes neither a value nor a gradient, and its own gradient is 0."""
+def test_padding_has_no_effect(op, cell, gates, more):
+    """NaN in the padding changes no value and no gradient, and the gradient there is 0."""
     x, weights, _ = problem(gates, more, "")
     lengths = np.array([5, 3, 0, 1, 2, 4], np.int8)
-    beyond = np.arange(5)[None, :, None] >= lengths[:, None, None]
+    padding = np.arange(5)[None, :, None] >= lengths[:, None, None]
     loss = lambda x, weights, lengths: jnp.square(op(x, **weights, lengths=lengths)[0]).sum()
     answers = jax.jit(jax.value_and_grad(loss, (0, 1)))
-    clean, dirty = (answers(a, weights, lengths) for a in (x, np.where(beyond, np.nan, x)))
+    clean, dirty = (answers(a, weights, lengths) for a in (x, np.where(padding, np.nan, x)))
     for a, b in zip(*map(jax.tree.leaves, (clean, dirty)), strict=True):
         np.testing.assert_array_equal(a, b)
     dx = dirty[1][0]
-    assert (np.where(beyond, dx, 0) == 0).all()
+    assert (np.where(padding, dx, 0) == 0).all()
     assert (dx != 0).any()
 
 
-def test_a_relu_network_counts():
-    """h = relu(h + x - 0.5): how far the ones are ahead of the zeros, halved."""
+def test_a_relu_network_that_counts():
+    """h = relu(h + x - 0.5): half the lead of ones over zeros."""
     x = np.array([1.0, 1, 1, 0, 0, 0, 0, 1]).reshape(1, 8, 1)
     one = np.ones((1, 1))
     y, end = run(partial(fcnn.rnn, activation="relu"), x, one, one, np.array([-0.5]))
@@ -127,7 +127,7 @@ def test_a_relu_network_counts():
     np.testing.assert_array_equal(end, [[0.5]])
 
 
-def test_one_step_of_long_memory():
+def test_one_lstm_step_known_values():
     """i = f = 1/2, g = tanh(log 2) = 3/5, o = 3/4; c = 1/2 (4/5) + 1/2 (3/5) = 7/10."""
     b = np.array([0, 0, np.log(2), np.log(3)])
     none = np.zeros((1, 4))
@@ -137,14 +137,14 @@ def test_one_step_of_long_memory():
     np.testing.assert_array_equal(y[:, 0], h)
 
 
-def test_the_two_ways_to_reset():
-    """h = (1, 2), u_n swaps the two, r = (1, 0) and z = 0: "after" resets what arrives."""
-    wide = 1e3  # sigmoid(±wide) is 1 or 0
+def test_reset_after_and_before_known_values():
+    """h = (1, 2), u_n swaps the two, r = (1, 0) and z = 0: "after" resets h u_n, "before" h."""
+    large = 1e3  # sigmoid(±large) is 1 or 0
     u = np.zeros((2, 6))
     u[:, 4:] = [[0, 1], [1, 0]]
-    b = np.array([wide, -wide, -wide, -wide, 0, 0])
+    b = np.array([large, -large, -large, -large, 0, 0])
     x, w, h = np.zeros((1, 1, 1)), np.zeros((1, 6)), np.array([[1.0, 2]])
-    ends = lambda bu, *weights, h, **how: fcnn.gru(x, *weights, bu, h, **how)[1]
+    ends = lambda bu, *weights, h, **options: fcnn.gru(x, *weights, bu, h, **options)[1]
 
     def three(bu, *weights, h):
         yield ends(None, *weights, h=h)
@@ -156,8 +156,8 @@ def test_the_two_ways_to_reset():
         np.testing.assert_allclose(end, [wanted])
 
 
-def test_an_open_gate_carries_c_unchanged():
-    """f = 1, i = 0: after 500 steps c is what it was, and so is its gradient."""
+def test_an_open_forget_gate_keeps_the_cell():
+    """With f = 1 and i = 0, c is unchanged after 500 steps, and its gradient is 1."""
     b = np.array([-1e3, 1e3, 0.0, 0.0])
     x, none = np.ones((1, 500, 1)), np.ones((1, 4))
     end = lambda c, x, none, b: fcnn.lstm(x, none, none, b, None, c)[2].sum()
@@ -166,8 +166,8 @@ def test_an_open_gate_carries_c_unchanged():
     assert slope == 1
 
 
-def test_small_steps_add_up_in_half_precision():
-    """i = f = o = 1: c = 0.5 + 256 times 2^-10, each a quarter of the spacing at 0.5."""
+def test_small_increments_accumulate_in_half_precision():
+    """i = f = o = 1: c = 0.5 + 256 times 2^-10, each a quarter of the spacing of numbers at 0.5."""
     dtype = jnp.bfloat16
     x, start = np.full((1, 256, 1), 2.0**-10, dtype), np.full((1, 1), 0.5, dtype)
     w, u, b = (np.array(a, dtype) for a in ([[0, 0, 1, 0]], [[0, 0, 0, 0]], [20, 20, 0, 20]))
@@ -177,28 +177,28 @@ def test_small_steps_add_up_in_half_precision():
 
 @every_cell
 @pytest.mark.parametrize("reverse", [False, True])
-def test_weights_get_one_product_over_all_steps(op, cell, gates, more, reverse):
-    """In the loop are the products with u alone, (n, ·) by (k, ·); every other is outside."""
+def test_weight_gradients_are_one_product_over_all_steps(op, cell, gates, more, reverse):
+    """Only the products with u, (n, ·) by (k, ·), are inside of the loop."""
     x, weights, _ = problem(gates, more, "")
-    x = np.tile(x, (2, 1, 1))  # n = 12, so that no product with u looks like a gradient of it
+    x = np.tile(x, (2, 1, 1))  # n = 12, so that no product with u has the shape of du
     found = []
 
-    def look(x, weights):
+    def collect(x, weights):
         y, pull = jax.vjp(lambda x, weights: op(x, **weights, reverse=reverse)[0], x, weights)
         found.extend(_products(jax.make_jaxpr(pull)(y).jaxpr, inside=False))
 
-    jax.eval_shape(look, x, weights)
-    split = 2 if gates == 3 and not more else 1  # reset before: u_n meets r h, not h
-    inside = [shape for shape, looped in found if looped]
+    jax.eval_shape(collect, x, weights)
+    split = 2 if gates == 3 and not more else 1  # reset before: u_n multiplies r h, not h
+    inside = [shape for shape, in_loop in found if in_loop]
     assert len(inside) == split
     assert all(shape[0] == 12 for shape in inside)
-    outside = sorted(shape for shape, looped in found if not looped)
+    outside = sorted(shape for shape, in_loop in found if not in_loop)
     du = [(3, 3 * gates)] if split == 1 else [(3, 3), (3, 6)]
     assert outside == sorted([(5, 12, 2), (2, 3 * gates), *du])
 
 
 def _products(jaxpr, inside):
-    """The shape of every matrix product, and whether it stands in a loop."""
+    """The shape of every matrix product, and whether it is inside of a loop."""
     for eqn in jaxpr.eqns:
         if eqn.primitive.name == "dot_general":
             yield eqn.outvars[0].aval.shape, inside

@@ -1,6 +1,6 @@
-"""One exported program serves every number of examples: nothing decides by the size of the batch.
+"""Symbolic batch: one exported program works for any number of examples.
 
-The first tier compares values at the number of a case's own (`test_transformations.py`).
+The first tier compares values at the number of examples of each case (`test_transformations.py`).
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from fcnn.ops import OPS
 
 
 class Problem:
-    """A case of an operator as a function of all its arrays, for any number of examples."""
+    """A case of an operator, as a function of all its arrays with any number of examples."""
 
     def __init__(self, op, case, options):
         self.args = case.draw()
@@ -33,7 +33,7 @@ class Problem:
         self.of = partial(with_batch, op, self.args)
 
     def value(self, *args):
-        """A number that depends on every output, and not linearly."""
+        """A nonlinear function of every output."""
         floats = filter(is_float, jax.tree.leaves(self.run(*args)))
         return sum(jnp.sin(y + 0.1).sum() for y in floats)
 
@@ -42,18 +42,18 @@ class Problem:
         return self.run(*args), jax.grad(self.value, self.floats)(*args) if self.floats else ()
 
     def of_each(self, *args):
-        """The same of every example by itself."""
+        """Outputs and gradients of each example alone."""
         alone = lambda a, axis: a if axis is None else a[None]
         return jax.vmap(lambda *args: self.answers(*map(alone, args, self.axes)), self.axes)(*args)
 
     def of_batches(self, *args):
-        """The same of many batches."""
+        """Outputs and gradients of many batches."""
         return jax.vmap(self.answers, self.axes)(*args)
 
 
 @one_case_of_every_operator
 def test_a_symbolic_batch_is_traced(op, case, options):
-    """Those of every example by itself too. Export traces the gradient by hand of them together."""
+    """Also each example alone. test_transformations exports the hand-derived gradient."""
     p = Problem(op, case, options)
     with fcnn.gradients("autodiff"):
         _, grads = jax.eval_shape(p.answers, *p.types(N))
@@ -71,14 +71,14 @@ def test_almost_all_operators_have_a_batch():
 @pytest.mark.all("0.1 s for each of 400 more cases; the first tier has one of each operator")
 @every_case_served
 def test_a_symbolic_batch_is_traced_in_every_case(op, case, options):
-    """Of an even number of examples, as some operators halve an axis."""
+    """With an even number of examples, as some operators halve an axis."""
     p = Problem(op, case, options)
     jax.eval_shape(p.answers, *p.types(2 * N))
 
 
-@pytest.mark.all("2 s each; the first tier has the case's own number, and traces the rest")
+@pytest.mark.all("2 s each; the first tier has the number of each case, and traces the rest")
 @one_case_of_every_operator
-def test_one_program_serves_every_number_of_examples(op, case, options):
+def test_one_program_for_any_number_of_examples(op, case, options):
     p = Problem(op, case, options)
     by_hand = exported(p.answers, *p.types(N))
     with fcnn.gradients("autodiff"):
@@ -94,10 +94,10 @@ def test_one_program_serves_every_number_of_examples(op, case, options):
         assert_same(found, wanted)
 
 
-@pytest.mark.all("2 s each; the first tier traces the gradient of every example by itself")
+@pytest.mark.all("2 s each; the first tier traces the gradient of each example alone")
 @one_case_of_auto_alone
-def test_one_program_serves_every_number_of_batches(op, case, options):
-    """Under vmap over a symbolic axis. There XLA's own convolution has no gradient for w."""
+def test_one_program_for_any_number_of_batches(op, case, options):
+    """Under vmap over a symbolic axis, where XLA's own convolution has no gradient for w."""
     p = Problem(op, case, options)
     if 0 not in p.axes:
         return

@@ -1,8 +1,8 @@
-"""No transformation breaks an operator, whichever way it is differentiated.
+"""Transformations of JAX: every operator and its hand-derived gradient under each of them.
 
-Compilation costs most, so one program per operator holds the hand-derived gradient under every
-transformation. What it must equal comes from autodiff without any: values and gradients at two
-points, and the Hessian at one.
+Compilation is the main cost, so one program per operator holds the hand-derived gradient under
+every transformation. The expected results are computed by autodiff without transformations: values
+and gradients at two points, and the Hessian at one.
 """
 
 import copy
@@ -43,20 +43,20 @@ class Problem:
         self.two = jnp.stack([first, 1.5 * first])
 
     def f(self, *x, among=None):
-        """`among` are all arguments, the case's own unless given."""
+        """`among` are all arguments, those of the case if None."""
         x, args = iter(x), among or self.args
         y = self.op(*(next(x) if is_float(a) else a for a in args), **self.options)
         return list(filter(is_float, jax.tree.leaves(y)))
 
     def value(self, *x, among=None):
-        """A number that depends on every output, and not linearly."""
+        """A nonlinear function of every output."""
         return sum(jnp.sin(y + 0.1).sum() for y in self.f(*x, among=among))
 
     def grad(self, *x, among=None):
         return jax.grad(partial(self.value, among=among), range(len(x)))(*x)
 
     def each(self, f):
-        """f of both points: what is stacked is mapped, the rest is shared."""
+        """f of both points: the first argument is mapped, the others are shared."""
         return jax.vmap(f, (0, *(None for _ in self.rest)))
 
     def total(self, both):
@@ -76,7 +76,7 @@ def in_scan(p, two):
 
 
 def in_shards(p, two):
-    """Each device differentiates its own point; the gradients of what they share are summed."""
+    """Each device differentiates its own point. The gradients of shared arguments are summed."""
 
     def local(one, *rest):
         g, *gs = p.grad(one[0], *rest)
@@ -86,13 +86,13 @@ def in_shards(p, two):
     return jax.shard_map(local, mesh=TWO, in_specs=specs, out_specs=specs)(two, *p.rest)
 
 
-def by_the_stand_in(p, two):
+def with_custom_vjp(p, two):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(op_module, "custom_gradient", by_custom_vjp)
         return p.grad(*p.x)
 
 
-def in_a_program_for_any_batch(p, two):
+def in_exported_program(p, two):
     """Exported for every platform and any number of examples, and loaded."""
     grad = lambda *args: p.grad(*filter(is_float, args), among=args)
     return exported(grad, *types_of_batch(p.op, p.args, N))(*p.args)
@@ -100,13 +100,13 @@ def in_a_program_for_any_batch(p, two):
 
 TRANSFORMATIONS = {  # of Problem p; `two` is split over two devices
     "grad": lambda p, two: p.grad(*p.x),
-    "grad by custom_vjp": by_the_stand_in,
-    "export of grad": in_a_program_for_any_batch,
+    "grad by custom_vjp": with_custom_vjp,
+    "export of grad": in_exported_program,
     "checkpoint": lambda p, two: jax.grad(jax.checkpoint(p.value), range(len(p.x)))(*p.x),
     "vmap": lambda p, two: p.each(p.f)(two, *p.rest),
-    "vmap of what is not mapped": lambda p, two: jax.vmap(
-        lambda _: p.f(*p.x), out_axes=None, axis_size=2
-    )(jnp.arange(2.0)),
+    "vmap of constants": lambda p, two: jax.vmap(lambda _: p.f(*p.x), out_axes=None, axis_size=2)(
+        jnp.arange(2.0)
+    ),
     "vmap of grad, sharded": lambda p, two: p.each(p.grad)(two, *p.rest),
     "grad of vmap": lambda p, two: jax.grad(lambda *x: p.each(p.value)(*x).sum(), range(len(p.x)))(
         two, *p.rest
@@ -121,11 +121,11 @@ TRANSFORMATIONS = {  # of Problem p; `two` is split over two devices
         lambda *x: sum(jnp.sin(g + 0.1).sum() for g in p.grad(*x)), range(len(p.x))
     )(*p.x),
 }
-FORWARD_MODE = {"jvp", "linearize", "jacfwd"}  # which custom_vjp does not have
+FORWARD_MODE = {"jvp", "linearize", "jacfwd"}  # not supported by custom_vjp
 
 
-def plainly(p):
-    """Outputs and gradients of both points, and the Hessian at the first, by autodiff alone."""
+def reference_of(p):
+    """Outputs and gradients at both points, and the Hessian at the first, by autodiff alone."""
     with fcnn.gradients("autodiff"):
         points = [(one, *p.rest) for one in p.two]
         found = [(p.f(*x), p.grad(*x)) for x in points]
@@ -134,7 +134,7 @@ def plainly(p):
 
 
 def expected(p, y, g, hessian):
-    """What every transformation must give."""
+    """The expected result of every transformation."""
     one = lambda tree: jax.tree.map(lambda a: a[0], tree)
     along_x = sum((a * x).sum() for a, x in zip(one(g), p.x, strict=True))
     slope = [np.cos(a + 0.1) for a in one(g)]
@@ -148,7 +148,7 @@ def expected(p, y, g, hessian):
         "export of grad": one(g),
         "checkpoint": one(g),
         "vmap": y,
-        "vmap of what is not mapped": one(y),
+        "vmap of constants": one(y),
         "vmap of grad, sharded": g,
         "grad of vmap": p.total(g),
         "scan": p.total(g),
@@ -161,39 +161,39 @@ def expected(p, y, g, hessian):
     }
 
 
-def possible():
-    """The transformations that the rule in use has."""
+def supported():
+    """The transformations that the rule in use supports."""
     return [t for t in TRANSFORMATIONS if RULE == "hijax" or t not in FORWARD_MODE]
 
 
 @once_per_problem
 def in_one_program(op, case, options):
-    """What every transformation gives, twice, and what it must give."""
-    return run_all(Problem(op, case, options), possible())
+    """The results of every transformation in two runs, and the expected results."""
+    return run_all(Problem(op, case, options), supported())
 
 
 def run_all(p, names):
     two = jax.device_put(p.two, NamedSharding(TWO, SPLIT))
 
     def run(two):
-        return {t: TRANSFORMATIONS[t](p, two) for t in names}, plainly(p)
+        return {t: TRANSFORMATIONS[t](p, two) for t in names}, reference_of(p)
 
     run = jax.jit(run).lower(two).compile()
-    (found, reference), (again, _) = run(two), run(two)
-    return found, again, expected(p, *jax.tree.map(np.asarray, reference))
+    (found, reference), (repeat, _) = run(two), run(two)
+    return found, repeat, expected(p, *jax.tree.map(np.asarray, reference))
 
 
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
 @one_case_each_of_auto
 def test_transformation_of_the_hand_rule(op, case, options, name):
     p = Problem(op, case, options)
-    if name not in possible():
+    if name not in supported():
         with pytest.raises(TypeError, match="forward-mode autodiff"):
             jax.jit(partial(TRANSFORMATIONS[name], p)).lower(p.two)
         return
-    found, again, wanted = in_one_program(op, case, options)
+    found, repeat, wanted = in_one_program(op, case, options)
     assert_same(found[name], wanted[name])
-    for a, b in zip(*map(jax.tree.leaves, (found[name], again[name])), strict=True):
+    for a, b in zip(*map(jax.tree.leaves, (found[name], repeat[name])), strict=True):
         np.testing.assert_array_equal(a, b)  # two runs agree to the last bit
 
 
@@ -202,7 +202,7 @@ AUTODIFFS = [t for t in TRANSFORMATIONS if t not in ("grad by custom_vjp", "expo
 
 @one_case_each_of_auto
 def test_transformations_of_the_plain_forward_trace(op, case, options):
-    """Under "autodiff" transformations are JAX's own. All can be traced, with the same types."""
+    """With "autodiff", all transformations can be traced, and give the same types."""
     found, *_ = in_one_program(op, case, options)
     shared = {name: found[name] for name in AUTODIFFS if name in found}
     assert traced_types(op, case, options, "autodiff") == types(shared)
@@ -210,7 +210,7 @@ def test_transformations_of_the_plain_forward_trace(op, case, options):
 
 def traced_types(op, case, options, mode):
     p = Problem(op, case, options)
-    names = [t for t in AUTODIFFS if t in possible()]
+    names = [t for t in AUTODIFFS if t in supported()]
     run = lambda two: {t: TRANSFORMATIONS[t](p, two) for t in names}
     with fcnn.gradients(mode):
         return types(jax.eval_shape(run, p.two))
@@ -235,7 +235,7 @@ OF_TWO = ("grad of vmap", "scan", "shard_map")  # gradients of both points toget
 @pytest.mark.all("0.2 s for each of 380 more cases; the first tier has one of each operator")
 @every_case_of_floats
 def test_every_case_can_be_transformed(op, case, options):
-    """Traced: each gradient has the type of its argument."""
+    """By tracing: each gradient has the type of its argument."""
     p = Problem(op, case, options)
     run = lambda two: {t: TRANSFORMATIONS[t](p, two) for t in (*OF_TWO, "grad", "checkpoint")}
     found = types(jax.eval_shape(run, p.two))
@@ -260,12 +260,12 @@ def test_reverse_mode_uses_the_hand_rule(op, case, options):
     assert not called
 
 
-def test_a_wrong_rule_shows_under_every_transformation_in_reverse():
+def test_a_wrong_rule_is_found_under_every_reverse_mode_transformation():
     wrong = copy.copy(fcnn.tanh)
     wrong.bwd(lambda *a, **k: tuple(1.001 * g for g in fcnn.tanh.bwd_rule(*a, **k)))
     wrong.__name__ = "wrong"
     found, _, wanted = in_one_program(wrong, fcnn.tanh.cases[0], {})
-    plain = {"vmap", "vmap of what is not mapped", *FORWARD_MODE}
+    plain = {"vmap", "vmap of constants", *FORWARD_MODE}
     plain |= {"checkpoint"} if RULE == "hijax" else set()
     for name in found:
         assert same(found[name], wanted[name]) == (name in plain), name
@@ -275,10 +275,10 @@ def test_a_wrong_rule_shows_under_every_transformation_in_reverse():
 def test_without_jit(op, case, options):
     p = Problem(op, case, options)
     *_, wanted = in_one_program(op, case, options)
-    assert_same(p.f(*p.x), wanted["vmap of what is not mapped"])
+    assert_same(p.f(*p.x), wanted["vmap of constants"])
 
 
-@pytest.mark.all("1 s each: every primitive is a program; the first tier has the forward pass so")
+@pytest.mark.all("1 s each, as every primitive is a program; the first tier has the forward pass")
 @one_case_each
 def test_gradient_without_jit(op, case, options):
     p = Problem(op, case, options)
@@ -295,14 +295,14 @@ def test_autodiff_differentiates_the_plain_forward(op, case, options, key):
 
 
 def test_the_hessian_of_a_last_layer(key):
-    """Forward mode over reverse mode maps an operator whose arguments are constants."""
+    """Here forward mode over reverse mode vmaps an operator whose arguments are constants."""
     x, w = jax.random.normal(key, (4, 3)), jax.random.normal(key, (3, 2))
     loss = lambda w: jnp.square(fcnn.dense(fcnn.relu(x), w)).sum()
     by_hand, by_autodiff = in_both_modes(lambda: jax.hessian(loss)(w))
     np.testing.assert_allclose(by_hand, by_autodiff, atol=1e-12)
 
 
-def test_switching_retraces_a_jitted_function():
+def test_changing_the_mode_retraces_a_jitted_function():
     f = jax.jit(jax.grad(lambda x: fcnn.relu(x).sum()))
     by_hand, by_autodiff = in_both_modes(lambda: f.trace(jnp.ones(3)).jaxpr.pretty_print())
     assert by_hand != by_autodiff

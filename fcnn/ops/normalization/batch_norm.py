@@ -72,7 +72,7 @@ def batch_norm(
             is part of the statistics. Other entries are normalized too, and must be finite.
     Options:
         train: whether the statistics are those of the batch (True) or `mean` and `var` (False).
-        momentum: the weight of the old running values; 1 - momentum is that of the batch.
+        momentum: the weight of the old running values (1 - momentum in torch).
         eps: added to the variance; positive.
         axis_name: one or several mapped axes of vmap, pmap or shard_map, along which the batch is
             distributed. Under vmap the running values, equal in all instances, need out_axes=0.
