@@ -118,7 +118,7 @@ def learns(model, shape, key):
     """
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)
-    if model.takes is int:
+    if model.input_dtype is int:
         x = y = rng.integers(0, 10, (4, *shape))
     loss = lambda logits, y: fcnn.softmax_cross_entropy(logits, y).mean(range(1, y.ndim))
     optimizer = optax.sgd(0.05, momentum=0.9)
@@ -158,7 +158,7 @@ def step_and_its_arguments(name):
     optimizer, rng = optax.sgd(0.05, momentum=0.9), np.random.default_rng(0)
     create = lambda: training.create(model, optimizer, shape, jax.random.key(0))
     x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)
-    if model.takes is int:
+    if model.input_dtype is int:
         x = y = rng.integers(0, 10, (4, *shape))
     return training.train_step(model, loss, optimizer), create, (x, y)
 
