@@ -28,7 +28,7 @@ def prelu(*, start: float = 0.25) -> Layer:
     require_numbers("prelu", start=start)
 
     def init(key, shape):
-        return {"slope": jnp.full(shape[-1], start)}, {}
+        return {"slope": jnp.full(shape[-1], start, float)}, {}
 
     def apply(params, state, x, *, key=None, train=False):
         return ops.prelu(x, params["slope"]), {}

@@ -106,7 +106,7 @@ def test_a_loaded_train_step_takes_another_number_of_examples(name, small, key):
     @jax.jit
     def run(start, batch):
         each = loaded(start, batch), step(start, batch)
-        return [jax.tree.leaves((now.params, now.state, metrics)) for now, metrics in each]
+        return [jax.tree.leaves((new.params, new.state, metrics)) for new, metrics in each]
 
     labels = np.random.default_rng(0).integers(0, 10, (7, *labels))
     for a, b in zip(*run(start, (drawn(model, 7, *shape), labels)), strict=True):
