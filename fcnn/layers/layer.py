@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from fcnn.ops.arrays import as_array
-from fcnn.ops.validation import require_counts
+from fcnn.ops.validation import require_counts, require_key
 
 Params = dict[str, Any]
 State = dict[str, Any]
@@ -66,14 +66,22 @@ class Layer:
     input_dtype: type[float] | type[int] = float
 
     def __post_init__(self):
-        """A list, or an array in another byte order, becomes a JAX array before `apply`."""
-        apply, what = self.apply, f"{self.name}: x"
+        """Validate keys, and convert x, for example a list, to a JAX array."""
+        init, apply, what = self.init, self.apply, f"{self.name}: x"
+
+        @wraps(init)
+        def with_key(key, shape):
+            require_key(self.name, key)
+            return init(key, shape)
 
         @wraps(apply)
-        def of_array(params, state, x, **options):
+        def on_array(params, state, x, **options):
+            if options.get("key") is not None:
+                require_key(self.name, options["key"])
             return apply(params, state, as_array(what, x), **options)
 
-        object.__setattr__(self, "apply", of_array)
+        object.__setattr__(self, "init", with_key)
+        object.__setattr__(self, "apply", on_array)
 
     def __repr__(self) -> str:
         return f"<layer {self.name}>"

@@ -12,6 +12,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.arrays import as_array
+from fcnn.ops.validation import require_key
 from fcnn.training.evaluate import evaluate
 from fcnn.training.shuffle import shuffled_indices
 from fcnn.training.state import TrainState, create
@@ -72,8 +73,11 @@ def fit(
         report: called with the `EpochMetrics` of each epoch.
         device_bytes: largest size of the data that is copied to the device as a whole.
     Raises: ValueError if x and y differ in length, are empty, or the loss is not finite; TypeError
-            if they do not hold numbers. The test set is validated before the first epoch.
-    Cost:   one compilation, in the first epoch.
+            if they do not hold numbers, if `key` is not a random key, or if the loss does not
+            return one float per example. The test set is validated before the first epoch.
+    Cost:   each call traces and compiles its programs again, since a loss may read variables that
+            have changed. jax.config.update("jax_compilation_cache_dir", DIR) keeps compiled
+            programs.
 
     >>> import optax
     >>> x, y = jnp.array([[-2.0], [-1.0], [1.0], [2.0]]), jnp.array([0, 0, 1, 1])
@@ -86,6 +90,7 @@ def fit(
     x, y = train = _pair("train", train)
     test = None if test is None else _pair("test", test)
     _check(train, test, epochs, batch_size)
+    require_key("fit", key)
     model_key, shuffle_key = jax.random.split(key)
     train_state = create(model, optimizer, x.shape[1:], model_key)
     step = train_step(model, loss, optimizer)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
+from fcnn.ops.validation import require_key
 
 
 class TrainState(NamedTuple):
@@ -17,6 +18,17 @@ class TrainState(NamedTuple):
     state: Any  # of the model, as running statistics
     opt_state: optax.OptState
     key: jax.Array  # the key of a step is fold_in(key, step)
+
+    def __repr__(self) -> str:
+        """The step, and the counts of numbers and arrays of each tree, in one line."""
+        trees = {name: getattr(self, name) for name in ("params", "state", "opt_state")}
+        each = (f"{name}: {_counted(tree)}" for name, tree in trees.items())
+        return f"TrainState(step {self.step}, {', '.join(each)})"
+
+
+def _counted(tree):
+    leaves = jax.tree.leaves(tree)
+    return f"{sum(map(jnp.size, leaves)):,} numbers in {len(leaves)} arrays"
 
 
 def create(
@@ -33,7 +45,8 @@ def create(
     Options:
         model: a layer.
         optimizer: of optax.
-    Raises: ValueError from an operator if the model cannot take such an example.
+    Raises: ValueError from an operator if the model cannot take such an example; TypeError if `key`
+            is not a random key.
 
     >>> import optax
     >>> model = fcnn.layers.dense(2)
@@ -41,6 +54,7 @@ def create(
     >>> int(train_state.step), train_state.params["w"].shape
     (0, (3, 2))
     """
+    require_key("create", key)
     init_key, step_key = jax.random.split(key)
     params, state = model.init(init_key, shape)
     return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), step_key)

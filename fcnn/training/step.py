@@ -17,6 +17,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.arrays import as_array
+from fcnn.ops.returned import described
 from fcnn.ops.sharding import of_batch
 from fcnn.training.state import TrainState, cast
 
@@ -44,8 +45,8 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
         optimizer: of optax.
     Units:  the metric `loss` is the mean over the batch; `accuracy` is the share of examples whose
             largest output is at y, and NaN where y are not integer labels.
-    Raises: from the step, TypeError if x or y do not hold numbers, and the errors of the model and
-            of the loss.
+    Raises: from the step, when traced: TypeError if x or y do not hold numbers, or if the loss does
+            not return one float per example; errors of the model and of the loss.
     Source: Robbins & Monro 1951.
 
     >>> import optax
@@ -59,7 +60,9 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
 
     def objective(params, state, x, y, key):
         outputs, state = model.apply(params, state, x, key=key, train=True)
-        return loss(outputs, y).mean(), (state, accuracy(outputs, y))
+        value = loss(outputs, y)
+        require_per_example(value, outputs.shape)
+        return value.mean(), (state, accuracy(outputs, y))
 
     def step(train_state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         i, params, state, opt_state, key = train_state
@@ -71,6 +74,20 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
         return TrainState(i + 1, params, state, opt_state, key), Metrics(value, share)
 
     return step
+
+
+def require_per_example(value: Any, outputs: tuple[int, ...]) -> None:
+    """TypeError unless a loss has one float per example, position or entry of the outputs."""
+    per = ", or one per ".join(["example", *["position"] * (len(outputs) > 2)])
+    what = f"loss: returns {described(value)} for outputs {outputs}"
+    shape = getattr(value, "shape", None)
+    if shape == ():
+        raise TypeError(f"{what}; it must be one number per {per}: leave out .mean() or .sum()")
+    if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise TypeError(f"{what}; it must be an array of floats, one per {per}")
+    if shape != outputs[: value.ndim]:
+        y = "labels or targets of another shape than outputs?"
+        raise TypeError(f"{what}; it must be {outputs[:1]}, one number per {per}: {y}")
 
 
 def scan_steps(
