@@ -209,23 +209,23 @@ def test_a_damaged_archive_is_rejected(tmp_path):
 
 def test_no_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("FCNN_DATA", raising=False)
-    with pytest.raises(DataError, match="Give --data-dir DIR or set FCNN_DATA"):
+    with pytest.raises(DataError, match="give --data-dir DIR or set FCNN_DATA"):
         load("mnist")
     with pytest.raises(DataError, match="nowhere: no such folder"):
         load("mnist", tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="file: no folder"):
+    with pytest.raises(DataError, match="file: not a folder"):
         load("mnist", tmp_path / "file")
     with pytest.raises(DataError, match=r"no such folder, nor cifar-10-binary\.tar\.gz"):
         load("cifar10", tmp_path)
-    with pytest.raises(DataError, match=f"'mnits' is none of {', '.join(NAMES)}"):
+    with pytest.raises(DataError, match=f"'mnits'; expected one of {', '.join(NAMES)}"):
         load("mnits")
 
 
 def test_a_data_set_prints_as_one_line(tmp_path):
-    whole = load("mnist", write_mnist(tmp_path))
+    data = load("mnist", write_mnist(tmp_path))
     images = "Images(x float32(6, 28, 28, 1), y int32(6,))"
-    assert str(whole) == f"Dataset('mnist', train={images}, test={images}, 10 classes)"
+    assert str(data) == f"Dataset('mnist', train={images}, test={images}, 10 classes)"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_data_set_prints_as_one_line(tmp_path):
 )
 def test_the_nearest_data_set_is_named(name, near):
     with pytest.raises(
-        DataError, match=rf"^data set '{name}' is none of .*; did you mean {near}\?$"
+        DataError, match=rf"^unknown data set '{name}'; expected one of .*; did you mean {near}\?$"
     ):
         load(name)
 
@@ -246,7 +246,7 @@ def test_the_nearest_data_set_is_named(name, near):
         ("mnist", [9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9]),
     ],
 )
-def test_files_of_the_other_data_set_are_refused(tmp_path, wanted, first):
+def test_files_of_the_other_data_set_are_rejected(tmp_path, wanted, first):
     """Both have files of the same names."""
     folder = write_mnist(tmp_path / "raw", images=20, zipped=False)
     labels = folder / "train-labels-idx1-ubyte"
@@ -262,12 +262,12 @@ def test_files_of_the_other_data_set_are_refused(tmp_path, wanted, first):
 def test_another_format_is_named(tmp_path):
     table = tmp_path / "mnist_train.csv"
     table.write_text("5,0,0")
-    says = "name another --data-dir; mnist_train.csv is a CSV file, which is not read$"
+    message = "name another --data-dir; mnist_train.csv is a CSV file, which is not supported$"
     for name in ("mnist", "cifar10"):
-        with pytest.raises(DataError, match=says):
+        with pytest.raises(DataError, match=message):
             load(name, tmp_path)
     with pytest.raises(
-        DataError, match="csv: no folder, and is a CSV file, which is not read; give"
+        DataError, match="csv: not a folder, and is a CSV file, which is not supported; give"
     ):
         load("mnist", table)
     write_mnist(tmp_path)
@@ -276,9 +276,9 @@ def test_another_format_is_named(tmp_path):
     table.rename(tmp_path / "train-images.csv")
     np.savez(tmp_path / "train-labels.npz", np.arange(6))
     with pytest.raises(
-        DataError, match="csv: cannot be read: it is a CSV file, which is not read; f"
+        DataError, match="csv: cannot be read: it is a CSV file, which is not supported; f"
     ):
         load("mnist", tmp_path)
-    (tmp_path / "train-images.csv").write_bytes(idx(np.zeros((6, 28, 28))))  # whatever its name
+    (tmp_path / "train-images.csv").write_bytes(idx(np.zeros((6, 28, 28))))  # read by its content
     with pytest.raises(DataError, match="npz: cannot be read: it is a NumPy archive, which is not"):
         load("mnist", tmp_path)
