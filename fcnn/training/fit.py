@@ -89,7 +89,7 @@ def fit(
     """
     x, y = train = _pair("train", train)
     test = None if test is None else _pair("test", test)
-    _check(train, test, epochs, batch_size)
+    _validate(train, test, epochs, batch_size)
     require_key("fit", key)
     model_key, shuffle_key = jax.random.split(key)
     train_state = create(model, optimizer, x.shape[1:], model_key)
@@ -124,7 +124,7 @@ def fit(
     return train_state, history
 
 
-def _check(train, test, epochs, batch_size):
+def _validate(train, test, epochs, batch_size):
     for what, pair in (("", train), (" of test", test)):
         if pair is None:
             continue

@@ -37,9 +37,9 @@ def test_variance_and_bound(name, kind, shape, key):
 def test_each_group_has_its_own_fans(name, key):
     """12 channels to 40 features in 4 groups: 3 to 10, 4 times."""
     shape = (5, 7, 3, 40)
-    wanted = VARIANCES[name](35 * 3, 35 * 10)
+    expected = VARIANCES[name](35 * 3, 35 * 10)
     w = grouped(getattr(initializers, name), 4)(key, shape)
-    assert abs(float(w.var()) / wanted - 1) < 0.1
+    assert abs(float(w.var()) / expected - 1) < 0.1
     assert not np.array_equal(w[..., :10], w[..., 10:20])
     layer = layers.conv(40, (5, 7), groups=4, w_init=getattr(initializers, name))
     params, _ = layer.init(key, (9, 9, 12))
@@ -82,8 +82,8 @@ def test_outputs_have_the_variance_of_the_fans(name, key):
     found = jax.jit(lambda: {i: outputs(getattr(initializers, i)) for i in VARIANCES})()
     for init, y in found.items():
         inner = y if y.ndim == 2 else y[:, 2:-2, 2:-2]
-        wanted = met * c * VARIANCES[init](taps * c, taps * o)
-        assert abs(float(inner.var()) / wanted - 1) < 0.1, init
+        expected = met * c * VARIANCES[init](taps * c, taps * o)
+        assert abs(float(inner.var()) / expected - 1) < 0.1, init
 
 
 def test_gates_and_heads_have_fans_of_their_own(key):

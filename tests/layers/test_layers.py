@@ -166,9 +166,9 @@ def test_repeat_equals_its_blocks_in_turn(train, key):
 
         return params, gradient(repeated), gradient(in_turn)
 
-    params, ours, wanted = run(np.random.default_rng(0).standard_normal((2, *IMAGE)))
+    params, ours, expected = run(np.random.default_rng(0).standard_normal((2, *IMAGE)))
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
-    jax.tree.map(close, ours, wanted)
+    jax.tree.map(close, ours, expected)
     w = params["dense1"]["w"]
     assert w.shape == (3, 4, 4)
     assert not np.array_equal(w[0], w[1])
