@@ -15,15 +15,13 @@ from fcnn.layers import initializers, parameter_free
 
 def functions(*modules):
     """The public functions of modules, operators among them, by name."""
-    found = [
-        (f"{module.__name__}.{name}", getattr(module, name))
-        for module in modules
-        for name in getattr(module, "__all__", vars(module))
-    ]
+    public = lambda module: getattr(module, "__all__", vars(module))
+    found = [(m.__name__, name, getattr(m, name)) for m in modules for name in public(m)]
     return {
-        name: value
-        for name, value in found
-        if (inspect.isfunction(value) or isinstance(value, fcnn.Op)) and "._" not in name
+        f"{module}.{name}": value
+        for module, name, value in found
+        if inspect.isfunction(value) or isinstance(value, fcnn.Op)
+        if value.__module__.startswith(module) and not name.startswith("_")
     }
 
 

@@ -24,11 +24,11 @@ def embedding(classes: int, features: int, *, table_init: Initializer = STANDARD
     Raises: ValueError if `classes` or `features` is below 1; TypeError if either is not an integer,
             or x does not hold integers.
 
-    >>> embedding = fcnn.layers.embedding(3, 2, table_init=fcnn.layers.initializers.ones)
+    >>> embedding = fcnn.layers.embedding(3, 3, table_init=fcnn.layers.initializers.identity)
     >>> params, state = embedding.init(jax.random.key(0), ())
-    >>> embedding.apply(params, state, jnp.array([0, 2]))[0]
-    Array([[1., 1.],
-           [1., 1.]], dtype=float32)
+    >>> embedding.apply(params, state, jnp.array([2, 0]))[0]
+    Array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
     """
     require_counts("embedding", classes=classes, features=features)
 
