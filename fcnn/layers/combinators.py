@@ -30,9 +30,9 @@ def serial(*layers: Layer, name: str = "serial") -> Layer:
     Raises: TypeError if an argument is not a layer.
 
     >>> model = fcnn.layers.serial(fcnn.layers.dense(4), fcnn.layers.relu(), fcnn.layers.dense(2))
-    >>> params, state = model.init(jax.random.key(0), (3,))
-    >>> jax.tree.map(jnp.shape, params)
-    {'dense1': {'b': (4,), 'w': (3, 4)}, 'dense2': {'b': (2,), 'w': (4, 2)}}
+    >>> params, state, output = fcnn.layers.shapes(model, (3,))
+    >>> {name: p["w"].shape for name, p in params.items()}, output
+    ({'dense1': (3, 4), 'dense2': (4, 2)}, (2,))
     """
     _require_layers(name, *layers)
     names = _numbered(layers)
@@ -109,9 +109,9 @@ def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
     Raises: ValueError from `init` if the block changes the shape; TypeError if it is not a layer,
             or n is not an integer.
 
-    >>> params, state = fcnn.layers.repeat(fcnn.layers.dense(3), 4).init(jax.random.key(0), (3,))
-    >>> params["w"].shape
-    (4, 3, 3)
+    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.repeat(fcnn.layers.dense(3), 4), (3,))
+    >>> params["w"].shape, output
+    ((4, 3, 3), (3,))
     """
     _require_layers(name, block)
     require_counts(name, n=n)

@@ -44,9 +44,9 @@ def conv(
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
             `init` if it has another rank than the input, or `groups` does not divide both counts.
 
-    >>> params, _ = fcnn.layers.conv(8, (3, 3)).init(jax.random.key(0), (28, 28, 4))
-    >>> params["w"].shape, params["b"].shape
-    ((3, 3, 4, 8), (8,))
+    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.conv(8, (3, 3), stride=2), (28, 28, 4))
+    >>> output, params["w"].shape, params["b"].shape
+    ((14, 14, 8), (3, 3, 4, 8), (8,))
     """
     _validate("conv", window, features=features, groups=groups)
 

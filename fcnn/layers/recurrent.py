@@ -87,9 +87,9 @@ def lstm(
             have 2 axes.
     Source: Hochreiter & Schmidhuber 1997; the bias of 1: Gers, Schmidhuber & Cummins 2000.
 
-    >>> params, state = fcnn.layers.lstm(2, layers=2).init(jax.random.key(0), (5, 3))
-    >>> {name: p["w"].shape for name, p in params.items()}
-    {'forward1': (3, 8), 'forward2': (2, 8)}
+    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.lstm(2, layers=2), (5, 3))
+    >>> {name: p["w"].shape for name, p in params.items()}, output
+    ({'forward1': (3, 8), 'forward2': (2, 8)}, (5, 2))
     """
 
     def biases():

@@ -68,10 +68,6 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
         classes: number of logits.
         width: channels of the first convolutional stage.
     Raises: ValueError if the image is smaller than 4×4, or no dense stage fits the budget.
-
-    >>> rungs = fcnn.models.ladder((12, 12, 1))
-    >>> {name: fcnn.summary(model, (12, 12, 1)).parameters for name, model in rungs.items()}
-    {'dense': 29314, 'conv1': 29334, 'conv2': 29029, 'conv3': 29066, 'conv3-gap': 30178}
     """
     if len(shape) != 3 or min(shape[:2]) < 4:
         raise ValueError(f"ladder: image shape {shape} must be (h, w, c) of at least 4×4 cells")

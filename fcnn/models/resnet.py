@@ -48,9 +48,6 @@ def resnet(depth: int = 18, classes: int = 10, *, small: bool = True) -> Layer:
             and max pooling, both at stride 2.
     Raises: ValueError for another depth.
     Source: He et al., arXiv:1512.03385.
-
-    >>> fcnn.summary(fcnn.models.resnet(18), (32, 32, 3)).parameters
-    11173962
     """
     require(depth in BLOCKS, f"resnet: unknown depth {depth}; expected one of {tuple(BLOCKS)}")
     counts, bottleneck = BLOCKS[depth]
