@@ -159,9 +159,9 @@ def test_scale_without_fans(init, key):
 
 def test_bad_scales_and_shapes_are_rejected(key):
     for init in (normal, truncated):
-        with pytest.raises(ValueError, match="std -1 must not"):
+        with pytest.raises(ValueError, match="std -1 must be finite and not negative"):
             init(-1)
-    with pytest.raises(ValueError, match="bound -1 must not"):
+    with pytest.raises(ValueError, match="bound -1 must be finite and not negative"):
         uniform(-1)
     for init in (initializers.glorot_uniform, orthogonal(), initializers.identity):
         with pytest.raises(ValueError, match=r"shape \(3,\) has no fans"):
