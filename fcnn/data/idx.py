@@ -4,7 +4,7 @@
 
 These data sets have type 8 only, unsigned bytes.
 
-A file is found by its name, as train-images-idx3-ubyte, train-images.idx3-ubyte or TRAIN-IMAGES.GZ,
+A file is found by its name: train-images-idx3-ubyte, train-images.idx3-ubyte or TRAIN-IMAGES.GZ,
 in the folder or below it, as in torchvision's MNIST/raw.
 """
 

@@ -63,7 +63,7 @@ def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residua
     Shapes: body and shortcut have outputs of the same shape, which is that of y.
     Options:
         body: the layer whose output is added.
-        shortcut: a layer, as a 1×1 convolution; None for the identity.
+        shortcut: a layer such as a 1×1 convolution; None for the identity.
         name: name of the layer, by which an outer `serial` numbers it.
     Raises: ValueError from `apply` if the two outputs differ in shape.
     Source: He et al., arXiv:1512.03385.

@@ -40,7 +40,7 @@ def conv(
         groups: number of groups of channels that do not mix; divides c and `features`.
         bias: whether b is added; it starts at 0.
         w_init: initializer of w, with the fans of one group.
-        impl: implementation, as `fcnn.conv`.
+        impl: implementation, as for `fcnn.conv`.
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
             `init` if it has another rank than the input, or `groups` does not divide both counts.
 
@@ -97,7 +97,7 @@ def conv_transpose(
         groups: number of groups of channels that do not mix; divides c and `features`.
         bias: whether b is added; it starts at 0.
         w_init: initializer of w, with the fans of one group.
-        impl: implementation, as `fcnn.conv_transpose`.
+        impl: implementation, as for `fcnn.conv_transpose`.
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
             `init` if it has another rank than the input, or `groups` does not divide both counts.
     """

@@ -44,7 +44,7 @@ def resnet(depth: int = 18, classes: int = 10, *, small: bool = True) -> Layer:
     Options:
         depth: 18, 34, 50, 101 or 152.
         classes: number of logits.
-        small: whether images are small, as CIFAR's: the stem is then one conv 3×3, else conv 7×7
+        small: whether images are small, like CIFAR's: the stem is then one conv 3×3, else conv 7×7
             and max pooling, both at stride 2.
     Raises: ValueError for another depth.
     Source: He et al., arXiv:1512.03385.

@@ -15,7 +15,7 @@ class TrainState(NamedTuple):
 
     step: jax.Array  # number of steps so far
     params: Any  # of the model
-    state: Any  # of the model, as running statistics
+    state: Any  # of the model, such as running statistics
     opt_state: optax.OptState
     key: jax.Array  # the key of a step is fold_in(key, step)
 
