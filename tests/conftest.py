@@ -1,8 +1,8 @@
 """Strict settings: float64, no implicit promotion, full precision, every annotation checked.
 
-Tests compile more than they run, so LLVM's slow passes are off. XLA's own passes, fusion among them, are
-on. XLA ends a process that sets an unknown flag, so no flags are set for a jaxlib newer than those
-tested.
+Tests compile more than they run, so LLVM's slow passes are off. XLA's own passes, fusion among
+them, are on. XLA ends a process that sets an unknown flag, so no flags are set for a jaxlib newer
+than those tested.
 """
 
 import os
