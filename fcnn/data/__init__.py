@@ -31,7 +31,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     Units:  pixels from 0 to 1.
     Raises: DataError, a ValueError of one line, for an unknown name, and for files that are missing
             or damaged: it names the file and the cure.
-    Cost:   memory for all images in float32: 31 MiB for 10,000 images of 28×28.
+    Cost:   memory for all images in float32: 31 MB for 10,000 images of 28×28.
     Source: digits: Alpaydin & Kaynak 1998; MNIST: LeCun et al. 1998; Fashion-MNIST: Xiao et al.,
             arXiv:1708.07747; CIFAR-10: Krizhevsky 2009.
 
