@@ -1,4 +1,4 @@
-"""Where fcnn was installed from, and so how to add the packages of an extra."""
+"""Source of this installation of fcnn, and the command that adds an extra to it."""
 
 import json
 import shlex
@@ -9,9 +9,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def install(extra: str) -> str:
-    """The command that installs the packages of `extra`, from wherever fcnn itself came.
+    """Command that installs the packages of `extra`, from the source of this installation.
 
-    That is the clone that is imported, or the folder, repository or archive that was installed.
+    The source is the imported clone, or the installed folder, repository or archive.
     """
     if (ROOT / "pyproject.toml").is_file():
         return f"pip install -e {shlex.quote(f'{ROOT}[{extra}]')}"
@@ -19,13 +19,13 @@ def install(extra: str) -> str:
 
 
 def _source() -> str:
-    """ " @ URL" for what was installed from a URL; Source: PEP 610."""
+    """ " @ URL" if fcnn was installed from a URL, else ""; Source: PEP 610."""
     try:
-        noted = distribution("fcnn").read_text("direct_url.json")
+        recorded = distribution("fcnn").read_text("direct_url.json")
     except PackageNotFoundError:
         return ""
-    if noted is None:
+    if recorded is None:
         return ""
-    known = json.loads(noted)
-    vcs = known.get("vcs_info")
-    return f" @ {vcs['vcs']}+{known['url']}" if vcs else f" @ {known['url']}"
+    source = json.loads(recorded)
+    vcs = source.get("vcs_info")
+    return f" @ {vcs['vcs']}+{source['url']}" if vcs else f" @ {source['url']}"

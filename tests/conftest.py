@@ -1,8 +1,8 @@
-"""Strict by default: float64, no silent promotion, full precision, every annotation executed.
+"""Strict settings: float64, no implicit promotion, full precision, every annotation checked.
 
-Programs here are compiled far more often than run, so LLVM's slow passes are left out. XLA's own,
-fusion among them, stay. XLA ends a process that names a flag it does not know, so a jaxlib that is
-newer than those tested gets none of these.
+Tests compile more than they run, so LLVM's slow passes are off. XLA's own passes, fusion among
+them, are on. XLA ends a process that sets an unknown flag, so no flags are set for a jaxlib newer
+than those tested.
 """
 
 import os
@@ -33,20 +33,20 @@ install_import_hook("fcnn", "typecheck.checked")
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--all", action="store_true", help="run the second tier too: what @pytest.mark.all marks"
+        "--all", action="store_true", help="run the second tier too: tests with @pytest.mark.all"
     )
 
 
 def pytest_configure(config):
     config.addinivalue_line(
         "markers",
-        "all(reason): second tier, run with --all only; the reason tells what the test costs for "
-        "what it can find, and where the first tier proves the same once",
+        "all(reason): second tier, run with --all only; the reason names the cost of the test, and "
+        "the test of the first tier that proves the same once",
     )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave the second tier out, unless asked for. A mark without a reason is an error."""
+    """Deselect the second tier without --all. A mark without a reason is an error."""
     second = [item for item in items if item.get_closest_marker("all")]
     for item in second:
         if not item.get_closest_marker("all").args[0]:

@@ -10,13 +10,27 @@ import sys
 import pytest
 
 import fcnn
+from fcnn.layers import initializers, parameter_free
 
-MODULES = (fcnn, fcnn.data)
-PUBLIC = {
-    f"{module.__name__}.{name}": getattr(module, name)
-    for module in MODULES
-    for name in module.__all__
-    if callable(getattr(module, name)) and not inspect.isclass(getattr(module, name))
+
+def functions(*modules):
+    """The public functions of modules, operators among them, by name."""
+    public = lambda module: getattr(module, "__all__", vars(module))
+    found = [(m.__name__, name, getattr(m, name)) for m in modules for name in public(m)]
+    return {
+        f"{module}.{name}": value
+        for module, name, value in found
+        if inspect.isfunction(value) or isinstance(value, fcnn.Op)
+        if value.__module__.startswith(module) and not name.startswith("_")
+    }
+
+
+PUBLIC = functions(fcnn, fcnn.data)
+WITHOUT_PARAMETERS = {f"fcnn.layers.{name}" for name in parameter_free.__all__}
+OTHERS = {  # their examples run too, where they have one
+    name: function
+    for name, function in functions(fcnn.layers, initializers, fcnn.models, fcnn.training).items()
+    if name not in WITHOUT_PARAMETERS - {"fcnn.layers.flatten"}
 }
 HEADINGS = ("Shapes:", "Options:", "Units:", "Raises:", "Cost:", "Source:")
 
@@ -42,7 +56,7 @@ print(json.dumps(failures))
 @pytest.fixture(scope="module")
 def failures():
     """Of all examples, in one process under JAX's default settings, which users have."""
-    names = json.dumps(list(PUBLIC))
+    names = json.dumps([*PUBLIC, *OTHERS])
     done = subprocess.run(
         [sys.executable, "-c", RUN_ALL], input=names, capture_output=True, text=True
     )
@@ -54,6 +68,21 @@ def failures():
 def test_example(name, failures):
     assert doctest.DocTestParser().get_examples(PUBLIC[name].__doc__), "needs a >>> example"
     assert name not in failures, failures[name]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_examples_pass(name, failures):
+    assert name not in failures, failures[name]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_parameter_is_documented(name):
+    """As an option, or among shapes; key and shape of an initializer by its module."""
+    function = OTHERS[name]
+    names = set(inspect.signature(function).parameters)
+    names -= {"key", "shape"} if name.startswith(initializers.__name__) else set()
+    missing = [n for n in sorted(names) if not re.search(rf"\b{n}\b", function.__doc__)]
+    assert missing == []
 
 
 @pytest.mark.parametrize("op", fcnn.ops.OPS, ids=lambda op: op.name)

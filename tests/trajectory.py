@@ -1,4 +1,4 @@
-"""A small network on fixed data, and where an optimizer of ours takes it step by step."""
+"""Trajectories of a small network on fixed data: its parameters after each step."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import fcnn
 from fcnn import layers, training
 
 STEPS = 60
-WITHIN = 1e-10  # of the largest parameter
+TOLERANCE = 1e-10  # of the largest parameter
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.standard_normal((20, 4)), RNG.integers(0, 3, 20).astype(np.int32)
 MODEL = layers.serial(layers.dense(5), layers.tanh(), layers.dense(3))
@@ -22,22 +22,22 @@ def loss(params):
 
 
 def ours(optimizer: optax.GradientTransformation) -> list[dict]:
-    """The parameters after each step, as `fcnn.training` takes it."""
+    """Parameters after each step of `fcnn.training`."""
     step = jax.jit(training.train_step(MODEL, fcnn.softmax_cross_entropy, optimizer))
-    now = training.create(MODEL, optimizer, X.shape[1:], jax.random.key(1))
-    now, found = now._replace(params=START, opt_state=optimizer.init(START)), []
+    train_state = training.create(MODEL, optimizer, X.shape[1:], jax.random.key(1))
+    train_state, found = train_state._replace(params=START, opt_state=optimizer.init(START)), []
     with jax.numpy_dtype_promotion("standard"):  # as optax's bias correction needs it
         for _ in range(STEPS):
-            now, _ = step(now, (X, LABELS))
-            found.append(jax.tree.map(np.asarray, now.params))
+            train_state, _ = step(train_state, (X, LABELS))
+            found.append(jax.tree.map(np.asarray, train_state.params))
     return found
 
 
-def same(found: list[dict], wanted: list[dict]) -> None:
-    """Every parameter after every step; and they have moved far."""
-    assert len(found) == len(wanted) == STEPS
-    for i, (a, b) in enumerate(zip(found, wanted, strict=True)):
+def assert_same(found: list[dict], expected: list[dict]) -> None:
+    """Every parameter is the same after every step, and training has moved them."""
+    assert len(found) == len(expected) == STEPS
+    for i, (a, b) in enumerate(zip(found, expected, strict=True)):
         for u, v in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-            off = np.abs(u - v).max() / np.abs(v).max()
-            assert off <= WITHIN, f"step {i + 1}: off by {off}"
-    assert loss(wanted[-1]) < 0.8 * loss(START)
+            error = np.abs(u - v).max() / np.abs(v).max()
+            assert error <= TOLERANCE, f"step {i + 1}: relative error {error}"
+    assert loss(expected[-1]) < 0.8 * loss(START)

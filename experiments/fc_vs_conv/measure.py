@@ -22,7 +22,7 @@ from experiments.framework.seeds import Seeds, cosine
 from fcnn.bench import seconds
 from fcnn.data import Dataset
 from fcnn.layers import Layer
-from fcnn.training import TrainState, create, shuffled_rows, train_step
+from fcnn.training import TrainState, create, shuffled_indices, train_step
 
 STEPS_PER_CALL = 100  # at most; an interrupt waits for one call
 FEW = 4  # a smaller training set gets 1 / FEW of the steps
@@ -159,7 +159,7 @@ def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, flo
     if seen.shape[1] < n:
         calls = math.ceil(calls / FEW)
     rows = [
-        own[shuffled_rows(len(own), config.batch_size, calls * length, seed)]
+        own[shuffled_indices(len(own), config.batch_size, calls * length, seed)]
         for seed, own in enumerate(seen)
     ]
     for i, block in enumerate(np.split(np.stack(rows), calls, axis=1)):

@@ -14,7 +14,7 @@ import optax
 
 import fcnn
 from fcnn.layers import Layer
-from fcnn.training import Metrics, TrainState, create, predict, steps, train_step
+from fcnn.training import Metrics, TrainState, create, predict, scan_steps, train_step
 
 BLOCK = 500  # rows scored in one call
 
@@ -30,7 +30,7 @@ class Seeds:
         step = train_step(model, fcnn.softmax_cross_entropy, optimizer)
         start = partial(create, model, optimizer, x.shape[1:])
         self._create = jax.jit(jax.vmap(start))
-        self._train = jax.jit(jax.vmap(partial(steps, step), (0, None, 0)), donate_argnums=0)
+        self._train = jax.jit(jax.vmap(partial(scan_steps, step), (0, None, 0)), donate_argnums=0)
         self._right = jax.jit(jax.vmap(partial(_right, model, margin), (0, None, 0, None)))
 
     def start(self) -> TrainState:

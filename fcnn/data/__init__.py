@@ -1,4 +1,4 @@
-"""Level 4: real data sets as arrays."""
+"""Level 4: image data sets as arrays."""
 
 import os
 import re
@@ -17,28 +17,45 @@ __all__ = ["NAMES", "DataError", "Dataset", "Images", "load"]
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Read the data set `name`, whole, into memory.
+    """Read a data set of images from its files into memory.
 
-    "digits" needs no files. The others are read from `data_dir`, or else from the folder that the
-    environment variable FCNN_DATA names: from its subfolder `name`, as in MNIST or fashion-mnist,
-    where there is one, else from the folder itself and up to three levels below it.
+    Files may be gzipped or plain, in any case, and under the endings of common downloads. "digits"
+    comes with scikit-learn and needs no files. Nothing is downloaded.
 
-    Raises: DataError, one line naming the file and what to do, for anything missing or damaged.
+    Shapes: train and test are pairs of x (n, h, w, c) float32 and y (n,) int32.
+    Options:
+        name: "digits", "mnist", "fashion_mnist" or "cifar10".
+        data_dir: folder of the files; the environment variable FCNN_DATA if None. Its subfolder
+            `name` (in any case, as in MNIST or fashion-mnist) is read if it exists, else the folder
+            and up to three levels of subfolders.
+    Units:  pixels from 0 to 1.
+    Raises: DataError, a ValueError of one line, for an unknown name, and for files that are missing
+            or damaged: it names the file and the cure.
+    Cost:   memory for all images in float32: 31 MB for 10,000 images of 28×28.
+    Source: digits: Alpaydin & Kaynak 1998; MNIST: LeCun et al. 1998; Fashion-MNIST: Xiao et al.,
+            arXiv:1708.07747; CIFAR-10: Krizhevsky 2009.
+
+    >>> digits = fcnn.data.load("digits")
+    >>> digits
+    Dataset('digits', train=Images(x float32(1437, 8, 8, 1), y int32(1437,)),
+            test=Images(x float32(360, 8, 8, 1), y int32(360,)), 10 classes)
+    >>> digits.shape, digits.classes[digits.train.y[0]]
+    ((8, 8, 1), '3')
     """
     if name not in NAMES:
         near = did_you_mean(name, NAMES)
-        raise DataError(f"data set {name!r} is none of {', '.join(NAMES)}{near}")
+        raise DataError(f"unknown data set {name!r}; expected one of {', '.join(NAMES)}{near}")
     if name == "digits":
         return digits()
     chosen = data_dir or os.environ.get("FCNN_DATA")
     if not chosen:
-        raise DataError(f"{name}: where are its files? Give --data-dir DIR or set FCNN_DATA")
+        raise DataError(f"{name}: no folder of its files; give --data-dir DIR or set FCNN_DATA")
     folder = Path(chosen).expanduser()
     if not folder.is_dir():
         other = other_format(folder)
-        what = "no folder" if folder.exists() else "no such folder"
+        what = "not a folder" if folder.exists() else "no such folder"
         what += f", and{other}" if other and folder.exists() else ""
-        raise DataError(f"{folder}: {what}; give --data-dir the one that holds {name}")
+        raise DataError(f"{folder}: {what}; give --data-dir the folder that contains {name}")
     folder = _named(folder, name)
     return cifar10(folder) if name == "cifar10" else idx_images(name, folder)
 

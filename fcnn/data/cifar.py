@@ -1,8 +1,8 @@
-"""CIFAR-10 in its official binary layout, as a folder or still packed.
+"""CIFAR-10 in its official binary layout, as a folder or as an archive.
 
 A record is one label byte and 3,072 pixel bytes: the red plane, the green, the blue, row by row.
-The folder is cifar-10-batches-bin with data_batch_1.bin to data_batch_5.bin and test_batch.bin; the
-archive is cifar-10-binary.tar.gz with that folder in it. Either may lie in a subfolder.
+The folder is cifar-10-batches-bin with data_batch_1.bin to data_batch_5.bin and test_batch.bin. The
+archive is cifar-10-binary.tar.gz, which contains that folder. Either may be in a subfolder.
 """
 
 import re
@@ -18,16 +18,16 @@ from fcnn.data.files import advice, levels, only, read, unpacked
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 RECORD = 1 + 3 * 32 * 32
-LARGEST = 50_000 * RECORD  # bytes of one batch: as many as all five have
+LARGEST = 50_000 * RECORD  # bytes of one batch; all five batches together have as many
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 BATCH = re.compile(r"((data_batch_[1-5]|test_batch)(\.bin|\.mat|))(\.gz)*", re.IGNORECASE)
 PACKED = re.compile(r".*cifar.*\.(tar|tgz|gz)\b.*", re.IGNORECASE)
 
 
 def cifar10(folder: Path) -> Dataset:
-    """Read the batches in `folder`, or below it, or in a cifar-10-binary.tar.gz there.
+    """CIFAR-10 from the batches in `folder`, below it, or in a cifar-10-binary.tar.gz there.
 
-    Raises: DataError naming the file, if one is missing, damaged or of another version.
+    Raises: DataError that names the file, if one is missing, damaged or of another version.
     """
     batch = _reader(folder)
     train = [_records(*batch(f"data_batch_{i}.bin")) for i in range(1, 6)]
@@ -37,7 +37,7 @@ def cifar10(folder: Path) -> Dataset:
 
 
 def _reader(folder: Path) -> Callable[[str], tuple[str, np.ndarray]]:
-    """From the name of a batch to where it was found and its bytes."""
+    """Function from the name of a batch to its location and its bytes."""
     files = list(chain.from_iterable(levels(folder)))
     batches = [path for path in files if BATCH.fullmatch(path.name)]
     if binary := [path for path in batches if _batch(path.name).endswith(".bin")]:
@@ -45,7 +45,7 @@ def _reader(folder: Path) -> Callable[[str], tuple[str, np.ndarray]]:
     if archives := [path for path in files if PACKED.fullmatch(path.name)]:
         return _from_archive(min(archives, key=lambda path: "binary" not in path.name.lower()))
     for path in batches:
-        _refuse_version(path, path.name)
+        _reject_version(path, path.name)
     raise DataError(f"{folder / FOLDER}: no such folder, nor {ARCHIVE}; {advice(folder)}")
 
 
@@ -55,7 +55,7 @@ def _batch(name: str) -> str:
     return match[1].lower() if match else ""
 
 
-def _refuse_version(where: Path, name: str) -> None:
+def _reject_version(where: Path, name: str) -> None:
     version = "MATLAB" if _batch(name).endswith(".mat") else "Python"
     raise DataError(
         f"{where}: is the {version} version of CIFAR-10; fetch the binary one, {ARCHIVE}"
@@ -64,12 +64,12 @@ def _refuse_version(where: Path, name: str) -> None:
 
 def _from_folder(binary: list[Path]) -> Callable[[str], tuple[str, np.ndarray]]:
     depth = min(len(path.parts) for path in binary)
-    place = only([path for path in binary if len(path.parts) == depth]).parent
-    paths = {_batch(path.name): path for path in binary if path.parent == place}
+    folder = only([path for path in binary if len(path.parts) == depth]).parent
+    paths = {_batch(path.name): path for path in binary if path.parent == folder}
 
     def batch(name):
         if name not in paths:
-            raise DataError(f"{place / name}: cannot be read: no such file; fetch it again")
+            raise DataError(f"{folder / name}: cannot be read: no such file; fetch it again")
         with unpacked(paths[name]) as stream:
             return str(paths[name]), read(stream.read, LARGEST + 1)
 
@@ -83,7 +83,7 @@ def _from_archive(archive: Path) -> Callable[[str], tuple[str, np.ndarray]]:
             for member in tar:
                 name = _batch(PurePosixPath(member.name).name)
                 if name and not name.endswith(".bin"):
-                    _refuse_version(archive, name)
+                    _reject_version(archive, name)
                 if name and (file := tar.extractfile(member)) is not None:
                     packed[name] = read(file.read, min(member.size, LARGEST + 1))
     except tarfile.TarError as error:
@@ -92,7 +92,7 @@ def _from_archive(archive: Path) -> Callable[[str], tuple[str, np.ndarray]]:
 
     def batch(name):
         if name not in packed:
-            raise DataError(f"{archive}: holds no {FOLDER}/{name}; fetch the file again")
+            raise DataError(f"{archive}: does not contain {FOLDER}/{name}; fetch the file again")
         return f"{archive}:{FOLDER}/{name}", packed[name]
 
     return batch
@@ -100,10 +100,12 @@ def _from_archive(archive: Path) -> Callable[[str], tuple[str, np.ndarray]]:
 
 def _records(where: str, raw: np.ndarray) -> Images:
     if len(raw) > LARGEST:
-        raise DataError(f"{where}: holds over {LARGEST:,} bytes, more than a batch; is it another?")
+        raise DataError(
+            f"{where}: holds over {LARGEST:,} bytes, more than a batch; is it another file?"
+        )
     if len(raw) == 0 or len(raw) % RECORD:
         raise DataError(
-            f"{where}: {len(raw)} bytes are no whole number of {RECORD}-byte records; "
+            f"{where}: {len(raw)} bytes are not a multiple of the {RECORD} bytes of a record; "
             "fetch the file again"
         )
     records = raw.reshape(-1, RECORD)

@@ -1,4 +1,4 @@
-"""A data set: images and their classes, to train on and to test on."""
+"""Data sets: images with their labels, for training and for testing."""
 
 from typing import NamedTuple
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 class DataError(ValueError):
-    """A data set that cannot be read: one line that names the file and says what to do."""
+    """Error on a data set that cannot be read: one line with the file and the cure."""
 
 
 class Images(NamedTuple):
-    """n images with their classes.
+    """Images with their labels, a pair (x, y) as `fcnn.training.fit` takes it.
 
-    Shapes: x (n, h, w, c) float32, y (n,) int32.
+    Shapes: x (n, h, w, c) float32, y (n,) int32 labels.
     Units:  x from 0 (background) to 1.
     """
 
@@ -25,7 +25,7 @@ class Images(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """Images to train on, others to test on, and the names of the classes."""
+    """Training and test images, and the names of the classes: classes[y] is that of label y."""
 
     name: str
     train: Images

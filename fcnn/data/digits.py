@@ -1,15 +1,15 @@
-"""scikit-learn's digits: 1,797 real handwritten digits of 8×8, which come with the package."""
+"""Digits of scikit-learn: 1,797 scanned handwritten digits of 8×8 pixels, without a download."""
 
 import numpy as np
 
 from fcnn.data.dataset import DataError, Dataset, Images
 from fcnn.installation import install
 
-TEST = 360  # a fifth
+TEST = 360  # one fifth of the images
 
 
 def digits() -> Dataset:
-    """A fixed split of the 1,797 scans: 1,437 to train on, 360 to test on, classes in proportion.
+    """Fixed split of the digits: 1,437 for training and 360 for testing, stratified by class.
 
     Raises: DataError if scikit-learn is not installed.
     Source: Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits.
@@ -18,11 +18,9 @@ def digits() -> Dataset:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
     except ImportError:
-        raise DataError(
-            f"digits: the images come with scikit-learn; {install('experiments')}"
-        ) from None
-    ink, y = load_digits(return_X_y=True)
-    x = (ink / 16).astype(np.float32).reshape(-1, 8, 8, 1)
+        raise DataError(f"digits: needs scikit-learn; write {install('experiments')}") from None
+    pixels, y = load_digits(return_X_y=True)
+    x = (pixels / 16).astype(np.float32).reshape(-1, 8, 8, 1)
     y = y.astype(np.int32)
     train, test = train_test_split(np.arange(len(y)), test_size=TEST, stratify=y, random_state=0)
     return Dataset(

@@ -1,7 +1,7 @@
-"""Data files as they are stored: in subfolders, under changed names, packed or not.
+"""Search for data files in subfolders and under changed names, and decompression.
 
-A name tells which file it is, whatever its case and ending. The first bytes tell how it is packed:
-a browser may unpack a .gz and keep the name, or pack one that was packed before.
+A file is identified by its name, in any case and with any ending. Its first bytes decide how it is
+decompressed, since a browser may decompress a .gz file and keep its name, or compress it again.
 """
 
 import gzip
@@ -17,11 +17,11 @@ import numpy as np
 from fcnn.data.dataset import DataError
 
 DEPTH = 3  # levels of subfolders that are searched
-LAYERS = 3  # of gzip that are taken off, at most
-CHUNK = 2**20
+LAYERS = 3  # of gzip that are removed, at most
+CHUNK = 2**20  # bytes read at a time
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 GZIP = b"\x1f\x8b"
-FORMATS = {  # of data sets that are not read here, by the ending
+FORMATS = {  # of data sets, not supported here, by ending
     ".csv": "a CSV file",
     ".npz": "a NumPy archive",
     ".npy": "a NumPy array",
@@ -33,12 +33,12 @@ FORMATS = {  # of data sets that are not read here, by the ending
     ".pkl": "a pickle",
     ".pt": "a torch file",
 }
-OTHER = {  # first bytes of what is not unpacked here
+OTHER = {  # formats not supported here, by first bytes
     b"PK\3\4": "a zip archive; unpack it first",
     b"BZh": "packed by bzip2; unpack it first",
     b"\xfd7zXZ": "packed by xz; unpack it first",
-    b"\x93NUMPY": "a NumPy array, which is not read",
-    b"PAR1": "a Parquet file, which is not read",
+    b"\x93NUMPY": "a NumPy array, which is not supported",
+    b"PAR1": "a Parquet file, which is not supported",
     b"<": "a web page, not the file; fetch the file again",
 }
 
@@ -46,33 +46,33 @@ OTHER = {  # first bytes of what is not unpacked here
 def levels(
     folder: Path, enter: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[Path, ...]]:
-    """The files in `folder`, then those in its subfolders, and so on, hidden ones left out.
+    """Files in `folder`, then those in its subfolders, and so on, without hidden files.
 
-    A subfolder is searched if its name passes `enter`.
+    A subfolder is searched if `enter` is true of its name.
 
     Raises: DataError if `folder` cannot be read.
     """
     folders = [folder]
     for _ in range(1 + DEPTH):
         files, inner = [], []
-        for place in folders:
+        for each in folders:
             try:
-                entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+                entries = sorted(os.scandir(each), key=lambda entry: entry.name)
             except OSError as error:
-                if place == folder:
+                if each == folder:
                     raise DataError(f"{folder}: cannot be read ({error.strerror})") from None
                 continue
-            shown = [entry for entry in entries if not entry.name.startswith(".")]
-            files += [Path(entry.path) for entry in shown if entry.is_file()]
-            inner += [Path(e.path) for e in shown if e.is_dir() and enter(e.name)]
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+            files += [Path(entry.path) for entry in visible if entry.is_file()]
+            inner += [Path(e.path) for e in visible if e.is_dir() and enter(e.name)]
         yield tuple(files)
         folders = inner
 
 
 def only(found: list[Path]) -> Path:
-    """The file to read among several of one name: the shortest name of one folder.
+    """The file to read among several of one kind: the one with the shortest name.
 
-    Raises: DataError if they lie in different folders.
+    Raises: DataError if they are in different folders.
     """
     folders = list(dict.fromkeys(path.parent for path in found))
     if len(folders) > 1:
@@ -84,23 +84,23 @@ def only(found: list[Path]) -> Path:
 
 
 def advice(folder: Path) -> str:
-    """What to do where a file is missing from `folder`."""
-    there = next(levels(folder))
-    archives = [p.name for p in there if p.suffix.lower() in ARCHIVES]
+    """End of a message on a file that is missing from `folder`: what to do."""
+    files = next(levels(folder))
+    archives = [p.name for p in files if p.suffix.lower() in ARCHIVES]
     first = f"unpack {archives[0]} there" if archives else "put it there"
-    others = [p.name + other_format(p) for p in there if other_format(p)]
+    others = [p.name + other_format(p) for p in files if other_format(p)]
     return "; ".join([f"{first} or name another --data-dir", *others[:1]])
 
 
 def other_format(path: Path) -> str:
-    """The words for a file of a format that is not read here; "" for others."""
+    """Part of a message on a file of a format that is not supported; "" for others."""
     ending = path.suffix.lower()
-    return f" is {FORMATS[ending]}, which is not read" if ending in FORMATS else ""
+    return f" is {FORMATS[ending]}, which is not supported" if ending in FORMATS else ""
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
-    """The bytes of `path`, with every layer of gzip taken off.
+    """Stream of the bytes of `path`, decompressed from every layer of gzip.
 
     Raises: DataError, here and while reading, if it cannot be read.
     """
@@ -117,19 +117,19 @@ def unpacked(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
         raise DataError(f"{path}: cannot be read ({reason}); fetch the file again") from None
 
 
-def refuse_other(path: Path, start: bytes) -> None:
-    """DataError if a file that starts like this is packed in another way, or is a web page."""
+def reject_other(path: Path, start: bytes) -> None:
+    """DataError if the first bytes are those of another compression, format or a web page."""
     for first, what in OTHER.items():
         if start.startswith(first):
             raise DataError(f"{path}: cannot be read: it{other_format(path) or f' is {what}'}")
 
 
-def read(some: Callable[[int], bytes], count: int) -> np.ndarray:
-    """The next `count` bytes, or as many as there are, of what some(n) gives up to n bytes of.
+def read(read_some: Callable[[int], bytes], count: int) -> np.ndarray:
+    """The next `count` bytes of a stream, or fewer at its end; read_some(n) returns up to n bytes.
 
-    Memory grows with what is there, not with `count`.
+    Memory is that of the bytes in the stream, also where `count` is larger.
     """
     data = bytearray()
-    while len(data) < count and (chunk := some(min(CHUNK, count - len(data)))):
+    while len(data) < count and (chunk := read_some(min(CHUNK, count - len(data)))):
         data += chunk
     return np.frombuffer(data, np.uint8)

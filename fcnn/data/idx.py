@@ -1,11 +1,11 @@
-"""The IDX format of MNIST and its kin, gzipped or plain.
+"""IDX format of MNIST and Fashion-MNIST, gzipped or plain.
 
     0  0  type  d     then d sizes (big-endian uint32), then the values in row-major order
 
-Only type 8, unsigned bytes, occurs in these data sets.
+These data sets have type 8 only, unsigned bytes.
 
-A file is found by its name, as in train-images-idx3-ubyte, train-images.idx3-ubyte or
-TRAIN-IMAGES.GZ, in the folder or below it, as in torchvision's MNIST/raw.
+A file is found by its name: train-images-idx3-ubyte, train-images.idx3-ubyte or TRAIN-IMAGES.GZ,
+in the folder or below it, as in torchvision's MNIST/raw.
 """
 
 import re
@@ -16,12 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from fcnn.data.dataset import DataError, Dataset, Images
-from fcnn.data.files import advice, levels, only, other_format, read, refuse_other, unpacked
+from fcnn.data.files import advice, levels, only, other_format, read, reject_other, unpacked
 
 LARGEST = 2**30  # bytes of one array: six times the largest of these data sets
-TRAILING = 2**16  # bytes beyond the announced ones that are counted
-# A folder with one of these in its name holds that data set; the first match counts.
-KIN = ("fashion", "emnist", "kmnist", "qmnist", "notmnist", "medmnist", "mnist", "cifar", "svhn")
+TRAILING = 2**16  # bytes after the announced ones that are counted, at most
+# A folder with one of these in its name contains that data set; the first match counts.
+DATA_SETS = (
+    *("fashion", "emnist", "kmnist", "qmnist", "notmnist", "medmnist"),
+    *("mnist", "cifar", "svhn"),
+)
 
 CLASSES = {
     "mnist": tuple("0123456789"),
@@ -39,16 +42,16 @@ CLASSES = {
     ),
 }
 
-FIRST = {  # the labels with which the original files for training begin
+FIRST_LABELS = {  # of the original training files
     "mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5),
     "fashion_mnist": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9),
 }
 
 
 def idx_images(name: str, folder: Path) -> Dataset:
-    """Read train-images-idx3-ubyte, train-labels-idx1-ubyte and the two t10k files.
+    """Data set from train-images-idx3-ubyte, train-labels-idx1-ubyte and the two t10k files.
 
-    Raises: DataError naming the file, if one is missing, damaged or at odds with the others.
+    Raises: DataError that names the file, if one is missing, damaged or does not fit the others.
     """
     parts = []
     for prefix in ("train", "t10k"):
@@ -59,7 +62,7 @@ def idx_images(name: str, folder: Path) -> Dataset:
             raise DataError(f"{labels}: {len(y)} labels, but {images.name} holds {len(x)} images")
         if len(y) == 0:
             raise DataError(f"{images}: no images; fetch the file again")
-        _refuse_kin(name, labels, y)
+        _reject_other_data_set(name, labels, y)
         if y.max() >= len(CLASSES[name]):
             at = int(y.argmax())
             raise DataError(f"{labels}: label {y[at]} at position {at}; {name} has classes 0 to 9")
@@ -72,12 +75,12 @@ def idx_images(name: str, folder: Path) -> Dataset:
 
 
 def read_idx(path: Path, *, axes: int) -> np.ndarray:
-    """The unsigned bytes of one IDX file, gunzipped if it is gzip, whatever its name.
+    """Unsigned bytes of one IDX file, decompressed if it is gzipped, whatever its name.
 
-    No more than the announced bytes are kept, so a small file that unpacks to a huge one is refused
-    at little cost.
+    No more than the announced bytes are kept, so a small file that decompresses to a huge one is
+    rejected at little cost.
 
-    Raises: DataError if the file is no such thing, or longer or shorter than it announces.
+    Raises: DataError if the file is not an IDX file, or has more or fewer bytes than it announces.
     """
     magic, head = bytes([0, 0, 8, axes]), 4 + 4 * axes
     with unpacked(path) as stream:
@@ -98,7 +101,7 @@ def read_idx(path: Path, *, axes: int) -> np.ndarray:
 
 
 def _check_start(path, start, magic, head):
-    refuse_other(path, start)
+    reject_other(path, start)
     if magic.startswith(start[:4]) and len(start) < head:
         few = f"{len(start)} bytes are too few for an IDX file"
         raise DataError(f"{path}: {few}; fetch the file again")
@@ -114,10 +117,10 @@ def _check_start(path, start, magic, head):
 
 
 def _find(data_set: str, folder: Path, prefix: str, what: str, axes: int) -> Path:
-    apart = "[-_. ]?"
+    dash = "[-_. ]?"
     first = {"train": "train", "t10k": "(t10k|test)"}[prefix]
-    known = rf"{first}{apart}{what}({apart}idx{axes}{apart}ubyte)?( ?\(\d+\))?(\.\w+)*"
-    for files in levels(folder, lambda inner: _kin(inner) in (None, _kin(data_set))):
+    known = rf"{first}{dash}{what}({dash}idx{axes}{dash}ubyte)?( ?\(\d+\))?(\.\w+)*"
+    for files in levels(folder, lambda inner: _data_set(inner) in (None, _data_set(data_set))):
         if found := [p for p in files if re.fullmatch(known, p.name, re.IGNORECASE)]:
             return only(found)
     name = f"{prefix}-{what}-idx{axes}-ubyte"
@@ -126,14 +129,14 @@ def _find(data_set: str, folder: Path, prefix: str, what: str, axes: int) -> Pat
     )
 
 
-def _refuse_kin(name: str, path: Path, y: np.ndarray) -> None:
+def _reject_other_data_set(name: str, path: Path, y: np.ndarray) -> None:
     """DataError for the labels of another data set, whose files have the same names."""
-    for other, first in FIRST.items():
+    for other, first in FIRST_LABELS.items():
         if other != name and tuple(y[: len(first)].tolist()) == first:
             raise DataError(f"{path}: is of {other}, not {name}; name {other}, or another folder")
 
 
-def _kin(folder_name: str) -> str | None:
-    """Which data set a folder's name tells of."""
-    plain = re.sub("[^a-z]", "", folder_name.lower())
-    return next((kin for kin in KIN if kin in plain), None)
+def _data_set(folder_name: str) -> str | None:
+    """Data set in the name of a folder, if any."""
+    letters = re.sub("[^a-z]", "", folder_name.lower())
+    return next((name for name in DATA_SETS if name in letters), None)

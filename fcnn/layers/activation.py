@@ -1,4 +1,4 @@
-"""Activations that learn: with a slope or a window of weights for each channel."""
+"""Activations with parameters: a slope or a window of weights per channel."""
 
 import math
 
@@ -12,11 +12,23 @@ from fcnn.ops.validation import require_numbers
 
 
 def prelu(*, start: float = 0.25) -> Layer:
-    """`fcnn.prelu` with its slope (c,), which starts at `start`."""
+    """`fcnn.prelu` with its slope, one per channel.
+
+    Shapes: x (n, *axes, c) -> y (n, *axes, c); params: slope (c,).
+    Options:
+        start: initial value of every slope.
+    Raises: TypeError if `start` is not a number.
+    Source: He et al., arXiv:1502.01852.
+
+    >>> prelu = fcnn.layers.prelu(start=0.5)
+    >>> params, state = prelu.init(jax.random.key(0), (2,))
+    >>> prelu.apply(params, state, jnp.array([[-4.0, 3.0]]))[0]
+    Array([[-2.,  3.]], dtype=float32)
+    """
     require_numbers("prelu", start=start)
 
     def init(key, shape):
-        return {"slope": jnp.full(shape[-1], start)}, {}
+        return {"slope": jnp.full(shape[-1], start, float)}, {}
 
     def apply(params, state, x, *, key=None, train=False):
         return ops.prelu(x, params["slope"]), {}
@@ -27,9 +39,15 @@ def prelu(*, start: float = 0.25) -> Layer:
 def frelu(
     window: tuple[int, ...] = (3, 3), *, bias: bool = True, w_init: Initializer = initializers.he
 ) -> Layer:
-    """`fcnn.frelu` with its kernel w (*window, 1, c) and b (c,).
+    """`fcnn.frelu` with its kernel: max(x, depthwise convolution of x).
 
-    `window` has one entry per spatial axis.
+    Shapes: x (n, *size, c) -> y (n, *size, c); params: w (*window, 1, c), b (c,).
+    Options:
+        window: cells along each spatial axis.
+        bias: whether the convolution adds b, which starts at 0.
+        w_init: initializer of w.
+    Raises: TypeError or ValueError if `window` is not a tuple of positive integers.
+    Source: Ma, Zhang & Sun, arXiv:2007.11824.
     """
     require_window("frelu", window)
 

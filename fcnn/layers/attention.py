@@ -1,4 +1,4 @@
-"""Layers of networks over tokens: ids to rows of a table, and attention among the rows."""
+"""Layers of token networks: embedding and multi-head attention."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,23 @@ STANDARD = initializers.normal(1.0)
 
 
 def embedding(classes: int, features: int, *, table_init: Initializer = STANDARD) -> Layer:
-    """`fcnn.embedding` of ids, which are integers, in its table (classes, features)."""
+    """`fcnn.embedding`: rows of a table, looked up by integer id.
+
+    Shapes: x (n, *axes) integers in 0 .. classes - 1 -> y (n, *axes, features);
+            params: table (classes, features).
+    Options:
+        classes: number of rows.
+        features: entries of each row.
+        table_init: initializer of the table; standard normal if not given.
+    Raises: ValueError if `classes` or `features` is below 1; TypeError if either is not an integer,
+            or x does not hold integers.
+
+    >>> embedding = fcnn.layers.embedding(3, 3, table_init=fcnn.layers.initializers.identity)
+    >>> params, state = embedding.init(jax.random.key(0), ())
+    >>> embedding.apply(params, state, jnp.array([2, 0]))[0]
+    Array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
     require_counts("embedding", classes=classes, features=features)
 
     def init(key, shape):
@@ -22,7 +38,7 @@ def embedding(classes: int, features: int, *, table_init: Initializer = STANDARD
     def apply(params, state, x, *, key=None, train=False):
         return ops.embedding(params["table"], x), {}
 
-    return Layer("embedding", init, apply, takes=int)
+    return Layer("embedding", init, apply, input_dtype=int)
 
 
 def multi_head_attention(
@@ -34,10 +50,21 @@ def multi_head_attention(
     bias: bool = True,
     w_init: Initializer = initializers.glorot,
 ) -> Layer:
-    """`fcnn.multi_head_attention` of a sequence (t, c) with itself.
+    """`fcnn.multi_head_attention` of a sequence to itself.
 
-    `features`, c unless given, is the width of the output and of all heads together; `groups` is
-    how many of the heads have keys and values of their own, all unless given.
+    With o = features and d = o / heads,
+
+    Shapes: x (n, t, c) -> y (n, t, o); params: wq (c, heads, d), wk and wv (c, groups, d),
+            wo (heads, d, o), bq (heads, d), bk and bv (groups, d), bo (o,).
+    Options:
+        heads: number of heads; divides o.
+        features: o, the width of the output and of all heads together; c if None.
+        groups: number of heads of keys and values; divides `heads`, which is the default.
+        causal: whether a position sees only itself and those before it.
+        bias: whether the four maps have biases, which start at 0.
+        w_init: initializer of the four kernels, each as a matrix.
+    Raises: ValueError if `heads` does not divide o, or `groups` does not divide `heads`.
+    Source: Vaswani et al., arXiv:1706.03762; groups: Ainslie et al., arXiv:2305.13245.
     """
     groups = heads if groups is None else groups
     require_counts("multi_head_attention", heads=heads, groups=groups)
@@ -49,12 +76,12 @@ def multi_head_attention(
         o = c if features is None else features
         if o % heads:
             raise ValueError(f"multi_head_attention: heads {heads} does not divide {o} features")
-        d, wide, short = o // heads, (heads, o // heads), (groups, o // heads)
+        d = o // heads
         draw = lambda key, h: w_init(key, (c, h * d)).reshape(c, h, d)
         q, k, v, out = jax.random.split(key, 4)
         weights = {"wq": draw(q, heads), "wk": draw(k, groups), "wv": draw(v, groups)}
         weights |= {"wo": w_init(out, (o, o)).reshape(heads, d, o)}
-        biases = {"bq": wide, "bk": short, "bv": short, "bo": o}
+        biases = {"bq": (heads, d), "bk": (groups, d), "bv": (groups, d), "bo": (o,)}
         zeros = {name: jnp.zeros(size) for name, size in biases.items()}
         return weights | (zeros if bias else {}), {}
 

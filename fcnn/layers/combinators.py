@@ -1,12 +1,12 @@
-"""Layers made of layers: one after the other, around a shortcut, or the same one many times.
+"""Layers made of layers: a chain, a sum with a shortcut, a chain of equal blocks.
 
     serial(f, g)      y = g(f(x))
     residual(f)       y = x + f(x)           residual(f, shortcut)   y = shortcut(x) + f(x)
-    repeat(f, 3)      y = f3(f2(f1(x)))      f1, f2 and f3 differ in their parameters alone
+    repeat(f, 3)      y = f3(f2(f1(x)))      f1, f2, f3 are f with other parameters
 
-Each part is named after its kind and counted, as in {"conv1": ..., "conv2": ..., "dense1": ...};
-parts without parameters, or without state, leave no entry. The parameters of `repeat` are those of
-one part, with an axis in front.
+`params` and `state` have one entry per part, named by its kind and numbered, as in
+{"conv1": ..., "conv2": ..., "dense1": ...}. A part without parameters or without state has no
+entry. The parameters of `repeat` are those of one block with a leading axis.
 """
 
 from collections import Counter
@@ -21,7 +21,19 @@ from fcnn.ops.validation import require, require_counts
 
 
 def serial(*layers: Layer, name: str = "serial") -> Layer:
-    """One layer after another, each with a key of its own; with no layers, the identity."""
+    """Layers in a chain, each with its own key; the identity if there are none.
+
+    Shapes: the output of each layer is the input of the next.
+    Options:
+        layers: the layers, in order.
+        name: name of the chain, by which an outer `serial` numbers it.
+    Raises: TypeError if an argument is not a layer.
+
+    >>> model = fcnn.layers.serial(fcnn.layers.dense(4), fcnn.layers.relu(), fcnn.layers.dense(2))
+    >>> params, state, output = fcnn.layers.shapes(model, (3,))
+    >>> {name: p["w"].shape for name, p in params.items()}, output
+    ({'dense1': (3, 4), 'dense2': (4, 2)}, (2,))
+    """
     _require_layers(name, *layers)
     names = _numbered(layers)
 
@@ -35,19 +47,30 @@ def serial(*layers: Layer, name: str = "serial") -> Layer:
     def apply(params, state, x, *, key=None, train=False):
         new = {}
         for i, (part, layer) in enumerate(zip(names, layers, strict=True)):
-            own = None if key is None else jax.random.fold_in(key, i)
-            x, s = layer.apply(params.get(part, {}), state.get(part, {}), x, key=own, train=train)
+            subkey = None if key is None else jax.random.fold_in(key, i)
+            p, s = params.get(part, {}), state.get(part, {})
+            x, s = layer.apply(p, s, x, key=subkey, train=train)
             new |= {part: s} if s else {}
         return x, new
 
-    takes = layers[0].takes if layers else float
-    return Layer(name, _init_parts(parts), apply, parts=parts, takes=takes)
+    input_dtype = layers[0].input_dtype if layers else float
+    return Layer(name, _init_parts(parts), apply, parts=parts, input_dtype=input_dtype)
 
 
 def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residual") -> Layer:
-    """body(x) + shortcut(x), where the shortcut is x itself unless given. Source: He et al. 2015.
+    """Residual connection: body(x) + shortcut(x), where the default shortcut is the identity.
 
-    Raises: ValueError if the two differ in shape.
+    Shapes: body and shortcut have outputs of the same shape, which is that of y.
+    Options:
+        body: the layer whose output is added.
+        shortcut: a layer such as a 1×1 convolution; None for the identity.
+        name: name of the layer, by which an outer `serial` numbers it.
+    Raises: ValueError from `apply` if the two outputs differ in shape.
+    Source: He et al., arXiv:1512.03385.
+
+    >>> double = fcnn.layers.residual(fcnn.layers.identity())
+    >>> double.apply({}, {}, jnp.array([[3.0]]))[0]
+    Array([[6.]], dtype=float32)
     """
 
     def parts(shape):
@@ -56,59 +79,75 @@ def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residua
 
     def apply(params, state, x, *, key=None, train=False):
         keys = (None, None) if key is None else jax.random.split(key)
-        own = lambda part: (params.get(part, {}), state.get(part, {}))
-        y, new = body.apply(*own("body"), x, key=keys[0], train=train)
-        around = {}
+        of = lambda part: (params.get(part, {}), state.get(part, {}))
+        y, of_body = body.apply(*of("body"), x, key=keys[0], train=train)
+        of_shortcut = {}
         if shortcut is not None:
-            x, around = shortcut.apply(*own("shortcut"), x, key=keys[1], train=train)
+            x, of_shortcut = shortcut.apply(*of("shortcut"), x, key=keys[1], train=train)
         if x.shape != y.shape:
-            raise ValueError(f"{name}: the body gives {y.shape} but the shortcut {x.shape}")
-        kept = {"body": new, "shortcut": around}
-        return x + y, {part: s for part, s in kept.items() if s}
+            raise ValueError(
+                f"{name}: body output {y.shape} and shortcut output {x.shape} differ; "
+                "write residual(body, shortcut) with a shortcut of the body's output shape"
+            )
+        new = {"body": of_body, "shortcut": of_shortcut}
+        return x + y, {part: s for part, s in new.items() if s}
 
     return Layer(name, _init_parts(parts), apply, parts=parts)
 
 
 def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
-    """n blocks of one kind in a row, each with parameters, state and a key of its own.
+    """Chain of n equal blocks, each with its own parameters, state and key.
 
-    All parameters and state have a leading axis n, over which `lax.scan` runs the block: one
-    program, compiled once, however large n is.
+    All parameters and state have a leading axis n. `lax.scan` runs the block over it, so the
+    compiled program has the same size for every n.
 
-    Raises: ValueError, by `init`, if the block gives another shape than it takes.
+    Shapes: x, y and the output of the block have one shape.
+    Options:
+        block: the layer to repeat.
+        n: number of blocks.
+        name: name of the layer, by which an outer `serial` numbers it.
+    Raises: ValueError from `init` if the block changes the shape; TypeError if it is not a layer,
+            or n is not an integer.
+
+    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.repeat(fcnn.layers.dense(3), 4), (3,))
+    >>> params["w"].shape, output
+    ((4, 3, 3), (3,))
     """
     _require_layers(name, block)
     require_counts(name, n=n)
 
     def init(key, shape):
         _, _, out = shapes(block, shape)
-        require(out == tuple(shape), f"{name}: the block takes {shape} but gives {out}")
+        require(
+            out == tuple(shape),
+            f"{name}: block input {shape} and output {out} differ; use serial",
+        )
         keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(n))
         return jax.vmap(lambda key: block.init(key, shape))(keys)
 
     def apply(params, state, x, *, key=None, train=False):
-        def step(x, one):
-            p, s, i = one
-            own = None if key is None else jax.random.fold_in(key, i)
-            return block.apply(p, s, x, key=own, train=train)
+        def step(x, block_i):
+            p, s, i = block_i
+            subkey = None if key is None else jax.random.fold_in(key, i)
+            return block.apply(p, s, x, key=subkey, train=train)
 
         return lax.scan(step, x, (params, state, jnp.arange(n)))
 
     parts = lambda shape: [Part(f"{block.name}{i}", block, shape) for i in range(1, n + 1)]
-    return Layer(name, init, apply, parts=parts, takes=block.takes)
+    return Layer(name, init, apply, parts=parts, input_dtype=block.input_dtype)
 
 
 def _require_layers(name, *layers):
     for layer in layers:
         if not isinstance(layer, Layer):
-            raise TypeError(f"{name}: {layer!r} is no layer; write layers.relu(), for example")
+            raise TypeError(f"{name}: {layer!r} is not a layer; write layers.relu(), for example")
 
 
 def _init_parts(parts):
     def init(key, shape):
         params, state = {}, {}
-        for i, (part, layer, seen) in enumerate(parts(tuple(shape))):
-            p, s = layer.init(jax.random.fold_in(key, i), seen)
+        for i, (part, layer, input_shape) in enumerate(parts(tuple(shape))):
+            p, s = layer.init(jax.random.fold_in(key, i), input_shape)
             params |= {part: p} if p else {}
             state |= {part: s} if s else {}
         return params, state

@@ -1,4 +1,4 @@
-"""Convolution and its relatives with weights: `window` has one entry per spatial axis."""
+"""Convolution layers: plain, transposed and separable."""
 
 import math
 
@@ -26,15 +26,32 @@ def conv(
     w_init: Initializer = initializers.he,
     impl: str = "auto",
 ) -> Layer:
-    """`fcnn.conv` with its kernel w (*window, c / groups, features) and b (features,).
+    """`fcnn.conv` with its kernel and bias.
 
-    Padding defaults to "same", as networks mostly want.
+    Shapes: x (n, *size, c) -> y (n, *out, features);
+            params: w (*window, c / groups, features), b (features,).
+    Options:
+        features: channels of the output.
+        window: cells along each spatial axis.
+        stride: cells between windows, one int or one per axis.
+        padding: an int, a pair (low, high) per axis, or a mode of `fcnn.conv`; "same" by default.
+        padding_mode: content of padded cells: "zeros", "reflect", "edge" or "wrap".
+        dilation: cells between the taps of a window, one int or one per axis.
+        groups: number of groups of channels that do not mix; divides c and `features`.
+        bias: whether b is added; it starts at 0.
+        w_init: initializer of w, with the fans of one group.
+        impl: implementation, as for `fcnn.conv`.
+    Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
+            `init` if it has another rank than the input, or `groups` does not divide both counts.
+
+    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.conv(8, (3, 3), stride=2), (28, 28, 4))
+    >>> output, params["w"].shape, params["b"].shape
+    ((14, 14, 8), (3, 3, 4, 8), (8,))
     """
-
-    _check("conv", window, features=features, groups=groups)
+    _validate("conv", window, features=features, groups=groups)
 
     def init(key, shape):
-        _check_shape("conv", window, shape)
+        _validate_shape("conv", window, shape)
         if shape[-1] % groups:
             raise ValueError(f"conv: groups {groups} does not divide {shape[-1]} channels")
         start = initializers.grouped(w_init, groups)
@@ -42,9 +59,9 @@ def conv(
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
 
     def apply(params, state, x, *, key=None, train=False):
-        how = {"stride": stride, "dilation": dilation, "groups": groups, "impl": impl}
-        how |= {"padding": padding, "padding_mode": padding_mode}
-        return ops.conv(x, params["w"], params.get("b"), **how), {}
+        options = {"stride": stride, "dilation": dilation, "groups": groups, "impl": impl}
+        options |= {"padding": padding, "padding_mode": padding_mode}
+        return ops.conv(x, params["w"], params.get("b"), **options), {}
 
     def multiply_adds(shape, out):
         return math.prod(out) * math.prod(window) * shape[-1] // groups
@@ -65,15 +82,29 @@ def conv_transpose(
     w_init: Initializer = initializers.he,
     impl: str = "auto",
 ) -> Layer:
-    """`fcnn.conv_transpose` with its kernel w (*window, c, features / groups) and b (features,).
+    """`fcnn.conv_transpose` with its kernel and bias.
 
-    "same", the default, multiplies the size by the stride.
+    Shapes: x (n, *size, c) -> y (n, *out, features), out = stride size for "same" padding;
+            params: w (*window, c, features / groups), b (features,).
+    Options:
+        features: channels of the output.
+        window: cells along each spatial axis.
+        stride: cells between windows in the output, one int or one per axis.
+        padding: an int, a pair (low, high) per axis, or a mode of `fcnn.conv_transpose`; "same" by
+            default. It crops the output.
+        output_padding: cells added at the end of each axis of the output.
+        dilation: cells between the taps of a window, one int or one per axis.
+        groups: number of groups of channels that do not mix; divides c and `features`.
+        bias: whether b is added; it starts at 0.
+        w_init: initializer of w, with the fans of one group.
+        impl: implementation, as for `fcnn.conv_transpose`.
+    Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
+            `init` if it has another rank than the input, or `groups` does not divide both counts.
     """
-
-    _check("conv_transpose", window, features=features, groups=groups)
+    _validate("conv_transpose", window, features=features, groups=groups)
 
     def init(key, shape):
-        _check_shape("conv_transpose", window, shape)
+        _validate_shape("conv_transpose", window, shape)
         for size, what in ((features, "features"), (shape[-1], "channels")):
             if size % groups:
                 raise ValueError(f"conv_transpose: groups {groups} does not divide {size} {what}")
@@ -82,9 +113,9 @@ def conv_transpose(
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
 
     def apply(params, state, x, *, key=None, train=False):
-        how = {"stride": stride, "dilation": dilation, "groups": groups, "impl": impl}
-        how |= {"padding": padding, "output_padding": output_padding}
-        return ops.conv_transpose(x, params["w"], params.get("b"), **how), {}
+        options = {"stride": stride, "dilation": dilation, "groups": groups, "impl": impl}
+        options |= {"padding": padding, "output_padding": output_padding}
+        return ops.conv_transpose(x, params["w"], params.get("b"), **options), {}
 
     def multiply_adds(shape, out):
         return math.prod(shape) * math.prod(window) * features // groups
@@ -103,15 +134,27 @@ def separable_conv(
     bias: bool = True,
     w_init: Initializer = initializers.he,
 ) -> Layer:
-    """`fcnn.separable_conv` with `multiplier` features of every channel before they are mixed.
+    """`fcnn.separable_conv` with its kernels: a depthwise convolution, then a 1×1 convolution.
 
-    Its kernels are depthwise (*window, 1, c multiplier) and pointwise (c multiplier, features).
+    Shapes: x (n, *size, c) -> y (n, *out, features); params: depthwise (*window, 1, c multiplier),
+            pointwise (c multiplier, features), b (features,).
+    Options:
+        features: channels of the output.
+        window: cells along each spatial axis of the depthwise kernel.
+        multiplier: depthwise features per channel.
+        stride: cells between windows, one int or one per axis.
+        padding: an int, a pair (low, high) per axis, or a mode of `fcnn.conv`; "same" by default.
+        dilation: cells between the taps of a window, one int or one per axis.
+        bias: whether b is added; it starts at 0.
+        w_init: initializer of the pointwise kernel; the depthwise one starts as `lecun`.
+    Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
+            `init` if it has another rank than the input.
+    Source: Chollet, arXiv:1610.02357.
     """
-
-    _check("separable_conv", window, features=features, multiplier=multiplier)
+    _validate("separable_conv", window, features=features, multiplier=multiplier)
 
     def init(key, shape):
-        _check_shape("separable_conv", window, shape)
+        _validate_shape("separable_conv", window, shape)
         f = shape[-1] * multiplier
         # nothing follows the depthwise kernel but a matrix, so its variance is 1 / fan_in
         depthwise = initializers.lecun(jax.random.fold_in(key, 0), (*window, 1, f))
@@ -120,8 +163,8 @@ def separable_conv(
         return {"depthwise": depthwise, "pointwise": pointwise} | b, {}
 
     def apply(params, state, x, *, key=None, train=False):
-        how = {"stride": stride, "padding": padding, "dilation": dilation}
-        return ops.separable_conv(x, **params, **how), {}
+        options = {"stride": stride, "padding": padding, "dilation": dilation}
+        return ops.separable_conv(x, **params, **options), {}
 
     def multiply_adds(shape, out):
         f = shape[-1] * multiplier
@@ -130,11 +173,11 @@ def separable_conv(
     return Layer("separable_conv", init, apply, multiply_adds)
 
 
-def _check(name, window, **counts):
+def _validate(name, window, **counts):
     require_window(name, window)
     require_counts(name, **counts)
 
 
-def _check_shape(name, window, shape):
+def _validate_shape(name, window, shape):
     if len(shape) != len(window) + 1:
-        raise ValueError(f"{name}: an input {shape} and a window {window} differ in spatial axes")
+        raise ValueError(f"{name}: input {shape} and window {window} differ in spatial axes")

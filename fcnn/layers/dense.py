@@ -1,4 +1,4 @@
-"""A dense layer with its weights."""
+"""The dense layer."""
 
 import math
 
@@ -12,7 +12,20 @@ from fcnn.ops.validation import require_counts
 
 
 def dense(features: int, *, bias: bool = True, w_init: Initializer = initializers.he) -> Layer:
-    """`fcnn.dense` over the last axis, with its w (c, features) and b (features,)."""
+    """`fcnn.dense` with its parameters: x w + b over the last axis.
+
+    Shapes: x (n, *axes, c) -> y (n, *axes, features); params: w (c, features), b (features,).
+    Options:
+        features: entries of the output.
+        bias: whether b is added; it starts at 0.
+        w_init: initializer of w.
+    Raises: TypeError if `features` is not an integer; ValueError if it is below 1.
+
+    >>> dense = fcnn.layers.dense(3, w_init=fcnn.layers.initializers.ones)
+    >>> params, state = dense.init(jax.random.key(0), (2,))
+    >>> dense.apply(params, state, jnp.array([[1.0, 2.0]]))[0]
+    Array([[3., 3., 3.]], dtype=float32)
+    """
     require_counts("dense", features=features)
 
     def init(key, shape):

@@ -1,4 +1,4 @@
-"""Dropouts as layers: at work while training, which needs a key."""
+"""Dropout layers: they drop while training, which needs a key."""
 
 from collections.abc import Callable
 
@@ -7,43 +7,75 @@ import jax
 from fcnn import ops
 from fcnn.layers.layer import Layer
 
-Noise = Callable[[jax.Array, jax.Array], jax.Array]  # (x, key) -> y
+Drop = Callable[[jax.Array, jax.Array], jax.Array]  # (x, key) -> y
 
 
 def dropout(rate: float) -> Layer:
-    """`fcnn.dropout` while training, which needs a key; the identity otherwise."""
-    return _noisy("dropout", rate, lambda x, key: ops.dropout(x, key, rate=rate))
+    """`fcnn.dropout` while training; the identity in evaluation mode.
+
+    Shapes: x (n, *axes) -> y (n, *axes).
+    Options:
+        rate: probability of dropping an entry, in [0, 1).
+    Raises: ValueError for another rate, and without a key while training.
+
+    >>> dropout, key = fcnn.layers.dropout(0.5), jax.random.key(0)
+    >>> sorted(set(dropout.apply({}, {}, jnp.ones(100), key=key, train=True)[0].tolist()))
+    [0.0, 2.0]
+    """
+    return _dropout("dropout", rate, lambda x, key: ops.dropout(x, key, rate=rate))
 
 
 def spatial_dropout(rate: float) -> Layer:
-    """`fcnn.spatial_dropout` while training, which needs a key; the identity otherwise."""
-    return _noisy("spatial_dropout", rate, lambda x, key: ops.spatial_dropout(x, key, rate=rate))
+    """`fcnn.spatial_dropout` while training; the identity in evaluation mode.
+
+    Shapes: x (n, *size, c) -> y (n, *size, c).
+    Options:
+        rate: probability of dropping a whole channel of an example, in [0, 1).
+    Raises: ValueError for another rate, and without a key while training.
+    """
+    return _dropout("spatial_dropout", rate, lambda x, key: ops.spatial_dropout(x, key, rate=rate))
 
 
 def stochastic_depth(rate: float) -> Layer:
-    """`fcnn.stochastic_depth` while training, which needs a key; the identity otherwise.
+    """`fcnn.stochastic_depth` while training; the identity in evaluation mode.
 
-    It ends the body of a residual: layers.residual(layers.serial(..., stochastic_depth(0.2))).
+    It is the last layer in the body of a residual:
+    layers.residual(layers.serial(..., stochastic_depth(0.2))).
+
+    Shapes: x (n, *axes) -> y (n, *axes).
+    Options:
+        rate: probability of dropping an example, in [0, 1).
+    Raises: ValueError for another rate, and without a key while training.
     """
-    return _noisy("stochastic_depth", rate, lambda x, key: ops.stochastic_depth(x, key, rate=rate))
+    drop = lambda x, key: ops.stochastic_depth(x, key, rate=rate)
+    return _dropout("stochastic_depth", rate, drop)
 
 
 def classic_dropout(rate: float) -> Layer:
-    """`fcnn.classic_dropout`: training needs a key; otherwise all is scaled by 1 - rate."""
+    """`fcnn.classic_dropout`: drop while training; scale by 1 - rate in evaluation mode.
+
+    Shapes: x (n, *axes) -> y (n, *axes).
+    Options:
+        rate: probability of dropping an entry, in [0, 1).
+    Raises: ValueError for another rate, and without a key while training.
+
+    >>> fcnn.layers.classic_dropout(0.5).apply({}, {}, jnp.ones(3))[0]
+    Array([0.5, 0.5, 0.5], dtype=float32)
+    """
     drop = lambda x, key: ops.classic_dropout(x, key, rate=rate, train=True)
-    later = lambda x: ops.classic_dropout(x, rate=rate, train=False)
-    return _noisy("classic_dropout", rate, drop, later)
+    evaluate = lambda x: ops.classic_dropout(x, rate=rate, train=False)
+    return _dropout("classic_dropout", rate, drop, evaluate)
 
 
-def _noisy(
-    name: str, rate: float, drop: Noise, later: Callable[[jax.Array], jax.Array] = lambda x: x
+def _dropout(
+    name: str, rate: float, drop: Drop, evaluate: Callable[[jax.Array], jax.Array] = lambda x: x
 ) -> Layer:
     if not 0 <= rate < 1:
         raise ValueError(f"{name}: rate {rate} must lie in [0, 1)")
 
     def apply(params, state, x, *, key=None, train=False):
         if not train:
-            return later(x), {}
+            return evaluate(x), {}
         if key is None:
             raise ValueError(
                 f"{name}: no key; write model.apply(params, state, x, key=key, train=True)"

@@ -1,11 +1,11 @@
-"""A layer: an operator together with its parameters, as a pair of pure functions.
+"""A layer: an operator with its parameters, as a pair of pure functions.
 
     init(key, shape)                                     -> params, state
     apply(params, state, x, *, key=None, train=False)    -> y, state
 
-`shape` is that of one example, without the batch axis. Parameters are what the optimizer moves;
-state is what a forward pass hands to the next (running statistics); both are nested dicts with
-readable names, and {} where there is nothing. A layer made of layers says so with `parts`.
+`shape` is that of one example, without the batch axis. The optimizer updates `params`. `state`
+goes from one forward pass to the next, as running statistics do. Both are nested dicts with
+readable names, and {} if empty. A layer made of layers lists them in `parts`.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Dims = tuple[int, ...]
 
 
 class Part(NamedTuple):
-    """A layer within a layer: its name among `params`, and the shape of an example that it sees."""
+    """A layer within a layer: its name in `params`, and the shape of one example of its input."""
 
     name: str
     layer: "Layer"
@@ -34,11 +34,28 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Layer:
-    """Two pure functions and what they cost.
+    """A pair of pure functions, init and apply, and their cost.
 
-    multiply_adds: from the shapes of one example, in and out, to a number.
-    parts:         from the shape of one example to the layers that this one is made of.
-    takes:         the numbers that an example is made of: float, or int for class numbers.
+        init(key, shape)                                     -> params, state
+        apply(params, state, x, *, key=None, train=False)    -> y, state
+
+    Shapes: `shape` is that of one example; x and y have a leading batch axis.
+    Options:
+        name: kind of the layer; `serial` numbers its layers by it.
+        init: function that draws `params` and makes the first `state`.
+        apply: forward pass; `train=True` with a `key` for training.
+        multiply_adds: function of the shapes of one input and one output; 0 if not given.
+        parts: function from the shape of one example to the layers within this one, if any.
+        input_dtype: float, or int for layers of token ids.
+
+    >>> double = fcnn.layers.Layer(
+    ...     "double",
+    ...     init=lambda key, shape: ({"w": 2 * jnp.ones(shape[-1])}, {}),
+    ...     apply=lambda params, state, x, *, key=None, train=False: (x * params["w"], state),
+    ... )
+    >>> params, state = double.init(jax.random.key(0), (3,))
+    >>> double.apply(params, state, jnp.ones((1, 3)))[0]
+    Array([[2., 2., 2.]], dtype=float32)
     """
 
     name: str
@@ -46,52 +63,70 @@ class Layer:
     apply: Callable[..., tuple[jax.Array, State]]
     multiply_adds: Callable[[Dims, Dims], int] = lambda shape, out: 0
     parts: Callable[[Dims], list[Part]] | None = None
-    takes: type[float] | type[int] = float
+    input_dtype: type[float] | type[int] = float
 
     def __post_init__(self):
-        """What is no random key is refused; x, as a list for example, becomes a JAX array."""
+        """Validate keys, and convert x, for example a list, to a JAX array."""
         init, apply, what = self.init, self.apply, f"{self.name}: x"
 
         @wraps(init)
-        def by_key(key, shape):
+        def with_key(key, shape):
             require_key(self.name, key)
             return init(key, shape)
 
         @wraps(apply)
-        def of_array(params, state, x, **how):
-            if how.get("key") is not None:
-                require_key(self.name, how["key"])
-            return apply(params, state, as_array(what, x), **how)
+        def on_array(params, state, x, **options):
+            if options.get("key") is not None:
+                require_key(self.name, options["key"])
+            return apply(params, state, as_array(what, x), **options)
 
-        object.__setattr__(self, "init", by_key)
-        object.__setattr__(self, "apply", of_array)
+        object.__setattr__(self, "init", with_key)
+        object.__setattr__(self, "apply", on_array)
 
     def __repr__(self) -> str:
         return f"<layer {self.name}>"
 
     @cached_property
     def traced(self) -> Any:
-        """(key, shape) -> params, state and y of one example; jit keeps each trace for `shapes`."""
+        """(key, shape) -> params, state, y of one example; jit caches each trace for `shapes`."""
 
         def run(key, shape):
             params, state = self.init(key, shape)
-            y, _ = self.apply(params, state, jnp.zeros((1, *shape), self.takes))
+            y, _ = self.apply(params, state, jnp.zeros((1, *shape), self.input_dtype))
             return params, state, y
 
         return jax.jit(run, static_argnums=1)
 
 
 def shapes(layer: Layer, shape: Dims) -> tuple[Params, State, Dims]:
-    """What `init` would give, as shapes and dtypes, and the shape of one output; nothing is run.
+    """Shapes and dtypes of `params` and `state`, and the shape of one output.
 
-    Raises: ValueError, from the operator, if the layer cannot take such an input.
+    Shapes: `shape` is that of one example, without the batch axis; so is the shape of the output.
+    Options:
+        layer: a layer.
+    Raises: ValueError from the operator if the layer cannot take such an input.
+    Cost:   tracing; nothing is computed.
+
+    >>> params, state, output = fcnn.layers.shapes(fcnn.layers.dense(4), (3,))
+    >>> output, params["w"]
+    ((4,), ShapeDtypeStruct(shape=(3, 4), dtype=float32))
     """
     params, state, y = layer.traced.eval_shape(jax.random.key(0), tuple(shape))
     return params, state, y.shape[1:]
 
 
 def stateless(name: str, f: Callable[[jax.Array], jax.Array]) -> Layer:
-    """A layer without parameters."""
+    """Layer without parameters, made of a function of x.
+
+    Shapes: x and f(x) have a leading batch axis.
+    Options:
+        name: kind of the layer.
+        f: function from x to y.
+
+    >>> halve = fcnn.layers.stateless("halve", lambda x: x / 2)
+    >>> halve.apply({}, {}, jnp.array([[3.0]]))[0]
+    Array([[1.5]], dtype=float32)
+    """
 
     def apply(params, state, x, *, key=None, train=False):
         return f(x), {}

@@ -1,4 +1,4 @@
-"""Normalization with its parameters, and with running statistics as state."""
+"""Normalization layers: scale and bias as parameters, running statistics as state."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,26 @@ from fcnn.layers.layer import Layer
 def batch_norm(
     *, momentum: float = 0.9, eps: float = 1e-5, axis_name: str | tuple[str, ...] | None = None
 ) -> Layer:
-    """`fcnn.batch_norm`: scale and bias are parameters, the running mean and var are state."""
+    """`fcnn.batch_norm` with its parameters and running statistics.
+
+    While training, statistics are those of the batch, and the state that `apply` returns has
+    moved towards them. In evaluation mode they are the running ones.
+
+    Shapes: x (n, *size, c) -> y (n, *size, c); params: scale (c,), bias (c,);
+            state: mean (c,), var (c,).
+    Options:
+        momentum: weight of the old running statistics.
+        eps: added to the variance.
+        axis_name: mapped axes over which the batch is divided; statistics are over them too.
+    Raises: ValueError if `apply` is called without state.
+    Source: Ioffe & Szegedy, arXiv:1502.03167.
+
+    >>> norm = fcnn.layers.batch_norm(momentum=0.5)
+    >>> params, state = norm.init(jax.random.key(0), (1,))
+    >>> _, state = norm.apply(params, state, jnp.array([[1.0], [5.0]]), train=True)
+    >>> state["mean"]
+    Array([1.5], dtype=float32)
+    """
 
     def init(key, shape):
         c = shape[-1]
@@ -21,32 +40,63 @@ def batch_norm(
         if not state:
             raise ValueError(
                 "batch_norm: no running statistics; write params, state = model.init(key, shape) "
-                "and hand on the state that each model.apply returns"
+                "and pass the state that each model.apply returns to the next call"
             )
-        how = {"train": train, "momentum": momentum, "eps": eps, "axis_name": axis_name}
-        y, mean, var = ops.batch_norm(x, **params, **state, **how)
+        options = {"train": train, "momentum": momentum, "eps": eps, "axis_name": axis_name}
+        y, mean, var = ops.batch_norm(x, **params, **state, **options)
         return y, {"mean": mean, "var": var}
 
     return Layer("batch_norm", init, apply)
 
 
 def layer_norm(*, eps: float = 1e-5) -> Layer:
-    """`fcnn.layer_norm` over the last axis, with its scale and bias."""
+    """`fcnn.layer_norm` over the last axis, with its parameters.
+
+    Shapes: x (n, *axes, c) -> y (n, *axes, c); params: scale (c,), bias (c,).
+    Options:
+        eps: added to the variance.
+    Source: Ba, Kiros & Hinton, arXiv:1607.06450.
+
+    >>> norm = fcnn.layers.layer_norm()
+    >>> params, state = norm.init(jax.random.key(0), (2,))
+    >>> norm.apply(params, state, jnp.array([[10.0, 30.0]]))[0].round(3)
+    Array([[-1.,  1.]], dtype=float32)
+    """
     return _layer("layer_norm", lambda x, p: ops.layer_norm(x, **p, eps=eps))
 
 
 def instance_norm(*, eps: float = 1e-5) -> Layer:
-    """`fcnn.instance_norm` of each channel over space, with its scale and bias."""
+    """`fcnn.instance_norm` of each channel over space, with its parameters.
+
+    Shapes: x (n, *size, c) -> y (n, *size, c); params: scale (c,), bias (c,).
+    Options:
+        eps: added to the variance.
+    Source: Ulyanov, Vedaldi & Lempitsky, arXiv:1607.08022.
+    """
     return _layer("instance_norm", lambda x, p: ops.instance_norm(x, **p, eps=eps))
 
 
 def group_norm(groups: int, *, eps: float = 1e-5) -> Layer:
-    """`fcnn.group_norm` with its scale and bias."""
+    """`fcnn.group_norm` over space and the channels of a group, with its parameters.
+
+    Shapes: x (n, *size, c) -> y (n, *size, c); params: scale (c,), bias (c,).
+    Options:
+        groups: number of groups of channels; divides c.
+        eps: added to the variance.
+    Raises: ValueError from `apply` if `groups` does not divide c.
+    Source: Wu & He, arXiv:1803.08494.
+    """
     return _layer("group_norm", lambda x, p: ops.group_norm(x, **p, groups=groups, eps=eps))
 
 
 def rms_norm(*, eps: float = 1e-6) -> Layer:
-    """`fcnn.rms_norm` over the last axis, with its scale."""
+    """`fcnn.rms_norm` over the last axis, with its scale.
+
+    Shapes: x (n, *axes, c) -> y (n, *axes, c); params: scale (c,).
+    Options:
+        eps: added to the mean square.
+    Source: Zhang & Sennrich, arXiv:1910.07467.
+    """
 
     def init(key, shape):
         return {"scale": jnp.ones(shape[-1])}, {}

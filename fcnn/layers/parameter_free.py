@@ -1,6 +1,9 @@
-"""Operators without parameters, as layers: each takes its operator's arguments but for x.
+"""Layers without parameters: an operator of x alone, with its options.
 
-layers.relu()      layers.max_pool(2, stride=1)      layers.softmax(axis=-1)
+    layers.relu()      layers.max_pool(2, stride=1)      layers.softmax(axis=-1)
+
+Each function here has the options of its operator, and its name. The names are written out, one a
+line, for editors and type checkers; tests/layers/test_layers.py proves that none is missing.
 """
 
 import inspect
@@ -17,8 +20,8 @@ from fcnn.ops.sharding import of_batch
 from fcnn.ops.validation import require_rank
 
 
-def lifted(op: Op) -> Callable[..., Layer]:
-    """From an operator of x alone to a function that makes a layer of it."""
+def as_layer(op: Op) -> Callable[..., Layer]:
+    """Function of the operator's options that makes a layer of an operator of x alone."""
     _, *others = op.signature.parameters.values()
     signature = inspect.Signature(others, return_annotation=Layer)
 
@@ -27,52 +30,62 @@ def lifted(op: Op) -> Callable[..., Layer]:
         return stateless(op.name, lambda x: op(x, **chosen))
 
     layer.__name__ = layer.__qualname__ = op.name
-    layer.__doc__ = f"`fcnn.{op.name}` as a layer.\n\n    {op.__doc__}"
+    layer.__doc__ = f"`fcnn.{op.name}` as a layer, with its options.\n\n    {op.__doc__}"
     layer.__signature__ = signature
     return layer
 
 
-identity = lifted(ops.identity)
-relu = lifted(ops.relu)
-sigmoid = lifted(ops.sigmoid)
-tanh = lifted(ops.tanh)
-relu6 = lifted(ops.relu6)
-leaky_relu = lifted(ops.leaky_relu)
-elu = lifted(ops.elu)
-selu = lifted(ops.selu)
-celu = lifted(ops.celu)
-log_sigmoid = lifted(ops.log_sigmoid)
-hard_sigmoid = lifted(ops.hard_sigmoid)
-hard_tanh = lifted(ops.hard_tanh)
-softplus = lifted(ops.softplus)
-softsign = lifted(ops.softsign)
-squareplus = lifted(ops.squareplus)
-silu = lifted(ops.silu)
-gelu = lifted(ops.gelu)
-hard_swish = lifted(ops.hard_swish)
-mish = lifted(ops.mish)
-glu = lifted(ops.glu)
-swiglu = lifted(ops.swiglu)
-softmax = lifted(ops.softmax)
-log_softmax = lifted(ops.log_softmax)
-max_pool = lifted(ops.max_pool)
-avg_pool = lifted(ops.avg_pool)
-lp_pool = lifted(ops.lp_pool)
-global_avg_pool = lifted(ops.global_avg_pool)
-min_max_scale = lifted(ops.min_max_scale)
-global_max_pool = lifted(ops.global_max_pool)
-adaptive_avg_pool = lifted(ops.adaptive_avg_pool)
-adaptive_max_pool = lifted(ops.adaptive_max_pool)
-resize_nearest = lifted(ops.resize_nearest)
-resize_linear = lifted(ops.resize_linear)
-positional_encoding = lifted(ops.positional_encoding)
+identity = as_layer(ops.identity)
+relu = as_layer(ops.relu)
+sigmoid = as_layer(ops.sigmoid)
+tanh = as_layer(ops.tanh)
+relu6 = as_layer(ops.relu6)
+leaky_relu = as_layer(ops.leaky_relu)
+elu = as_layer(ops.elu)
+selu = as_layer(ops.selu)
+celu = as_layer(ops.celu)
+log_sigmoid = as_layer(ops.log_sigmoid)
+hard_sigmoid = as_layer(ops.hard_sigmoid)
+hard_tanh = as_layer(ops.hard_tanh)
+softplus = as_layer(ops.softplus)
+softsign = as_layer(ops.softsign)
+squareplus = as_layer(ops.squareplus)
+silu = as_layer(ops.silu)
+gelu = as_layer(ops.gelu)
+hard_swish = as_layer(ops.hard_swish)
+mish = as_layer(ops.mish)
+glu = as_layer(ops.glu)
+swiglu = as_layer(ops.swiglu)
+softmax = as_layer(ops.softmax)
+log_softmax = as_layer(ops.log_softmax)
+max_pool = as_layer(ops.max_pool)
+avg_pool = as_layer(ops.avg_pool)
+lp_pool = as_layer(ops.lp_pool)
+global_avg_pool = as_layer(ops.global_avg_pool)
+min_max_scale = as_layer(ops.min_max_scale)
+global_max_pool = as_layer(ops.global_max_pool)
+adaptive_avg_pool = as_layer(ops.adaptive_avg_pool)
+adaptive_max_pool = as_layer(ops.adaptive_max_pool)
+resize_nearest = as_layer(ops.resize_nearest)
+resize_linear = as_layer(ops.resize_linear)
+positional_encoding = as_layer(ops.positional_encoding)
 
 
 def flatten() -> Layer:
-    """(n, *size, c) -> (n, prod(size) c)."""
+    """All axes of an example in one.
+
+    Shapes: x (n, *size, c) -> y (n, prod(size) c), in row-major order.
+    Raises: ValueError from `apply` if x is one number.
+
+    >>> fcnn.layers.flatten().apply({}, {}, jnp.ones((2, 3, 4)))[0].shape
+    (2, 12)
+    """
 
     def flat(x):
         require_rank("flatten", 1, x=x)
         return jnp.reshape(x, (x.shape[0], math.prod(x.shape[1:])), out_sharding=of_batch(x))
 
     return stateless("flatten", flat)
+
+
+__all__ = ["flatten", *(op.name for op in ops.OPS if op.name in globals())]

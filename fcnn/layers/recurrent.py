@@ -1,11 +1,12 @@
-"""Recurrent layers: an operator over the whole sequence, in one direction or both, layer on layer.
+"""Recurrent layers over whole sequences, in one or both directions, stacked.
 
     {"forward1": {"w", "u", "b"}, "backward1": ..., "forward2": ...}
 
-(t, c) becomes (t, features), or (features,) where only the last state is asked for by
-`sequence=False`; with both directions it is twice the features, forward first, and the next layer
-reads that. Each gate is drawn on its own, since it has a fan of its own. A layer sees x alone, so
-all steps count: for `lengths`, or a state to start from, call the operator with a pass's weights.
+An example (t, c) has the output (t, features), or with `sequence=False` the last state
+(features,). With both directions, the features of the forward pass precede those of the backward
+pass, and the next layer reads both. The weights of each gate are drawn separately, since each gate
+has its own fans. A layer has no input but x, so all steps count. For `lengths` or an initial state,
+call the operator with the parameters of one pass.
 """
 
 from collections.abc import Callable
@@ -32,16 +33,31 @@ def rnn(
     w_init: Initializer = initializers.glorot,
     u_init: Initializer = ORTHOGONAL,
 ) -> Layer:
-    """`fcnn.rnn` with its w (c, features), u (features, features) and b (features,)."""
+    """`fcnn.rnn` with its parameters.
+
+    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, twice that
+            with both directions; per pass: w (c, features), u (features, features), b (features,).
+    Options:
+        features: entries of the state of one pass.
+        layers: number of layers; every layer but the last passes all steps to the next.
+        bidirectional: whether each layer also reads the sequence from its end.
+        sequence: whether y has every step, or the last state only.
+        activation: "tanh" or "relu".
+        w_init: initializer of w.
+        u_init: initializer of u.
+    Raises: ValueError if `features` or `layers` is below 1, or from `init` if an example does not
+            have 2 axes.
+    Source: Elman 1990.
+    """
 
     def biases():
         return {"b": jnp.zeros(features)}
 
-    def one_way(reverse, sequence):
+    def direction(reverse, sequence):
         run = lambda x, params: ops.rnn(x, **params, activation=activation, reverse=reverse)
-        return _one_way("rnn", run, 1, features, sequence, w_init, u_init, biases)
+        return _one_pass("rnn", run, 1, features, sequence, w_init, u_init, biases)
 
-    return _stacked("rnn", one_way, features, layers, bidirectional, sequence)
+    return _stacked("rnn", direction, features, layers, bidirectional, sequence)
 
 
 def lstm(
@@ -53,19 +69,37 @@ def lstm(
     w_init: Initializer = initializers.glorot,
     u_init: Initializer = ORTHOGONAL,
 ) -> Layer:
-    """`fcnn.lstm`, four gates to each of its w, u and b.
+    """`fcnn.lstm` with its parameters, four gates in the order i, f, g, o.
 
-    The gate f starts with a bias of 1, so that the cell keeps what it has: Gers et al. 2000.
+    The bias of the forget gate f starts at 1, so that the cell keeps its content at first.
+
+    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, twice that
+            with both directions; per pass: w (c, 4 features), u (features, 4 features),
+            b (4 features,).
+    Options:
+        features: entries of the state of one pass.
+        layers: number of layers; every layer but the last passes all steps to the next.
+        bidirectional: whether each layer also reads the sequence from its end.
+        sequence: whether y has every step, or the last state only.
+        w_init: initializer of w, for each gate.
+        u_init: initializer of u, for each gate.
+    Raises: ValueError if `features` or `layers` is below 1, or from `init` if an example does not
+            have 2 axes.
+    Source: Hochreiter & Schmidhuber 1997; the bias of 1: Gers, Schmidhuber & Cummins 2000.
+
+    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.lstm(2, layers=2), (5, 3))
+    >>> {name: p["w"].shape for name, p in params.items()}, output
+    ({'forward1': (3, 8), 'forward2': (2, 8)}, (5, 2))
     """
 
     def biases():
         return {"b": jnp.repeat(jnp.array([0.0, 1.0, 0.0, 0.0]), features)}
 
-    def one_way(reverse, sequence):
+    def direction(reverse, sequence):
         run = lambda x, params: ops.lstm(x, **params, reverse=reverse)
-        return _one_way("lstm", run, 4, features, sequence, w_init, u_init, biases)
+        return _one_pass("lstm", run, 4, features, sequence, w_init, u_init, biases)
 
-    return _stacked("lstm", one_way, features, layers, bidirectional, sequence)
+    return _stacked("lstm", direction, features, layers, bidirectional, sequence)
 
 
 def gru(
@@ -78,20 +112,36 @@ def gru(
     w_init: Initializer = initializers.glorot,
     u_init: Initializer = ORTHOGONAL,
 ) -> Layer:
-    """`fcnn.gru`, three gates to each of its w, u and b; bu (features,) for reset="after" alone."""
+    """`fcnn.gru` with its parameters, three gates in the order r, z, n.
+
+    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, twice that
+            with both directions; per pass: w (c, 3 features), u (features, 3 features),
+            b (3 features,), and bu (features,) with reset="after".
+    Options:
+        features: entries of the state of one pass.
+        layers: number of layers; every layer but the last passes all steps to the next.
+        bidirectional: whether each layer also reads the sequence from its end.
+        sequence: whether y has every step, or the last state only.
+        reset: "after" or "before": where the gate r multiplies, as in `fcnn.gru`.
+        w_init: initializer of w, for each gate.
+        u_init: initializer of u, for each gate.
+    Raises: ValueError if `features` or `layers` is below 1, or from `init` if an example does not
+            have 2 axes.
+    Source: Cho et al., arXiv:1406.1078.
+    """
 
     def biases():
-        inner = {"bu": jnp.zeros(features)} if reset == "after" else {}
-        return {"b": jnp.zeros(3 * features)} | inner
+        bu = {"bu": jnp.zeros(features)} if reset == "after" else {}
+        return {"b": jnp.zeros(3 * features)} | bu
 
-    def one_way(reverse, sequence):
+    def direction(reverse, sequence):
         run = lambda x, params: ops.gru(x, **params, reset=reset, reverse=reverse)
-        return _one_way("gru", run, 3, features, sequence, w_init, u_init, biases)
+        return _one_pass("gru", run, 3, features, sequence, w_init, u_init, biases)
 
-    return _stacked("gru", one_way, features, layers, bidirectional, sequence)
+    return _stacked("gru", direction, features, layers, bidirectional, sequence)
 
 
-def _one_way(
+def _one_pass(
     name: str,
     run: Callable,
     gates: int,
@@ -101,16 +151,16 @@ def _one_way(
     u_init: Initializer,
     biases: Callable,
 ) -> Layer:
-    """One pass over the sequence: its own parameters, and y or the last state."""
+    """One pass over the sequence, with its parameters; returns y or the last state."""
 
     def init(key, shape):
         if len(shape) != 2:
-            raise ValueError(f"{name}: an input {shape} needs 2 axes: steps, features")
+            raise ValueError(f"{name}: input {shape} must have 2 axes: steps, features")
         draw = lambda init, key, c: jnp.concatenate(
             [init(k, (c, features)) for k in jax.random.split(key, gates)], axis=1
         )
-        for_w, for_u = jax.random.split(key)
-        w, u = draw(w_init, for_w, shape[1]), draw(u_init, for_u, features)
+        w_key, u_key = jax.random.split(key)
+        w, u = draw(w_init, w_key, shape[1]), draw(u_init, u_key, features)
         return {"w": w, "u": u, **biases()}, {}
 
     def apply(params, state, x, *, key=None, train=False):
@@ -126,36 +176,36 @@ def _one_way(
 
 def _stacked(
     name: str,
-    one_way: Callable[[bool, bool], Layer],
+    direction: Callable[[bool, bool], Layer],
     features: int,
     layers: int,
     bidirectional: bool,
     sequence: bool,
 ) -> Layer:
-    """Layers of one pass in each direction; all but the last give every step to the next."""
+    """Layers of one pass per direction; all but the last pass every step to the next."""
     require_counts(name, features=features, layers=layers)
     ways = {"forward": False, "backward": True} if bidirectional else {"forward": False}
-    floors = [
-        {f"{way}{i}": one_way(reverse, sequence or i < layers) for way, reverse in ways.items()}
+    stacked_layers = [
+        {f"{way}{i}": direction(reverse, sequence or i < layers) for way, reverse in ways.items()}
         for i in range(1, layers + 1)
     ]
 
     def parts(shape):
-        above = (shape[0], len(ways) * features)
+        inner = (shape[0], len(ways) * features)
         return [
-            Part(part, layer, above if i else shape)
-            for i, floor in enumerate(floors)
-            for part, layer in floor.items()
+            Part(part, one_pass, inner if i else shape)
+            for i, passes in enumerate(stacked_layers)
+            for part, one_pass in passes.items()
         ]
 
     def init(key, shape):
-        found = parts(shape)
-        keys = jax.random.split(key, len(found))
-        return {p.name: p.layer.init(k, p.shape)[0] for p, k in zip(found, keys, strict=True)}, {}
+        passes = parts(shape)
+        keys = jax.random.split(key, len(passes))
+        return {p.name: p.layer.init(k, p.shape)[0] for p, k in zip(passes, keys, strict=True)}, {}
 
     def apply(params, state, x, *, key=None, train=False):
-        for floor in floors:
-            ys = [layer.apply(params[part], {}, x)[0] for part, layer in floor.items()]
+        for passes in stacked_layers:
+            ys = [one_pass.apply(params[part], {}, x)[0] for part, one_pass in passes.items()]
             x = jnp.concatenate(ys, axis=-1)
         return x, {}
 

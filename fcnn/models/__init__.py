@@ -1,11 +1,19 @@
 """Level 4: whole networks, each a function of a few numbers."""
 
-from fcnn.models.cnn import cnn
-from fcnn.models.ladder import RUNGS, hybrid, ladder
-from fcnn.models.mlp import mlp
-from fcnn.models.mobilenet import mobilenet
-from fcnn.models.recurrent import lstm
-from fcnn.models.resnet import resnet
-from fcnn.models.transformer import transformer
+import types
 
-__all__ = ["RUNGS", "cnn", "hybrid", "ladder", "lstm", "mlp", "mobilenet", "resnet", "transformer"]
+from fcnn.models.cnn import cnn as cnn
+from fcnn.models.ladder import RUNGS as RUNGS
+from fcnn.models.ladder import hybrid as hybrid
+from fcnn.models.ladder import ladder as ladder
+from fcnn.models.mlp import mlp as mlp
+from fcnn.models.mobilenet import mobilenet as mobilenet
+from fcnn.models.recurrent import lstm as lstm
+from fcnn.models.resnet import resnet as resnet
+from fcnn.models.transformer import transformer as transformer
+
+__all__ = [
+    name
+    for name, value in list(vars().items())
+    if not (name.startswith("_") or isinstance(value, types.ModuleType))
+]

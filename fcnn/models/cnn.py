@@ -1,4 +1,4 @@
-"""The convolutional network: (conv 3×3, relu, max pool 2×2) per stage, then dense layers."""
+"""Convolutional network: (conv 3×3, relu, max pool 2×2) per stage, then dense layers."""
 
 from collections.abc import Sequence
 
@@ -25,14 +25,24 @@ def cnn(
     batch_norm: bool = False,
     gap: bool = False,
 ) -> Layer:
-    """A stage per entry of `channels`, a dense layer per entry of `hidden`, then `classes` logits.
+    """Convolutional network of stages, hidden dense layers, and `classes` logits.
 
-    Each stage halves the image; `dropout` follows each hidden dense layer where it is above 0.
-    With `batch_norm`, before each relu, convolutions have no bias; with `gap`, a global average
-    takes the place of flattening.
+    Each stage halves the image.
 
-    Shapes: (n, h, w, c) in, (n, classes) out.
+    Shapes: x (n, h, w, c) -> logits (n, classes).
+    Options:
+        channels: channels of each stage.
+        hidden: features of each hidden dense layer.
+        classes: number of logits.
+        dropout: probability of dropping after each hidden dense layer; 0 for no dropout.
+        batch_norm: whether batch normalization precedes each relu of a stage; the convolutions then
+            have no bias.
+        gap: global average pooling in place of flattening.
+    Raises: ValueError for a dropout rate of 1 or above, or counts below 1.
     Source: LeCun et al. 1998, with relu and dropout as in Krizhevsky, Sutskever & Hinton 2012.
+
+    >>> fcnn.summary(fcnn.models.cnn((8, 16), (32,)), (28, 28, 1)).parameters
+    26698
     """
     norm = [layers.batch_norm()] if batch_norm else []
     stage = lambda c: [conv(c, (3, 3), bias=not batch_norm), *norm, relu(), max_pool(2)]

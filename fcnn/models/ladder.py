@@ -1,7 +1,7 @@
-"""From fully connected to convolutional, one stage at a time, at equal size.
+"""Networks from fully connected to convolutional, one stage at a time, with equal parameters.
 
-A classifier of three stages and a head is climbed rung by rung. Each rung turns the first stage
-that is still dense into a convolutional one:
+A rung is a classifier of three stages and a head. Each rung replaces the first dense stage of the
+one before it by a convolutional stage:
 
     dense      D D D  dense head        D  dense, relu (the image is flattened before the first)
     conv1      C D D  dense head        C  conv 3×3, relu, max pool 2×2 (the last C has no pool)
@@ -9,9 +9,9 @@ that is still dense into a convolutional one:
     conv3      C C C  dense head
     conv3-gap  C C C  global average pooling, dense to the classes
 
-Every rung holds about the same number of parameters, so that what is compared is the kind of stage
-and not its size: convolutional stages have width, 2 width and 4 width channels, and what is left of
-the budget decides the one number that a rung is free to choose.
+All rungs have about the same number of parameters, so a comparison is one of kinds of stages and
+not of sizes. Convolutional stages have width, 2 width and 4 width channels. The rest of the budget
+of parameters decides the one free number of a rung: `hidden`, or for conv3-gap `width`.
 """
 
 import itertools
@@ -37,9 +37,19 @@ RUNGS = ("dense", "conv1", "conv2", "conv3", "conv3-gap")
 def hybrid(
     convolutional: int, width: int, hidden: int, classes: int, *, gap: bool = False
 ) -> Layer:
-    """`convolutional` stages of width, 2 width, ... channels, then dense ones of `hidden` features.
+    """Network of three stages, the first `convolutional` of them convolutional, the others dense.
 
-    Shapes: (n, h, w, c) in, (n, classes) out.
+    Shapes: x (n, h, w, c) -> logits (n, classes).
+    Options:
+        convolutional: number of convolutional stages, of width, 2 width, ... channels.
+        width: channels of the first convolutional stage.
+        hidden: features of each dense stage.
+        classes: number of logits.
+        gap: global average pooling in place of flattening before the dense stages.
+
+    >>> rows = fcnn.summary(fcnn.models.hybrid(1, 8, 32, 10), (12, 12, 1)).rows
+    >>> [row.path for row in rows if row.parameters]
+    ['conv1', 'dense1', 'dense2', 'dense3']
     """
     stages = []
     for i in range(convolutional):
@@ -51,13 +61,16 @@ def hybrid(
 
 
 def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dict[str, Layer]:
-    """Every rung by name, each as near as it can be to the size of "conv3" at this `width`.
+    """All rungs by name, each with the number of parameters nearest to that of "conv3".
 
     Shapes: `shape` (h, w, c) of one image, at least 4 cells high and wide.
-    Raises: ValueError if the image is smaller, or so small that no dense stage fits the budget.
+    Options:
+        classes: number of logits.
+        width: channels of the first convolutional stage.
+    Raises: ValueError if the image is smaller than 4×4, or no dense stage fits the budget.
     """
     if len(shape) != 3 or min(shape[:2]) < 4:
-        raise ValueError(f"ladder: images {shape} must be (h, w, c) of at least 4×4 cells")
+        raise ValueError(f"ladder: image shape {shape} must be (h, w, c) of at least 4×4 cells")
     budget = summary(hybrid(STAGES, width, 0, classes), shape).parameters
     rungs = {}
     for n, name in enumerate(RUNGS[:STAGES]):
@@ -71,14 +84,14 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
 
 
 def _fit(build: Callable[[int], Layer], budget: int, shape: tuple[int, ...], name: str) -> Layer:
-    """build(k) for the k whose size is nearest to the budget.
+    """build(k) for the k whose number of parameters is nearest to the budget.
 
-    A size is a + b k + c k² in the number k that a rung is free to choose, so three sizes tell all.
+    That number is a + b k + c k² in the free number k of a rung, so three of them determine it.
     """
     one, two, three = (summary(build(k), shape).parameters for k in (1, 2, 3))
     if one > budget:
         raise ValueError(
-            f"ladder: images {shape} leave {name!r} no room within {budget} parameters"
+            f"ladder: images {shape} leave no room for {name!r} within {budget} parameters"
         )
     c = (three - 2 * two + one) // 2
     b = two - one - 3 * c

@@ -1,4 +1,4 @@
-"""The multilayer perceptron: dense layers with a nonlinearity between."""
+"""Multilayer perceptron: dense layers with an activation between them."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,10 +11,18 @@ def mlp(
     *,
     activation: Callable[[], Layer] = relu,
 ) -> Layer:
-    """flatten, then (dense, activation) per entry of `hidden`, then dense to `classes` logits.
+    """Multilayer perceptron: flatten, (dense, activation) per hidden layer, dense to logits.
 
-    Shapes: any input; (n, classes) out.
+    Shapes: x (n, *size) -> logits (n, classes).
+    Options:
+        hidden: features of each hidden layer.
+        classes: number of logits.
+        activation: function that makes the layer after each hidden one.
+    Raises: ValueError for counts below 1.
     Source: Rumelhart, Hinton & Williams 1986.
+
+    >>> fcnn.summary(fcnn.models.mlp((128, 64)), (28, 28, 1)).parameters
+    109386
     """
     stages = [layer for features in hidden for layer in (dense(features), activation())]
     return serial(flatten(), *stages, dense(classes, w_init=initializers.lecun), name="mlp")

@@ -1,4 +1,4 @@
-"""MobileNet: each convolution is split into one over space and one over channels."""
+"""MobileNet: depthwise separable convolutions, one over space and one over channels."""
 
 from collections.abc import Sequence
 
@@ -19,15 +19,23 @@ BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
 def mobilenet(
     classes: int = 10, *, stem: int = 32, blocks: Sequence[tuple[int, int]] = BLOCKS
 ) -> Layer:
-    """conv 3×3 to `stem` channels; per (features, stride) of `blocks`, depthwise conv 3×3 and conv
-    1×1; a global average, and `classes` logits.
+    """MobileNet for small images: stem, depthwise separable blocks, global average, logits.
 
-    Batch norm and relu follow every convolution. For small images, as CIFAR's, nothing but the
-    blocks' strides halves them. Convolutions pad "same", which at stride 2 is (0, 1) around even
-    sizes, where torch pads 1 on both sides.
+    The stem is a 3×3 convolution; a block is a depthwise 3×3 and a 1×1 convolution. Batch norm and
+    relu follow every convolution. Only the strides of blocks reduce the image. Convolutions pad
+    "same", which at stride 2 is (0, 1) around even sizes; torch pads 1 on both sides.
 
-    Shapes: (n, h, w, c) in, (n, classes) out.
+    Shapes: x (n, h, w, c) -> logits (n, classes).
+    Options:
+        classes: number of logits.
+        stem: channels of the first convolution.
+        blocks: (features, stride) of each block.
+    Raises: ValueError for counts below 1.
     Source: Howard et al., arXiv:1704.04861.
+
+    >>> model = fcnn.models.mobilenet(stem=8, blocks=((16, 2), (32, 2)))
+    >>> fcnn.summary(model, (32, 32, 3)).rows[-2].output
+    (32,)
     """
     body, channels = _normed(stem, 3), stem
     for features, stride in blocks:
@@ -37,5 +45,5 @@ def mobilenet(
     return serial(*body, global_avg_pool(), logits, name="mobilenet")
 
 
-def _normed(features, k, **how):
-    return [conv(features, (k, k), bias=False, **how), batch_norm(), relu()]
+def _normed(features, k, **options):
+    return [conv(features, (k, k), bias=False, **options), batch_norm(), relu()]

@@ -47,11 +47,11 @@ def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
 def scanned(step, now, job, x, y):
     """`Prepared.run` as one scan of k steps, which compiles anew for another k."""
     data = jax.device_put((x, y))
-    epoch = jax.jit(partial(training.steps, step), donate_argnums=0)
+    epoch = jax.jit(partial(training.scan_steps, step), donate_argnums=0)
 
     def run(k):
         nonlocal now
-        now, metrics = epoch(now, data, training.shuffled_rows(len(x), job.batch, k, seed=0))
+        now, metrics = epoch(now, data, training.shuffled_indices(len(x), job.batch, k, seed=0))
         return float(metrics.loss[-1])
 
     return run

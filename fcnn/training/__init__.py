@@ -1,20 +1,20 @@
-"""Level 5: learning. Pure steps, and one loop around them."""
+"""Level 5: training, as pure steps and a loop around them."""
 
-from fcnn.training.evaluate import evaluate, predict
-from fcnn.training.fit import Epoch, fit
-from fcnn.training.shuffle import shuffled_rows
-from fcnn.training.state import TrainState, create
-from fcnn.training.step import Metrics, steps, train_step
+import types
+
+from fcnn.training.evaluate import evaluate as evaluate
+from fcnn.training.evaluate import predict as predict
+from fcnn.training.fit import EpochMetrics as EpochMetrics
+from fcnn.training.fit import fit as fit
+from fcnn.training.shuffle import shuffled_indices as shuffled_indices
+from fcnn.training.state import TrainState as TrainState
+from fcnn.training.state import create as create
+from fcnn.training.step import Metrics as Metrics
+from fcnn.training.step import scan_steps as scan_steps
+from fcnn.training.step import train_step as train_step
 
 __all__ = [
-    "Epoch",
-    "Metrics",
-    "TrainState",
-    "create",
-    "evaluate",
-    "fit",
-    "predict",
-    "shuffled_rows",
-    "steps",
-    "train_step",
+    name
+    for name, value in list(vars().items())
+    if not (name.startswith("_") or isinstance(value, types.ModuleType))
 ]

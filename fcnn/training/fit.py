@@ -1,4 +1,4 @@
-"""The loop around the pure steps; all that training says to the world, it says here."""
+"""Training loop around the pure steps; the only part of training that prints."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,24 +14,23 @@ from fcnn.layers import Layer
 from fcnn.ops.arrays import as_array
 from fcnn.ops.validation import require_key
 from fcnn.training.evaluate import evaluate
-from fcnn.training.shuffle import shuffled_rows
+from fcnn.training.shuffle import shuffled_indices
 from fcnn.training.state import TrainState, create
-from fcnn.training.step import Loss, steps, train_step
-from fcnn.training.validation import unfit
+from fcnn.training.step import Loss, scan_steps, train_step
+from fcnn.training.validation import find_invalid
 
 Pair = Any  # (x, y), each an array or what `as_array` makes one of
-WHAT = "fit: test x", "fit: test y"
-RESIDENT = 2**30  # bytes of examples that may live on the device
+DEVICE_BYTES = 2**30
 
 
-class Epoch(NamedTuple):
-    """What one pass over the examples came to."""
+class EpochMetrics(NamedTuple):
+    """Metrics of one epoch, printed as one line."""
 
     epoch: int  # from 1
     loss: float  # mean over the steps
-    accuracy: float  # on the training batches, as they were seen
+    accuracy: float  # mean over the steps, each before its update
     test_accuracy: float | None
-    seconds: float  # compilation included, in the first
+    seconds: float  # with compilation in the first epoch
 
     def __str__(self) -> str:
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:6.2%}"
@@ -49,58 +48,83 @@ def fit(
     batch_size: int,
     key: jax.Array,
     test: Pair | None = None,
-    report: Callable[[Epoch], None] = print,
-    resident: int = RESIDENT,
-) -> tuple[TrainState, list[Epoch]]:
-    """Train `model` on (x, y) and return its state, with one `Epoch` per pass.
+    report: Callable[[EpochMetrics], None] = print,
+    device_bytes: int = DEVICE_BYTES,
+) -> tuple[TrainState, list[EpochMetrics]]:
+    """Train a model, and return its state with the metrics of each epoch.
 
-    Examples of up to `resident` bytes live on the device, and an epoch is one compiled scan. Larger
-    ones stay where they are, memory-mapped if they were, and each batch is sent while the last one
-    computes.
+    Examples of up to `device_bytes` bytes are copied to the device, and an epoch is one compiled
+    scan. Larger data stay on the host, where they may be memory-mapped, and each batch is copied
+    while the batch before it computes.
 
     x and y are arrays of NumPy or JAX, or lists of numbers. Floats are converted to the dtype of
-    the parameters. With `test`, y are class numbers.
+    the parameters.
 
-    Shapes: x (n, ...), y (n, ...); a pass takes n // batch_size steps, at least 1.
-    Raises: ValueError if x and y differ in length, are empty, or the loss stops being a finite
-            number; TypeError for what holds no numbers, for what is no random key, and for a
-            loss that does not return one float per example.
-    Cost:   each call traces and compiles its programs anew, since a loss may read variables that
-            changed. jax.config.update("jax_compilation_cache_dir", DIR) keeps compiled programs.
+    Shapes: x (n, *shape), y (n, *targets); an epoch has max(1, n // batch_size) steps.
+    Options:
+        model: a layer.
+        loss: function (outputs, y) -> one number per example.
+        optimizer: of optax.
+        train: the pair (x, y) of training examples.
+        epochs: number of passes over the examples.
+        batch_size: examples of one step.
+        key: random key of the parameters, the order of examples, and dropout.
+        test: a pair (x, y) with integer labels y, for `test_accuracy` after each epoch.
+        report: called with the `EpochMetrics` of each epoch.
+        device_bytes: largest size of the data that is copied to the device as a whole.
+    Raises: ValueError if x and y differ in length, are empty, or the loss is not finite; TypeError
+            if they do not hold numbers, if `key` is not a random key, or if the loss does not
+            return one float per example. The test set is validated before the first epoch.
+    Cost:   each call traces and compiles its programs again, since a loss may read variables that
+            have changed. jax.config.update("jax_compilation_cache_dir", DIR) keeps compiled
+            programs.
+
+    >>> import optax
+    >>> x, y = jnp.array([[-2.0], [-1.0], [1.0], [2.0]]), jnp.array([0, 0, 1, 1])
+    >>> model, loss, quiet = fcnn.layers.dense(2), fcnn.softmax_cross_entropy, lambda epoch: None
+    >>> options = {"epochs": 20, "batch_size": 2, "key": jax.random.key(0), "report": quiet}
+    >>> train_state, history = fcnn.training.fit(model, loss, optax.sgd(1.0), (x, y), **options)
+    >>> history[-1].accuracy, fcnn.training.predict(model, train_state, x).argmax(1)
+    (1.0, Array([0, 0, 1, 1], dtype=int32))
     """
     x, y = train = _pair("train", train)
     test = None if test is None else _pair("test", test)
-    _check(train, test, epochs, batch_size)
+    _validate(train, test, epochs, batch_size)
     require_key("fit", key)
-    of_model, of_rows = jax.random.split(key)
-    now = create(model, optimizer, x.shape[1:], of_model)
+    model_key, shuffle_key = jax.random.split(key)
+    train_state = create(model, optimizer, x.shape[1:], model_key)
     step = train_step(model, loss, optimizer)
-    run = _resident(step, x, y) if x.nbytes + y.nbytes <= resident else _streamed(step, x, y)
-    score = jax.jit(partial(evaluate, model))
-    if test is not None:  # whatever is wrong with it is found before the first epoch
-        jax.eval_shape(score, now, *(_first("fit: test", a) for a in test))
-        if why := unfit(model, *test):
+    source = _on_device if x.nbytes + y.nbytes <= device_bytes else _from_host
+    run_epoch = source(step, x, y)
+    test_accuracy = jax.jit(partial(evaluate, model))
+    if test is not None:  # its errors are raised before the first epoch
+        jax.eval_shape(test_accuracy, train_state, *(_first("fit: test", a) for a in test))
+        if why := find_invalid(model, *test):
             raise ValueError(f"fit: test: {why}")
-    number = max(1, len(x) // batch_size)
-    seeds = np.asarray(jax.random.bits(of_rows, (epochs,), "uint32"))
+    steps = max(1, len(x) // batch_size)
+    seeds = np.asarray(jax.random.bits(shuffle_key, (epochs,), "uint32"))
     history = []
     for epoch, seed in enumerate(seeds, start=1):
         start = perf_counter()
-        now, metrics = run(now, shuffled_rows(len(x), batch_size, number, int(seed)))
+        indices = shuffled_indices(len(x), batch_size, steps, int(seed))
+        train_state, metrics = run_epoch(train_state, indices)
         mean_loss, accuracy = (float(np.mean(m)) for m in metrics)
         if not np.isfinite(mean_loss):
-            why = unfit(model, x, y) or "the learning rate is too high, or a label out of range"
+            why = find_invalid(model, x, y)
+            why = why or "the learning rate is too high, or a label out of range"
             raise ValueError(f"fit: the loss is {mean_loss} in epoch {epoch}: {why}")
-        right = None
+        on_test = None
         if test is not None:  # it may lie on another device than the parameters
-            here = jax.device_put(tuple(map(as_array, WHAT, test)), now.step.sharding)
-            right = float(score(now, *here))
-        history.append(Epoch(epoch, mean_loss, accuracy, right, perf_counter() - start))
+            arrays = tuple(map(as_array, ("fit: test x", "fit: test y"), test))
+            arrays = jax.device_put(arrays, train_state.step.sharding)
+            on_test = float(test_accuracy(train_state, *arrays))
+        seconds = perf_counter() - start
+        history.append(EpochMetrics(epoch, mean_loss, accuracy, on_test, seconds))
         report(history[-1])
-    return now, history
+    return train_state, history
 
 
-def _check(train, test, epochs, batch_size):
+def _validate(train, test, epochs, batch_size):
     for what, pair in (("", train), (" of test", test)):
         if pair is None:
             continue
@@ -109,14 +133,14 @@ def _check(train, test, epochs, batch_size):
             raise ValueError(f"fit: {len(x)} examples{what} but {len(y)} targets")
         if len(x) < 1 or batch_size < 1:
             raise ValueError(
-                f"fit: {len(x)} examples{what} in batches of {batch_size}: at least 1 each"
+                f"fit: {len(x)} examples{what} in batches of {batch_size}; at least 1 each"
             )
     if epochs < 0:
         raise ValueError(f"fit: epochs {epochs} must not be negative")
 
 
 def _pair(what: str, given: Any) -> tuple[Any, ...]:
-    """x and y, each an array or a memory map; what is neither becomes one."""
+    """x and y as arrays; NumPy arrays, also memory-mapped ones, and JAX arrays are unchanged."""
     try:
         x, y = given
     except (TypeError, ValueError):
@@ -134,25 +158,28 @@ def _pair(what: str, given: Any) -> tuple[Any, ...]:
 
 
 def _first(what: str, a: np.ndarray | jax.Array) -> jax.ShapeDtypeStruct:
-    """The type of the first example, as an array of one; what holds no numbers is refused."""
+    """Shape and dtype of an array of the first example; TypeError if it does not hold numbers."""
     dtype = a.dtype if isinstance(a, jax.Array) else as_array(what, a[:1]).dtype
     return jax.ShapeDtypeStruct((1, *a.shape[1:]), dtype)
 
 
-def _resident(step, x, y):
+def _on_device(step, x, y):
+    """One epoch as a compiled scan over examples on the device."""
     data = as_array("fit: x", x), as_array("fit: y", y)
-    run = jax.jit(partial(steps, step), donate_argnums=0)
-    return lambda now, rows: run(now, data, rows)
+    run_epoch = jax.jit(partial(scan_steps, step), donate_argnums=0)
+    return lambda train_state, indices: run_epoch(train_state, data, indices)
 
 
-def _streamed(step, x, y):
+def _from_host(step, x, y):
+    """One epoch as a loop that copies each batch to the device."""
     step = jax.jit(step, donate_argnums=0)
 
-    def run(now, rows):
+    def run_epoch(train_state, indices):
         metrics = []
-        for i in rows:  # dispatch returns at once: the next batch is read while this one computes
-            now, m = step(now, (as_array("fit: x", x[i]), as_array("fit: y", y[i])))
+        for i in indices:  # dispatch is asynchronous: this reads the next batch during a step
+            batch = as_array("fit: x", x[i]), as_array("fit: y", y[i])
+            train_state, m = step(train_state, batch)
             metrics.append(m)
-        return now, jax.tree.map(lambda *m: jnp.stack(m), *metrics)
+        return train_state, jax.tree.map(lambda *m: jnp.stack(m), *metrics)
 
-    return run
+    return run_epoch

@@ -1,22 +1,32 @@
-"""Which examples each step sees: shuffled, every one once before any comes again."""
+"""Shuffled batches: every example is used once before any is used again."""
 
 import numpy as np
 
 
-def shuffled_rows(examples: int, batch_size: int, number: int, seed: int) -> np.ndarray:
-    """A table of row numbers for `number` steps.
+def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
+    """Indices of the examples in each batch, for a number of steps.
 
-    All examples in one random order, then all in another, and so on, cut into batches: a batch may
-    hold the end of one order and the start of the next, so none is short, however few the examples.
+    Random orders of all examples, one after another, are cut into batches. A batch may hold the end
+    of one order and the start of the next, so every batch is full, also where there are fewer
+    examples than `batch_size`.
 
-    Shapes: (number, batch_size) int32.
+    Shapes: (steps, batch_size) int32.
+    Options:
+        examples: number of examples.
+        batch_size: examples of one step.
+        steps: number of batches.
+        seed: of the random orders.
     Raises: ValueError without examples, or for a batch size below 1.
+
+    >>> indices = fcnn.training.shuffled_indices(examples=6, batch_size=2, steps=3, seed=0)
+    >>> indices.shape, sorted(indices.ravel().tolist())
+    ((3, 2), [0, 1, 2, 3, 4, 5])
     """
     if examples < 1 or batch_size < 1:
         raise ValueError(
-            f"rows: {examples} examples in batches of {batch_size}: both must be at least 1"
+            f"shuffled_indices: {examples} examples in batches of {batch_size}; at least 1 each"
         )
-    random = np.random.default_rng(seed)
-    orders = [random.permutation(examples) for _ in range(-(-number * batch_size // examples))]
-    stream = np.concatenate([*orders, np.zeros(0, int)])[: number * batch_size]
-    return stream.reshape(number, batch_size).astype(np.int32)
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(examples) for _ in range(-(-steps * batch_size // examples))]
+    indices = np.concatenate([*orders, np.zeros(0, int)])[: steps * batch_size]
+    return indices.reshape(steps, batch_size).astype(np.int32)

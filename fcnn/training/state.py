@@ -1,4 +1,4 @@
-"""Everything that training carries from one step to the next, as one pytree."""
+"""State of training: everything that one step passes to the next, as one pytree."""
 
 from typing import Any, NamedTuple
 
@@ -11,16 +11,16 @@ from fcnn.ops.validation import require_key
 
 
 class TrainState(NamedTuple):
-    """`params` and `state` are the model's, `opt_state` is optax's, `key` seeds every step."""
+    """State of training, a pytree: steps so far, model, optimizer and random key."""
 
-    step: jax.Array
-    params: Any
-    state: Any
+    step: jax.Array  # number of steps so far
+    params: Any  # of the model
+    state: Any  # of the model, such as running statistics
     opt_state: optax.OptState
-    key: jax.Array
+    key: jax.Array  # the key of a step is fold_in(key, step)
 
     def __repr__(self) -> str:
-        """The step, and of each tree how many arrays and numbers it has."""
+        """The step, and the counts of numbers and arrays of each tree, in one line."""
         trees = {name: getattr(self, name) for name in ("params", "state", "opt_state")}
         each = (f"{name}: {_counted(tree)}" for name, tree in trees.items())
         return f"TrainState(step {self.step}, {', '.join(each)})"
@@ -37,23 +37,34 @@ def create(
     shape: tuple[int, ...],
     key: jax.Array,
 ) -> TrainState:
-    """The state before the first step. `shape` is that of one example.
+    """State of training before the first step.
 
-    vmap it over a batch of keys, and train_step with it, to train many seeds in one program.
+    Under `vmap` over keys, with `train_step`, it trains several seeds in one program.
 
-    Raises: TypeError for what is no random key.
+    Shapes: `shape` is that of one example, without the batch axis; key is one random key.
+    Options:
+        model: a layer.
+        optimizer: of optax.
+    Raises: ValueError from an operator if the model cannot take such an example; TypeError if `key`
+            is not a random key.
+
+    >>> import optax
+    >>> model = fcnn.layers.dense(2)
+    >>> train_state = fcnn.training.create(model, optax.adam(1e-3), (3,), jax.random.key(0))
+    >>> int(train_state.step), train_state.params["w"].shape
+    (0, (3, 2))
     """
     require_key("create", key)
-    of_init, of_steps = jax.random.split(key)
-    params, state = model.init(of_init, shape)
-    return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), of_steps)
+    init_key, step_key = jax.random.split(key)
+    params, state = model.init(init_key, shape)
+    return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), step_key)
 
 
 def cast(params: Any, *arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """Arrays of floats in the dtype of the parameters, others as they are.
+    """Arrays of floats in the dtype of the parameters; other arrays unchanged.
 
-    So float32 data serve parameters in float64 or bfloat16. Parameters of several dtypes leave all
-    as it is.
+    So float32 data serve parameters in float64 or bfloat16. If parameters have several dtypes, all
+    arrays are unchanged.
     """
     is_float = lambda a: jnp.issubdtype(a.dtype, jnp.floating)
     dtypes = {p.dtype for p in jax.tree.leaves(params) if is_float(p)}

@@ -1,12 +1,11 @@
-"""One step of gradient descent, and many, as pure functions.
+"""Train steps as pure functions.
 
     g           = d/dparams mean over the batch of loss(model(x), y)
     update, opt = optimizer(g, opt)
     params      = params + update
 
-`train_step` makes the function of (TrainState, batch); `steps` scans it over a table of row numbers
-into arrays that live on the device, so that an epoch is one compiled loop with nothing dispatched
-in between.
+`train_step` makes the function of (TrainState, batch). `scan_steps` scans it over indices into
+arrays on the device, so that an epoch is one compiled loop without a dispatch per step.
 """
 
 from collections.abc import Callable
@@ -28,20 +27,35 @@ Step = Callable[[TrainState, Batch], tuple[TrainState, "Metrics"]]
 
 
 class Metrics(NamedTuple):
-    """Of one step, on its own batch, before the update."""
+    """Metrics of one step, on its batch, before the update of the parameters."""
 
     loss: jax.Array
     accuracy: jax.Array
 
 
 def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation) -> Step:
-    """The pure function (TrainState, (x, y)) -> (TrainState, Metrics).
+    """Make a train step: a pure function (TrainState, (x, y)) -> (TrainState, Metrics).
 
-    Floats in x and y are converted to the dtype of the parameters.
+    Floats in x and y are converted to the dtype of the parameters. The function is not jitted.
 
-    Raises: TypeError, when traced, for a loss that does not return one float per example.
-    Units:  loss is the batch's mean; accuracy the share of examples whose largest output is y,
-            which means something where y are class numbers and is NaN elsewhere.
+    Shapes: of the step: x (n, *shape), y as the loss takes it; each metric is one number.
+    Options:
+        model: a layer.
+        loss: function (outputs, y) -> one number per example; the step minimizes its mean.
+        optimizer: of optax.
+    Units:  the metric `loss` is the mean over the batch; `accuracy` is the share of examples whose
+            largest output is at y, and NaN where y are not integer labels.
+    Raises: from the step, when traced: TypeError if x or y do not hold numbers, or if the loss does
+            not return one float per example; errors of the model and of the loss.
+    Source: Robbins & Monro 1951.
+
+    >>> import optax
+    >>> model, sgd = fcnn.layers.dense(1, w_init=fcnn.layers.initializers.zeros), optax.sgd(0.5)
+    >>> step = fcnn.training.train_step(model, fcnn.squared_error, sgd)
+    >>> train_state = fcnn.training.create(model, sgd, (1,), jax.random.key(0))
+    >>> train_state, metrics = step(train_state, (jnp.array([[1.0]]), jnp.array([[3.0]])))
+    >>> metrics.loss, train_state.params["w"]
+    (Array(4.5, dtype=float32), Array([[1.5]], dtype=float32))
     """
 
     def objective(params, state, x, y, key):
@@ -50,20 +64,20 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
         require_per_example(value, outputs.shape)
         return value.mean(), (state, accuracy(outputs, y))
 
-    def step(now: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        x, y = cast(now.params, *map(as_array, ("train_step: x", "train_step: y"), batch))
-        key = jax.random.fold_in(now.key, now.step)
+    def step(train_state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        i, params, state, opt_state, key = train_state
+        x, y = cast(params, *map(as_array, ("train_step: x", "train_step: y"), batch))
         gradient = jax.value_and_grad(objective, has_aux=True)
-        (value, (state, right)), g = gradient(now.params, now.state, x, y, key)
-        updates, opt_state = optimizer.update(g, now.opt_state, now.params)
-        params = optax.apply_updates(now.params, updates)
-        return TrainState(now.step + 1, params, state, opt_state, now.key), Metrics(value, right)
+        (value, (state, share)), g = gradient(params, state, x, y, jax.random.fold_in(key, i))
+        updates, opt_state = optimizer.update(g, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        return TrainState(i + 1, params, state, opt_state, key), Metrics(value, share)
 
     return step
 
 
 def require_per_example(value: Any, outputs: tuple[int, ...]) -> None:
-    """TypeError unless a loss returns one float for each example, position or entry of outputs."""
+    """TypeError unless a loss has one float per example, position or entry of the outputs."""
     per = ", or one per ".join(["example", *["position"] * (len(outputs) > 2)])
     what = f"loss: returns {described(value)} for outputs {outputs}"
     shape = getattr(value, "shape", None)
@@ -76,27 +90,43 @@ def require_per_example(value: Any, outputs: tuple[int, ...]) -> None:
         raise TypeError(f"{what}; it must be {outputs[:1]}, one number per {per}: {y}")
 
 
-def steps(
-    step: Step, now: TrainState, data: Batch, rows: jax.typing.ArrayLike
+def scan_steps(
+    step: Step, train_state: TrainState, data: Batch, indices: jax.typing.ArrayLike
 ) -> tuple[TrainState, Metrics]:
-    """`step` on the examples numbered rows[0], then rows[1], ...
+    """Steps over batches of examples on the device, as one `lax.scan`.
 
-    Shapes: rows (number of steps, batch size) int32; each metric (number of steps,). Where a mesh
-            with explicit axes shards the examples, it must divide the batch size.
+    Shapes: data (x, y), x (n, *shape), y (n, *targets); indices (steps, batch_size) int32 in
+            0 .. n - 1; each metric (steps,). Where a mesh with explicit axes shards the examples,
+            it must divide the batch size.
+    Options:
+        step: made by `train_step`.
+        train_state: state of training before the first step.
+    Cost:   that of the steps; compiled once for any number of equal epochs.
+
+    >>> import optax
+    >>> model, sgd = fcnn.layers.dense(1), optax.sgd(0.1)
+    >>> step = fcnn.training.train_step(model, fcnn.squared_error, sgd)
+    >>> train_state = fcnn.training.create(model, sgd, (1,), jax.random.key(0))
+    >>> x = jnp.arange(6.0).reshape(6, 1)
+    >>> indices = fcnn.training.shuffled_indices(6, batch_size=2, steps=30, seed=0)
+    >>> train_state, metrics = fcnn.training.scan_steps(step, train_state, (x, 2 * x + 1), indices)
+    >>> int(train_state.step), metrics.loss.shape
+    (30, (30,))
     """
     x, y = data
-    return jax.lax.scan(lambda now, i: step(now, (_read(x, i), _read(y, i))), now, rows)
+    on_batch = lambda train_state, i: step(train_state, (_read(x, i), _read(y, i)))
+    return jax.lax.scan(on_batch, train_state, indices)
 
 
-def _read(a: jax.Array, i: Any) -> jax.Array:
-    """a[i]; on a mesh with explicit axes the examples are sharded as those of a."""
+def _read(a: jax.Array, indices: Any) -> jax.Array:
+    """a[indices]; on a mesh with explicit axes the examples are sharded as those of a."""
     where = of_batch(a)
-    return a[i] if where is None else a.at[i].get(out_sharding=where)
+    return a[indices] if where is None else a.at[indices].get(out_sharding=where)
 
 
 def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
-    """The share of examples whose largest output is y; NaN where y are not their class numbers."""
+    """Share of examples whose largest output is at y; NaN where y are not their labels."""
     if not jnp.issubdtype(y.dtype, jnp.integer) or y.shape != outputs.shape[:-1]:
         return jnp.full((), jnp.nan, outputs.dtype)
-    told = outputs.argmax(-1)
-    return (told == y.astype(told.dtype)).mean(dtype=outputs.dtype)
+    predicted = outputs.argmax(-1)
+    return (predicted == y.astype(predicted.dtype)).mean(dtype=outputs.dtype)

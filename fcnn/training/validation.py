@@ -1,4 +1,4 @@
-"""What in the data makes a loss that is no number."""
+"""Search for the entry of the data that makes a loss NaN."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,34 +10,34 @@ import numpy as np
 from fcnn.layers import Layer, shapes
 from fcnn.ops.arrays import as_array
 
-BLOCK = 1000  # examples looked at in one go: data may be memory-mapped
+BLOCK = 1000  # examples read at a time: data may be memory-mapped
 
 
-def unfit(model: Layer, x: Any, y: Any) -> str:
-    """The first entry that is not finite, or that is no class number of the model; "" if none."""
+def find_invalid(model: Layer, x: Any, y: Any) -> str:
+    """Message on the first entry that is not finite, or not a label of the model; "" if none."""
     for name, a in (("x", x), ("y", y)):
         for start, block in _blocks(name, a):
             if not jnp.issubdtype(block.dtype, jnp.floating):
                 break
-            odd = np.argwhere(~np.isfinite(block.astype(np.float32)))
-            if len(odd):
-                at = tuple(map(int, odd[0]))
+            invalid = np.argwhere(~np.isfinite(block.astype(np.float32)))
+            if len(invalid):
+                at = tuple(map(int, invalid[0]))
                 where = ", ".join(map(str, (start + at[0], *at[1:])))
                 return f"{name}[{where}] is {block[at]}"
     _, _, out = shapes(model, x.shape[1:])
     for start, block in _blocks("y", y):
         if not out or not jnp.issubdtype(block.dtype, jnp.integer):
             break
-        odd = np.argwhere((block < 0) | (block >= out[-1]))
-        if len(odd):
-            at = tuple(map(int, odd[0]))
+        invalid = np.argwhere((block < 0) | (block >= out[-1]))
+        if len(invalid):
+            at = tuple(map(int, invalid[0]))
             where = ", ".join(map(str, (start + at[0], *at[1:])))
             return f"y[{where}] is {block[at]}, but the model has classes 0 to {out[-1] - 1}"
     return ""
 
 
 def _blocks(name: str, a: np.ndarray | jax.Array) -> Iterator[tuple[int, np.ndarray]]:
-    """Examples as the device has them: where they start, and they."""
+    """Pairs (index of the first example, examples), with the dtypes that the device has."""
     a = np.asarray(a) if isinstance(a, jax.Array) else a
     for start in range(0, len(a), BLOCK):
         yield start, np.asarray(as_array(name, a[start : start + BLOCK]))

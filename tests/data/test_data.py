@@ -1,4 +1,4 @@
-"""Readers: the formats byte by byte, and one clear line for everything that can be wrong."""
+"""Readers of data files: formats byte by byte, and one-line errors for damaged files."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ def idx(array):
 
 
 def write_mnist(folder, *, zipped=True, images=6, labels=None, top=9, size=28):
-    """Six images whose every pixel is their number, and their labels."""
+    """Six images, each of one gray value, its index; and their labels."""
     folder.mkdir(parents=True, exist_ok=True)
     for prefix in ("train", "t10k"):
         x = np.broadcast_to(np.arange(images)[:, None, None], (images, size, size))
@@ -64,7 +64,7 @@ def test_digits_are_a_fixed_split_of_all_1797():
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("nested", [True, False])
-def test_idx_is_read_gzipped_or_plain_from_the_folder_or_its_subfolder(tmp_path, zipped, nested):
+def test_idx_files_gzipped_or_plain_in_the_folder_or_a_subfolder(tmp_path, zipped, nested):
     folder = tmp_path / "mnist" if nested else tmp_path
     folder.mkdir(exist_ok=True)
     write_mnist(folder, zipped=zipped)
@@ -154,16 +154,16 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_idx_is_one_line_that_names_the_file(tmp_path, damage):
-    break_it, file, says = DAMAGE[damage]
-    break_it(write_mnist(tmp_path))
-    with pytest.raises(DataError, match=says) as caught:
+def test_damaged_idx_error_is_one_line_with_the_file(tmp_path, damage):
+    damage_files, file, message = DAMAGE[damage]
+    damage_files(write_mnist(tmp_path))
+    with pytest.raises(DataError, match=message) as caught:
         load("mnist", tmp_path)
     assert str(tmp_path / file) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_images_of_two_sizes(tmp_path):
+def test_images_of_two_sizes_are_rejected(tmp_path):
     write_mnist(tmp_path)
     x = np.zeros((6, 20, 20))
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(x)))
@@ -187,15 +187,15 @@ CIFAR_DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", CIFAR_DAMAGE)
-def test_damaged_cifar_is_one_line_that_names_the_file(tmp_path, damage):
-    break_it, says = CIFAR_DAMAGE[damage]
-    break_it(write_cifar(tmp_path))
-    with pytest.raises(DataError, match=says) as caught:
+def test_damaged_cifar_error_is_one_line_with_the_file(tmp_path, damage):
+    damage_files, message = CIFAR_DAMAGE[damage]
+    damage_files(write_cifar(tmp_path))
+    with pytest.raises(DataError, match=message) as caught:
         load("cifar10", tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_damaged_archive(tmp_path):
+def test_a_damaged_archive_is_rejected(tmp_path):
     archive = tmp_path / "cifar-10-binary.tar.gz"
     pack(tmp_path, write_cifar(tmp_path))
     cut(archive, 100)
@@ -203,29 +203,29 @@ def test_damaged_archive(tmp_path):
         load("cifar10", tmp_path)
     with tarfile.open(archive, "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("other.bin"), io.BytesIO())
-    with pytest.raises(DataError, match=r"holds no cifar-10-batches-bin/data_batch_1\.bin"):
+    with pytest.raises(DataError, match=r"does not contain cifar-10-batches-bin/data_batch_1\.bin"):
         load("cifar10", tmp_path)
 
 
 def test_no_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("FCNN_DATA", raising=False)
-    with pytest.raises(DataError, match="Give --data-dir DIR or set FCNN_DATA"):
+    with pytest.raises(DataError, match="give --data-dir DIR or set FCNN_DATA"):
         load("mnist")
     with pytest.raises(DataError, match="nowhere: no such folder"):
         load("mnist", tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="file: no folder"):
+    with pytest.raises(DataError, match="file: not a folder"):
         load("mnist", tmp_path / "file")
     with pytest.raises(DataError, match=r"no such folder, nor cifar-10-binary\.tar\.gz"):
         load("cifar10", tmp_path)
-    with pytest.raises(DataError, match=f"'mnits' is none of {', '.join(NAMES)}"):
+    with pytest.raises(DataError, match=f"'mnits'; expected one of {', '.join(NAMES)}"):
         load("mnits")
 
 
 def test_a_data_set_prints_as_one_line(tmp_path):
-    whole = load("mnist", write_mnist(tmp_path))
+    data = load("mnist", write_mnist(tmp_path))
     images = "Images(x float32(6, 28, 28, 1), y int32(6,))"
-    assert str(whole) == f"Dataset('mnist', train={images}, test={images}, 10 classes)"
+    assert str(data) == f"Dataset('mnist', train={images}, test={images}, 10 classes)"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_data_set_prints_as_one_line(tmp_path):
 )
 def test_the_nearest_data_set_is_named(name, near):
     with pytest.raises(
-        DataError, match=rf"^data set '{name}' is none of .*; did you mean {near}\?$"
+        DataError, match=rf"^unknown data set '{name}'; expected one of .*; did you mean {near}\?$"
     ):
         load(name)
 
@@ -246,7 +246,7 @@ def test_the_nearest_data_set_is_named(name, near):
         ("mnist", [9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9]),
     ],
 )
-def test_files_of_the_other_data_set_are_refused(tmp_path, wanted, first):
+def test_files_of_the_other_data_set_are_rejected(tmp_path, wanted, first):
     """Both have files of the same names."""
     folder = write_mnist(tmp_path / "raw", images=20, zipped=False)
     labels = folder / "train-labels-idx1-ubyte"
@@ -262,12 +262,12 @@ def test_files_of_the_other_data_set_are_refused(tmp_path, wanted, first):
 def test_another_format_is_named(tmp_path):
     table = tmp_path / "mnist_train.csv"
     table.write_text("5,0,0")
-    says = "name another --data-dir; mnist_train.csv is a CSV file, which is not read$"
+    message = "name another --data-dir; mnist_train.csv is a CSV file, which is not supported$"
     for name in ("mnist", "cifar10"):
-        with pytest.raises(DataError, match=says):
+        with pytest.raises(DataError, match=message):
             load(name, tmp_path)
     with pytest.raises(
-        DataError, match="csv: no folder, and is a CSV file, which is not read; give"
+        DataError, match="csv: not a folder, and is a CSV file, which is not supported; give"
     ):
         load("mnist", table)
     write_mnist(tmp_path)
@@ -276,9 +276,9 @@ def test_another_format_is_named(tmp_path):
     table.rename(tmp_path / "train-images.csv")
     np.savez(tmp_path / "train-labels.npz", np.arange(6))
     with pytest.raises(
-        DataError, match="csv: cannot be read: it is a CSV file, which is not read; f"
+        DataError, match="csv: cannot be read: it is a CSV file, which is not supported; f"
     ):
         load("mnist", tmp_path)
-    (tmp_path / "train-images.csv").write_bytes(idx(np.zeros((6, 28, 28))))  # whatever its name
+    (tmp_path / "train-images.csv").write_bytes(idx(np.zeros((6, 28, 28))))  # read by its content
     with pytest.raises(DataError, match="npz: cannot be read: it is a NumPy archive, which is not"):
         load("mnist", tmp_path)

@@ -1,4 +1,4 @@
-"""Files as they are stored: renamed, moved, packed otherwise; and files that only seem to be."""
+"""Data files renamed, moved or packed in other ways; files of other formats are rejected."""
 
 import gzip
 import pickle
@@ -61,14 +61,14 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_mnist_as_people_have_it(tmp_path, layout):
+def test_mnist_is_read_in_every_layout(tmp_path, layout):
     LAYOUTS[layout](write_mnist(tmp_path))
     data = load("mnist", tmp_path)
     np.testing.assert_array_equal(data.train.y, [0, 2, 4, 6, 8, 9])
     np.testing.assert_allclose(data.test.x[5], 5 / 255)
 
 
-def test_another_data_set_beside_it_is_left_alone(tmp_path):
+def test_another_data_set_in_the_folder_is_not_read(tmp_path):
     write_mnist(tmp_path / "MNIST" / "raw")
     with pytest.raises(DataError, match="train-images-idx3-ubyte: no such file"):
         load("fashion_mnist", tmp_path)
@@ -77,14 +77,14 @@ def test_another_data_set_beside_it_is_left_alone(tmp_path):
     assert len(load("mnist", tmp_path).train.y) == 6
 
 
-def test_a_file_in_two_folders_is_no_choice(tmp_path):
+def test_a_file_in_two_folders_is_rejected(tmp_path):
     for name in ("a", "b"):
         write_mnist(tmp_path / name)
     with pytest.raises(DataError, match=r"train-images.* is in .*a and in .*b; name one"):
         load("mnist", tmp_path)
 
 
-def test_an_archive_that_was_not_unpacked_is_named(tmp_path):
+def test_the_error_names_an_archive_to_unpack(tmp_path):
     (tmp_path / "archive.zip").write_bytes(b"PK")
     for name in ("mnist", "cifar10"):
         with pytest.raises(DataError, match=r"no such .*; unpack archive.zip there or name"):
@@ -136,9 +136,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("damage", BAD)
-def test_what_seems_a_file_is_refused_in_one_line_and_little_memory(tmp_path, damage):
-    break_it, message = BAD[damage]
-    break_it(write_mnist(tmp_path))
+def test_other_formats_are_rejected_in_one_line_and_little_memory(tmp_path, damage):
+    damage_files, message = BAD[damage]
+    damage_files(write_mnist(tmp_path))
     tracemalloc.start()
     with pytest.raises(DataError, match=message) as caught:
         load("mnist", tmp_path)
@@ -172,7 +172,7 @@ CIFAR = {
 
 
 @pytest.mark.parametrize("layout", CIFAR)
-def test_cifar_as_people_have_it(tmp_path, layout):
+def test_cifar_is_read_in_every_layout(tmp_path, layout):
     write_cifar(tmp_path)
     CIFAR[layout](tmp_path)
     data = load("cifar10", tmp_path)
@@ -193,7 +193,7 @@ def python_version(folder, *, packed):
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_the_python_version_of_cifar_is_refused_by_name(tmp_path, packed):
+def test_the_python_version_of_cifar_is_rejected_by_name(tmp_path, packed):
     python_version(tmp_path, packed=packed)
     with pytest.raises(DataError, match=r"is the Python version of CIFAR-10; fetch the binary one"):
         load("cifar10", tmp_path)
@@ -201,13 +201,13 @@ def test_the_python_version_of_cifar_is_refused_by_name(tmp_path, packed):
     assert len(load("cifar10", tmp_path).train.y) == 10
 
 
-def test_the_matlab_version_of_cifar_is_refused_by_name(tmp_path):
+def test_the_matlab_version_of_cifar_is_rejected_by_name(tmp_path):
     (tmp_path / "data_batch_1.mat").write_bytes(b"MATLAB")
     with pytest.raises(DataError, match=r"is the MATLAB version of CIFAR-10; fetch the binary one"):
         load("cifar10", tmp_path)
 
 
-def test_a_bomb_among_the_batches(tmp_path, monkeypatch):
+def test_a_decompression_bomb_among_the_batches_is_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr("fcnn.data.cifar.LARGEST", 3 * RECORD)
     inner = write_cifar(tmp_path)
     (inner / "test_batch.bin").write_bytes(gzip.compress(bytes(10**7)))

@@ -1,4 +1,4 @@
-"""Layers over tokens: ids in, sequences out."""
+"""Layers of token networks: integer ids in, sequences out."""
 
 import jax
 import jax.numpy as jnp
@@ -17,16 +17,16 @@ MODEL = layers.serial(
 )
 
 
-def test_shapes_tells_what_apply_gives(key):
+def test_shapes_are_those_of_init_and_apply(key):
     params, state = jax.eval_shape(lambda key: MODEL.init(key, SENTENCE), key)
-    told_params, _, out = layers.shapes(MODEL, SENTENCE)
+    expected_params, _, out = layers.shapes(MODEL, SENTENCE)
     y, _ = jax.eval_shape(MODEL.apply, params, state, jnp.ones((2, 5), int))
     assert y.shape == (2, *out) == (2, 5, 8)
-    assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, told_params)
+    assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, expected_params)
 
 
 def test_gradients_reach_every_parameter(key):
-    """But bk, which moves all scores of a query alike."""
+    """Except bk, which adds the same number to all scores of a query."""
 
     @jax.jit
     def run(key, ids):
@@ -40,7 +40,7 @@ def test_gradients_reach_every_parameter(key):
         assert (np.asarray(g) != 0).any()
 
 
-def test_what_comes_later_is_not_seen(key):
+def test_a_causal_output_does_not_depend_on_later_tokens(key):
     model = layers.serial(layers.embedding(7, 4), layers.multi_head_attention(2, causal=True))
 
     @jax.jit
@@ -52,14 +52,14 @@ def test_what_comes_later_is_not_seen(key):
     assert (one[:, 3] != two[:, 3]).all()
 
 
-def test_summary_counts_what_a_person_counts():
+def test_summary_counts_match_a_count_by_hand():
     table = fcnn.summary(layers.multi_head_attention(2, features=6, groups=1), (5, 4))
     assert table.parameters == (4 * 6 + 6) + 2 * (4 * 3 + 3) + (6 * 6 + 6)
     products = 5 * 4 * 6 + 2 * 5 * 4 * 3 + 2 * (2 * 5 * 5 * 3) + 5 * 6 * 6
     assert table.multiply_adds == products
 
 
-def test_heads_that_do_not_fit_are_refused():
+def test_heads_that_do_not_divide_are_rejected():
     with pytest.raises(ValueError, match="heads 3 does not divide 4 features"):
         layers.shapes(layers.multi_head_attention(3), (5, 4))
     with pytest.raises(ValueError, match="groups 2 does not divide 3 heads"):

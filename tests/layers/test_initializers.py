@@ -1,4 +1,4 @@
-"""Initializers: variances, bounds and fans of every kernel, and what they leave as it is."""
+"""Initializers: variances, bounds and fans of every kernel; identity kernels."""
 
 import jax
 import jax.numpy as jnp
@@ -37,9 +37,9 @@ def test_variance_and_bound(name, kind, shape, key):
 def test_each_group_has_its_own_fans(name, key):
     """12 channels to 40 features in 4 groups: 3 to 10, 4 times."""
     shape = (5, 7, 3, 40)
-    wanted = VARIANCES[name](35 * 3, 35 * 10)
+    expected = VARIANCES[name](35 * 3, 35 * 10)
     w = grouped(getattr(initializers, name), 4)(key, shape)
-    assert abs(float(w.var()) / wanted - 1) < 0.1
+    assert abs(float(w.var()) / expected - 1) < 0.1
     assert not np.array_equal(w[..., :10], w[..., 10:20])
     layer = layers.conv(40, (5, 7), groups=4, w_init=getattr(initializers, name))
     params, _ = layer.init(key, (9, 9, 12))
@@ -68,7 +68,7 @@ WINDOWS = {"transposed": 4, "transposed, grouped": 16}  # taps of a window, wher
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_outputs_have_the_variance_that_fans_promise(name, key):
+def test_outputs_have_the_variance_of_the_fans(name, key):
     """fan_in var(w) mean(x^2), of the taps that meet an output, away from the borders."""
     make, met, c, o = LAYERS[name]
     taps = WINDOWS.get(name, met)
@@ -82,8 +82,8 @@ def test_outputs_have_the_variance_that_fans_promise(name, key):
     found = jax.jit(lambda: {i: outputs(getattr(initializers, i)) for i in VARIANCES})()
     for init, y in found.items():
         inner = y if y.ndim == 2 else y[:, 2:-2, 2:-2]
-        wanted = met * c * VARIANCES[init](taps * c, taps * o)
-        assert abs(float(inner.var()) / wanted - 1) < 0.1, init
+        expected = met * c * VARIANCES[init](taps * c, taps * o)
+        assert abs(float(inner.var()) / expected - 1) < 0.1, init
 
 
 def test_gates_and_heads_have_fans_of_their_own(key):
@@ -120,8 +120,8 @@ def test_orthogonal(shape, key):
     np.testing.assert_allclose(product, 4 * np.eye(len(product)), atol=1e-12)
 
 
-def test_orthogonal_matrices_come_with_every_sign(key):
-    """Of both determinants, and with the mean of a random direction: none."""
+def test_orthogonal_matrices_have_either_determinant(key):
+    """1 and -1 equally often; the mean of the matrices is 0."""
     draw = jax.vmap(lambda k: orthogonal()(k, (3, 3)))(jax.random.split(key, 2000))
     assert abs(float((jnp.linalg.det(draw) > 0).mean()) - 0.5) < 0.05
     assert np.abs(draw.mean(0)).max() < 4 * np.sqrt(1 / 3 / 2000)
@@ -129,7 +129,7 @@ def test_orthogonal_matrices_come_with_every_sign(key):
 
 @pytest.mark.parametrize("window", [(3,), (2,), (3, 2), (5, 4, 1)])
 @pytest.mark.parametrize("o", [3, 2, 5])
-def test_identity_leaves_an_image_as_it_is(window, o, key):
+def test_identity_convolution_is_the_identity(window, o, key):
     layer = layers.conv(o, window, w_init=initializers.identity)
     shape = (*(4 + i for i, _ in enumerate(window)), 3)
     x = np.random.default_rng(0).standard_normal((2, *shape))
@@ -157,16 +157,16 @@ def test_scale_without_fans(init, key):
     assert abs(float(w.std()) / 0.3 - 1) < 0.02
 
 
-def test_refusals(key):
+def test_bad_scales_and_shapes_are_rejected(key):
     for init in (normal, truncated):
-        with pytest.raises(ValueError, match="std -1 must not"):
+        with pytest.raises(ValueError, match="std -1 must be finite and not negative"):
             init(-1)
-    with pytest.raises(ValueError, match="bound -1 must not"):
+    with pytest.raises(ValueError, match="bound -1 must be finite and not negative"):
         uniform(-1)
     for init in (initializers.glorot_uniform, orthogonal(), initializers.identity):
-        with pytest.raises(ValueError, match=r"shape \(3,\) has no fan"):
+        with pytest.raises(ValueError, match=r"shape \(3,\) has no fans"):
             init(key, (3,))
-    with pytest.raises(ValueError, match=r"shape \(0, 4\) has no fan"):
+    with pytest.raises(ValueError, match=r"shape \(0, 4\) has no fans"):
         initializers.he(key, (0, 4))
     with pytest.raises(ValueError, match="groups 3 does not divide 4 features"):
         layers.conv(4, (3,), groups=3).init(key, (5, 6))

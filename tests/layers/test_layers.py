@@ -1,7 +1,9 @@
-"""Every layer: shapes as promised, parameters by readable names, errors that help."""
+"""Every layer: shapes, parameters by name, gradients, error messages."""
 
 import inspect
+import re
 from functools import partial
+from html import unescape
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +12,11 @@ import pytest
 
 import fcnn
 from fcnn import layers
+from fcnn.layers import parameter_free
 
 IMAGE = (6, 6, 4)
-ROWS = layers.stateless("rows", lambda x: x.reshape(x.shape[0], 6, 24))  # an image as a sequence
-PLAIN = (
+SEQUENCE = layers.stateless("sequence", lambda x: x.reshape(x.shape[0], 6, 24))  # of image rows
+WITHOUT_OPTIONS = (
     *("identity", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
     *("sigmoid", "log_sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "hard_swish", "softplus"),
     *("softsign", "squareplus", "glu", "swiglu", "softmax", "log_softmax", "prelu", "frelu"),
@@ -40,18 +43,18 @@ EVERY = {
     "classic_dropout": layers.classic_dropout(0.5),
     "spatial_dropout": layers.spatial_dropout(0.5),
     "stochastic_depth": layers.stochastic_depth(0.5),
-    "rnn": layers.serial(ROWS, layers.rnn(3, activation="relu")),
-    "lstm": layers.serial(ROWS, layers.lstm(3, layers=2)),
-    "gru": layers.serial(ROWS, layers.gru(3, bidirectional=True, sequence=False)),
+    "rnn": layers.serial(SEQUENCE, layers.rnn(3, activation="relu")),
+    "lstm": layers.serial(SEQUENCE, layers.lstm(3, layers=2)),
+    "gru": layers.serial(SEQUENCE, layers.gru(3, bidirectional=True, sequence=False)),
     "frelu without b": layers.frelu((3, 2), bias=False),
-    **{name: getattr(layers, name)() for name in PLAIN},
+    **{name: getattr(layers, name)() for name in WITHOUT_OPTIONS},
 }
 every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 
 
 @every_layer
-def test_shapes_tells_what_apply_gives(layer, key):
-    """For any number of examples."""
+def test_shapes_are_those_of_init_and_apply(layer, key):
+    """For any number of examples; params and state have a dtype that promotion cannot change."""
     (n,) = jax.export.symbolic_shape("n")
     params, state = jax.eval_shape(lambda key: layer.init(key, IMAGE), key)
     run = lambda *args: layer.apply(*args, key=key, train=True)
@@ -60,6 +63,7 @@ def test_shapes_tells_what_apply_gives(layer, key):
     assert y.shape == (n, *out)
     shape_of = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype), tree)
     assert shape_of((params, state)) == shape_of((expected_params, expected_state))
+    assert not any(a.weak_type for a in jax.tree.leaves((params, state)))
 
 
 @every_layer
@@ -80,15 +84,17 @@ def test_gradients_reach_every_parameter(layer, key):
 
 
 def test_every_operator_has_a_layer():
-    """But for losses, halves of others, and what acts on weights, labels, or inside attention."""
+    """Except losses, halves of others, and operators on weights, labels, or within attention."""
     losses = {op.name for op in fcnn.ops.OPS if "loss" in op.forward.__module__.split(".")}
     halves = {"im2col", "col2im", "max_pool_with_indices", "max_unpool"}
     inside = {"weight_standardization", "one_hot", "dot_product_attention", "rotary_embedding"}
     without = losses | halves | inside
     assert {op.name for op in fcnn.ops.OPS} - without <= set(layers.__all__)
+    of_x_alone = {op.name for op in fcnn.ops.OPS if op.arrays == ("x",)}
+    assert set(parameter_free.__all__) == (of_x_alone - halves) | {"flatten"}
 
 
-def test_serial_names_its_parts_and_keeps_only_what_there_is(key):
+def test_serial_names_its_parts_and_leaves_out_empty_ones(key):
     block = layers.serial(layers.conv(4, (3, 3)), layers.batch_norm(), layers.relu())
     model = layers.serial(block, block, layers.flatten(), layers.dense(2))
     params, state = model.init(key, IMAGE)
@@ -123,20 +129,20 @@ def test_residual_adds_its_shortcut(key):
     assert wider.apply(params, state, x)[0].shape == (2, 6, 6, 8)
 
 
-def test_residual_of_two_shapes_says_so(key):
+def test_residual_rejects_a_shortcut_of_another_shape(key):
     model = layers.residual(layers.conv(8, (3, 3)))
     with pytest.raises(
-        ValueError, match=r"the body gives \(1, 6, 6, 8\) but the shortcut \(1, 6, 6, 4\)"
+        ValueError, match=r"body output \(1, 6, 6, 8\) and shortcut output \(1, 6, 6, 4\) differ"
     ):
         layers.shapes(model, IMAGE)
 
 
 @pytest.mark.parametrize("train", [True, False])
-def test_repeat_is_its_blocks_in_a_row(train, key):
+def test_repeat_equals_its_blocks_in_turn(train, key):
     block = layers.serial(layers.dense(4), layers.batch_norm(), layers.dropout(0.5))
     three = layers.repeat(block, 3)
 
-    def in_a_row(params, state, x):
+    def in_turn(params, state, x):
         states = []
         for i in range(3):
             p, s = jax.tree.map(lambda a, i=i: a[i], (params, state))
@@ -158,18 +164,18 @@ def test_repeat_is_its_blocks_in_a_row(train, key):
 
             return jax.grad(loss, (0, 1), has_aux=True)(params, x)
 
-        return params, gradient(repeated), gradient(in_a_row)
+        return params, gradient(repeated), gradient(in_turn)
 
-    params, ours, wanted = run(np.random.default_rng(0).standard_normal((2, *IMAGE)))
+    params, ours, expected = run(np.random.default_rng(0).standard_normal((2, *IMAGE)))
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
-    jax.tree.map(close, ours, wanted)
+    jax.tree.map(close, ours, expected)
     w = params["dense1"]["w"]
     assert w.shape == (3, 4, 4)
     assert not np.array_equal(w[0], w[1])
 
 
-def test_repeat_of_a_block_that_changes_the_shape_says_so(key):
-    with pytest.raises(ValueError, match=r"takes \(6, 6, 4\) but gives \(6, 6, 8\)"):
+def test_repeat_rejects_a_block_that_changes_the_shape(key):
+    with pytest.raises(ValueError, match=r"input \(6, 6, 4\) and output \(6, 6, 8\) differ; use"):
         layers.repeat(layers.conv(8, (3, 3)), 2).init(key, IMAGE)
     with pytest.raises(ValueError, match="n 0 must be at least 1"):
         layers.repeat(layers.relu(), 0)
@@ -198,10 +204,10 @@ def test_missing_state_shows_the_line_to_write(key):
         model.apply(params, {}, jnp.ones((2, 3)))
 
 
-def test_what_is_no_layer_is_refused():
-    with pytest.raises(TypeError, match=r"is no layer; write layers\.relu"):
+def test_bad_options_are_rejected():
+    with pytest.raises(TypeError, match=r"is not a layer; write layers\.relu"):
         inspect.unwrap(layers.serial)(layers.dense(3), fcnn.relu)
-    with pytest.raises(TypeError, match=r"is no layer; write layers\.relu"):
+    with pytest.raises(TypeError, match=r"is not a layer; write layers\.relu"):
         inspect.unwrap(layers.repeat)(fcnn.relu, 2)
     with pytest.raises(
         TypeError, match=r"window 3 needs one entry per spatial axis, as in \(3, 3\)"
@@ -223,7 +229,7 @@ def test_flatten_of_no_examples():
     assert layers.flatten().apply({}, {}, jnp.ones((0, 2, 3)))[0].shape == (0, 6)
 
 
-def test_a_layer_refuses_an_option_that_its_operator_lacks():
+def test_a_layer_rejects_an_option_that_its_operator_lacks():
     with pytest.raises(TypeError, match="strides"):
         layers.max_pool(2, strides=1)
     assert "stride" in inspect.signature(layers.max_pool).parameters
@@ -231,19 +237,19 @@ def test_a_layer_refuses_an_option_that_its_operator_lacks():
 
 
 @pytest.mark.parametrize(
-    ("layer", "says"),
+    ("layer", "message"),
     [
-        (layers.conv(3, (3,)), r"input \(6, 6, 4\) and a window \(3,\) differ in spatial axes"),
+        (layers.conv(3, (3,)), r"input \(6, 6, 4\) and window \(3,\) differ in spatial axes"),
         (layers.conv(3, (3, 3), groups=3), "groups 3 does not divide 4 channels"),
         (layers.serial(layers.max_pool(7)), r"reaching \(7, 7\) exceeds"),
     ],
 )
-def test_a_layer_that_cannot_take_its_input_says_so(layer, says):
-    with pytest.raises(ValueError, match=says):
+def test_a_layer_rejects_an_input_shape(layer, message):
+    with pytest.raises(ValueError, match=message):
         fcnn.summary(layer, IMAGE)
 
 
-def test_summary_counts_what_a_person_counts():
+def test_summary_counts_match_a_count_by_hand():
     model = layers.serial(
         layers.conv(8, (3, 3), stride=2), layers.relu(), layers.flatten(), layers.dense(10)
     )
@@ -265,6 +271,17 @@ def test_summary_counts_what_a_person_counts():
         "bytes",
     ]
     assert lines[-1].split() == ["total", "1,026", "3,312", "1,808"]
+
+
+def test_summary_in_a_notebook_is_the_printed_table():
+    """As HTML, with the same cells; names are escaped."""
+    odd = layers.stateless("<b>", lambda x: x)
+    table = fcnn.summary(layers.serial(layers.dense(2), odd), (3,))
+    html = table._repr_html_()
+    rows = re.findall(r"<tr>(.*?)</tr>", html)
+    cells = [unescape(" ".join(re.findall(r"<t[dh]>(.*?)</t[dh]>", row))).split() for row in rows]
+    assert cells == [line.split() for line in str(table).splitlines() if "--" not in line]
+    assert "&lt;b&gt;1" in html
 
 
 def test_summary_counts_every_block():

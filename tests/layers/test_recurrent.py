@@ -1,4 +1,4 @@
-"""Recurrent layers are their operators, put together: directions side by side, layers in turn."""
+"""Recurrent layers equal their operators: two directions concatenated, layers in turn."""
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +11,13 @@ from fcnn import layers
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_two_layers_of_two_directions(kind, key):
-    """Of 8 features, as the second layer sees, so that both layers run the same programs."""
-    layer, op = (getattr(place, kind) for place in (layers, fcnn))
+    """With 8 input features, as those of the second layer, so both layers run one program."""
+    layer, op = (getattr(module, kind) for module in (layers, fcnn))
     x = np.random.default_rng(0).standard_normal((2, 5, 8))
-    params, state = layer(4, layers=2, bidirectional=True).init(key, (5, 8))
+    options = {"layers": 2, "bidirectional": True}
+    params, state = layer(4, **options).init(key, (5, 8))
     assert list(params) == ["forward1", "backward1", "forward2", "backward2"]
-    run = lambda **how: layer(4, layers=2, bidirectional=True, **how).apply(params, state, x)[0]
+    run = lambda **sequence: layer(4, **options, **sequence).apply(params, state, x)[0]
     y1, _, *_ = op(x, **params["forward1"])
     z1, _, *_ = op(x, **params["backward1"], reverse=True)
     inner = jnp.concatenate([y1, z1], axis=-1)
@@ -32,12 +33,12 @@ def test_every_gate_has_a_fan_of_its_own(key):
         assert abs(gate.var() / (2 / 160) - 1) < 0.1
 
 
-def test_the_cell_starts_out_keeping(key):
+def test_the_forget_bias_starts_at_1(key):
     params, _ = layers.lstm(2).init(key, (7, 3))
     np.testing.assert_array_equal(params["forward1"]["b"], [0, 0, 1, 1, 0, 0, 0, 0])
 
 
-def test_bu_is_there_where_it_has_a_place(key):
+def test_bu_exists_for_reset_after_alone(key):
     names = lambda reset: list(layers.gru(2, reset=reset).init(key, (7, 3))[0]["forward1"])
     assert names("after") == ["w", "u", "b", "bu"]
     assert names("before") == ["w", "u", "b"]
@@ -52,8 +53,8 @@ def test_summary_counts_every_pass():
     assert table.rows[2].parameters == 16 * (8 + 4 + 1)
 
 
-def test_refusals():
-    with pytest.raises(ValueError, match=r"gru: an input \(5,\) needs 2 axes"):
+def test_bad_shapes_and_counts_are_rejected():
+    with pytest.raises(ValueError, match=r"gru: input \(5,\) must have 2 axes"):
         fcnn.summary(layers.gru(4), (5,))
     with pytest.raises(ValueError, match="rnn: layers 0 must be"):
         layers.rnn(4, layers=0)

@@ -23,12 +23,12 @@ def exported(f, *types):
 def types_of(model, shape, n=N):
     """The types of params, state and n examples x."""
     params, state, _ = fcnn.layers.shapes(model, shape)
-    return params, state, jax.ShapeDtypeStruct((n, *shape), model.takes)
+    return params, state, jax.ShapeDtypeStruct((n, *shape), model.input_dtype)
 
 
 def drawn(model, *dims):
     rng = np.random.default_rng(0)
-    return rng.integers(0, 10, dims) if model.takes is int else rng.random(dims)
+    return rng.integers(0, 10, dims) if model.input_dtype is int else rng.random(dims)
 
 
 def predicts_alike(model, shape, sizes):
@@ -99,14 +99,14 @@ def test_a_loaded_train_step_takes_another_number_of_examples(name, small, key):
     optimizer = optax.sgd(0.05, momentum=0.9)
     step = training.train_step(model, loss, optimizer)
     start = jax.jit(lambda key: training.create(model, optimizer, shape, key))(key)
-    labels = shape if model.takes is int else ()
+    labels = shape if model.input_dtype is int else ()
     y = jax.ShapeDtypeStruct((N, *labels), int)
     loaded = exported(step, start, (types_of(model, shape)[2], y)).call
 
     @jax.jit
     def run(start, batch):
         each = loaded(start, batch), step(start, batch)
-        return [jax.tree.leaves((now.params, now.state, metrics)) for now, metrics in each]
+        return [jax.tree.leaves((new.params, new.state, metrics)) for new, metrics in each]
 
     labels = np.random.default_rng(0).integers(0, 10, (7, *labels))
     for a, b in zip(*run(start, (drawn(model, 7, *shape), labels)), strict=True):

@@ -1,4 +1,4 @@
-"""Whole networks: what they are made of, and that the rungs of the ladder are of equal size."""
+"""Whole networks: their layers and sizes, equal rungs of the ladder, train steps."""
 
 import sys
 from functools import cache
@@ -58,7 +58,7 @@ def test_each_rung_turns_one_more_stage_convolutional():
     assert ["global_avg_pool" in k for k in kinds] == [False] * 4 + [True]
 
 
-def test_every_rung_tells_images_apart(key):
+def test_every_rung_gives_different_images_different_logits(key):
     @jax.jit
     def run(x):
         for name, model in models.ladder((8, 8, 1), classes=3, width=4).items():
@@ -74,13 +74,13 @@ def test_every_rung_tells_images_apart(key):
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 1), (8, 8), (64,)])
-def test_ladder_refuses_what_cannot_be_pooled_twice(shape):
-    with pytest.raises(ValueError, match=r"images \(.*\) must be \(h, w, c\) of at least 4×4"):
+def test_ladder_rejects_images_that_cannot_be_pooled_twice(shape):
+    with pytest.raises(ValueError, match=r"image shape \(.*\) must be \(h, w, c\) of at least 4×4"):
         models.ladder(shape)
 
 
-def test_ladder_refuses_a_budget_too_small_for_a_dense_stage():
-    with pytest.raises(ValueError, match="leave 'dense' no room within"):
+def test_ladder_rejects_a_budget_too_small_for_a_dense_stage():
+    with pytest.raises(ValueError, match="leave no room for 'dense' within"):
         models.ladder((200, 200, 3), width=1)
 
 
@@ -96,8 +96,10 @@ def test_the_number_of_parameters_is_the_published_one(model, shape, published):
     assert fcnn.summary(model, shape).parameters == published
 
 
-def test_an_unknown_depth_is_refused():
-    with pytest.raises(ValueError, match=r"depth 20 is none of \(18, 34, 50, 101, 152\)"):
+def test_an_unknown_depth_is_rejected():
+    with pytest.raises(
+        ValueError, match=r"unknown depth 20; expected one of \(18, 34, 50, 101, 152\)"
+    ):
         models.resnet(20)
 
 
@@ -112,23 +114,23 @@ TRAINED = {
 
 
 def learns(model, shape, key):
-    """Ten steps on four examples lower the loss; one program draws the parameters and takes them.
+    """Whether ten steps on four examples lower the loss; one program draws, trains and returns.
 
-    Class numbers in: each example is a sentence, and y the words themselves.
+    Where the input is integers, an example is a sequence of tokens, and y the tokens themselves.
     """
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)
-    if model.takes is int:
+    if model.input_dtype is int:
         x = y = rng.integers(0, 10, (4, *shape))
     loss = lambda logits, y: fcnn.softmax_cross_entropy(logits, y).mean(range(1, y.ndim))
     optimizer = optax.sgd(0.05, momentum=0.9)
-    rows = np.tile(np.arange(4, dtype=np.int32), (10, 1))
+    indices = np.tile(np.arange(4, dtype=np.int32), (10, 1))
     step = training.train_step(model, loss, optimizer)
 
     @jax.jit
     def run(key, x, y):
         start = training.create(model, optimizer, shape, key)
-        return training.steps(step, start, (x, y), rows)[1].loss
+        return training.scan_steps(step, start, (x, y), indices)[1].loss
 
     losses = run(key, x, y)
     return losses[-1] < 0.9 * losses[0]
@@ -140,7 +142,7 @@ def test_a_few_steps_lower_the_loss(name, key):
 
 
 def test_a_few_steps_lower_the_loss_of_a_narrow_residual_network(key, monkeypatch):
-    """Of two stages, which have every kind of block: wider, smaller, alone, and in a `repeat`."""
+    """Two stages have every kind of block: wider, strided, single, and in a `repeat`."""
     monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "WIDTHS", (8, 16))
     monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "BLOCKS", {18: ((2, 3), False)})
     assert learns(models.resnet(18), (8, 8, 1), key)
@@ -158,7 +160,7 @@ def step_and_its_arguments(name):
     optimizer, rng = optax.sgd(0.05, momentum=0.9), np.random.default_rng(0)
     create = lambda: training.create(model, optimizer, shape, jax.random.key(0))
     x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)
-    if model.takes is int:
+    if model.input_dtype is int:
         x = y = rng.integers(0, 10, (4, *shape))
     return training.train_step(model, loss, optimizer), create, (x, y)
 
@@ -189,7 +191,7 @@ def test_a_train_step_keeps_the_sharding_of_its_state(name):
 
 @pytest.mark.all("20 s in all: every operator has its own test, in both modes, in the first tier")
 @pytest.mark.parametrize("name", TRAINED)
-def test_so_it_does_under_autodiff(name):
+def test_a_train_step_under_autodiff_keeps_the_sharding_of_its_state(name):
     with fcnn.gradients("autodiff"):
         assert keeps_its_sharding(name)
 
@@ -197,7 +199,7 @@ def test_so_it_does_under_autodiff(name):
 @pytest.mark.all("5 s each, XLA's partitioner; the first tier has the types")
 @pytest.mark.parametrize("kind", [AxisType.Explicit, AxisType.Auto])
 @pytest.mark.parametrize("name", TRAINED)
-def test_a_train_step_on_a_mesh_is_that_of_one_device(name, kind):
+def test_a_train_step_on_a_mesh_equals_that_of_one_device(name, kind):
     step, create, batch = step_and_its_arguments(name)
     args = jax.jit(create)(), batch
     alone = jax.jit(step)(*args)
@@ -206,7 +208,7 @@ def test_a_train_step_on_a_mesh_is_that_of_one_device(name, kind):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
 
 
-def test_a_deep_network_is_no_longer_a_program_than_a_shorter_one(key):
+def test_a_deeper_network_is_a_program_of_the_same_size(key):
     def size(depth):
         model, shape = models.resnet(depth), (8, 8, 3)
         run = lambda key, x: model.apply(*model.init(key, shape), x, train=True)

@@ -5,7 +5,7 @@ import optax
 import pytest
 import torch
 import torch.nn.functional as F
-from trajectory import LABELS, START, STEPS, X, ours, same
+from trajectory import LABELS, START, STEPS, X, assert_same, ours
 
 
 def theirs(make):
@@ -57,4 +57,4 @@ PAIRS = {
 @pytest.mark.parametrize("name", PAIRS)
 def test_trajectory(name):
     optimizer, make = PAIRS[name]
-    same(ours(optimizer), theirs(make))
+    assert_same(ours(optimizer), theirs(make))

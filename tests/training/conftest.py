@@ -1,4 +1,4 @@
-"""optax's bias correction is decay ** count with an int32 count, which strict promotion refuses."""
+"""optax's bias correction is decay ** count with an int32 count, which strict promotion rejects."""
 
 import jax
 import pytest

@@ -9,12 +9,12 @@ import jax
 import numpy as np
 import optax
 import pytest
-from trajectory import START, STEPS, loss, ours, same
+from trajectory import START, STEPS, assert_same, loss, ours
 
 GRADIENT = jax.jit(jax.grad(loss))
 
 
-def walk(update, start=0.0):
+def trajectory_of(update, start=0.0):
     """Parameters after each step of `update`: (p, g, t, *memory) -> p, *memory."""
     leaves, tree = jax.tree.flatten(START)
     memories = [(np.full_like(p, start), np.zeros_like(p)) for p in leaves]
@@ -84,11 +84,11 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_steps_are_the_formula(name):
+def test_trajectory_equals_the_formula(name):
     optimizer, update = PAIRS[name]
-    same(ours(optimizer), walk(update))
+    assert_same(ours(optimizer), trajectory_of(update))
 
 
-def test_steps_of_adagrad_are_the_formula():
+def test_trajectory_of_adagrad_equals_the_formula():
     optimizer = optax.adagrad(0.2, initial_accumulator_value=0.1, eps=0.0)
-    same(ours(optimizer), walk(partial(adagrad, rate=0.2), start=0.1))
+    assert_same(ours(optimizer), trajectory_of(partial(adagrad, rate=0.2), start=0.1))

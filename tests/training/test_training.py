@@ -1,4 +1,4 @@
-"""Steps against the formulas written out, loops against each other, and a network that learns."""
+"""Train steps against written-out formulas, loops against each other, a network that learns."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ X, Y = RNG.standard_normal((20, 4)), RNG.integers(0, 3, 20).astype(np.int32)
 LINEAR = layers.serial(layers.dense(3))
 
 
-def test_one_step_of_gradient_descent_is_the_formula(key):
+def test_one_step_of_gradient_descent_equals_the_formula(key):
     step = training.train_step(LINEAR, fcnn.softmax_cross_entropy, optax.sgd(0.5))
     before = training.create(LINEAR, optax.sgd(0.5), (4,), key)
     after, metrics = jax.jit(step)(before, (X, Y))
@@ -32,15 +32,15 @@ def test_one_step_of_gradient_descent_is_the_formula(key):
     assert after.step == 1
 
 
-def test_a_scan_of_steps_is_the_steps(key):
+def test_scan_steps_equals_single_steps(key):
     step = training.train_step(LINEAR, fcnn.softmax_cross_entropy, optax.adam(1e-2))
-    now = one_by_one = training.create(LINEAR, optax.adam(1e-2), (4,), key)
-    rows = training.shuffled_rows(20, 5, 8, seed=0)
-    scanned, metrics = jax.jit(partial(training.steps, step))(
-        now, (jnp.array(X), jnp.array(Y)), rows
+    train_state = one_by_one = training.create(LINEAR, optax.adam(1e-2), (4,), key)
+    indices = training.shuffled_indices(20, 5, 8, seed=0)
+    scanned, metrics = jax.jit(partial(training.scan_steps, step))(
+        train_state, (jnp.array(X), jnp.array(Y)), indices
     )
-    for i, at in enumerate(rows):
-        one_by_one, m = jax.jit(step)(one_by_one, (X[at], Y[at]))
+    for i, batch in enumerate(indices):
+        one_by_one, m = jax.jit(step)(one_by_one, (X[batch], Y[batch]))
         np.testing.assert_allclose(metrics.loss[i], m.loss, rtol=1e-12)
     for a, b in zip(
         jax.tree.leaves(scanned.params), jax.tree.leaves(one_by_one.params), strict=True
@@ -48,17 +48,20 @@ def test_a_scan_of_steps_is_the_steps(key):
         np.testing.assert_allclose(a, b, rtol=1e-10)
 
 
-def test_seeds_in_one_program_are_the_seeds_alone():
+def test_seeds_under_vmap_equal_single_seeds():
     model = models.cnn((4,), (8,), classes=3, dropout=0.5)
     x = RNG.standard_normal((16, 4, 4, 1))
-    y, rows = RNG.integers(0, 3, 16).astype(np.int32), training.shuffled_rows(16, 4, 6, seed=0)
+    y, indices = (
+        RNG.integers(0, 3, 16).astype(np.int32),
+        training.shuffled_indices(16, 4, 6, seed=0),
+    )
     step = training.train_step(model, fcnn.softmax_cross_entropy, optax.adam(1e-2))
     run = lambda key: (
-        training.steps(
+        training.scan_steps(
             step,
             training.create(model, optax.adam(1e-2), (4, 4, 1), key),
             (jnp.array(x), jnp.array(y)),
-            rows,
+            indices,
         )[0].params
     )
     keys = jax.random.split(jax.random.key(0), 3)
@@ -72,33 +75,35 @@ def test_seeds_in_one_program_are_the_seeds_alone():
 @pytest.mark.parametrize(
     ("examples", "batch", "number"), [(20, 5, 8), (7, 3, 9), (3, 5, 4), (1, 2, 3)]
 )
-def test_every_example_comes_once_before_any_comes_again(examples, batch, number):
-    rows = training.shuffled_rows(examples, batch, number, seed=1)
-    assert rows.shape == (number, batch)
+def test_every_example_is_used_once_before_any_is_used_again(examples, batch, number):
+    indices = training.shuffled_indices(examples, batch, number, seed=1)
+    assert indices.shape == (number, batch)
     counts = np.array(
-        [np.bincount(rows.ravel()[:k], minlength=examples) for k in range(1, rows.size)]
+        [np.bincount(indices.ravel()[:k], minlength=examples) for k in range(1, indices.size)]
     )
     assert (np.ptp(counts, axis=1) <= 1).all()
     assert (
-        not np.array_equal(rows, training.shuffled_rows(examples, batch, number, seed=2))
+        not np.array_equal(indices, training.shuffled_indices(examples, batch, number, seed=2))
         or examples == 1
     )
 
 
-def test_rows_refuse_nothing():
+def test_shuffled_indices_reject_no_examples():
     with pytest.raises(ValueError, match="0 examples in batches of 5"):
-        training.shuffled_rows(0, 5, 1, seed=0)
+        training.shuffled_indices(0, 5, 1, seed=0)
 
 
-def test_predict_in_blocks_is_apply(key):
+def test_predict_in_batches_equals_apply(key):
     model = layers.serial(layers.dense(3), layers.batch_norm(), layers.dropout(0.5))
-    now = training.create(model, optax.sgd(1.0), (4,), key)
-    whole, _ = model.apply(now.params, now.state, jnp.array(X))
-    for block in (1, 6, 20, 500):
-        np.testing.assert_allclose(training.predict(model, now, jnp.array(X), block=block), whole)
-    assert training.predict(model, now, jnp.zeros((0, 4))).shape == (0, 3)
-    right = training.evaluate(model, now, jnp.array(X), jnp.array(Y))
-    np.testing.assert_allclose(right, (np.asarray(whole).argmax(1) == Y).mean(), rtol=1e-6)
+    train_state = training.create(model, optax.sgd(1.0), (4,), key)
+    whole, _ = model.apply(train_state.params, train_state.state, jnp.array(X))
+    for batch_size in (1, 6, 20, 500):
+        np.testing.assert_allclose(
+            training.predict(model, train_state, jnp.array(X), batch_size=batch_size), whole
+        )
+    assert training.predict(model, train_state, jnp.zeros((0, 4))).shape == (0, 3)
+    accuracy = training.evaluate(model, train_state, jnp.array(X), jnp.array(Y))
+    np.testing.assert_allclose(accuracy, (np.asarray(whole).argmax(1) == Y).mean(), rtol=1e-6)
 
 
 def quiet(epoch):
@@ -106,27 +111,27 @@ def quiet(epoch):
 
 
 def fit(**options):
-    how = {"epochs": 3, "batch_size": 6, "key": jax.random.key(1), "report": quiet} | options
-    return training.fit(LINEAR, fcnn.softmax_cross_entropy, optax.adam(1e-2), (X, Y), **how)
+    defaults = {"epochs": 3, "batch_size": 6, "key": jax.random.key(1), "report": quiet} | options
+    return training.fit(LINEAR, fcnn.softmax_cross_entropy, optax.adam(1e-2), (X, Y), **defaults)
 
 
-def test_fit_streams_what_it_would_keep_on_the_device():
-    (resident, history), (streamed, other) = fit(), fit(resident=0)
+def test_fit_from_the_host_equals_fit_on_the_device():
+    (on_device, history), (from_host, other) = fit(), fit(device_bytes=0)
     for a, b in zip(
-        jax.tree.leaves(resident.params), jax.tree.leaves(streamed.params), strict=True
+        jax.tree.leaves(on_device.params), jax.tree.leaves(from_host.params), strict=True
     ):
         np.testing.assert_allclose(a, b, rtol=1e-10)
     np.testing.assert_allclose([e.loss for e in history], [e.loss for e in other], rtol=1e-10)
 
 
-def test_fit_reports_each_epoch_and_scores_the_test_set():
-    said = []
-    now, history = fit(report=said.append, test=(X, Y))
-    assert said == history
+def test_fit_reports_each_epoch_with_its_test_accuracy():
+    reported = []
+    train_state, history = fit(report=reported.append, test=(X, Y))
+    assert reported == history
     assert [e.epoch for e in history] == [1, 2, 3]
-    assert now.step == 9
-    right = training.evaluate(LINEAR, now, jnp.array(X), jnp.array(Y))
-    assert history[-1].test_accuracy == pytest.approx(float(right))
+    assert train_state.step == 9
+    accuracy = training.evaluate(LINEAR, train_state, jnp.array(X), jnp.array(Y))
+    assert history[-1].test_accuracy == pytest.approx(float(accuracy))
 
 
 def test_fit_is_the_same_twice():
@@ -134,7 +139,7 @@ def test_fit_is_the_same_twice():
     np.testing.assert_array_equal(a, b)
 
 
-def test_fit_stops_at_a_loss_that_is_no_number():
+def test_fit_stops_at_a_loss_that_is_not_finite():
     with pytest.raises(ValueError, match=r"the loss is (nan|inf) in epoch 1: the learning rate"):
         training.fit(
             LINEAR,
@@ -148,7 +153,7 @@ def test_fit_stops_at_a_loss_that_is_no_number():
         )
 
 
-def test_fit_refuses_a_test_set_at_odds_with_itself():
+def test_fit_rejects_bad_test_sets_and_counts():
     with pytest.raises(ValueError, match="20 examples of test but 1 targets"):
         fit(test=(X, Y[:1]))
     with pytest.raises(ValueError, match="20 examples in batches of 0"):
@@ -159,12 +164,12 @@ def test_fit_refuses_a_test_set_at_odds_with_itself():
         fit(epochs=-1)
 
 
-def test_accuracy_of_short_labels():
+def test_accuracy_with_labels_of_few_bits():
     outputs = jax.nn.one_hot(jnp.array([259]), 300)
     assert training.step.accuracy(outputs, jnp.array([3], jnp.uint8)) == 0
 
 
-def test_fit_refuses_lengths_that_differ():
+def test_fit_rejects_lengths_that_differ():
     with pytest.raises(ValueError, match="20 examples but 19 targets"):
         training.fit(
             LINEAR,
@@ -177,8 +182,8 @@ def test_fit_refuses_lengths_that_differ():
         )
 
 
-def wide(images):
-    """In float64, as parameters are while testing."""
+def in_float64(images):
+    """As parameters are in tests."""
     return images.x.astype(float), images.y
 
 
@@ -189,8 +194,8 @@ def learned(epochs, mode="hand"):
             models.cnn((8,), (32,), dropout=0.2),
             fcnn.softmax_cross_entropy,
             optax.adam(3e-3),
-            wide(data.train),
-            test=wide(data.test),
+            in_float64(data.train),
+            test=in_float64(data.test),
             epochs=epochs,
             batch_size=32,
             key=jax.random.key(0),
@@ -199,8 +204,8 @@ def learned(epochs, mode="hand"):
     return history
 
 
-def test_a_network_learns_real_digits_either_way():
-    """By hand, and by autodiff as in its first epoch."""
+def test_a_network_learns_digits_with_either_gradients():
+    """With derived gradients; autodiff gives the same first epoch."""
     history = learned(8)
     assert history[-1].test_accuracy > 0.93
     assert history[-1].loss < history[0].loss / 4
@@ -211,9 +216,10 @@ def test_a_network_learns_real_digits_either_way():
 
 def test_a_train_state_prints_as_one_line(key):
     model = layers.serial(layers.dense(3), layers.batch_norm())
-    now = training.create(model, optax.adam(0.1), (2,), key)
+    train_state = training.create(model, optax.adam(0.1), (2,), key)
     counts = (
         "params: 15 numbers in 4 arrays, state: 6 numbers in 2 arrays, opt_state: 31 numbers in 9"
     )
-    assert str(now) == f"TrainState(step 0, {counts} arrays)"
-    assert jax.eval_shape(lambda now: print(now) or now.step, now).shape == ()
+    assert str(train_state) == f"TrainState(step 0, {counts} arrays)"
+    traced = lambda train_state: print(train_state) or train_state.step
+    assert jax.eval_shape(traced, train_state).shape == ()

@@ -1,4 +1,4 @@
-"""Data in every form: the same result as in plain arrays, or one line that tells what to write."""
+"""Data in every form: the same result as plain arrays, or an error that shows what to write."""
 
 import re
 from inspect import unwrap
@@ -15,7 +15,7 @@ import fcnn
 from fcnn import data, layers, training
 from fcnn.checker.subject import subject_of
 from fcnn.ops.arrays import as_array
-from fcnn.training.validation import unfit
+from fcnn.training.validation import find_invalid
 
 X = np.random.default_rng(0).integers(-8, 8, (8, 2, 2)) / 8  # exact in every dtype
 Y = np.arange(8, dtype=np.int32) % 3
@@ -73,37 +73,42 @@ NO_NUMBERS = {
 
 
 def fit(x, y, loss=fcnn.softmax_cross_entropy, **options):
-    how = {"epochs": 1, "batch_size": 4, "key": jax.random.key(1), "report": lambda epoch: None}
-    return training.fit(LINEAR, loss, optax.sgd(0.5), (x, y), **how | options)
+    defaults = {
+        "epochs": 1,
+        "batch_size": 4,
+        "key": jax.random.key(1),
+        "report": lambda epoch: None,
+    }
+    return training.fit(LINEAR, loss, optax.sgd(0.5), (x, y), **defaults | options)
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    now, _ = fit(X, Y)
-    return now._replace(key=jax.random.key(0))
+    train_state, _ = fit(X, Y)
+    return train_state._replace(key=jax.random.key(0))
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_floats_in_every_form_are_the_same_numbers(tmp_path, form):
+def test_floats_in_every_form_keep_their_values(tmp_path, form):
     got = as_array("f: x", FORMS[form](X, tmp_path))
     assert got.dtype.isnative
     np.testing.assert_array_equal(np.asarray(got, np.float64), X)
 
 
 @pytest.mark.parametrize("form", INTEGERS)
-def test_integers_in_every_form_are_the_same_numbers(form):
+def test_integers_in_every_form_keep_their_values(form):
     np.testing.assert_array_equal(as_array("f: y", INTEGERS[form](Y)), Y)
 
 
 @pytest.mark.parametrize("form", NO_NUMBERS)
-def test_what_holds_no_numbers_is_one_line(form):
+def test_inputs_without_numbers_are_rejected_in_one_line(form):
     given, message = NO_NUMBERS[form]
     with pytest.raises(TypeError, match=f"^f: x {message}") as caught:
         as_array("f: x", given)
     assert "\n" not in str(caught.value)
 
 
-def test_integers_that_do_not_fit_are_not_wrapped_around():
+def test_integers_too_large_for_the_dtype_are_rejected():
     with jax.enable_x64(False):
         with pytest.raises(ValueError, match="f: y holds 4294967297, too large for int32"):
             as_array("f: y", np.array([2**32 + 1]))
@@ -111,7 +116,7 @@ def test_integers_that_do_not_fit_are_not_wrapped_around():
             fit(X, np.full(8, 2**32 + 1))
 
 
-def test_every_way_in_takes_short_and_foreign_floats(fitted):
+def test_every_function_takes_short_and_big_endian_floats(fitted):
     """Parameters here are float64, as with JAX_ENABLE_X64=1."""
     big = X.astype(">f4")
     train = training.train_step(LINEAR, fcnn.softmax_cross_entropy, optax.sgd(0.5))
@@ -120,20 +125,22 @@ def test_every_way_in_takes_short_and_foreign_floats(fitted):
         np.testing.assert_array_equal(training.predict(LINEAR, fitted, x), want)
     y, _ = LINEAR.apply(fitted.params, fitted.state, X.astype(">f8"))
     np.testing.assert_array_equal(y, want)
-    right = training.evaluate(LINEAR, fitted, X, Y)
-    assert training.evaluate(LINEAR, fitted, big, Y.astype(">i8")) == right
+    accuracy = training.evaluate(LINEAR, fitted, X, Y)
+    assert training.evaluate(LINEAR, fitted, big, Y.astype(">i8")) == accuracy
     one, other = (train(fitted, (x, Y))[0].params for x in (X, big))
     np.testing.assert_array_equal(one["dense1"]["w"], other["dense1"]["w"])
     np.testing.assert_array_equal(fcnn.relu(X.astype(">f8")), np.maximum(X, 0))
     assert subject_of(jnp.sin, (X.astype(">f4"),)).x[0].dtype == np.float32
 
 
-@pytest.mark.parametrize("resident", [0, 2**30])
-def test_fit_takes_what_it_is_given(tmp_path, fitted, resident):
+@pytest.mark.parametrize("device_bytes", [0, 2**30])
+def test_fit_takes_lists_memory_maps_and_big_endian_arrays(tmp_path, fitted, device_bytes):
     big = mapped(X.astype(">f4"), tmp_path)
-    x, y = (X.tolist(), Y.tolist()) if resident else (big, Y.astype(">i8"))
-    now, (epoch,) = fit(x, y, test=(big, y), resident=resident)
-    for a, b in zip(jax.tree.leaves(now.params), jax.tree.leaves(fitted.params), strict=True):
+    x, y = (X.tolist(), Y.tolist()) if device_bytes else (big, Y.astype(">i8"))
+    train_state, (epoch,) = fit(x, y, test=(big, y), device_bytes=device_bytes)
+    for a, b in zip(
+        jax.tree.leaves(train_state.params), jax.tree.leaves(fitted.params), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=1e-12)
     assert epoch.test_accuracy is not None
 
@@ -166,10 +173,10 @@ BAD_FITS = {
     "test of floats": (
         (X, Y),
         {"test": (X, Y.astype(float))},
-        r"y holds float64, not class numbers; write y.astype\(int\), or compare predict",
+        r"y holds float64, not integer labels; write y.astype\(int\), or compare predict",
     ),
     "test of another shape": ((X, Y), {"test": (X[:, :1], Y)}, r"\(1, 2\).*\(4, 3\)"),
-    "test of columns": ((X, Y), {"test": (X, Y[:, None])}, r"labels \(1, 1\) need one class per"),
+    "test of columns": ((X, Y), {"test": (X, Y[:, None])}, r"labels \(1, 1\) need one label per"),
     "NaN": ((np.where(X == X[3, 1, 0], np.nan, X), Y), {}, r"loss is nan .*: x\[\d, \d, \d\] is"),
     "NaN targets": (
         (X, np.where(np.eye(3)[Y] + Y[:, None] == 3, np.nan, 0)),
@@ -185,16 +192,16 @@ BAD_FITS = {
 
 
 @pytest.mark.parametrize("bad", BAD_FITS)
-def test_fit_refuses_in_one_line_before_the_first_epoch(bad):
+def test_fit_rejects_in_one_line_before_the_first_epoch(bad):
     train, options, message = BAD_FITS[bad]
     options = {"loss": fcnn.softmax_cross_entropy, "epochs": 1, "batch_size": 4} | options
-    loss, seen = options.pop("loss"), []
-    options |= {"key": jax.random.key(1), "report": seen.append}
+    loss, reported = options.pop("loss"), []
+    options |= {"key": jax.random.key(1), "report": reported.append}
     with pytest.raises((TypeError, ValueError)) as caught:
         training.fit(LINEAR, loss, optax.sgd(0.5), train, **options)
     assert re.search(message, str(caught.value))
     assert "\n" not in str(caught.value)
-    assert seen == []
+    assert reported == []
 
 
 PER_EXAMPLE = "it must be one number per example: leave out .mean() or .sum()"
@@ -254,7 +261,7 @@ TAKES_A_KEY = {
 
 
 @pytest.mark.parametrize("name", TAKES_A_KEY)
-def test_an_int_is_no_key(name):
+def test_an_int_is_rejected_as_a_key(name):
     with pytest.raises(TypeError, match=rf"^{name}: key 7 is not a random key; write .*key\(7\)$"):
         TAKES_A_KEY[name](7)
     with pytest.raises(TypeError, match=rf"^{name}: key holds .*\(3,\), not one random key"):
@@ -264,20 +271,20 @@ def test_an_int_is_no_key(name):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (X, Y.astype(float), r"y holds float64, not class numbers; write y.astype\(int\)"),
-        (X, Y > 0, "y holds bool, not class numbers"),
+        (X, Y.astype(float), r"y holds float64, not integer labels; write y.astype\(int\)"),
+        (X, Y > 0, "y holds bool, not integer labels"),
         (X, Y[:5], "8 examples but 5 labels"),
-        (X[:0], Y[:0], "0 examples: at least 1"),
+        (X[:0], Y[:0], "0 examples; at least 1"),
         (X, Y.astype(object), "y holds object, not numbers"),
         (1.5, Y, "x is one number"),
     ],
 )
-def test_evaluate_refuses_before_it_computes(fitted, x, y, message):
+def test_evaluate_rejects_before_it_computes(fitted, x, y, message):
     with pytest.raises((TypeError, ValueError), match=f"^evaluate: {message}"):
         training.evaluate(LINEAR, fitted, x, y)
 
 
-def test_dtypes_that_differ_get_the_cast_to_write():
+def test_errors_on_different_dtypes_show_the_cast():
     f32, f64 = jnp.zeros((2, 2), jnp.float32), jnp.zeros((2, 2))
     b32, b64 = f32[0], f64[0]
     for args, cast in (
@@ -298,24 +305,24 @@ def test_layers_that_only_reshape_take_lists_too():
 
 
 @pytest.mark.parametrize("form", ["objects", "text", "masked", "dates"])
-def test_check_refuses_what_holds_no_numbers(form):
+def test_check_rejects_inputs_without_numbers(form):
     with pytest.raises(TypeError, match=r"^check: x (holds|is a masked)"):
         fcnn.check(lambda x, w: w, (NO_NUMBERS[form][0], X))
 
 
-def test_check_names_a_dtype_that_it_has_no_tolerance_for():
+def test_check_rejects_a_dtype_without_a_tolerance():
     with pytest.raises(ValueError, match=r"^check: dtype float8_e4m3fn is none of float64"):
         fcnn.check(lambda x: x, (X.astype(ml_dtypes.float8_e4m3fn),))
 
 
-def test_what_is_fit_is_not_blamed():
-    assert unfit(LINEAR, X, Y) == ""
+def test_valid_data_has_no_invalid_entry():
+    assert find_invalid(LINEAR, X, Y) == ""
 
 
 def test_examples_sharded_over_an_explicit_mesh(fitted):
-    """fit and steps read batches of them that are sharded alike."""
+    """`fit` and `scan_steps` read batches that are sharded as the examples."""
     mesh = jax.make_mesh((2,), ("examples",), axis_types=(AxisType.Explicit,))
     over = NamedSharding(mesh, PartitionSpec("examples"))
-    now, _ = fit(*jax.device_put((X, Y), over), test=jax.device_put((X, Y), over))
-    for a, b in zip(*map(jax.tree.leaves, (now.params, fitted.params)), strict=True):
+    train_state, _ = fit(*jax.device_put((X, Y), over), test=jax.device_put((X, Y), over))
+    for a, b in zip(*map(jax.tree.leaves, (train_state.params, fitted.params)), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
