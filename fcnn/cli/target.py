@@ -1,10 +1,10 @@
-"""What a person names on the command line: an operator, or a function in a file of their own.
+"""Names on the command line of `fcnn check`: an operator, or a function in a file of the user.
 
     conv                  an operator, at all its cases
-    my_module.py:my_op    an operator or custom_vjp function, or a forward
+    my_module.py:my_op    an operator, a custom_vjp function, or a forward function
 
-The gradient of a forward stands beside it: my_op_backward(*args, dy), or my_op_fwd and my_op_bwd;
-and so do its arguments, my_op_args, as a tuple or as a function that gives one.
+The gradient of a forward function is in the same file: my_op_backward(*args, dy), or my_op_fwd and
+my_op_bwd. So are its arguments: my_op_args, a tuple or a function that returns one.
 """
 
 import difflib
@@ -18,11 +18,11 @@ import numpy as np
 from fcnn.cli.load import blamed, load
 from fcnn.ops import OPS, Op
 
-PARTS = ("", "_args", "_fwd", "_bwd", "_backward")  # of what stands beside a function
+SUFFIXES = ("", "_args", "_fwd", "_bwd", "_backward")  # of a function and what belongs to it
 
 
 class Target(NamedTuple):
-    """What `fcnn.check` is to be called with."""
+    """Arguments of `fcnn.check`."""
 
     name: str
     f: Callable
@@ -31,28 +31,32 @@ class Target(NamedTuple):
 
 
 def target(name: str, shapes: list[str] | None, seed: int) -> Target:
-    """What `name` names.
+    """The operator or function called `name`.
 
-    Raises: ValueError, in one line, where there is no such thing.
+    Raises: ValueError, in one line, if there is none.
     """
     if ":" not in name:
         if shapes is not None:
-            raise ValueError(f"--args goes with FILE.py:NAME; {name} has cases of its own")
+            raise ValueError(
+                f"--args: only with FILE.py:NAME; the operator {name} has its own cases"
+            )
         return Target(name, _operator(name), None, None)
     path, _, wanted = name.rpartition(":")
     module = load(Path(path))
     with blamed(path):
-        beside = {part: getattr(module, f"{wanted}{part}", None) for part in PARTS}
+        beside = {part: getattr(module, f"{wanted}{part}", None) for part in SUFFIXES}
     f = beside[""]
     if f is None:
-        raise ValueError(f"{path} has no {wanted or 'name after the colon'}")
+        raise ValueError(
+            f"{path} has no function {wanted!r}" if wanted else f"{name!r} has no name after the colon"
+        )
     if not callable(f) or isinstance(f, type):
-        raise ValueError(f"{name} is no function, but {_kind(f)}")
+        raise ValueError(f"{name} must be a function, not {_kind(f)}")
     args = _args(beside["_args"], f"{path}: {wanted}_args", shapes, seed)
     if args is None and not (isinstance(f, Op) and f.cases):
         raise ValueError(
-            f"{name} needs arguments: write {wanted}_args = (x, w) beside it, or give the shapes "
-            "of random ones, as in --args 2,5,6,3 3,3,3,4"
+            f"{name} needs arguments: write {wanted}_args = (x, w) in {path}, or the shapes of "
+            "random arguments, as in --args 2,5,6,3 3,3,3,4"
         )
     return Target(wanted, f, args, _backward(beside, f, name))
 
@@ -61,13 +65,13 @@ def _operator(name):
     known = {op.name: op for op in OPS}
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "; fcnn ops lists them"
-        raise ValueError(f"{name!r} is no operator, nor FILE.py:NAME{hint}")
+        hint = f"did you mean {near[0]!r}?" if near else "fcnn ops lists all"
+        raise ValueError(f"unknown operator {name!r}; {hint} A function is FILE.py:NAME")
     return known[name]
 
 
 def _kind(value):
-    return "a class" if isinstance(value, type) else type(value).__name__
+    return "a class" if isinstance(value, type) else f"a {type(value).__name__}"
 
 
 def _args(given, what, shapes, seed):
@@ -86,13 +90,13 @@ def _backward(beside, f, name):
     fwd, bwd, backward = (beside[part] for part in ("_fwd", "_bwd", "_backward"))
     if fwd is not None and bwd is not None:
         return fwd, bwd
-    if (fwd is not None or bwd is not None) and backward is None and not _brings_its_own(f):
+    if (fwd is not None or bwd is not None) and backward is None and not _has_own_gradient(f):
         has, lacks = ("fwd", "bwd") if bwd is None else ("bwd", "fwd")
-        raise ValueError(f"{name}_{has} stands alone: write {name.rpartition(':')[2]}_{lacks} too")
+        raise ValueError(f"{name}_{has} needs {name.rpartition(':')[2]}_{lacks}; write both")
     return backward
 
 
-def _brings_its_own(f):
+def _has_own_gradient(f):
     return isinstance(f, Op | jax.custom_vjp | jax.custom_jvp)
 
 
@@ -102,5 +106,5 @@ def _shape(text):
     except ValueError:
         shape = (-1,)
     if any(n < 0 for n in shape):
-        raise ValueError(f"--args {text!r} is no shape; write 2,5,6,3, or () for one number")
+        raise ValueError(f"--args {text!r} is not a shape; write 2,5,6,3, or () for a scalar")
     return shape

@@ -1,12 +1,15 @@
-"""The `fcnn` command."""
+"""The `fcnn` command: output, error messages, exit codes."""
 
 import json
 import re
 import subprocess
 import sys
 import textwrap
+import tomllib
 import warnings
+from pathlib import Path
 
+import jax
 import pytest
 
 import fcnn
@@ -55,6 +58,15 @@ def file(tmp_path):
     return write
 
 
+def test_version_is_what_a_bug_report_needs(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0
+    printed = capsys.readouterr().out
+    project = tomllib.loads((Path(fcnn.__path__[0]).parent / "pyproject.toml").read_text())
+    assert printed.startswith(f"fcnn {project['project']['version']} (jax {jax.__version__}, ")
+
+
 def test_ops_lists_every_operator(capsys):
     assert main(["ops"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -63,7 +75,15 @@ def test_ops_lists_every_operator(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["opz"], ["check", "--dtype", "int8"], ["bench"], ["bench", "peers", "-q"]]
+    "arguments",
+    [
+        [],
+        ["opz"],
+        ["check", "--dtype", "int8"],
+        ["bench"],
+        ["bench", "ops", "-q"],
+        ["bench", "peers"],
+    ],
 )
 def test_misuse_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
@@ -77,9 +97,9 @@ def test_check_of_operators(capsys, monkeypatch):
     monkeypatch.setattr(attention, "cases", (case,))
     assert main(["check", "relu", "dot_product_attention", "--dtype", "float32"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    told = {tuple(line.split()[:3]) for line in lines if "µs" in line}
+    rows = {tuple(line.split()[:3]) for line in lines if "µs" in line}
     by_each = {(attention.name, impl, "float32") for impl in ("auto", "plain", "blocked")}
-    assert told == {("relu", "–", "float32"), *by_each}
+    assert rows == {("relu", "–", "float32"), *by_each}
     assert lines[-1].endswith("gradients are right.")
 
 
@@ -106,14 +126,14 @@ def test_check_prints_json(file, capsys):
     assert (row["leaf"], row["mistake"]) == ("x", "constant factor")
 
 
-def test_what_a_function_prints_is_no_part_of_the_json(file, capsys):
+def test_output_of_a_function_is_not_in_the_json(file, capsys):
     text = RIGHT.replace("    return 2 * x", "    print('hello')\n    return 2 * x")
     text += "print('loaded')\n"
     assert main(["check", f"{file(text)}:double", "--json"]) == 0
-    said = capsys.readouterr()
-    assert json.loads(said.out)["ok"]
-    assert "hello" in said.err
-    assert "loaded" in said.err
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["ok"]
+    assert "hello" in printed.err
+    assert "loaded" in printed.err
 
 
 def test_check_writes_a_page(file, tmp_path, capsys):
@@ -133,15 +153,19 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text", "says"),
+    ("arguments", "text", "message"),
     [
-        (["rellu"], "", "'rellu' is no operator, nor FILE.py:NAME; did you mean relu?"),
+        (
+            ["rellu"],
+            "",
+            "unknown operator 'rellu'; did you mean 'relu'? A function is FILE.py:NAME",
+        ),
         (["none.py:f"], "", "there is no file none.py"),
-        (["{file}:f"], RIGHT, "has no f"),
-        (["{file}:np"], RIGHT, "is no function, but module"),
+        (["{file}:f"], RIGHT, "has no function 'f'"),
+        (["{file}:np"], RIGHT, "must be a function, not a module"),
         (["{file}:double"], "def double(x): return x", "needs arguments: write double_args"),
-        (["{file}:double", "--args", "2,x"], RIGHT, "--args '2,x' is no shape"),
-        (["relu", "--args", "2,3"], "", "--args goes with FILE.py:NAME"),
+        (["{file}:double", "--args", "2,x"], RIGHT, "--args '2,x' is not a shape"),
+        (["relu", "--args", "2,3"], "", "--args: only with FILE.py:NAME"),
         (["{file}:double"], "1 / 0", "ZeroDivisionError: division by zero"),
         (["{file}:double"], RIGHT.replace("return 2 * x", "return x.y"), "AttributeError"),
         (["{file}:double"], RIGHT.replace("(2 * dy,)", "2, 3"), "gives 2 for 1 arguments"),
@@ -161,30 +185,30 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
         (["{file}:double"], "from . import other", "attempted relative import"),
         (["{file}:double"], "def __getattr__(name): 1 / 0", "mine.py: ZeroDivisionError"),
         (["{file}:double"], RIGHT.replace("return 2 * x", "2 * x"), "double returns None, which"),
-        (["{file}:Double"], "class Double: 1", "is no function, but a class"),
-        (["{file}:"], RIGHT, "mine.py has no name after the colon"),
+        (["{file}:Double"], "class Double: 1", "must be a function, not a class"),
+        (["{file}:"], RIGHT, "mine.py:' has no name after the colon"),
         (["{folder}:double"], "", "is a folder; write FILE.py:NAME"),
         (
             ["{folder}/notes.txt:double"],
             "",
             "notes.txt is no Python file: its name must end in",
         ),
-        (["{file}:double"], ALONE, "double_bwd stands alone: write double_fwd too"),
+        (["{file}:double"], ALONE, "double_bwd needs double_fwd; write both"),
         (["{file}:square"], UNFINISHED, "square needs arguments"),
         (["{file}:square", "--args", "2,3"], UNFINISHED, "square: has fwd but no bwd"),
         (["one_hot"], "", "one_hot has no case with a floating argument"),
     ],
 )
-def test_misuse_gets_one_line(file, capsys, arguments, text, says):
+def test_an_error_is_one_line(file, capsys, arguments, text, message):
     path = file(text)
     (path.parent / "notes.txt").write_text("")
     given = [a.format(file=path, folder=path.parent) for a in arguments]
     assert main(["check", *given]) == 2
-    said = capsys.readouterr()
-    assert says in said.err
-    assert said.err.startswith("fcnn check: ")
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.startswith("fcnn check: ")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
 
 
 LOADS = {
@@ -226,7 +250,7 @@ LOADS = {
 
 @pytest.fixture
 def modules(monkeypatch):
-    """What is imported here is forgotten afterwards."""
+    """Modules imported by a test are removed afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield
@@ -237,7 +261,7 @@ def modules(monkeypatch):
 @pytest.mark.parametrize("text", LOADS.values(), ids=list(LOADS))
 @pytest.mark.parametrize("name", ["mine", "json", "jax"])
 def test_a_file_is_loaded_as_python_runs_it(tmp_path, modules, name, text):
-    """Whatever it is called; and what it does to this process ends with it."""
+    """Under any name; its changes to this process end with it."""
     (tmp_path / "neighbour.py").write_text("two = 2")
     path = tmp_path / f"{name}.py"
     path.write_text(textwrap.dedent(text) + RIGHT)
@@ -281,8 +305,8 @@ def test_a_partial_is_a_function(file):
     assert main(["check", f"{file(text)}:twice"]) == 0
 
 
-def test_as_a_person_runs_it(file, tmp_path):
-    """In a process of its own, from the folder of the file."""
+def test_as_a_user_runs_it(file, tmp_path):
+    """In a new process, from the folder of the file."""
     file(WRONG)
     done = subprocess.run(
         [sys.executable, "-m", "fcnn", "check", "mine.py:double"],
@@ -295,7 +319,7 @@ def test_as_a_person_runs_it(file, tmp_path):
     assert done.stderr == ""
 
 
-def test_who_stops_reading_gets_no_traceback():
+def test_a_closed_pipe_is_no_traceback():
     """As `fcnn ops | head -1` does; the table is larger than a pipe's buffer."""
     command = f"{sys.executable} -m fcnn ops | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
