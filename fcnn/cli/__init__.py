@@ -2,9 +2,7 @@
 
 import argparse
 import platform
-
-import jax
-import jaxlib
+from importlib.metadata import version
 
 from fcnn import installation
 from fcnn.cli import bench, check, ops
@@ -26,5 +24,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 def versions() -> str:
     """What a bug report needs."""
-    others = f"jax {jax.__version__}, jaxlib {jaxlib.__version__}"
+    others = f"jax {version('jax')}, jaxlib {version('jaxlib')}"
     return f"fcnn {installation.version()} ({others}, Python {platform.python_version()})"

@@ -1,7 +1,7 @@
 """Tables: Markdown for a file or a pipe, columns that fit a terminal.
 
-Cells are wrapped at spaces. A word that is wider than its column is wrapped inside, after `_`, `-`,
-`→`, or the `x` of a shape.
+Cells are wrapped at spaces. A word that is wider than its column is wrapped after `_`, `-` or `→`,
+and where that is not enough, after the `x` of a shape.
 """
 
 import re
@@ -12,8 +12,8 @@ from itertools import chain, islice, zip_longest
 from typing import NamedTuple
 
 Cells = Sequence[str]
-INSIDE = r"(?<=\w[_→])(?=\w)|(?<=\d[x×])(?=\d)|(?<=\w-)(?<!\de-)(?=\w)"  # but not in 1e-07
-PIECES = re.compile(INSIDE)
+HYPHEN = re.compile(r"(?<=\w[_→])(?=\w)|(?<=\w-)(?<!\de-)(?=\w)")  # but not in 1e-07
+TIMES = re.compile(r"(?<=\d[x×])(?=\d)")
 
 
 class Columns(NamedTuple):
@@ -79,8 +79,7 @@ def fitted(head: Cells, rows: Sequence[Cells], width: int) -> Columns:
     """
     cells = [[c for c in column if c] for column in zip_longest(*rows, fillvalue="")]
     cells += [[] for _ in range(len(head) - len(cells))]
-    pieces = lambda text: [len(piece) for word in text.split() for piece in PIECES.split(word)]
-    longest = lambda texts: max((n for text in texts for n in pieces(text)), default=1)
+    longest = lambda texts: max((len(p) for t in texts for p in pieces(t, 1)), default=1)
     least = [longest([h, *c]) for h, c in zip(head, cells, strict=True)]
     words = [max(map(len, h.split()), default=1) for h in head]
     widths = [max([w, n, *map(len, c)]) for w, n, c in zip(least, words, cells, strict=True)]
@@ -91,6 +90,12 @@ def fitted(head: Cells, rows: Sequence[Cells], width: int) -> Columns:
     return Columns(widths, gap)
 
 
+def pieces(text: str, width: int) -> list[str]:
+    """The parts of a text between which a line may end, for a column of `width` characters."""
+    words = [part for word in text.split() for part in HYPHEN.split(word)]
+    return [p for word in words for p in ([word] if len(word) <= width else TIMES.split(word))]
+
+
 def wrapped(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` characters: words whole where they fit, else in pieces."""
     lines = [""]
@@ -99,7 +104,7 @@ def wrapped(text: str, width: int) -> list[str]:
             lines[-1] = f"{lines[-1]} {word}".lstrip()
             continue
         lines += [""] * bool(lines[-1])
-        for piece in PIECES.split(word):
+        for piece in pieces(word, width):
             if lines[-1] and len(lines[-1]) + len(piece) > width:
                 lines.append("")
             lines[-1] += piece

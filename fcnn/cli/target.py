@@ -48,7 +48,9 @@ def target(name: str, shapes: list[str] | None, seed: int) -> Target:
     f = beside[""]
     if f is None:
         raise ValueError(
-            f"{path} has no function {wanted!r}" if wanted else f"{name!r} has no name after the colon"
+            f"{path} has no function {wanted!r}"
+            if wanted
+            else f"{name!r} has no name after the colon"
         )
     if not callable(f) or isinstance(f, type):
         raise ValueError(f"{name} must be a function, not {_kind(f)}")

@@ -78,7 +78,7 @@ BENCH = Bench(
     row=Row,
     head=lambda _: (
         "name",
-        "convolution, ms",
+        "shapes, ms",
         *IMPLS,
         "fastest",
         "choice of auto",
