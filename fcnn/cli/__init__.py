@@ -1,19 +1,18 @@
 """Level 6: the `fcnn` command. One module per tool."""
 
-import argparse
 import platform
 from importlib.metadata import version
 
 from fcnn import installation
 from fcnn.cli import bench, check, ops
-from fcnn.cli.output import exit_code
+from fcnn.cli.output import Parser, exit_code
 
 TOOLS = (ops, check, bench)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the tool that `arguments` name; the exit code."""
-    parser = argparse.ArgumentParser(prog="fcnn", description="Command-line tools of fcnn.")
+    parser = Parser(prog="fcnn", description="Command-line tools of fcnn.")
     parser.add_argument("--version", action="version", version=versions())
     tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
     for tool in TOOLS:

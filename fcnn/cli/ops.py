@@ -46,13 +46,13 @@ def table(name: Callable[[Op], str] = lambda op: f"`{op.name}`") -> list[str]:
 
 
 def departures() -> list[str]:
-    """Differences from PyTorch, and what the parity tests compare with there."""
+    """Differences from PyTorch, and what the parity tests compare with."""
     names: dict[str, list[str]] = {}
     for op in OPS:
         if op.torch_difference:
             names.setdefault(op.torch_difference, []).append(f"`{op.name}`")
     lines = [f"- {', '.join(ops)}: {difference}" for difference, ops in names.items()]
-    return ["Where PyTorch departs from these, and what parity compares with there:", "", *lines]
+    return ["Differences from PyTorch, and what the parity tests compare with:", "", *lines]
 
 
 def family_of(op: Op) -> str:

@@ -8,16 +8,31 @@ exit_code("fcnn", run)                run a command; its failures as one line an
 
 import errno
 import os
+import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NoReturn
 
+from fcnn.ops.validation import did_you_mean
+
+UNKNOWN = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")  # as argparse writes it
 File = tuple[str, Path, Callable[[], str | bytes]]  # option, path, function for the content
 
 
 class Misuse(ValueError):
     """A user's mistake on the command line; the message is one line."""
+
+
+class Parser(ArgumentParser):
+    """A parser whose error messages name the nearest choice, also in subcommands."""
+
+    def error(self, message: str) -> NoReturn:
+        if unknown := UNKNOWN.search(message):
+            name, choices = unknown.groups()
+            message += did_you_mean(name, re.findall(r"[\w-]+", choices))
+        super().error(message)
 
 
 def add_json(tool: ArgumentParser) -> None:
