@@ -77,7 +77,7 @@ def _of_operator(name, shapes):
     known = {op.name: op for op in OPS}
     if name not in known:
         near = did_you_mean(name, known, "; fcnn ops lists all")
-        raise ValueError(f"unknown operator {name!r}; expected one, or FILE.py:NAME{near}")
+        raise ValueError(f"unknown name {name!r}; expected an operator or FILE.py:NAME{near}")
     if shapes is not None:
         raise ValueError(f"--args: only with FILE.py:NAME; the operator {name} has its own cases")
     return Target(name, known[name], None, None)

@@ -190,7 +190,7 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
         (
             ["rellu"],
             "",
-            "unknown operator 'rellu'; expected one, or FILE.py:NAME; did you mean relu?",
+            "unknown name 'rellu'; expected an operator or FILE.py:NAME; did you mean relu?",
         ),
         (["none.py:f"], "", "there is no file none.py"),
         (["{file}:f"], RIGHT, "has no f"),
@@ -247,7 +247,7 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
         (
             ["{folder}/notes.txt:double"],
             "",
-            "notes.txt is no Python file: its name must end in",
+            "notes.txt is not a Python file; its name must end in",
         ),
         (["{file}:double"], ALONE, "double_bwd needs double_fwd; write both"),
         (["{file}:double"], TYPO.format("double_bakward"), NOT_USED.format("double_bakward")),

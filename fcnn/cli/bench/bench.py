@@ -184,7 +184,7 @@ def megabytes(count: int) -> str:
 
 
 def _figure(path: Path | None):
-    """An empty figure, or None for no path. Whether it can be saved is tried before a long run."""
+    """An empty figure, or None for no path. The path is tried now, before a long run."""
     if path is None:
         return None
     try:
