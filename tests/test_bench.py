@@ -219,6 +219,12 @@ def test_an_error_of_speed_is_one_line(arguments, message, capsys, monkeypatch):
     assert re.search(f"^python -m experiments speed.*: {message}", line)
 
 
+def test_speed_names_the_nearest_library(capsys):
+    with pytest.raises(SystemExit):
+        speed(["mlp", "--libraries", "touch"])
+    assert capsys.readouterr().err.strip().endswith("did you mean torch?")
+
+
 BENCH = """
 import sys
 from fcnn.bench.machine import Roofline

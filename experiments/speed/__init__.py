@@ -7,19 +7,18 @@ Command: python -m experiments speed
 Result:  experiments/results/speed/cpu_peers.json, printed by --table.
 """
 
-from argparse import ArgumentParser
 from pathlib import Path
 
 from experiments.speed.train_steps import BENCH
 from fcnn.cli.bench.bench import add_options
 from fcnn.cli.bench.recorded import print_tables
-from fcnn.cli.output import exit_code
+from fcnn.cli.output import Parser, exit_code
 
 TITLE = "Train steps in fcnn and other libraries, timed in turn"
 
 
 def main(arguments: list[str]) -> int:
-    parser = ArgumentParser(prog=BENCH.command)
+    parser = Parser(prog=BENCH.command)
     add_options(parser, BENCH)
     parser.add_argument(
         "--table",

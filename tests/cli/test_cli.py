@@ -96,20 +96,20 @@ def test_misuse_exits_with_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["bench", "con"], "invalid choice: 'con' (choose from .*); did you mean conv?"),
-        (["bench", "pears"], "did you mean peers?"),
+        (["bench", "modles"], "did you mean models?"),
         (["bech"], "did you mean bench?"),
         (["check", "relu", "--dtype", "flaot32"], "did you mean float32?"),
-        (["bench", "peers", "--libraries", "touch"], "did you mean torch?"),
+        (["bench", "ops", "--dtype", "float16"], "did you mean bfloat16?"),
     ],
 )
-def test_the_nearest_choice_is_named(arguments, says, capsys):
+def test_the_nearest_choice_is_named(arguments, message, capsys):
     with pytest.raises(SystemExit):
         main(arguments)
-    says = re.escape(says).replace(r"\.\*", ".*")
-    assert re.search(f"{says}$", capsys.readouterr().err.strip())
+    message = re.escape(message).replace(r"\.\*", ".*")
+    assert re.search(f"{message}$", capsys.readouterr().err.strip())
 
 
 def test_check_of_operators(capsys, monkeypatch):
@@ -141,10 +141,10 @@ def test_check_draws_arguments_of_given_shapes(file, capsys):
 def test_check_notes_that_a_file_has_no_gradient(file, capsys):
     text = "import jax.numpy as jnp\n" + RIGHT.replace("double_backward", "gradient")
     assert main(["check", f"{file(text)}:double"]) == 0
-    note = "  Judged is JAX's own gradient: mine.py has no double_backward, nor double_fwd and"
+    note = "  JAX's own gradient is checked: mine.py has no double_backward, nor double_fwd and"
     assert note in capsys.readouterr().out
     assert main(["check", f"{file(RIGHT)}:double"]) == 0
-    assert "Judged is" not in capsys.readouterr().out
+    assert "JAX's own gradient" not in capsys.readouterr().out
 
 
 def test_check_finds_fwd_and_bwd(file):
