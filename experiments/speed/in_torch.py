@@ -165,7 +165,7 @@ class TransformerBlock(nn.Module):
         dense = (
             nn.Linear(network.width, network.mlp_width),
             nn.GELU(),
-            nn.Linear(network.wide, network.width),
+            nn.Linear(network.mlp_width, network.width),
         )
         self.mlp = nn.Sequential(nn.LayerNorm(network.width), *dense)
 
