@@ -20,9 +20,11 @@ from matplotlib.patches import FancyBboxPatch
 from experiments.checkers.tables import by_kind, by_trap, kept, side_by_side
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
+from experiments.speed.train_steps import BENCH as SPEED
 from fcnn.cli.bench import BENCHES
 from fcnn.cli.bench.recorded import lines
 from fcnn.cli.ops import departures, table
+from fcnn.cli.table import markdown as markdown_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))
@@ -101,19 +103,18 @@ def train_steps() -> str:
     """Milliseconds of a train step in fcnn, and how many times longer other libraries take."""
     recorded = results("speed/cpu_peers")
     machine, packages = recorded["machine"], recorded["machine"]["packages"]
-    rows = [
+    first = (
         f"Train steps (forward, backward, Adam), medians of {recorded['rounds']} rounds, "
         f"{machine['processor']}, {machine['cores']} cores, {recorded['dtype']}, "
-        f"jax {packages['jax']}, torch {packages['torch']}. Above 1, fcnn is faster.",
-        "",
-        "| train step | fcnn, ms | fastest other on JAX / fcnn | torch / fcnn |",
-        "|---|---:|---:|---:|",
-    ]
+        f"jax {packages['jax']}, torch {packages['torch']}. Above 1, fcnn is faster."
+    )
+    rows = []
     for row in recorded["rows"]:
         ratios = row["times_faster_on_jax"], row["times_faster_than_torch"]
         fcnn = f"{1e3 * median(row['steps']['fcnn']):.1f}"
-        rows.append(f"| {' | '.join((row['job'], fcnn, *(f'{r:.2f}' for r in ratios)))} |")
-    return "\n".join(rows)
+        rows.append((row["title"], fcnn, *(f"{r:.2f}" for r in ratios)))
+    head = ("train step", "fcnn, ms", "fastest other on JAX / fcnn", "torch / fcnn")
+    return "\n".join([first, "", *markdown_table(head, rows)])
 
 
 def operators() -> str:
@@ -133,7 +134,7 @@ def checkers(part: str) -> str:
 
 
 def bench(name: str) -> str:
-    return "\n".join(lines(BENCHES, results(f"speed/{name}")))
+    return "\n".join(lines((*BENCHES, SPEED), results(f"speed/{name}")))
 
 
 def networks(name: str) -> str:

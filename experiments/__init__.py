@@ -1,3 +1,3 @@
-"""Level 6: claims. One file, one claim, one receipt; `python -m experiments NAME` runs one."""
+"""Level 6: experiments. `python -m experiments NAME` runs one and writes its report."""
 
-NAMES = ("fc_vs_conv", "checkers")
+NAMES = ("fc_vs_conv", "checkers", "speed")

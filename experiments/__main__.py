@@ -1,4 +1,4 @@
-"""python -m experiments NAME: run an experiment; without a NAME, list them."""
+"""`python -m experiments NAME` runs an experiment; without a NAME it lists them."""
 
 import importlib
 import sys
@@ -17,7 +17,8 @@ def main(arguments: list[str]) -> int:
         return 0
     name, *options = arguments
     if name not in NAMES:
-        print(f"{name!r} is no experiment; there is {', '.join(NAMES)}", file=sys.stderr)
+        known = ", ".join(map(repr, NAMES))
+        print(f"experiments: unknown name {name!r}; expected one of {known}", file=sys.stderr)
         return 2
     interrupt.end_at_once()
     experiment = _module(name)
@@ -31,7 +32,7 @@ def _module(name):
     except ModuleNotFoundError as missing:
         from fcnn.installation import install
 
-        sys.exit(f"experiments need {missing.name}; {install('experiments')}")
+        sys.exit(f"experiments: no module {missing.name}; {install('experiments')}")
 
 
 if __name__ == "__main__":

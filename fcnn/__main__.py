@@ -1,4 +1,4 @@
-"""python -m fcnn: the `fcnn` command."""
+"""`python -m fcnn`, the `fcnn` command."""
 
 import sys
 

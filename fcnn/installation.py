@@ -1,17 +1,25 @@
-"""Source of this installation of fcnn, and the command that adds an extra to it."""
+"""The installation of fcnn: its version, and how to add the packages of an extra."""
 
 import json
 import shlex
+import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
-def install(extra: str) -> str:
-    """Command that installs the packages of `extra`, from the source of this installation.
+def version() -> str:
+    """The version of the clone that is imported, or of the installed package."""
+    if (project := ROOT / "pyproject.toml").is_file():
+        return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
+    return distribution("fcnn").version
 
-    The source is the imported clone, or the installed folder, repository or archive.
+
+def install(extra: str) -> str:
+    """The command that installs the packages of `extra`, from the source of this installation.
+
+    The source is the clone that is imported, or the folder, repository or archive.
     """
     if (ROOT / "pyproject.toml").is_file():
         return f"pip install -e {shlex.quote(f'{ROOT}[{extra}]')}"

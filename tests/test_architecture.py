@@ -9,7 +9,7 @@ import pytest
 
 import fcnn
 
-ORDER = ("installation", "ops", "bench", "checker", "layers", "models", "data", "training", "peers")
+ORDER = ("installation", "ops", "bench", "checker", "layers", "models", "data", "training")
 ORDER += ("testing", "__init__", "cli", "__main__")
 ROOT = Path(fcnn.__path__[0])
 MODULES = sorted(ROOT.rglob("*.py"))

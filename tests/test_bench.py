@@ -1,4 +1,4 @@
-"""fcnn bench: what it measures is what it says, and it tells it whole."""
+"""fcnn bench: measurements, tables, recorded results, error messages."""
 
 import json
 import re
@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from child import started
 
-from fcnn.bench import timed
+from experiments.speed import main as speed
+from experiments.speed import train_steps
+from fcnn.bench import timed, times_faster
 from fcnn.bench.comparisons import (
+    BENCHMARKS,
     COMPARISONS,
-    PROBLEMS,
     batch_norm_backward,
     convolution,
     pooling,
@@ -24,47 +26,66 @@ from fcnn.bench.comparisons import (
 )
 from fcnn.bench.machine import Roofline, roofline
 from fcnn.cli import main
-from fcnn.cli.bench import operators, peers
+from fcnn.cli.bench import BENCHES, operators
+from fcnn.cli.bench.jobs import JOBS
 from fcnn.ops.convolution.dispatch import IMPLS
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
-ALIKE = {  # contests of programs by different operators, by the number of examples
-    "max pooling 2×2/2": partial(pooling, 2, 2),
-    "max pooling 3×3/2": partial(pooling, 3, 2),
-    "batch norm": batch_norm_backward,
-    "transposed": transposed,
+ALIKE = {  # comparisons of programs by different operators, by the number of examples
+    "max-pool-2x2": partial(pooling, 2, 2),
+    "max-pool-3x3": partial(pooling, 3, 2),
+    "batch-norm": batch_norm_backward,
+    "conv-transpose-3x3": transposed,
 }
 
 
 @pytest.fixture(autouse=True)
-def roof_of_a_table(monkeypatch):
+def fixed_roofline(monkeypatch):
     """Measuring it takes up to 10 s of every bench; it has a test of its own."""
     monkeypatch.setattr("fcnn.cli.bench.bench.roofline", lambda dtype: Roofline(1e11, 1e10))
 
 
-@pytest.mark.parametrize("contest", [of(n=1) for of in ALIKE.values()], ids=ALIKE)
-def test_programs_of_a_contest_agree(contest):
-    programs = contest.programs(jnp.float64).values()
+@pytest.mark.parametrize("comparison", [of(n=1) for of in ALIKE.values()], ids=ALIKE)
+def test_programs_of_a_comparison_agree(comparison):
+    programs = comparison.programs(jnp.float64).values()
     ours, theirs = (jax.tree.leaves(jax.jit(f)(*args)) for f, args in programs)
     largest = max(np.abs(b).max() for b in theirs)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-10 * largest)
 
 
-def test_contests_are_of_64_examples():
-    names = [contest.name for contest in COMPARISONS]
-    for of in ALIKE.values():
-        assert of(n=64).name in names
-        assert of(n=1).name not in names
+def test_comparisons_are_of_64_examples():
+    titles = [comparison.title for comparison in COMPARISONS]
+    for name, of in ALIKE.items():
+        assert of(n=64).name == name
+        assert of(n=64).title in titles
+        assert of(n=1).title not in titles
+
+
+@pytest.mark.parametrize("items", [COMPARISONS, BENCHMARKS, JOBS], ids=["ops", "conv", "jobs"])
+def test_names_are_slugs_and_distinct(items):
+    """Typed on any keyboard; the title has the symbols."""
+    names = [item.name for item in items]
+    assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
+    assert len({*names}) == len({item.title for item in items}) == len(items)
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_recorded_names_are_slugs(path):
+    recorded = json.loads(path.read_text())
+    assert recorded["bench"] in {bench.name for bench in (*BENCHES, train_steps.BENCH)}
+    for row in recorded["rows"]:
+        assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", row["name"])
+        assert row["title"]
 
 
 @pytest.mark.parametrize("part", ["forward", "dx", "dw"])
 def test_flop_are_what_xla_counts(part):
-    """Of a valid-sized problem by im2col's product; padding is counted as any cell is."""
-    problem = next(p for p in PROBLEMS if p.window == 1)._replace(n=2)
-    (f, args) = convolution(problem, part).programs(jnp.float32)["lax"]
+    """Of a 1×1 convolution, which has no padding: XLA counts padded cells as any others."""
+    benchmark = next(b for b in BENCHMARKS if b.window == 1)._replace(n=2)
+    (f, args) = convolution(benchmark, part).programs(jnp.float32)["lax"]
     counted = (jax.jit(f).lower(*args).compile().cost_analysis() or {})["flops"]
-    assert counted == pytest.approx(problem.flop, rel=0.01)
+    assert counted == pytest.approx(benchmark.flop, rel=0.01)
 
 
 def test_times_are_one_for_each_round_and_memory_is_counted():
@@ -76,8 +97,8 @@ def test_times_are_one_for_each_round_and_memory_is_counted():
     assert timing.temporary_bytes >= x.nbytes
 
 
-def test_the_roof_is_the_best_product_and_the_best_array(monkeypatch):
-    """By times that are given: products grow until one takes 50 ms."""
+def test_roofline_is_the_best_product_and_the_best_array(monkeypatch):
+    """With given times: products grow until one takes 50 ms."""
     times = iter([1e-3, 0.06, 0.01, 0.04])
 
     def seconds(programs, rounds):
@@ -94,22 +115,22 @@ def test_the_roof_is_the_best_product_and_the_best_array(monkeypatch):
 
 def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(operators, "COMPARISONS", [of(n=1) for of in ALIKE.values()])
-    figure, kept = tmp_path / "roof.png", tmp_path / "ops.json"
-    names = ["max pooling 2×2", "batch norm"]
+    figure, recorded = tmp_path / "roofline.png", tmp_path / "ops.json"
+    names = ["max-pool-2x2", "batch"]
     assert main(["bench", "ops", *names, "--rounds", "2", "--json", "--plot", str(figure)]) == 0
     text = capsys.readouterr().out
     assert figure.read_bytes().startswith(b"\x89PNG")
     result = json.loads(text)
-    assert [row["operator"].startswith(n) for row, n in zip(result["rows"], names, strict=True)]
+    assert [row["name"] for row in result["rows"]] == ["max-pool-2x2", "batch-norm"]
     assert all(len(row["ours"]) == len(row["theirs"]) == 2 for row in result["rows"])
     assert result["roofline"] == {"flop_per_second": 1e11, "bytes_per_second": 1e10}
     assert result["machine"]["packages"]["jax"] == jax.__version__
-    kept.write_text(text)
-    assert main(["bench", "table", str(kept)]) == 0
+    recorded.write_text(text)
+    assert main(["bench", "table", str(recorded)]) == 0
     first, _, head, _, *rows = capsys.readouterr().out.strip().splitlines()
     assert first.startswith("`fcnn bench ops`: ")
     assert len(rows) == 2
-    assert {line.count("|") for line in (head, *rows)} == {10}
+    assert {line.count("|") for line in (head, *rows)} == {11}
 
 
 def test_models_counts_three_forward_passes(capsys):
@@ -121,52 +142,87 @@ def test_models_counts_three_forward_passes(capsys):
     assert row["parameters"] == 785 * 128 + 129 * 64 + 65 * 10
 
 
-def test_tune_times_every_implementation_that_serves(capsys):
-    name = "3×3 64×4×4×512→512, forward"
+def test_tune_times_every_supported_implementation(capsys):
+    name = "conv-3x3-4x4x512-forward"
     assert main(["bench", "conv", name, "--tune", "--rounds", "1"]) == 0
     head, _, row = (line.split(" | ") for line in capsys.readouterr().out.splitlines())
-    each = slice(1, 1 + len(IMPLS))
+    each = slice(2, 2 + len(IMPLS))
     assert "–" not in row[each]
     assert row[-2] == ("winograd" if jax.default_backend() == "cpu" else "lax")
     times = dict(zip(head[each], map(float, row[each]), strict=True))
     assert min(times, key=times.__getitem__) == row[-3]
 
 
-def test_peers_tells_how_many_times_faster():
+def test_times_faster_is_the_median_of_ratios():
+    assert times_faster([1e-3, 2e-3, 4e-3], [3e-3, 4e-3, 8e-3]) == 2  # of 3, 2, 2
+    with pytest.raises(ValueError, match="shorter"):
+        times_faster([1.0, 1.0], [1.0])
+
+
+def test_speed_compares_with_the_fastest_and_with_torch():
     steps = {"fcnn": [1e-3, 2e-3, 4e-3], "flax": [3e-3, 4e-3, 8e-3], "torch": [1e-3, 1e-3, 1e-3]}
-    found = peers.ratios(steps)
-    assert found == ("flax", 2.0, 0.5)  # of 3, 2, 2 and of 1, 1/2, 1/4
-    assert peers.ratios({"fcnn": steps["fcnn"]}) == (None, None, None)
-    row = peers.Row("mlp", {}, dict.fromkeys(steps, 0.5), steps, *found)
-    cells = peers.BENCH.cells(row, None)
-    assert list(cells) == ["mlp", "2.00 (0.5)", "4.00 (0.5)", "1.00 (0.5)", "2.00", "0.50"]
+    found = train_steps.ratios(steps)
+    assert found == ("flax", 2.0, 0.5)  # medians of 3, 2, 2 and of 1, 1/2, 1/4
+    assert train_steps.ratios({"fcnn": steps["fcnn"]}) == (None, None, None)
+    row = train_steps.Row("mlp", "MLP", {}, dict.fromkeys(steps, 0.5), steps, *found)
+    cells = train_steps.BENCH.cells(row, Roofline(1e11, 1e10))
+    assert list(cells) == ["mlp", "MLP", "2.00 (0.5)", "4.00 (0.5)", "1.00 (0.5)", "2.00", "0.50"]
+
+
+def test_speed_prints_recorded_results(capsys):
+    assert speed(["--table", f"{RESULTS / 'cpu_peers.json'}"]) == 0
+    first, _, head, _, *rows = capsys.readouterr().out.strip().splitlines()
+    assert first.startswith("`python -m experiments speed`: ")
+    assert head.startswith("| name | train step | fcnn ms (first s) | flax ms")
+    assert [row.split(" | ")[0] for row in rows] == [f"| {job.name}" for job in JOBS]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        (
-            ["peers", "mlq"],
-            "unknown name 'mlq'; did you mean 'mlp'\\?",
-        ),
-        (["peers", "mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
-        (["peers", "mlp", "--libraries", "flax"], r"no module .*; pip install -e '.*\[peers\]'"),
-        (["ops", "relu"], "unknown name 'relu'; `fcnn bench ops --help` lists all$"),
-        (["ops", "max poling"], "'max poling'; did you mean 'max pooling' or"),
+        (["models", "mlq"], "models: unknown model 'mlq'; did you mean 'mlp'\\?"),
+        (["ops", "relu"], "ops: unknown operator 'relu'; --help lists all$"),
+        (["ops", "max-poling"], "unknown operator 'max-poling'; did you mean 'max-pool'"),
+        (["ops", "--rounds", "0"], "--rounds 0 must be at least 1"),
         (["ops", "--plot", "nowhere/a.png"], "--plot nowhere/a.png: there is no folder nowhere"),
-        (["ops", "--plot", "a.xyz"], r"--plot a.xyz: a file ends in .png"),
+        (["ops", "--plot", "a.xyz"], r"--plot a.xyz: unknown file type; write a name that ends in"),
         (["ops", "--plot", f"{RESULTS}/none.png/a.png"], "there is no folder .*none.png"),
         (["ops", "--json", f"{RESULTS.parent}/none/a.json"], "--json .*: there is no folder"),
         (["table", "nowhere.json"], "nowhere.json: No such file"),
-        (["table", __file__], "test_bench.py is not what fcnn bench --json printed"),
+        (["table", __file__], "test_bench.py is not an output of --json"),
+        (
+            ["table", f"{RESULTS / 'cpu_peers.json'}"],
+            "cpu_peers.json: unknown bench 'speed'; expected one of 'ops', 'models', 'conv'",
+        ),
     ],
 )
-def test_bench_refuses_in_one_line(arguments, says, capsys, monkeypatch):
-    monkeypatch.delitem(sys.modules, "fcnn.peers.in_flax", raising=False)
-    monkeypatch.setitem(sys.modules, "flax", None)
+def test_an_error_is_one_line(arguments, message, capsys):
     assert main(["bench", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert re.search(says, line)
+    assert re.search(f"^fcnn bench .*{message}", line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mlq"], "unknown job 'mlq'; did you mean 'mlp'\\?"),
+        (["mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
+        (["mlp", "--libraries", "flax"], r"flax needs the module .*; pip install -e '.*\[peers\]'"),
+        (["--table", "nowhere.json"], "nowhere.json: No such file"),
+    ],
+)
+def test_an_error_of_speed_is_one_line(arguments, message, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "experiments.speed.in_flax", raising=False)
+    monkeypatch.setitem(sys.modules, "flax", None)
+    assert speed(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(f"^python -m experiments speed.*: {message}", line)
+
+
+def test_speed_names_the_nearest_library(capsys):
+    with pytest.raises(SystemExit):
+        speed(["mlp", "--libraries", "touch"])
+    assert capsys.readouterr().err.strip().endswith("did you mean torch?")
 
 
 BENCH = """
@@ -180,19 +236,19 @@ sys.exit(main(["bench", *sys.argv[1:]]))
 
 
 def test_ctrl_c_is_one_line_and_leaves_no_file(tmp_path):
-    figure = tmp_path / "roof.png"
+    figure = tmp_path / "roofline.png"
     with started("-c", BENCH, "ops", "--plot", str(figure)) as bench:  # for minutes
-        assert bench.stdout.readline().startswith("| operator")
+        assert bench.stdout.readline().startswith("| name | operator")
         bench.send_signal(signal.SIGINT)
-        _, says = bench.communicate()
-    assert (bench.returncode, says) == (130, "fcnn: interrupted\n")
+        _, error = bench.communicate()
+    assert (bench.returncode, error) == (130, "fcnn: interrupted\n")
     assert not figure.exists()
 
 
-def test_kept_results_with_a_time_of_zero_are_refused(tmp_path, capsys):
-    kept = tmp_path / "ops.json"
+def test_recorded_results_with_a_time_of_zero_are_an_error(tmp_path, capsys):
+    path = tmp_path / "ops.json"
     result = json.loads((RESULTS / "cpu_ops.json").read_text())
     result["rows"][0] |= {"ours": [0.0], "theirs": [0.0]}
-    kept.write_text(json.dumps(result))
-    assert main(["bench", "table", str(kept)]) == 2
-    assert "ops.json is not what fcnn bench --json printed" in capsys.readouterr().err
+    path.write_text(json.dumps(result))
+    assert main(["bench", "table", str(path)]) == 2
+    assert "ops.json is not an output of --json" in capsys.readouterr().err

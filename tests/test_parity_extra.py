@@ -1,4 +1,4 @@
-"""Parity with other frameworks: every operator has it, and nothing is collected without them."""
+"""Parity with other libraries: every operator is compared; without them nothing is collected."""
 
 import re
 import subprocess

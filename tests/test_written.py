@@ -1,4 +1,4 @@
-"""What commands write: places are tried first, and a step that fails loses nothing else."""
+"""Output of commands: paths are tried first, and a failure loses nothing else."""
 
 import errno
 import io
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from experiments.speed.train_steps import BENCH as SPEED
 from fcnn import installation
 from fcnn.bench.machine import Roofline
 from fcnn.checker import Report
@@ -18,7 +19,7 @@ from fcnn.checker.report import Row
 from fcnn.cli import bench, check, main, ops
 from fcnn.cli.bench.bench import Bench, run
 from fcnn.cli.bench.recorded import lines
-from fcnn.cli.table import table
+from fcnn.cli.table import pieces, table, wrapped
 from fcnn.ops import OPS
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
@@ -28,7 +29,7 @@ RIGHT = Report((Row("relu", "x", (2, 3), "float32", "right", 0.0),), {}, {}, WHE
 
 @pytest.fixture(autouse=True)
 def checked(monkeypatch):
-    """The check itself is not run; what was to be checked is listed."""
+    """The check itself is not run; its targets are listed."""
     names = []
     monkeypatch.setattr(check, "_checked", lambda t, chosen: names.append(t.name) or RIGHT)
     return names
@@ -57,7 +58,7 @@ class Broken(io.StringIO):
         ("folder.json", "is a folder; write a file in it"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_refused_before_the_check(
+def test_a_path_that_cannot_be_written_is_an_error_before_the_check(
     tmp_path, capsys, checked, option, place, why
 ):
     (tmp_path / "file").write_text("")
@@ -71,8 +72,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_check(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
-def test_a_page_that_cannot_be_written_costs_only_itself(tmp_path, capsys, monkeypatch, number):
-    page, kept = tmp_path / "page.html", tmp_path / "kept.json"
+def test_a_page_that_cannot_be_written_loses_nothing_else(tmp_path, capsys, monkeypatch, number):
+    page, recorded = tmp_path / "page.html", tmp_path / "recorded.json"
     page.write_text("before")
     whole = Path.write_bytes
 
@@ -82,22 +83,22 @@ def test_a_page_that_cannot_be_written_costs_only_itself(tmp_path, capsys, monke
         return whole(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", fails)
-    assert main(["check", "relu", "--json", str(kept), "--html", str(page)]) == 2
-    said = capsys.readouterr()
-    assert said.out.rstrip().endswith("1 of 1 gradients are right.")
-    assert said.err == f"fcnn check: --html {page}: {os.strerror(number)}\n"
+    assert main(["check", "relu", "--json", str(recorded), "--html", str(page)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.rstrip().endswith("1 of 1 gradients are right.")
+    assert printed.err == f"fcnn check: --html {page}: {os.strerror(number)}\n"
     assert page.read_text() == "before"
-    assert json.loads(kept.read_text())["ok"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["kept.json", "page.html"]
+    assert json.loads(recorded.read_text())["ok"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["page.html", "recorded.json"]
 
 
-def test_a_full_device_costs_only_the_page(tmp_path, capsys):
+def test_a_full_device_loses_only_the_page(tmp_path, capsys):
     full = tmp_path / "full"
     full.symlink_to("/dev/full")
     assert main(["check", "relu", "--html", str(full)]) == 2
-    said = capsys.readouterr()
-    assert "1 of 1 gradients are right." in said.out
-    assert said.err == f"fcnn check: --html {full}: No space left on device\n"
+    printed = capsys.readouterr()
+    assert "1 of 1 gradients are right." in printed.out
+    assert printed.err == f"fcnn check: --html {full}: No space left on device\n"
     assert full.is_char_device()
 
 
@@ -112,7 +113,7 @@ def test_a_page_replaces_no_source_file(tmp_path, capsys, checked, name):
     assert main(["check", "relu", "--html", str(tmp_path / "Page.HTM")]) == 0
 
 
-def test_what_is_there_is_replaced_through_a_link(tmp_path):
+def test_a_file_is_replaced_through_a_link(tmp_path):
     page, link = tmp_path / "page.html", tmp_path / "link.html"
     page.write_text("before")
     link.symlink_to(page)
@@ -150,7 +151,7 @@ def draw(rows, top, axes):
 
 
 QUICK = Bench(
-    "quick",
+    "fcnn bench quick",
     help="",
     description="",
     packages=(),
@@ -164,33 +165,34 @@ QUICK = Bench(
 )
 
 
-def test_a_bench_keeps_its_files_though_standard_output_fails(tmp_path, monkeypatch, capsys):
+def test_a_bench_writes_its_files_though_standard_output_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench.bench, "roofline", lambda dtype: Roofline(1e11, 1e10))
     monkeypatch.setattr(bench.bench, "machine_info", lambda packages: {})
-    kept, figure = tmp_path / "kept.json", tmp_path / "figure.PNG"
-    chosen = Namespace(rounds=1, json=kept, plot=figure)
+    recorded, figure = tmp_path / "recorded.json", tmp_path / "figure.PNG"
+    chosen = Namespace(rounds=1, json=recorded, plot=figure)
     assert run(QUICK, chosen) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "| two | 1.5 |"
-    for path in (kept, figure):
+    for path in (recorded, figure):
         path.unlink()
     monkeypatch.setattr("sys.stdout", Broken(errno.EPIPE))
     with pytest.raises(BrokenPipeError):
         run(QUICK, chosen)
-    assert [row["name"] for row in json.loads(kept.read_text())["rows"]] == ["one", "two"]
+    assert [row["name"] for row in json.loads(recorded.read_text())["rows"]] == ["one", "two"]
     assert figure.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(BrokenPipeError):  # nothing to keep: there is no reason to go on
+    with pytest.raises(BrokenPipeError):  # no file to write: it stops at once
         run(QUICK, Namespace(rounds=1, json=None, plot=None))
 
 
 @pytest.mark.parametrize("name", ["cpu_ops", "cpu_peers", "cpu_models", "cpu_conv"])
 @pytest.mark.parametrize("width", [90, 120, 200])
 def test_tables_fit_the_terminal(name, width):
-    told = json.loads((RESULTS / f"{name}.json").read_text())
-    shown = lines(bench.BENCHES, told, width)
+    recorded = json.loads((RESULTS / f"{name}.json").read_text())
+    benches = (*bench.BENCHES, SPEED)
+    shown = lines(benches, recorded, width)
     assert max(map(len, "\n".join(shown).splitlines())) <= width
-    plain = lines(bench.BENCHES, told)
-    words = lambda text: sorted(w for w in " ".join(text).split() if set(w) - set("|-:"))
-    assert words(shown[1:]) == words(plain[1:])
+    plain = lines(benches, recorded)
+    content = lambda text: sorted(p for p in pieces(" ".join(text), 1) if set(p) - set("|-:"))
+    assert content(shown[1:]) == content(plain[1:])
 
 
 def test_rows_come_as_they_are_measured():
@@ -210,6 +212,21 @@ def test_rows_come_as_they_are_measured():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("lax_forward", ["lax_", "forward"]),
+        ("conv-3x3-32x32x64-dw", ["conv-", "3x3-32x", "32x64-", "dw"]),
+        ("a lax_forward b", ["a", "lax_", "forward", "b"]),
+        ("1.5e-07 s", ["1.5e-07", "s"]),
+        ("-1 to -2", ["-1 to", "-2"]),
+    ],
+)
+def test_cells_are_wrapped_at_spaces_then_in_names(text, lines):
+    assert wrapped(text, 7) == lines
+    assert wrapped(text, 30) == [text]
+
+
 def test_ops_fit_the_terminal():
     shown = "\n".join(ops.listed(80)).splitlines()
     assert max(map(len, shown)) <= 80
@@ -224,7 +241,7 @@ def test_a_check_fits_the_terminal(monkeypatch, capsys):
     assert shown[-1] == "1 of 1 gradients are right."
 
 
-def test_the_line_that_installs_an_extra_is_right_here(monkeypatch, tmp_path):
+def test_the_command_that_installs_an_extra_names_the_source(monkeypatch, tmp_path):
     assert installation.install("peers") == f"pip install -e '{Path(__file__).parents[1]}[peers]'"
     monkeypatch.setattr(installation, "ROOT", tmp_path)  # installed, not imported from a clone
 

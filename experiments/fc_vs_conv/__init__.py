@@ -1,16 +1,16 @@
 """Fully connected against convolutional networks, one stage at a time, at equal size.
 
-Claims, each of "conv3" (three convolutional stages, a dense head) against "dense" (the same with
+The claims compare "conv3" (three convolutional stages, a dense head) with "dense" (the same with
 dense stages) at the same number of parameters, over n paired seeds:
 
-    1. convolution is right more often on test images;
-    2. dense loses more of its accuracy when test images are shifted;
-    3. dense overfits first: when examples are few, more of what it gets right in training is lost
-    in test.
+    1. conv3 has the higher test accuracy;
+    2. dense loses more accuracy when test images are shifted;
+    3. dense overfits first: with few training images, its gap between training and test accuracy
+       is larger.
 
 Command: python -m experiments fc_vs_conv
-Result:  all three hold on digits (5 seeds), MNIST and Fashion-MNIST (3 seeds); README.md has
-         the tables with their spread, device and minutes.
+Result:  all three hold on digits (5 seeds), MNIST and Fashion-MNIST (3 seeds). The tables with
+         spread, device and minutes are made from experiments/results/fc_vs_conv.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ import fcnn
 from experiments.fc_vs_conv import figures
 from experiments.fc_vs_conv.config import Config, check, resolved
 from experiments.fc_vs_conv.measure import Measured, experiment
-from experiments.fc_vs_conv.output import COLUMNS, rows_of, table, tidy
+from experiments.fc_vs_conv.output import COLUMNS, rows_of, terminal_table, tidy
 from experiments.framework.claim import Claim
 from experiments.framework.options import parse, refuse
 from experiments.framework.report import Findings, report
@@ -33,8 +33,9 @@ from fcnn.models import ladder
 
 TITLE = "Fully connected against convolutional networks, at equal size"
 DESCRIPTION = (
-    f"{TITLE}: start from an all-dense network, turn one stage at a time into a convolutional one, "
-    "and compare. Exit code: 0 if every claim holds, 1 if one fails, 2 for misuse, 130 if stopped."
+    f"{TITLE}. Five networks, from all dense to all convolutional: each replaces one more dense "
+    "stage by a convolutional one. Exit code: 0 if every claim holds, 1 if one fails, 2 for an "
+    "error, 130 if interrupted."
 )
 
 
@@ -46,12 +47,12 @@ def main(arguments: list[str]) -> int:
         check(config, data)
         data = framed(data, config.frame or 0)
         nets = ladder(data.shape, len(data.classes), width=config.width)
-    except ValueError as wrong:
-        return refuse(f"fc_vs_conv: {wrong}")
+    except ValueError as error:
+        return refuse(f"fc_vs_conv: {error}")
     try:
         run = Run("fc_vs_conv", config.output_dir, config)
-    except OSError as wrong:
-        return refuse(f"fc_vs_conv: --output-dir {config.output_dir}: {wrong.strerror}")
+    except OSError as error:
+        return refuse(f"fc_vs_conv: --output-dir {config.output_dir}: {error.strerror}")
     nets = {name: nets[name] for name in config.networks or ()}
     console = Screen()
     measured: dict[str, Measured] = {}
@@ -65,27 +66,27 @@ def main(arguments: list[str]) -> int:
             stopped = f"Stopped: {diverged}"
     claims = [] if config.smoke or stopped else judge(measured)
     write(run, config, data, measured, claims, stopped)
-    console.print(table(measured))
+    console.print(terminal_table(measured))
     for claim in claims:
         console.print(f"[bold]{claim.verdict}[/]: {claim.text} ({claim.evidence})")
     console.print(str(run.folder / "report.html"), highlight=False, soft_wrap=True)
     if run.failed:
         return refuse(f"fc_vs_conv: {run.failed}")
     if stopped:
-        console.print(f"{stopped}. The report holds what was finished by then.")
+        console.print(f"{stopped}. The report has the results that were finished before.")
         return 130 if stopped == "Interrupted" else 2
     return 1 if any(claim.held is False for claim in claims) else 0
 
 
 def framed(data: Dataset, frame: int) -> Dataset:
-    """Every image with `frame` pixels of background round it, so that a shift need not lose ink."""
+    """Add `frame` pixels of background around every image, so that a shift cuts off less."""
     sides = ((0, 0), (frame, frame), (frame, frame), (0, 0))
-    wide = lambda images: Images(np.pad(images.x, sides), images.y)
-    return data._replace(train=wide(data.train), test=wide(data.test))
+    pad = lambda images: Images(np.pad(images.x, sides), images.y)
+    return data._replace(train=pad(data.train), test=pad(data.test))
 
 
 def judge(measured: dict[str, Measured]) -> list[Claim]:
-    """The claims that were measured; one holds if its mean exceeds twice its standard error."""
+    """The claims about networks that were measured."""
     if not {"dense", "conv3"} <= measured.keys():
         return []
     dense, conv = measured["dense"], measured["conv3"]
@@ -98,11 +99,11 @@ def judge(measured: dict[str, Measured]) -> list[Claim]:
             dense.test,
         )
     ]
-    if far := max(conv.shifted):
-        lost = lambda m: [a - b for a, b in zip(m.test, m.shifted[far], strict=True)]
+    if shift := max(conv.shifted):
+        lost = lambda m: [a - b for a, b in zip(m.test, m.shifted[shift], strict=True)]
         claims.append(
             Claim.paired(
-                f"Dense falls further when test images are shifted by {far} pixels",
+                f"Dense falls further when test images are shifted by {shift} pixels",
                 "accuracy lost, dense − conv3",
                 lost(dense),
                 lost(conv),
@@ -124,14 +125,14 @@ def judge(measured: dict[str, Measured]) -> list[Claim]:
 
 
 def write(run: Run, config: Config, data: Dataset, measured, claims, stopped: str) -> None:
-    """results.json, results.csv, the figures and report.html."""
+    """Write results.json, results.csv, the figures and report.html."""
     results = {name: dataclasses.asdict(m) for name, m in measured.items()}
     verdicts = [dataclasses.asdict(claim) for claim in claims]
     run.save_json("results.json", {"networks": results, "claims": verdicts, "stopped": stopped})
     run.save("results.csv", tidy(measured, len(data.train.y)))
     findings = Findings(
         title=TITLE,
-        summary="Classifiers from all dense to all convolutional, with about the same number of "
+        summary="Five networks from all dense to all convolutional, with about equal numbers of "
         f"parameters, trained on {len(data.train.y):,} images of {data.name} and tested on "
         f"{len(data.test.y):,}; {config.seeds} seeds each.",
         claims=claims,
@@ -147,15 +148,15 @@ def write(run: Run, config: Config, data: Dataset, measured, claims, stopped: st
 
 
 def notes(config: Config) -> list[str]:
-    """What the columns of the table mean."""
+    """The meaning of the columns of the table."""
     return [
         "Accuracies are means over seeds ± one standard deviation. gap: train − test accuracy, in "
         f"percentage points. shifted: test accuracy with every image moved {config.shift} pixels, "
         "the mean of four directions.",
-        "m-adds and act. kB: multiply-adds of one forward pass, and the bytes of all layers' "
-        "outputs, for one image, counted from shapes. step: one training step of one seed on a "
-        f"batch of {config.batch_size}, the median of interleaved runs; compile: what compiling it "
-        "took, apart.",
-        "Stages: dense, relu or conv 3×3, relu, max pool 2×2. conv1 to conv3 have so many "
-        "convolutional stages first; conv3-gap ends in global average pooling, not in flattening.",
+        "MACs: multiply-adds of one forward pass; act. kB: bytes of all layers' outputs; both are "
+        "for one image and counted from shapes. step: one training step of one seed on a batch of "
+        f"{config.batch_size}, the median of interleaved runs; comp.: its compilation.",
+        "A stage is dense and relu, or conv 3×3, relu and max pool 2×2. In conv1, conv2 and conv3 "
+        "the first one, two or three stages are convolutional; conv3-gap ends in global average "
+        "pooling instead of flattening.",
     ]

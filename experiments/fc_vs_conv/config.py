@@ -1,4 +1,4 @@
-"""What a run of fc_vs_conv may be told, and what each data set defaults to."""
+"""Options of fc_vs_conv, and their defaults for each data set."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from tyro.conf import arg
 from tyro.extras import literal_type_from_choices
 
 import fcnn
-from experiments.framework.options import Options, otherwise
+from experiments.framework.options import Options, default_shown
 from fcnn.data import Dataset
 from fcnn.models.ladder import RUNGS
 
@@ -23,39 +23,39 @@ class Config(Options):
     """Images per step."""
 
     learning_rate: float = 2e-3
-    """At the first step; it falls to 0 along a cosine."""
+    """Learning rate of the first step; it decreases to 0 along a cosine."""
 
     optimizer: Literal["adam", "momentum", "sgd"] = "adam"
-    """optax's; momentum is 0.9."""
+    """An optimizer of optax; momentum is SGD with momentum 0.9."""
 
-    networks: Annotated[tuple[Name, ...] | None, otherwise(" ".join(RUNGS), "NAME [NAME ...]")] = (
-        None
-    )
-    """Which rungs of the ladder from all dense to all convolutional."""
+    networks: Annotated[
+        tuple[Name, ...] | None, default_shown(" ".join(RUNGS), "NAME [NAME ...]")
+    ] = None
+    """The networks to train, from all dense to all convolutional."""
 
     width: int = 16
-    """Channels of the first convolutional stage of conv3, whose size all other networks match."""
+    """Channels of the first stage of conv3; the other networks have as many parameters."""
 
-    seeds: Annotated[int | None, otherwise("5 on digits, else 3", "INT")] = None
-    """How many independent trainings of each network, all in one program."""
+    seeds: Annotated[int | None, default_shown("5 on digits, else 3", "INT")] = None
+    """Number of seeds: independent training runs of each network, in one program."""
 
-    epochs: Annotated[int | None, otherwise("30 on digits, else 6", "INT")] = None
+    epochs: Annotated[int | None, default_shown("30 on digits, else 6", "INT")] = None
     """Passes over the training images."""
 
-    shift: Annotated[int | None, otherwise("2 on digits, else 4", "INT")] = None
-    """Test images are shifted by up to so many pixels."""
+    shift: Annotated[int | None, default_shown("2 on digits, else 4", "INT")] = None
+    """Largest shift of test images, in pixels."""
 
-    frame: Annotated[int | None, otherwise("2 on digits, else 0", "INT")] = None
-    """Background added round every image, in pixels, so that a shift need not lose ink."""
+    frame: Annotated[int | None, default_shown("2 on digits, else 0", "INT")] = None
+    """Background added around every image, in pixels, so that a shift cuts off less."""
 
     sizes: Annotated[
         tuple[int, ...] | None,
-        otherwise("50 100 200 400 800 on digits, else 100 1000 10000", "INT [INT ...]"),
+        default_shown("50 100 200 400 800 on digits, else 100 1000 10000", "INT [INT ...]"),
     ] = None
-    """Smaller training sets to try."""
+    """Sizes of smaller training sets."""
 
     gradients: Literal["hand", "autodiff"] = "hand"
-    """How every operator is differentiated."""
+    """The gradients of every operator: hand-derived, or by autodiff."""
 
     conv: Annotated[
         str,
@@ -64,7 +64,7 @@ class Config(Options):
             help_behavior_hint="(default: auto)",
         ),
     ] = "auto"
-    """Which implementation of convolution."""
+    """The implementation of convolution."""
 
 
 LARGE = {"seeds": 3, "epochs": 6, "shift": 4, "frame": 0, "sizes": (100, 1000, 10000)}
@@ -78,17 +78,20 @@ SMOKE = {"seeds": 2, "epochs": 1, "networks": ("dense", "conv3"), "sizes": (100,
 
 
 def resolved(config: Config) -> Config:
-    """`config` with every None filled in, for its data set and for --smoke."""
+    """`config` with every None replaced by the default of its data set, or of --smoke."""
     defaults = {"networks": RUNGS} | DEFAULTS[config.dataset] | (SMOKE if config.smoke else {})
     missing = {k: v for k, v in defaults.items() if getattr(config, k) is None}
     return dataclasses.replace(config, **missing)
 
 
 def check(config: Config, data: Dataset) -> None:
-    """ValueError naming the first option that makes no sense with this data."""
+    """Check the options against the data.
+
+    Raises: ValueError for the first option that does not fit.
+    """
     n = len(data.train.y)
-    least = {"seeds": 1, "epochs": 1, "batch_size": 1, "width": 1, "frame": 0}
-    for name, bound in least.items():
+    minimum = {"seeds": 1, "epochs": 1, "batch_size": 1, "width": 1, "frame": 0}
+    for name, bound in minimum.items():
         if (value := getattr(config, name)) < bound:
             option = name.replace("_", "-")
             raise ValueError(f"--{option} {value} must be at least {bound}")
@@ -98,7 +101,9 @@ def check(config: Config, data: Dataset) -> None:
         raise ValueError(f"--learning-rate {config.learning_rate} must be positive and finite")
     side = min(data.shape[:2]) + 2 * (config.frame or 0)
     if not 0 <= (config.shift or 0) < side:
-        raise ValueError(f"--shift {config.shift} must lie within images {side} cells wide")
+        raise ValueError(
+            f"--shift {config.shift} must be from 0 to {side - 1}; images are {side} pixels wide"
+        )
     if any(not 1 <= m < n for m in config.sizes or ()):
         raise ValueError(
             f"--sizes {config.sizes}: each must be at least 1 and below the {n} training images"
@@ -107,9 +112,9 @@ def check(config: Config, data: Dataset) -> None:
     if not networks:
         raise ValueError("--networks needs at least one name")
     if len(set(networks)) != len(networks):
-        raise ValueError(f"--networks {networks} names one twice")
+        raise ValueError(f"--networks {' '.join(networks)}: a name occurs twice")
     if unknown := set(networks) - set(RUNGS):
-        raise ValueError(f"--networks {sorted(unknown)} are none of {RUNGS}")
+        raise ValueError(f"--networks: unknown {sorted(unknown)}; expected some of {RUNGS}")
 
 
 def make_optimizer(config: Config) -> optax.GradientTransformation:

@@ -1,4 +1,4 @@
-"""The three pictures: accuracy by network, under shift, and by number of training images."""
+"""Three figures: accuracy by network, under shift, and by number of training images."""
 
 import io
 from statistics import mean, stdev
@@ -36,7 +36,7 @@ STYLE = {
 
 
 def draw(run: Run, measured: dict[str, Measured], n: int) -> list[Figure]:
-    """Save each picture as SVG and PNG, and return those that there is something to draw for."""
+    """Save each figure as SVG and PNG, and return those that have data."""
     done = {name: m for name, m in measured.items() if m.test}
     drawn = []
     with plt.style.context(STYLE):
@@ -75,10 +75,10 @@ def by_network(axes, done, n):
     axes.set_xlim(-0.6, len(done) - 0.4)
     axes.margins(y=0.18)
     axes.set_ylabel("accuracy, %")
-    axes.set_title("Right on training images (open) and on test images (filled)")
+    axes.set_title("Accuracy on training images (open) and on test images (filled)")
     return (
-        "Accuracy of each network at equal size, a dot per seed: open on the training images, "
-        "filled on the test images (mean ± standard deviation). Overfitting is their distance."
+        "Accuracy of each network at equal size, one dot per seed: open on the training images, "
+        "filled on the test images (mean ± standard deviation). Their distance shows overfitting."
     )
 
 
@@ -91,7 +91,7 @@ def by_shift(axes, done, n):
     axes.set_xticks(sorted(next(iter(done.values())).shifted))
     axes.set_xlabel("test images shifted by, pixels")
     axes.set_ylabel("test accuracy, %")
-    axes.set_title("What is left when the image moves")
+    axes.set_title("Test accuracy on shifted images")
     axes.legend(frameon=False)
     return (
         "Test accuracy when every test image is shifted, the mean over the four directions; no "
@@ -114,10 +114,10 @@ def by_images(axes, done, n):
     axes.minorticks_off()
     axes.set_xlabel("training images")
     axes.set_ylabel("accuracy, %")
-    axes.set_title("With fewer images to learn from")
+    axes.set_title("Accuracy by number of training images")
     axes.legend(frameon=False, loc="lower right")
     return (
-        "Accuracy on test images (solid) and on the training images themselves (dotted) against "
+        "Accuracy on test images (solid) and on the training images (dotted) against "
         "the number of training images. Bands are one standard deviation over seeds."
     )
 

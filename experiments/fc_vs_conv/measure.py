@@ -1,4 +1,4 @@
-"""Every network of the ladder, trained and scored in every way that the claims ask about."""
+"""Training and evaluation of every network, for all claims."""
 
 import dataclasses
 import math
@@ -24,14 +24,14 @@ from fcnn.data import Dataset
 from fcnn.layers import Layer
 from fcnn.training import TrainState, create, shuffled_indices, train_step
 
-STEPS_PER_CALL = 100  # at most; an interrupt waits for one call
-FEW = 4  # a smaller training set gets 1 / FEW of the steps
+STEPS_PER_CALL = 100  # maximum; an interrupt waits for the end of one call
+FEW = 4  # training on a smaller set takes 1 / FEW of the steps
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 @dataclass
 class Measured:
-    """Of one network. Lists have an entry per seed; what was not reached is empty or None."""
+    """Results of one network. Lists have one entry per seed; missing results are empty or None."""
 
     parameters: int
     multiply_adds: int
@@ -46,9 +46,9 @@ class Measured:
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> "Measured":
-        """From results.json, where the keys of a dict have become text."""
-        by_number = ("shifted", "few_test", "few_train")
-        numbered = {name: {int(k): v for k, v in saved[name].items()} for name in by_number}
+        """Results read from results.json, where the keys of a dict are text."""
+        with_int_keys = ("shifted", "few_test", "few_train")
+        numbered = {name: {int(k): v for k, v in saved[name].items()} for name in with_int_keys}
         return dataclasses.replace(cls(**saved), **numbered)
 
     @property
@@ -64,24 +64,24 @@ def experiment(
     run: Run,
     console: Console,
 ) -> None:
-    """Fill `measured`: each network on all images, then on few, then a step of each timed."""
+    """Fill `measured`: train each network on all images, then on few; time one step of each."""
     for name, net in nets.items():
         cost = fcnn.summary(net, data.shape)
         measured[name] = Measured(cost.parameters, cost.multiply_adds, cost.activation_bytes)
     columns = (TextColumn("{task.description:42s}"), BarColumn())
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, *times, console=console) as progress:
-        course = Course(config, data, nets, run, progress)
+        runner = Runner(config, data, nets, run, progress)
         for name, m in measured.items():
-            course.on_all(name, m)
+            runner.on_all(name, m)
         for name, m in measured.items():
-            course.on_few(name, m)
-        course.say("timing one step of each")
+            runner.on_few(name, m)
+        runner.show("timing one step of each")
         time_steps(config, data, nets, measured)
 
 
-class Course:
-    """What every network goes through, with its progress shown and its metrics written."""
+class Runner:
+    """Trains and evaluates networks, shows progress and writes metrics."""
 
     def __init__(self, config, data: Dataset, nets: dict[str, Layer], run: Run, progress: Progress):
         self.config, self.run, self.progress = config, run, progress
@@ -98,27 +98,29 @@ class Course:
         self.bar = progress.add_task("compiling", total=total)
 
     def on_all(self, name: str, m: Measured) -> None:
-        """Trained on every image; scored on them, on the test images, and on these shifted."""
+        """Train on all images; evaluate on them, on the test images, and on shifted test images."""
         score = self.score(name)
-        now, seen = self.train(name, self.n)
-        m.test, m.train = score(now, self.tests).tolist(), score(now, seen).tolist()
+        train_state, seen = self.train(name, self.n)
+        m.test = score(train_state, self.tests).tolist()
+        m.train = score(train_state, seen).tolist()
         m.shifted[0] = m.test
         for d in range(1, self.config.shift + 1):
-            each = [score(now, self.tests, (d * down, d * right)) for down, right in DIRECTIONS]
+            shifts = [(d * down, d * right) for down, right in DIRECTIONS]
+            each = [score(train_state, self.tests, shift) for shift in shifts]
             m.shifted[d] = np.mean(each, 0).tolist()
         self.run.metric(network=name, **dataclasses.asdict(m))
 
     def on_few(self, name: str, m: Measured) -> None:
-        """Trained on fewer images, again and again."""
+        """Train on each number of fewer images."""
         score = self.score(name)
         for size in sorted(self.config.sizes, reverse=True):
-            now, seen = self.train(name, size)
-            m.few_test[size] = score(now, self.tests).tolist()
-            m.few_train[size] = score(now, seen).tolist()
+            train_state, seen = self.train(name, size)
+            m.few_test[size] = score(train_state, self.tests).tolist()
+            m.few_train[size] = score(train_state, seen).tolist()
         self.run.metric(network=name, **dataclasses.asdict(m))
 
     def score(self, name: str) -> Callable[..., np.ndarray]:
-        """`Seeds.accuracy`, which an interrupt need not wait for."""
+        """`Seeds.accuracy`, with a check for interrupts before each call."""
 
         def accuracy(*args):
             interrupt.check()
@@ -127,60 +129,57 @@ class Course:
         return accuracy
 
     def train(self, name: str, size: int) -> tuple[TrainState, np.ndarray]:
-        """The states after training on `size` images, and which images each seed saw."""
+        """The train states after training on `size` images, and the image indices of each seed."""
         order = lambda seed: np.random.default_rng([seed, size]).permutation(self.n)[:size]
         seen = np.stack([order(seed) for seed in range(self.config.seeds)]).astype(np.int32)
         blocks = list(schedule(self.config, seen, self.n))
         share = self.work[name] / (1 if size == self.n else FEW) / len(blocks)
         seeds = self.seeds[name]
-        now = seeds.start()
-        for call, (rows, rate) in enumerate(blocks, start=1):
+        train_state = seeds.start()
+        for call, (indices, rate) in enumerate(blocks, start=1):
             interrupt.check()
-            now, metrics = seeds.train(now, rows, rate)
-            loss, right = (np.asarray(m).mean(1) for m in metrics)
+            train_state, metrics = seeds.train(train_state, indices, rate)
+            loss, accuracy = (np.asarray(m).mean(1) for m in metrics)
             if not np.isfinite(loss).all():
                 where = f"{name} is {loss.max()} with {size} images"
                 raise FloatingPointError(f"the loss of {where}; lower --learning-rate")
-            values = {"loss": loss.tolist(), "accuracy": right.tolist()}
+            values = {"loss": loss.tolist(), "accuracy": accuracy.tolist()}
             self.run.metric(network=name, images=size, call=call, **values)
-            self.say(f"{name} · {size:,} images · loss {loss.mean():.3f}", advance=share)
-        return now, seen
+            self.show(f"{name} · {size:,} images · loss {loss.mean():.3f}", advance=share)
+        return train_state, seen
 
-    def say(self, what: str, advance: float = 0) -> None:
+    def show(self, what: str, advance: float = 0) -> None:
         self.progress.update(self.bar, description=what, advance=advance)
 
 
 def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, float]]:
-    """Blocks of (rows (seeds, steps, batch), learning rate); every block has the same shape."""
+    """Blocks of (indices (seeds, steps, batch), learning rate), all of the same shape."""
     per_epoch = max(1, n // config.batch_size)
     calls_per_epoch = math.ceil(per_epoch / STEPS_PER_CALL)
     length = math.ceil(per_epoch / calls_per_epoch)
     calls = config.epochs * calls_per_epoch
     if seen.shape[1] < n:
         calls = math.ceil(calls / FEW)
-    rows = [
-        own[shuffled_indices(len(own), config.batch_size, calls * length, seed)]
-        for seed, own in enumerate(seen)
+    indices = [
+        images[shuffled_indices(len(images), config.batch_size, calls * length, seed)]
+        for seed, images in enumerate(seen)
     ]
-    for i, block in enumerate(np.split(np.stack(rows), calls, axis=1)):
+    for i, block in enumerate(np.split(np.stack(indices), calls, axis=1)):
         yield block, cosine(i, calls, config.learning_rate)
 
 
 def time_steps(config, data, nets, measured) -> None:
-    """One training step of one seed per network: compiled apart, then timed in turn."""
+    """Time one training step of one seed per network; the compilation is timed separately."""
     batch = (data.train.x[: config.batch_size], data.train.y[: config.batch_size])
     batch, optimizer = jax.device_put(batch), make_optimizer(config)
     programs = {}
     for name, net in nets.items():
         interrupt.check()
-        now = jax.jit(partial(create, net, optimizer, data.shape))(jax.random.key(0))
-        lowered = jax.jit(train_step(net, fcnn.softmax_cross_entropy, optimizer)).lower(now, batch)
-        compiled, measured[name].compile_seconds = timed(lowered.compile)
-        programs[name] = compiled, (now, batch)
+        train_state = jax.jit(partial(create, net, optimizer, data.shape))(jax.random.key(0))
+        step = jax.jit(train_step(net, fcnn.softmax_cross_entropy, optimizer))
+        lowered, start = step.lower(train_state, batch), perf_counter()
+        compiled = lowered.compile()
+        measured[name].compile_seconds = perf_counter() - start
+        programs[name] = compiled, (train_state, batch)
     for name, times in seconds(programs, rounds=3 if config.smoke else 20).items():
         measured[name].step_seconds = median(times)
-
-
-def timed(f):
-    start = perf_counter()
-    return f(), perf_counter() - start

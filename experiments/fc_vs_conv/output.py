@@ -1,4 +1,4 @@
-"""What was measured, as a table for the terminal and the report, and as a table for programs."""
+"""Results as a table for the terminal and the report, and as CSV."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from experiments.fc_vs_conv.measure import Measured
+from fcnn.cli import table
 
 COLUMNS = (
     "network",
@@ -16,7 +17,7 @@ COLUMNS = (
     "gap",
     "shifted %",
     "params",
-    "m-adds",
+    "MACs",
     "act. kB",
     "step ms",
     "comp. s",
@@ -24,7 +25,7 @@ COLUMNS = (
 
 
 def rows_of(measured: dict[str, Measured]) -> list[tuple[str, ...]]:
-    """The table, as text; a dash for what was not reached."""
+    """The cells of the table; a dash for results that are missing."""
     return [
         (
             name,
@@ -54,14 +55,12 @@ def _number(value, form):
 
 
 def markdown(measured: dict[str, Measured]) -> str:
-    """For a README."""
-    line = lambda cells: "| " + " | ".join(cells) + " |"
-    rule = "|---|" + "---:|" * (len(COLUMNS) - 1)
-    return "\n".join([line(COLUMNS), rule, *map(line, rows_of(measured))])
+    """The table in Markdown."""
+    return "\n".join(table.markdown(COLUMNS, rows_of(measured)))
 
 
-def table(measured: dict[str, Measured]) -> Table:
-    """For a terminal of 80 columns."""
+def terminal_table(measured: dict[str, Measured]) -> Table:
+    """The table for a terminal of 80 columns."""
     heads = (column.replace(" ", "\n") for column in COLUMNS)
     shown = Table(*heads, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for column in shown.columns:
@@ -73,7 +72,7 @@ def table(measured: dict[str, Measured]) -> Table:
 
 
 def tidy(measured: dict[str, Measured], n: int) -> str:
-    """One line per accuracy, of one seed of one network."""
+    """CSV with one line per accuracy, of one seed of one network."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(("network", "seed", "training_images", "shift", "scored_on", "accuracy"))

@@ -1,1 +1,1 @@
-"""What all experiments share: options, run folder, interruption, claims, report."""
+"""Shared parts of experiments: options, run folder, interruption, claims, report."""

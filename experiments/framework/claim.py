@@ -1,15 +1,15 @@
-"""A claim, and what a run says of it."""
+"""A claim, and its verdict in one run."""
 
 import math
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-STANDARD_ERRORS = 2  # that a difference must exceed
+STANDARD_ERRORS = 2  # a mean difference must exceed this many
 
 
 @dataclass(frozen=True)
 class Claim:
-    """`held` is None where a run is too small to tell."""
+    """A claim with its evidence; `held` is None where a run is too small to decide."""
 
     text: str
     measure: str
@@ -22,14 +22,14 @@ class Claim:
 
     @classmethod
     def paired(cls, text: str, measure: str, greater: list[float], less: list[float]) -> "Claim":
-        """That `greater` exceeds `less`, entry i of both from seed i, by more than chance gives.
+        """The claim that `greater` exceeds `less` on average; entry i of both is of seed i.
 
-        Held if the mean difference exceeds STANDARD_ERRORS of its standard errors.
+        It holds if the mean difference exceeds STANDARD_ERRORS of its standard errors.
         """
-        off = [100 * (a - b) for a, b in zip(greater, less, strict=True)]
-        n = len(off)
+        differences = [100 * (a - b) for a, b in zip(greater, less, strict=True)]
+        n = len(differences)
         if n < 2:
             return cls(text, measure, "needs at least 2 seeds", None)
-        error = stdev(off) / math.sqrt(n)
-        evidence = f"{mean(off):+.2f} ± {error:.2f} percentage points, n = {n}"
-        return cls(text, measure, evidence, mean(off) > STANDARD_ERRORS * error)
+        center, error = mean(differences), stdev(differences) / math.sqrt(n)
+        evidence = f"{center:+.2f} ± {error:.2f} percentage points, n = {n}"
+        return cls(text, measure, evidence, center > STANDARD_ERRORS * error)

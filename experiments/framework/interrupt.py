@@ -1,34 +1,34 @@
-"""Ctrl-C: one ends the run between two compiled calls and keeps its results, two end it at once.
+"""Ctrl-C: the first ends the run after a compiled call and keeps its results, the second at once.
 
 A KeyboardInterrupt raised inside JAX can be lost in a callback, crash a module that is being
-imported, or leave work running at exit. So Python raises none: while modules are imported the
-operating system ends the process, and later the signal is only noted, for `check` to raise.
+imported, or leave work running at exit. So the signal handler raises none: while modules are
+imported the operating system ends the process; later the signal is recorded, and `check` raises.
 """
 
 import os
 import signal
 
-_asked = False
+_interrupted = False
 
 
 def end_at_once() -> None:
-    """From now on, Ctrl-C ends the process without running any of its code."""
+    """Let Ctrl-C end the process without running any of its code."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def listen() -> None:
-    """From now on, Ctrl-C is noted."""
-    signal.signal(signal.SIGINT, _note)
+    """Let Ctrl-C be recorded, for `check`."""
+    signal.signal(signal.SIGINT, _record)
 
 
 def check() -> None:
-    """KeyboardInterrupt if Ctrl-C was pressed."""
-    if _asked:
+    """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+    if _interrupted:
         raise KeyboardInterrupt
 
 
-def _note(signum, frame):
-    global _asked
-    if _asked:
+def _record(signum, frame):
+    global _interrupted
+    if _interrupted:
         os._exit(130)
-    _asked = True
+    _interrupted = True

@@ -1,4 +1,4 @@
-"""The options that every experiment has, and how a command line becomes a configuration."""
+"""Options of every experiment, and the parser of command lines."""
 
 import sys
 from dataclasses import dataclass
@@ -10,47 +10,47 @@ import tyro
 C = TypeVar("C")
 
 
-def otherwise(default: str, metavar: str):
-    """How --help shows an option that is None unless given."""
+def default_shown(default: str, metavar: str):
+    """The default that --help shows for an option whose value None is replaced later."""
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True)
 class Output:
-    """Common to all experiments."""
+    """Options of all experiments."""
 
     output_dir: Path = Path("runs")
-    """Where runs/NAME/TIME/ is made."""
+    """The folder for results; a run writes to NAME/TIME/ in it."""
 
     smoke: bool = False
-    """A run of seconds that exercises everything and judges nothing."""
+    """A run of seconds that executes every part and judges no claim."""
 
 
 @dataclass(frozen=True)
 class Options(Output):
-    """Common to all experiments that learn; each fills in the None's for its data sets."""
+    """Options of all experiments with training; each has its own defaults for every data set."""
 
     dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10"] = "digits"
-    """What to learn. digits come with scikit-learn; the others are read from --data-dir."""
+    """The data set. digits is part of scikit-learn; the others are read from --data-dir."""
 
-    data_dir: Annotated[Path | None, otherwise("$FCNN_DATA", "DIR")] = None
-    """Folder that holds the original files, itself or in subfolders, packed or not."""
+    data_dir: Annotated[Path | None, default_shown("$FCNN_DATA", "DIR")] = None
+    """Folder with the original files, also in subfolders, compressed or not."""
 
-    seeds: Annotated[int | None, otherwise("by data set", "INT")] = None
-    """How many independent trainings of each network, all in one program."""
+    seeds: Annotated[int | None, default_shown("by data set", "INT")] = None
+    """Number of seeds: independent training runs of each network, in one program."""
 
-    epochs: Annotated[int | None, otherwise("by data set", "INT")] = None
+    epochs: Annotated[int | None, default_shown("by data set", "INT")] = None
     """Passes over the training images."""
 
 
 def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C:
-    """The configuration that the command line asks for. Exits with 2, and a message, at misuse."""
+    """The configuration of a command line. A mistake in it exits with a message and code 2."""
     return tyro.cli(
         kind, prog=f"python -m experiments {name}", description=description, args=arguments
     )
 
 
 def refuse(message: str) -> int:
-    """Say what is wrong in one line; the exit code of misuse."""
+    """Print an error message of one line; the exit code of misuse."""
     print(message, file=sys.stderr)
     return 2

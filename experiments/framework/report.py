@@ -1,4 +1,4 @@
-"""report.html: one self-contained page: what was claimed, what was measured, and on what."""
+"""report.html: one self-contained page with claims, results, configuration and environment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ PAGE = jinja2.Environment(
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture for the page: inline SVG, with a caption that says what to see."""
+    """A figure for the page: inline SVG and a caption."""
 
     name: str
     svg: str
@@ -29,12 +29,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a run came to, for the page."""
+    """Results of one run, for the page."""
 
     title: str
     summary: str
     claims: Sequence[Claim]
-    judged: str  # when a claim holds
+    judged: str  # the criterion of the claims
     tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]]  # columns and rows of each
     notes: Sequence[str]
     figures: Sequence[Figure]

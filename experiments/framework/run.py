@@ -1,9 +1,9 @@
-"""A run and its receipt: everything needed to know, later, what was done and on what.
+"""A run and its receipt: the record of its configuration, environment and results.
 
 runs/NAME/TIME/config.json     the configuration, complete
                env.json        commit, versions, device, precision, flags
-               metrics.jsonl   a line per measurement, written as it happens
-               results.*       what came of it; figures; report.html
+               metrics.jsonl   one line per measurement, written at once
+               results.*       results; also figures and report.html
 """
 
 import dataclasses
@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from fcnn.bench import machine_info
+from fcnn.cli.output import write_whole
 
 
 class Run:
-    """The folder of one run. Files are written whole or not at all; metrics a line at a time.
+    """The folder of one run. Files are written whole or not at all, metrics line by line.
 
-    A file that cannot be written, as on a full disk, does not end the run: `failed` is the first
-    that was not, in one line.
+    A file that cannot be written, as on a full disk, does not end the run: `failed` is the error
+    message of the first such file.
 
     Raises: OSError if the folder cannot be made.
     """
@@ -52,14 +53,7 @@ class Run:
             self.failed = self.failed or f"{self.folder / name}: {why.strerror}"
 
     def _write(self, name: str, content: str | bytes) -> None:
-        data = content.encode() if isinstance(content, str) else content
-        unfinished = self.folder / f".{name}"
-        try:
-            unfinished.write_bytes(data)
-            unfinished.replace(self.folder / name)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise
+        write_whole(self.folder / name, content)
 
     def save_json(self, name: str, value: Any) -> None:
         self.save(name, _json(value))
@@ -69,7 +63,7 @@ class Run:
 
 
 def environment(now: datetime.datetime) -> dict[str, Any]:
-    """What a number depends on besides the configuration."""
+    """Everything besides the configuration that results depend on."""
     return {
         "time": now.isoformat(timespec="seconds"),
         "command": "python -m experiments " + " ".join(sys.argv[1:]),

@@ -1,4 +1,4 @@
-"""Standard output of an experiment, which may fail while the report is still to be written."""
+"""Standard output of an experiment, whose failure does not end the run."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from fcnn.cli.output import discard_rest
 
 
 class Screen(Console):
-    """Once it fails, as after `head` or on a full disk, nothing more is shown; the run goes on."""
+    """A console that is silent after a failure of standard output, as by `head` or a full disk."""
 
-    def print(self, *objects: Any, **how: Any) -> None:
+    def print(self, *objects: Any, **options: Any) -> None:
         try:
-            super().print(*objects, **how)
+            super().print(*objects, **options)
         except OSError:
             self.on_broken_pipe()
 

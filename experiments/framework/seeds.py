@@ -1,7 +1,8 @@
-"""Many seeds of one network, trained and scored as one vmapped program.
+"""Many seeds of one network, trained and evaluated as one vmapped program.
 
-Everything is compiled once per network: a call trains for a fixed number of steps on whichever rows
-of the images it is given, and a call scores a fixed number of rows, shifted by any amount.
+Everything is compiled once per network. A training call takes a fixed number of steps, on the
+images with the given indices. An evaluation call takes a fixed number of images, shifted by any
+amount.
 """
 
 import math
@@ -16,11 +17,11 @@ import fcnn
 from fcnn.layers import Layer
 from fcnn.training import Metrics, TrainState, create, predict, scan_steps, train_step
 
-BLOCK = 500  # rows scored in one call
+BATCH = 500  # images evaluated in one call
 
 
 class Seeds:
-    """`count` trainings of `model` on rows of (x, y), which live on the device."""
+    """`count` training runs of `model` on examples of (x, y), which live on the device."""
 
     def __init__(
         self, model: Layer, optimizer, x: jax.Array, y: jax.Array, margin: int, count: int
@@ -31,48 +32,59 @@ class Seeds:
         start = partial(create, model, optimizer, x.shape[1:])
         self._create = jax.jit(jax.vmap(start))
         self._train = jax.jit(jax.vmap(partial(scan_steps, step), (0, None, 0)), donate_argnums=0)
-        self._right = jax.jit(jax.vmap(partial(_right, model, margin), (0, None, 0, None)))
+        self._correct = jax.jit(jax.vmap(partial(_correct, model, margin), (0, None, 0, None)))
 
     def start(self) -> TrainState:
         """The states before training, one per seed along the first axis."""
         return self._create(self._keys)
 
-    def train(self, now: TrainState, rows: np.ndarray, rate: float) -> tuple[TrainState, Metrics]:
-        """A block of steps, each on its own rows, at one learning rate.
+    def train(
+        self, train_state: TrainState, indices: np.ndarray, rate: float
+    ) -> tuple[TrainState, Metrics]:
+        """Training steps on the images with these indices, at one learning rate.
 
-        Shapes: rows (count, steps, batch); the metrics are (count, steps).
+        Shapes: indices (count, steps, batch); the metrics are (count, steps).
         """
-        return self._train(_at_rate(now, rate), (self.x, self.y), rows)
+        return self._train(_at_rate(train_state, rate), (self.x, self.y), indices)
 
     def accuracy(
-        self, now: TrainState, rows: np.ndarray, shift: tuple[int, int] = (0, 0)
+        self, train_state: TrainState, indices: np.ndarray, shift: tuple[int, int] = (0, 0)
     ) -> np.ndarray:
-        """The share told right of rows (count, n), moved down and right by `shift`: (count,)."""
-        n = rows.shape[1]
-        blocks = np.pad(rows, ((0, 0), (0, -n % BLOCK)), mode="edge")
-        blocks = np.split(blocks, blocks.shape[1] // BLOCK, axis=1)
+        """Accuracy of each seed on images moved down and right by `shift` pixels.
+
+        Shapes: indices (count, n) -> (count,).
+        """
+        n = indices.shape[1]
+        padded = np.pad(indices, ((0, 0), (0, -n % BATCH)), mode="edge")
+        batches = np.split(padded, padded.shape[1] // BATCH, axis=1)
         moved = np.array(shift, np.int32)
-        right = [self._right(now, (self.x, self.y), block, moved) for block in blocks]
-        return np.concatenate(right, axis=1)[:, :n].mean(1)
+        data = (self.x, self.y)
+        correct = [self._correct(train_state, data, batch, moved) for batch in batches]
+        return np.concatenate(correct, axis=1)[:, :n].mean(1)
 
 
 def shifted(x: jax.Array, shift: jax.Array, margin: int) -> jax.Array:
     """Images moved down and right by `shift` pixels, at most `margin`; background 0 moves in."""
-    wide = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
-    return jax.lax.dynamic_slice(wide, (0, margin - shift[0], margin - shift[1], 0), x.shape)
+    framed = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    return jax.lax.dynamic_slice(framed, (0, margin - shift[0], margin - shift[1], 0), x.shape)
 
 
-def _right(model, margin, now, data, rows, shift):
+def _correct(model, margin, train_state, data, indices, shift):
     x, y = data
-    return predict(model, now, shifted(x[rows], shift, margin)).argmax(-1) == y[rows]
+    outputs = predict(model, train_state, shifted(x[indices], shift, margin))
+    return outputs.argmax(-1) == y[indices]
 
 
-def _at_rate(now: TrainState, rate: float) -> TrainState:
-    """optax.inject_hyperparams made the optimizer, and keeps the learning rate in its state."""
-    rates = jnp.full((len(now.step),), rate)
-    return now._replace(opt_state=optax.tree.set(now.opt_state, learning_rate=rates))
+def _at_rate(train_state: TrainState, rate: float) -> TrainState:
+    """The learning rate is in the optimizer's state, by optax.inject_hyperparams."""
+    rates = jnp.full((len(train_state.step),), rate)
+    opt_state = optax.tree.set(train_state.opt_state, learning_rate=rates)
+    return train_state._replace(opt_state=opt_state)
 
 
 def cosine(step: int, total: int, peak: float) -> float:
-    """The learning rate at `step` of `total`, `peak` to 0. Source: Loshchilov & Hutter 2017."""
+    """The learning rate at `step` of `total`, from `peak` to 0.
+
+    Source: Loshchilov & Hutter 2017.
+    """
     return peak * (1 + math.cos(math.pi * step / total)) / 2

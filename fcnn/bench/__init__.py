@@ -1,7 +1,16 @@
-"""Level 2: what does it cost here? Measured, never derived."""
+"""Level 2: measurement. Seconds, FLOP and bytes of functions on this device."""
 
 from fcnn.bench.machine import Roofline, machine_info, roofline
-from fcnn.bench.measure import Cost, Program, Timing, backward, compare, seconds, timed
+from fcnn.bench.measure import (
+    Cost,
+    Program,
+    Timing,
+    backward,
+    compare,
+    seconds,
+    timed,
+    times_faster,
+)
 
 __all__ = [
     "Cost",
@@ -14,4 +23,5 @@ __all__ = [
     "roofline",
     "seconds",
     "timed",
+    "times_faster",
 ]

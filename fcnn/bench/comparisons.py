@@ -1,7 +1,8 @@
-"""Operators against what they are measured by: the same sums, by other programs.
+"""Operators of fcnn against baselines that compute the same outputs.
 
-A contest's first program is fcnn's own, as a user gets it; the second is what a user of JAX would
-have instead: XLA's own convolution (`lax`), autodiff, or explicit im2col.
+The first program of a comparison is fcnn's, with its default options. The second is the baseline, a
+program that a user of JAX would write without fcnn: XLA's own convolution (`lax`), autodiff, or
+explicit im2col.
 """
 
 import math
@@ -23,13 +24,14 @@ from fcnn.ops.pooling.pooling import max_pool
 from fcnn.ops.window import Windows, windows
 
 PARTS = ("forward", "dx", "dw")
-EXAMPLES = 64  # in a batch, unless a contest says otherwise
+EXAMPLES = 64  # in a batch, unless a comparison has its own
 
 
 class Comparison(NamedTuple):
-    """What is computed, and by whom."""
+    """fcnn and a baseline on one task."""
 
-    name: str
+    name: str  # on the command line
+    title: str
     flop: float  # a multiply-add is two
     programs: Callable[[DTypeLike], Mapping[str, Program]]
 
@@ -37,7 +39,8 @@ class Comparison(NamedTuple):
 class Benchmark(NamedTuple):
     """A convolution with padding "same", of examples (*size, c)."""
 
-    what: str
+    kind: str  # begins the name
+    kind_title: str  # begins the title
     n: int
     size: tuple[int, ...]
     c: int
@@ -52,15 +55,20 @@ class Benchmark(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.what} {'×'.join(map(str, (self.n, *self.size, self.c)))}→{self.o}"
+        return f"{self.kind}-{'x'.join(map(str, (*self.size, self.c)))}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind_title} {'×'.join(map(str, (self.n, *self.size, self.c)))}→{self.o}"
 
     @property
     def flop(self) -> float:
-        """Of any of the three sums."""
-        places = self.n * math.prod(self.geometry.out)
-        return 2.0 * places * math.prod(self.geometry.window) * self.c * self.o / self.groups
+        """FLOP of the forward pass, and of each gradient."""
+        positions = self.n * math.prod(self.geometry.out)
+        return 2.0 * positions * math.prod(self.geometry.window) * self.c * self.o / self.groups
 
-    def by(self, impl: str, part: str) -> Callable:
+    def compute(self, impl: str, part: str) -> Callable:
+        """The function that computes `part` by `impl`."""
         return partial(compute, part, impl, geometry=self.geometry, groups=self.groups)
 
     def arrays(self, part: str, dtype: DTypeLike) -> tuple[jax.Array, jax.Array]:
@@ -72,64 +80,69 @@ class Benchmark(NamedTuple):
 
 
 DENSE = (
-    Benchmark("3×3", 64, (32, 32), 64, 64),
-    Benchmark("3×3", 64, (16, 16), 128, 128),
-    Benchmark("3×3", 64, (8, 8), 256, 256),
-    Benchmark("3×3", 64, (4, 4), 512, 512),
-    Benchmark("3×3", 128, (28, 28), 1, 32),
-    Benchmark("3×3", 64, (32, 32), 3, 32),
-    Benchmark("3×3", 4, (224, 224), 3, 32),
+    Benchmark("conv-3x3", "3×3", 64, (32, 32), 64, 64),
+    Benchmark("conv-3x3", "3×3", 64, (16, 16), 128, 128),
+    Benchmark("conv-3x3", "3×3", 64, (8, 8), 256, 256),
+    Benchmark("conv-3x3", "3×3", 64, (4, 4), 512, 512),
+    Benchmark("conv-3x3", "3×3", 128, (28, 28), 1, 32),
+    Benchmark("conv-3x3", "3×3", 64, (32, 32), 3, 32),
+    Benchmark("conv-3x3", "3×3", 4, (224, 224), 3, 32),
 )
 OTHERS = (
-    Benchmark("depthwise 3×3", 64, (32, 32), 64, 64, groups=64),
-    Benchmark("3×3 in 8 groups", 64, (16, 16), 128, 128, groups=8),
-    Benchmark("1-D, 3", 32, (256,), 64, 64),
-    Benchmark("3-D, 3×3×3", 4, (16, 16, 16), 32, 32),
-    Benchmark("3×3, stride 2", 64, (32, 32), 64, 128, stride=2),
-    Benchmark("1×1", 64, (14, 14), 256, 256, window=1),
+    Benchmark("depthwise-3x3", "depthwise 3×3", 64, (32, 32), 64, 64, groups=64),
+    Benchmark("grouped-3x3", "3×3 in 8 groups", 64, (16, 16), 128, 128, groups=8),
+    Benchmark("conv-1d", "1-D, 3", 32, (256,), 64, 64),
+    Benchmark("conv-3d", "3-D, 3×3×3", 4, (16, 16, 16), 32, 32),
+    Benchmark("strided-3x3", "3×3, stride 2", 64, (32, 32), 64, 128, stride=2),
+    Benchmark("conv-1x1", "1×1", 64, (14, 14), 256, 256, window=1),
 )
-PROBLEMS = (*DENSE, *OTHERS)
+BENCHMARKS = (*DENSE, *OTHERS)
 
 
 def draw(seed: int, shape: Sequence[int], dtype: DTypeLike) -> jax.Array:
-    """Normal numbers."""
+    """Standard normal numbers."""
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32), dtype)
 
 
-def convolution(problem: Benchmark, part: str) -> Comparison:
+def convolution(benchmark: Benchmark, part: str) -> Comparison:
+    """`impl="auto"` against XLA's own convolution."""
+
     def programs(dtype):
-        arrays = problem.arrays(part, dtype)
-        by = lambda impl: (problem.by(impl, part), arrays)
+        arrays = benchmark.arrays(part, dtype)
+        by = lambda impl: (benchmark.compute(impl, part), arrays)
         return {"fcnn": by("auto"), "lax": by("lax")}
 
-    return Comparison(f"{problem.name}, {part}", problem.flop, programs)
+    name, title = f"{benchmark.name}-{part}", f"{benchmark.title}, {part}"
+    return Comparison(name, title, benchmark.flop, programs)
 
 
-def in_a_loop(problem: Benchmark, part: str, steps: int) -> Comparison:
-    """One of the three sums for one batch after the other, inside `lax.scan`."""
+def in_a_loop(benchmark: Benchmark, part: str, steps: int) -> Comparison:
+    """The same for one batch after the other, inside `lax.scan`."""
 
     def programs(dtype):
-        a, b = problem.arrays(part, dtype)
+        a, b = benchmark.arrays(part, dtype)
         scales = jnp.arange(1, 1 + steps, dtype=dtype)
 
         def loop(impl):
-            f = problem.by(impl, part)
+            f = benchmark.compute(impl, part)
             return lambda a, b, scales: lax.map(lambda scale: f(scale * a, b), scales)
 
         return {"fcnn": (loop("auto"), (a, b, scales)), "lax": (loop("lax"), (a, b, scales))}
 
-    return Comparison(f"{problem.name}, {part}, {steps} in a loop", steps * problem.flop, programs)
+    name, title = f"loop-{benchmark.name}-{part}", f"{benchmark.title}, {part}, {steps} in a loop"
+    return Comparison(name, title, steps * benchmark.flop, programs)
 
 
-def tiles(problem: Benchmark) -> Comparison:
-    """The forward pass by tiles of patches, against all patches at once."""
+def tiles(benchmark: Benchmark) -> Comparison:
+    """The forward pass by im2col in tiles, against im2col of the whole batch."""
 
     def programs(dtype):
-        arrays = problem.arrays("forward", dtype)
-        by = lambda impl: (problem.by(impl, "forward"), arrays)
+        arrays = benchmark.arrays("forward", dtype)
+        by = lambda impl: (benchmark.compute(impl, "forward"), arrays)
         return {"fcnn": by("tiled"), "im2col": by("im2col")}
 
-    return Comparison(f"{problem.name}, tiled", problem.flop, programs)
+    name = f"tiled-{benchmark.name}-batch-{benchmark.n}"
+    return Comparison(name, f"{benchmark.title}, tiled", benchmark.flop, programs)
 
 
 def pooling(window: int, stride: int, n: int = EXAMPLES) -> Comparison:
@@ -146,14 +159,13 @@ def pooling(window: int, stride: int, n: int = EXAMPLES) -> Comparison:
         ours = lambda x: max_pool(x, window, stride=stride)
         return {"fcnn": backward(ours, (x,)), "autodiff": backward(reduced, (x,))}
 
-    compared = float(shape[0] * math.prod(geometry.out) * shape[-1] * window**2)
-    return Comparison(
-        f"max pooling {window}×{window}/{stride} {n}×32×32×64, dx", compared, programs
-    )
+    comparisons = float(shape[0] * math.prod(geometry.out) * shape[-1] * window**2)
+    title = f"max pooling {window}×{window}/{stride} {n}×32×32×64, dx"
+    return Comparison(f"max-pool-{window}x{window}", title, comparisons, programs)
 
 
 def batch_norm_backward(n: int = EXAMPLES) -> Comparison:
-    """All three gradients in training, against autodiff of the textbook's lines."""
+    """All three gradients in training mode, against autodiff of the textbook formula."""
     shape = (n, 32, 32, 64)
 
     def textbook(x, scale, offset):
@@ -167,12 +179,13 @@ def batch_norm_backward(n: int = EXAMPLES) -> Comparison:
         args = (x, one, zero)
         return {"fcnn": backward(ours, args), "autodiff": backward(textbook, args)}
 
-    return Comparison(f"batch norm {n}×32×32×64, backward", 8.0 * math.prod(shape), programs)
+    title = f"batch norm {n}×32×32×64, backward"
+    return Comparison("batch-norm", title, 8.0 * math.prod(shape), programs)
 
 
 def transposed(n: int = EXAMPLES) -> Comparison:
-    """The gradient in x of a transposed convolution, against autodiff of JAX's own."""
-    problem = Benchmark("", n, (32, 32), 64, 128, stride=2)  # whose dx it is, from 16×16×128
+    """The gradient in x of a transposed convolution, against autodiff of `lax.conv_transpose`."""
+    benchmark = Benchmark("", "", n, (32, 32), 64, 128, stride=2)  # y is its dx, of dy 16×16×128
 
     def programs(dtype):
         x, w = draw(0, (n, 16, 16, 128), dtype), draw(1, (3, 3, 128, 64), dtype)
@@ -181,14 +194,15 @@ def transposed(n: int = EXAMPLES) -> Comparison:
         theirs = lambda x: adjoint(x, w.swapaxes(2, 3), (2, 2), "SAME")
         return {"fcnn": backward(ours, (x,)), "autodiff": backward(theirs, (x,))}
 
-    return Comparison(f"transposed 3×3/2 {n}×16×16×128→64, dx", problem.flop, programs)
+    title = f"transposed 3×3/2 {n}×16×16×128→64, dx"
+    return Comparison("conv-transpose-3x3", title, benchmark.flop, programs)
 
 
 def comparisons() -> tuple[Comparison, ...]:
     return (
-        *(convolution(problem, part) for problem in PROBLEMS for part in PARTS),
+        *(convolution(benchmark, part) for benchmark in BENCHMARKS for part in PARTS),
         transposed(),
-        *(in_a_loop(Benchmark("3×3", 16, (16, 16), 64, 64), part, 4) for part in PARTS),
+        *(in_a_loop(Benchmark("conv-3x3", "3×3", 16, (16, 16), 64, 64), part, 4) for part in PARTS),
         tiles(DENSE[0]),
         tiles(DENSE[0]._replace(n=8)),
         pooling(2, 2),
@@ -201,7 +215,7 @@ COMPARISONS: tuple[Comparison, ...] = comparisons()
 
 
 def bytes_moved(program: Program) -> int:
-    """What must be read and written at least: arguments and outcome, once each."""
+    """Minimum traffic: every argument read once, every output written once."""
     f, args = program
     sizes: list[Any] = jax.tree.leaves((args, jax.eval_shape(f, *args)))
     return sum(math.prod(a.shape) * a.dtype.itemsize for a in sizes)

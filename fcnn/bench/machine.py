@@ -1,4 +1,4 @@
-"""What a measurement depends on besides the program: the machine, and how fast it is at most."""
+"""The machine of a measurement: device, versions and settings, and its measured peaks."""
 
 import os
 import platform
@@ -19,14 +19,23 @@ PACKAGES = ("fcnn", "jax", "jaxlib", "optax", "numpy")
 
 
 class Roofline(NamedTuple):
-    """What no program here exceeds."""
+    """Measured peaks of this device."""
 
     flop_per_second: float  # of one large matrix product
     bytes_per_second: float  # of reading and writing one large array
 
 
 def machine_info(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
-    """The machine, the settings and the versions of `packages`, as JSON takes them."""
+    """Device, processor, settings and the versions of `packages`, as a dict for JSON.
+
+    A package that is not installed has the version None.
+
+    Cost:   two calls of git.
+
+    >>> from fcnn import bench
+    >>> bench.machine_info(["jax"])["packages"]["jax"] == jax.__version__
+    True
+    """
     device = jax.local_devices()[0]
     cores = getattr(os, "sched_getaffinity", None)
     return {
@@ -45,25 +54,36 @@ def machine_info(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
 
 
 def roofline(dtype: DTypeLike) -> Roofline:
-    """Measured: products of growing matrices until one takes 50 ms; arrays of 16 and of 128 MiB."""
+    """Peak FLOP/s of a matrix product, and peak bytes/s of reading and writing an array.
+
+    Both are measured in `dtype`: products of growing matrices until one takes 50 ms, and arrays of
+    16 and of 128 MiB, of which the faster counts.
+
+    Units:  FLOP per second, with two FLOP for a multiply-add; bytes per second.
+    Cost:   up to 10 s.
+
+    >>> from fcnn import bench
+    >>> bench.roofline("float32").flop_per_second > 1e6
+    True
+    """
     product = jax.jit(jnp.matmul)
     best, n = 0.0, 1024
     while True:
         a = jnp.ones((n, n), dtype)
-        took = median(seconds({"": (product, (a, a))}, rounds=5)[""])
-        best = max(best, 2 * n**3 / took)
-        if took > 0.05 or n == 8192:
+        duration = median(seconds({"": (product, (a, a))}, rounds=5)[""])
+        best = max(best, 2 * n**3 / duration)
+        if duration > 0.05 or n == 8192:
             break
         n *= 2
     return Roofline(best, max(_bytes_per_second(dtype, count) for count in (2**24, 2**27)))
 
 
 def _bytes_per_second(dtype, count):
-    """In place, ten times over: a new array's memory costs more to get than to write."""
+    """In place and ten times, because allocating an array takes longer than writing it."""
     a = jnp.ones(count // jnp.dtype(dtype).itemsize, dtype)
-    again = jax.jit(lambda a: jax.lax.fori_loop(0, 10, lambda _, a: -a, a))
-    took = median(seconds({"": (again, (a,))}, rounds=5)[""])
-    return 10 * 2 * a.nbytes / took
+    negate = jax.jit(lambda a: jax.lax.fori_loop(0, 10, lambda _, a: -a, a))
+    duration = median(seconds({"": (negate, (a,))}, rounds=5)[""])
+    return 10 * 2 * a.nbytes / duration
 
 
 def _version(name):

@@ -1,4 +1,4 @@
-"""fcnn check: is this gradient right, and if not, what is wrong with it?"""
+"""fcnn check: verdicts on gradients, and the name of the mistake in a wrong one."""
 
 import sys
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ from fcnn.cli.target import Target, target
 from fcnn.ops import OPS
 
 WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
-HEAD = ("operator", "by", "dtype", "gradients", "verdict", "worst error")
-HEAD += ("hand", "autodiff", "hand keeps", "autodiff keeps")
+HEAD = ("operator", "impl", "dtype", "gradients", "verdict", "worst error")
+HEAD += ("hand", "autodiff", "hand saves", "autodiff saves")
 EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse, or for a FILE that "
 EXIT += "cannot be written."
 
@@ -30,9 +30,9 @@ EXIT += "cannot be written."
 def add_to(tools) -> None:
     tool = tools.add_parser(
         "check",
-        help="say whether gradients are right, and what is wrong with them",
-        description="Judge gradients against autodiff and finite differences, in float64 and then "
-        "in the dtype asked for, and name the mistake in a wrong one. " + EXIT,
+        help="check gradients, and name the mistake in a wrong one",
+        description="Compare gradients with autodiff and finite differences, in float64 and then "
+        "in --dtype, and name the mistake in a wrong one. " + EXIT,
         epilog="FILE.py:NAME is an operator, a jax.custom_vjp function, or a forward with its "
         "gradient NAME_backward(*args, dy), or NAME_fwd and NAME_bwd, beside it in FILE.py. Its "
         "arguments are NAME_args, a tuple or a function, unless --args gives shapes to draw.",
@@ -41,27 +41,25 @@ def add_to(tools) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="operator, or FILE.py:NAME; all operators unless given",
+        help="operator, or FILE.py:NAME (default: all operators)",
     )
     tool.add_argument(
         "--args",
         nargs="+",
         metavar="SHAPE",
-        help="draw normal arguments of these shapes, as in 2,5,6,3 3,3,3,4",
+        help="shapes of random normal arguments, as in 2,5,6,3 3,3,3,4",
     )
+    tool.add_argument("--dtype", choices=[*TOLERANCE], help="check the gradients in this dtype too")
     tool.add_argument(
-        "--dtype", choices=[*TOLERANCE], help="compute the gradients in this dtype too"
+        "--order",
+        type=int,
+        choices=[1, 2],
+        default=1,
+        help="2: check second derivatives too",
     )
-    tool.add_argument(
-        "--order", type=int, choices=[1, 2], default=1, help="2: judge second derivatives too"
-    )
-    tool.add_argument(
-        "--seed", type=int, default=0, help="what random numbers are drawn from (default: 0)"
-    )
+    tool.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
     add_json(tool)
-    tool.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a page with all of it to FILE too"
-    )
+    tool.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report to FILE too")
     tool.set_defaults(run=run)
 
 
@@ -71,7 +69,7 @@ def run(chosen) -> int:
             if isinstance(path, Path):
                 try_place(option, path)
         _require_page(chosen.html)
-        with redirect_stdout(sys.stderr):  # what a file or function prints is no part of the report
+        with redirect_stdout(sys.stderr):  # output of the user's file or function
             targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
             reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
     except ValueError as misuse:
@@ -92,27 +90,27 @@ def run(chosen) -> int:
 
 
 def _require_page(path: Path | None) -> None:
-    """Misuse unless a page may be written there: in place of a source file it would destroy it."""
+    """Raise Misuse for a name that is not .html: a source file there would be destroyed."""
     if path is None or path.suffix.lower() in (".html", ".htm"):
         return
-    if path.is_file() or not path.exists():  # what is neither is a device or a pipe
+    if path.is_file() or not path.exists():  # else a device or a pipe
         raise Misuse(f"--html {path}: does not end in .html; write names before --html")
 
 
 def _operators() -> list[str]:
-    """All operators of which some case has a gradient."""
+    """All operators with a case that has a gradient."""
     return [op.name for op in OPS if has_gradient(op)]
 
 
 def _checked(t: Target, chosen) -> Report:
-    how = {"dtype": chosen.dtype, "order": chosen.order, "seed": chosen.seed}
+    options = {"dtype": chosen.dtype, "order": chosen.order, "seed": chosen.seed}
     with blamed(t.path, t.name):
-        report = check(t.f, t.args, backward=t.backward, **how)
+        report = check(t.f, t.args, backward=t.backward, **options)
     return with_note(report, t.note) if t.note else report
 
 
 def with_note(report: Report, note: str) -> Report:
-    """The report, with one line more on its first problem."""
+    """The report with a line added to the notes of its first problem."""
     problem = report.rows[0].problem
     lines = [note, *report.notes.get(problem, "").splitlines()]
     return replace(report, notes={**report.notes, problem: "\n".join(lines)})
@@ -127,25 +125,25 @@ def merged(reports: list[Report]) -> Report:
 
 
 def text(targets: list[Target], reports: list[Report]) -> str:
-    """A line per operator and implementation, then choices at kinks, then what is not right.
+    """One line per operator and implementation, then choices at kinks, then wrong gradients.
 
-    Other functions are whole.
+    Reports on other functions are printed in full.
     """
     if any(t.args is not None for t in targets):
         return "\n\n".join(map(str, reports))
     lines = [line for report in reports for line in _lines(report)]
-    odd = [
+    failed = [
         replace(r, rows=tuple(x for x in r.rows if not x.ok), costs={}) for r in reports if not r.ok
     ]
-    wrong = sum(len(report.rows) for report in odd)
+    wrong = sum(len(report.rows) for report in failed)
     count = sum(len(report.rows) for report in reports)
     end = f"{count - wrong:,} of {count:,} gradients are right."
     choices = [*filter(None, ["\n".join(_choices(reports))])]
-    return "\n\n".join(["\n".join(_table(lines)), *choices, *map(str, odd), end])
+    return "\n\n".join(["\n".join(_table(lines)), *choices, *map(str, failed), end])
 
 
 def _choices(reports: list[Report]) -> list[str]:
-    """The first gradient of each operator that is accepted at a kink: where, and why."""
+    """The first gradient of each operator that is accepted at a kink, with place and reason."""
     first: dict[str, Row] = {}
     for row in (row for report in reports for row in report.rows if row.verdict == KINK):
         first.setdefault(row.problem.partition(":")[0], row)
@@ -158,7 +156,7 @@ def _table(lines: list[tuple[str, ...]]) -> list[str]:
 
 
 def _lines(report: Report) -> Iterator[tuple[str, ...]]:
-    """One for each implementation and dtype."""
+    """One line for each implementation and dtype."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in report.rows:
         op = row.problem.partition(":")[0]

@@ -1,4 +1,4 @@
-"""A Python file of the user as a module, imported as `python FILE` would run it.
+"""Import of a Python file of the user, as `python FILE` would run it.
 
 The module is in `sys.modules`, where dataclasses, pickle and typing.get_type_hints look for it. A
 file in a package is imported by its dotted name, so that its relative imports work. It sees no
@@ -21,18 +21,19 @@ from typing import Any
 def load(path: Path) -> ModuleType:
     """The module of the file at `path`.
 
-    Raises: ValueError, in one line, for what is no Python file, or a file that fails or exits.
+    Raises: ValueError, in one line, for a path that is not a Python file, and for a file that fails
+            or exits.
     """
     if path.is_dir():
         raise ValueError(f"{path} is a folder; write FILE.py:NAME")
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     if path.suffix != ".py":
-        raise ValueError(f"{path} is no Python file: its name must end in .py")
+        raise ValueError(f"{path} is not a Python file; its name must end in .py")
     root, name = _place(path.resolve())
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    guard = 'put what only a script should run under if __name__ == "__main__":'
+    guard = 'put statements of a script under if __name__ == "__main__":'
     with blamed(path, hint_at_exit=f"; {guard}"), _as_a_script(path):
         if root == path.resolve().parent:
             return _executed(path, _free(name, path))
@@ -44,10 +45,10 @@ def load(path: Path) -> ModuleType:
 
 @contextmanager
 def blamed(path: Path | None, what: str = "", hint_at_exit: str = "") -> Iterator[None]:
-    """Errors of the user's code become a ValueError of one line, as in FILE.py:LINE: TypeError: ...
+    """Turn errors of the user's code into a ValueError of one line: FILE.py:LINE: TypeError: ...
 
-    LINE is the last one of the file at `path` that ran. Where none did, `what` names the function.
-    `sys.exit` is an error: it would end the check early, as if all were right. Ctrl-C is none.
+    LINE is the last line of the file at `path` that ran. If none ran, `what` names the function.
+    `sys.exit` is an error too, because it would end the check early with success. Ctrl-C is not.
     """
     try:
         yield
@@ -56,16 +57,16 @@ def blamed(path: Path | None, what: str = "", hint_at_exit: str = "") -> Iterato
     except SystemExit as left:
         code = "" if left.code is None else repr(left.code)
         printed = "".join(f": {line}" for line in getattr(left, "__notes__", []))
-        says = f"calls sys.exit({code}), so nothing was checked{printed}"
-        raise ValueError(f"{_where(left, path, what)}: {says}{hint_at_exit}") from None
+        message = f"calls sys.exit({code}), so nothing was checked{printed}"
+        raise ValueError(f"{_where(left, path, what)}: {message}{hint_at_exit}") from None
     except BaseException as wrong:
         first = (str(wrong).strip().splitlines() or [""])[0]
-        says = f"{type(wrong).__name__}: {first}"
-        raise ValueError(f"{_where(wrong, path, what)}: {says}") from None
+        message = f"{type(wrong).__name__}: {first}"
+        raise ValueError(f"{_where(wrong, path, what)}: {message}") from None
 
 
 def _where(error, path, what):
-    """FILE.py:LINE, else FILE.py: WHAT, of an operator its name alone."""
+    """FILE.py:LINE, or FILE.py: WHAT; for an operator only its name."""
     if path is None:
         return what
     ran = traceback.walk_tb(error.__traceback__)
@@ -80,7 +81,7 @@ def _same(name, path):
 
 
 def _place(path):
-    """The folder to import from, and the module's name there: dotted within packages."""
+    """The folder to import from, and the name of the module there, dotted in a package."""
     root, names = path.parent, [] if path.stem == "__init__" else [path.stem]
     while root.name and (root / "__init__.py").is_file():
         root, names = root.parent, [root.name, *names]
@@ -88,7 +89,7 @@ def _place(path):
 
 
 def _free(name, path):
-    """A name in `sys.modules` for a file that may be called as another module is."""
+    """A free name in `sys.modules` for a file, whose own name may be that of another module."""
     known = sys.modules.get(name)
     taken = name in sys.stdlib_module_names or (known is not None and not _is(known, path))
     return _free(f"{name}_", path) if taken else name
@@ -114,9 +115,9 @@ def _executed(path, name):
 
 @contextmanager
 def _as_a_script(path):
-    """No arguments in `sys.argv`.
+    """Run with an empty `sys.argv`, and hold standard error.
 
-    Of what argparse writes on stderr before it exits, the last line becomes a note of SystemExit.
+    The last line that argparse writes there before it exits becomes a note of SystemExit.
     """
     given, sys.argv = sys.argv, [str(path)]
     held: Any = _Held(sys.stderr)
@@ -124,9 +125,9 @@ def _as_a_script(path):
         with warnings.catch_warnings(), redirect_stderr(held):
             yield
     except SystemExit as left:
-        for line in held.kept.getvalue().strip().splitlines()[-1:]:
+        for line in held.pending.getvalue().strip().splitlines()[-1:]:
             left.add_note(line.strip())
-        held.kept = io.StringIO()
+        held.pending = io.StringIO()
         raise
     finally:
         sys.argv = given
@@ -134,21 +135,21 @@ def _as_a_script(path):
 
 
 class _Held:
-    """A stream that keeps what is written until it is released, and then writes through.
+    """A stream that holds its output until `release`, and writes directly after that.
 
-    It may live on, in a logging handler.
+    A logging handler may use it after the import.
     """
 
     def __init__(self, stream):
-        self.stream, self.kept = stream, io.StringIO()
+        self.stream, self.pending = stream, io.StringIO()
 
     def write(self, text: str) -> int:
-        return (self.kept or self.stream).write(text)
+        return (self.pending or self.stream).write(text)
 
     def release(self) -> None:
-        kept, self.kept = self.kept, None
-        if kept is not None:
-            self.stream.write(kept.getvalue())
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            self.stream.write(pending.getvalue())
 
     def __getattr__(self, name: str):
         return getattr(self.stream, name)

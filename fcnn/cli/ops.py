@@ -1,4 +1,4 @@
-"""fcnn ops: every operator, as a table: Markdown, or columns that fit the terminal."""
+"""fcnn ops: a table of all operators: Markdown, or columns that fit the terminal."""
 
 import inspect
 import itertools
@@ -23,7 +23,7 @@ def run(_) -> int:
 
 
 def listed(width: int) -> list[str]:
-    """What `table` and `departures` tell, for a terminal of `width` columns."""
+    """The content of `table` and `departures` for a terminal of `width` columns."""
     either = lambda op: f"; impl: {served_by(op)}" if op.impls else ""
     rows = [(op.name, f"{purpose(op)}{either(op)}") for op in OPS]
     columns = fitted(("", ""), rows, width)
@@ -31,24 +31,22 @@ def listed(width: int) -> list[str]:
     lines = []
     for family, members in itertools.groupby(zip(OPS, rows, strict=True), by_family):
         lines += ["", family, "-" * len(family)]
-        lines += [line for _, row in members for line in aligned(row, columns, numbers=False)]
+        lines += [line for _, row in members for line in aligned(row, columns, left=2)]
     notes = [fill(line.replace("`", ""), width, subsequent_indent="  ") for line in departures()]
     return [*lines[1:], "", *notes]
 
 
 def table(name: Callable[[Op], str] = lambda op: f"`{op.name}`") -> list[str]:
     """Every operator by family: its `name`, what it does, and its implementations."""
-    lines = ["| operator | what it does | implementations |", "|---|---|---|"]
+    rows = []
     for family, members in itertools.groupby(OPS, family_of):
-        lines.append(f"| **{family}** | | |")
-        lines += (
-            markdown((name(op), purpose(op).replace("|", "\\|"), served_by(op))) for op in members
-        )
-    return lines
+        rows.append((f"**{family}**", "", ""))
+        rows += [(name(op), purpose(op).replace("|", "\\|"), served_by(op)) for op in members]
+    return [*markdown(("operator", "what it does", "implementations"), rows, left=3)]
 
 
 def departures() -> list[str]:
-    """Where PyTorch's function differs, and what the parity tests compare with."""
+    """Differences from PyTorch, and what the parity tests compare with."""
     names: dict[str, list[str]] = {}
     for op in OPS:
         if op.torch_difference:
@@ -58,17 +56,17 @@ def departures() -> list[str]:
 
 
 def family_of(op: Op) -> str:
-    """What the folder, or else the page, of an operator opens with, up to the first stop."""
+    """The family of an operator: the first phrase of its package's, or module's, docstring."""
     page = op.forward.__module__.removeprefix("fcnn.ops.").split(".")[0]
     return re.split("[:.]", inspect.getdoc(getattr(ops, page)) or "", maxsplit=1)[0]
 
 
 def purpose(op: Op) -> str:
-    """The first sentence of its docstring."""
+    """The first sentence of the operator's docstring."""
     first = (op.__doc__ or "").strip().splitlines()[0]
     return first.partition(" Source:")[0].rstrip(".")
 
 
 def served_by(op: Op) -> str:
-    """Its implementations."""
+    """The operator's implementations."""
     return ", ".join(op.impls) or "–"

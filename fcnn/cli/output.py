@@ -1,10 +1,12 @@
-"""What commands leave: lines on standard output, and files, tried before a long run.
+"""Output of commands: lines on standard output, and files, whose paths are tried before a long run.
 
-try_place("--html", path)          before the run
-show(lines, keep_on=True)          though nobody reads on, the files are still to be written
-write("--html", path, text)        whole, or not at all
+try_place("--html", path)             before the run
+show(lines, keep_on=True)             if standard output fails, files are still to be written
+write("fcnn check", [("--html", path, text)])
+exit_code("fcnn", run)                run a command; its failures as one line and an exit code
 """
 
+import errno
 import os
 import re
 import sys
@@ -16,15 +18,15 @@ from typing import NoReturn
 from fcnn.ops.validation import did_you_mean
 
 UNKNOWN = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")  # as argparse writes it
-File = tuple[str, Path, Callable[[], str | bytes]]  # option, path, what gives the content
+File = tuple[str, Path, Callable[[], str | bytes]]  # option, path, function for the content
 
 
 class Misuse(ValueError):
-    """What the user asked for makes no sense; the message is one line."""
+    """A user's mistake on the command line; the message is one line."""
 
 
 class Parser(ArgumentParser):
-    """It and its subcommands name the nearest choice to one that there is not."""
+    """A parser whose error messages name the nearest choice, also in subcommands."""
 
     def error(self, message: str) -> NoReturn:
         if unknown := UNKNOWN.search(message):
@@ -34,7 +36,7 @@ class Parser(ArgumentParser):
 
 
 def add_json(tool: ArgumentParser) -> None:
-    """--json alone is True, with a file its path."""
+    """Add --json: True alone, a path with a file name."""
     tool.add_argument(
         "--json",
         nargs="?",
@@ -52,7 +54,10 @@ def _json_file(text: str) -> Path:
 
 
 def try_place(option: str, path: Path) -> None:
-    """Misuse, in one line, unless a file can be written at `path`. Nothing there is changed."""
+    """Check that a file can be written at `path`; nothing there is changed.
+
+    Raises: Misuse if it cannot.
+    """
     if not path.parent.is_dir():
         raise Misuse(f"{option} {path}: there is no folder {path.parent}")
     if path.is_dir():
@@ -69,25 +74,36 @@ def try_place(option: str, path: Path) -> None:
         raise Misuse(f"{option} {path}: {why.strerror}") from None
 
 
-def write(tool: str, files: Iterable[File]) -> bool:
-    """Write each file whole, or not at all, in place of what is there. Whether all are written.
+def write(command: str, files: Iterable[File]) -> bool:
+    """Write each file whole, or not at all; whether all are written.
 
     A file that cannot be written gets a line on standard error, and the others are still written.
     """
     done = True
     for option, path, content in files:
         data = content()
-        first = _written_first(path)
         try:
-            first.write_bytes(data.encode() if isinstance(data, str) else data)
-            if first != path:
-                first.replace(path.resolve())
+            write_whole(path, data)
         except OSError as why:
-            if first != path:
-                first.unlink(missing_ok=True)
-            print(f"{tool}: {option} {path}: {why.strerror}", file=sys.stderr)
+            print(f"{command}: {option} {path}: {why.strerror}", file=sys.stderr)
             done = False
     return done
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Replace the content of `path` by `data`, or leave it as it is.
+
+    Raises: OSError if it cannot be written.
+    """
+    first = _written_first(path)
+    try:
+        first.write_bytes(data.encode() if isinstance(data, str) else data)
+        if first != path:
+            first.replace(path.resolve())
+    except OSError:
+        if first != path:
+            first.unlink(missing_ok=True)
+        raise
 
 
 def _written_first(path: Path) -> Path:
@@ -99,10 +115,10 @@ def _written_first(path: Path) -> Path:
 
 
 def show(lines: Iterable[str], *, keep_on: bool) -> OSError | None:
-    """Print each line as it comes.
+    """Print each line as soon as it is computed.
 
-    Standard output may fail: `head` stops reading, a disk is full. With `keep_on` the other lines
-    are still computed, for the files that are to be written, and the failure is returned.
+    Standard output may fail: `head` stops reading, or a disk is full. With `keep_on` the other
+    lines are still computed, for files that are to be written, and the failure is returned.
     """
     failed = None
     for line in lines:
@@ -115,6 +131,29 @@ def show(lines: Iterable[str], *, keep_on: bool) -> OSError | None:
     return failed
 
 
+def exit_code(command: str, run: Callable[[], int]) -> int:
+    """The result of `run`, or the exit code of its failure.
+
+    1 if standard output is closed early, as by `head`; 2 if its disk is full; 130 at Ctrl-C.
+    """
+    try:
+        code = run()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        discard_rest()
+        return 1
+    except OSError as full:
+        if full.errno != errno.ENOSPC:
+            raise
+        discard_rest()
+        print(f"{command}: standard output: {full.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted", file=sys.stderr)
+        return 130
+
+
 def discard_rest() -> None:
-    """Standard output has failed: what is still buffered would fail again when Python ends."""
+    """Drop buffered output: standard output failed, and would fail again when Python ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""A bar on a terminal, and nothing elsewhere."""
+"""A progress bar on a terminal; nothing elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -9,16 +9,16 @@ T = TypeVar("T")
 WIDTH = 24
 
 
-def progress(things: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
-    """`things`, one after the other, with a bar that says how far that is, and the next name."""
-    shown, started = sys.stderr.isatty() and len(things) > 1, monotonic()
-    for done, thing in enumerate(things):
+def progress(items: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
+    """Iterate over `items` with a bar that shows the count, the time and the next name."""
+    shown, started = sys.stderr.isatty() and len(items) > 1, monotonic()
+    for done, item in enumerate(items):
         if shown:
-            full = WIDTH * done // len(things)
+            full = WIDTH * done // len(items)
             bar = "█" * full + "░" * (WIDTH - full)
             minutes, seconds = divmod(round(monotonic() - started), 60)
-            line = f"{bar} {done}/{len(things)}  {minutes}:{seconds:02}  {name(thing)}"
+            line = f"{bar} {done}/{len(items)}  {minutes}:{seconds:02}  {name(item)}"
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-        yield thing
+        yield item
     if shown:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)

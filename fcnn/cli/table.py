@@ -1,42 +1,51 @@
-"""Tables: Markdown for a file or a pipe, columns that fit for a terminal."""
+"""Tables: Markdown for a file or a pipe, columns that fit a terminal.
 
+Cells are wrapped at spaces. A word that is wider than its column is wrapped after `_`, `-` or `→`,
+and where that is not enough, after the `x` of a shape.
+"""
+
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import chain, islice, zip_longest
-from textwrap import wrap
 from typing import NamedTuple
 
 Cells = Sequence[str]
+HYPHEN = re.compile(r"(?<=\w[_→])(?=\w)|(?<=\w-)(?<!\de-)(?=\w)")  # but not in 1e-07
+TIMES = re.compile(r"(?<=\d[x×])(?=\d)")
 
 
 class Columns(NamedTuple):
-    """The width of each column, and what is between two."""
+    """The width of each column, and the gap between two."""
 
     widths: list[int]
     gap: str
 
 
 def terminal_width() -> int | None:
-    """The columns of the terminal that shows standard output; None where it is none."""
+    """The columns of the terminal; None if standard output is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def table(
-    head: Cells, rows: Iterable[Cells], width: int | None, *, numbers: bool, names: Cells = ()
+    head: Cells,
+    rows: Iterable[Cells],
+    width: int | None,
+    *,
+    numbers: bool,
+    left: int = 1,
+    names: Cells = (),
 ) -> Iterator[str]:
-    """The lines of a table, each row as soon as it is there.
+    """The lines of a table, each row as soon as `rows` yields it.
 
-    Without `width` they are Markdown. Else they are at most so wide: cells are wrapped between
-    words, those of the widest column first. Rows that are still to come are taken to be as wide as
-    the first, with two digits more, and `names` are in their first column. `numbers` are aligned on
-    the right, all but the first column.
+    Without `width` they are Markdown, else columns of at most `width` characters together: cells
+    are wrapped, those of the widest column first. If `rows` is an iterator, later rows are assumed
+    to be as wide as the first, with two digits more, and to have `names` in their first column.
+    With `numbers` all but the first `left` columns are aligned on the right.
     """
     if width is None:
-        yield markdown(head)
-        yield "|---|" + ("---:|" if numbers else "---|") * (len(head) - 1)
-        yield from map(markdown, rows)
+        yield from markdown(head, rows, left=left if numbers else len(head))
         return
     if isinstance(rows, Sequence):
         known = list(rows)
@@ -48,26 +57,32 @@ def table(
         ]
         rows = chain(first, coming)
     columns = fitted(head, known, width)
-    yield from aligned(head, columns, numbers=numbers)
+    left = left if numbers else len(head)
+    yield from aligned(head, columns, left=left)
     yield columns.gap.join("-" * w for w in columns.widths)
     for row in rows:
-        yield from aligned(row, columns, numbers=numbers)
+        yield from aligned(row, columns, left=left)
 
 
-def markdown(cells: Cells) -> str:
-    return f"| {' | '.join(cells)} |"
+def markdown(head: Cells, rows: Iterable[Cells], *, left: int = 1) -> Iterator[str]:
+    """The lines of a Markdown table; all but the first `left` columns are aligned on the right."""
+    line = lambda cells: f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|"
+    yield line(head)
+    yield f"|{'---|' * left}{'---:|' * (len(head) - left)}"
+    yield from map(line, rows)
 
 
 def fitted(head: Cells, rows: Sequence[Cells], width: int) -> Columns:
-    """Each column as wide as its widest cell, or less where all exceed `width`.
+    """Each column as wide as its widest cell, or less where all together exceed `width`.
 
-    None is narrower than its longest word. A head is wrapped to the cells below it.
+    None is narrower than its longest piece. Titles are wrapped to the width of the cells below.
     """
     cells = [[c for c in column if c] for column in zip_longest(*rows, fillvalue="")]
     cells += [[] for _ in range(len(head) - len(cells))]
-    words = lambda texts: [len(word) for text in texts for word in text.split()]
-    least = [max(words([h, *c]), default=1) for h, c in zip(head, cells, strict=True)]
-    widths = [max([w, *map(len, c)]) for w, c in zip(least, cells, strict=True)]
+    longest = lambda texts: max((len(p) for t in texts for p in pieces(t, 1)), default=1)
+    least = [longest([h, *c]) for h, c in zip(head, cells, strict=True)]
+    words = [max(map(len, h.split()), default=1) for h in head]
+    widths = [max([w, n, *map(len, c)]) for w, n, c in zip(least, words, cells, strict=True)]
     gap = "  " if sum(least) + 2 * (len(least) - 1) <= width else " "
     while sum(widths) + len(gap) * (len(widths) - 1) > width and widths != least:
         spare = [i for i in range(len(widths)) if widths[i] > least[i]]
@@ -75,10 +90,30 @@ def fitted(head: Cells, rows: Sequence[Cells], width: int) -> Columns:
     return Columns(widths, gap)
 
 
-def aligned(cells: Cells, columns: Columns, *, numbers: bool) -> Iterator[str]:
-    """One row of a table as lines."""
-    lines = partial(wrap, break_long_words=False, break_on_hyphens=False)
-    for line in zip_longest(*map(lines, cells, columns.widths), fillvalue=""):
-        first, *others = zip(line, columns.widths, strict=True)
-        side = str.rjust if numbers else str.ljust
-        yield columns.gap.join([str.ljust(*first), *(side(*each) for each in others)]).rstrip()
+def pieces(text: str, width: int) -> list[str]:
+    """The parts of a text between which a line may end, for a column of `width` characters."""
+    words = [part for word in text.split() for part in HYPHEN.split(word)]
+    return [p for word in words for p in ([word] if len(word) <= width else TIMES.split(word))]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` characters: words whole where they fit, else in pieces."""
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) + bool(lines[-1]) <= width:
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+            continue
+        lines += [""] * bool(lines[-1])
+        for piece in pieces(word, width):
+            if lines[-1] and len(lines[-1]) + len(piece) > width:
+                lines.append("")
+            lines[-1] += piece
+    return lines
+
+
+def aligned(cells: Cells, columns: Columns, *, left: int) -> Iterator[str]:
+    """One row of a table as lines; all but the first `left` cells are aligned on the right."""
+    for line in zip_longest(*map(wrapped, cells, columns.widths), fillvalue=""):
+        pairs = enumerate(zip(line, columns.widths, strict=True))
+        padded = (cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in pairs)
+        yield columns.gap.join(padded).rstrip()

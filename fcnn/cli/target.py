@@ -1,10 +1,10 @@
-"""What a person names on the command line: an operator, or a function in a file of their own.
+"""Names on the command line of `fcnn check`: an operator, or a function in a file of the user.
 
     conv                  an operator, at all its cases
-    my_module.py:my_op    an operator or custom_vjp function, or a forward
+    my_module.py:my_op    an operator, a custom_vjp function, or a forward function
 
-The gradient of a forward stands beside it: my_op_backward(*args, dy), or my_op_fwd and my_op_bwd;
-and so do its arguments, my_op_args, as a tuple or as a function that gives one.
+The gradient of a forward function is in the same file: my_op_backward(*args, dy), or my_op_fwd and
+my_op_bwd. So are its arguments: my_op_args, a tuple or a function that returns one.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from fcnn.cli.load import blamed, load
 from fcnn.ops import OPS, Op
 from fcnn.ops.validation import did_you_mean
 
-PARTS = ("", "_args", "_fwd", "_bwd", "_backward")  # of what stands beside a function
-NEAR = 0.85  # of two names: the share of letters that a misspelt one keeps
+SUFFIXES = ("", "_args", "_fwd", "_bwd", "_backward")  # of a function and what belongs to it
+NEAR = 0.85  # similarity of a name and its misspelling, by difflib
 
 
 class Target(NamedTuple):
-    """What `fcnn.check` is to be called with; `path` is the file that holds f, if one does."""
+    """Arguments of `fcnn.check`; `path` is the file of f, if it has one."""
 
     name: str
     f: Callable
@@ -34,17 +34,17 @@ class Target(NamedTuple):
 
     @property
     def note(self) -> str:
-        """A line that tells that JAX's own gradient is judged, where a file has no other."""
-        if self.path is None or self.backward is not None or _brings_its_own(self.f):
+        """A line for the report where the file has no gradient and JAX's own is checked."""
+        if self.path is None or self.backward is not None or _has_own_gradient(self.f):
             return ""
         lacks = f"no {self.name}_backward, nor {self.name}_fwd and {self.name}_bwd"
-        return f"Judged is JAX's own gradient: {self.path.name} has {lacks}."
+        return f"JAX's own gradient is checked: {self.path.name} has {lacks}."
 
 
 def target(name: str, shapes: list[str] | None, seed: int) -> Target:
-    """What `name` names.
+    """The operator or function called `name`.
 
-    Raises: ValueError, in one line, where there is no such thing.
+    Raises: ValueError, in one line, if there is none.
     """
     if ":" not in name:
         return _of_operator(name, shapes)
@@ -52,18 +52,18 @@ def target(name: str, shapes: list[str] | None, seed: int) -> Target:
     path = Path(text)
     module = load(path)
     with blamed(path):
-        beside = {part: getattr(module, f"{wanted}{part}", None) for part in PARTS}
+        beside = {part: getattr(module, f"{wanted}{part}", None) for part in SUFFIXES}
     f = beside[""]
     if f is None:
         raise ValueError(f"{path} has no {wanted or 'name after the colon'}{_has(module, wanted)}")
     if not callable(f) or isinstance(f, type):
-        raise ValueError(f"{name} is no function, but {_kind(f)}")
+        raise ValueError(f"{name} must be a function, not {_kind(f)}")
     _refuse_misspelt(module, wanted, beside, path)
     args = _args(beside["_args"], path, f"{wanted}_args", shapes, seed)
     if args is None and not (isinstance(f, Op) and f.cases):
         raise ValueError(
-            f"{name} needs arguments: write {wanted}_args = (x, w) beside it, or give the shapes "
-            "of random ones, as in --args 2,5,6,3 3,3,3,4"
+            f"{name} needs arguments: write {wanted}_args = (x, w) in {path}, or the shapes of "
+            "random arguments, as in --args 2,5,6,3 3,3,3,4"
         )
     return Target(wanted, f, args, _backward(beside, f, name), path)
 
@@ -76,15 +76,15 @@ def _of_operator(name, shapes):
         raise ValueError(f"{name}: write {name}:{example}, with the name of a function{listed}")
     known = {op.name: op for op in OPS}
     if name not in known:
-        near = did_you_mean(name, known, "; fcnn ops lists them")
-        raise ValueError(f"{name!r} is no operator, nor FILE.py:NAME{near}")
+        near = did_you_mean(name, known, "; fcnn ops lists all")
+        raise ValueError(f"unknown name {name!r}; expected an operator or FILE.py:NAME{near}")
     if shapes is not None:
-        raise ValueError(f"--args goes with FILE.py:NAME; {name} has cases of its own")
+        raise ValueError(f"--args: only with FILE.py:NAME; the operator {name} has its own cases")
     return Target(name, known[name], None, None)
 
 
 def _functions(module):
-    """The names of functions that the file defines, without those that stand beside another."""
+    """The names of functions defined in the file, without gradients and arguments of others."""
     defined = [
         name
         for name, value in vars(module).items()
@@ -93,7 +93,7 @@ def _functions(module):
         and not name.startswith("_")
         and getattr(value, "__module__", None) == module.__name__
     ]
-    beside = {f"{name}{part}" for name in defined for part in PARTS if part}
+    beside = {f"{name}{part}" for name in defined for part in SUFFIXES if part}
     return [name for name in defined if name not in beside]
 
 
@@ -104,18 +104,18 @@ def _has(module, wanted):
 
 
 def _refuse_misspelt(module, wanted, beside, path):
-    """ValueError for a name that is nearly that of a part, and would be left out in silence."""
-    known = {f"{name}{part}" for name in (wanted, *_functions(module)) for part in PARTS[1:]}
+    """Raise ValueError for a misspelt gradient or arguments, which would be ignored silently."""
+    known = {f"{name}{part}" for name in (wanted, *_functions(module)) for part in SUFFIXES[1:]}
     others = [name for name in vars(module) if name not in (wanted, *known)]
-    ruled = beside["_backward"] is not None or None not in (beside["_fwd"], beside["_bwd"])
-    for part in ("_args",) if ruled else PARTS[1:]:
+    has_gradient = beside["_backward"] is not None or None not in (beside["_fwd"], beside["_bwd"])
+    for part in ("_args",) if has_gradient else SUFFIXES[1:]:
         near = get_close_matches(f"{wanted}{part}", others, n=1, cutoff=NEAR)
         if beside[part] is None and near:
             raise ValueError(f"{path}: {near[0]} is not used; did you mean {wanted}{part}?")
 
 
 def _kind(value):
-    return "a class" if isinstance(value, type) else type(value).__name__
+    return "a class" if isinstance(value, type) else f"a {type(value).__name__}"
 
 
 def _args(given, path, what, shapes, seed):
@@ -134,13 +134,13 @@ def _backward(beside, f, name):
     fwd, bwd, backward = (beside[part] for part in ("_fwd", "_bwd", "_backward"))
     if fwd is not None and bwd is not None:
         return fwd, bwd
-    if (fwd is not None or bwd is not None) and backward is None and not _brings_its_own(f):
+    if (fwd is not None or bwd is not None) and backward is None and not _has_own_gradient(f):
         has, lacks = ("fwd", "bwd") if bwd is None else ("bwd", "fwd")
-        raise ValueError(f"{name}_{has} stands alone: write {name.rpartition(':')[2]}_{lacks} too")
+        raise ValueError(f"{name}_{has} needs {name.rpartition(':')[2]}_{lacks}; write both")
     return backward
 
 
-def _brings_its_own(f):
+def _has_own_gradient(f):
     return isinstance(f, Op | jax.custom_vjp | jax.custom_jvp)
 
 
@@ -150,5 +150,5 @@ def _shape(text):
     except ValueError:
         shape = (-1,)
     if any(n < 0 for n in shape):
-        raise ValueError(f"--args {text!r} is no shape; write 2,5,6,3, or () for one number")
+        raise ValueError(f"--args {text!r} is not a shape; write 2,5,6,3, or () for a scalar")
     return shape

@@ -1,12 +1,15 @@
-"""The `fcnn` command."""
+"""The `fcnn` command: output, error messages, exit codes."""
 
 import json
 import re
 import subprocess
 import sys
 import textwrap
+import tomllib
 import warnings
+from pathlib import Path
 
+import jax
 import pytest
 
 import fcnn
@@ -59,6 +62,15 @@ def file(tmp_path):
     return write
 
 
+def test_version_is_what_a_bug_report_needs(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0
+    printed = capsys.readouterr().out
+    project = tomllib.loads((Path(fcnn.__path__[0]).parent / "pyproject.toml").read_text())
+    assert printed.startswith(f"fcnn {project['project']['version']} (jax {jax.__version__}, ")
+
+
 def test_ops_lists_every_operator(capsys):
     assert main(["ops"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -67,7 +79,15 @@ def test_ops_lists_every_operator(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["opz"], ["check", "--dtype", "int8"], ["bench"], ["bench", "peers", "-q"]]
+    "arguments",
+    [
+        [],
+        ["opz"],
+        ["check", "--dtype", "int8"],
+        ["bench"],
+        ["bench", "ops", "-q"],
+        ["bench", "peers"],
+    ],
 )
 def test_misuse_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
@@ -76,20 +96,20 @@ def test_misuse_exits_with_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["bench", "con"], "invalid choice: 'con' (choose from .*); did you mean conv?"),
-        (["bench", "pears"], "did you mean peers?"),
+        (["bench", "modles"], "did you mean models?"),
         (["bech"], "did you mean bench?"),
         (["check", "relu", "--dtype", "flaot32"], "did you mean float32?"),
-        (["bench", "peers", "--libraries", "touch"], "did you mean torch?"),
+        (["bench", "ops", "--dtype", "float16"], "did you mean bfloat16?"),
     ],
 )
-def test_the_nearest_choice_is_named(arguments, says, capsys):
+def test_the_nearest_choice_is_named(arguments, message, capsys):
     with pytest.raises(SystemExit):
         main(arguments)
-    says = re.escape(says).replace(r"\.\*", ".*")
-    assert re.search(f"{says}$", capsys.readouterr().err.strip())
+    message = re.escape(message).replace(r"\.\*", ".*")
+    assert re.search(f"{message}$", capsys.readouterr().err.strip())
 
 
 def test_check_of_operators(capsys, monkeypatch):
@@ -98,9 +118,9 @@ def test_check_of_operators(capsys, monkeypatch):
     monkeypatch.setattr(attention, "cases", (case,))
     assert main(["check", "relu", "dot_product_attention", "--dtype", "float32"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    told = {tuple(line.split()[:3]) for line in lines if "µs" in line}
+    rows = {tuple(line.split()[:3]) for line in lines if "µs" in line}
     by_each = {(attention.name, impl, "float32") for impl in ("auto", "plain", "blocked")}
-    assert told == {("relu", "–", "float32"), *by_each}
+    assert rows == {("relu", "–", "float32"), *by_each}
     assert lines[-1].endswith("gradients are right.")
     (choice,) = (line for line in lines if "accepted" in line)
     assert re.match(r"relu: at its kinks: dx: accepted at a kink: at x\[\d\], slopes from ", choice)
@@ -121,10 +141,10 @@ def test_check_draws_arguments_of_given_shapes(file, capsys):
 def test_check_notes_that_a_file_has_no_gradient(file, capsys):
     text = "import jax.numpy as jnp\n" + RIGHT.replace("double_backward", "gradient")
     assert main(["check", f"{file(text)}:double"]) == 0
-    note = "  Judged is JAX's own gradient: mine.py has no double_backward, nor double_fwd and"
+    note = "  JAX's own gradient is checked: mine.py has no double_backward, nor double_fwd and"
     assert note in capsys.readouterr().out
     assert main(["check", f"{file(RIGHT)}:double"]) == 0
-    assert "Judged is" not in capsys.readouterr().out
+    assert "JAX's own gradient" not in capsys.readouterr().out
 
 
 def test_check_finds_fwd_and_bwd(file):
@@ -138,14 +158,14 @@ def test_check_prints_json(file, capsys):
     assert (row["leaf"], row["mistake"]) == ("x", "constant factor")
 
 
-def test_what_a_function_prints_is_no_part_of_the_json(file, capsys):
+def test_output_of_a_function_is_not_in_the_json(file, capsys):
     text = RIGHT.replace("    return 2 * x", "    print('hello')\n    return 2 * x")
     text += "print('loaded')\n"
     assert main(["check", f"{file(text)}:double", "--json"]) == 0
-    said = capsys.readouterr()
-    assert json.loads(said.out)["ok"]
-    assert "hello" in said.err
-    assert "loaded" in said.err
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["ok"]
+    assert "hello" in printed.err
+    assert "loaded" in printed.err
 
 
 def test_check_writes_a_page(file, tmp_path, capsys):
@@ -165,15 +185,19 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text", "says"),
+    ("arguments", "text", "message"),
     [
-        (["rellu"], "", "'rellu' is no operator, nor FILE.py:NAME; did you mean relu?"),
+        (
+            ["rellu"],
+            "",
+            "unknown name 'rellu'; expected an operator or FILE.py:NAME; did you mean relu?",
+        ),
         (["none.py:f"], "", "there is no file none.py"),
         (["{file}:f"], RIGHT, "has no f"),
-        (["{file}:np"], RIGHT, "is no function, but module"),
+        (["{file}:np"], RIGHT, "must be a function, not a module"),
         (["{file}:double"], "def double(x): return x", "needs arguments: write double_args"),
-        (["{file}:double", "--args", "2,x"], RIGHT, "--args '2,x' is no shape"),
-        (["relu", "--args", "2,3"], "", "--args goes with FILE.py:NAME"),
+        (["{file}:double", "--args", "2,x"], RIGHT, "--args '2,x' is not a shape"),
+        (["relu", "--args", "2,3"], "", "--args: only with FILE.py:NAME"),
         (["{file}:double"], "1 / 0", "mine.py:1: ZeroDivisionError: division by zero"),
         (
             ["{file}:double"],
@@ -217,15 +241,15 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
         (["{file}:double"], "from . import other", "attempted relative import"),
         (["{file}:double"], "def __getattr__(name): 1 / 0", "mine.py:1: ZeroDivisionError"),
         (["{file}:double"], RIGHT.replace("return 2 * x", "2 * x"), "double returns None, which"),
-        (["{file}:Double"], "class Double: 1", "is no function, but a class"),
+        (["{file}:Double"], "class Double: 1", "must be a function, not a class"),
         (["{file}:"], RIGHT, "mine.py has no name after the colon"),
         (["{folder}:double"], "", "is a folder; write FILE.py:NAME"),
         (
             ["{folder}/notes.txt:double"],
             "",
-            "notes.txt is no Python file: its name must end in",
+            "notes.txt is not a Python file; its name must end in",
         ),
-        (["{file}:double"], ALONE, "double_bwd stands alone: write double_fwd too"),
+        (["{file}:double"], ALONE, "double_bwd needs double_fwd; write both"),
         (["{file}:double"], TYPO.format("double_bakward"), NOT_USED.format("double_bakward")),
         (["{file}:double"], TYPO.format("double_backwards"), NOT_USED.format("double_backwards")),
         (["{file}:double"], TYPO.format("doubel_backward"), NOT_USED.format("doubel_backward")),
@@ -254,16 +278,16 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
         (["one_hot"], "", "one_hot has no case with a floating argument"),
     ],
 )
-def test_misuse_gets_one_line(file, capsys, arguments, text, says):
+def test_an_error_is_one_line(file, capsys, arguments, text, message):
     path = file(text)
     (path.parent / "notes.txt").write_text("")
     given = [a.format(file=path, folder=path.parent) for a in arguments]
     assert main(["check", *given]) == 2
-    said = capsys.readouterr()
-    assert says.replace("{file}", str(path)) in said.err
-    assert said.err.startswith("fcnn check: ")
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert message.replace("{file}", str(path)) in printed.err
+    assert printed.err.startswith("fcnn check: ")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
 
 
 LOADS = {
@@ -305,7 +329,7 @@ LOADS = {
 
 @pytest.fixture
 def modules(monkeypatch):
-    """What is imported here is forgotten afterwards."""
+    """Modules imported by a test are removed afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield
@@ -316,7 +340,7 @@ def modules(monkeypatch):
 @pytest.mark.parametrize("text", LOADS.values(), ids=list(LOADS))
 @pytest.mark.parametrize("name", ["mine", "json", "jax"])
 def test_a_file_is_loaded_as_python_runs_it(tmp_path, modules, name, text):
-    """Whatever it is called; and what it does to this process ends with it."""
+    """Under any name; its changes to this process end with it."""
     (tmp_path / "neighbour.py").write_text("two = 2")
     path = tmp_path / f"{name}.py"
     path.write_text(textwrap.dedent(text) + RIGHT)
@@ -360,8 +384,8 @@ def test_a_partial_is_a_function(file):
     assert main(["check", f"{file(text)}:twice"]) == 0
 
 
-def test_as_a_person_runs_it(file, tmp_path):
-    """In a process of its own, from the folder of the file."""
+def test_as_a_user_runs_it(file, tmp_path):
+    """In a new process, from the folder of the file."""
     file(WRONG)
     done = subprocess.run(
         [sys.executable, "-m", "fcnn", "check", "mine.py:double"],
@@ -374,7 +398,7 @@ def test_as_a_person_runs_it(file, tmp_path):
     assert done.stderr == ""
 
 
-def test_who_stops_reading_gets_no_traceback():
+def test_a_closed_pipe_is_no_traceback():
     """As `fcnn ops | head -1` does; the table is larger than a pipe's buffer."""
     command = f"{sys.executable} -m fcnn ops | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""The experiment as a person runs it: real processes, real digits, a real interrupt."""
+"""The experiment as a user runs it: real processes, real digits, a real interrupt."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def only(folder):
     return found
 
 
-def test_smoke_leaves_a_whole_receipt(tmp_path):
+def test_smoke_writes_a_complete_receipt(tmp_path):
     code, out, err = run("fc_vs_conv", "--smoke", "--width", "4", "--output-dir", str(tmp_path))
     assert (code, err) == (0, "")
     folder = only(tmp_path)
@@ -64,10 +64,10 @@ def test_smoke_leaves_a_whole_receipt(tmp_path):
         assert network["compile_seconds"] > 0
     with (folder / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
-    told = [
+    accuracies = [
         float(r["accuracy"]) for r in rows if r["network"] == "dense" and r["scored_on"] == "test"
     ]
-    np.testing.assert_allclose(told[:2], results["networks"]["dense"]["test"], atol=1e-6)
+    np.testing.assert_allclose(accuracies[:2], results["networks"]["dense"]["test"], atol=1e-6)
 
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     losses = [np.mean(line["loss"]) for line in lines if "loss" in line]
@@ -79,10 +79,10 @@ def test_smoke_leaves_a_whole_receipt(tmp_path):
     page = (folder / "report.html").read_text()
     assert page.count("<svg") == 3
     assert not re.search(r'(src|href)="(?!#)', page)  # self-contained: nothing is fetched
-    assert "This run judges nothing" in page
+    assert "No claim is judged in this run" in page
 
 
-def test_an_interrupt_keeps_what_there_is(tmp_path):
+def test_an_interrupt_keeps_finished_results(tmp_path):
     few = ("--networks", "dense", "conv3", "--epochs", "3")
     scored = '"network": "dense", "parameters"'
     with start("fc_vs_conv", *few, "--output-dir", str(tmp_path)) as process:
@@ -94,22 +94,24 @@ def test_an_interrupt_keeps_what_there_is(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert process.returncode == 130, err
-    assert "Interrupted. The report holds what was finished by then" in " ".join(out.split())
+    assert "Interrupted. The report has the results that were finished before" in " ".join(
+        out.split()
+    )
     assert "Traceback" not in out + err
     folder = only(tmp_path)
     results = json.loads((folder / "results.json").read_text())
     assert results["stopped"] == "Interrupted"
     assert len(results["networks"]["dense"]["test"]) == 5
     assert results["claims"] == []
-    assert "Interrupted. What follows" in (folder / "report.html").read_text()
+    assert "Interrupted. The results below" in (folder / "report.html").read_text()
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_says_why(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_with_a_message(tmp_path):
     options = ("--smoke", "--networks", "dense", "--optimizer", "sgd", "--learning-rate", "1e30")
     code, out, err = run("fc_vs_conv", *options, "--output-dir", str(tmp_path))
     assert (code, err) == (2, "")
-    said = " ".join(out.split())
-    assert "Stopped: the loss of dense is nan with 1437 images; lower --learning-rate." in said
+    printed = " ".join(out.split())
+    assert "Stopped: the loss of dense is nan with 1437 images; lower --learning-rate." in printed
     assert (only(tmp_path) / "report.html").exists()
 
 
@@ -129,17 +131,18 @@ def test_without_a_name_the_experiments_are_listed():
 def test_an_unknown_name_is_exit_code_2():
     code, _, err = run("fc_vs_cnv")
     assert code == 2
-    assert err == "'fc_vs_cnv' is no experiment; there is fc_vs_conv, checkers\n"
+    known = "'fc_vs_conv', 'checkers', 'speed'"
+    assert err == f"experiments: unknown name 'fc_vs_cnv'; expected one of {known}\n"
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         (["--seeds", "0"], "--seeds 0 must be at least 1"),
         (["--epochs", "-1"], "--epochs -1 must be at least 1"),
         (["--batch-size", "2000"], "--batch-size 2000 exceeds the 1437 training images"),
         (["--learning-rate", "0"], "--learning-rate 0.0 must be positive and finite"),
-        (["--shift", "12"], "--shift 12 must lie within images 12 cells wide"),
+        (["--shift", "12"], "--shift 12 must be from 0 to 11; images are 12 pixels wide"),
         (
             ["--sizes", "10", "1437"],
             "--sizes (10, 1437): each must be at least 1 and below the 1437",
@@ -147,14 +150,14 @@ def test_an_unknown_name_is_exit_code_2():
         (["--smoke", "--seeds", "0"], "--seeds 0 must be at least 1"),
         (["--frame", "-1"], "--frame -1 must be at least 0"),
         (["--width", "0"], "--width 0 must be at least 1"),
-        (["--networks", "dense", "dense"], "--networks ('dense', 'dense') names one twice"),
+        (["--networks", "dense", "dense"], "--networks dense dense: a name occurs twice"),
         (["--networks"], "--networks needs at least one name"),
     ],
 )
-def test_options_that_make_no_sense(options, says, capsys, tmp_path):
+def test_a_bad_option_is_one_line(options, message, capsys, tmp_path):
     assert main([*options, "--output-dir", str(tmp_path)]) == 2
     err = capsys.readouterr().err
-    assert says in err
+    assert message in err
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -182,7 +185,7 @@ def test_misspelt_options_exit_with_2(capsys):
     assert left.value.code == 2
 
 
-def test_smoke_fills_in_only_what_was_not_asked_for():
+def test_smoke_replaces_only_defaults():
     config = resolved(Config(smoke=True, networks=("conv1",), sizes=()))
     assert (config.networks, config.sizes, config.epochs) == (("conv1",), (), 1)
 
@@ -201,7 +204,7 @@ def test_the_claims_can_fail():
     assert judge({"dense": dense}) == []
 
 
-def test_what_was_not_measured_is_not_claimed():
+def test_a_missing_result_is_no_claim():
     bare = Measured(1, 1, 1, [0.9] * 3, [1.0] * 3, {0: [0.9] * 3})
     assert len(judge({"dense": bare, "conv3": bare})) == 1
 
@@ -230,7 +233,7 @@ def test_small_training_sets_see_only_their_own_images():
     rates = [rate for _, rate in blocks]
     assert rates[0] == config.learning_rate
     assert rates == sorted(rates, reverse=True)
-    for rows, _ in blocks:
-        assert rows.shape == blocks[0][0].shape
-        assert set(rows[0].ravel()) == {3, 5, 7}
-        assert set(rows[1].ravel()) == {2, 4, 6}
+    for indices, _ in blocks:
+        assert indices.shape == blocks[0][0].shape
+        assert set(indices[0].ravel()) == {3, 5, 7}
+        assert set(indices[1].ravel()) == {2, 4, 6}

@@ -1,4 +1,4 @@
-"""The table fits a terminal of 80 columns; a file that cannot be written costs only itself."""
+"""The table fits a terminal of 80 columns; a file that cannot be written loses nothing else."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ import fcnn
 from experiments import fc_vs_conv
 from experiments.fc_vs_conv.config import Config
 from experiments.fc_vs_conv.measure import Measured
-from experiments.fc_vs_conv.output import rows_of, table
+from experiments.fc_vs_conv.output import rows_of, terminal_table
 from experiments.framework.options import Output, parse
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
@@ -35,14 +35,14 @@ WIDEST = Measured(
 
 def test_nothing_is_cut_at_80_columns():
     console = Console(width=80, record=True)
-    console.print(table({"conv3-gap": WIDEST}))
+    console.print(terminal_table({"conv3-gap": WIDEST}))
     text = console.export_text()
     assert "…" not in text
     for cell in rows_of({"conv3-gap": WIDEST})[0]:
         assert cell in text
 
 
-def test_what_was_not_reached_is_a_dash():
+def test_a_missing_result_is_a_dash():
     (row,) = rows_of({"dense": Measured(1, 1, 1)})
     assert row[1:5] == ("–",) * 4
     assert row[-2:] == ("–", "–")
@@ -53,7 +53,7 @@ def full(monkeypatch, *names):
     whole = Path.write_bytes
 
     def write_bytes(path, data):
-        if path.name.lstrip(".") in names:
+        if path.name.lstrip(".").removesuffix(".part") in names:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return whole(path, data)
 
@@ -92,27 +92,27 @@ def measured(monkeypatch):
 def test_the_table_is_shown_though_the_disk_is_full(tmp_path, monkeypatch, capsys, measured):
     full(monkeypatch, "results.json")
     assert fc_vs_conv.main(["--smoke", "--output-dir", str(tmp_path)]) == 2
-    said = capsys.readouterr()
-    assert "98.65" in said.out
-    assert said.err.startswith("fc_vs_conv: ")
-    assert said.err.endswith("results.json: No space left on device\n")
+    printed = capsys.readouterr()
+    assert "98.65" in printed.out
+    assert printed.err.startswith("fc_vs_conv: ")
+    assert printed.err.endswith("results.json: No space left on device\n")
     (folder,) = (tmp_path / "fc_vs_conv").iterdir()
     assert {"report.html", "results.csv"} <= {path.name for path in folder.iterdir()}
 
 
-def test_the_report_is_written_though_nobody_reads(tmp_path, measured):
-    """A pipe whose reader is gone, in the place of standard output."""
+def test_the_report_is_written_though_standard_output_is_closed(tmp_path, measured):
+    """Standard output is a pipe without a reader."""
     reader, writer = os.pipe()
     os.close(reader)
-    kept = os.dup(1)
+    stdout = os.dup(1)
     try:
         os.dup2(writer, 1)
         with open(1, "w", closefd=False) as out, pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.stdout", out)
             assert fc_vs_conv.main(["--smoke", "--output-dir", str(tmp_path)]) == 0
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout, 1)
+        os.close(stdout)
         os.close(writer)
     (folder,) = (tmp_path / "fc_vs_conv").iterdir()
     assert json.loads((folder / "results.json").read_text())["stopped"] == ""
@@ -136,7 +136,7 @@ def test_a_screen_that_failed_is_quiet(monkeypatch):
 
 
 @pytest.mark.parametrize("impl", fcnn.conv.impls)
-def test_every_implementation_of_convolution_is_offered_and_serves(impl):
+def test_every_implementation_of_convolution_is_an_option_and_runs(impl):
     assert parse(Config, "fc_vs_conv", ["--conv", impl], "").conv == impl
     conv = partial(fcnn.conv, padding="same", impl=impl)
     x, w = (jax.ShapeDtypeStruct(shape, jnp.float64) for shape in ((2, 6, 6, 2), (3, 3, 2, 4)))

@@ -1,18 +1,18 @@
-"""fcnn bench: how fast is this, here? One module for each thing that can be measured.
+"""fcnn bench: speed on this machine. One module per kind of measurement.
 
-Each is a `Bench`: what there is to measure, how one of these is measured, and how the row that this
-gives is told. Rows are printed as they come; as JSON, they can be kept and told again.
+Each kind is a `Bench`: what it can measure, how one measurement is made, and how its row is shown.
+Rows are printed as they are measured. JSON keeps them, and `fcnn bench table` prints them again.
 """
 
-from fcnn.cli.bench import networks, operators, peers, recorded, tune
-from fcnn.cli.bench.bench import add
+from fcnn.cli.bench import networks, operators, recorded, tune
+from fcnn.cli.bench.bench import add_options
 
-BENCHES = (operators.BENCH, networks.BENCH, peers.BENCH, tune.BENCH)
+BENCHES = (operators.BENCH, networks.BENCH, tune.BENCH)
 
 
 def add_to(tools) -> None:
     tool = tools.add_parser("bench", help="measure speed on this machine")
-    what = tool.add_subparsers(dest="what", required=True, metavar="WHAT")
+    kinds = tool.add_subparsers(dest="kind", required=True, metavar="KIND")
     for bench in BENCHES:
-        add(what, bench)
-    recorded.add_to(what, BENCHES)
+        add_options(kinds.add_parser(bench.name, help=bench.help), bench)
+    recorded.add_to(kinds, BENCHES)

@@ -1,4 +1,4 @@
-"""What all benchmarks have in common: options, and the ways in which rows are told."""
+"""What all benchmarks share: options, measuring with a table that grows, JSON and figures."""
 
 import io
 import json
@@ -18,44 +18,44 @@ import jax.numpy as jnp
 from fcnn.bench import Roofline, machine_info, roofline
 from fcnn.cli.output import File, Misuse, add_json, show, try_place, write
 from fcnn.cli.progress import progress
-from fcnn.cli.table import table as lines_of
+from fcnn.cli.table import table as table_lines
 from fcnn.cli.table import terminal_width
 from fcnn.installation import install
 
 DTYPES = ("float32", "bfloat16")
 Draw = Callable[[list[Any], Roofline, Any], None]  # rows on matplotlib's axes
-FEW = 60  # letters of names that a message lists whole
+FEW = 60  # characters of names that an error message lists in full
 
 
 class Bench(NamedTuple):
-    """One thing that can be measured."""
+    """One kind of measurement. A row is a NamedTuple with fields for JSON."""
 
-    name: str
+    command: str  # which runs it; its last word is the name
     help: str
     description: str
-    packages: tuple[str, ...]  # whose versions matter, besides fcnn's and jax's
+    packages: tuple[str, ...]  # versions to record, besides fcnn's and jax's
     options: Callable[[ArgumentParser], Any]  # adds them
-    choose: Callable[[Namespace], Sequence[Any]]  # what to measure; raises Misuse or ImportError
-    measure: Callable[[Any, Namespace], Any]  # one of these -> a row, which is a NamedTuple
-    row: Callable[..., Any]  # a row from its fields, as JSON has them
-    head: Callable[[Any], Sequence[str]]  # titles of a table that begins with this row
+    choose: Callable[[Namespace], Sequence[Any]]  # items to measure; raises Misuse or ImportError
+    measure: Callable[[Any, Namespace], Any]  # item -> row
+    row: Callable[..., Any]  # fields of a row, from JSON -> row
+    head: Callable[[Any], Sequence[str]]  # the table's first row -> column titles
     cells: Callable[[Any, Roofline], Sequence[str]]
     draw: Draw | None = None
 
+    @property
+    def name(self) -> str:
+        return self.command.split()[-1]
 
-def add(what, bench: Bench) -> None:
-    """The subcommand of `bench`."""
-    tool = what.add_parser(
-        bench.name,
-        help=bench.help,
-        description=fill(bench.description, 80, break_on_hyphens=False),
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+
+def add_options(tool: ArgumentParser, bench: Bench) -> None:
+    """Make `tool` the command line of `bench`."""
+    tool.formatter_class = RawDescriptionHelpFormatter
+    tool.description = fill(bench.description, 80, break_on_hyphens=False)
     bench.options(tool)
-    tool.add_argument("--rounds", type=int, default=10, help="how often each runs (default: 10)")
+    tool.add_argument("--rounds", type=int, default=10, help="timings of each (default: 10)")
     add_json(tool)
     if bench.draw:
-        tool.add_argument("--plot", type=Path, metavar="FILE", help="draw a figure too: .png, .svg")
+        tool.add_argument("--plot", type=Path, metavar="FILE", help="draw a figure: .png or .svg")
     tool.set_defaults(run=partial(run, bench), plot=None)
 
 
@@ -63,64 +63,65 @@ def add_dtype(tool: ArgumentParser) -> None:
     tool.add_argument("--dtype", choices=DTYPES, default="float32", help="(default: float32)")
 
 
-def add_names(tool: ArgumentParser, metavar: str, names: Iterable[str]) -> None:
-    help = (
-        f"name of {metavar.lower()}s to measure, or how one begins; below is a list (default: all)"
-    )
-    tool.add_argument("names", nargs="*", metavar=metavar, help=help)
-    tool.epilog = "\n  ".join([f"{metavar}:", *names])
+def add_names(tool: ArgumentParser, kind: str, items: Iterable[Any]) -> None:
+    """The names to measure, and the list of all below --help."""
+    help = f"a {kind} below, or the beginning of its name (default: all)"
+    tool.add_argument("names", nargs="*", metavar=kind.upper(), help=help)
+    titles = [(item.name, item.title) for item in items]
+    widest = max(len(name) for name, _ in titles)
+    lines = (f"  {name:{widest}}  {title}" for name, title in titles)
+    tool.epilog = "\n".join([f"{kind}s:", *lines])
 
 
-def named(things: Sequence[Any], chosen: Namespace) -> list[Any]:
-    """Those of `things` that have the chosen names, or begin like one; all for no names.
+def named(items: Sequence[Any], names: Sequence[str], kind: str) -> list[Any]:
+    """The items with one of `names`, or with a name that begins with one; all for no names.
 
-    Raises: Misuse for a name that nothing has.
+    Raises: Misuse for an unknown name.
     """
-    names = chosen.names
     for name in names:
-        if not any(thing.name.startswith(name) for thing in things):
-            raise Misuse(_unknown(name, [thing.name for thing in things], chosen.what))
-    return [t for t in things if not names or any(t.name.startswith(name) for name in names)]
+        if not any(item.name.startswith(name) for item in items):
+            raise Misuse(_unknown(name, [item.name for item in items], kind))
+    return [i for i in items if not names or any(i.name.startswith(name) for name in names)]
 
 
-def _unknown(name: str, known: Sequence[str], what: str) -> str:
-    """The line for a name that is none of `known`: all of them if they are few, or the nearest."""
+def _unknown(name: str, known: Sequence[str], kind: str) -> str:
+    """The error message: all of `known` if they are few, else the nearest."""
     if sum(map(len, known)) <= FEW:
-        return f"{what}: unknown name {name!r}; expected one of {', '.join(map(repr, known))}"
-    words = [one.split() for one in known]
-    starts = dict.fromkeys(" ".join(w[: i + 1]) for w in words for i in range(len(w)))
+        return f"unknown {kind} {name!r}; expected one of {', '.join(map(repr, known))}"
+    words = [one.split("-") for one in known]
+    starts = dict.fromkeys("-".join(w[: i + 1]) for w in words for i in range(len(w)))
     near = sorted(get_close_matches(name, starts, n=3), key=len)
-    meant = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    return f"{what}: unknown name {name!r}; {meant}`fcnn bench {what} --help` lists all"
+    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    return f"unknown {kind} {name!r}; {hint}--help lists all"
 
 
 def run(bench: Bench, chosen: Namespace) -> int:
-    """Measure and tell; the exit code. Nothing is measured before all that was asked is fine."""
+    """Measure and print; the exit code. All options are checked before the first measurement."""
     to_file = isinstance(chosen.json, Path)
     try:
         if chosen.rounds < 1:
             raise Misuse(f"--rounds {chosen.rounds} must be at least 1")
-        things = bench.choose(chosen)
+        items = bench.choose(chosen)
         if to_file:
             try_place("--json", chosen.json)
         figure = _figure(chosen.plot)
-    except (Misuse, ImportError) as misuse:
-        print(f"fcnn bench: {misuse}", file=sys.stderr)
+    except (Misuse, ImportError) as error:
+        print(f"{bench.command}: {error}", file=sys.stderr)
         return 2
     top = roofline(jnp.dtype(getattr(chosen, "dtype", "float32")))
     rows: list[Any] = []
 
     def measured():
         quiet = chosen.json is True
-        for thing in progress(things, lambda thing: thing.name) if quiet else things:
-            rows.append(bench.measure(thing, chosen))
+        for item in progress(items, lambda item: item.name) if quiet else items:
+            rows.append(bench.measure(item, chosen))
             yield rows[-1]
 
     def lines():
         if chosen.json is True:
             yield _json(bench, chosen, top, list(measured()))
         else:
-            names = [thing.name for thing in things]
+            names = [item.name for item in items]
             yield from table(bench, measured(), top, terminal_width(), names)
 
     broken = show(lines(), keep_on=to_file or figure is not None)
@@ -129,7 +130,7 @@ def run(bench: Bench, chosen: Namespace) -> int:
         files.append(("--json", chosen.json, lambda: _json(bench, chosen, top, rows)))
     if figure and (draw := bench.draw):
         files.append(("--plot", chosen.plot, lambda: _drawn(draw, rows, top, figure, chosen.plot)))
-    written = write("fcnn bench", files)
+    written = write(bench.command, files)
     if broken:
         raise broken
     return 0 if written else 2
@@ -138,20 +139,20 @@ def run(bench: Bench, chosen: Namespace) -> int:
 def table(
     bench: Bench, rows: Iterable[Any], top: Roofline, width: int | None, names: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Each row as soon as it is there: in Markdown, or for a terminal of `width` columns."""
+    """Each row as soon as it is measured: Markdown, or columns for a terminal of `width`."""
     if isinstance(rows, Sequence):
         if rows:
             cells = [bench.cells(row, top) for row in rows]
-            yield from lines_of(bench.head(rows[0]), cells, width, numbers=True)
+            yield from table_lines(bench.head(rows[0]), cells, width, numbers=True, left=2)
         return
     coming = iter(rows)
     for first in islice(coming, 1):
         cells = (bench.cells(row, top) for row in chain([first], coming))
-        yield from lines_of(bench.head(first), cells, width, numbers=True, names=names)
+        yield from table_lines(bench.head(first), cells, width, numbers=True, left=2, names=names)
 
 
 def _json(bench: Bench, chosen: Namespace, top: Roofline, rows: Sequence[Any]) -> str:
-    told = {
+    result = {
         "bench": bench.name,
         "dtype": getattr(chosen, "dtype", "float32"),
         "rounds": chosen.rounds,
@@ -159,23 +160,23 @@ def _json(bench: Bench, chosen: Namespace, top: Roofline, rows: Sequence[Any]) -
         "roofline": top._asdict(),
         "rows": [row._asdict() for row in rows],
     }
-    return json.dumps(told, indent=1)
+    return json.dumps(result, indent=1)
 
 
-def ms(times: Sequence[float]) -> str:
-    """Median and, in brackets, the least."""
-    return f"{1e3 * median(times):.3g} ({1e3 * min(times):.3g})"
+def ms(seconds: float) -> str:
+    """Milliseconds with three digits; more before the decimal point."""
+    return f"{1e3 * seconds:.0f}" if seconds >= 1 else f"{1e3 * seconds:.3g}"
 
 
-def faster(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """How many times: the median over rounds of theirs over ours."""
-    return median(b / a for a, b in zip(ours, theirs, strict=True))
+def ms_min(times: Sequence[float]) -> str:
+    """Milliseconds: the median, and the minimum in brackets."""
+    return f"{ms(median(times))} ({ms(min(times))})"
 
 
 def rate(flop: float, times: Sequence[float], top: Roofline) -> tuple[str, str]:
-    """GFLOP/s, and the share of the measured matrix product's."""
-    each = flop / median(times)
-    return f"{each / 1e9:.0f}", f"{100 * each / top.flop_per_second:.0f}"
+    """GFLOP/s, and percent of the peak."""
+    flop_per_second = flop / median(times)
+    return f"{flop_per_second / 1e9:.0f}", f"{100 * flop_per_second / top.flop_per_second:.0f}"
 
 
 def megabytes(count: int) -> str:
@@ -183,7 +184,7 @@ def megabytes(count: int) -> str:
 
 
 def _figure(path: Path | None):
-    """An empty figure, or None for no path. That it can be kept is tried now, before a long run."""
+    """An empty figure, or None for no path. The path is tried now, before a long run."""
     if path is None:
         return None
     try:
@@ -192,7 +193,7 @@ def _figure(path: Path | None):
         raise ImportError(f"--plot needs matplotlib; {install('experiments')}") from None
     figure = Figure(figsize=(9, 6), layout="constrained")
     if _format(path) not in figure.canvas.get_supported_filetypes():
-        raise Misuse(f"--plot {path}: a file ends in .png, .svg or .pdf")
+        raise Misuse(f"--plot {path}: unknown file type; write a name that ends in .png or .svg")
     try_place("--plot", path)
     return figure
 

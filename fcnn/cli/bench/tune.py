@@ -1,4 +1,4 @@
-"""fcnn bench conv: every implementation of convolution, and which one `auto` takes."""
+"""fcnn bench conv: implementations of convolution, and the choice of `impl="auto"`."""
 
 from statistics import median
 from typing import NamedTuple
@@ -7,68 +7,82 @@ import jax
 import jax.numpy as jnp
 
 from fcnn.bench import timed
-from fcnn.bench.comparisons import PARTS, PROBLEMS, Benchmark
-from fcnn.cli.bench.bench import Bench, add_dtype, add_names, named
+from fcnn.bench.comparisons import BENCHMARKS, PARTS, Benchmark
+from fcnn.cli.bench.bench import Bench, add_dtype, add_names, ms, named
 from fcnn.ops.convolution.dispatch import IMPLS, on_cpu
 
 
-class Sum(NamedTuple):
-    """One of a convolution's three sums."""
+class Task(NamedTuple):
+    """The forward pass of a convolution, or one of its gradients."""
 
-    problem: Benchmark
+    benchmark: Benchmark
     part: str
 
     @property
     def name(self) -> str:
-        return f"{self.problem.name}, {self.part}"
+        return f"{self.benchmark.name}-{self.part}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.benchmark.title}, {self.part}"
 
 
 class Row(NamedTuple):
-    convolution: str
-    auto: str  # what "auto" is here
+    name: str
+    title: str
+    auto: str  # the implementation of "auto" here
     times: dict[str, list[float]]  # seconds, by implementation
 
 
-SUMS = tuple(Sum(problem, part) for problem in PROBLEMS for part in PARTS)
+TASKS = tuple(Task(benchmark, part) for benchmark in BENCHMARKS for part in PARTS)
 
 
 def _options(tool):
-    add_names(tool, "CONVOLUTION", (problem.name for problem in PROBLEMS))
+    add_names(tool, "convolution", BENCHMARKS)
     add_dtype(tool)
     tool.add_argument(
-        "--tune", action="store_true", help="time every implementation, not auto and lax alone"
+        "--tune", action="store_true", help="time every implementation, not only auto and lax"
     )
 
 
-def _measure(one: Sum, chosen) -> Row:
-    problem, part = one
-    serving = [i for i in IMPLS if IMPLS[i].refuses(problem.geometry, problem.groups) is None]
-    at_home = on_cpu(part, problem.geometry, problem.groups, problem.c, problem.o)
-    auto = at_home if jax.default_backend() == "cpu" else "lax"
-    impls = serving if chosen.tune else dict.fromkeys(("lax", auto))
-    arrays = problem.arrays(part, jnp.dtype(chosen.dtype))
-    times = timed({i: (problem.by(i, part), arrays) for i in impls}, rounds=chosen.rounds)
-    return Row(one.name, auto, {i: timing.times for i, timing in times.items()})
+def _measure(task: Task, chosen) -> Row:
+    benchmark, part = task
+    geometry, groups = benchmark.geometry, benchmark.groups
+    supported = [impl for impl in IMPLS if IMPLS[impl].refuses(geometry, groups) is None]
+    cpu_choice = on_cpu(part, geometry, groups, benchmark.c, benchmark.o)
+    auto = cpu_choice if jax.default_backend() == "cpu" else "lax"
+    impls = supported if chosen.tune else dict.fromkeys(("lax", auto))
+    arrays = benchmark.arrays(part, jnp.dtype(chosen.dtype))
+    programs = {impl: (benchmark.compute(impl, part), arrays) for impl in impls}
+    timings = timed(programs, rounds=chosen.rounds)
+    return Row(task.name, task.title, auto, {impl: t.times for impl, t in timings.items()})
 
 
 def _cells(row, _):
-    middle = {impl: median(times) for impl, times in row.times.items()}
-    best = min(middle, key=middle.__getitem__)
-    each = [f"{1e3 * middle[impl]:.3g}" if impl in middle else "–" for impl in IMPLS]
-    return (row.convolution, *each, best, row.auto, f"{middle[row.auto] / middle[best]:.2f}")
+    medians = {impl: median(times) for impl, times in row.times.items()}
+    best = min(medians, key=medians.__getitem__)
+    each = [ms(medians[impl]) if impl in medians else "–" for impl in IMPLS]
+    return (row.name, row.title, *each, best, row.auto, f"{medians[row.auto] / medians[best]:.2f}")
 
 
 BENCH = Bench(
-    "conv",
+    "fcnn bench conv",
     help="every implementation of convolution, and which one is fastest here",
-    description="Time implementations of convolution, for its three sums. With --tune the table "
-    "shows which of all is the fastest on this machine, which one auto takes, and how many times "
-    "as long that is.",
+    description="Time implementations of convolution: forward pass and both gradients. With --tune "
+    "the table shows which of all is the fastest on this machine, the choice of auto, and how many "
+    "times as long that takes.",
     packages=(),
     options=_options,
-    choose=lambda chosen: named(SUMS, chosen),
+    choose=lambda chosen: named(TASKS, chosen.names, "convolution"),
     measure=_measure,
     row=Row,
-    head=lambda _: ("convolution, ms", *IMPLS, "fastest", "auto takes", "times as long"),
+    head=lambda _: (
+        "name",
+        "shapes, ms",
+        *IMPLS,
+        "fastest",
+        "choice of auto",
+        "times as long",
+    ),
     cells=_cells,
 )

@@ -5,9 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.peers import jobs
-from fcnn.peers.jobs import Job, Prepared
-from fcnn.peers.stepping import adam
+from experiments.speed.libraries import Prepared
+from experiments.speed.positions import sinusoids
+from experiments.speed.step import adam
+from fcnn.cli.bench import jobs
+from fcnn.cli.bench.jobs import Job
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
@@ -28,17 +30,17 @@ def layer_norm(x):
     return hk.LayerNorm(axis=-1, create_scale=True, create_offset=True)(x)
 
 
-def cnn(of: jobs.Cnn, x):
-    for c in of.channels:
-        x = hk.Conv2D(c, 3, with_bias=not of.batch_norm)(x)
-        x = norm(x) if of.batch_norm else x
+def cnn(network: jobs.Cnn, x):
+    for c in network.channels:
+        x = hk.Conv2D(c, 3, with_bias=not network.batch_norm)(x)
+        x = norm(x) if network.batch_norm else x
         x = jax.nn.relu(x)
         x = hk.max_pool(x, (2, 2, 1), (2, 2, 1), "VALID")
-    x = x.mean((1, 2)) if of.batch_norm else hk.Flatten()(x)
-    for h in of.hidden:
+    x = x.mean((1, 2)) if network.batch_norm else hk.Flatten()(x)
+    for h in network.hidden:
         x = jax.nn.relu(hk.Linear(h)(x))
-        x = hk.dropout(hk.next_rng_key(), of.dropout, x)
-    return hk.Linear(of.classes)(x)
+        x = hk.dropout(hk.next_rng_key(), network.dropout, x)
+    return hk.Linear(network.classes)(x)
 
 
 def block(width, stride, x):
@@ -52,48 +54,50 @@ def block(width, stride, x):
     return jax.nn.relu(x + y)
 
 
-def resnet(of: jobs.ResNet, x):
-    x = hk.Conv2D(of.widths[0], 3, with_bias=False)(x)
+def resnet(network: jobs.ResNet, x):
+    x = hk.Conv2D(network.widths[0], 3, with_bias=False)(x)
     x = jax.nn.relu(norm(x))
-    for i, width in enumerate(of.widths):
-        for j in range(of.blocks):
+    for i, width in enumerate(network.widths):
+        for j in range(network.blocks):
             x = block(width, 2 if i > 0 and j == 0 else 1, x)
-    return hk.Linear(of.classes)(x.mean((1, 2)))
+    return hk.Linear(network.classes)(x.mean((1, 2)))
 
 
-def mobilenet(of: jobs.MobileNet, x):
-    x = hk.Conv2D(of.stem, 3, with_bias=False)(x)
+def mobilenet(network: jobs.MobileNet, x):
+    x = hk.Conv2D(network.stem, 3, with_bias=False)(x)
     x = jax.nn.relu(norm(x))
-    for features, stride in of.blocks:
+    for features, stride in network.blocks:
         x = hk.DepthwiseConv2D(1, 3, stride, with_bias=False)(x)
         x = jax.nn.relu(norm(x))
         x = hk.Conv2D(features, 1, with_bias=False)(x)
         x = jax.nn.relu(norm(x))
-    return hk.Linear(of.classes)(x.mean((1, 2)))
+    return hk.Linear(network.classes)(x.mean((1, 2)))
 
 
-def mlp(of: jobs.Mlp, x):
-    return hk.nets.MLP((*of.hidden, of.classes))(x)
+def mlp(network: jobs.Mlp, x):
+    return hk.nets.MLP((*network.hidden, network.classes))(x)
 
 
-def lstm(of: jobs.Lstm, x):
-    core = hk.LSTM(of.hidden)
+def lstm(network: jobs.Lstm, x):
+    core = hk.LSTM(network.hidden)
     _, last = hk.dynamic_unroll(core, x, core.initial_state(len(x)), time_major=False)
-    return hk.Linear(of.classes)(last.hidden)
+    return hk.Linear(network.classes)(last.hidden)
 
 
-def transformer(of: jobs.Transformer, x):
+def transformer(network: jobs.Transformer, x):
     t = x.shape[1]
-    start = hk.initializers.VarianceScaling(2 / of.depth)
+    start = hk.initializers.VarianceScaling(2 / network.depth)
     mask = jnp.tril(jnp.ones((1, 1, t, t)))
-    x = hk.Embed(of.vocabulary, of.width)(x) + jobs.sinusoids(t, of.width)
-    for _ in range(of.depth):
-        attention = hk.MultiHeadAttention(of.heads, of.width // of.heads, w_init=start)
+    x = hk.Embed(network.vocabulary, network.width)(x) + sinusoids(t, network.width)
+    for _ in range(network.depth):
+        attention = hk.MultiHeadAttention(
+            network.heads, network.width // network.heads, w_init=start
+        )
         y = layer_norm(x)
         x += attention(y, y, y, mask=mask)
-        y = hk.Linear(of.wide)(layer_norm(x))
-        x += hk.Linear(of.width)(jax.nn.gelu(y, approximate=False))
-    return hk.Linear(of.vocabulary)(layer_norm(x))
+        y = hk.Linear(network.mlp_width)(layer_norm(x))
+        x += hk.Linear(network.width)(jax.nn.gelu(y, approximate=False))
+    return hk.Linear(network.vocabulary)(layer_norm(x))
 
 
 FORWARD = {

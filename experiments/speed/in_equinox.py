@@ -1,6 +1,6 @@
 """The jobs in equinox: modules of one example, channels first, under `jax.vmap`, with optax.
 
-The step takes the model's leaves, not the model, as equinox's "low-overhead training loops" has it.
+The step takes the model's leaves, not the model, as in equinox's "low-overhead training loops".
 """
 
 from itertools import pairwise
@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.peers import jobs
-from fcnn.peers.jobs import Job, Prepared
-from fcnn.peers.stepping import adam
+from experiments.speed.libraries import Prepared
+from experiments.speed.positions import sinusoids
+from experiments.speed.step import adam
+from fcnn.cli.bench import jobs
+from fcnn.cli.bench.jobs import Job
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
@@ -34,10 +36,10 @@ def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
 
 
 def keys_from(key):
-    """As many keys as are asked for, by `next`."""
+    """An endless iterator of independent keys."""
     while True:
-        key, own = jax.random.split(key)
-        yield own
+        key, subkey = jax.random.split(key)
+        yield subkey
 
 
 def conv(c, o, window, stride=1, *, bias=False, groups=1, key):
@@ -58,19 +60,19 @@ class Cnn(eqx.Module):
     last: eqx.nn.Linear
     gap: bool = eqx.field(static=True)
 
-    def __init__(self, of, shape, *, key):
+    def __init__(self, network, shape, *, key):
         keys = keys_from(key)
-        sizes = [shape[-1], *of.channels]
-        bias = not of.batch_norm
+        sizes = [shape[-1], *network.channels]
+        bias = not network.batch_norm
         self.convs = [conv(c, o, 3, bias=bias, key=next(keys)) for c, o in pairwise(sizes)]
-        self.norms = [norm(c) for c in of.channels] if of.batch_norm else []
+        self.norms = [norm(c) for c in network.channels] if network.batch_norm else []
         self.pool = eqx.nn.MaxPool2d(2, 2)
-        cells = (shape[0] >> len(of.channels)) * (shape[1] >> len(of.channels))
-        features = [of.channels[-1] * (1 if of.batch_norm else cells), *of.hidden]
+        cells = (shape[0] >> len(network.channels)) * (shape[1] >> len(network.channels))
+        features = [network.channels[-1] * (1 if network.batch_norm else cells), *network.hidden]
         self.hidden = [eqx.nn.Linear(c, o, key=next(keys)) for c, o in pairwise(features)]
-        self.dropout = eqx.nn.Dropout(of.dropout)
-        self.last = eqx.nn.Linear(features[-1], of.classes, key=next(keys))
-        self.gap = of.batch_norm
+        self.dropout = eqx.nn.Dropout(network.dropout)
+        self.last = eqx.nn.Linear(features[-1], network.classes, key=next(keys))
+        self.gap = network.batch_norm
 
     def __call__(self, x, state, key):
         for i, conv in enumerate(self.convs):
@@ -80,8 +82,8 @@ class Cnn(eqx.Module):
             x = self.pool(jax.nn.relu(x))
         x = x.mean((1, 2)) if self.gap else x.ravel()
         for hidden in self.hidden:
-            key, own = jax.random.split(key)
-            x = self.dropout(jax.nn.relu(hidden(x)), key=own)
+            key, subkey = jax.random.split(key)
+            x = self.dropout(jax.nn.relu(hidden(x)), key=subkey)
         return self.last(x), state
 
 
@@ -110,17 +112,17 @@ class ResNet(eqx.Module):
     blocks: list[Block]
     last: eqx.nn.Linear
 
-    def __init__(self, of, shape, *, key):
+    def __init__(self, network, shape, *, key):
         keys = keys_from(key)
-        c = of.widths[0]
+        c = network.widths[0]
         self.stem = conv(shape[-1], c, 3, key=next(keys))
         self.norm = norm(c)
         self.blocks = []
-        for i, width in enumerate(of.widths):
-            for j in range(of.blocks):
+        for i, width in enumerate(network.widths):
+            for j in range(network.blocks):
                 self.blocks.append(Block(c, width, 2 if i > 0 and j == 0 else 1, key=next(keys)))
                 c = width
-        self.last = eqx.nn.Linear(c, of.classes, key=next(keys))
+        self.last = eqx.nn.Linear(c, network.classes, key=next(keys))
 
     def __call__(self, x, state, key):
         x, state = self.norm(self.stem(x), state)
@@ -135,16 +137,16 @@ class MobileNet(eqx.Module):
     norms: list[eqx.nn.BatchNorm]
     last: eqx.nn.Linear
 
-    def __init__(self, of, shape, *, key):
+    def __init__(self, network, shape, *, key):
         keys = keys_from(key)
-        c = of.stem
+        c = network.stem
         self.convs = [conv(shape[-1], c, 3, key=next(keys))]
-        for features, stride in of.blocks:
+        for features, stride in network.blocks:
             self.convs.append(conv(c, c, 3, stride, groups=c, key=next(keys)))
             self.convs.append(conv(c, features, 1, key=next(keys)))
             c = features
         self.norms = [norm(conv.out_channels) for conv in self.convs]
-        self.last = eqx.nn.Linear(c, of.classes, key=next(keys))
+        self.last = eqx.nn.Linear(c, network.classes, key=next(keys))
 
     def __call__(self, x, state, key):
         for conv, norm in zip(self.convs, self.norms, strict=True):
@@ -156,9 +158,9 @@ class MobileNet(eqx.Module):
 class Mlp(eqx.Module):
     layers: list[eqx.nn.Linear]
 
-    def __init__(self, of, shape, *, key):
+    def __init__(self, network, shape, *, key):
         keys = keys_from(key)
-        sizes = [*shape, *of.hidden, of.classes]
+        sizes = [*shape, *network.hidden, network.classes]
         self.layers = [eqx.nn.Linear(c, o, key=next(keys)) for c, o in pairwise(sizes)]
 
     def __call__(self, x, state, key):
@@ -171,10 +173,10 @@ class Lstm(eqx.Module):
     cell: eqx.nn.LSTMCell
     last: eqx.nn.Linear
 
-    def __init__(self, of, shape, *, key):
+    def __init__(self, network, shape, *, key):
         first, second = jax.random.split(key)
-        self.cell = eqx.nn.LSTMCell(shape[-1], of.hidden, key=first)
-        self.last = eqx.nn.Linear(of.hidden, of.classes, key=second)
+        self.cell = eqx.nn.LSTMCell(shape[-1], network.hidden, key=first)
+        self.last = eqx.nn.Linear(network.hidden, network.classes, key=second)
 
     def __call__(self, x, state, key):
         zero = jnp.zeros(self.cell.hidden_size)
@@ -188,13 +190,15 @@ class TransformerBlock(eqx.Module):
     widen: eqx.nn.Linear
     narrow: eqx.nn.Linear
 
-    def __init__(self, of, *, key):
+    def __init__(self, network, *, key):
         first, second, third = jax.random.split(key, 3)
-        self.norms = [eqx.nn.LayerNorm(of.width) for _ in range(2)]
+        self.norms = [eqx.nn.LayerNorm(network.width) for _ in range(2)]
         biases = {f"use_{name}_bias": True for name in ("query", "key", "value", "output")}
-        self.attention = eqx.nn.MultiheadAttention(of.heads, of.width, **biases, key=first)
-        self.widen = eqx.nn.Linear(of.width, of.wide, key=second)
-        self.narrow = eqx.nn.Linear(of.wide, of.width, key=third)
+        self.attention = eqx.nn.MultiheadAttention(
+            network.heads, network.width, **biases, key=first
+        )
+        self.widen = eqx.nn.Linear(network.width, network.mlp_width, key=second)
+        self.narrow = eqx.nn.Linear(network.mlp_width, network.width, key=third)
 
     def __call__(self, x):
         y = jax.vmap(self.norms[0])(x)
@@ -209,16 +213,16 @@ class Transformer(eqx.Module):
     norm: eqx.nn.LayerNorm
     last: eqx.nn.Linear
 
-    def __init__(self, of, shape, *, key):
+    def __init__(self, network, shape, *, key):
         keys = keys_from(key)
-        self.embed = eqx.nn.Embedding(of.vocabulary, of.width, key=next(keys))
-        self.blocks = [TransformerBlock(of, key=next(keys)) for _ in range(of.depth)]
-        self.norm = eqx.nn.LayerNorm(of.width)
-        self.last = eqx.nn.Linear(of.width, of.vocabulary, key=next(keys))
+        self.embed = eqx.nn.Embedding(network.vocabulary, network.width, key=next(keys))
+        self.blocks = [TransformerBlock(network, key=next(keys)) for _ in range(network.depth)]
+        self.norm = eqx.nn.LayerNorm(network.width)
+        self.last = eqx.nn.Linear(network.width, network.vocabulary, key=next(keys))
 
     def __call__(self, x, state, key):
         x = jax.vmap(self.embed)(x)
-        x += jobs.sinusoids(*x.shape)
+        x += sinusoids(*x.shape)
         for block in self.blocks:
             x = block(x)
         return jax.vmap(self.last)(jax.vmap(self.norm)(x)), state

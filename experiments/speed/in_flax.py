@@ -5,9 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.peers import jobs
-from fcnn.peers.jobs import Job, Prepared
-from fcnn.peers.stepping import adam
+from experiments.speed.libraries import Prepared
+from experiments.speed.positions import sinusoids
+from experiments.speed.step import adam
+from fcnn.cli.bench import jobs
+from fcnn.cli.bench.jobs import Job
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
@@ -29,20 +31,20 @@ def norm():
 
 
 class Cnn(nn.Module):
-    of: jobs.Cnn
+    network: jobs.Cnn
 
     @nn.compact
     def __call__(self, x):
-        for c in self.of.channels:
-            x = nn.Conv(c, (3, 3), use_bias=not self.of.batch_norm)(x)
-            x = norm()(x) if self.of.batch_norm else x
+        for c in self.network.channels:
+            x = nn.Conv(c, (3, 3), use_bias=not self.network.batch_norm)(x)
+            x = norm()(x) if self.network.batch_norm else x
             x = nn.relu(x)
             x = nn.max_pool(x, (2, 2), strides=(2, 2))
-        x = x.mean((1, 2)) if self.of.batch_norm else x.reshape(len(x), -1)
-        for h in self.of.hidden:
+        x = x.mean((1, 2)) if self.network.batch_norm else x.reshape(len(x), -1)
+        for h in self.network.hidden:
             x = nn.relu(nn.Dense(h)(x))
-            x = nn.Dropout(self.of.dropout, deterministic=self.is_initializing())(x)
-        return nn.Dense(self.of.classes)(x)
+            x = nn.Dropout(self.network.dropout, deterministic=self.is_initializing())(x)
+        return nn.Dense(self.network.classes)(x)
 
 
 class Block(nn.Module):
@@ -63,66 +65,66 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    of: jobs.ResNet
+    network: jobs.ResNet
 
     @nn.compact
     def __call__(self, x):
-        x = nn.Conv(self.of.widths[0], (3, 3), use_bias=False)(x)
+        x = nn.Conv(self.network.widths[0], (3, 3), use_bias=False)(x)
         x = nn.relu(norm()(x))
-        for i, width in enumerate(self.of.widths):
-            for j in range(self.of.blocks):
+        for i, width in enumerate(self.network.widths):
+            for j in range(self.network.blocks):
                 x = Block(width, 2 if i > 0 and j == 0 else 1)(x)
-        return nn.Dense(self.of.classes)(x.mean((1, 2)))
+        return nn.Dense(self.network.classes)(x.mean((1, 2)))
 
 
 class MobileNet(nn.Module):
-    of: jobs.MobileNet
+    network: jobs.MobileNet
 
     @nn.compact
     def __call__(self, x):
-        x = nn.Conv(self.of.stem, (3, 3), use_bias=False)(x)
+        x = nn.Conv(self.network.stem, (3, 3), use_bias=False)(x)
         x = nn.relu(norm()(x))
-        for features, stride in self.of.blocks:
+        for features, stride in self.network.blocks:
             c = x.shape[-1]
             x = nn.Conv(c, (3, 3), (stride, stride), feature_group_count=c, use_bias=False)(x)
             x = nn.relu(norm()(x))
             x = nn.Conv(features, (1, 1), use_bias=False)(x)
             x = nn.relu(norm()(x))
-        return nn.Dense(self.of.classes)(x.mean((1, 2)))
+        return nn.Dense(self.network.classes)(x.mean((1, 2)))
 
 
 class Mlp(nn.Module):
-    of: jobs.Mlp
+    network: jobs.Mlp
 
     @nn.compact
     def __call__(self, x):
-        for h in self.of.hidden:
+        for h in self.network.hidden:
             x = nn.relu(nn.Dense(h)(x))
-        return nn.Dense(self.of.classes)(x)
+        return nn.Dense(self.network.classes)(x)
 
 
 class Lstm(nn.Module):
-    of: jobs.Lstm
+    network: jobs.Lstm
 
     @nn.compact
     def __call__(self, x):
-        (_, h), _ = nn.RNN(nn.OptimizedLSTMCell(self.of.hidden), return_carry=True)(x)
-        return nn.Dense(self.of.classes)(h)
+        (_, h), _ = nn.RNN(nn.OptimizedLSTMCell(self.network.hidden), return_carry=True)(x)
+        return nn.Dense(self.network.classes)(h)
 
 
 class Transformer(nn.Module):
-    of: jobs.Transformer
+    network: jobs.Transformer
 
     @nn.compact
     def __call__(self, x):
-        t, width = x.shape[1], self.of.width
+        t, width = x.shape[1], self.network.width
         mask = nn.make_causal_mask(jnp.ones((1, t)))
-        x = nn.Embed(self.of.vocabulary, width)(x) + jobs.sinusoids(t, width)
-        for _ in range(self.of.depth):
-            x += nn.MultiHeadDotProductAttention(self.of.heads)(nn.LayerNorm()(x), mask=mask)
-            y = nn.Dense(self.of.wide)(nn.LayerNorm()(x))
+        x = nn.Embed(self.network.vocabulary, width)(x) + sinusoids(t, width)
+        for _ in range(self.network.depth):
+            x += nn.MultiHeadDotProductAttention(self.network.heads)(nn.LayerNorm()(x), mask=mask)
+            y = nn.Dense(self.network.mlp_width)(nn.LayerNorm()(x))
             x += nn.Dense(width)(nn.gelu(y, approximate=False))
-        return nn.Dense(self.of.vocabulary)(nn.LayerNorm()(x))
+        return nn.Dense(self.network.vocabulary)(nn.LayerNorm()(x))
 
 
 MODELS = {

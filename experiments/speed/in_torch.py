@@ -1,6 +1,6 @@
-"""The jobs in torch: eager modules, channels first, and `torch.optim.Adam` as it comes.
+"""The jobs in torch: eager modules, channels first, and `torch.optim.Adam` with its defaults.
 
-Images and kernels are in the channels_last memory format, on the device that JAX's backend names.
+Images and kernels are in the channels_last memory format, on the device of JAX's default backend.
 """
 
 from itertools import cycle, islice
@@ -11,8 +11,10 @@ import torch  # pyright: ignore[reportMissingImports]
 import torch.nn.functional as F  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 
-from fcnn.peers import jobs
-from fcnn.peers.jobs import RATE, Job, Prepared, batches
+from experiments.speed.libraries import Prepared
+from experiments.speed.positions import sinusoids
+from fcnn.cli.bench import jobs
+from fcnn.cli.bench.jobs import LEARNING_RATE, Job, batches
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
@@ -23,17 +25,17 @@ def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
     device = device_of_jax()
     model = MODELS[type(job.network)](job.network, job.shape).to(device)
     model = model.to(memory_format=layout)
-    optimizer = torch.optim.Adam(model.parameters(), RATE)
+    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
 
     def put(x, y):
         x = torch.from_numpy(np.moveaxis(x, -1, 1) if images else x)
         return x.to(device).contiguous(memory_format=layout), torch.from_numpy(y).long().to(device)
 
-    turn = cycle([put(*batch) for batch in batches(job, x, y)])
+    endless = cycle([put(*batch) for batch in batches(job, x, y)])
 
     def run(k):
         loss = torch.tensor(float("nan"))
-        for x, y in islice(turn, k):
+        for x, y in islice(endless, k):
             optimizer.zero_grad()
             logits = model(x)
             loss = F.cross_entropy(logits.flatten(0, -2), y.flatten())
@@ -47,15 +49,15 @@ def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
 
 
 def device_of_jax():
-    """Where JAX computes, so that both are timed on one device.
+    """The torch device of JAX's default backend, so that both are timed on one device.
 
-    Raises: RuntimeError if torch cannot compute there.
+    Raises: RuntimeError if torch has no such device.
     """
     if jax.default_backend() == "cpu":
         return torch.device("cpu")
     device = torch.accelerator.current_accelerator()
     if device is None:
-        raise RuntimeError(f"peers: JAX computes on {jax.default_backend()}, but torch cannot")
+        raise RuntimeError(f"torch: no device for JAX's backend {jax.default_backend()!r}")
     return device
 
 
@@ -72,19 +74,19 @@ class Average(nn.Module):
         return x.mean((2, 3))
 
 
-def cnn(of: jobs.Cnn, shape):
+def cnn(network: jobs.Cnn, shape):
     h, w, c = shape
     body = []
-    for o in of.channels:
+    for o in network.channels:
         plain = nn.Sequential(nn.Conv2d(c, o, 3, padding=1), nn.ReLU())
-        body += [normalized(c, o, 3) if of.batch_norm else plain, nn.MaxPool2d(2)]
+        body += [normalized(c, o, 3) if network.batch_norm else plain, nn.MaxPool2d(2)]
         h, w, c = h // 2, w // 2, o
-    body += [Average() if of.batch_norm else nn.Flatten()]
-    c = c if of.batch_norm else h * w * c
-    for o in of.hidden:
-        body += [nn.Linear(c, o), nn.ReLU(), nn.Dropout(of.dropout)]
+    body += [Average() if network.batch_norm else nn.Flatten()]
+    c = c if network.batch_norm else h * w * c
+    for o in network.hidden:
+        body += [nn.Linear(c, o), nn.ReLU(), nn.Dropout(network.dropout)]
         c = o
-    return nn.Sequential(*body, nn.Linear(c, of.classes))
+    return nn.Sequential(*body, nn.Linear(c, network.classes))
 
 
 class Block(nn.Module):
@@ -99,41 +101,41 @@ class Block(nn.Module):
         return F.relu(self.shortcut(x) + self.body(x))
 
 
-def resnet(of: jobs.ResNet, shape):
-    c = of.widths[0]
+def resnet(network: jobs.ResNet, shape):
+    c = network.widths[0]
     body: list[nn.Module] = [normalized(shape[-1], c, 3)]
-    for i, width in enumerate(of.widths):
-        for j in range(of.blocks):
+    for i, width in enumerate(network.widths):
+        for j in range(network.blocks):
             body.append(Block(c, width, 2 if i > 0 and j == 0 else 1))
             c = width
-    return nn.Sequential(*body, Average(), nn.Linear(c, of.classes))
+    return nn.Sequential(*body, Average(), nn.Linear(c, network.classes))
 
 
-def mobilenet(of: jobs.MobileNet, shape):
-    c = of.stem
+def mobilenet(network: jobs.MobileNet, shape):
+    c = network.stem
     body = [normalized(shape[-1], c, 3)]
-    for features, stride in of.blocks:
+    for features, stride in network.blocks:
         body += [normalized(c, c, 3, stride, groups=c), normalized(c, features, 1)]
         c = features
-    return nn.Sequential(*body, Average(), nn.Linear(c, of.classes))
+    return nn.Sequential(*body, Average(), nn.Linear(c, network.classes))
 
 
-def mlp(of: jobs.Mlp, shape):
+def mlp(network: jobs.Mlp, shape):
     (c,) = shape
     body = []
-    for h in of.hidden:
+    for h in network.hidden:
         body += [nn.Linear(c, h), nn.ReLU()]
         c = h
-    return nn.Sequential(*body, nn.Linear(c, of.classes))
+    return nn.Sequential(*body, nn.Linear(c, network.classes))
 
 
 class Lstm(nn.Module):
-    """Torch has two biases to a gate, of which one would do."""
+    """Torch has two biases per gate; one would be enough."""
 
-    def __init__(self, of: jobs.Lstm, shape):
+    def __init__(self, network: jobs.Lstm, shape):
         super().__init__()
-        self.lstm = nn.LSTM(shape[-1], of.hidden, batch_first=True)
-        self.last = nn.Linear(of.hidden, of.classes)
+        self.lstm = nn.LSTM(shape[-1], network.hidden, batch_first=True)
+        self.last = nn.Linear(network.hidden, network.classes)
 
     def forward(self, x):
         y, _ = self.lstm(x)
@@ -155,24 +157,32 @@ class Attention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    def __init__(self, of):
+    def __init__(self, network):
         super().__init__()
-        self.attend = nn.Sequential(nn.LayerNorm(of.width), Attention(of.width, of.heads))
-        dense = (nn.Linear(of.width, of.wide), nn.GELU(), nn.Linear(of.wide, of.width))
-        self.think = nn.Sequential(nn.LayerNorm(of.width), *dense)
+        self.attention = nn.Sequential(
+            nn.LayerNorm(network.width), Attention(network.width, network.heads)
+        )
+        dense = (
+            nn.Linear(network.width, network.mlp_width),
+            nn.GELU(),
+            nn.Linear(network.mlp_width, network.width),
+        )
+        self.mlp = nn.Sequential(nn.LayerNorm(network.width), *dense)
 
     def forward(self, x):
-        x = x + self.attend(x)
-        return x + self.think(x)
+        x = x + self.attention(x)
+        return x + self.mlp(x)
 
 
 class Transformer(nn.Module):
-    def __init__(self, of: jobs.Transformer, shape):
+    def __init__(self, network: jobs.Transformer, shape):
         super().__init__()
-        self.embed = nn.Embedding(of.vocabulary, of.width)
-        self.register_buffer("positions", torch.from_numpy(jobs.sinusoids(shape[0], of.width)))
-        self.blocks = nn.Sequential(*(TransformerBlock(of) for _ in range(of.depth)))
-        self.last = nn.Sequential(nn.LayerNorm(of.width), nn.Linear(of.width, of.vocabulary))
+        self.embed = nn.Embedding(network.vocabulary, network.width)
+        self.register_buffer("positions", torch.from_numpy(sinusoids(shape[0], network.width)))
+        self.blocks = nn.Sequential(*(TransformerBlock(network) for _ in range(network.depth)))
+        self.last = nn.Sequential(
+            nn.LayerNorm(network.width), nn.Linear(network.width, network.vocabulary)
+        )
 
     def forward(self, x):
         return self.last(self.blocks(self.embed(x) + self.positions))

@@ -1,0 +1,47 @@
+"""The jobs in fcnn: a model of `fcnn.models`, and the step of `fcnn.training`.
+
+An epoch of several batches is one compiled scan over them, as `training.fit` runs it.
+"""
+
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+
+import fcnn
+from experiments.speed.libraries import Prepared
+from experiments.speed.step import looped, size
+from fcnn import training
+from fcnn.cli.bench.jobs import LEARNING_RATE, Job, build
+
+
+def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
+    """The job on these examples, from parameters drawn by `seed`."""
+    model, optimizer = build(job.network), optax.adam(LEARNING_RATE)
+    train_state = training.create(model, optimizer, job.shape, jax.random.key(seed))
+    step = training.train_step(model, fcnn.softmax_cross_entropy, optimizer)
+    parameters = size(train_state.params)
+    if job.steps > 1:
+        return Prepared(scanned(step, train_state, job, x, y), parameters)
+
+    @partial(jax.jit, donate_argnums=0)
+    def one(train_state, x, y):
+        train_state, metrics = step(train_state, (x, y))
+        return train_state, metrics.loss
+
+    return Prepared(looped(one, train_state, job, x, y), parameters)
+
+
+def scanned(step, train_state, job, x, y):
+    """`Prepared.run` as one scan of k steps, which compiles anew for another k."""
+    data = jax.device_put((x, y))
+    epoch = jax.jit(partial(training.scan_steps, step), donate_argnums=0)
+
+    def run(k):
+        nonlocal train_state
+        indices = training.shuffled_indices(len(x), job.batch, k, seed=0)
+        train_state, metrics = epoch(train_state, data, indices)
+        return float(metrics.loss[-1])
+
+    return run

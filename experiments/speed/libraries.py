@@ -1,0 +1,41 @@
+"""The libraries compared, each imported only when it is measured.
+
+    load("flax").prepare(job, x, y, seed).run(100)
+
+takes a hundred training steps of a job of `fcnn.cli.bench.jobs`: forward, backward and Adam, in one
+compiled function where the library compiles. Each `in_NAME.py` follows that library's
+documentation, without further tuning.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+from typing import NamedTuple
+
+from fcnn.installation import install
+
+LIBRARIES = ("fcnn", "flax", "haiku", "equinox", "keras", "torch")
+
+
+class Prepared(NamedTuple):
+    """An initialized network and its training steps.
+
+    run: k -> loss of the last of k >= 1 steps, after the device has finished them. The first call
+         compiles.
+    """
+
+    run: Callable[[int], float]
+    parameters: int  # number of trained parameters
+
+
+def load(name: str) -> ModuleType:
+    """The module that writes the jobs in library `name`, with its `prepare(job, x, y, seed)`.
+
+    Raises: ValueError for an unknown name; ImportError if the library is not installed.
+    """
+    if name not in LIBRARIES:
+        raise ValueError(f"unknown library {name!r}; expected one of {', '.join(LIBRARIES)}")
+    try:
+        return import_module(f"experiments.speed.in_{name}")
+    except ModuleNotFoundError as e:
+        raise ImportError(f"{name} needs the module {e.name}; {install('peers')}") from None
