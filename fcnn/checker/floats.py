@@ -1,24 +1,19 @@
-"""What a gradient goes through: the floating leaves of arguments and outputs."""
+"""The floating outputs of a function: those that have a cotangent."""
 
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from fcnn.ops.arrays import is_float
+
 LONGEST = 160  # characters
-
-
-def is_float(leaf: Any) -> bool:
-    """Whether a gradient goes through it."""
-    dtype = getattr(leaf, "dtype", type(leaf))
-    return dtype is float or (hasattr(leaf, "dtype") and jnp.issubdtype(dtype, jnp.floating))
 
 
 def outputs(name: str, y: Any) -> list[Any]:
     """The floating leaves of y, which `name` returns.
 
-    Raises: TypeError, in one line, where there are none, or where a leaf is complex.
+    Raises: TypeError, in one line, if there are none, or if a leaf is complex.
     """
     leaves = jax.tree.leaves(y)
     if any(map(np.iscomplexobj, leaves)):
@@ -31,7 +26,7 @@ def outputs(name: str, y: Any) -> list[Any]:
         missing = "; is a return missing?" if y is None else ""
         raise TypeError(
             f"check: {name} returns {described(y)}, which has no floating output, "
-            f"so nothing has a gradient{missing}"
+            f"so there is no gradient{missing}"
         )
     return floats
 

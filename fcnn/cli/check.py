@@ -10,7 +10,6 @@ from fcnn.bench import Cost
 from fcnn.checker import Report, Row, check
 from fcnn.checker.cases import has_gradient
 from fcnn.checker.evidence import TOLERANCE
-from fcnn.checker.html_report import page
 from fcnn.checker.report import columns
 from fcnn.checker.verdict import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
 from fcnn.cli.load import blamed
@@ -83,7 +82,7 @@ def run(chosen) -> int:
     if isinstance(chosen.json, Path):
         pages.append(("--json", chosen.json, whole.to_json))
     if chosen.html is not None:
-        pages.append(("--html", chosen.html, lambda: page(whole)))
+        pages.append(("--html", chosen.html, whole.to_html))
     written = write("fcnn check", pages)
     if broken:
         raise broken
