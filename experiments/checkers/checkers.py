@@ -36,7 +36,7 @@ class Answer:
     seconds: float  # compilation included, as users wait for it
 
     @property
-    def right(self) -> bool:
+    def accepted(self) -> bool:
         return not self.message
 
 

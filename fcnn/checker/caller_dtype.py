@@ -21,7 +21,8 @@ def in_caller_dtype(
     subject: Subject, e: Evidence, findings: Sequence[Finding], seed: int
 ) -> tuple[list[Finding], list[float | None]]:
     """Findings and errors in the dtypes of subject.x; the error of a float64 leaf is None."""
-    found, errors = list(findings), [None] * len(findings)
+    found = list(findings)
+    errors: list[float | None] = [None] * len(found)
     dtypes = [a.dtype.name for a in subject.x]
     if set(dtypes) == {"float64"}:
         return found, errors
