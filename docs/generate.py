@@ -53,9 +53,9 @@ def accuracies() -> dict[str, tuple[float, float]]:
 
 def ladder() -> Figure:
     """The networks as rows of boxes, beside their accuracies."""
-    figure = Figure((5.2, 3.1), dpi=200, facecolor="white")
+    figure = Figure((4.5, 3.1), dpi=200, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(-1.75, 7.9), ylim=(5.15, -1.15))
+    axes.set(xlim=(-1.95, 7.8), ylim=(5.15, -1.15))
     axes.axis("off")
     for x, title in (
         (1.9, "three stages and a head"),

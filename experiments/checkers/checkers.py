@@ -60,7 +60,9 @@ def by_fcnn(problem: CheckerProblem) -> str:
 def by_jax(problem: CheckerProblem) -> str:
     """check_grads in reverse mode, the only one of custom_vjp."""
     subject = _subject(problem)
-    check_grads(jax.jit(lambda *x: subject.whole(list(x))), subject.x, order=1, modes=["rev"])
+    check_grads(
+        jax.jit(lambda *x: subject.differentiable(list(x))), subject.x, order=1, modes=["rev"]
+    )
     return ""
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from fcnn.checker.compiled import CompiledSubject, shortest
 from fcnn.checker.finite_differences import Slopes, flat
 from fcnn.checker.subject import Leaves
+from fcnn.ops.validation import did_you_mean
 
 TOLERANCE = {"float64": 1e-10, "float32": 3e-4, "float16": 3e-2, "bfloat16": 1e-1}
 
@@ -31,7 +32,8 @@ def known_dtype(dtype: Any) -> str:
     except TypeError:
         name = str(dtype)
     if name not in TOLERANCE:
-        raise ValueError(f"check: unknown dtype {name}; expected one of {', '.join(TOLERANCE)}")
+        expected = f"{', '.join(TOLERANCE)}{did_you_mean(name, TOLERANCE)}"
+        raise ValueError(f"check: unknown dtype {name}; expected one of {expected}")
     return name
 
 

@@ -18,11 +18,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from fcnn.checker.backward_rules import Rule, name_of, operator_of, rule_of, with_rule
-from fcnn.checker.floats import described, outputs
+from fcnn.checker.backward_rules import (
+    Rule,
+    gradients_of,
+    name_of,
+    operator_of,
+    rule_of,
+    with_rule,
+)
+from fcnn.checker.outputs import outputs
 from fcnn.checker.strip_rules import has_rules, strip_custom_rules
 from fcnn.ops import gradients
 from fcnn.ops.arrays import as_array, is_float
+from fcnn.ops.returned import described
 
 Leaves = list[Any]
 
@@ -163,7 +171,7 @@ def _by_rule(rule: Rule, name, args, tree, positions, dy):
     found = bwd(saved, jax.tree.map(lambda a: next(left) if is_float(a) else None, y))
     if found is None:
         raise ValueError(f"check: the backward of {name} returns None; is a return missing?")
-    found = found if isinstance(found, tuple | list) else (found,)
+    found = gradients_of(found)
     if len(found) != len(args):
         n = f"{len(found)} gradient{'' if len(found) == 1 else 's'} for {len(args)} arguments"
         raise ValueError(

@@ -24,7 +24,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import update_wrapper
+from functools import update_wrapper, wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import jax
@@ -33,7 +33,9 @@ from jax.core import Tracer
 
 from fcnn.ops.arrays import as_array
 from fcnn.ops.custom_gradient import custom_gradient
+from fcnn.ops.returned import cotangents, y_and_saved
 from fcnn.ops.sharding import over_mesh
+from fcnn.ops.validation import did_you_mean
 
 P = ParamSpec("P")
 Y = TypeVar("Y")
@@ -68,9 +70,11 @@ def implementations(**chosen: str) -> AbstractContextManager:
     """
     for name, impl in chosen.items():
         if name not in _IMPLS:
-            raise ValueError(f"implementations: {name!r} is none of {sorted(_IMPLS)}")
+            near = did_you_mean(name, _IMPLS)
+            raise ValueError(f"implementations: {name!r} is none of {sorted(_IMPLS)}{near}")
         if impl not in _IMPLS[name]:
-            raise ValueError(f"implementations: {name} has {_IMPLS[name]}, not {impl!r}")
+            near = did_you_mean(impl, _IMPLS[name])
+            raise ValueError(f"implementations: {name} has {_IMPLS[name]}, not {impl!r}{near}")
     return _implementations(tuple(sorted((dict(_implementations.value) | chosen).items())))
 
 
@@ -151,6 +155,10 @@ class Op(Generic[P, Y]):
         self.forward: Callable[..., Y] = forward
         self.signature = _signature(forward)
         named = self.signature.parameters.values()
+        for name in static:
+            if name not in self.signature.parameters:
+                has = ", ".join(self.signature.parameters)
+                raise TypeError(f"{self.name}: static names {name}; its parameters are {has}")
         self.static = {*static, *(p.name for p in named if p.kind is p.KEYWORD_ONLY)}
         self.arrays = tuple(name for name in self.signature.parameters if name not in self.static)
 
@@ -159,11 +167,19 @@ class Op(Generic[P, Y]):
         return self.__name__
 
     def fwd(self, rule: F) -> F:
-        self.fwd_rule = rule
+        @wraps(rule)
+        def checked(*arrays: Any, **options: Any) -> tuple[Any, Any]:
+            return y_and_saved(self.name, rule(*arrays, **options))
+
+        self.fwd_rule = checked
         return rule
 
     def bwd(self, rule: F) -> F:
-        self.bwd_rule = rule
+        @wraps(rule)
+        def checked(saved: Any, dy: Any, **options: Any) -> tuple[Any, ...]:
+            return cotangents(self.name, self.arrays, rule(saved, dy, **options))
+
+        self.bwd_rule = checked
         return rule
 
     def validate(self, rule: F) -> F:
@@ -203,7 +219,8 @@ class Op(Generic[P, Y]):
         if self.impls:
             impl = options["impl"]
             if impl not in self.impls:
-                raise ValueError(f"{self.name}: impl is one of {self.impls}, not {impl!r}")
+                near = did_you_mean(impl, self.impls)
+                raise ValueError(f"{self.name}: impl is one of {self.impls}, not {impl!r}{near}")
             if impl == "auto":
                 options["impl"] = dict(_implementations.value).get(self.name, "auto")
         return arrays, options
@@ -239,11 +256,18 @@ class Op(Generic[P, Y]):
         return other
 
 
-def operator(*, static: tuple[str, ...] = ()) -> Callable[[Callable[P, Y]], Op[P, Y]]:
+def operator(
+    forward: object = None, /, *, static: tuple[str, ...] = ()
+) -> Callable[[Callable[P, Y]], Op[P, Y]]:
     """Make the function below an operator; its rules and cases follow it on the page.
 
     Its positional parameters are arrays, but for those named `static`; all others are options.
+
+    Raises: TypeError for @operator without parentheses, and for `static` that names no parameter.
     """
+    if forward is not None:
+        name = getattr(forward, "__name__", repr(forward))
+        raise TypeError(f"operator: write @operator() above def {name}, with parentheses")
     return lambda forward: Op(forward, static)
 
 

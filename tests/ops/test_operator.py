@@ -59,3 +59,48 @@ def test_without_cases_it_is_checked_at_arguments_alone():
 def test_cases_without_floats_are_refused():
     with pytest.raises(TypeError, match=r"^check: one_hot has no case with a floating argument"):
         fcnn.check(fcnn.one_hot)
+
+
+PAIR = "not the pair of y and what bwd needs; write return y, saved"
+ONE_EACH = r"not a tuple of one cotangent for each of x; write return \(dx,\), with None"
+RETURNED = {
+    "bwd: nothing": (FWD, lambda x, dy: None, f"bwd returns None, {ONE_EACH}"),
+    "bwd: an array": (FWD, lambda x, dy: 2 * x * dy, rf"bwd returns float..\[.*3\], {ONE_EACH}"),
+    "bwd: none": (FWD, lambda x, dy: (), rf"bwd returns \(\), {ONE_EACH}"),
+    "bwd: two": (FWD, lambda x, dy: (dy, dy), rf"bwd returns \(float.*\), {ONE_EACH}"),
+    "fwd: nothing": (lambda x: None, BWD, f"fwd returns None, {PAIR}"),
+    "fwd: y alone": (lambda x: x * x, BWD, rf"fwd returns float..\[.*3\], {PAIR}"),
+    "fwd: three": (lambda x: (x, x, x), BWD, rf"fwd returns \(float.*\), {PAIR}"),
+}
+
+
+@pytest.mark.parametrize("fault", RETURNED)
+def test_what_a_rule_must_return(fault):
+    fwd, bwd, says = RETURNED[fault]
+    op = square(fwd, bwd)
+    each_row = lambda x: jax.vmap(op)(x).sum()
+    for call in (jax.grad(lambda x: op(x).sum()), jax.grad(each_row)):
+        with pytest.raises(TypeError, match=f"^square: {says}"):
+            jax.eval_shape(call, X)
+    with pytest.raises(TypeError, match=f"^square: {says}"):
+        fcnn.check(op, (X,), cost=False)
+
+
+def test_a_line_for_each_array_of_a_rule():
+    op = operator()(lambda x, w: x * w)
+    op.__name__ = "product"
+    op.fwd(lambda x, w: (x * w, (x, w)))
+    op.bwd(lambda saved, dy: (dy,))
+    says = r"one cotangent for each of x, w; write return dx, dw, with None for"
+    with pytest.raises(TypeError, match=says):
+        jax.eval_shape(jax.grad(lambda x: op(x, x).sum()), X)
+
+
+def test_misuse_of_the_decorator_is_one_line():
+    def double(x):
+        return 2 * x
+
+    with pytest.raises(TypeError, match=r"^operator: write @operator\(\) above def double, with"):
+        operator(double)
+    with pytest.raises(TypeError, match=r"^double: static names axis; its parameters are x$"):
+        operator(static=("axis",))(double)

@@ -146,6 +146,14 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
     return jnp.where(x <= 0, b / 4 / y, y).astype(x.dtype)
 
 
+def _squareplus_slope(y, b):
+    """y^2 / (y^2 + b / 4), by the square of a quotient of at most 1, so that no power overflows."""
+    c = math.sqrt(b) / 2
+    low = y < c
+    u = jnp.where(low, y, c) / jnp.where(low, c, y)
+    return jnp.where(low, u * u, 1) / (1 + u * u)
+
+
 SLOPES_OF_X = {  # dy/dx in terms of x, and the kinks along x
     elu: (lambda x, alpha: jnp.where(x <= 0, alpha * jnp.exp(at_most_0(x)), 1), (0,)),
     selu: (lambda x: SCALE * jnp.where(x <= 0, ALPHA * jnp.exp(at_most_0(x)), 1), (0,)),
@@ -162,7 +170,7 @@ SLOPES = {  # the same in terms of y
     tanh: (lambda y: 1 - y * y, ()),
     hard_tanh: (lambda y: _between(y, -1, 1), (-1, 1)),
     softplus: (lambda y: -jnp.expm1(-y), ()),
-    squareplus: (lambda y, b: 1 / (1 + b / 4 / jnp.square(y)), ()),
+    squareplus: (_squareplus_slope, ()),
 }
 
 

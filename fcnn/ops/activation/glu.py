@@ -6,8 +6,9 @@ With the halves a, b of x along one axis, s = 1 / (1 + exp(-b)) and r = 1 / (1 +
     swiglu   y = a r b         da = dy b r (1 + a (1 - r))        db = dy a r
 
 dx is [da, db] side by side; x alone is saved. Factors that vanish are multiplied first: dy a can
-overflow where dy (a s (1 - s)) is 0. Half precision is rounded once, at the end. Mind the order:
-glu has its gate last, swiglu first, as in their papers.
+overflow where dy (a s (1 - s)) is 0. A closed gate stays closed, as in `self_gated.py`: where s or
+r is 0 the products with it are 0, though the other half be infinite. Half precision is rounded
+once, at the end. Mind the order: glu has its gate last, swiglu first, as in their papers.
 
 Shapes: y has half of x's entries along `axis`.
 Units:  those of x; for swiglu, of x twice.
@@ -24,7 +25,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
-from fcnn.ops.activation.gelu import silu, silu_slope
+from fcnn.ops.activation.gelu import silu, silu_slope, times
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, extreme, ints, operator, rejects
 from fcnn.ops.validation import require, require_axis, require_floats
@@ -39,7 +40,7 @@ def glu(x: X, *, axis: int = -1) -> X:
     Source: Dauphin et al., arXiv:1612.08083.
     """
     a, b = _halves(x, axis)
-    return (a * jax.nn.sigmoid(b)).astype(x.dtype)
+    return times(a, jax.nn.sigmoid(b)).astype(x.dtype)
 
 
 @glu.fwd
@@ -51,7 +52,7 @@ def glu_fwd(x, *, axis):
 def glu_bwd(x, dy, *, axis):
     a, b = _halves(x, axis)
     s = jax.nn.sigmoid(b)
-    return (_beside(dy, s, a * (s * (1 - s)), axis),)
+    return (_beside(dy, s, times(a, s * (1 - s)), axis),)
 
 
 @operator()
@@ -62,7 +63,7 @@ def swiglu(x: X, *, axis: int = -1) -> X:
     Source: Shazeer, arXiv:2002.05202.
     """
     a, b = _halves(x, axis)
-    return (silu.forward(a, beta=1.0) * b).astype(x.dtype)
+    return (silu.forward(a, beta=1.0) * _passed(a, b)).astype(x.dtype)
 
 
 @swiglu.fwd
@@ -73,7 +74,12 @@ def swiglu_fwd(x, *, axis):
 @swiglu.bwd
 def swiglu_bwd(x, dy, *, axis):
     a, b = _halves(x, axis)
-    return (_beside(dy, b * silu_slope(a, beta=1.0), silu.forward(a, beta=1.0), axis),)
+    return (_beside(dy, _passed(a, b) * silu_slope(a, beta=1.0), silu.forward(a, beta=1.0), axis),)
+
+
+def _passed(a, b):
+    """b, or 0 where the gate is closed."""
+    return jnp.where(jax.nn.sigmoid(a) == 0, jnp.zeros_like(b), b)
 
 
 def _halves(x, axis):

@@ -6,8 +6,7 @@ import jax
 import numpy as np
 
 from fcnn.ops.arrays import is_float
-
-LONGEST = 160  # characters
+from fcnn.ops.returned import described
 
 
 def outputs(name: str, y: Any) -> list[Any]:
@@ -29,12 +28,3 @@ def outputs(name: str, y: Any) -> list[Any]:
             f"so there is no gradient{missing}"
         )
     return floats
-
-
-def described(tree: Any) -> str:
-    """Its structure, with the dtype and shape of each leaf: (float32[2,3], int32[])"""
-    text = lambda a: (
-        f"{a.dtype}[{','.join(map(str, a.shape))}]" if hasattr(a, "dtype") else type(a).__name__
-    )
-    whole = str(jax.tree.map(text, tree)).replace("'", "")
-    return whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}..."
