@@ -1,7 +1,9 @@
 """The second-order subject: the gradient of a subject at one dy, as a function of x.
 
-plain(x)       Jᵀ dy by reverse autodiff of the plain function, which JAX differentiates again
-claimed(x)     the claimed gradient, which JAX differentiates through its own operations
+    plain(x)      Jᵀ dy by reverse autodiff of the plain function
+    claimed(x)    the claimed gradient at dy
+
+JAX differentiates both through their own operations.
 """
 
 from dataclasses import replace

@@ -54,9 +54,7 @@ def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
     if all(y.size and not np.isfinite(y).any() for y in e.compiled.y):
         return Finding(NOT_FINITE, np.inf, says="the function itself returns no finite output")
     if not _same(e.y, e.compiled.y, e.loose[0]):
-        return Finding(
-            WRONG, np.inf, says="comes with an output of fwd that differs from the function's"
-        )
+        return Finding(WRONG, np.inf, says="fwd returns another output than the function itself")
     leaf = Leaf(e, i, seed)
     if not np.array_equal(G, repeat, equal_nan=True):
         off = np.nan_to_num(np.abs(repeat - G), nan=np.inf).astype(np.float64)

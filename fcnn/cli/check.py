@@ -24,8 +24,8 @@ HEAD = ("operator", "by", "dtype", "gradients", "verdict", "worst error")
 HEAD += ("hand", "autodiff", "hand keeps", "autodiff keeps")
 EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse, or for a FILE that "
 EXIT += "cannot be written."
-JSON = "--json is one object with the keys format (1), ok, rows, costs, notes and environment. Another "
-JSON += "format has other keys, or keys of another meaning."
+JSON = "--json is one object with the keys format (1), ok, rows, costs, notes and environment; a "
+JSON += "format of another number has other keys, or keys of another meaning."
 
 
 def add_to(tools) -> None:

@@ -1,11 +1,13 @@
 """Mistakes of position: G equals R except at some entries, whose positions name the mistake.
 
-entries that are wrong                       mistake
-a few                                        single entry
-where x <= 0, x < 0 or x > 0                 wrong below zero
-where x has equal entries                    ties
-slices at the start or end of an axis        border dropped, ragged window, truncated in time
-slices at regular distances                  positions skipped
+    entries that are wrong                   mistake
+    a few                                    single entry
+    where x <= 0, x < 0 or x > 0             wrong below zero
+    where x has equal entries                ties
+    slices at the start or end of an axis    border dropped, ragged window, truncated in time
+    slices at regular distances              positions skipped
+
+A message adds the factor by which these entries are wrong, if it is one number.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,13 @@
 """Mistakes of scale: G = a R with one number a, or with one for each index along some axes.
 
-a                                mistake
-0                                stopped
-1/n, for n entries of an axis    mean for sum
-n, for n entries of an axis      sum for mean
-1 - rate                         dropout scale
-any other, as -1, ½ or π         constant factor
+    a           mistake
+    0           stopped
+    1/n         mean for sum
+    n           sum for mean
+    1 - rate    dropout scale
+    other       constant factor, by its name if it has one, as -1, ½ or π
+
+Here n is a number of entries that a sum or a mean may run over.
 """
 
 import itertools
