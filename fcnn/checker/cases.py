@@ -41,11 +41,11 @@ def subjects_of(
         return
     if not isinstance(f, Op):
         raise TypeError(
-            "check: args are missing; write check(f, (x, w)). Only operators have cases"
+            "check: args are missing; write check(f, (x, w)), as only operators have cases"
         )
     if not has_gradient(f):
         lacks = "no case with a floating argument" if f.cases else "no cases"
-        raise TypeError(f"check: {f.name} has {lacks}; write check({f.name}, (x,)) with args")
+        raise TypeError(f"check: {f.name} has {lacks}; write check({f.name}, (x,))")
     for case in check_cases(f):
         yield replace(subject_in(case, seed), timed=case.case is f.cases[0])
 

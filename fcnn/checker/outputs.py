@@ -17,8 +17,8 @@ def outputs(name: str, y: Any) -> list[Any]:
     leaves = jax.tree.leaves(y)
     if any(map(np.iscomplexobj, leaves)):
         raise TypeError(
-            f"check: {name} returns {described(y)}; complex outputs are not supported: "
-            "return real and imaginary parts as two outputs, as in return y.real, y.imag"
+            f"check: {name} returns {described(y)}; complex outputs are not supported; "
+            "write return y.real, y.imag"
         )
     floats = [leaf for leaf in leaves if is_float(leaf)]
     if not floats:

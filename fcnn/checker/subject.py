@@ -80,7 +80,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
     for path, leaf in paths:
         if np.iscomplexobj(leaf):
             raise TypeError(
-                f"check: {_path(f, path)} is complex; pass its real and imaginary parts as two"
+                f"check: {_path(f, path)} is complex; pass its real and imaginary parts"
             )
         if _hides_arrays(leaf):
             kind = type(leaf).__name__
@@ -159,13 +159,14 @@ def _by_rule(rule: Rule, name, args, tree, positions, dy):
     returned = fwd(*args)
     if not (isinstance(returned, tuple | list) and len(returned) == 2):
         raise ValueError(
-            f"check: fwd of {name} returns {described(returned)}; it must return y, saved"
+            f"check: fwd of {name} returns {described(returned)}; write return y, saved"
         )
     y, saved = returned
-    if len(outputs(f"fwd of {name}", y)) != len(dy):
+    n = len(outputs(f"fwd of {name}", y))
+    if n != len(dy):
         raise ValueError(
-            f"check: fwd of {name} returns y = {described(y)}; "
-            f"{name} has {len(dy)} floating outputs: return the same y"
+            f"check: fwd of {name} returns y = {described(y)}, with {n} floating outputs "
+            f"instead of {len(dy)}; return the same y as {name}"
         )
     left = iter(dy)
     found = bwd(saved, jax.tree.map(lambda a: next(left) if is_float(a) else None, y))
@@ -173,9 +174,9 @@ def _by_rule(rule: Rule, name, args, tree, positions, dy):
         raise ValueError(f"check: the backward of {name} returns None; is a return missing?")
     found = gradients_of(found)
     if len(found) != len(args):
-        n = f"{len(found)} gradient{'' if len(found) == 1 else 's'} for {len(args)} arguments"
+        count = f"{len(found)} gradient{'' if len(found) == 1 else 's'} for {len(args)} arguments"
         raise ValueError(
-            f"check: the backward of {name} returns {n}; "
+            f"check: the backward of {name} returns {count}; "
             "return one for each, None for an argument without one"
         )
     each: Leaves = []
