@@ -174,7 +174,8 @@ def _by_rule(rule: Rule, name, args, tree, positions, dy):
         raise ValueError(f"check: the backward of {name} returns None; is a return missing?")
     found = gradients_of(found)
     if len(found) != len(args):
-        count = f"{len(found)} gradient{'' if len(found) == 1 else 's'} for {len(args)} arguments"
+        plural = lambda n, noun: f"{n} {noun}{'' if n == 1 else 's'}"
+        count = f"{plural(len(found), 'gradient')} for {plural(len(args), 'argument')}"
         raise ValueError(
             f"check: the backward of {name} returns {count}; "
             "return one for each, None for an argument without one"
