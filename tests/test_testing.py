@@ -1,4 +1,4 @@
-"""The helper for people's own test suites."""
+"""fcnn.testing.assert_gradients."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,10 +1,10 @@
-"""A gradient to judge: a function, where, and a backward pass that is right or has one mistake."""
+"""One problem of a checker: a function at a point, and a correct or a wrong backward pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = (  # of mistakes; those that the checker names, in its words
+KINDS = (  # of mistakes, as fcnn.check names them
     "stopped",
     "constant factor",
     "mean for sum",
@@ -40,9 +40,9 @@ KINDS = (  # of mistakes; those that the checker names, in its words
 class CheckerProblem:
     """`backward(*args, dy)` claims to be the gradient of `forward(*args)`.
 
-    It gives one cotangent per argument, None where there is none. `args` draws the arguments, the
-    same ones each time. `kind` is one of KINDS, or, of a right gradient, what naive checkers trip
-    over.
+    It returns one cotangent per argument, None for an argument without one. `args` draws the
+    arguments, the same ones each time. `kind` is one of KINDS, or, of a correct gradient, the
+    property that misleads simpler checkers.
     """
 
     name: str

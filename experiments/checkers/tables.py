@@ -1,4 +1,4 @@
-"""What was said, as tables: by kind of mistake, by trap, and checker beside checker."""
+"""Results as tables: by kind of mistake, by kind of correct gradient, and by checker."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -7,37 +7,38 @@ from typing import Any, NamedTuple
 import rich.table
 from rich import box
 
+from experiments.checkers.checkers import Answer
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
-from experiments.checkers.judges import Answer
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import CheckerProblem
 
 
 class Judged(NamedTuple):
-    """A problem, and what each checker said of it."""
+    """A problem, and the answer of each checker."""
 
     problem: CheckerProblem
-    said: dict[str, Answer]
+    answers: dict[str, Answer]
 
     @property
     def caught(self) -> bool:
-        return not self.said["fcnn"].right
+        return not self.answers["fcnn"].accepted
 
     @property
     def named(self) -> bool:
-        """Whether fcnn named the mistake that was made, and no other."""
-        return self.said["fcnn"].says == self.problem.kind
+        """Whether fcnn named this mistake and no other."""
+        return self.answers["fcnn"].message == self.problem.kind
 
 
 def kept(results: dict[str, Any]) -> tuple[list[Judged], list[Judged]]:
-    """Mutants and right gradients as a results.json tells of them."""
+    """Mutants and correct gradients of a results.json."""
     known = {problem.name: problem for problem in (*MUTANTS, *CORRECT_GRADIENTS)}
-    read = lambda j: Judged(known[j["name"]], {k: Answer(**said) for k, said in j["said"].items()})
-    return list(map(read, results["mutants"])), list(map(read, results["rights"]))
+    answers = lambda j: {checker: Answer(**answer) for checker, answer in j["answers"].items()}
+    read = lambda j: Judged(known[j["name"]], answers(j))
+    return list(map(read, results["mutants"])), list(map(read, results["correct"]))
 
 
 class Table(NamedTuple):
-    """Cells below a head, for a terminal, a page or a README."""
+    """Rows of cells below a heading, for a terminal, a page or docs/."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -56,7 +57,7 @@ class Table(NamedTuple):
 
 
 def by_kind(mutants: Sequence[Judged]) -> Table:
-    """Mistakes of each kind: how many, how many fcnn caught, and how many it named."""
+    """Mutants of each kind: their number, and how many fcnn caught and named."""
     rows = []
     for kind, some in _grouped(mutants):
         counts = len(some), sum(m.caught for m in some), sum(m.named for m in some)
@@ -65,27 +66,27 @@ def by_kind(mutants: Sequence[Judged]) -> Table:
     return Table(("mistake", "mutants", "caught", "named"), [*rows, ("all", *map(str, total))])
 
 
-def by_trap(rights: Sequence[Judged]) -> Table:
-    """Right gradients with each trap: how many each checker called wrong."""
-    judges = list(rights[0].said)
-    alarms = lambda some, judge: str(sum(not r.said[judge].right for r in some))
+def by_trap(correct: Sequence[Judged]) -> Table:
+    """Correct gradients of each kind: how many each checker called wrong."""
+    checkers = list(correct[0].answers)
+    alarms = lambda some, checker: str(sum(not r.answers[checker].accepted for r in some))
     rows = [
-        (trap, str(len(some)), *(alarms(some, judge) for judge in judges))
-        for trap, some in [*_grouped(rights), ("all", rights)]
+        (kind, str(len(some)), *(alarms(some, checker) for checker in checkers))
+        for kind, some in [*_grouped(correct), ("all", correct)]
     ]
-    return Table(("right, with", "gradients", *judges), rows)
+    return Table(("correct gradient with", "gradients", *checkers), rows)
 
 
-def side_by_side(mutants: Sequence[Judged], rights: Sequence[Judged]) -> Table:
-    """Each checker on both suites."""
+def side_by_side(mutants: Sequence[Judged], correct: Sequence[Judged]) -> Table:
+    """Each checker on mutants and on correct gradients."""
     rows = []
-    for judge in mutants[0].said:
-        said, of_right = ([j.said[judge] for j in some] for some in (mutants, rights))
-        missed, alarms = sum(s.right for s in said), sum(not s.right for s in of_right)
-        counts = len(said) - missed, missed, alarms
-        seconds = [s.seconds for s in (*said, *of_right)]
-        rows.append((judge, *map(str, counts), f"{median(seconds):.2f}", f"{sum(seconds):.0f}"))
-    head = ("checker", "mutants caught", "missed", "false alarms", "median s", "all s")
+    for checker in mutants[0].answers:
+        answers, of_correct = ([j.answers[checker] for j in some] for some in (mutants, correct))
+        missed, alarms = sum(s.accepted for s in answers), sum(not s.accepted for s in of_correct)
+        counts = len(answers) - missed, missed, alarms
+        seconds = [s.seconds for s in (*answers, *of_correct)]
+        rows.append((checker, *map(str, counts), f"{median(seconds):.2f}", f"{sum(seconds):.0f}"))
+    head = ("checker", "mutants caught", "missed", "false alarms", "median s", "total s")
     return Table(head, rows)
 
 

@@ -1,10 +1,10 @@
-"""Mutants whose mistake fcnn.check catches, but calls by another name than they do, or by none.
+"""Mutants whose mistake fcnn.check catches, but does not name or names otherwise.
 
-Some leave no trace that tells: a weight's gradient cut off in time, one term inside attention. Some
-are two mistakes in one number: a factor of 3 where an axis has 3 entries.
+The gradients of some have several explanations or none: a weight's gradient truncated in time, one
+missing term inside attention, a factor of 3 where an axis has 3 entries.
 """
 
-UNNAMED = (
+UNDIAGNOSED = (
     "logsumexp: p forgotten",
     "separable_conv dpointwise",
     "conv dw: reflection ignored",

@@ -1,6 +1,7 @@
-"""Level 2, on bench: is this gradient right, and if not, what is wrong with it?"""
+"""Gradient checker: verdicts on gradients, and the mistake in a wrong one. Level 2, on bench."""
 
-from fcnn.checker.report import Report, Row
+from fcnn.checker.report import Report
+from fcnn.checker.row import Row
 from fcnn.checker.run import check
 
 __all__ = ["Report", "Row", "check"]

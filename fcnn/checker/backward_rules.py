@@ -1,9 +1,9 @@
-"""Where a gradient derived by hand is to be found, as a pair of functions:
+"""A hand-written gradient as a rule, which is a pair of functions:
 
     fwd(*args)      -> y, saved
-    bwd(saved, dy)  -> one cotangent per argument, None where there is none
+    bwd(saved, dy)  -> one cotangent per argument, None for an argument without one
 
-An operator of fcnn and a `jax.custom_vjp` function bring theirs; beside a forward alone, backward
+An operator of fcnn and a `jax.custom_vjp` function have a rule. For any other function, `backward`
 is a function (*args, dy) -> cotangents, or such a pair.
 """
 
@@ -19,29 +19,33 @@ Rule = tuple[Callable, Callable]
 
 
 def rule_of(f: Callable, backward: Any = None) -> Rule | None:
-    """The rule for f; None where JAX alone differentiates it.
+    """The rule for f; None where JAX alone differentiates f.
 
-    Raises: TypeError for a backward of another form, a custom_vjp function without a rule, or an
-            operator with fwd or bwd alone.
+    Raises: TypeError for a backward of another form, for a custom_vjp function without a rule, and
+            for an operator with only one of fwd and bwd.
     """
     if isinstance(backward, tuple) and len(backward) == 2 and all(map(callable, backward)):
         return backward
     if callable(backward):
         return lambda *args: (f(*args), args), lambda args, dy: backward(*args, dy)
     if backward is not None:
-        raise TypeError(f"check: backward {backward!r:.60} is no function, nor (fwd, bwd)")
+        raise TypeError(
+            f"check: backward must be a function or a pair (fwd, bwd), not {backward!r:.60}"
+        )
     op, options = operator_of(f)
     if op is not None:
         return _of_operator(op, options) if op.derived else None
     if isinstance(f, jax.custom_vjp) and not f.symbolic_zeros:
         if f.fwd is None or f.bwd is None:
-            raise TypeError(f"check: {name_of(f)} has no rule yet; call its defvjp(fwd, bwd)")
+            raise TypeError(
+                f"check: {name_of(f)} has no rule yet; call {name_of(f)}.defvjp(fwd, bwd)"
+            )
         return _of_custom_vjp(f)
     return None
 
 
 def operator_of(f: Any) -> tuple[Op | None, dict[str, Any]]:
-    """The operator behind f, and the options that functools.partial adds."""
+    """The operator that f is, and the options that functools.partial adds to it."""
     options: dict[str, Any] = {}
     while isinstance(f, partial) and not f.args:
         f, options = f.func, {**f.keywords, **options}
@@ -55,7 +59,7 @@ def name_of(f: Any) -> str:
 
 
 def with_rule(f: Callable, rule: Rule) -> Callable:
-    """`f`, which JAX differentiates by `rule`. JAX takes tuples alone."""
+    """`f` with `rule` as its custom_vjp, which requires tuples."""
     fwd, bwd = rule
     ruled = jax.custom_vjp(f)
     ruled.defvjp(lambda *args: tuple(fwd(*args)), lambda saved, dy: gradients_of(bwd(saved, dy)))
@@ -63,7 +67,7 @@ def with_rule(f: Callable, rule: Rule) -> Callable:
 
 
 def gradients_of(returned: Any) -> tuple[Any, ...]:
-    """What bwd returns as a tuple; a single argument may get its gradient alone."""
+    """The output of bwd as a tuple; for one argument, bwd may return its gradient alone."""
     return tuple(returned) if isinstance(returned, tuple | list) else (returned,)
 
 
@@ -82,7 +86,7 @@ def _of_operator(op, given):
 
 
 def _of_custom_vjp(f):
-    still = f.nondiff_argnums
+    static = f.nondiff_argnums
 
     def fwd(*args):
         y, saved = f.fwd(*args)
@@ -90,7 +94,7 @@ def _of_custom_vjp(f):
 
     def bwd(saved, dy):
         args, saved = saved
-        moving = iter(f.bwd(*(args[i] for i in still), saved, dy))
-        return tuple(None if i in still else next(moving) for i in range(len(args)))
+        gradients = iter(f.bwd(*(args[i] for i in static), saved, dy))
+        return tuple(None if i in static else next(gradients) for i in range(len(args)))
 
     return fwd, bwd

@@ -1,17 +1,20 @@
-"""The problems that an operator brings along: each of its cases, by each implementation."""
+"""The subjects of a check: a function at given arguments, or an operator at all its cases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
+from fcnn.checker.compiled import exactly
+from fcnn.checker.subject import Subject, subject_of
 from fcnn.ops import Case, Op
+from fcnn.ops.arrays import is_float
 
 
 class CheckCase(NamedTuple):
-    """One case of an operator, computed one way."""
+    """One case of an operator, with the options of one implementation."""
 
     op: Op
     case: Case
@@ -26,26 +29,55 @@ class CheckCase(NamedTuple):
         return self.options["impl"] if self.op.impls else ""
 
 
-def problems(op: Op) -> Iterator[CheckCase]:
-    """All that an operator must get right and that has a gradient."""
+def subjects_of(
+    f: Callable, args: Sequence[Any] | None, backward: Any, seed: int
+) -> Iterator[Subject]:
+    """f at `args`; without args, f is an operator, and each of its cases is a subject.
+
+    Raises: TypeError if args are missing and f brings no cases; else as `subject_of`.
+    """
+    if args is not None:
+        yield subject_of(f, args, backward)
+        return
+    if not isinstance(f, Op):
+        raise TypeError(
+            "check: args are missing; write check(f, (x, w)), as only operators have cases"
+        )
+    if not has_gradient(f):
+        lacks = "no case with a floating argument" if f.cases else "no cases"
+        raise TypeError(f"check: {f.name} has {lacks}; write check({f.name}, (x,))")
+    for case in check_cases(f):
+        yield replace(subject_in(case, seed), timed=case.case is f.cases[0])
+
+
+def subject_in(case: CheckCase, seed: int) -> Subject:
+    """A case of an operator as a subject, with arguments drawn in float64."""
+    with exactly():
+        args = case.case.draw(seed)
+        subject = subject_of(partial(case.op, **case.options), args)
+    return replace(subject, name=case.name, impl=case.impl)
+
+
+def check_cases(op: Op) -> Iterator[CheckCase]:
+    """Each case of an operator that is proved and has a gradient, by each implementation."""
     for case in op.cases:
-        if case.proved and any(map(_is_float, case.shapes())):
+        if case.proved and any(map(is_float, case.shapes())):
             yield from (CheckCase(op, case, options) for options in ways(op, case))
 
 
 def has_gradient(op: Op) -> bool:
-    """Whether some case of it has a floating argument."""
-    return any(not case.raises and any(map(_is_float, case.shapes())) for case in op.cases)
+    """Whether some case of the operator has a floating argument."""
+    return any(not case.raises and any(map(is_float, case.shapes())) for case in op.cases)
 
 
 def ways(op: Op, case: Case) -> list[dict[str, Any]]:
-    """The options of `case`, once for each implementation that serves it."""
+    """The options of `case`, once for each implementation that supports it."""
     impls = [{"impl": impl} for impl in op.impls] or [{}]
-    return [{**case.options, **impl} for impl in impls if _serves(op, case, impl)]
+    return [{**case.options, **impl} for impl in impls if _supports(op, case, impl)]
 
 
-def _serves(op, case, impl):
-    """An implementation may refuse a shape, "auto" none."""
+def _supports(op, case, impl):
+    """An implementation may reject a shape, "auto" none."""
     if impl.get("impl", "auto") == "auto":
         return True
     try:
@@ -53,7 +85,3 @@ def _serves(op, case, impl):
     except ValueError:
         return False
     return True
-
-
-def _is_float(a):
-    return a is not None and jnp.issubdtype(a.dtype, jnp.floating)

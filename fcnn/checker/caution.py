@@ -1,4 +1,4 @@
-"""Arguments at which mistakes do not show: zeros, equal entries, equal arguments."""
+"""Warnings of arguments that hide mistakes: zeros, constant arrays, equal arguments."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -7,11 +7,11 @@ import numpy as np
 
 from fcnn.checker.subject import Subject
 
-LISTED = 3  # names
+LISTED = 3  # names in a warning
 
 
 def cautions(subject: Subject) -> list[str]:
-    """A warning for each kind of such arguments, in one line."""
+    """One line for each kind of such arguments."""
     x = dict(zip(subject.names, map(np.asarray, subject.x), strict=True))
     zero = [name for name, a in x.items() if a.size and not a.any()]
     constant = [name for name, a in x.items() if a.size > 1 and a.any() and (a == a.flat[0]).all()]
@@ -24,13 +24,13 @@ def cautions(subject: Subject) -> list[str]:
         if np.array_equal(x[p], x[q])
     ]
     return [
-        f"Warning: {_listed(names)} {verb}, so {hidden} does not show; draw random arguments."
+        f"Warning: {_listed(names)} {verb}, which hides {hidden}; draw random arguments."
         for names, verb, hidden in (
             (zero, _are(zero, "all zeros"), "a mistake in a term multiplied by zero"),
             (
                 constant,
-                _are(constant, "all one value"),
-                "a transposed, permuted or exchanged gradient",
+                _are(constant, "constant"),
+                "a transposed or permuted gradient",
             ),
             (twins, "are equal", "a gradient with the two exchanged"),
         )

@@ -1,16 +1,17 @@
-"""The functions of a subject as they are run: compiled, or as they are where JAX cannot trace them.
+"""The compiled functions of a subject; those that JAX cannot trace run as they are.
 
-    step(v, h)       y = f(x + h v), and J v there by forward autodiff
-    claimed(dy)      y and G, the gradient to be judged, from two runs, each traced anew
-    right(x, dy)     R = Jᵀ dy by reverse autodiff of the plain function
+    step(v, h)          y = f(x + h v), and J v there by forward autodiff
+    claimed(dy)         y and the claimed gradient G, from two runs, each traced anew
+    reference(x, dy)    R = Jᵀ dy by reverse autodiff of the plain function
 
-All take and give NumPy arrays. What JAX cannot do is None: reverse autodiff of a while loop, either
-autodiff of a NumPy function.
+They take and return NumPy arrays. A value that JAX cannot compute is None: reverse autodiff of a
+while loop, and any autodiff of a NumPy function.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -27,24 +28,37 @@ FEW_PASSES = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_p
 
 @contextmanager
 def exactly() -> Iterator[None]:
-    """Float64 is to be had, and products are not rounded to less than their factors.
-
-    NumPy is silent: numbers that are not finite are judged, not warned of.
-    """
+    """Enable float64 and exact matrix products, and silence NumPy's warnings of inf and NaN."""
     with jax.enable_x64(True), jax.default_matmul_precision("highest"), np.errstate(all="ignore"):
         yield
 
 
+def compiled_in_float64(subject: Subject) -> tuple["CompiledSubject", list[str]]:
+    """`subject` compiled in float64, or in its own dtypes where f rejects float64, with a note."""
+    compiled = CompiledSubject(replace(subject, x=[jnp.asarray(a, "float64") for a in subject.x]))
+    try:
+        _ = compiled.y
+    except Exception as wrong:
+        dtypes = {a.dtype.name for a in subject.x}
+        if dtypes == {"float64"}:
+            raise
+        compiled = CompiledSubject(subject)
+        _ = compiled.y
+        first = (str(wrong).splitlines() or [type(wrong).__name__])[0]
+        return compiled, [f"Checked in {subject.x[0].dtype} only; in float64 f raises: {first}"]
+    return compiled, []
+
+
 class CompiledSubject:
-    """`subject` at its x; to be used within `exactly`."""
+    """`subject` at its x. Use it within `exactly`."""
 
     def __init__(self, subject: Subject):
         self.subject, self.x = subject, to_host(subject.x)
-        self.still = [np.zeros_like(a) for a in self.x]
+        self.zeros = [np.zeros_like(a) for a in self.x]
 
     @cached_property
     def y(self) -> Leaves:
-        return self.step(self.still, 0.0)[0]
+        return self.step(self.zeros, 0.0)[0]
 
     @property
     def large(self) -> bool:
@@ -53,26 +67,26 @@ class CompiledSubject:
     def step(self, v: Leaves, h: float) -> tuple[Leaves, Leaves | None]:
         return (self._move if h and self.large else self._step)(self.x, v, np.float64(h))
 
-    def pushed(self, x: Leaves, v: Leaves) -> Leaves | None:
+    def jvp(self, x: Leaves, v: Leaves) -> Leaves | None:
         """J v at another x, or None."""
         return self._step(x, v, np.float64(0))[1]
 
-    def right(self, x: Leaves, dy: Leaves) -> Leaves | None:
-        if self._both:
-            return self._both(x, dy)[1]
-        return self._right(x, dy) if self._right else None
+    def reference(self, x: Leaves, dy: Leaves) -> Leaves | None:
+        if self._claimed_and_reference:
+            return self._claimed_and_reference(x, dy)[1]
+        return self._reference(x, dy) if self._reference else None
 
     def claimed(self, dy: Leaves) -> list[tuple[Leaves, Leaves]]:
         return [run(self.x, dy) for run in self._claimed]
 
     @cached_property
     def shortest(self) -> str:
-        """The shortest dtype in which the plain function computes, as far as JAX can trace."""
+        """The shortest dtype in which the plain function is computed, if JAX can trace it."""
         return self._shortest(self._plain, self.y)
 
     @cached_property
     def shortest_claimed(self) -> str:
-        """The same of the claimed gradient."""
+        """The shortest dtype in which the claimed gradient is computed, if JAX can trace it."""
         return self._shortest([traced.jaxpr for traced in self._claimed_traces], self.y)
 
     def _shortest(self, programs, also):
@@ -85,7 +99,7 @@ class CompiledSubject:
         return bool(self._plain)
 
     @cached_property
-    def steady(self) -> bool:
+    def deterministic(self) -> bool:
         """Whether two runs of the plain function agree."""
         if self._plain and _same(*self._plain):
             return True
@@ -96,104 +110,104 @@ class CompiledSubject:
 
     @cached_property
     def _plain(self):
-        """The plain function, traced twice; nothing where JAX cannot."""
+        """The plain function, traced twice; empty where JAX cannot trace it."""
         try:
             f = self.subject.plain
             return [jax.make_jaxpr(lambda x: f(x))(self.x) for _ in range(2)]
-        except Exception:  # of whatever kind
+        except Exception:  # tracing may raise any error
             return []
 
     @cached_property
     def _step(self):
-        """y and J v by one program, where that can be had; else y alone."""
-        f, args = self.subject.plain, (self.x, self.still, np.float64(0))
-        pushed = lambda x, v, h: jax.jvp(f, (_place(x, v, h),), (v,))
-        return _program(pushed, *args) or self._move
+        """y and J v by one program if JAX can trace it; else y alone."""
+        f, args = self.subject.plain, (self.x, self.zeros, np.float64(0))
+        with_jvp = lambda x, v, h: jax.jvp(f, (_moved(x, v, h),), (v,))
+        return _program(with_jvp, *args) or self._move
 
     @cached_property
     def _move(self):
-        """y alone, which is less to compute, and so worth a program where x is large."""
-        moved = lambda x, v, h: (self.subject.plain(_place(x, v, h)), None)
-        return _program(moved, self.x, self.still, np.float64(0)) or _as_it_is(moved)
+        """y alone, which is cheaper to compute: worth a program of its own where x is large."""
+        moved = lambda x, v, h: (self.subject.plain(_moved(x, v, h)), None)
+        return _program(moved, self.x, self.zeros, np.float64(0)) or _as_it_is(moved)
 
     @cached_property
     def _claimed(self):
-        """Two runs; one program serves both if tracing twice gave the same."""
+        """Two runs, by one program if both traces are equal."""
         if not self._claimed_traces:
             return [_as_it_is(self.subject.claimed)] * 2
         first, second = self._claimed_traces
         on_host = lambda run: lambda *args: to_host(run(*args))
-        both = self._both
+        both = self._claimed_and_reference
         run = (lambda *args: both(*args)[0]) if both else on_host(_compiled(first))
         again = run if _same(first.jaxpr, second.jaxpr) else on_host(_compiled(second))
         return [run, again]
 
     @cached_property
     def _claimed_traces(self):
-        """The claimed gradient, traced twice; nothing where JAX cannot, and as it runs says why."""
+        """The claimed gradient, traced twice; empty where JAX cannot trace it."""
         try:
-            return [f.trace(self.x, self.y) for f in self._claimed_anew]
-        except Exception:  # of whatever kind
+            return [f.trace(self.x, self.y) for f in self._claimed_functions]
+        except Exception:  # any error; the run without tracing raises it again
             return []
 
     @cached_property
-    def _claimed_anew(self):
-        """Two functions, since JAX traces one function once."""
+    def _claimed_functions(self):
+        """Two functions, because JAX traces one function only once."""
         f = self.subject.claimed
         return [jax.jit(lambda *args: f(*args)) for _ in range(2)]
 
     @cached_property
-    def _both(self):
-        """The claimed gradient, as first traced, and R by one program, which computes f once.
+    def _claimed_and_reference(self):
+        """The claimed gradient of the first trace, and R, by one program that computes f once.
 
-        None where JAX cannot trace both, where R is not asked for, or where x is so large that
-        running costs more.
+        None where JAX cannot trace both, where R is not needed, or where x is so large that running
+        both costs more than compiling twice.
         """
         if self.large or not self.subject.independent or not self._claimed_traces:
             return None
-        claimed = self._claimed_anew[0]
-        return _program(lambda x, dy: (claimed(x, dy), self._pulled(x, dy)), self.x, self.y)
+        claimed = self._claimed_functions[0]
+        return _program(lambda x, dy: (claimed(x, dy), self._vjp(x, dy)), self.x, self.y)
 
     @cached_property
-    def _right(self):
-        return _program(self._pulled, self.x, self.y)
+    def _reference(self):
+        return _program(self._vjp, self.x, self.y)
 
-    def _pulled(self, x, dy):
+    def _vjp(self, x, dy):
         return jax.vjp(self.subject.plain, x)[1](dy)[0]
 
 
 def shortest(dtypes: Iterable[str]) -> str:
-    """Which of these has the fewest digits."""
+    """The dtype with the fewest digits."""
     return min(dtypes, key=lambda name: jnp.finfo(name).bits - (name == "bfloat16"))
 
 
 def to_host(tree: Any) -> Any:
-    """Its arrays as NumPy's."""
+    """The tree with NumPy arrays."""
     return jax.tree.map(np.asarray, tree)
 
 
-def _place(x, v, h):
+def _moved(x, v, h):
     return [a + h.astype(a.dtype) * b for a, b in zip(x, v, strict=True)]
 
 
 def _program(f: Callable, *args) -> Callable | None:
-    """f, compiled for arguments like these; None where JAX cannot trace it."""
+    """f compiled for arguments of these shapes; None where JAX cannot trace it."""
     try:
         run = _compiled(jax.jit(f).trace(*args))
-    except Exception:  # of whatever kind; as it is, the function says what is wrong
+    except Exception:  # any error; the run without tracing raises it again
         return None
     return lambda *args: to_host(run(*args))
 
 
 def _compiled(traced):
-    """Small programs are compiled far longer than they run, so LLVM's slow passes are left out."""
+    """Compile a traced function; a small one, which runs shortly, without LLVM's slow passes."""
     small = sum(v.aval.size for v in traced.jaxpr.jaxpr.invars) < SMALL
     return traced.lower().compile(_quickly() if small else None)
 
 
 @cache
 def _quickly() -> dict[str, Any] | None:
-    """FEW_PASSES, or None where this jaxlib does not know one of them."""
+    """FEW_PASSES, or None where this jaxlib does not have one of these options."""
     try:
         jax.jit(lambda: 0).lower().compile(FEW_PASSES)
     except jax.errors.JaxRuntimeError:
@@ -206,7 +220,7 @@ def _as_it_is(f: Callable) -> Callable:
 
 
 def _same(first, second):
-    """Whether two traces are one program: its text, but for addresses, and its constants."""
+    """Whether two traces are one program: equal constants, and equal text except for addresses."""
     text = lambda traced: re.sub(r"0x[0-9a-f]+", "", str(traced))
     return text(first) == text(second) and all(
         np.array_equal(a, b) for a, b in zip(first.consts, second.consts, strict=True)

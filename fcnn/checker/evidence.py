@@ -1,12 +1,12 @@
-"""What everybody says of a gradient, computed once for all leaves.
+"""The evidence on a claimed gradient, computed once for all leaves.
 
-    G       the gradient to be judged, from two runs
-    R       Jᵀ dy by reverse autodiff of the plain function, where that is another program
-    slopes  of <dy, f>, by differences, along any direction
+    G       the claimed gradient, from two runs
+    R       the reference Jᵀ dy, by reverse autodiff of the plain function if that differs from f
+    slopes  of <dy, f>, by finite differences, along any direction
     J v     by forward autodiff
 
-dy is drawn at random: with ones, mistakes that add up to nothing would pass. An output that is not
-finite has no slope; its cotangent is 0.
+dy is random: with ones, mistakes that cancel in a sum would pass. An output that is not finite has
+no slope, and its cotangent is 0.
 """
 
 from typing import Any, NamedTuple
@@ -17,83 +17,105 @@ import numpy as np
 from fcnn.checker.compiled import CompiledSubject, shortest
 from fcnn.checker.finite_differences import Slopes, flat
 from fcnn.checker.subject import Leaves
+from fcnn.ops.validation import did_you_mean
 
 TOLERANCE = {"float64": 1e-10, "float32": 3e-4, "float16": 3e-2, "bfloat16": 1e-1}
 
 
+def known_dtype(dtype: Any) -> str:
+    """The name of a dtype that has a tolerance.
+
+    Raises: ValueError for any other.
+    """
+    try:
+        name = jnp.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in TOLERANCE:
+        expected = f"{', '.join(TOLERANCE)}{did_you_mean(name, TOLERANCE)}"
+        raise ValueError(f"check: unknown dtype {name}; expected one of {expected}")
+    return name
+
+
 def tolerance(dtype: str) -> float:
-    """What entries may differ by, relative to the largest."""
+    """The allowed difference of entries, relative to the largest entry."""
     return TOLERANCE.get(dtype, TOLERANCE["float64"])
 
 
 class Evidence(NamedTuple):
-    """Lists have an entry per leaf."""
+    """The evidence at one x and dy; lists have an entry per leaf."""
 
     compiled: CompiledSubject
     slopes: Slopes
     dy: Leaves
-    y: Leaves  # as the claimed gradient's own forward gives it
-    claimed: Leaves
-    again: Leaves
-    right: Leaves | None
-    own: str  # the caller's dtype
+    y: Leaves  # the output of the claimed gradient's own forward pass
+    claimed: Leaves  # G
+    repeat: Leaves  # G of a second run
+    reference: Leaves | None  # R
+    caller_dtype: str
 
     @property
     def loose(self) -> tuple[float, str]:
-        """The tolerance that the dtypes used inside account for, and the dtype that sets it.
+        """The tolerance that the dtypes used internally allow, and the dtype that sets it.
 
-        A claimed gradient may compute in a shorter dtype than the plain function, but is then held
-        to the caller's.
+        A claimed gradient may compute in a shorter dtype than the plain function, but its tolerance
+        is then that of the caller's dtype.
         """
-        claimed = min(self.shortest_claimed, self.own, key=tolerance)
+        claimed = min(self.shortest_claimed, self.caller_dtype, key=tolerance)
         short = max(self.compiled.shortest, claimed, key=tolerance)
         return tolerance(short), short
 
     @property
     def shortest_claimed(self) -> str:
-        """The shortest dtype in which the claimed gradient computes, or which it has."""
+        """The shortest dtype in which the claimed gradient is computed or returned."""
         names = {g.dtype.name for g in self.claimed if jnp.issubdtype(g.dtype, jnp.floating)}
         return shortest({self.compiled.shortest_claimed, *names})
 
 
-def gather(compiled: CompiledSubject, seed: int, own: str = "float64") -> Evidence:
-    """Draw dy, rounded to the caller's dtype, and ask."""
+def gather(compiled: CompiledSubject, seed: int, caller_dtype: str = "float64") -> Evidence:
+    """The evidence at a random dy, rounded to the caller's dtype."""
+    return evidence_at(compiled, cotangent(compiled, seed, caller_dtype), caller_dtype)
+
+
+def cotangent(compiled: CompiledSubject, seed: int, dtype: str = "float64") -> Leaves:
+    """Normal random numbers for each finite output, rounded to `dtype`."""
     rng = np.random.default_rng((seed, 1))
     draw = lambda y: np.where(np.isfinite(y), rng.standard_normal(y.shape), 0)
-    dy = [draw(y).astype(jnp.dtype(own)).astype(y.dtype) for y in compiled.y]
-    return ask(compiled, dy, own)
+    return [draw(y).astype(jnp.dtype(dtype)).astype(y.dtype) for y in compiled.y]
 
 
-def ask(compiled: CompiledSubject, dy: Leaves, own: str) -> Evidence:
-    """What there is to know at dy."""
-    (y, claimed), (_, again) = compiled.claimed(dy)
+def evidence_at(compiled: CompiledSubject, dy: Leaves, caller_dtype: str) -> Evidence:
+    """The evidence at dy."""
+    (y, claimed), (_, repeat) = compiled.claimed(dy)
     filled = lambda gs: [
         np.zeros_like(x) if g is None else np.asarray(g)
         for g, x in zip(gs, compiled.x, strict=True)
     ]
-    right = compiled.right(compiled.x, dy) if compiled.subject.independent else None
+    reference = compiled.reference(compiled.x, dy) if compiled.subject.independent else None
     slopes = Slopes(compiled, dy)
-    return Evidence(compiled, slopes, dy, y, filled(claimed), filled(again), right, own)
+    return Evidence(
+        compiled, slopes, dy, y, filled(claimed), filled(repeat), reference, caller_dtype
+    )
 
 
 def forward(e: Evidence, v: Leaves) -> float | None:
-    """<dy, J v> by forward autodiff; None where JAX has none."""
+    """<dy, J v> by forward autodiff; None where JAX has no forward mode."""
     pushed = e.compiled.step(v, 0.0)[1]
     return None if pushed is None else float(np.vdot(e.slopes.dy, flat(pushed)))
 
 
 def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = None) -> float:
-    """By how much R changes when x is rounded, to `eps` or to its dtype: the worst of two draws."""
-    here = e.right or e.compiled.right(e.compiled.x, e.dy)
+    """The change of R as x is rounded to `eps` or to its dtype: the larger one of two draws."""
+    here = e.reference or e.compiled.reference(e.compiled.x, e.dy)
     if here is None:
         return 0.0
     near = [[_nudged(a, rng, eps) for a in e.compiled.x] for _ in range(2)]
-    there = [e.compiled.right(x, e.dy) or here for x in near]
+    there = [e.compiled.reference(x, e.dy) or here for x in near]
     return max(largest(R[i] - here[i]) for R in there)
 
 
 def largest(*arrays: Any) -> float:
-    """The size of the largest finite entry, or 0."""
+    """The magnitude of the largest finite entry, or 0."""
     finite = (np.abs(a)[np.isfinite(a)] for a in map(np.atleast_1d, arrays))
     return max((float(a.max(initial=0)) for a in finite), default=0.0)
 

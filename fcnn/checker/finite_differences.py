@@ -1,18 +1,18 @@
-"""Slopes by differences: nothing is differentiated, so nothing is shared with what is judged.
+"""Slopes by finite differences, which share no code with the claimed gradient or autodiff.
 
-Along v, at steps h, each output y[k] has two one-sided slopes, weighed by its cotangent dy[k]:
+Along v, at step h, each output y[k] has two one-sided slopes, weighted by its cotangent dy[k]:
 
     right[k] = dy[k] (y[k](x + h v) - y[k](x)) / h
     left[k]  = dy[k] (y[k](x) - y[k](x - h v)) / h
 
-Where f is smooth both tend to one slope as h falls, and half of sum (left + right) is off by O(h²);
-extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, takes over. At a kink they keep
-apart, whatever h: every output's slope may be chosen between its own two, so a valid <G, v> lies
-between sum min(left, right) and sum max(left, right). A kink nearer than h looks like one at x, so
-a close look goes down to steps where it no longer does.
+Where f is smooth, both tend to one slope as h falls, and half of sum (left + right) has an error of
+O(h²). Extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, is larger. At a kink the
+two stay apart for every h. The slope of each output may then be chosen between its own two, so a
+valid <G, v> lies between sum min(left, right) and sum max(left, right). A kink nearer than h looks
+like one at x, so a close look uses steps down to where it no longer does.
 
-Where an output has several kinks at once, as |a| - |b| at 0, its own two slopes along v are not all
-that may be chosen: those along v at points near x count too. Forward autodiff has them exactly.
+Where an output has several kinks at once, as |a| - |b| at 0, more slopes are valid than its own two
+along v: also those along v at points near x. Forward autodiff gives them exactly.
 """
 
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ import numpy as np
 from fcnn.checker.compiled import CompiledSubject
 from fcnn.checker.subject import Leaves
 
-ROUNDINGS = 8  # errors of so many units in the last place are expected of every output
-RATIO = 8  # between one step of a close look and the next
-SETTLED = 0.01  # a slope that steps change by less than this share no longer depends on them
+ROUNDINGS = 8  # units in the last place: the expected error of an output
+RATIO = 8  # of two successive steps of a close look
+SETTLED = 0.01  # relative change below which a slope no longer depends on the step
 NEARBY = 32  # points near x
-FLAT = 3  # widths within this factor of each other do not fall as h does, nor rise as rounding does
+FLAT = 3  # factor within which widths are constant: they fall with h, and rise with rounding
 
 
 class Slope(NamedTuple):
-    """The slope along a direction, and by how much it may be off."""
+    """The slope along a direction, and its error bar."""
 
     value: float
     bar: float
@@ -55,7 +55,7 @@ class Close(NamedTuple):
 
 
 class Slopes:
-    """Of <dy, f>, around a machine's x. An output that is not finite there has none."""
+    """Slopes of <dy, f> around x. An output that is not finite at x has none."""
 
     def __init__(self, compiled: CompiledSubject, dy: Leaves):
         self.compiled = compiled
@@ -69,13 +69,13 @@ class Slopes:
         self.rounding = ROUNDINGS * self.eps * float(np.linalg.norm(self.parts))
 
     def along(self, v: Leaves) -> Slope:
-        """From four values of f."""
+        """The slope along v, from four values of f."""
         coarse, fine = self._central(v, self.h), self._central(v, self.h / 2)
         bar = 3 * abs(fine - coarse) + self.rounding / self.h
         return Slope((4 * fine - coarse) / 3, bar)
 
     def close(self, v: Leaves) -> Close:
-        """From some thirty values of f."""
+        """A close look along v, from about thirty values of f."""
         steps = [h for k in range(14) if (h := RATIO ** -(k + 1.5)) > 8 * self.eps]
         sides = [self._sides(v, h) for h in steps]
         central = np.array([(left + right).sum() / 2 for left, right in sides])
@@ -85,32 +85,34 @@ class Slopes:
         coarse = _coarseness(width, size, steps)
         floor = max(
             self.rounding, np.nan_to_num(bends[-2:]).max(), coarse
-        )  # there only rounding bends f
+        )  # at the smallest steps, f bends by rounding alone
         noise = floor / np.array(steps) + 2 * self.eps * np.nan_to_num(size) / np.array(steps)
         best = _best(central, width, size, noise)
         left, right = sides[best]
         low = float(np.minimum(left, right).sum() - noise[best])
         high = float(np.maximum(left, right).sum() + noise[best])
         slope = _extrapolated(central, noise)
-        if not low - slope.bar <= slope.value <= high + slope.bar:  # from steps beyond a kink
+        if (
+            not low - slope.bar <= slope.value <= high + slope.bar
+        ):  # at steps that reach beyond a kink
             slope = Slope((low + high) / 2, (high - low) / 2)
         return Close(slope, low, high, _is_flat(width, noise, best))
 
     def nearby_admits(
         self, value: float, v: Leaves, rng: np.random.Generator, slack: float
     ) -> bool:
-        """Whether outputs may choose slopes along v, of those at points near x, that add up to it.
+        """Whether `value` is a sum of slopes along v that outputs have at points near x.
 
         n kinks of one output have up to 2ⁿ such slopes, all within √n standard deviations of their
-        mean, and nearly all within 4; so do as many different slopes as a few points show. An
-        output whose slope does not vary nearby has that of differences.
+        mean, and nearly all within 4. The same bound serves the slopes that a few points show. An
+        output whose slope does not vary nearby has that of finite differences.
         """
         each = []
         for x in self.nearby(rng):
-            pushed = self.compiled.pushed(x, v)
-            if pushed is None:
+            Jv = self.compiled.jvp(x, v)
+            if Jv is None:
                 return False
-            each.append(np.nan_to_num(self.dy * flat(pushed)))
+            each.append(np.nan_to_num(self.dy * flat(Jv)))
         slopes = np.sort(each, 0)
         least, most = slopes[0], slopes[-1]
         varies = most - least > SETTLED * np.maximum(np.abs(least), np.abs(most))
@@ -124,7 +126,7 @@ class Slopes:
         return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
 
     def nearby(self, rng: np.random.Generator) -> Iterator[Leaves]:
-        """Points at which f is smooth, in opposite pairs: one on each side of every kink at x."""
+        """Points where f is smooth, in opposite pairs: one on each side of every kink at x."""
         for _ in range(NEARBY // 2):
             far = [self.distance * size for size in self.sizes]
             u = [
@@ -135,7 +137,7 @@ class Slopes:
                 yield [(a + sign * b).astype(a.dtype) for a, b in pairs]
 
     def kinked(self, directions: list[Leaves]) -> np.ndarray:
-        """Which outputs, all in one row, have two slopes along any of the directions."""
+        """Mask of the outputs, flattened, that have two slopes along any of the directions."""
         found, h = np.zeros(self.y.shape, bool), self.h / 64
         for v in directions:
             left, right = self._sides(v, h)
@@ -143,7 +145,7 @@ class Slopes:
         return found
 
     def gap(self, v: Leaves) -> float:
-        """By how much left and right differ along v at a small step: large at a kink."""
+        """The difference of left and right along v at a small step: large at a kink."""
         left, right = self._sides(v, self.h / 64)
         return float(np.abs(right - left).sum())
 
@@ -159,21 +161,21 @@ class Slopes:
 
 
 def size_of(x: np.ndarray) -> float:
-    """The root mean square of what is finite in x, or 1 where that is 0."""
+    """The root mean square of the finite entries of x, or 1 where that is 0."""
     finite = x[np.isfinite(x)].astype(np.float64)
     top = np.abs(finite).max(initial=0)
     return float(top * np.sqrt(np.square(finite / top).mean())) if top > 0 else 1.0
 
 
 def flat(leaves: Leaves) -> np.ndarray:
-    """All entries in one row, in float64."""
+    """All entries as one vector in float64."""
     return np.concatenate([np.ravel(a).astype(np.float64) for a in leaves] or [np.zeros(0)])
 
 
 def _coarseness(width, size, steps):
-    """What f cannot resolve: by how much it should move at a step at which it does not.
+    """The resolution of f: the change expected at the largest step at which f does not change.
 
-    It should, if at larger steps it moves to both sides alike, and so has no kink there.
+    A change is expected if f changes alike on both sides at larger steps, and so has no kink.
     """
     alike, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
     if not (alike.any() and still.size):
@@ -182,10 +184,10 @@ def _coarseness(width, size, steps):
 
 
 def _best(central, width, size, noise):
-    """The step at which the two sides, and the next step, differ least for their size.
+    """The step at which the two sides, and the next step, differ least relative to their size.
 
-    Where nothing moves at all, f may be flat, or computed in a shorter dtype than its x has; steps
-    at which it does move, to both sides alike, speak for the latter.
+    Where f does not change at all, it is flat, or it computes in a shorter dtype than that of x. In
+    the latter case it changes alike on both sides at larger steps.
     """
     off = width + noise + np.append(np.abs(np.diff(central)), 0)
     off = np.where(np.isfinite(off), off, np.inf)
@@ -194,7 +196,7 @@ def _best(central, width, size, noise):
 
 
 def _extrapolated(central, noise):
-    """The estimate that its neighbours contradict least for its size."""
+    """The extrapolated slope that differs least from its neighbours, relative to its size."""
     r = RATIO**2
     better = (r * central[1:] - central[:-1]) / (r - 1)
     off = np.abs(np.diff(better))
@@ -208,7 +210,7 @@ def _extrapolated(central, noise):
 
 
 def _is_flat(width, noise, best):
-    """Whether the widths at `best` and two steps beside it are of one size, above rounding."""
+    """Whether the widths at `best` and two steps beside it are equal within FLAT, above noise."""
     for start in range(max(0, best - 2), min(best, len(width) - 3) + 1):
         three = width[start : start + 3]
         if three.min() > 10 * noise[best] and three.max() <= FLAT * three.min():

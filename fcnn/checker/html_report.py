@@ -1,69 +1,101 @@
-"""report.html: one self-contained page, with a map of where the worst gradients are wrong."""
+"""The report of a check as HTML, with a map of the errors of each of the worst gradients."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
+from typing import Any
 
 import numpy as np
 
-from fcnn.checker.report import COSTS, HEAD, Report, Row, cells_of, cells_of_cost, name
+from fcnn.bench import Cost
+from fcnn.checker.row import COSTS, HEAD, Row, cells_of, cells_of_cost, name
 
-ROWS, COLUMNS = 40, 64  # of a map, at most
-CELL = 11  # its side, in pixels
-FAINT = -6  # the power of ten, of the largest error, from which the colour deepens
-MAPS = 12  # the worst leaves, which get one
+ROWS, COLUMNS = 40, 64  # squares of a map, at most
+CELL = 11  # pixels, the side of a square
+FAINT = -6  # log10 of the error, relative to the largest, of the palest square
+MAPS = 12  # wrong gradients with a map: the worst ones
+LONG = 60  # rows, from which on a table is folded
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>fcnn check: $title</title>
+<style>body { margin: 0 auto; max-width: 70rem; padding: 2rem 1rem 4rem; background: #fff; }
+@media print { body { max-width: none; padding: 0; } }</style>
+</head>
+<body>
+$section
+</body>
+</html>
+"""
 
 
-def page(report: Report) -> str:
-    """The page, as HTML."""
-    wrong = [row for row in report.rows if not row.ok]
-    right = [row for row in report.rows if row.ok]
+def page(
+    rows: Sequence[Row],
+    costs: Mapping[str, Sequence[Cost]],
+    notes: Mapping[str, str],
+    environment: Mapping[str, Any],
+) -> str:
+    """A self-contained page."""
+    shown = section(rows, costs, notes, environment)
+    return Template(PAGE).substitute(title=escape(_title(rows)), section=shown)
+
+
+def section(
+    rows: Sequence[Row],
+    costs: Mapping[str, Sequence[Cost]],
+    notes: Mapping[str, str],
+    environment: Mapping[str, Any],
+) -> str:
+    """The part of the page that a notebook shows; its style applies to this section alone."""
+    wrong = [row for row in rows if not row.ok]
+    right = [row for row in rows if row.ok]
     worst = sorted(wrong, key=lambda row: -row.error)[:MAPS]
-    counted = f"{len(right):,} of {len(report.rows):,} gradients are right"
-    costs = [(where, *cells_of_cost(c)) for where, each in report.costs.items() for c in each]
-    return Template(
-        files("fcnn.checker").joinpath("html_report.html").read_text(encoding="utf-8")
-    ).substitute(
-        title=escape(counted),
-        verdict="right" if report.ok else "wrong",
-        wrong=_section("Not right", "".join(map(_told, worst)) + _table(HEAD, wrong))
-        if wrong
+    lines = [(problem, *cells_of_cost(c)) for problem, each in costs.items() for c in each]
+    template = files("fcnn.checker").joinpath("html_report.html").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        title=escape(_title(rows)),
+        verdict="wrong" if wrong else "right",
+        wrong=_part("Not right", "".join(map(_leaf, worst)) + _table(wrong)) if wrong else "",
+        notes="".join(
+            _note(problem, line) for problem, note in notes.items() for line in note.splitlines()
+        ),
+        right=_part("Right", _table(right), folded=len(right) > LONG) if right else "",
+        costs=_part("Cost", _cells(("of", *COSTS), lines), folded=len(lines) > LONG)
+        if lines
         else "",
-        notes="".join(_note(problem, line) for problem, line in _lines(report)),
-        right=_section("Right", _table(HEAD, right), closed=len(right) > 60) if right else "",
-        costs=_section("Cost", _cells(("of", *COSTS), costs), closed=len(costs) > 60)
-        if costs
-        else "",
-        environment=_cells(("", ""), [(k, str(v)) for k, v in report.environment.items()]),
+        environment=_cells(("", ""), [(k, str(v)) for k, v in environment.items()]),
     )
 
 
-def _lines(report):
-    """Every line of the notes, with its problem."""
-    return [(problem, line) for problem, note in report.notes.items() for line in note.splitlines()]
+def _title(rows):
+    right = sum(row.ok for row in rows)
+    return f"{right:,} of {len(rows):,} gradients are right"
 
 
 def _note(problem, line):
     return f"<p class='note'><b>{escape(problem)}</b>: {escape(line)}</p>"
 
 
-def _section(title, body, closed=False):
-    if closed:
+def _part(title, body, folded=False):
+    if folded:
         return f"<details><summary><h2>{title}</h2></summary>{body}</details>"
     return f"<h2>{title}</h2>{body}"
 
 
-def _told(row: Row):
+def _leaf(row: Row):
     """The sentence on one leaf, and its map."""
-    says = escape(row.says or "No known mistake explains it.")
+    says = escape(row.says or "is wrong, by no known mistake.")
     head = f"<p><b>{escape(row.problem)}</b>: <code>{escape(name(row))}</code> {says}</p>"
     return f"<section class='leaf'>{head}{_map(row)}</section>"
 
 
 def _map(row: Row) -> str:
-    """The error of every entry: the first half of the axes downwards, the others to the right."""
+    """The error of every entry: the first half of the axes is vertical, the rest horizontal."""
     if row.map is None or not row.map.size:
         return ""
     shape = row.map.shape
@@ -82,10 +114,10 @@ def _map(row: Row) -> str:
     picture = f"<svg viewBox='0 0 {width} {height}' style='max-width:{width}px'>{squares}</svg>"
     caption = (
         f"Error of each entry of {row.leaf}, shape {shape}, as {rows:,} rows of {off.shape[1]:,}. "
-        f"The strongest is {top:.2g} off; the palest at most {10.0**FAINT:.0e} of that."
+        f"The darkest square is an error of {top:.2g}, the palest {10.0**FAINT:.0e} of it or less."
     )
     if shown.shape != off.shape:
-        caption += " A square shows the worst of several entries."
+        caption += " A square shows the largest error of several entries."
     text = escape(caption, quote=True)
     return (
         f'<figure role="img" aria-label="{text}">{picture}<figcaption>{text}</figcaption></figure>'
@@ -93,15 +125,15 @@ def _map(row: Row) -> str:
 
 
 def _largest(a, axis, most):
-    """The largest entry of each of at most `most` stretches along an axis."""
+    """The largest entry of each of at most `most` segments along an axis."""
     if a.shape[axis] <= most:
         return a
     starts = np.linspace(0, a.shape[axis], most, endpoint=False).astype(int)
     return np.maximum.reduceat(a, starts, axis)
 
 
-def _table(head: Sequence[str], rows: Sequence[Row]) -> str:
-    return _cells(("of", *head), [(row.problem, *cells_of(row)) for row in rows])
+def _table(rows: Sequence[Row]) -> str:
+    return _cells(("of", *HEAD), [(row.problem, *cells_of(row)) for row in rows])
 
 
 def _cells(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

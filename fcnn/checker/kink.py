@@ -1,4 +1,4 @@
-"""The verdicts on all leaves: at a kink, they must be a valid choice together.
+"""The verdicts on all leaves together: at a kink, their gradients must be one valid choice.
 
 Each leaf by itself may lie between its two slopes, and yet all of them may be wrong: at a = b
 either gradient of max(a, b) may be dy, but not both. Near a kink f is smooth piece by piece, and a
@@ -7,29 +7,28 @@ valid gradient of an output is a mean of the gradients of its pieces: Clarke's g
 
     the least slope nearby  <=  <G, v>  <=  the largest slope nearby
 
-This says most along a direction of all leaves in which the pieces agree:
+The test is strictest along a direction of all leaves in which the pieces agree:
 
-    tied      entries that are equal, in whatever leaf, move alike
-    across    at random, less all that changes the gradient nearby; dy is 0 but for one output with
-              a kink, since each output may choose for itself
+    tied      equal entries, of any leaf, move alike
+    across    random, minus every direction along which the gradients nearby differ; dy is 0 except
+              at one output with a kink, because each output has a choice of its own
 """
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fcnn.checker.evidence import Evidence, ask
+from fcnn.checker.evidence import Evidence, evidence_at
 from fcnn.checker.leaf import DIFFERENCE, Leaf
 from fcnn.checker.subject import Leaves
-from fcnn.checker.verdict import KINK, RIGHT, WRONG, Finding, judge
+from fcnn.checker.verdict import KINK, RIGHT, WRONG, Finding
 
-OUTPUTS = 2  # with a kink, which are looked at one by one
-CHANGED = 1e3  # times the distance of points nearby: pieces differ by more, relative to gradients
+OUTPUTS = 2  # with a kink, that are tested one by one
+CHANGED = 1e3  # times the distance of points nearby: pieces differ by a larger share of gradients
 
 
-def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
-    """The verdict on each leaf."""
-    found = [judge(e, i, seed) for i in range(len(e.compiled.x))]
+def judge_together(e: Evidence, found: Sequence[Finding], seed: int = 0) -> list[Finding]:
+    """The findings, where those at a kink must be valid together with all sound ones."""
     sound = [i for i, one in enumerate(found) if one.verdict in (RIGHT, KINK)]
     return [
         _explained(e, i, _together(Leaf(e, i, seed), sound, one)) if one.verdict == KINK else one
@@ -38,7 +37,7 @@ def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
 
 
 def _explained(e: Evidence, i: int, found: Finding) -> Finding:
-    """With a sentence on where an accepted gradient has a choice, and between what."""
+    """The finding with a sentence: the entry with the kink, its slopes, and the accepted choice."""
     if found.verdict != KINK or found.at is None or found.claimed is None:
         return found
     where = f"{e.compiled.subject.names[i]}[{','.join(map(str, found.at))}]".removesuffix("[]")
@@ -52,26 +51,26 @@ def _explained(e: Evidence, i: int, found: Finding) -> Finding:
 
 
 def _together(leaf: Leaf, sound: Sequence[int], found: Finding) -> Finding:
-    """The finding at a kink, unless the gradient is no valid choice with those of `sound`.
+    """The finding at a kink, or "wrong" if the gradient is no valid choice with those of `sound`.
 
     Autodiff chooses at each kink by itself, as a derivation by the chain rule does, so a gradient
-    that equals autodiff's is left as it is.
+    that equals autodiff's is accepted.
     """
-    plain = leaf.R is None and not leaf.e.compiled.subject.by_rule
-    if plain or (leaf.R is not None and (leaf.off() <= leaf.exact).all()):
+    by_jax = leaf.R is None and not leaf.e.compiled.subject.by_rule
+    if by_jax or (leaf.R is not None and (leaf.off() <= leaf.exact).all()):
         return found
     says = _refuted(leaf, sound)
     return found._replace(verdict=WRONG, says=says, mistake="kink") if says else found
 
 
 def _refuted(leaf: Leaf, sound: Sequence[int]) -> str:
-    """What speaks against the choice, or ""."""
+    """The sentence that refutes the choice, or ""."""
     e = leaf.e
     for v in _tied(leaf, sound):
         if says := _against(e, v, leaf.rng):
             return says + _of_ties(leaf, v)
     for dy in _one_output(leaf):
-        alone = ask(e.compiled, dy, e.own)
+        alone = evidence_at(e.compiled, dy, e.caller_dtype)
         for v in _across(alone, leaf.rng, sound):
             if says := _against(alone, v, leaf.rng):
                 return says
@@ -79,7 +78,7 @@ def _refuted(leaf: Leaf, sound: Sequence[int]) -> str:
 
 
 def _against(e: Evidence, v: Leaves, rng: np.random.Generator) -> str:
-    """What speaks against <G, v>, if it lies outside the slopes along v."""
+    """The sentence that refutes <G, v> if it is outside the slopes along v, else ""."""
     pairs = [(g.astype(np.float64), b) for g, b in zip(e.claimed, v, strict=True) if b.any()]
     claim = sum(float(np.vdot(g, b)) for g, b in pairs)
     size = sum(float(np.abs(g * b).sum()) for g, b in pairs)
@@ -93,14 +92,14 @@ def _against(e: Evidence, v: Leaves, rng: np.random.Generator) -> str:
         slope = f"between {number(look.low)} and {number(look.high)}"
     along = f"a direction of {' and '.join(moved)}" if len(moved) < 4 else "one direction"
     says = f"is no valid choice at a kink: along {along} the slope is {slope}"
-    return f"{says}, this gives {number(claim)}"
+    return f"{says}, this gradient gives {number(claim)}"
 
 
 def _of_ties(leaf: Leaf, v: Leaves) -> str:
-    """What the gradients of tied arguments add up to, or "" where the kink is no tie.
+    """The required sum of the gradients of tied entries, or "" where the kink is no tie.
 
-    What ties has no kink while it moves alike. Of maximum, sort or median each output then moves as
-    much, so the shares of its dy add up to 1.
+    Tied entries that move alike have no kink. The outputs of maximum, sort and median then move by
+    the same amount, so the shares of dy add up to 1.
     """
     e, moved = leaf.e, [i for i, b in enumerate(v) if b.any()]
     names = [e.compiled.subject.names[i] for i in moved]
@@ -108,20 +107,20 @@ def _of_ties(leaf: Leaf, v: Leaves) -> str:
     if e.slopes.close(v).kinked or (alone and len(np.unique(leaf.x)) == leaf.x.size):
         return ""
     alike = [np.where(b == 0, b, leaf.size).astype(b.dtype) for b in v]
-    slope, whole = e.slopes.close(alike).slope.value, leaf.size * sum(d.sum() for d in e.dy)
-    shares = abs(slope - whole) <= 10 * DIFFERENCE * max(abs(slope), abs(whole))
+    slope, all_of_dy = e.slopes.close(alike).slope.value, leaf.size * sum(d.sum() for d in e.dy)
+    shares = abs(slope - all_of_dy) <= 10 * DIFFERENCE * max(abs(slope), abs(all_of_dy))
     total = "their shares of dy must add up to 1"
     total = total if shares else "their gradients must add up to that slope"
     return f"; {f'entries of {names[0]}' if alone else ' and '.join(names)} tie, and {total}"
 
 
 def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
-    """Two draws; of other leaves what equals an entry of this one moves too."""
+    """Two random directions; entries of other leaves that equal one of this leaf move with it."""
     x = leaf.e.compiled.x
     values = np.unique(leaf.x[np.isfinite(leaf.x)])
     for _ in range(2 if values.size else 0):
         amounts = leaf.size * leaf.rng.choice([-1.0, 1.0], values.shape)
-        v = list(leaf.e.compiled.still)
+        v = list(leaf.e.compiled.zeros)
         for i in sound:
             at = np.searchsorted(values, x[i]).clip(0, len(values) - 1)
             v[i] = np.where(values[at] == x[i], amounts[at], 0.0).astype(x[i].dtype)
@@ -129,7 +128,7 @@ def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
 
 
 def _one_output(leaf: Leaf) -> Iterator[Leaves]:
-    """dy, but for one output that has a kink along this leaf."""
+    """dy of one output alone that has a kink along this leaf, for some such outputs."""
     dy = leaf.e.dy
     kinked = np.flatnonzero(leaf.kinked())
     for k in leaf.rng.permutation(kinked)[:OUTPUTS]:
@@ -142,11 +141,11 @@ def _one_output(leaf: Leaf) -> Iterator[Leaves]:
 
 
 def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iterator[Leaves]:
-    """Two draws, for which the gradients nearby are those of reverse autodiff."""
+    """Two random directions along which the gradients nearby, by reverse autodiff, agree."""
     compiled, sizes = e.compiled, e.slopes.sizes
     rows = []
     for x in e.slopes.nearby(rng):
-        R = compiled.right(x, e.dy)
+        R = compiled.reference(x, e.dy)
         if R is None:
             return
         rows.append(_row(R, sizes, sound))
@@ -161,18 +160,18 @@ def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iter
     for _ in range(2):
         z = rng.standard_normal(used.sum())
         z = z - basis.T @ (basis @ z)
-        if np.abs(z).max(initial=0) < 1e-3:  # nothing is left: every direction has a kink
+        if np.abs(z).max(initial=0) < 1e-3:  # every direction has a kink
             continue
-        whole = np.zeros(used.shape)
-        whole[used] = z
-        v = list(compiled.still)
+        rest = np.zeros(used.shape)
+        rest[used] = z
+        v = list(compiled.zeros)
         for i in sound:
-            part, whole = whole[: v[i].size], whole[v[i].size :]
+            part, rest = rest[: v[i].size], rest[v[i].size :]
             v[i] = (sizes[i] * part.reshape(v[i].shape)).astype(v[i].dtype)
         yield v
 
 
 def _row(g: Leaves, sizes: Sequence[float], sound: Sequence[int]) -> np.ndarray:
-    """The sound leaves in one row, per size of a leaf."""
+    """The gradients of the sound leaves as one vector, times the size of each leaf."""
     parts = [sizes[i] * g[i].astype(np.float64).ravel() for i in sound]
     return np.nan_to_num(np.concatenate(parts))

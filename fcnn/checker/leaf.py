@@ -1,10 +1,10 @@
-"""One leaf of x under judgement: how far G and R may differ, where to look, how to find an entry.
+"""One leaf of x: the tolerances of its gradient, the directions to try, the search for an entry.
 
 Directions v move this leaf alone, each entry by ± the leaf's root mean square:
 
-    signs    all entries, at random
+    signs    all entries, by random signs
     one      a single entry
-    tied     all entries, those of one value together: what ties goes on to tie
+    tied     all entries, by one random sign for each value, so that ties stay ties
 """
 
 from collections.abc import Callable, Iterator
@@ -14,46 +14,46 @@ import numpy as np
 from fcnn.checker.evidence import Evidence, forward, largest, rounding, tolerance
 from fcnn.checker.finite_differences import Close, Slope
 
-DIFFERENCE = 1e-6  # what differences may be off by, besides their own bars
-FEW = 32  # entries of a leaf, each of which then has a direction of its own
+DIFFERENCE = 1e-6  # relative error of finite differences, besides their own bars
+FEW = 32  # entries up to which each entry has a direction of its own
 EPS = float(np.finfo(np.float64).eps)
 
 
 class Leaf:
     """Leaf i.
 
-    scale: what errors are relative to: the largest entry, unless that is 0 but for rounding.
-    exact: what entries of G and R may differ by.
-    loose: what the shortest dtype used inside would account for, which `short` names.
-    slack: what a slope may be off by, besides the bar of the differences.
+    scale: the unit of errors: the largest entry, unless that is a rounding error of 0.
+    exact: tolerance of the entries of G and R.
+    loose: tolerance for the shortest dtype used internally, which is `short`.
+    slack: tolerance of a slope, besides the bar of the differences.
     """
 
     def __init__(self, e: Evidence, i: int, seed: int):
         self.e, self.i, self.seed, self.x = e, i, seed, e.compiled.x[i]
         self.rng = np.random.default_rng((seed, 2, i))
         self.G = e.claimed[i].astype(np.float64)
-        self.R = None if e.right is None else e.right[i].astype(np.float64)
+        self.R = None if e.reference is None else e.reference[i].astype(np.float64)
         self.size = e.slopes.sizes[i]
         self.top = largest(self.G, self.G if self.R is None else self.R)
         self.exact = self.top * max(tolerance(a.dtype.name) for a in (self.x, *e.compiled.y))
-        of_0 = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size  # what rounding makes of 0
-        nothing = self.top < 10 * of_0
-        self.exact += 4 * np.finfo(np.float64).tiny + (of_0 if nothing else 0.0)
-        self.scale = 1e3 * of_0 if nothing else self.top
+        zero = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size  # 0 with rounding errors
+        is_zero = self.top < 10 * zero
+        self.exact += 4 * np.finfo(np.float64).tiny + (zero if is_zero else 0.0)
+        self.scale = 1e3 * zero if is_zero else self.top
         share, self.short = e.loose
         self.loose = self.top * share
         self.slack = self.size * max(DIFFERENCE * self.top, self.exact)
 
     def off(self) -> np.ndarray:
-        """By how much each entry of G differs from R; NaN differs from everything."""
+        """|G - R| of each entry; inf where one of them is NaN."""
         return np.asarray(np.nan_to_num(np.abs(self.G - self.R), nan=np.inf, posinf=np.inf))
 
     def noise(self) -> float:
-        """By how much two right formulas may differ, as x is rounded."""
+        """The largest difference of two right formulas that rounding explains."""
         return 30 * rounding(self.e, self.i, self.rng)
 
     def directions(self) -> Iterator[np.ndarray]:
-        """Random signs, and each entry alone where there are few."""
+        """Random signs, and each entry alone if the leaf is small."""
         few = len(self.e.compiled.x) <= 8
         yield from (self.signs() for _ in range(3 if few else 1))
         if few and self.x.size <= FEW:
@@ -71,7 +71,7 @@ class Leaf:
         return self._moving(signs[which.reshape(self.x.shape)])
 
     def _moving(self, signs):
-        """What is not finite stays."""
+        """The direction with these signs; entries that are not finite do not move."""
         return np.where(np.isfinite(self.x), self.size * signs, 0.0)
 
     def claims(self, v: np.ndarray) -> float:
@@ -85,7 +85,7 @@ class Leaf:
         return self.e.slopes.close(self._of_all(v))
 
     def allows(self, v: np.ndarray, look: Close, slack: float) -> bool:
-        """Whether <G, v> is one of the slopes that outputs may choose along v."""
+        """Whether <G, v> is a valid slope along v."""
         claim = self.claims(v)
         return look.admits(claim, slack) or self.e.slopes.nearby_admits(
             claim, self._of_all(v), self.rng, slack
@@ -95,15 +95,15 @@ class Leaf:
         return self.e.slopes.gap(self._of_all(v))
 
     def kinked(self) -> np.ndarray:
-        """Which outputs, all in one row, have a kink along random directions."""
+        """Mask of the outputs, flattened, that have a kink along random directions."""
         return self.e.slopes.kinked([self._of_all(self.signs()) for _ in range(3)])
 
-    def pushed(self, v: np.ndarray) -> float | None:
-        """<dy, J v>, or None."""
+    def jvp(self, v: np.ndarray) -> float | None:
+        """<dy, J v> by forward autodiff, or None."""
         return forward(self.e, self._of_all(v))
 
-    def pushed_bar(self, v: np.ndarray, off: float) -> float:
-        """What <dy, J v> and <G, v> may differ by; rounding is measured where it would count."""
+    def jvp_bar(self, v: np.ndarray, off: float) -> float:
+        """Tolerance of <dy, J v> - <G, v>; rounding is measured only if it can matter."""
         norm = float(np.linalg.norm(v))
         bar = 64 * EPS * float(np.linalg.norm(self.G * v)) + self.exact * self.size
         if abs(off) > bar:
@@ -112,12 +112,12 @@ class Leaf:
 
     def _of_all(self, v):
         """v as a direction of all leaves."""
-        still = list(self.e.compiled.still)
+        still = list(self.e.compiled.zeros)
         still[self.i] = v.astype(self.x.dtype)
         return still
 
-    def halved(self, v: np.ndarray, score: Callable[[np.ndarray], float]) -> int:
-        """Halve the entries that move until one is left; the half with the higher score stays."""
+    def bisect(self, v: np.ndarray, score: Callable[[np.ndarray], float]) -> int:
+        """The entry found by bisection of v, which keeps the half with the higher score."""
         entries = np.flatnonzero(v)
         while len(entries) > 1:
             halves = np.array_split(entries, 2)
@@ -128,13 +128,13 @@ class Leaf:
         return tuple(map(int, np.unravel_index(entry, self.x.shape)))
 
     def slopes(self, look: Close) -> tuple[float, ...]:
-        """Of one entry: its slope, or at a kink the two."""
+        """The slope of one entry, or at a kink the two."""
         both = (look.low, look.high) if look.kinked else (look.slope.value,)
         return tuple(slope / self.size for slope in both)
 
 
 def _part(v, entries):
-    """v on these entries, 0 elsewhere."""
+    """v at these entries, 0 elsewhere."""
     part = np.zeros(v.shape)
     part.flat[entries] = v.flat[entries]
     return part

@@ -1,9 +1,9 @@
-"""The plain function under a function: what autodiff sees once hand-written rules are taken out.
+"""A function without its hand-written gradient rules, which JAX alone differentiates.
 
-`jax.custom_vjp` replaces the gradient of a function, and forbids forward mode; fcnn's own operators
-follow `fcnn.gradients`. Traced under "autodiff", with each custom_vjp call replaced by the function
-that it wraps, what is left is differentiated by JAX alone. `jax.custom_jvp` stays: JAX's own
-functions use it to choose a slope at a kink.
+`jax.custom_vjp` replaces the gradient of a function and has no forward mode. The operators of fcnn
+follow `fcnn.gradients`. So the function is traced under "autodiff", and each custom_vjp call is
+replaced by the function that it wraps. `jax.custom_jvp` stays: JAX's own functions choose a slope
+at a kink with it.
 """
 
 from collections.abc import Callable
@@ -15,22 +15,22 @@ from jax.extend import core
 
 from fcnn.ops import gradients
 
-BY_HAND = ("custom_vjp_call", "call_hi_primitive")  # what a derived reverse rule looks like, traced
+BY_HAND = ("custom_vjp_call", "call_hi_primitive")  # primitives of hand-written reverse rules
 
 
 def has_rules(f: Callable, *args: Any) -> bool:
-    """Whether a gradient derived by hand is at work anywhere in f(*args)."""
+    """Whether f(*args) uses a hand-written gradient rule anywhere."""
     with gradients("hand"):
         return _mentions(jax.make_jaxpr(f)(*args).jaxpr, BY_HAND)
 
 
-def peeled(f: Callable) -> Callable:
-    """f without custom_vjp rules or fcnn's; given NumPy arrays f itself, which may be no JAX."""
-    return _Peeled(f)
+def strip_custom_rules(f: Callable) -> Callable:
+    """f without rules of custom_vjp or fcnn; of NumPy arrays f itself, which JAX may not trace."""
+    return _Stripped(f)
 
 
-class _Peeled:
-    """Most functions hold no custom_vjp call; that is found out once, and then they run as is."""
+class _Stripped:
+    """f without rules. Most functions have none: the first trace decides whether f runs as is."""
 
     def __init__(self, f: Callable):
         self.f, self.ruled = f, None
@@ -48,7 +48,7 @@ class _Peeled:
 
 
 def dtypes_in(jaxpr: core.Jaxpr) -> set[str]:
-    """The names of all floating dtypes in which `jaxpr` computes anything."""
+    """The names of all floating dtypes in which `jaxpr` computes."""
     given = [getattr(v.aval, "dtype", None) for e in jaxpr.eqns for v in e.outvars]
     found = {d.name for d in given if d is not None and jnp.issubdtype(d, jnp.floating)}
     inner = (p for e in jaxpr.eqns for v in e.params.values() for p in _programs(v))
@@ -56,7 +56,7 @@ def dtypes_in(jaxpr: core.Jaxpr) -> set[str]:
 
 
 def _run(jaxpr, consts, args):
-    """What `jaxpr` computes, rules left out."""
+    """The outputs of `jaxpr` without rules."""
     known = dict(zip(jaxpr.constvars + jaxpr.invars, [*consts, *args], strict=True))
     read = lambda v: v.val if isinstance(v, core.Literal) else known[v]
     for equation in jaxpr.eqns:
@@ -74,7 +74,7 @@ def _run(jaxpr, consts, args):
 
 
 def _without_rules(value):
-    """A parameter of an equation: a program within it, such as a loop's body, is peeled too."""
+    """A parameter of an equation, with rules stripped from its programs, such as a loop's body."""
     if not any(_mentions(program, BY_HAND) for program in _programs(value)):
         return value
     if isinstance(value, tuple | list):
@@ -87,7 +87,7 @@ def _without_rules(value):
 
 
 def _mentions(jaxpr, names):
-    """Whether a primitive of one of these names stands in `jaxpr`, however deep."""
+    """Whether `jaxpr` has a primitive of one of these names at any depth."""
     return any(
         equation.primitive.name in names
         or any(_mentions(p, names) for v in equation.params.values() for p in _programs(v))
@@ -96,7 +96,7 @@ def _mentions(jaxpr, names):
 
 
 def _programs(value):
-    """The programs that a parameter holds."""
+    """The programs within a parameter of an equation."""
     if isinstance(value, tuple | list):
         return [program for each in value for program in _programs(each)]
     if isinstance(value, core.ClosedJaxpr):

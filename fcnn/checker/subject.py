@@ -1,29 +1,35 @@
-"""What is to be judged: a function at one point, and the gradient that is claimed for it there.
+"""The subject of a check: a function at one point, and the gradient claimed for it there.
 
-Whoever derived the gradient, it comes down to two functions of x, the floating leaves among the
-arguments, and of dy, the cotangents of the floating leaves of what the function gives:
+However the gradient was derived, a subject has two functions of x, the floating leaves of the
+arguments, and dy, the cotangents of the floating outputs:
 
-    plain(x)        -> y       what JAX alone differentiates: every hand-written rule taken out
-    claimed(x, dy)  -> y, dx   the gradient to be judged, by a rule (`rules.py`) or by jax.vjp, and
-                               the y that goes with it
+    plain(x)        -> y       the function without hand-written rules: JAX alone differentiates it
+    claimed(x, dy)  -> y, dx   the claimed gradient, by a rule (`backward_rules.py`) or by jax.vjp,
+                               and the output of its own forward pass
 
-NumPy functions serve as well: JAX does not trace them, so finite differences alone judge those.
+JAX cannot trace NumPy functions; their gradients are compared with finite differences alone.
 """
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.backward_rules import Rule, gradients_of, name_of, operator_of, rule_of, with_rule
-from fcnn.checker.floats import is_float, outputs
-from fcnn.checker.strip_rules import has_rules, peeled
+from fcnn.checker.backward_rules import (
+    Rule,
+    gradients_of,
+    name_of,
+    operator_of,
+    rule_of,
+    with_rule,
+)
+from fcnn.checker.outputs import outputs
+from fcnn.checker.strip_rules import has_rules, strip_custom_rules
 from fcnn.ops import gradients
-from fcnn.ops.arrays import as_array
+from fcnn.ops.arrays import as_array, is_float
 from fcnn.ops.returned import described
 
 Leaves = list[Any]
@@ -31,106 +37,99 @@ Leaves = list[Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """The two functions, x as given, and what to call its leaves.
+    """The two functions, the leaves x, and their names.
 
-    `whole` gives y as plain does, but is differentiated as claimed. `independent` says whether JAX
-    has a gradient of its own to set against the claimed one, `by_rule` whether that is a rule's.
+    differentiable: returns y as plain does; JAX differentiates it by the claimed gradient.
+    independent:    whether JAX has a gradient of its own to compare with the claimed one.
+    by_rule:        whether the claimed gradient is a hand-written rule.
+    impl:           of an operator: the implementation.
+    timed:          whether its cost is measured: of an operator's cases, that of the first.
     """
 
     name: str
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of the leaves: params/conv1/w
     x: Leaves
     plain: Callable[[Leaves], Leaves]
     claimed: Callable[[Leaves, Leaves], tuple[Leaves, Leaves]]
-    whole: Callable[[Leaves], Leaves]
+    differentiable: Callable[[Leaves], Leaves]
     independent: bool
     by_rule: bool
+    impl: str = ""
+    timed: bool = True
 
 
 def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subject:
-    """`f` at `args`.
+    """`f` at `args`, with the gradient that `backward` or f itself claims.
 
-    Raises: TypeError or ValueError, in one line, for what is no function, arguments without floats,
-            or a backward of another form. The two functions raise TypeError, in one line, for
-            outputs without floats, and for complex ones.
+    Raises: TypeError or ValueError, in one line, if f is not callable, if args have no floats, or
+            if backward has another form. The two functions raise TypeError, in one line, if outputs
+            have no floats or are complex.
     """
     if not callable(f):
-        raise TypeError(f"check: {f!r:.60} is no function")
+        raise TypeError(f"check: f must be a function, not {f!r:.60}")
     if not isinstance(args, tuple | list):
-        raise TypeError(f"check: args must be a tuple, as in (x, w), not {type(args).__name__}")
+        raise TypeError(
+            f"check: args must be a tuple, not {type(args).__name__}; write (x, w), or (x,)"
+        )
     args, name = tuple(args), name_of(f)
     paths, tree = jax.tree.flatten_with_path(args)
-    spots = [i for i, (_, leaf) in enumerate(paths) if is_float(leaf)]
-    still = lambda leaf: isinstance(leaf, np.ndarray) and not is_float(leaf)
+    positions = [i for i, (_, leaf) in enumerate(paths) if is_float(leaf)]
+    other = lambda leaf: isinstance(leaf, np.ndarray) and not is_float(leaf)
     name_of_leaf = lambda path: f"check: {_path(f, path)}"
-    leaves = [as_array(name_of_leaf(p), leaf) if still(leaf) else leaf for p, leaf in paths]
+    leaves = [as_array(name_of_leaf(p), leaf) if other(leaf) else leaf for p, leaf in paths]
     for path, leaf in paths:
         if np.iscomplexobj(leaf):
-            raise TypeError(f"check: {_path(f, path)} is complex; pass real and imaginary parts")
+            raise TypeError(
+                f"check: {_path(f, path)} is complex; pass its real and imaginary parts"
+            )
         if _hides_arrays(leaf):
             kind = type(leaf).__name__
-            do = "pass its arrays, or register it by jax.tree_util.register_dataclass"
-            raise TypeError(f"check: {_path(f, path)} is a {kind}, no pytree: {do}")
-    if not spots:
+            do = "pass its arrays, or register it with jax.tree_util.register_dataclass"
+            raise TypeError(f"check: {_path(f, path)} is a {kind}, which is not a pytree; {do}")
+    if not positions:
         raise TypeError(
-            f"check: {name} has no floating argument, so nothing has a gradient: "
+            f"check: {name} has no floating argument, so there is no gradient; "
             f"args are {described(args)}"
         )
 
     def on_leaves(f):
-        return lambda x: outputs(name, f(*_with(leaves, spots, x, tree)))
+        return lambda x: outputs(name, f(*_with(leaves, positions, x, tree)))
 
     with jax.enable_x64(True):
-        x = [as_array(name_of_leaf(paths[i][0]), leaves[i]) for i in spots]
+        x = [as_array(name_of_leaf(paths[i][0]), leaves[i]) for i in positions]
     rule = rule_of(f, backward)
     plain = f.fun if isinstance(f, jax.custom_vjp | jax.custom_jvp) else f
     if rule is None:
-        whole, claimed = on_leaves(f), _by_vjp(on_leaves(f))
+        differentiable, claimed = on_leaves(f), by_vjp(on_leaves(f))
         independent = isinstance(f, jax.custom_jvp) or _has_rules(on_leaves(f), x)
     else:
         brings_it = operator_of(f)[0] is not None or isinstance(f, jax.custom_vjp)
-        whole = on_leaves(f if brings_it and backward is None else with_rule(f, rule))
-        args_of = lambda x: _with(leaves, spots, x, tree)
-        claimed = lambda x, dy: _by_rule(rule, name, args_of(x), tree, spots, dy)
+        differentiable = on_leaves(f if brings_it and backward is None else with_rule(f, rule))
+        args_of = lambda x: _with(leaves, positions, x, tree)
+        claimed = lambda x, dy: _by_rule(rule, name, args_of(x), tree, positions, dy)
         independent = True
     return Subject(
         name=name,
-        names=tuple(_path(f, paths[i][0]) for i in spots),
+        names=tuple(_path(f, paths[i][0]) for i in positions),
         x=x,
-        plain=on_leaves(peeled(plain)),
+        plain=on_leaves(strip_custom_rules(plain)),
         claimed=claimed,
-        whole=whole,
+        differentiable=differentiable,
         independent=independent,
         by_rule=rule is not None,
     )
 
 
-def differentiated(subject: Subject, dy: Leaves) -> Subject:
-    """Its gradient at dy as a function of x: plainly JAX's, and claimed to have claimed's own."""
-
-    def claimed(x):
-        found = subject.claimed(x, dy)[1]
-        return [jnp.zeros_like(a) if g is None else g for g, a in zip(found, x, strict=True)]
-
-    return replace(
-        subject,
-        name=f"{subject.name}, second order",
-        plain=lambda x: jax.vjp(subject.plain, x)[1](dy)[0],
-        claimed=_by_vjp(claimed),
-        whole=claimed,
-    )
-
-
 def _hides_arrays(leaf):
-    """Whether it holds arrays that JAX does not see, and whose gradient nobody would judge."""
+    """Whether it holds arrays that JAX does not see, and whose gradient is thus not checked."""
     is_array = lambda a: isinstance(a, np.ndarray | jax.Array)
     return not is_array(leaf) and any(map(is_array, getattr(leaf, "__dict__", {}).values()))
 
 
-def _with(leaves, spots, x, tree):
-    """The arguments, with x in their floating places."""
+def _with(leaves, positions, x, tree):
+    """The arguments with x as their floating leaves."""
     full = list(leaves)
-    for i, a in zip(spots, x, strict=True):
+    for i, a in zip(positions, x, strict=True):
         full[i] = a
     return jax.tree.unflatten(tree, full)
 
@@ -139,12 +138,12 @@ def _has_rules(f, x):
     try:
         with jax.enable_x64(True):
             return has_rules(f, x)
-    except Exception:  # JAX cannot trace it, so it shows no rules; running it says why
+    except Exception:  # JAX cannot trace it; the run without tracing raises the error
         return False
 
 
-def _by_vjp(f):
-    """The gradient by JAX, through whatever rules stand inside f."""
+def by_vjp(f):
+    """The gradient by JAX, with the hand-written rules inside f."""
 
     def claimed(x, dy):
         with gradients("hand"):
@@ -154,27 +153,32 @@ def _by_vjp(f):
     return claimed
 
 
-def _by_rule(rule: Rule, name, args, tree, spots, dy):
-    """y and the gradient by fwd and bwd; an entry per leaf of x, None where they give none."""
+def _by_rule(rule: Rule, name, args, tree, positions, dy):
+    """y and the gradient by fwd and bwd: one entry per leaf of x, None where bwd returns None."""
     fwd, bwd = rule
-    made = fwd(*args)
-    if not (isinstance(made, tuple | list) and len(made) == 2):
-        raise ValueError(f"check: fwd of {name} returns {described(made)}; it must return y, saved")
-    y, saved = made
-    if len(outputs(f"fwd of {name}", y)) != len(dy):
+    returned = fwd(*args)
+    if not (isinstance(returned, tuple | list) and len(returned) == 2):
         raise ValueError(
-            f"check: fwd of {name} returns y = {described(y)}; "
-            f"{name} has {len(dy)} floating outputs: return the same y"
+            f"check: fwd of {name} returns {described(returned)}; write return y, saved"
+        )
+    y, saved = returned
+    n = len(outputs(f"fwd of {name}", y))
+    if n != len(dy):
+        raise ValueError(
+            f"check: fwd of {name} returns y = {described(y)}, with {n} floating outputs "
+            f"instead of {len(dy)}; return the same y as {name}"
         )
     left = iter(dy)
     found = bwd(saved, jax.tree.map(lambda a: next(left) if is_float(a) else None, y))
     if found is None:
-        raise ValueError(f"check: the backward of {name} gives None: is a return missing?")
+        raise ValueError(f"check: the backward of {name} returns None; is a return missing?")
     found = gradients_of(found)
     if len(found) != len(args):
+        plural = lambda n, noun: f"{n} {noun}{'' if n == 1 else 's'}"
+        count = f"{plural(len(found), 'gradient')} for {plural(len(args), 'argument')}"
         raise ValueError(
-            f"check: the backward of {name} gives {len(found)} for {len(args)} arguments; it must "
-            "give one gradient for each, None where there is none"
+            f"check: the backward of {name} returns {count}; "
+            "return one for each, None for an argument without one"
         )
     each: Leaves = []
     for i, (part, given) in enumerate(zip(tree.children(), found, strict=True)):
@@ -182,14 +186,14 @@ def _by_rule(rule: Rule, name, args, tree, spots, dy):
             each += [None] * part.num_leaves if given is None else part.flatten_up_to(given)
         except (ValueError, TypeError):
             raise ValueError(
-                f"check: the backward of {name} gives {jax.tree.structure(given)} "
-                f"for argument {i}, which is {part}"
+                f"check: the backward of {name} returns {jax.tree.structure(given)} "
+                f"for argument {i}; return the structure of the argument, {part}"
             ) from None
-    return outputs(name, y), [each[i] for i in spots]
+    return outputs(name, y), [each[i] for i in positions]
 
 
 def _path(f, path):
-    """params/conv1/w: the name of the parameter, then the keys within it."""
+    """The name of a leaf: that of the parameter, then the keys within it, as in params/conv1/w."""
     first, *rest = path
     keys = [str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in rest]
     return "/".join([_parameter(f, first.idx), *keys])

@@ -1,11 +1,11 @@
-"""The verdict on the gradient G of one leaf.
+"""The verdict on the claimed gradient G of each leaf, by three tests:
 
     every entry     |G - R| is at most a tolerance times the largest entry
     forward         <G, v> = <dy, J v>, the adjoint identity
     differences     <G, v> is the slope along v: a quick look, and a close one at any disagreement
 
-Tolerances are relative to the largest entry and never grow with the leaf; NaN equals nothing. Two
-right formulas differ by rounding, so G and R may differ by what R changes by when x is rounded.
+Tolerances are relative to the largest entry and do not grow with the leaf. NaN equals nothing. Two
+right formulas differ by rounding: G - R may be as large as the change of R when x is rounded.
 """
 
 from typing import NamedTuple
@@ -13,62 +13,67 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.evidence import Evidence, ask, largest
+from fcnn.checker.evidence import Evidence, evidence_at, largest
 from fcnn.checker.finite_differences import ROUNDINGS, Close
 from fcnn.checker.leaf import Leaf
 
 RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"
 NOT_FINITE, NOT_DETERMINISTIC = "not finite", "not deterministic"
-CLOSE = 4  # of the worst entries, and as many others, get a close look
+CLOSE = 4  # worst entries, and random others, that get a close look
 
 
 class Finding(NamedTuple):
-    """The verdict on a leaf, and its worst entry: where, what was claimed, and what is right."""
+    """The verdict on a leaf, and its worst entry: index, claimed value, and references."""
 
     verdict: str
     error: float = 0.0  # relative to the largest entry
     at: tuple[int, ...] | None = None
     claimed: float | None = None
     autodiff: float | None = None
-    slopes: tuple[float, ...] = ()  # by differences: one, or left and right at a kink
+    slopes: tuple[float, ...] = ()  # by finite differences: one, or left and right at a kink
     says: str = ""
-    mistake: str = ""  # in two or three words, where looking shows it
+    mistake: str = ""  # its kind, where the tests themselves show it
+
+
+def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
+    """The finding on each leaf by itself."""
+    return [judge(e, i, seed) for i in range(len(e.compiled.x))]
 
 
 def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
-    """The verdict on leaf i."""
-    x, G, again = e.compiled.x[i], e.claimed[i], e.again[i]
+    """The finding on leaf i."""
+    x, G, repeat = e.compiled.x[i], e.claimed[i], e.repeat[i]
     if any(np.isnan(y).any() for y in e.compiled.y):
-        return Finding(NOT_FINITE, np.inf, says="the function itself gives NaN")
-    if not e.compiled.steady:
-        return Finding(NOT_DETERMINISTIC, np.inf, says="the function itself gives two values")
+        return Finding(NOT_FINITE, np.inf, says="the function itself returns NaN")
+    if not e.compiled.deterministic:
+        return Finding(NOT_DETERMINISTIC, np.inf, says="two runs of the function itself differ")
     if G.shape != x.shape or not jnp.issubdtype(G.dtype, jnp.floating):
         return Finding(
             WRONG, np.inf, says=f"is {G.dtype}{G.shape}; it must be floating, of shape {x.shape}"
         )
     if all(y.size and not np.isfinite(y).any() for y in e.compiled.y):
-        return Finding(NOT_FINITE, np.inf, says="the function itself gives no finite output")
+        return Finding(NOT_FINITE, np.inf, says="the function itself returns no finite output")
     if not _same(e.y, e.compiled.y, e.loose[0]):
-        return Finding(WRONG, np.inf, says="comes with another y than the function's own")
+        return Finding(WRONG, np.inf, says="fwd returns another output than the function itself")
     leaf = Leaf(e, i, seed)
-    if not np.array_equal(G, again, equal_nan=True):
-        off = np.nan_to_num(np.abs(again - G), nan=np.inf).astype(np.float64)
-        says = f"a second run gives {again.flat[int(off.argmax())]:.6g} there"
+    if not np.array_equal(G, repeat, equal_nan=True):
+        off = np.nan_to_num(np.abs(repeat - G), nan=np.inf).astype(np.float64)
+        says = f"a second run returns {repeat.flat[int(off.argmax())]:.6g} there"
         return _found(leaf, NOT_DETERMINISTIC, off, says=says)
     if not np.isfinite(G).all():
         return _found(leaf, NOT_FINITE, np.where(np.isfinite(G), 0, np.inf))
     return _verdict(leaf) if x.size else Finding(RIGHT)
 
 
-def _verdict(leaf: Leaf, calm: bool = False) -> Finding:
-    """Of a finite gradient; `calm` where outputs with a kink are left out already."""
+def _verdict(leaf: Leaf, smooth: bool = False) -> Finding:
+    """The finding on a finite gradient; `smooth` if dy is 0 for all outputs with a kink."""
     suspected = leaf.R is not None and (leaf.off() > leaf.exact).any()
     found = _suspected(leaf) if suspected else _agreed(leaf)
-    return found if calm or found.verdict != KINK else _beyond_kinks(leaf) or found
+    return found if smooth or found.verdict != KINK else _beyond_kinks(leaf) or found
 
 
 def _suspected(leaf: Leaf) -> Finding:
-    """G and R differ in some entries: a mistake, a kink, or rounding."""
+    """The finding where G and R differ in some entries: a mistake, a kink, or rounding."""
     off = leaf.off()
     suspects = np.asarray(off > leaf.exact)
     worst = np.argsort(-off, axis=None)[:CLOSE].tolist()
@@ -78,14 +83,15 @@ def _suspected(leaf: Leaf) -> Finding:
     if np.isfinite(off).all() and not first.kinked:
         noise = leaf.noise()
         if off.max() <= noise:
-            told = noise <= 1e-3 * leaf.top or leaf.top <= noise  # the latter: both are 0
-            return _found(leaf, RIGHT if told else NOISY, off, first)
+            clear = noise <= 1e-3 * leaf.top or leaf.top <= noise  # the latter: both are 0
+            return _found(leaf, RIGHT if clear else NOISY, off, first)
         if off.max() <= leaf.loose:
-            says = f"told to {leaf.loose / leaf.top:.0e} only: {leaf.short} is used inside"
+            says = f"accurate to {leaf.loose / leaf.top:.0e} only: "
+            says += f"f computes in {leaf.short} internally"
             return _found(leaf, RIGHT, off, first, says)
         short = leaf.e.shortest_claimed
         if off.max() <= ROUNDINGS * leaf.top * float(jnp.finfo(short).eps):
-            says = f"is computed in {short}, the function in {leaf.short}: use that in both"
+            says = f"is computed in {short}, the function in {leaf.short}: use {leaf.short} in both"
             return _found(leaf, WRONG, off, first, says)._replace(mistake="short dtype")
     together = [suspects * leaf.size, suspects * leaf.signs(), leaf.tied(), leaf.tied()]
     R = leaf.G if leaf.R is None else np.where(np.isfinite(leaf.R), leaf.R, np.inf)
@@ -99,16 +105,18 @@ def _suspected(leaf: Leaf) -> Finding:
     if kinked:
         return _found(leaf, KINK, off, first)
     if against_R:
-        return _found(leaf, RIGHT, off, first, "differences agree, autodiff does not")
+        return _found(
+            leaf, RIGHT, off, first, "finite differences agree with it, autodiff does not"
+        )
     return _found(leaf, WRONG, off, first)
 
 
 def _agreed(leaf: Leaf) -> Finding:
-    """G is R, or there is none: forward mode and differences are asked along directions."""
+    """The finding where G equals R, or has none: by forward autodiff and differences along v."""
     scale = leaf.scale or 1.0
     found = Finding(RIGHT, 0.0 if leaf.R is None else float(leaf.off().max()) / scale)
     for v in leaf.directions():
-        along, pushed, slope = leaf.claims(v), leaf.pushed(v), leaf.quick(v)
+        along, jvp, slope = leaf.claims(v), leaf.jvp(v), leaf.quick(v)
         off = abs(slope.value - along)
         if not off <= slope.bar + leaf.slack:
             found = _disputed(leaf, v, found)
@@ -116,25 +124,27 @@ def _agreed(leaf: Leaf) -> Finding:
                 return found
         elif leaf.R is None:
             found = found._replace(error=max(found.error, off / (scale * leaf.size)))
-        if pushed is not None and not abs(pushed - along) <= leaf.pushed_bar(v, pushed - along):
-            says = f"forward autodiff gives {pushed:.6g} along a direction, this {along:.6g}"
+        if jvp is not None and not abs(jvp - along) <= leaf.jvp_bar(v, jvp - along):
+            says = (
+                f"has slope {along:.6g} along a direction, where forward autodiff gives {jvp:.6g}"
+            )
             return found._replace(verdict=WRONG, says=says)
     return found
 
 
 def _disputed(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
-    """Differences disagree along v: a kink, rounding, or a mistake."""
+    """The finding where differences disagree along v: a kink, rounding, or a mistake."""
     along, look = leaf.claims(v), leaf.look(v)
     if not look.kinked and look.admits(along, leaf.slack):
         return found
     if (look.kinked and leaf.R is not None) or leaf.allows(v, look, leaf.slack):
         return found if found.verdict == KINK else _at_kink(leaf, v, found)
     unsure = found if leaf.R is not None else found._replace(verdict=NOISY)
-    return _located(leaf, v, unsure) if _tells(leaf, look, along) else unsure
+    return _located(leaf, v, unsure) if _is_certain(leaf, look, along) else unsure
 
 
-def _tells(leaf: Leaf, look: Close, along: float) -> bool:
-    """Whether differences are sure enough to say that a gradient is wrong, even against R."""
+def _is_certain(leaf: Leaf, look: Close, along: float) -> bool:
+    """Whether differences are precise enough to refute a gradient, even one that equals R."""
     off, most = abs(look.slope.value - along), max(abs(along), abs(look.slope.value))
     if leaf.R is not None and off <= 10 * look.slope.bar + 1e-5 * most:
         return False
@@ -142,35 +152,37 @@ def _tells(leaf: Leaf, look: Close, along: float) -> bool:
 
 
 def _at_kink(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
-    """The entry whose two slopes differ most."""
-    entry = leaf.halved(v, leaf.gap)
+    """The finding at the entry whose two slopes differ most."""
+    entry = leaf.bisect(v, leaf.gap)
     look = leaf.look(leaf.one(entry))
     return _of_entry(leaf, entry, look)._replace(verdict=KINK, error=found.error, says="")
 
 
 def _located(leaf: Leaf, v: np.ndarray, unsure: Finding) -> Finding:
-    """The entry that differences say is wrong, unless no single one is."""
-    entry = leaf.halved(v, lambda part: abs(leaf.quick(part).value - leaf.claims(part)))
+    """The finding at the entry that differences refute, or `unsure` if there is no single one."""
+    entry = leaf.bisect(v, lambda part: abs(leaf.quick(part).value - leaf.claims(part)))
     look, along = leaf.look(leaf.one(entry)), leaf.claims(leaf.one(entry))
-    if leaf.allows(leaf.one(entry), look, leaf.slack) or not _tells(leaf, look, along):
+    if leaf.allows(leaf.one(entry), look, leaf.slack) or not _is_certain(leaf, look, along):
         return unsure
     return _of_entry(leaf, entry, look)
 
 
 def _beyond_kinks(leaf: Leaf) -> Finding | None:
-    """A mistake that kinks hide: judge again with dy = 0 for every output that has one."""
+    """A mistake that kinks hide, found with dy = 0 for every output that has a kink."""
     kinked, dy = leaf.kinked(), []
     if kinked.all() or not kinked.any():
         return None
     for d in leaf.e.dy:
         here, kinked = kinked[: d.size].reshape(d.shape), kinked[d.size :]
         dy.append(np.where(here, 0, d).astype(d.dtype))
-    found = _verdict(Leaf(ask(leaf.e.compiled, dy, leaf.e.own), leaf.i, leaf.seed), calm=True)
+    found = _verdict(
+        Leaf(evidence_at(leaf.e.compiled, dy, leaf.e.caller_dtype), leaf.i, leaf.seed), smooth=True
+    )
     return found if found.verdict == WRONG else None
 
 
 def _found(leaf, verdict, off, look: Close | None = None, says="") -> Finding:
-    """The finding, at the entry that is off most."""
+    """The finding at the entry with the largest error."""
     at = leaf.at(int(off.argmax()))
     return Finding(
         verdict,
@@ -184,16 +196,16 @@ def _found(leaf, verdict, off, look: Close | None = None, says="") -> Finding:
 
 
 def _of_entry(leaf, entry, look) -> Finding:
-    """That an entry is not what differences say."""
-    at, right = leaf.at(entry), look.slope.value / leaf.size
-    off = abs(leaf.G[at] - right) / (max(leaf.top, abs(right)) or 1.0)
-    says = "" if leaf.R is None else "autodiff agrees with it, differences do not"
+    """The finding that an entry differs from finite differences."""
+    at, slope = leaf.at(entry), look.slope.value / leaf.size
+    off = abs(leaf.G[at] - slope) / (max(leaf.top, abs(slope)) or 1.0)
+    says = "" if leaf.R is None else "autodiff agrees with it, finite differences do not"
     R = None if leaf.R is None else float(leaf.R[at])
     return Finding(WRONG, float(off), at, float(leaf.G[at]), R, leaf.slopes(look), says)
 
 
 def _same(a, b, tolerance):
-    """Whether these are the same numbers, for the largest of them."""
+    """Whether a and b are equal within a tolerance relative to the largest entry."""
     finite = lambda p, q: np.where(np.isfinite(q), p, 0)
     return len(a) == len(b) and all(
         p.shape == q.shape

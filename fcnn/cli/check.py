@@ -10,7 +10,6 @@ from fcnn.bench import Cost
 from fcnn.checker import Report, Row, check
 from fcnn.checker.cases import has_gradient
 from fcnn.checker.evidence import TOLERANCE
-from fcnn.checker.html_report import page
 from fcnn.checker.report import columns, name
 from fcnn.checker.verdict import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
 from fcnn.cli.load import blamed
@@ -25,6 +24,8 @@ HEAD = ("operator", "impl", "dtype", "gradients", "verdict", "worst error")
 HEAD += ("hand", "autodiff", "hand saves", "autodiff saves")
 EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse, or for a FILE that "
 EXIT += "cannot be written."
+JSON = "--json is one object with the keys format (1), ok, rows, costs, notes and environment; a "
+JSON += "format of another number has other keys, or keys of another meaning."
 
 
 def add_to(tools) -> None:
@@ -35,7 +36,8 @@ def add_to(tools) -> None:
         "in --dtype, and name the mistake in a wrong one. " + EXIT,
         epilog="FILE.py:NAME is an operator, a jax.custom_vjp function, or a forward with its "
         "gradient NAME_backward(*args, dy), or NAME_fwd and NAME_bwd, beside it in FILE.py. Its "
-        "arguments are NAME_args, a tuple or a function, unless --args gives shapes to draw.",
+        "arguments are NAME_args, a tuple or a function, unless --args gives shapes to draw. "
+        + JSON,
     )
     tool.add_argument(
         "names",
@@ -82,7 +84,7 @@ def run(chosen) -> int:
     if isinstance(chosen.json, Path):
         pages.append(("--json", chosen.json, whole.to_json))
     if chosen.html is not None:
-        pages.append(("--html", chosen.html, lambda: page(whole)))
+        pages.append(("--html", chosen.html, whole.to_html))
     written = write("fcnn check", pages)
     if broken:
         raise broken

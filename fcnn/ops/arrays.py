@@ -33,6 +33,13 @@ def as_array(what: str, given: Any) -> jax.Array:
     return array
 
 
+def is_float(leaf: Any) -> bool:
+    """Whether a leaf holds floats, and so has a gradient: an array, a shape with dtype, a float."""
+    if hasattr(leaf, "dtype"):
+        return bool(jnp.issubdtype(leaf.dtype, jnp.floating))
+    return type(leaf) is float
+
+
 def _native(what: str, given: np.ndarray) -> np.ndarray:
     """Bytes in the machine's order, and no float longer than float64."""
     numbers = jnp.issubdtype(given.dtype, jnp.number) or given.dtype == bool

@@ -1,4 +1,4 @@
-"""Slopes by differences: precise where f is smooth, two at a kink, wide where nothing is told."""
+"""Slopes by finite differences: precise where f is smooth, two at a kink, wide bars in noise."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from fcnn.checker.subject import subject_of
 
 
 def slopes_of(f, x):
-    """Of sum f around x."""
+    """Slopes of sum f around x."""
     compiled = CompiledSubject(replace(subject_of(f, (x,)), x=[x]))
     return Slopes(compiled, [np.ones_like(y) for y in compiled.y])
 
@@ -26,7 +26,7 @@ def close(f, x, v=None):
 
 
 def choices(f, x, v, *values):
-    """Which of the slopes along v outputs may choose, for each of 10 draws."""
+    """Which of these slopes along v are valid choices, for each of 10 draws."""
     with exactly():
         slopes = slopes_of(f, jnp.asarray(x, jnp.float64))
         rngs = map(np.random.default_rng, range(10))
@@ -60,7 +60,7 @@ def test_a_kink_has_two_slopes(f, x, low, high):
 
 @pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-7, 1e-9, 1e-11])
 @pytest.mark.parametrize("side", [-1, 1])
-def test_a_kink_nearby_is_none_here(distance, side):
+def test_a_kink_nearby_is_not_at_x(distance, side):
     look = close(jax.nn.relu, side * distance)
     assert not look.kinked
     assert look.slope.value == pytest.approx(max(side, 0), abs=1e-3)
@@ -100,13 +100,13 @@ def test_outputs_that_are_not_finite_are_left_out():
     assert look.slope.value == pytest.approx(float(1 - 2 * p), rel=1e-6)
 
 
-def test_what_one_kink_allows_does_not_depend_on_the_draw():
+def test_valid_slopes_of_one_kink_do_not_depend_on_the_draw():
     found = choices(jax.nn.relu, np.zeros(2), np.array([1.0, 1.0]), -0.02, 0, 0.6, 2, 2.02)
     assert found == {(False, True, True, True, False)}
 
 
-def test_several_kinks_of_one_output_choose_for_themselves():
-    """Of |a| - |b| along (1, 1), and of ten such; its own two slopes agree there."""
+def test_several_kinks_of_one_output_have_separate_choices():
+    """|a| - |b| along (1, 1), and ten such terms; the two slopes of the output agree there."""
     signs = np.array([1.0, -1] * 5)
     bends = lambda x: (signs[: len(x)] * jnp.abs(x)).sum()
     assert not close(bends, np.zeros(2)).kinked
@@ -114,7 +114,7 @@ def test_several_kinks_of_one_output_choose_for_themselves():
     assert choices(bends, np.zeros(10), np.ones(10), -5, 5) == {(True, True)}
 
 
-def test_nothing_is_to_be_chosen_where_pieces_agree():
+def test_there_is_no_choice_where_pieces_agree():
     larger = lambda x: jnp.maximum(x[0], x[1])
     both = np.array([1.0, 1.0])
     assert choices(larger, both, both, 0, 0.5, 2) == {(False, False, False)}

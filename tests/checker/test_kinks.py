@@ -1,4 +1,4 @@
-"""At a kink, the gradients of all arguments must be a valid choice together."""
+"""At a kink, the gradients of all arguments must be one valid choice together."""
 
 from functools import partial
 
@@ -77,7 +77,7 @@ def each_all(x, w, z, dy):
 
 
 def between(inside, low, high):
-    """Of clip: where each argument gets dy."""
+    """The backward pass of clip, where each argument gets dy at its own condition."""
     where = lambda test, x, lo, hi, dy: jnp.where(test(x, lo, hi), dy, 0)
     return lambda *args: tuple(where(test, *args) for test in (inside, low, high))
 
@@ -243,7 +243,7 @@ def test_a_choice_that_is_accepted_is_explained():
         assert f"d{row.leaf}: {row.says}" in str(report)
 
 
-def test_another_argument_that_is_wrong_does_not_blame_a_kink():
+def test_a_wrong_argument_does_not_make_a_valid_choice_wrong():
     f = lambda a, b, c: jnp.maximum(a, b) * c
     backward = lambda a, b, c, dy: (dy * c, 0 * dy, 2 * dy * jnp.maximum(a, b))
     report = check(f, (ONES, ONES, TWOS), backward=backward)

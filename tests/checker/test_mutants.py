@@ -1,4 +1,4 @@
-"""The checker is itself checked: every mistake is caught, most are named, and nothing else."""
+"""Tests of the checker: every mutant is caught, most are named, no correct gradient is rejected."""
 
 from collections import Counter
 
@@ -6,28 +6,28 @@ import jax
 import pytest
 
 from experiments.checkers import NAMED
+from experiments.checkers.checkers import by_fcnn
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
-from experiments.checkers.judges import by_fcnn
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import KINDS
-from experiments.checkers.undiagnosed import UNNAMED
+from experiments.checkers.undiagnosed import UNDIAGNOSED
 
-EVERY = 4  # of them in the second tier; the experiment `checkers` judges all
+EVERY = 4  # the second tier has every 4th; the experiment `checkers` runs all
 SECOND = pytest.mark.all("0.5 s each; the first tier has one of each kind")
 
 
 def one_of_each_kind(problems):
-    """By name: of a kind, one of a family that has come least, and whose mistake is named."""
+    """Names of one mutant of each kind that is diagnosed, from the families that have fewest."""
     chosen, families = {}, Counter()
     for kind in dict.fromkeys(p.kind for p in problems):
-        alike = [p for p in problems if p.kind == kind and p.name not in UNNAMED]
+        alike = [p for p in problems if p.kind == kind and p.name not in UNDIAGNOSED]
         chosen[kind] = min(alike, key=lambda p: families[p.family])
         families[chosen[kind].family] += 1
     return {p.name for p in chosen.values()}
 
 
 def tiers(problems, first):
-    """A parameter for each problem that is judged here."""
+    """One parameter for each problem of the first or second tier."""
     second = {p.name for p in problems[::EVERY]} - first
     marks = lambda p: [SECOND] if p.name in second else []
     here = [p for p in problems if p.name in first | second]
@@ -35,7 +35,7 @@ def tiers(problems, first):
 
 
 FIRST = one_of_each_kind(MUTANTS)
-FIRST_RIGHTS = set({p.kind: p.name for p in reversed(CORRECT_GRADIENTS)}.values())  # any family's
+FIRST_CORRECT = set({p.kind: p.name for p in reversed(CORRECT_GRADIENTS)}.values())  # of any family
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +46,13 @@ def as_people_run_it():
 
 @pytest.mark.parametrize("mutant", tiers(MUTANTS, FIRST))
 def test_a_mistake_is_caught_and_named(mutant):
-    says = by_fcnn(mutant)
-    assert says
-    assert (says == mutant.kind) == (mutant.name not in UNNAMED)
+    message = by_fcnn(mutant)
+    assert message
+    assert (message == mutant.kind) == (mutant.name not in UNDIAGNOSED)
 
 
-@pytest.mark.parametrize("right", tiers(CORRECT_GRADIENTS, FIRST_RIGHTS))
-def test_a_right_gradient_is_not_called_wrong(right):
+@pytest.mark.parametrize("right", tiers(CORRECT_GRADIENTS, FIRST_CORRECT))
+def test_a_correct_gradient_is_accepted(right):
     assert by_fcnn(right) == ""
 
 
@@ -60,16 +60,16 @@ def test_the_first_tier_has_every_kind_and_every_family():
     first = [m for m in MUTANTS if m.name in FIRST]
     assert {m.kind for m in first} == set(KINDS)
     assert {m.family for m in first} == {m.family for m in MUTANTS}
-    assert {r.kind for r in CORRECT_GRADIENTS if r.name in FIRST_RIGHTS} == {
+    assert {r.kind for r in CORRECT_GRADIENTS if r.name in FIRST_CORRECT} == {
         r.kind for r in CORRECT_GRADIENTS
     }
 
 
-def test_there_are_enough_of_them():
+def test_number_of_mutants():
     assert len(MUTANTS) >= 150
     assert {m.kind for m in MUTANTS} == set(KINDS)
     assert len({p.name for p in (*MUTANTS, *CORRECT_GRADIENTS)}) == len(MUTANTS) + len(
         CORRECT_GRADIENTS
     )
-    assert set(UNNAMED) <= {m.name for m in MUTANTS}
-    assert len(UNNAMED) <= (1 - NAMED) * len(MUTANTS)
+    assert set(UNDIAGNOSED) <= {m.name for m in MUTANTS}
+    assert len(UNDIAGNOSED) <= (1 - NAMED) * len(MUTANTS)

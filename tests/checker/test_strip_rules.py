@@ -1,4 +1,4 @@
-"""The plain function under a function: every hand-written rule taken out, wherever it stands."""
+"""Hand-written rules are stripped at every depth of a function."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import pytest
 from jax import lax
 
 import fcnn
-from fcnn.checker.strip_rules import dtypes_in, has_rules, peeled
+from fcnn.checker.strip_rules import dtypes_in, has_rules, strip_custom_rules
 
 
 @jax.custom_vjp
@@ -32,16 +32,16 @@ WITHIN = {
 
 
 @pytest.mark.parametrize("f", WITHIN.values(), ids=list(WITHIN))
-def test_a_rule_is_taken_out(f):
+def test_a_rule_is_stripped(f):
     x = jnp.float64(0.3)
     assert has_rules(f, x)
-    y, slope = jax.jvp(peeled(f), (x,), (x / x,))
+    y, slope = jax.jvp(strip_custom_rules(f), (x,), (x / x,))
     assert y == f(x)
     assert slope == pytest.approx(float(jnp.cos(x)))
-    assert jax.jit(peeled(f))(x) == pytest.approx(float(f(x)))
+    assert jax.jit(strip_custom_rules(f))(x) == pytest.approx(float(f(x)))
 
 
-def test_rules_of_operators_are_taken_out_too():
+def test_rules_of_operators_are_stripped():
     wrong = fcnn.ops.operator()(lambda x: jnp.sin(x))
     wrong.fwd(lambda x: (jnp.sin(x), None))
     wrong.bwd(lambda _, dy: (7 * dy,))
@@ -49,16 +49,16 @@ def test_rules_of_operators_are_taken_out_too():
     x = jnp.float64(0.3)
     assert jax.grad(wrong)(x) == 7
     assert has_rules(wrong, x)
-    assert jax.grad(peeled(wrong))(x) == pytest.approx(float(jnp.cos(x)))
+    assert jax.grad(strip_custom_rules(wrong))(x) == pytest.approx(float(jnp.cos(x)))
 
 
-def test_slopes_that_jax_chose_stay():
-    """custom_jvp says what relu's slope at 0 is; that is no claim to be judged."""
+def test_custom_jvp_stays():
+    """JAX's relu chooses its slope at 0 by custom_jvp, which is no rule to check."""
     f = lambda x: jax.nn.relu(x) * wrong_sin(x + 1)
-    assert jax.grad(peeled(f))(0.0) == 0
+    assert jax.grad(strip_custom_rules(f))(0.0) == 0
     assert not has_rules(jax.nn.relu, 0.0)
 
 
-def test_every_dtype_at_work_is_found():
+def test_dtypes_at_every_depth_are_found():
     f = lambda x: lax.scan(lambda c, _: (c.astype("bfloat16").astype(c.dtype), None), x, None, 2)[0]
     assert dtypes_in(jax.make_jaxpr(f)(jnp.float64(1)).jaxpr) == {"float64", "bfloat16"}

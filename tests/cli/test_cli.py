@@ -204,7 +204,11 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
             RIGHT.replace("return 2 * x", "return x.y"),
             "mine.py:5: AttributeError: ",
         ),
-        (["{file}:double"], RIGHT.replace("(2 * dy,)", "2, 3"), "gives 2 for 1 arguments"),
+        (
+            ["{file}:double"],
+            RIGHT.replace("(2 * dy,)", "2, 3"),
+            "returns 2 gradients for 1 argument",
+        ),
         (["{file}:double", "--html", "none/r.html"], RIGHT, "there is no folder none"),
         (["{file}:double", "--html", "{folder}"], RIGHT, "is a folder; write "),
         (["{file}:double"], f"{RIGHT}import sys\nsys.exit(0)", "mine.py:12: calls sys.exit(0), so"),

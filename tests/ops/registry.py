@@ -2,11 +2,11 @@
 
 from functools import wraps
 
-import jax.numpy as jnp
 import pytest
 
 from fcnn.checker.cases import ways
 from fcnn.ops import OPS
+from fcnn.ops.arrays import is_float
 
 
 def over(wanted):
@@ -63,10 +63,6 @@ def once_per_problem(compute):
         return known[problem]
 
     return cached
-
-
-def is_float(a):
-    return a is not None and jnp.issubdtype(a.dtype, jnp.floating)
 
 
 def takes_floats(op):

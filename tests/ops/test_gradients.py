@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from registry import every_case_of_floats, once_per_problem, one_case_each, over, takes_floats
 
-from fcnn.checker.cases import CheckCase
+from fcnn.checker.cases import CheckCase, subject_in
 from fcnn.checker.compiled import CompiledSubject, exactly
 from fcnn.checker.evidence import gather
-from fcnn.checker.kink import verdicts
-from fcnn.checker.run import subject_in
-from fcnn.checker.verdict import KINK, NOT_FINITE, RIGHT, WRONG, judge
+from fcnn.checker.kink import judge_together
+from fcnn.checker.verdict import KINK, NOT_FINITE, RIGHT, WRONG, judge, verdicts
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +29,9 @@ def known_of(op, case, options):
 def test_gradient(op, case, options):
     """NaN equals no number, so this proves too that all gradients are finite."""
     known = known_of(op, case, options)
-    for found in verdicts(known):
+    for found in judge_together(known, verdicts(known)):
         assert found.verdict in ((RIGHT, KINK) if case.kink else (RIGHT,)), found
-        assert known.right is not None
+        assert known.reference is not None
 
 
 @over(lambda op, case: case.proved and not takes_floats(op))
@@ -64,7 +63,7 @@ def test_the_proof_can_fail(op, case, options):
     for i, right in enumerate(known.claimed):
         for mistake in MISTAKES if right.any() else MISTAKES[1:3]:
             wrong = [mistake(g) if j == i else g for j, g in enumerate(known.claimed)]
-            verdict = judge(known._replace(claimed=wrong, again=wrong), i).verdict
+            verdict = judge(known._replace(claimed=wrong, repeat=wrong), i).verdict
             assert verdict == (NOT_FINITE if np.isnan(wrong[i]).any() else WRONG)
     off = [1.001 * y for y in known.y]
     assert judge(known._replace(y=off), 0).verdict == WRONG

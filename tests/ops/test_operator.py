@@ -48,7 +48,7 @@ def test_one_rule_alone_is_refused(rules, lacks):
 
 def test_without_cases_it_is_checked_at_arguments_alone():
     op = square(FWD, BWD)
-    with pytest.raises(TypeError, match=r"^check: square has no cases; give args, as in .*\)$"):
+    with pytest.raises(TypeError, match=r"^check: square has no cases; write check.*\)$"):
         fcnn.check(op)
     (row,) = fcnn.check(op, (X,), cost=False).rows
     assert row.says.startswith("equals 1.5 × the right gradient")

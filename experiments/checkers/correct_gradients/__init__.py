@@ -1,4 +1,4 @@
-"""Gradients that are right, where naive checkers fail: at kinks and ties, far out, in few bits."""
+"""Correct gradients that mislead simpler checkers: at kinks and ties, at extremes, in few bits."""
 
 from experiments.checkers.correct_gradients import kinks, shapes, values
 

@@ -1,4 +1,4 @@
-"""Kinks and ties, where slopes are chosen: at them, and so near that a finite step crosses them."""
+"""Kinks and ties, where a slope is chosen: exactly at them, and within one finite step of them."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import fcnn
-from experiments.checkers.hand import ints, numbers, problem
+from experiments.checkers.build import ints, numbers, problem
 
 kink = partial(problem, "activation", "kink")
 kink_of_loss = partial(problem, "loss", "kink")
@@ -33,7 +33,7 @@ def near(*kinks):
 
 
 def nearly_equal(*shape):
-    """Whole numbers, and some of them larger by 1e-9."""
+    """Integers, some of them plus 1e-9."""
     return lambda rng: rng.integers(0, 3, shape) + 1e-9 * rng.integers(0, 2, shape)
 
 
@@ -50,19 +50,19 @@ def some_windows_0(rng):
 
 
 def last_largest(x, y, dy):
-    """dx where the last of equals takes all of dy."""
+    """dx where the last of tied entries gets dy."""
     last = x.shape[1] - 1 - (x == y[:, None])[:, ::-1].argmax(1)
     return jnp.zeros_like(x).at[jnp.arange(len(x)), last].set(dy)
 
 
 def shared(x, y, dy):
-    """dx where equals share dy."""
+    """dx where tied entries share dy."""
     wins = (x == y[:, None]).astype(x.dtype)
     return dy[:, None] * wins / wins.sum(1, keepdims=True)
 
 
 def over_length(x, y, dy):
-    """dx of a length, 0 at 0."""
+    """dx of the Euclidean norm, with 0 at x = 0."""
     safe = jnp.where(y == 0, 1, y)
     return x * jnp.where(y == 0, 0, dy / safe)[:, None]
 

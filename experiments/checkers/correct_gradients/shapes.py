@@ -1,4 +1,4 @@
-"""Arrays that are empty, large, of integers or of keys; several outputs; gradients that are 0."""
+"""Empty and large arrays, integers and keys, several outputs, zero gradients, many steps."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 import fcnn
-from experiments.checkers.hand import ints, key, problem
+from experiments.checkers.build import ints, key, problem
 
 activation, affine = partial(problem, "activation"), partial(problem, "affine")
 convolution, pooling = partial(problem, "convolution"), partial(problem, "pooling")
@@ -47,7 +47,7 @@ first_and_rest = lambda x: {"first": x[0], "rest": (x[1:], x.sum(1))}
 
 
 def shifted(x, b):
-    """A bias, which batch_norm takes out again."""
+    """A bias that batch_norm removes."""
     one = jnp.ones_like(b)
     return fcnn.batch_norm(x + b[None], one, one, one, one, train=True)[0]
 

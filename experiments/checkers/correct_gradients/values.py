@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import fcnn
-from experiments.checkers.hand import ints, numbers, problem
+from experiments.checkers.build import ints, numbers, problem
 
-OPERATORS = {  # family, operator, shapes: each is checked in every range and dtype that suits it
+OPERATORS = {  # family, operator, shapes
     "dense": ("affine", fcnn.dense, ((7, 3), (3, 5), (5,))),
     "conv": ("convolution", partial(fcnn.conv, padding=1), ((3, 5, 7, 4), (3, 3, 4, 6), (6,))),
     "layer_norm": ("normalization", fcnn.layer_norm, ((7, 5), (5,), (5,))),
@@ -44,7 +44,7 @@ causal = partial(fcnn.dot_product_attention, causal=True)
 
 
 def batched(x, scale, bias):
-    """y of batch_norm alone."""
+    """The output of batch_norm without the state."""
     return fcnn.batch_norm(x, scale, bias, bias * 0, bias * 0 + 1, train=True)[0]
 
 
@@ -61,18 +61,18 @@ def tiny(rng):
 
 
 def partly_hidden(rng):
-    """Logits, a third of them -inf, but never the first of a row."""
+    """Logits, a third of them -inf, never the first of a row."""
     hidden = (rng.random((7, 5)) < 1 / 3) & (np.arange(5) > 0)
     return np.where(hidden, -np.inf, rng.standard_normal((7, 5)))
 
 
-def looks(rng):
-    """A mask that lets the first query look nowhere."""
+def visible_keys(rng):
+    """A boolean mask that hides all keys from the first query."""
     return (rng.random((1, 1, 5, 7)) < 0.7) & (np.arange(5) > 0)[:, None]
 
 
-def hides(rng):
-    """The same, to be added to scores; every row sees the first key."""
+def hidden_keys(rng):
+    """A mask of 0 and -inf to add to scores; every query attends to the first key."""
     hidden = (rng.random((1, 1, 5, 7)) < 0.3) & (np.arange(7) > 0)
     return np.where(hidden, -np.inf, 0.0)
 
@@ -142,7 +142,9 @@ CORRECT_GRADIENTS = (
         cross_entropy,
         (partly_hidden, lambda rng: np.zeros(7, np.int32)),
     ),
-    attention(HIDDEN, "attention: a row sees nothing", fcnn.dot_product_attention, (*QKV, looks)),
-    attention(HIDDEN, "attention: a mask of -inf", fcnn.dot_product_attention, (*QKV, hides)),
+    attention(
+        HIDDEN, "attention: a row sees nothing", fcnn.dot_product_attention, (*QKV, visible_keys)
+    ),
+    attention(HIDDEN, "attention: a mask of -inf", fcnn.dot_product_attention, (*QKV, hidden_keys)),
     attention(HIDDEN, "causal attention", causal, QKV),
 )

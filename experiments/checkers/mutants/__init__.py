@@ -1,4 +1,4 @@
-"""Gradients with one mistake each, such as are made in deriving and coding them by hand."""
+"""Mutants: gradients with one mistake each, as made when deriving and coding them by hand."""
 
 from experiments.checkers.mutants import (
     activation,

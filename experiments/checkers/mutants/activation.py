@@ -1,4 +1,4 @@
-"""Activations: slopes taken of x for those of y, remembered wrongly, or wrong on one side of 0."""
+"""Mutants of activations: derivatives taken at y, of another function, or wrong below 0."""
 
 from functools import partial
 from itertools import count
@@ -10,7 +10,7 @@ import numpy as np
 from jax.nn import sigmoid as s
 
 import fcnn
-from experiments.checkers.hand import numbers, one_sum, problem
+from experiments.checkers.build import numbers, one_sum, problem
 
 of = partial(problem, "activation")
 slope = partial(of, "wrong derivative")
@@ -38,25 +38,25 @@ calls = count(1)
 
 
 def sided(x, low, high):
-    """One thing below 0, another above."""
+    """`low` where x is below 0, `high` above."""
     return jnp.where(x <= 0, low, high)
 
 
 def tanh_form(x):
-    """The slope of gelu's approximation."""
+    """The derivative of the tanh approximation of gelu."""
     c = 2 * sqrt(2 / pi)
     g = s(c * (x + 0.044715 * x**3))
     return g + x * g * (1 - g) * c * (1 + 3 * 0.044715 * x * x)
 
 
 def glu(x, dy):
-    """dx of a gated linear unit, whose db lacks a."""
+    """dx of a gated linear unit whose db lacks the factor a."""
     _, b = jnp.split(x, 2, -1)
     return jnp.concatenate([dy * s(b), dy * s(b) * s(-b)], -1)
 
 
 def swiglu(x, dy):
-    """dx of a silu-gated one, with the slope of a sigmoid."""
+    """dx of a silu-gated unit, with the derivative of sigmoid."""
     a, b = jnp.split(x, 2, -1)
     return jnp.concatenate([dy * b * s(a) * s(-a), dy * a * s(a)], -1)
 

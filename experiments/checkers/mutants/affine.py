@@ -1,11 +1,11 @@
-"""Affine maps and products: factors transposed, exchanged or lost, too many sums or too few."""
+"""Mutants of affine maps and products: factors transposed, exchanged or lost, wrong sums."""
 
 from functools import partial
 from itertools import count
 
 import jax.numpy as jnp
 
-from experiments.checkers.hand import problem
+from experiments.checkers.build import problem
 from fcnn import dense
 
 of = partial(problem, "affine")

@@ -1,4 +1,4 @@
-"""Attention: 1 / sqrt(d) or softmax's sum forgotten, queries for keys, groups not summed."""
+"""Mutants of attention: no 1 / sqrt(d), no sum of softmax, queries for keys, groups not summed."""
 
 from functools import partial
 from math import sqrt
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.hand import by_hand, one_sum, problem
+from experiments.checkers.build import by_hand, one_sum, problem
 from fcnn import dot_product_attention, multi_head_attention, rotary_embedding
 
 of = partial(problem, "attention")
@@ -57,8 +57,8 @@ def dv_of(p, dy):
     return jnp.einsum("nhts,nthe->nshe", p, dy)
 
 
-def looks(rng):
-    """A mask that lets the first query look nowhere."""
+def visible_keys(rng):
+    """A mask that hides all keys from the first query."""
     return (rng.random((1, 1, 5, 7)) < 0.7) & (np.arange(5) > 0)[:, None]
 
 
@@ -67,7 +67,7 @@ def hidden(mask):
 
 
 def each_head(q, k, v, dy):
-    """dk of every head, as if none shared a group."""
+    """dk of every head, as if no heads shared a group."""
     alone = lambda a: jnp.repeat(a, 3, 2)
     return by_hand(attention)(q, alone(k), alone(v), dy)[1]
 
@@ -142,14 +142,14 @@ MUTANTS = (
         "not finite",
         "masked attention dk: a row of -inf",
         attention,
-        (*QKV, looks),
+        (*QKV, visible_keys),
         dk=lambda q, k, v, mask, dy: dk_of(da_of(q, k, v, dy, hidden(mask)), q),
     ),
     of(
         "not finite",
         "masked attention dv: a row of -inf",
         attention,
-        (*QKV, looks),
+        (*QKV, visible_keys),
         dv=lambda q, k, mask, dy: dv_of(p_of(q, k, hidden(mask)), dy),
     ),
     of("stopped", "attention dmask: none", attention, MASKED, dmask=None),

@@ -1,13 +1,13 @@
-"""Convolution's dx: the kernel as it was read, cropped at the wrong end, or with gaps.
+"""Mutants of convolution's dx: a kernel that is not flipped, wrong cropping, gaps of a stride.
 
-Most of these are the right backward of something else: a flipped kernel, another padding.
+Most of these are the correct dx of another convolution: with a flipped kernel or other padding.
 """
 
 from functools import partial
 
 import jax.numpy as jnp
 
-from experiments.checkers.hand import by_hand, problem
+from experiments.checkers.build import by_hand, problem
 from fcnn import conv, conv_transpose, frelu, separable_conv
 
 of = partial(problem, "convolution")
@@ -51,12 +51,12 @@ spread = conv_transpose
 
 
 def with_kernel(f, change):
-    """dx by another kernel than the one that was read."""
+    """dx for another kernel than that of the forward pass."""
     return lambda x, w, dy: by_hand(f)(x, change(w), dy)[0]
 
 
 def by_other(f):
-    """dx of another convolution than the one that was taken."""
+    """dx of another convolution than the forward pass."""
     return lambda x, w, dy: by_hand(f)(x, w, dy)[0]
 
 
@@ -65,18 +65,18 @@ def separable(x, depthwise, pointwise, dy):
 
 
 def cropped_at_0(x, w, dy):
-    """dx of the padded image, whose padding is cut off at the far end alone."""
+    """dx of the padded image, cropped at the far end alone."""
     wide = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     return by_hand(conv)(wide, w, dy)[0][:, :-2, :-2]
 
 
 def alone(*at):
-    """What lies there, and 0 elsewhere."""
+    """The entries there, and 0 elsewhere."""
     return lambda g: jnp.zeros_like(g).at[:, *at].set(g[:, *at])
 
 
 def nearest(g):
-    """Positions between those of stride 2 get what the one before them got."""
+    """Each position between those of stride 2 gets the value of the one before it."""
     return jnp.repeat(jnp.repeat(g[:, ::2, ::2], 2, 1), 2, 2)[:, : g.shape[1], : g.shape[2]]
 
 

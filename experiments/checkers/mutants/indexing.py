@@ -1,10 +1,10 @@
-"""Indexing: rows read twice, places counted from 1, slices put back where they were not taken."""
+"""Mutants of indexing: repeated rows, indices off by one, slices written back elsewhere."""
 
 from functools import partial
 
 import jax.numpy as jnp
 
-from experiments.checkers.hand import ints, problem
+from experiments.checkers.build import ints, problem
 from fcnn import embedding
 
 of = partial(problem, "indexing")
@@ -31,12 +31,12 @@ rows = lambda x, ids: x[ids]
 
 
 def overwritten(ids, dy, g):
-    """Each row gets what was read from it last."""
+    """Each row gets the dy of its last occurrence."""
     return jnp.zeros_like(g).at[ids].set(dy)
 
 
 def as_mean(g, ids):
-    """Each row's gradient over how often it was read: 0/0 where that is never."""
+    """Each row's gradient divided by its number of occurrences: 0/0 where that is 0."""
     return g / jnp.zeros_like(g[:, :1]).at[ids].add(1)
 
 

@@ -1,10 +1,10 @@
-"""Convolution's dw and db: taps in the wrong order, the border unread, sums over the wrong axes."""
+"""Mutants of convolution's dw and db: taps in the wrong order, no border, sums over other axes."""
 
 from functools import partial
 
 import jax.numpy as jnp
 
-from experiments.checkers.hand import by_hand, one_sum, problem
+from experiments.checkers.build import by_hand, one_sum, problem
 from fcnn import conv, conv_transpose, separable_conv
 
 of = partial(problem, "convolution")

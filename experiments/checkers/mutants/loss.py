@@ -1,4 +1,4 @@
-"""Losses: means for sums, signs, halves, the label's own entry, and probabilities divided by."""
+"""Mutants of losses: means for sums, signs, factors of ½, the label's entry, 1 / probability."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn import one_hot, sigmoid, softmax
 
-from experiments.checkers.hand import ints, one_sum, problem
+from experiments.checkers.build import ints, one_sum, problem
 from fcnn import (
     focal,
     hinge,
@@ -56,7 +56,7 @@ def off(logits, labels):
 
 
 def through_p(logits, labels, dl):
-    """First to p by -t / p, then through softmax."""
+    """dx by dp = -t / p, then through softmax."""
     p = softmax(logits)
     dp = -dl[:, None] * t_of(logits, labels) / p
     return p * (dp - (p * dp).sum(-1, keepdims=True))

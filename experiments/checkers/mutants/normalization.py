@@ -1,11 +1,11 @@
-"""Normalization: terms through the mean and the variance, the scale, 1 / std, sums over rows."""
+"""Mutants of normalization: terms of mean and variance, the scale, 1 / std, sums over rows."""
 
 from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.hand import by_hand, one_sum, problem
+from experiments.checkers.build import by_hand, one_sum, problem
 from fcnn import (
     batch_norm,
     group_norm,
@@ -43,7 +43,7 @@ variance = lambda x: x.var(-1)
 
 
 def batched(x, scale, bias):
-    """y alone."""
+    """The output y without the state."""
     return batch_norm(x, scale, bias, jnp.zeros_like(bias), jnp.ones_like(bias), train=True)[0]
 
 
@@ -52,7 +52,7 @@ def row(scale, x):
 
 
 def statistics(x, pooled, eps=1e-5):
-    """z and r."""
+    """z = (x - mean) r, and r = 1 / std."""
     d = x - x.mean(pooled, keepdims=True)
     r = 1 / jnp.sqrt((d * d).mean(pooled, keepdims=True) + eps)
     return d * r, r
@@ -75,7 +75,7 @@ def without_variance(*pooled):
 
 
 def of_groups(dx):
-    """The same for three groups of two channels, an axis each."""
+    """z and r for three groups of two channels, one axis each."""
     view = lambda a: a.reshape(*a.shape[:-1], 3, 2)
 
     def of_all(x, scale, dy):
@@ -89,7 +89,7 @@ def of_kernel(dx):
 
 
 def without_slope(x, scale, dy):
-    """rms_norm, its r taken for a constant."""
+    """rms_norm with a constant r."""
     return row(scale, x) * dy / jnp.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)
 
 
@@ -98,7 +98,7 @@ def unscaled(x, scale, bias, dy):
 
 
 def z_from_y(y, bias, scale, dy):
-    """dscale, by the z that y gives back."""
+    """dscale with z recovered from y."""
     return (dy * (y - row(bias, y)) / row(scale, y)).sum(0)
 
 

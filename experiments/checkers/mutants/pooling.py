@@ -1,11 +1,11 @@
-"""Pooling: ties, the last and cut-off window, counts forgotten; resizing, its near relative."""
+"""Mutants of pooling and resizing: ties, the ragged last window, missing counts."""
 
 from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.hand import by_hand, problem
+from experiments.checkers.build import by_hand, problem
 from fcnn import (
     adaptive_max_pool,
     avg_pool,
@@ -48,12 +48,12 @@ largest_of_row = lambda x: x.max(1)
 
 
 def rectified(*shape):
-    """Many zeros, as relu leaves them; and some equal numbers."""
+    """Arrays with many zeros, as after relu, and some equal values."""
     return lambda rng: np.maximum(rng.integers(-3, 4, shape), 0).astype(float)
 
 
 def every_largest(f, window):
-    """All cells of a window that are as large as y get dy."""
+    """All cells of a window that equal y get dy."""
 
     def dx(x, y, dy):
         at = places(x, window, f.keywords.get("stride"), "valid", 1, False)
@@ -63,23 +63,23 @@ def every_largest(f, window):
 
 
 def undivided(x, y, dy):
-    """Every window divided by 3², the last and smaller ones too."""
+    """Every window divided by 3², also the smaller windows at the end."""
     at = places(x, 3, None, "valid", 1, True)
     return taps_adjoint([dy / 9] * 9, at)
 
 
 def thrice(dy):
-    """To each cell of its window."""
+    """The value of a window at each of its cells."""
     return jnp.repeat(jnp.repeat(dy, 3, 1), 3, 2)
 
 
 def without_last(f):
-    """dx, but for the last window of each axis."""
+    """dx without the last window of each axis."""
     return lambda x, dy: by_hand(f)(x, dy.at[:, -1].set(0).at[:, :, -1].set(0))[0]
 
 
 def fill_gaps(g):
-    """Cells between windows get what the one before them got."""
+    """Each cell between windows gets the value of the cell before it."""
     nearest = jnp.arange(g.shape[1]) // 4 * 4, jnp.arange(g.shape[2]) // 4 * 4
     return g[:, nearest[0]][:, :, nearest[1]]
 

@@ -1,4 +1,4 @@
-"""Recurrence: what later steps hand back forgotten, gates in another order, time reversed."""
+"""Mutants of recurrence: no gradient from later steps, gates in another order, reversed time."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.nn import sigmoid as s
 
-from experiments.checkers.hand import by_hand, one_sum, problem
+from experiments.checkers.build import by_hand, one_sum, problem
 from fcnn import gru, lstm, rnn
 
 of = partial(problem, "recurrent")
@@ -46,19 +46,19 @@ def cell(a, c):
 
 
 def dc_of(a, c, dy):
-    """The cotangent of the cell after it."""
+    """The cotangent of the cell state after the step."""
     i, f, g, o = jnp.split(a, 4, -1)
     return dy * s(o) * (1 - jnp.tanh(s(f) * c + s(i) * jnp.tanh(g)) ** 2)
 
 
 def da_at_once(y, dy):
-    """da of an rnn, of each step by itself."""
+    """da of an rnn, with each step independent of the others."""
     (h, _), (dh, dend) = y, dy
     return (1 - h * h) * dh.at[:, -1].add(dend)
 
 
 def last_step(i):
-    """The gradient of argument i, of a sequence of one step, the last."""
+    """The gradient of argument i for the last step alone."""
 
     def gradient(x, w, u, b, y, dy):
         h = y[0][:, -2]
@@ -68,7 +68,7 @@ def last_step(i):
 
 
 def swapped(*order):
-    """The gates' columns in another order."""
+    """The columns of the gates in another order."""
 
     def change(g):
         parts = jnp.split(g, len(order), -1)

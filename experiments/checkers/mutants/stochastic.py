@@ -1,4 +1,4 @@
-"""Dropout: the mask of the forward pass lost or drawn again, and 1 / (1 - rate) left out."""
+"""Mutants of dropout: the mask missing or drawn again, and 1 / (1 - rate) missing."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.hand import by_hand, key, problem
+from experiments.checkers.build import by_hand, key, problem
 from fcnn import classic_dropout, dropout, spatial_dropout, stochastic_depth
 
 of = partial(problem, "stochastic")
@@ -25,7 +25,7 @@ later = partial(classic_dropout, rate=0.3, train=False)
 
 
 def with_key(f, change):
-    """dx with another mask than the one that was drawn."""
+    """dx with another mask than that of the forward pass."""
     return lambda x, key, dy: by_hand(f)(x, change(key), dy)[0]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a gradient: one mistake after the other is tried, the simple ones first."""
+"""The mistake in a wrong gradient: known mistakes are tried one by one, the simple ones first."""
 
 from fcnn.checker.diagnosis.context import Mistake
 from fcnn.checker.diagnosis.diagnose import diagnose

@@ -1,8 +1,8 @@
-"""What a diagnosis looks at: a wrong gradient G, the right one R, and the problem that they are of.
+"""The context of a diagnosis: a wrong gradient G, the right one R, and the function they belong to.
 
-A guess is what G would be, had one mistake been made. It is tried on R, on arguments, and on R of a
-changed problem (w flipped, dy shifted): a backward pass that forgets to flip the kernel gives the
-right gradient for a flipped one.
+A hypothesis is the gradient that one mistake gives. It is derived from R, from the arguments, or
+from R for a changed input (w flipped, dy shifted): a backward pass that does not flip the kernel
+gives the right gradient for a flipped kernel.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,26 +15,28 @@ Arrays = list[np.ndarray]
 
 
 class Mistake(NamedTuple):
-    """What is wrong, in two or three words, and as a sentence with the formula to compare."""
+    """A mistake: its kind in two or three words, and a sentence, with the formula to compare."""
 
     kind: str
     says: str
 
 
 class Hypothesis(NamedTuple):
-    """What the gradient would be by a mistake. Where `counts` is False, nothing is known of it."""
+    """The gradient that a mistake gives. Its entries are undetermined where `known` is False."""
 
     kind: str
     says: str
     gradient: np.ndarray
-    counts: np.ndarray | None = None
+    known: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Context:
-    """Of leaf i; lists have an entry per leaf.
+    """The context of leaf i; lists have an entry per leaf.
 
-    `right` gives R of all leaves for another x and dy, `push` gives J v.
+    reference: R of all leaves for another x and dy.
+    jvp:       J v for a direction v of all leaves.
+    tolerance: of an entry, relative to `top`, the largest entry of G and R.
     """
 
     i: int
@@ -43,60 +45,60 @@ class Context:
     y: Arrays
     dy: Arrays
     G: np.ndarray
-    rights: Arrays
-    right: Callable[[Arrays, Arrays], Arrays | None]
-    push: Callable[[Arrays], Arrays | None]
+    references: Arrays
+    reference: Callable[[Arrays, Arrays], Arrays | None]
+    jvp: Callable[[Arrays], Arrays | None]
     tolerance: float
     top: float = field(default=0.0)
 
     @property
     def R(self) -> np.ndarray:
-        return self.rights[self.i]
+        return self.references[self.i]
 
     @property
-    def own(self) -> np.ndarray:
+    def argument(self) -> np.ndarray:
         """The argument whose gradient this is."""
         return self.x[self.i]
 
     @property
-    def alone(self) -> bool:
-        """Whether y is one array of the shape of this argument, as of an activation."""
+    def same_shape(self) -> bool:
+        """Whether y is one array of the shape of this argument, as for an activation."""
         return len(self.y) == 1 and self.y[0].shape == self.R.shape
 
     def of_channels(self, a: np.ndarray, *axes: int) -> bool:
-        """Whether these are a kernel's channels, in and out: its last axes, after no batch."""
-        batch = a.ndim == 3 and {b.shape[:1] for b in (*self.y, self.own)} == {a.shape[:1]}
+        """Whether `axes` are the input and output channels of a kernel `a`: its last two axes."""
+        batch = a.ndim == 3 and {b.shape[:1] for b in (*self.y, self.argument)} == {a.shape[:1]}
         return a.ndim > 2 and axes == (a.ndim - 2, a.ndim - 1) and not batch
 
     def wrong(self) -> np.ndarray:
-        """Which entries are."""
+        """Mask of the wrong entries."""
         return np.asarray(~(np.abs(self.G - self.R) <= self.tolerance * self.top))
 
-    def nothing(self) -> np.ndarray:
-        """Which entries are 0 in both, so that most mistakes do not show there."""
+    def both_zero(self) -> np.ndarray:
+        """Mask of the entries that are 0 in G and R, which most mistakes leave as they are."""
         most = self.tolerance * self.top
         return np.asarray((np.abs(self.G) <= most) & (np.abs(self.R) <= most))
 
-    def others(self) -> Iterator[tuple[int, str, np.ndarray]]:
-        """The other leaves."""
+    def other_leaves(self) -> Iterator[tuple[int, str, np.ndarray]]:
+        """Index, name and value of each other leaf."""
         yield from ((j, self.names[j], a) for j, a in enumerate(self.x) if j != self.i)
 
     def for_other(self, x: dict[int, np.ndarray] | None = None, dy: Arrays | None = None):
-        """R of this leaf, had some leaves of x, or dy, been others."""
+        """R of this leaf for changed leaves of x, or for another dy."""
         changed = [(x or {}).get(j, a) for j, a in enumerate(self.x)]
-        found = self.right(changed, self.dy if dy is None else dy)
+        found = self.reference(changed, self.dy if dy is None else dy)
         return None if found is None else found[self.i].astype(np.float64)
 
-    def pushed(self, v: np.ndarray) -> np.ndarray | None:
-        """J v, with this leaf moving along v."""
-        found = self.push([v if j == self.i else np.zeros_like(a) for j, a in enumerate(self.x)])
+    def jvp_along(self, v: np.ndarray) -> np.ndarray | None:
+        """J v, where v moves this leaf alone."""
+        found = self.jvp([v if j == self.i else np.zeros_like(a) for j, a in enumerate(self.x)])
         return None if found is None else found[0].astype(np.float64)
 
-    def off(self, gradient: Any, counts: Any = None) -> float:
-        """How far G is from `gradient`, for the largest entry."""
+    def distance(self, gradient: Any, known: Any = None) -> float:
+        """The largest difference of G and `gradient`, relative to the largest entry."""
         with np.errstate(invalid="ignore", over="ignore"):
             off = np.abs(self.G - gradient)
-        off = off if counts is None else off[counts]
+        off = off if known is None else off[known]
         worst = float(np.nan_to_num(off, nan=np.inf).max(initial=0))
         return worst / (self.top or 1.0)
 
@@ -107,7 +109,7 @@ def counted(n: int, one: str, many: str) -> str:
 
 
 def times(factor: float) -> str:
-    """A factor as people write it."""
+    """A factor by its name, as −½, or with six digits."""
     for value, name in NAMED.items():
         for sign, minus in ((1, ""), (-1, "−")):
             if abs(factor - sign * value) <= 1e-7 * abs(value):

@@ -1,7 +1,7 @@
-"""Which one mistake turns the right gradient into the one at hand.
+"""The one mistake that turns the right gradient R into the claimed gradient G.
 
-Each module here knows mistakes of one sort, and gives guesses: what the gradient would be by that
-mistake. The first that G equals, in every entry, is named; the order is from plain to far-fetched.
+Each module of this package yields hypotheses of one sort: the gradients that its mistakes give. The
+first one that G equals in every entry names the mistake. Simple mistakes come first.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from fcnn.checker.diagnosis import (
     entries,
     factor,
     formula,
-    half_precision,
+    gated_halves,
     order,
     terms,
 )
@@ -32,7 +32,7 @@ MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
     order.exchanged_arguments,
     order.transposed,
     order.flipped,
-    half_precision.halves,
+    gated_halves.halves,
     entries.slices,
     entries.gaps,
     order.gates,
@@ -58,43 +58,43 @@ MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
     changed_input.own_argument,
     entries.any_slices,
 )
-MOST = 2048  # entries of a leaf whose right gradient is had by differences, if not by autodiff
+MOST = 2048  # entries up to which differences give R where autodiff cannot
 
 
 def diagnose(e: Evidence, i: int) -> Mistake | None:
-    """The mistake in the gradient of leaf i, if it is a known one."""
-    s = _situation(e, i)
-    if s is None:
+    """The mistake in the gradient of leaf i, or None if it is no known one."""
+    c = _context(e, i)
+    if c is None:
         return None
-    if s.G.shape != s.R.shape:
-        return other_shape(s)
+    if c.G.shape != c.R.shape:
+        return other_shape(c)
     for mistakes in MISTAKES:
-        for guess in mistakes(s):
-            off = s.off(guess.gradient, guess.counts)
-            if off <= s.tolerance and _tells(s, guess):
-                part = "every entry" if guess.counts is None else "where both are known"
-                exact = "" if OTHER in guess.says else f" ({part}, to {max(off, 1e-16):.0e})"
-                return Mistake(guess.kind, guess.says + exact)
+        for hypothesis in mistakes(c):
+            error = c.distance(hypothesis.gradient, hypothesis.known)
+            if error <= c.tolerance and _differs(c, hypothesis):
+                part = "every entry" if hypothesis.known is None else "where both are known"
+                exact = "" if OTHER in hypothesis.says else f" ({part}, to {max(error, 1e-16):.0e})"
+                return Mistake(hypothesis.kind, hypothesis.says + exact)
     return None
 
 
-def _tells(s, guess):
-    """Whether the guess is another gradient than the right one."""
-    off = np.abs(guess.gradient - s.R)
-    return bool((off > s.tolerance * s.top).any())
+def _differs(c, hypothesis):
+    """Whether the hypothesis is another gradient than R."""
+    off = np.abs(hypothesis.gradient - c.R)
+    return bool((off > c.tolerance * c.top).any())
 
 
-def _situation(e, i):
+def _context(e, i):
     compiled = e.compiled
-    rights, tolerance = e.right, 1e-7
+    references, tolerance = e.reference, 1e-7
     if compiled.shortest != "float64":
         tolerance = 1e-4
-    if rights is None:
+    if references is None:
         if sum(x.size for x in compiled.x) > MOST:
             return None
-        rights, tolerance = _by_differences(e.slopes), 1e-5
+        references, tolerance = _by_differences(e.slopes), 1e-5
     as_float = lambda arrays: [np.asarray(a).astype(np.float64) for a in arrays]
-    rights = as_float(rights)
+    references = as_float(references)
     return Context(
         i,
         compiled.subject.names,
@@ -102,22 +102,22 @@ def _situation(e, i):
         as_float(compiled.y),
         as_float(e.dy),
         e.claimed[i].astype(np.float64),
-        rights,
-        compiled.right,
+        references,
+        compiled.reference,
         lambda v: compiled.step(v, 0.0)[1],
         tolerance,
-        largest(e.claimed[i], rights[i]),
+        largest(e.claimed[i], references[i]),
     )
 
 
 def _by_differences(slopes: Slopes):
-    """R of all leaves, entry by entry."""
-    compiled, rights = slopes.compiled, []
+    """R of all leaves by finite differences, entry by entry."""
+    compiled, references = slopes.compiled, []
     for i, x in enumerate(compiled.x):
         R = np.zeros(x.shape)
         for j in range(x.size):
             v = [np.zeros_like(a) for a in compiled.x]
             v[i].flat[j] = 1
             R.flat[j] = slopes.close(v).slope.value
-        rights.append(R)
-    return rights
+        references.append(R)
+    return references

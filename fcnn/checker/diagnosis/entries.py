@@ -1,7 +1,13 @@
-"""Mistakes of place: G is R but for some entries, and what these have in common says why.
+"""Mistakes of position: G equals R except at some entries, whose positions name the mistake.
 
-A few single ones; those where x <= 0; ties; whole slices at the start or end of an axis (border,
-ragged last window, steps of time) or at regular distances (stride).
+    entries that are wrong                   mistake
+    a few                                    single entry
+    where x <= 0, x < 0 or x > 0             wrong below zero
+    where x has equal entries                ties
+    slices at the start or end of an axis    border dropped, ragged window, truncated in time
+    slices at regular distances              positions skipped
+
+A message adds the factor by which these entries are wrong, if it is one number.
 """
 
 from collections.abc import Iterator
@@ -11,44 +17,50 @@ import numpy as np
 from fcnn.checker.diagnosis.context import Context, Hypothesis, counted, times
 from fcnn.checker.diagnosis.order import listed
 
-OTHER = "something else"
-FEW = 3  # entries that are listed one by one
-MANY = 10**4  # rows, too many to look for ties within each
+OTHER = "another value"
+FEW = 3  # entries that a message lists
+MANY = 10**4  # rows: from here on, ties within rows are not looked for
 
 
-def single(s: Context) -> Iterator[Hypothesis]:
-    wrong = s.wrong()
+def single(c: Context) -> Iterator[Hypothesis]:
+    wrong = c.wrong()
     at = np.argwhere(wrong)
     if len(at) <= FEW and 4 * len(at) < wrong.size:
         shown = ", ".join(f"[{','.join(map(str, index))}]" for index in at.tolist())
         there = f"{counted(len(at), 'entry', 'entries')} only: {shown}"
-        yield _guess(s, "single entry", f"is wrong in {there}, where it is", wrong)
+        yield _hypothesis(c, "single entry", f"is wrong in {there}, where it is", wrong)
 
 
-def below_zero(s: Context) -> Iterator[Hypothesis]:
-    name = s.names[s.i]
-    if _is(s, s.own == 0) and not (s.own == 0).all():
-        says = f"is wrong exactly where {name} = 0: it lies outside the two slopes of a kink"
-        yield Hypothesis("kink", says, np.where(s.own == 0, s.G, s.R))
-    for which, where in ((s.own <= 0, "≤ 0"), (s.own < 0, "< 0"), (s.own > 0, "> 0")):
-        if _is(s, which) and not which.all():
+def below_zero(c: Context) -> Iterator[Hypothesis]:
+    name = c.names[c.i]
+    if _is_where(c, c.argument == 0) and not (c.argument == 0).all():
+        says = f"is wrong exactly where {name} = 0: it is not between the two slopes of the kink"
+        yield Hypothesis("kink", says, np.where(c.argument == 0, c.G, c.R))
+    for which, where in (
+        (c.argument <= 0, "≤ 0"),
+        (c.argument < 0, "< 0"),
+        (c.argument > 0, "> 0"),
+    ):
+        if _is_where(c, which) and not which.all():
             says = f"is wrong exactly where {name} {where}: there it is"
-            yield _guess(s, "wrong below zero", says, which)
+            yield _hypothesis(c, "wrong below zero", says, which)
 
 
-def ties(s: Context) -> Iterator[Hypothesis]:
-    wrong = s.wrong()
-    for tied in _tied(s.own):
-        few = 2 * tied.sum() < tied.size or (s.R[wrong] == 0).any()
-        few = few or ((s.own[wrong] != 0).all() and not tied.all())
+def ties(c: Context) -> Iterator[Hypothesis]:
+    wrong = c.wrong()
+    for tied in _tied(c.argument):
+        few = 2 * tied.sum() < tied.size or (c.R[wrong] == 0).any()
+        few = few or ((c.argument[wrong] != 0).all() and not tied.all())
         if few and (tied | ~wrong).all():
-            says = f"is wrong only at entries of {s.names[s.i]} that tie"
-            says += ": what one of them should get, or all should share, each gets"
-            yield Hypothesis("ties", says, np.where(wrong, s.G, s.R))
+            says = (
+                f"is wrong only at tied entries of {c.names[c.i]}: each gets the whole gradient, "
+            )
+            says += "which one of them should get, or all should share"
+            yield Hypothesis("ties", says, np.where(wrong, c.G, c.R))
 
 
 def _tied(x):
-    """Which entries equal another one: of all, and of their own row."""
+    """Which entries equal another entry: of the whole array, then of their row."""
     yield _repeated(x.ravel()).reshape(x.shape)
     if x.ndim > 1 and 0 < x.size // x.shape[-1] < MANY:
         rows = x.reshape(-1, x.shape[-1])
@@ -60,21 +72,21 @@ def _repeated(x):
     return count[which] > 1
 
 
-def slices(s: Context) -> Iterator[Hypothesis]:
-    """Whole slices that are 0 or scaled."""
-    yield from (guess for which, guess in _slices(s) if _factor(s, which) is not None)
+def slices(c: Context) -> Iterator[Hypothesis]:
+    """Whole slices in which G is 0 or one multiple of R."""
+    yield from (hypothesis for which, hypothesis in _slices(c) if _factor(c, which) is not None)
 
 
-def any_slices(s: Context) -> Iterator[Hypothesis]:
-    """Whole slices, whatever they hold; along the first axis, examples, that says no more."""
-    for which, guess in _slices(s):
+def any_slices(c: Context) -> Iterator[Hypothesis]:
+    """Whole slices of any values. Along the first axis, that of examples, the kind is not known."""
+    for which, hypothesis in _slices(c):
         examples = which.all(_but(0, which.ndim)) == which.any(_but(0, which.ndim))
-        yield guess._replace(kind="some slices") if examples.all() else guess
+        yield hypothesis._replace(kind="some slices") if examples.all() else hypothesis
 
 
-def gaps(s: Context) -> Iterator[Hypothesis]:
-    """Something between the places that a stride reaches, where the right gradient is 0."""
-    zero, wrong = np.abs(s.R) <= s.tolerance * s.top, s.wrong()
+def gaps(c: Context) -> Iterator[Hypothesis]:
+    """Nonzero entries between the positions that a stride reaches, where R is 0."""
+    zero, wrong = np.abs(c.R) <= c.tolerance * c.top, c.wrong()
     if not (wrong & zero).any() or (wrong & ~zero).any():
         return
     for axis in range(zero.ndim):
@@ -82,23 +94,23 @@ def gaps(s: Context) -> Iterator[Hypothesis]:
         at = np.flatnonzero(~empty)
         steps = np.diff(at)
         if empty.any() and len(steps) and (steps == steps[0]).all():
-            where = f"between every {steps[0]}th place along axis {axis}"
-            says = f"is not 0 {where}, where nothing is read"
-            yield Hypothesis("positions skipped", says, np.where(wrong, s.G, s.R))
+            says = f"is not 0 between the positions that are read, every {steps[0]}th along axis "
+            says += f"{axis}"
+            yield Hypothesis("positions skipped", says, np.where(wrong, c.G, c.R))
 
 
-def _slices(s):
-    """Which entries, and the guess: slices along one axis, or at the borders of all in space."""
-    wrong, rank = s.wrong(), s.R.ndim
+def _slices(c):
+    """Mask and hypothesis of wrong slices: along one axis, or at the borders of all space."""
+    wrong, rank = c.wrong(), c.R.ndim
     if wrong.all():
         return
-    seen = wrong | s.nothing()
+    seen = wrong | c.both_zero()
     along = [seen.all(_but(k, rank)) & wrong.any(_but(k, rank)) for k in range(rank)]
     for axes in [(k,) for k in range(rank)] + [tuple(range(1, rank - 1))] * (rank > 3):
         which = np.zeros(wrong.shape, bool)
         for axis in axes:
             which |= np.expand_dims(along[axis], _but(axis, rank))
-        if not _is(s, which):
+        if not _is_where(c, which):
             continue
         kind, where = _pattern(along[axes[0]], axes[0], rank)
         if len(axes) > 1:
@@ -106,43 +118,45 @@ def _slices(s):
             inner = any(not along[axis][0] for axis in axes)
             kind = {"truncated in time": "positions skipped"}.get(kind, kind)
             kind = "border dropped" if kind == "ragged window" and not inner else kind
-        yield which, _guess(s, kind, f"is wrong exactly at {where}: there it is", which)
+        yield which, _hypothesis(c, kind, f"is wrong exactly at {where}: there it is", which)
 
 
 def _pattern(indices, axis, rank):
-    """What such places along an axis suggest, and which they are."""
+    """The mistake that wrong indices along an axis suggest, and a description of the indices."""
     at, right, n = np.flatnonzero(indices), np.flatnonzero(~indices), len(indices)
     if not len(at) or not len(right):
-        return "some slices", f"all {n} along axis {axis}"
+        return "some slices", f"all {n} indices along axis {axis}"
     first, last, step = at[0], at[-1], np.diff(at)
     if first == 0 and last == n - 1 and (np.diff(right) == 1).all():
         lo, hi = right[0], n - 1 - right[-1]
-        return "border dropped", f"the first {lo} and the last {hi} of the {n} along axis {axis}"
+        return "border dropped", (
+            f"the first {lo} and the last {hi} of the {n} indices along axis {axis}"
+        )
     if len(at) == 2 and first + last == n - 1 and 3 * first < n:
-        return "border dropped", f"{first} and {last} of the {n} along axis {axis}"
+        return "border dropped", f"indices {first} and {last} of the {n} along axis {axis}"
     if (step == 1).all() and (first == 0 or last == n - 1):
-        where = f"the {'last' if first else 'first'} {len(at)} of the {n} along axis {axis}"
+        where = f"the {'last' if first else 'first'} {len(at)} of the {n} indices along axis {axis}"
         if 2 * len(at) >= n and (axis < rank - 1 or rank == 1):
             return "truncated in time", where
         return ("ragged window" if first else "border dropped"), where
     if len(at) > 2 and step[0] > 1 and (step == step[0]).all():
-        return "positions skipped", f"every {step[0]}th along axis {axis}, from {first} on"
+        return "positions skipped", f"every {step[0]}th index along axis {axis}, from {first} on"
     gap = np.diff(right)
     if len(gap) > 1 and gap[0] > 1 and (gap == gap[0]).all():
-        return "positions skipped", f"all but every {gap[0]}th along axis {axis}"
-    return "some slices", f"{', '.join(map(str, at[:6]))} of the {n} along axis {axis}"
+        return "positions skipped", f"all but every {gap[0]}th index along axis {axis}"
+    return "some slices", f"indices {', '.join(map(str, at[:6]))} of the {n} along axis {axis}"
 
 
-def _guess(s, kind, says, which):
-    """That only these entries are wrong, and what they are."""
-    a = _factor(s, which)
-    is_it = OTHER if a is None else f"{times(a)} × the right one" if a else "0"
-    return Hypothesis(kind, f"{says} {is_it}", np.where(which, s.G, s.R))
+def _hypothesis(c, kind, says, which):
+    """The hypothesis that only these entries are wrong, and what G is there."""
+    a = _factor(c, which)
+    is_it = OTHER if a is None else f"{times(a)} × the right gradient" if a else "0"
+    return Hypothesis(kind, f"{says} {is_it}", np.where(which, c.G, c.R))
 
 
-def _factor(s, which):
-    """What G is there, in R; None if that is not one number."""
-    G, R, most = s.G[which], s.R[which], s.tolerance * s.top
+def _factor(c, which):
+    """The number a with G = a R at these entries, or None."""
+    G, R, most = c.G[which], c.R[which], c.tolerance * c.top
     energy = float(np.vdot(R, R))
     a = float(np.vdot(R, G)) / energy if energy > 0 else 0.0
     a = 0.0 if (np.abs(G) <= most).all() else a
@@ -150,12 +164,12 @@ def _factor(s, which):
     return a if fits else None
 
 
-def _is(s, which):
-    """Whether the wrong entries are these, but for those that are 0 in any case."""
-    wrong = s.wrong()
-    return bool(((wrong == which) | s.nothing()).all() and (which & wrong).any())
+def _is_where(c, which):
+    """Whether the wrong entries are these; entries that are 0 in G and R may be either."""
+    wrong = c.wrong()
+    return bool(((wrong == which) | c.both_zero()).all() and (which & wrong).any())
 
 
 def _but(axis, rank):
-    """All other axes."""
+    """All axes except this one."""
     return tuple(k for k in range(rank) if k != axis)

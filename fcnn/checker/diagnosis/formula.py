@@ -1,7 +1,7 @@
-"""Mistakes in a formula of one entry: y = f(x) entry by entry, and dx = dy f'(x) with another f'.
+"""Mistakes of formula: y = f(x) entry by entry, and dx = dy f'(x) with another derivative f'.
 
-1 - y² (tanh's) where y (1 - y) (sigmoid's) belongs, either with x in the place of y, f' taken at y
-and not at x, and their kin; and dy forgotten.
+Examples are 1 - y² (of tanh) where y (1 - y) (of sigmoid) belongs, either with x in place of y,
+f' taken at y instead of x, and a missing dy.
 """
 
 from collections.abc import Iterator
@@ -47,48 +47,50 @@ SLOPES = {
 }
 
 
-def elementwise(s: Context) -> Iterator[Hypothesis]:
-    """dy times another derivative, or the right gradient times a further one."""
-    if (given := _per_entry(s)) is None:
+def elementwise(c: Context) -> Iterator[Hypothesis]:
+    """dy times another derivative, or R times an extra one."""
+    if (given := _per_entry(c)) is None:
         return
-    x, y, dy = s.own, *given
+    x, y, dy = c.argument, *given
     kind, why = "wrong derivative", "compare it with dy f′(x)"
-    if s.alone and not _entry_by_entry(s):
-        kind, why = "missing sum term", "what comes through the other entries is missing"
-    others = [("", 1.0)] + [(f"{name} ", a) for _, name, a in s.others() if a.shape == x.shape]
+    if c.same_shape and not _entry_by_entry(c):
+        kind, why = "missing sum term", "the contribution of the other entries is missing"
+    others = [("", 1.0)] + [
+        (f"{name} ", a) for _, name, a in c.other_leaves() if a.shape == x.shape
+    ]
     for name, slope in SLOPES.items():
         f = slope(x, y)
         for also, a in others:
-            yield _scaled(s, kind, f"is dy {also}({{}}): {why}", name, dy * f * a)
-        yield Hypothesis(kind, f"has the further factor {name}", s.R * f)
-    found = s.for_other({s.i: y}) if s.alone else None
+            yield _scaled(c, kind, f"is dy {also}({{}}): {why}", name, dy * f * a)
+        yield Hypothesis(kind, f"has the extra factor {name}", c.R * f)
+    found = c.for_other({c.i: y}) if c.same_shape else None
     if found is not None:
-        yield Hypothesis("wrong derivative", "is dy f′(y), with y in the place of x", found)
+        yield Hypothesis("wrong derivative", "is dy f′(y): take f′ at x, not at y", found)
 
 
-def differences(s: Context) -> Iterator[Hypothesis]:
-    """Losses of x - t: the slope of another one."""
-    if (given := _per_entry(s)) is None:
+def differences(c: Context) -> Iterator[Hypothesis]:
+    """Losses of x - t: the derivative of another loss."""
+    if (given := _per_entry(c)) is None:
         return
     _, dy = given
-    for _, name, t in s.others():
-        if t.shape == s.own.shape:
-            d = s.own - t
-            what = f"{s.names[s.i]} − {name}"
+    for _, name, t in c.other_leaves():
+        if t.shape == c.argument.shape:
+            d = c.argument - t
+            what = f"{c.names[c.i]} − {name}"
             for form, slope in ((what, d), (f"sign({what})", np.sign(d))):
                 says = f"is dy ({{}}): compare it with dy f′({what})"
-                yield _scaled(s, "wrong derivative", says, form, dy * slope)
+                yield _scaled(c, "wrong derivative", says, form, dy * slope)
 
 
-def labels(s: Context) -> Iterator[Hypothesis]:
-    """Losses of classes, dx = dy (p - t): p or t is missing, or another."""
-    if (given := _per_entry(s)) is None or s.own.ndim < 1 or s.own.shape[-1] < 2:
+def labels(c: Context) -> Iterator[Hypothesis]:
+    """Losses of classes, dx = dy (p - t): p or t is missing or wrong."""
+    if (given := _per_entry(c)) is None or c.argument.ndim < 1 or c.argument.shape[-1] < 2:
         return
     _, dy = given
-    e = np.exp(s.own - s.own.max(-1, keepdims=True))
-    both = ("softmax(x)", e / e.sum(-1, keepdims=True)), ("sigmoid(x)", _sigmoid(s.own))
+    e = np.exp(c.argument - c.argument.max(-1, keepdims=True))
+    both = ("softmax(x)", e / e.sum(-1, keepdims=True)), ("sigmoid(x)", _sigmoid(c.argument))
     for name, p in both:
-        t = p - s.R / dy
+        t = p - c.R / dy
         if not (np.abs(t.sum(-1) - 1).max() < 1e-6 and t.min() > -1e-6):
             continue
         hot = np.equal(t, t.max(-1, keepdims=True)).astype(np.float64)
@@ -96,7 +98,7 @@ def labels(s: Context) -> Iterator[Hypothesis]:
             ("wrong derivative", "p", p),
             ("missing sum term", "−t", -t),
             ("wrong derivative", "p + t", p + t),
-            ("wrong derivative", "p − t, with all of t at its largest entry", p - hot),
+            ("wrong derivative", "p − t, with t one-hot at its largest entry", p - hot),
             ("shifted", "p − t, with the next label", p - np.roll(t, 1, -1)),
             ("shifted", "p − t, with the label before", p - np.roll(t, -1, -1)),
         ):
@@ -104,47 +106,47 @@ def labels(s: Context) -> Iterator[Hypothesis]:
             yield Hypothesis(kind, says, dy * slope)
 
 
-def adjoint(s: Context) -> Iterator[Hypothesis]:
-    if s.alone and (pushed := s.pushed(s.dy[0])) is not None:
-        says = "is J dy, not Jᵀ dy: the function itself is applied to dy, not its adjoint"
-        yield Hypothesis("transposed", says, pushed)
+def adjoint(c: Context) -> Iterator[Hypothesis]:
+    if c.same_shape and (Jdy := c.jvp_along(c.dy[0])) is not None:
+        says = "is J dy instead of Jᵀ dy: apply the adjoint to dy, not the function"
+        yield Hypothesis("transposed", says, Jdy)
 
 
-def _per_entry(s):
-    """y and dy with an entry for each of x: a loss of each example is one of all its entries."""
-    if len(s.y) != 1 or s.y[0].shape != s.R.shape[: s.y[0].ndim]:
+def _per_entry(c):
+    """y and dy broadcast to x: the loss of an example belongs to all its entries."""
+    if len(c.y) != 1 or c.y[0].shape != c.R.shape[: c.y[0].ndim]:
         return None
-    wide = (...,) + (None,) * (s.R.ndim - s.y[0].ndim)
-    return tuple(np.broadcast_to(a[0][wide], s.R.shape) for a in (s.y, s.dy))
+    wide = (...,) + (None,) * (c.R.ndim - c.y[0].ndim)
+    return tuple(np.broadcast_to(a[0][wide], c.R.shape) for a in (c.y, c.dy))
 
 
-def _scaled(s, kind, says, name, guess):
-    """The guess times the number that fits best."""
-    energy = float(np.vdot(guess, guess))
-    a = float(np.vdot(guess, s.G)) / energy if 0 < energy < np.inf else 0.0
+def _scaled(c, kind, says, name, hypothesis):
+    """The hypothesis times the number that fits G best."""
+    energy = float(np.vdot(hypothesis, hypothesis))
+    a = float(np.vdot(hypothesis, c.G)) / energy if 0 < energy < np.inf else 0.0
     name = name if abs(a - 1) < 1e-9 else f"{times(a)} · {name}"
-    return Hypothesis(kind, says.format(name), a * guess)
+    return Hypothesis(kind, says.format(name), a * hypothesis)
 
 
-def _entry_by_entry(s):
+def _entry_by_entry(c):
     """Whether entry k of R depends on entry k of dy alone."""
-    half = np.arange(s.R.size).reshape(s.R.shape) % 2
-    found = s.for_other(dy=[s.dy[0] * half])
-    return found is None or np.abs(found - s.R * half).max() <= s.tolerance * s.top
+    half = np.arange(c.R.size).reshape(c.R.shape) % 2
+    found = c.for_other(dy=[c.dy[0] * half])
+    return found is None or np.abs(found - c.R * half).max() <= c.tolerance * c.top
 
 
 def _sigmoid(x):
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
-def without_dy(s: Context) -> Iterator[Hypothesis]:
-    found = s.for_other(dy=[np.ones_like(d) for d in s.dy])
+def without_dy(c: Context) -> Iterator[Hypothesis]:
+    found = c.for_other(dy=[np.ones_like(d) for d in c.dy])
     if found is not None:
         yield Hypothesis("missing factor", "does not depend on dy: it is right for dy = 1", found)
 
 
 def _tanh_gelu(x):
-    """The slope of x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 x³)."""
+    """The derivative of x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 x³)."""
     root = np.sqrt(2 / np.pi)
     t = np.tanh(root * (x + 0.044715 * x**3))
     return (1 + t) / 2 + x / 2 * (1 - t * t) * root * (1 + 3 * 0.044715 * x * x)

@@ -1,7 +1,7 @@
-"""Mistakes of order: every number is right, but stands in another place.
+"""Mistakes of order: every value is right, at another position.
 
-Transposed, flipped along some axes, shifted along one, its blocks (the gates of a recurrent cell)
-exchanged, or the gradient of another argument.
+G is R transposed, flipped along some axes, shifted along one, with blocks (the gates of a recurrent
+cell) exchanged, or the gradient of another argument.
 """
 
 import itertools
@@ -11,90 +11,91 @@ import numpy as np
 
 from fcnn.checker.diagnosis.context import Context, Hypothesis
 
-NEAR = (-3, -2, -1, 1, 2, 3)  # shifts along all spatial axes at once that are tried
-FAR = 16  # and at most so far along one
-ENOUGH = 6  # entries that must be known then
+NEAR = (-3, -2, -1, 1, 2, 3)  # distances of shifts along all spatial axes at once
+FAR = 16  # the largest distance of a shift along one axis
+ENOUGH = 6  # entries of a shifted gradient that must be known
 
 
-def exchanged_arguments(s: Context) -> Iterator[Hypothesis]:
-    for j, name, _ in s.others():
-        R = s.rights[j]
-        if R.shape == s.R.shape and R.size > 1:
+def exchanged_arguments(c: Context) -> Iterator[Hypothesis]:
+    for j, name, _ in c.other_leaves():
+        R = c.references[j]
+        if R.shape == c.R.shape and R.size > 1:
             yield Hypothesis("arguments exchanged", f"is the right gradient of {name}", R)
-        elif R.T.shape == s.R.shape and R.size > 1:
+        elif R.T.shape == c.R.shape and R.size > 1:
             says = f"is the right gradient of {name}, transposed"
             yield Hypothesis("arguments exchanged", says, R.T)
 
 
-def transposed(s: Context) -> Iterator[Hypothesis]:
-    R = s.R
+def transposed(c: Context) -> Iterator[Hypothesis]:
+    R = c.R
     for axes in itertools.permutations(range(R.ndim)):
         if axes == tuple(range(R.ndim)) or tuple(R.shape[k] for k in axes) != R.shape:
             continue
         moved = [k for k, axis in enumerate(axes) if axis != k]
         says = f"is the right gradient with axes {' and '.join(map(str, moved))} exchanged"
-        kind = "channels exchanged" if s.of_channels(R, *moved) else "transposed"
+        kind = "channels exchanged" if c.of_channels(R, *moved) else "transposed"
         yield Hypothesis(kind, says, R.transpose(axes))
     for order in itertools.permutations(range(R.ndim)) if R.ndim > 1 else ():
-        says = f"has the right numbers in another order: reshaped where axes {order} were meant"
+        says = f"has the right values in another order: it was reshaped, not transposed by {order}"
         yield Hypothesis("transposed", says, R.transpose(order).reshape(R.shape))
 
 
-def flipped(s: Context) -> Iterator[Hypothesis]:
-    for axes in some_axes(s.R.shape):
+def flipped(c: Context) -> Iterator[Hypothesis]:
+    for axes in some_axes(c.R.shape):
         says = f"is the right gradient, flipped along {listed(axes)}"
-        yield Hypothesis("flipped", says, np.flip(s.R, axes))
+        yield Hypothesis("flipped", says, np.flip(c.R, axes))
 
 
-def shifted(s: Context) -> Iterator[Hypothesis]:
-    for axis, n in enumerate(s.R.shape):
+def shifted(c: Context) -> Iterator[Hypothesis]:
+    for axis, n in enumerate(c.R.shape):
         most = min(n - 1, FAR)
         for k in sorted(range(-most, most + 1), key=abs)[1:]:
-            there, counts = rolled(s.R, k, axis)
-            if counts.sum() < ENOUGH:
+            there, known = rolled(c.R, k, axis)
+            if known.sum() < ENOUGH:
                 continue
             says = f"is the right gradient, shifted by {k} along axis {axis}"
-            yield Hypothesis("shifted", says, there, counts)
-    spatial = range(1, s.R.ndim - 1)
+            yield Hypothesis("shifted", says, there, known)
+    spatial = range(1, c.R.ndim - 1)
     if len(spatial) > 1:
-        for k in (k for k in NEAR if all(2 * abs(k) < s.R.shape[axis] for axis in spatial)):
-            there, counts = s.R, np.ones(s.R.shape, bool)
+        for k in (k for k in NEAR if all(2 * abs(k) < c.R.shape[axis] for axis in spatial)):
+            there, known = c.R, np.ones(c.R.shape, bool)
             for axis in spatial:
-                (there, _), (_, new) = rolled(there, k, axis), rolled(s.R, k, axis)
-                counts = counts & new
+                (there, _), (_, new) = rolled(there, k, axis), rolled(c.R, k, axis)
+                known = known & new
             says = f"is the right gradient, shifted by {k} along {listed(tuple(spatial))}"
-            yield Hypothesis("shifted", says, there, counts)
+            yield Hypothesis("shifted", says, there, known)
 
 
-def regrouped(s: Context) -> Iterator[Hypothesis]:
-    """Channels in groups, group by group where they stand entry by entry."""
-    n = s.R.shape[-1] if s.R.ndim else 0
+def regrouped(c: Context) -> Iterator[Hypothesis]:
+    """Channels in groups, with the axes of group and of channel exchanged."""
+    n = c.R.shape[-1] if c.R.ndim else 0
     for g in (g for g in range(2, n) if n % g == 0):
-        there = s.R.reshape(*s.R.shape[:-1], g, n // g).swapaxes(-1, -2).reshape(s.R.shape)
-        says = f"has the right numbers, its last axis read as ({n // g}, {g}), not ({g}, {n // g})"
+        there = c.R.reshape(*c.R.shape[:-1], g, n // g).swapaxes(-1, -2).reshape(c.R.shape)
+        says = f"has the right values, but splits its last axis into ({n // g}, {g}), "
+        says += f"not ({g}, {n // g})"
         yield Hypothesis("channels exchanged", says, there)
 
 
-def gates(s: Context) -> Iterator[Hypothesis]:
-    for axis, n in enumerate(s.R.shape):
+def gates(c: Context) -> Iterator[Hypothesis]:
+    for axis, n in enumerate(c.R.shape):
         for blocks in (4, 3, 2):
-            if n % blocks or (n == blocks and axis != s.R.ndim - 1):
+            if n % blocks or (n == blocks and axis != c.R.ndim - 1):
                 continue
-            parts = np.split(s.R, blocks, axis)
+            parts = np.split(c.R, blocks, axis)
             for order in itertools.permutations(range(blocks)):
                 if order == tuple(range(blocks)):
                     continue
                 moved = [k for k, part in enumerate(order) if part != k]
                 says = (
                     f"is the right gradient with blocks {' and '.join(map(str, moved))} of the "
-                    f"{blocks} along axis {axis} exchanged (the gates of a cell)"
+                    f"{blocks} along axis {axis} exchanged (gates of a recurrent cell)"
                 )
                 there = np.concatenate([parts[k] for k in order], axis)
                 yield Hypothesis("gates exchanged", says, there)
 
 
 def rolled(a: np.ndarray, k: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """a moved by k along an axis, and where it then is known."""
+    """a shifted by k along an axis, and a mask of the entries that are known then."""
     n = a.shape[axis]
     known = (np.arange(n) >= k) & (np.arange(n) < n + k)
     shape = [1] * a.ndim
@@ -103,7 +104,7 @@ def rolled(a: np.ndarray, k: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def some_axes(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Sets of axes that are longer than 1."""
+    """Sets of axes of size 2 or more."""
     longer = [k for k, n in enumerate(shape) if n > 1]
     for size in range(1, len(longer) + 1):
         yield from itertools.combinations(longer, size)

@@ -1,4 +1,4 @@
-"""Mistakes of shape: G has another than its argument, so entries cannot be compared as they are."""
+"""Mistakes of shape: the shape of G is not that of its argument."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from fcnn.checker.diagnosis.context import Context, Mistake
 from fcnn.checker.diagnosis.order import listed
 
 
-def other_shape(s: Context) -> Mistake:
-    """What makes G the right gradient R, or R this G."""
-    G, R = s.G, s.R
+def other_shape(c: Context) -> Mistake:
+    """The reduction, transposition or reshape that turns G into R, or R into G."""
+    G, R = c.G, c.R
     says = f"has shape {G.shape}, not {R.shape}"
     if not (G.size and R.size):
         return Mistake("shape", says)
-    most = s.tolerance * max(s.top, float(np.abs(R).sum()))
+    most = c.tolerance * max(c.top, float(np.abs(R).sum()))
     same = lambda a, b: a.shape == b.shape and np.abs(a - b).max(initial=0) <= most
     for axes in _sets(G.ndim):
         if any(same(G.sum(axes, keepdims=keep), R) for keep in (False, True)):
@@ -30,7 +30,7 @@ def other_shape(s: Context) -> Mistake:
         if same(G.transpose(order), R):
             return Mistake("transposed", f"{says}: it is the right gradient, transposed")
     if G.size == R.size and same(G.reshape(R.shape), R):
-        return Mistake("shape", f"{says}; its numbers are right")
+        return Mistake("shape", f"{says}; its values are right: reshape it")
     for axes in _sets(R.ndim):
         if any(same(G, R.sum(axes, keepdims=keep)) for keep in (False, True)):
             return Mistake("reduced too far", f"{says}: it was summed over {listed(axes)} too")
@@ -38,13 +38,13 @@ def other_shape(s: Context) -> Mistake:
 
 
 def _sets(rank: int) -> Iterator[tuple[int, ...]]:
-    """Of axes."""
+    """Sets of axes."""
     for size in range(1, rank + 1):
         yield from itertools.combinations(range(rank), size)
 
 
 def _in_groups(G, R) -> Iterator[tuple[int, int, np.ndarray]]:
-    """G summed along an axis that is m times too long: each m neighbours, or every mth entry."""
+    """G summed along an axis that is m times too long, over m neighbours or every rth entry."""
     if G.ndim != R.ndim:
         return
     for axis, (n, r) in enumerate(zip(G.shape, R.shape, strict=True)):

@@ -1,13 +1,13 @@
-"""The checkers that are compared, each as anybody would call it.
+"""The checkers that are compared, each called as its documentation shows.
 
     fcnn          fcnn.check(forward, args, backward=backward)
     jax float32   jax.test_util.check_grads of a custom_vjp function, in JAX's default dtype
     jax float64   the same in float64
     torch         torch.autograd.gradcheck of an autograd.Function, in float64
 
-torch is asked in its fast mode where arguments and outputs have more than SLOW entries. Where that
-disagrees, it goes on to build a dense Jacobian for its message, 8 TB for a million entries: that
-part is left out, which changes no verdict.
+torch runs in its fast mode if arguments and outputs have more than SLOW entries. Where that finds
+an error, it builds a dense Jacobian for its message, 8 TB for a million entries. That part is left
+out, which changes no verdict.
 """
 
 from collections.abc import Callable
@@ -25,48 +25,50 @@ import fcnn
 from experiments.checkers.problem import CheckerProblem
 from fcnn.checker.subject import Subject, subject_of
 
-SLOW = 300
+SLOW = 300  # entries
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a checker said of a problem: "" where all is right, else its words."""
+    """The answer of a checker: "" if it accepts the gradient, else its message."""
 
-    says: str
-    seconds: float  # compilation included: that is what people wait for
+    message: str
+    seconds: float  # compilation included, as users wait for it
 
     @property
-    def right(self) -> bool:
-        return not self.says
+    def accepted(self) -> bool:
+        return not self.message
 
 
-def run_checker(judge: str, problem: CheckerProblem) -> Answer:
-    """A checker that raises, whatever it raises, has told its user that something is wrong."""
+def run_checker(checker: str, problem: CheckerProblem) -> Answer:
+    """The answer of a checker; any exception it raises is the message of a rejection."""
     start = perf_counter()
     try:
-        with jax.enable_x64(judge != "jax float32"):
-            says = JUDGES[judge](problem)
+        with jax.enable_x64(checker != "jax float32"):
+            message = CHECKERS[checker](problem)
     except Exception as wrong:
-        says = type(wrong).__name__
-    return Answer(says, perf_counter() - start)
+        message = type(wrong).__name__
+    return Answer(message, perf_counter() - start)
 
 
 def by_fcnn(problem: CheckerProblem) -> str:
-    """The mistakes that it names, or else its verdicts."""
+    """The mistakes that fcnn.check names, or else its verdicts."""
     report = fcnn.check(problem.forward, problem.args(), backward=problem.backward, cost=False)
     return " and ".join(sorted({row.mistake or row.verdict for row in report.rows if not row.ok}))
 
 
 def by_jax(problem: CheckerProblem) -> str:
-    """In reverse mode: custom_vjp has no other."""
+    """check_grads in reverse mode, the only one of custom_vjp."""
     subject = _subject(problem)
-    check_grads(jax.jit(lambda *x: subject.whole(list(x))), subject.x, order=1, modes=["rev"])
+    check_grads(
+        jax.jit(lambda *x: subject.differentiable(list(x))), subject.x, order=1, modes=["rev"]
+    )
     return ""
 
 
 def by_torch(problem: CheckerProblem) -> str:
-    """Forward and backward run in JAX; torch differentiates numerically and compares."""
-    import torch  # pyright: ignore[reportMissingImports]  # of the extra parity, which dev lacks
+    """gradcheck of forward and backward in JAX, which torch differentiates numerically."""
+    import torch  # pyright: ignore[reportMissingImports]  # of the extra parity, which dev does not have
 
     subject = _subject(problem)
     run, pull = jax.jit(subject.plain), lambda x, dy: subject.claimed(x, dy)[1]
@@ -97,10 +99,10 @@ def _subject(problem: CheckerProblem) -> Subject:
     return subject_of(problem.forward, problem.args(), problem.backward)
 
 
-JUDGES: dict[str, Callable[[CheckerProblem], str]] = {
+CHECKERS: dict[str, Callable[[CheckerProblem], str]] = {
     "fcnn": by_fcnn,
     "jax float32": by_jax,
     "jax float64": by_jax,
 }
 if find_spec("torch"):
-    JUDGES["torch"] = by_torch
+    CHECKERS["torch"] = by_torch

@@ -1,13 +1,13 @@
-"""Problems made by hand: a function, where to judge it, and the gradients that are written anew.
+"""Building problems: a function, its arguments, and the gradients that are replaced.
 
-A gradient is written as its code, a function of what it names, as on an operator's page: arguments
-by their names, the right gradient of each by a d before it, y and dy (or, where an argument is
-called y, dl); and g, the right gradient of what is written anew.
+A replaced gradient is a function whose parameters name what it needs, in the letters of an
+operator's page: arguments by name, the correct gradient of an argument x as dx, y and dy (dl where
+an argument is called y), and g, the correct gradient that is replaced.
 
     problem("affine", "transposed", "dense dw", dense, ((7, 5), (5, 5)), dw=lambda x, dy: dy.T @ x)
 
-What is not written anew is right: by an operator's own rules, or else by jax.vjp. An argument is
-drawn from its shape as normals, or by a function of a NumPy generator.
+All other gradients are correct: by an operator's own rule, or else by jax.vjp. An argument is a
+shape, drawn from a normal distribution, or a function of a NumPy generator.
 """
 
 import inspect
@@ -27,22 +27,29 @@ Draw = tuple[int, ...] | Callable[[np.random.Generator], Any]
 
 
 def problem(
-    family: str, kind: str, name: str, f: Callable, args: tuple[Draw, ...], **anew: Callable | None
+    family: str,
+    kind: str,
+    name: str,
+    f: Callable,
+    args: tuple[Draw, ...],
+    **replaced: Callable | None,
 ) -> CheckerProblem:
-    return CheckerProblem(name, family, kind, f, partial(_drawn, name, args), _backward(f, anew))
+    return CheckerProblem(
+        name, family, kind, f, partial(_drawn, name, args), _backward(f, replaced)
+    )
 
 
 def by_hand(f: Callable) -> Callable[..., tuple]:
-    """The right backward(*args, dy)."""
+    """The correct backward(*args, dy)."""
     op, options = (f.func, f.keywords) if isinstance(f, partial) else (f, {})
     if not isinstance(op, Op):
         return partial(_by_vjp, f)
 
     def backward(*args):
         *args, dy = args
-        arrays, how = op.bind(*args, **options)
-        _, saved = op.fwd_rule(*arrays, **how)
-        return op.bwd_rule(saved, dy, **how)[: len(args)]
+        arrays, bound = op.bind(*args, **options)
+        _, saved = op.fwd_rule(*arrays, **bound)
+        return op.bwd_rule(saved, dy, **bound)[: len(args)]
 
     return backward
 
@@ -56,16 +63,16 @@ def key(rng: np.random.Generator) -> jax.Array:
 
 
 def numbers(values: Any) -> Draw:
-    """These ones."""
+    """Draw these values."""
     return lambda rng: np.array(values, float)
 
 
 def one_sum(g: jax.Array) -> jax.Array:
-    """The sum over all entries, for each of them: reduced too far."""
+    """The sum over all entries, broadcast to each of them: reduced too far."""
     return jnp.full_like(g, g.sum())
 
 
-def _backward(f, anew):
+def _backward(f, replaced):
     names, right = list(inspect.signature(f).parameters), by_hand(f)
 
     def backward(*args):
@@ -74,7 +81,8 @@ def _backward(f, anew):
         found = {f"d{name}": g for name, g in found.items()}
         known = {"y": f(*args), "dy": dy, "dl": dy} | given | found
         return tuple(
-            _written(anew[d], known | {"g": g}) if d in anew else g for d, g in found.items()
+            _written(replaced[d], known | {"g": g}) if d in replaced else g
+            for d, g in found.items()
         )
 
     return backward

@@ -1,0 +1,64 @@
+"""The claimed gradient in the caller's dtype, for the leaves whose formula is right in float64.
+
+Rounding may cost it all digits, or make it infinite. Its error is compared with the tolerance of
+the dtype, and with the change of R as x is rounded to that dtype.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.checker.compiled import CompiledSubject
+from fcnn.checker.evidence import TOLERANCE, Evidence, largest, rounding
+from fcnn.checker.subject import Leaves, Subject
+from fcnn.checker.verdict import KINK, NOISY, NOT_FINITE, RIGHT, Finding
+
+
+def in_caller_dtype(
+    subject: Subject, e: Evidence, findings: Sequence[Finding], seed: int
+) -> tuple[list[Finding], list[float | None]]:
+    """Findings and errors in the dtypes of subject.x; the error of a float64 leaf is None."""
+    found = list(findings)
+    errors: list[float | None] = [None] * len(found)
+    dtypes = [a.dtype.name for a in subject.x]
+    if set(dtypes) == {"float64"}:
+        return found, errors
+    claimed = _claimed(subject, e)
+    for i, finding in enumerate(findings):
+        if finding.verdict in (RIGHT, KINK) and dtypes[i] != "float64":
+            errors[i], found[i] = _judged(e, i, finding, dtypes[i], claimed[i], seed)
+    return found, errors
+
+
+def _claimed(subject: Subject, e: Evidence) -> Leaves:
+    """G as computed in the dtypes of subject.x."""
+    compiled = CompiledSubject(replace(subject, independent=False))  # R is known
+    try:
+        types = jax.eval_shape(subject.plain, subject.x)
+    except Exception:  # JAX cannot trace it
+        types = compiled.y
+    dy = [d.astype(t.dtype) for d, t in zip(e.dy, types, strict=True)]
+    (_, found), _ = compiled.claimed(dy)
+    return found
+
+
+def _judged(e: Evidence, i: int, finding: Finding, dtype: str, G, seed) -> tuple[float, Finding]:
+    """The error in the caller's dtype, and the finding that follows from it."""
+    R = (e.claimed[i] if e.reference is None else e.reference[i]).astype(np.float64)
+    G = np.zeros_like(R) if G is None else np.asarray(G).astype(np.float64)
+    if not np.isfinite(G).all():
+        at = tuple(map(int, np.argwhere(~np.isfinite(G))[0]))
+        says = f"is not finite in {dtype}; in float64 it is {finding.verdict}"
+        return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
+    eps, off = float(jnp.finfo(dtype).eps), largest(G - R)
+    zero = 30 * eps * largest(e.slopes.parts) / e.slopes.sizes[i]  # rounding turns 0 into this
+    top = (largest(R) if largest(R) > zero else zero / TOLERANCE[dtype]) or 1.0
+    if off > max(TOLERANCE[dtype], e.loose[0]) * top and finding.verdict == RIGHT:
+        rng = np.random.default_rng((seed, 3, i))
+        if e.reference is None or off > 30 * rounding(e, i, rng, eps):
+            says = f"loses its digits in {dtype}; in float64 it is right"
+            finding = finding._replace(verdict=NOISY, says=says)
+    return off / top, finding

@@ -1,0 +1,63 @@
+"""A finding as a row of the report: with the mistake by name, a sentence, and a map of errors."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.checker.diagnosis import Mistake, diagnose
+from fcnn.checker.evidence import Evidence
+from fcnn.checker.row import Row
+from fcnn.checker.verdict import WRONG, Finding
+
+
+def row_of(e: Evidence, i: int, finding: Finding, dtype: str, own_error: float | None) -> Row:
+    """The row of leaf i."""
+    subject = e.compiled.subject
+    mistake = _mistake(e, i, finding)
+    return Row(
+        problem=subject.name,
+        leaf=subject.names[i],
+        shape=e.compiled.x[i].shape,
+        dtype=dtype,
+        verdict=finding.verdict,
+        error=finding.error,
+        impl=subject.impl,
+        own_error=own_error,
+        at=finding.at,
+        claimed=finding.claimed,
+        autodiff=finding.autodiff,
+        slopes=finding.slopes,
+        mistake=mistake.kind if mistake else "",
+        says=_sentence(e, finding, mistake),
+        map=_map(e, i, finding),
+    )
+
+
+def _mistake(e: Evidence, i: int, finding: Finding) -> Mistake | None:
+    """The mistake that the verdict found, or else a known one; ties explain a wrong kink better."""
+    if finding.verdict != WRONG or not jnp.issubdtype(e.claimed[i].dtype, jnp.floating):
+        return None
+    found = Mistake(finding.mistake, finding.says) if finding.mistake else None
+    if found is not None and found.kind != "kink":
+        return found
+    known = diagnose(e, i)
+    return found if found is not None and (known is None or known.kind != "ties") else known
+
+
+def _sentence(e: Evidence, finding: Finding, mistake: Mistake | None) -> str:
+    """The sentence; of a gradient by JAX alone, with what may make it wrong."""
+    says = [mistake.says if mistake else finding.says]
+    subject = e.compiled.subject
+    if finding.verdict == WRONG and e.reference is None and e.compiled.traced:
+        if not subject.by_rule:
+            says += ["this is JAX's own gradient: is there a stop_gradient, or a custom_jvp?"]
+    return "; ".join(filter(None, says))
+
+
+def _map(e: Evidence, i: int, finding: Finding) -> np.ndarray | None:
+    """|G - R| of every entry, where a wrong G has the shape of R."""
+    G, R = e.claimed[i], None if e.reference is None else e.reference[i]
+    if finding.verdict != WRONG or R is None or G.shape != R.shape:
+        return None
+    if not jnp.issubdtype(G.dtype, jnp.floating):
+        return None
+    return np.asarray(np.abs(G.astype(np.float64) - R))
