@@ -1,26 +1,15 @@
 """Level 1: arrays in, arrays out. Every operator imported here stands in OPS, in this order."""
 
-from fcnn.ops.activation.elu import (
-    celu,
-    elu,
-    hard_sigmoid,
-    hard_tanh,
-    leaky_relu,
-    log_sigmoid,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    softplus,
-    softsign,
-    squareplus,
-    tanh,
-)
-from fcnn.ops.activation.frelu import frelu, prelu
+from fcnn.ops.activation.elu import celu, elu, selu
+from fcnn.ops.activation.frelu import frelu
 from fcnn.ops.activation.gelu import gelu, hard_swish, mish, silu
 from fcnn.ops.activation.glu import glu, swiglu
 from fcnn.ops.activation.identity import identity
+from fcnn.ops.activation.relu import leaky_relu, prelu, relu, relu6
+from fcnn.ops.activation.sigmoid import hard_sigmoid, log_sigmoid, sigmoid
 from fcnn.ops.activation.softmax import log_softmax, softmax
+from fcnn.ops.activation.softplus import softplus, squareplus
+from fcnn.ops.activation.tanh import hard_tanh, softsign, tanh
 from fcnn.ops.attention.dot_product_attention import dot_product_attention
 from fcnn.ops.attention.embedding import embedding, one_hot
 from fcnn.ops.attention.multi_head_attention import multi_head_attention
@@ -33,9 +22,9 @@ from fcnn.ops.convolution.weight_standardization import weight_standardization
 from fcnn.ops.dense import dense
 from fcnn.ops.dropout import classic_dropout, dropout, spatial_dropout, stochastic_depth
 from fcnn.ops.loss.binary_cross_entropy import focal, sigmoid_cross_entropy
-from fcnn.ops.loss.cross_entropy import nll, softmax_cross_entropy
+from fcnn.ops.loss.cross_entropy import nll, soft_cross_entropy, softmax_cross_entropy
 from fcnn.ops.loss.hinge import hinge
-from fcnn.ops.loss.kl_divergence import kl_divergence, soft_cross_entropy
+from fcnn.ops.loss.kl_divergence import kl_divergence
 from fcnn.ops.loss.regression import (
     absolute_error,
     huber,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
+import jax.numpy as jnp
 import numpy as np
 
 from fcnn.ops.contraction import accumulation_dtype
@@ -48,6 +49,22 @@ def _validate(name, x, **options):
     require_numbers(name, **options)
     for k, v in options.items():
         require(0 < v < math.inf, f"{name}: {k} {v} must be positive and finite")
+
+
+def clipped(x, lo, hi):
+    """x within [lo, hi], flat at both ends; NaN stays NaN."""
+    lo, hi = jnp.full_like(x, lo), jnp.full_like(x, hi)
+    return jnp.where(x <= lo, lo, jnp.where(x >= hi, hi, x))
+
+
+def between(y, lo, hi):
+    """[lo < y < hi]."""
+    return ((lo < y) & (y < hi)).astype(y.dtype)
+
+
+def at_most_0(x):
+    """x where it is at most 0, else 0."""
+    return jnp.where(x <= 0, x, jnp.zeros_like(x))
 
 
 EXTREMES = {  # x where a power overflows, where slopes vanish, and where all is tiny

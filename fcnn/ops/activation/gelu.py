@@ -20,7 +20,8 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import differentiate
-from fcnn.ops.activation.elu import hard_sigmoid, softplus
+from fcnn.ops.activation.sigmoid import hard_sigmoid
+from fcnn.ops.activation.softplus import softplus
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, operator, rejects
 from fcnn.ops.validation import require_flags, require_floats

@@ -32,7 +32,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.loss.kl_divergence import weighed
+from fcnn.ops.loss.distributions import safe_product
 from fcnn.ops.op import Case, extreme, ints, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
@@ -117,12 +117,12 @@ def _focal_loss(z, gamma):
 
 def _focal_loss_slope(z, gamma):
     s, rest = jax.nn.sigmoid(z), jax.nn.sigmoid(-z)
-    return -_doubt(z, gamma) * (rest + gamma * weighed(s, jax.nn.softplus(-z)))
+    return -_doubt(z, gamma) * (rest + gamma * safe_product(s, jax.nn.softplus(-z)))
 
 
 def _doubt(z, gamma):
     """s(-z)^gamma, by way of its logarithm."""
-    return jnp.exp(-weighed(gamma, jax.nn.softplus(z)))
+    return jnp.exp(-safe_product(gamma, jax.nn.softplus(z)))
 
 
 def _validate(name, logits, targets):

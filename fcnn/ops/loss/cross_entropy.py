@@ -1,13 +1,19 @@
-"""Losses of one class per example: labels t_n are class numbers 0 .. k - 1.
+"""Cross-entropy of labels or of distributions under softmax, and negative log-likelihood.
 
-With log p = log softmax(z), and q[n,k] = (1 - e) [k = t_n] + e / K the label among K classes,
-smoothed by e,
+Labels t_n are class numbers 0 .. k - 1. With log p = log softmax(z), and
+q[n,k] = (1 - e) [k = t_n] + e / K the label among K classes, smoothed by e,
 
     cross entropy    l[n] = -sum_k w[k] q[n,k] log p[n,k]
                      dz[n,k] = dl[n] (p[n,k] sum_j w[j] q[n,j] - w[k] q[n,k])
                      dw[k] = -sum_n dl[n] q[n,k] log p[n,k]
 
     likelihood       l[n] = -log_p[n,t_n]                    dlog_p[n,k] = -dl[n] [k = t_n]
+
+and with targets t[n,k], a distribution for each example,
+
+    soft cross entropy   l[n] = -sum_k t[n,k] log p[n,k]
+                         dz[n,k] = dl[n] (p[n,k] sum_j t[n,j] - t[n,k])
+                         dt[n,k] = -dl[n] log p[n,k]
 
 Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. That
 belongs to softmax and cross entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
@@ -23,19 +29,22 @@ Raises: ValueError if shapes disagree, or for an option out of range; TypeError 
         no integers, or logits that are no floats.
 """
 
-import jax
+from functools import partial
+
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float
 
 from fcnn.ops.activation.softmax import extreme_scores, probabilities
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.loss.kl_divergence import seen
+from fcnn.ops.loss.distributions import (
+    cases_of_distributions,
+    safe_factor,
+    safe_product,
+    validate_distributions,
+)
+from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, hit_of, validate_labels
 from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
-from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
-
-Rows = Float[Array, "*n k"]
-Labels = Integer[Array, "*n"]
-L = Float[Array, "*n"]
+from fcnn.ops.validation import require, require_floats, require_numbers
 
 
 @operator()
@@ -66,7 +75,7 @@ def softmax_cross_entropy_fwd(logits, labels, weights, **how):
     counts = q.any(-1, keepdims=True)
     p, log_p = probabilities(jnp.where(counts, logits, 0))  # what is ignored may be NaN
     wq = _weighted(q, weights)
-    loss = -(wq * seen(wq, log_p)).sum(-1).astype(logits.dtype)
+    loss = -(wq * safe_factor(wq, log_p)).sum(-1).astype(logits.dtype)
     loss = jnp.where(known, loss, jnp.nan)
     return loss, (p, None if weights is None else log_p, labels, weights)
 
@@ -79,7 +88,7 @@ def softmax_cross_entropy_bwd(saved, dl, **how):
     dz = (dl * (p * wq.sum(-1, keepdims=True) - wq)).astype(dtype)
     if weights is None:
         return dz, None, None
-    dw = -(dl * (q * seen(wq, log_p))).sum(range(labels.ndim))
+    dw = -(dl * (q * safe_factor(wq, log_p))).sum(range(labels.ndim))
     return dz, None, dw.astype(dtype)
 
 
@@ -101,14 +110,6 @@ def _weighted(q, weights):
     return q * weights.astype(q.dtype).reshape((1,) * (q.ndim - 1) + (-1,))
 
 
-def hit_of(shape, labels):
-    """[k = t_n], (*n, k)."""
-    if labels.dtype.itemsize < 4:  # too short to number every class
-        labels = labels.astype(jnp.int32)
-    classes = jax.lax.broadcasted_iota(labels.dtype, shape, len(shape) - 1)
-    return classes == labels[..., None]
-
-
 @softmax_cross_entropy.validate
 def _validate_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_index):
     name = "softmax_cross_entropy"
@@ -127,6 +128,35 @@ def _validate_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_
         kind = jnp.iinfo(labels.dtype)
         known = kind.min <= ignore_index <= kind.max
         require(known, f"{name}: ignore_index {ignore_index} is no {labels.dtype}, as labels are")
+
+
+@operator()
+def soft_cross_entropy(logits: Rows, targets: Rows) -> L:
+    """Mean surprise at classes drawn from the distributions `targets`, under softmax(logits).
+
+    Source: Bridle 1990; soft targets: Hinton, Vinyals & Dean, arXiv:1503.02531.
+    """
+    return soft_cross_entropy_fwd(logits, targets)[0]
+
+
+@soft_cross_entropy.fwd
+def soft_cross_entropy_fwd(logits, targets):
+    p, log_p = probabilities(logits)
+    loss = -safe_product(targets.astype(p.dtype), log_p).sum(-1)
+    return loss.astype(logits.dtype), (p, log_p, targets)
+
+
+@soft_cross_entropy.bwd
+def soft_cross_entropy_bwd(saved, dl):
+    p, log_p, t = saved
+    dtype, t, dl = dl.dtype, t.astype(p.dtype), dl[..., None].astype(p.dtype)
+    dz = dl * (p * t.sum(-1, keepdims=True) - t)
+    return dz.astype(dtype), (-dl * safe_factor(t, log_p)).astype(dtype)
+
+
+_names = "logits", "targets"
+soft_cross_entropy.validate(partial(validate_distributions, "soft_cross_entropy", _names))
+soft_cross_entropy.cases = cases_of_distributions(*_names, kink=False)
 
 
 @operator()
@@ -158,19 +188,6 @@ def _validate_nll(log_p, labels):
     validate_labels("nll", labels, log_p=log_p)
 
 
-def validate_labels(name, labels, **rows):
-    require_floats(name, **rows)
-    require_rank(name, 1, **rows)
-    ((k, z),) = rows.items()
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        whole = labels.shape == z.shape
-        do = "see soft_cross_entropy" if whole else "write labels.astype(int)"
-        raise TypeError(f"{name}: labels hold {labels.dtype}, not class numbers; {do}")
-    one_each = labels.shape == z.shape[:-1]
-    require(one_each, f"{name}: labels {labels.shape} need one class per row of {k} {z.shape}")
-    require(z.shape[-1] > 0, f"{name}: {k} {z.shape} have no classes")
-
-
 def _some(rng):
     return rng.uniform(0.5, 2, 5)
 
@@ -179,30 +196,9 @@ def _seven(rng):
     return rng.uniform(0.5, 2, 7)
 
 
-five = ints((6,), below=5)
-
-
-def cases_of(rows, example, *absent):
-    """Of a loss with labels; `rows` is the name of its first argument, `example` one of (6, 5)."""
-    far_apart = lambda rng: 1e3 * rng.standard_normal((4, 5))
-    limits = extreme_scores((3, 7)).items()
-    return (
-        Case("rows", (example, five, *absent)),
-        Case("sequences", ((2, 3, 4), ints((2, 3), below=4), *absent)),
-        Case("far apart", (far_apart, ints((4,), below=5), *absent)),
-        Case("no examples", ((0, 5), ints((0,)), *absent)),
-        *(extreme(name, z, ints((3,), below=7), *absent) for name, z in limits),
-        rejects(rf"labels \(5,\) need one class per row of {rows}", (6, 5), ints((5,))),
-        rejects("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
-        rejects(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
-        rejects("have no classes", (6, 0), ints((6,))),
-        rejects("at least 1 axes", (), ints(())),
-    )
-
-
-nll.cases = cases_of("log_p", (6, 5))
+nll.cases = cases_of_labels("log_p", (6, 5))
 softmax_cross_entropy.cases = (
-    *cases_of("logits", (6, 5), None),
+    *cases_of_labels("logits", (6, 5), None),
     Case("one class", ((3, 1), ints((3,), below=1), None)),
     Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
     Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),

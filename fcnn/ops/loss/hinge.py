@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.loss.cross_entropy import L, Labels, Rows, cases_of, five, hit_of, validate_labels
+from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, hit_of, validate_labels
 from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_numbers
 
@@ -71,7 +71,7 @@ def _apart(rng):
 
 
 hinge.cases = (
-    *cases_of("logits", _apart),
+    *cases_of_labels("logits", _apart),
     Case("narrower", (_apart, five), {"margin": 0.5}),
     extreme("many equal", normals((1, 65520), 0), ints((1,))),
     Case("touching", (lambda rng: np.eye(3), lambda rng: np.arange(3)), kink=True),
