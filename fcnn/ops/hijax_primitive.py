@@ -71,7 +71,7 @@ class CustomGradient(Primitive):
         return residuals(*_filled(tangents))
 
     def transpose(self, dy, *args):
-        """Transpose in the arguments that can accumulate a cotangent: the operator is linear there."""
+        """The operator is linear in the arguments that can accumulate a cotangent."""
         free = [i for i, a in enumerate(args) if hasattr(a, "accum")]
 
         def linear(*given):
@@ -180,7 +180,7 @@ def _from_front(cotangent, dim):
 
 
 def broken_promises() -> dict[str, str]:
-    """The `PROMISES` that the installed JAX breaks, with causes. Tracing alone: no backend starts."""
+    """The `PROMISES` that the installed JAX breaks, and why. Only traced: no backend starts."""
     causes = {name: _cause(rules, use) for name, (rules, use) in PROMISES.items()}
     return {name: cause for name, cause in causes.items() if cause}
 

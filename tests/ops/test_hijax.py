@@ -73,7 +73,7 @@ def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, brok
 
 
 def test_a_jax_without_hijax():
-    """One warning, at import; reverse mode by the hand-derived rule; forward mode under autodiff."""
+    """One warning, at import; reverse mode by the hand rule; forward mode under autodiff alone."""
     program = """
 import warnings
 with warnings.catch_warnings(record=True) as caught:

@@ -1,10 +1,10 @@
-"""Exponential linear units: x above 0, an exponential below that nears a limit.
+"""Exponential linear units: x above 0, an exponential below it.
 
     elu     y = x, or alpha (exp(x) - 1) where x <= 0            dx = dy, or alpha exp(x) dy there
     celu    y = x, or alpha (exp(x / alpha) - 1) where x <= 0    dx = dy, or exp(x / alpha) dy there
 
-x is saved. The slope could be read from y, as y + alpha, but where y nears -alpha a rounded y hides
-how near. No exponential is of a positive number, so none overflows.
+selu is a scaled elu. x is saved. The slope of elu is also y + alpha, but that is inexact where y
+nears -alpha. No exponential is of a positive number, so none overflows.
 """
 
 import jax
@@ -22,34 +22,63 @@ ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805  # of selu
 
 @operator()
 def elu(x: X, *, alpha: float = 1.0) -> X:
-    """x, or alpha (exp(x) - 1) where x <= 0: its slope at 0 is alpha.
+    """Exponential linear unit: x, or alpha (exp(x) - 1) where x <= 0, with slope alpha at 0.
 
+    Shapes: x (...) -> y (...).
+    Options:
+        alpha: the slope at 0, and -y far below 0; 1.0 by default.
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats, or alpha is not a number; ValueError
+            unless 0 < alpha < inf.
+    Cost:   one exponential per entry; x is saved.
     Source: Clevert, Unterthiner & Hochreiter, arXiv:1511.07289.
+
+    >>> fcnn.elu(jnp.array([-100.0, 0.0, 2.0]))
+    Array([-1.,  0.,  2.], dtype=float32)
     """
     return jnp.where(x <= 0, alpha * _expm1(at_most_0(x)), x)
 
 
 @operator()
 def selu(x: X) -> X:
-    """SCALE elu(x) at alpha = ALPHA, which keeps mean 0 and variance 1.
+    """Scaled exponential linear unit, which keeps mean 0 and variance 1.
 
-    Its slope at 0 is SCALE ALPHA, about 1.758. Source: Klambauer et al., arXiv:1706.02515.
+    It is SCALE elu(x) at alpha = ALPHA. Its slope at 0 is SCALE ALPHA, about 1.758.
+
+    Shapes: x (...) -> y (...).
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats.
+    Cost:   one exponential per entry; x is saved.
+    Source: Klambauer et al., arXiv:1706.02515.
+
+    >>> fcnn.selu(jnp.array([-200.0, 0.0, 1.0]))
+    Array([-1.7580993,  0.       ,  1.050701 ], dtype=float32)
     """
     return SCALE * elu.forward(x, alpha=ALPHA)
 
 
 @operator()
 def celu(x: X, *, alpha: float = 1.0) -> X:
-    """x, or alpha (exp(x / alpha) - 1) where x <= 0: its slope at 0 is 1.
+    """Continuously differentiable elu: x, or alpha (exp(x / alpha) - 1) where x <= 0.
 
+    Shapes: x (...) -> y (...).
+    Options:
+        alpha: -y far below 0; 1.0 by default. The slope at 0 is 1 for every alpha.
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats, or alpha is not a number; ValueError
+            unless 0 < alpha < inf.
+    Cost:   one exponential per entry; x is saved.
     Source: Barron, arXiv:1704.07483.
+
+    >>> fcnn.celu(jnp.array([-100.0, 0.0, 2.0]), alpha=0.5)
+    Array([-0.5,  0. ,  2. ], dtype=float32)
     """
     return jnp.where(x <= 0, alpha * _expm1(at_most_0(x) / alpha), x)
 
 
 @jax.custom_jvp
 def _expm1(x):
-    """exp(x) - 1. Its slope is given: JAX takes y + 1, which is lost where y nears -1."""
+    """exp(x) - 1 with a slope of exp(x). JAX's own slope y + 1 is inexact where y nears -1."""
     return jnp.expm1(x)
 
 

@@ -1,15 +1,12 @@
 """Funnel activation: the larger of x and a depthwise convolution of x.
 
-With t[n,p,c] = b[c] + sum_i x[n,p+i,c] w[i,c], a convolution of each channel by itself,
+With the depthwise convolution t[n,p,c] = b[c] + sum_i x[n,p+i,c] w[i,c],
 
     frelu    y = max(x, t)
              dt = dy where x < t                        dw, db from dt through the convolution
-             dx = dy where x >= t, and what dt gives through the convolution
+             dx = dy where x >= t, and the gradient of dt through the convolution
 
-The arguments are saved, and which of the two was larger.
-
-Units:  those of x; w holds plain numbers.
-Raises: ValueError if shapes disagree; TypeError for integers.
+The arguments are saved, and [x >= t].
 """
 
 import jax.numpy as jnp
@@ -28,19 +25,27 @@ def frelu(
     w: Float[Array, "*window 1 c"],
     b: Float[Array, " c"] | None = None,
 ) -> Float[Array, "n *size c"]:
-    """The larger of x and a weighted sum of its neighbours, channel by channel: a funnel.
+    """Funnel activation: the larger of x and a depthwise convolution of x.
 
-    Shapes: w as for `conv` with a group per channel; padding is "same". Where both are equal, x
-            wins and takes all of dy. The paper's batch normalization of the sum is left out.
+    Where both are equal, x wins and takes all of dy. The paper's batch normalization of the
+    convolution is left out.
+
+    Shapes: x (n, *size, c), w (*window, 1, c), b (c,) -> y (n, *size, c); padding is "same".
+    Units:  those of x; w holds plain numbers.
+    Raises: ValueError if shapes disagree; TypeError if an argument does not hold floats.
     Cost:   n prod(size) prod(window) c multiply-adds; one byte per entry is saved besides x.
     Source: Ma, Zhang & Sun, arXiv:2007.11824.
+
+    >>> w = jnp.array([0.0, 0.0, 1.0]).reshape(3, 1, 1)  # of the right neighbour
+    >>> fcnn.frelu(jnp.array([1.0, 3.0, -1.0]).reshape(1, 3, 1), w).ravel()
+    Array([3., 3., 0.], dtype=float32)
     """
     return frelu_fwd(x, w, b)[0]
 
 
 @frelu.fwd
 def frelu_fwd(x, w, b):
-    t = conv.forward(x, w, b, **_neighbours(x, w, b))
+    t = conv.forward(x, w, b, **_depthwise_options(x, w, b))
     wins = x >= t
     return jnp.where(wins, x, t), (x, w, b, wins)
 
@@ -49,7 +54,9 @@ def frelu_fwd(x, w, b):
 def frelu_bwd(saved, dy):
     x, w, b, wins = saved
     none = jnp.zeros_like(dy)
-    through, dw, db = conv.bwd_rule((x, w, b), jnp.where(wins, none, dy), **_neighbours(x, w, b))
+    through, dw, db = conv.bwd_rule(
+        (x, w, b), jnp.where(wins, none, dy), **_depthwise_options(x, w, b)
+    )
     return jnp.where(wins, dy, none) + through, dw, db
 
 
@@ -65,13 +72,13 @@ def _validate_frelu(x, w, b):
     windows("frelu", x.shape[1:-1], w.shape[:-2], 1, "same", 1)
 
 
-def _neighbours(x, w, b):
-    """Every option of the convolution."""
+def _depthwise_options(x, w, b):
+    """All options of the convolution."""
     return conv.bind(x, w, b, padding="same", groups=x.shape[-1])[1]
 
 
 def _apart(rng):
-    """Signs alternate, and sizes are far above what weights of 1/16 gather from 9 neighbours."""
+    """Entries with alternating signs, far larger than 9 neighbours weighted by 1/16."""
     size = rng.uniform(2, 3, (2, 4, 3, 2))
     row, column = np.indices((4, 3))
     return size * np.where((row + column) % 2, 1.0, -1.0)[None, :, :, None]
@@ -101,4 +108,4 @@ frelu.cases = (
     rejects("at least 3 axes", (4, 2), (3, 1, 2), None),
     rejects("x holds int32", ints((1, 4, 4, 2)), (3, 3, 1, 2), None, kind=TypeError),
 )
-frelu.torch_difference = "none there: compared with its maximum and convolution"
+frelu.torch_difference = "has no frelu: compared with its maximum and convolution"

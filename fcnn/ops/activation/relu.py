@@ -24,19 +24,52 @@ X = Float[Array, "..."]
 
 @operator()
 def relu(x: X) -> X:
-    """max(x, 0), with slope 0 at 0. Source: Nair & Hinton 2010; Bertoin et al. 2021 for the 0."""
+    """Rectified linear unit: max(x, 0), with slope 0 at 0.
+
+    Shapes: x (...) -> y (...).
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats.
+    Cost:   one comparison per entry; y is saved.
+    Source: Nair & Hinton 2010; the slope at 0: Bertoin et al. 2021.
+
+    >>> fcnn.relu(jnp.array([-1.0, 0.0, 2.0]))
+    Array([0., 0., 2.], dtype=float32)
+    """
     return jnp.where(x <= 0, jnp.zeros_like(x), x)  # NaN stays NaN
 
 
 @operator()
 def relu6(x: X) -> X:
-    """min(max(x, 0), 6), with slope 0 at 0 and at 6. Source: Krizhevsky 2010."""
+    """Rectified linear unit capped at 6: min(max(x, 0), 6), with slope 0 at 0 and at 6.
+
+    Shapes: x (...) -> y (...).
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats.
+    Cost:   two comparisons per entry; y is saved.
+    Source: Krizhevsky 2010.
+
+    >>> fcnn.relu6(jnp.array([-1.0, 3.0, 8.0]))
+    Array([0., 3., 6.], dtype=float32)
+    """
     return clipped(x, 0, 6)
 
 
 @operator()
 def leaky_relu(x: X, *, slope: float = 0.01) -> X:
-    """x, or slope x where x <= 0: its slope at 0 is `slope`. Source: Maas, Hannun & Ng 2013."""
+    """Leaky rectified linear unit: x, or slope x where x <= 0.
+
+    Shapes: x (...) -> y (...).
+    Options:
+        slope: the slope at and below 0; 0.01 by default.
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats, or slope is not a number; ValueError
+            unless 0 < slope < inf.
+    Cost:   one multiplication per entry; y is saved.
+    Source: Maas, Hannun & Ng 2013.
+
+    >>> fcnn.leaky_relu(jnp.array([-4.0, 0.0, 2.0]), slope=0.25)
+    Array([-1.,  0.,  2.], dtype=float32)
+    """
     return jnp.where(x <= 0, slope * x, x)
 
 
@@ -50,13 +83,18 @@ differentiate(SLOPES, of="y")
 
 @operator()
 def prelu(x: Float[Array, "*n c"], slope: Float[Array, " c"]) -> Float[Array, "*n c"]:
-    """x, or slope x where x <= 0, with one learned slope per channel.
+    """Parametric rectified linear unit: x, or slope x where x <= 0, with one slope per channel.
 
-    Shapes: channels are the last axis; all others are kept. The slope at 0 is `slope`.
-    Cost:   one pass over x.
+    Shapes: x (*n, c), slope (c,) -> y (*n, c).
+    Units:  y is in units of x; slope is a plain number.
+    Raises: ValueError if shapes disagree; TypeError if x or slope does not hold floats.
+    Cost:   one multiplication per entry; x and slope are saved.
     Source: He et al., arXiv:1502.01852.
+
+    >>> fcnn.prelu(jnp.array([[-2.0, -2.0, 3.0]]), jnp.array([0.5, 0.25, 0.5]))
+    Array([[-1. , -0.5,  3. ]], dtype=float32)
     """
-    return jnp.where(x <= 0, _row(slope, x) * at_most_0(x), x)  # slope by no infinite x
+    return jnp.where(x <= 0, _row(slope, x) * at_most_0(x), x)  # no infinite x times slope
 
 
 @prelu.fwd
@@ -82,11 +120,11 @@ def _validate_prelu(x, slope):
 
 
 def _row(v, x):
-    """v (c,), with axes of length 1 before it, as x has."""
+    """v (c,) with leading axes of size 1, so that it has the rank of x."""
     return v.reshape((1,) * (x.ndim - 1) + (-1,))
 
 
-def _off_zero(shape):
+def _away_from_0(shape):
     """Entries at least 0.1 away from 0."""
 
     def draw(rng):
@@ -97,9 +135,9 @@ def _off_zero(shape):
 
 
 prelu.cases = (
-    Case("rows", (_off_zero((4, 3)), (3,))),
-    Case("images", (_off_zero((2, 2, 3, 2)), (2,))),
-    Case("vector", (_off_zero((3,)), (3,))),
+    Case("rows", (_away_from_0((4, 3)), (3,))),
+    Case("images", (_away_from_0((2, 2, 3, 2)), (2,))),
+    Case("vector", (_away_from_0((3,)), (3,))),
     Case("no examples", ((0, 3), (3,))),
     Case("at zero", (lambda rng: np.zeros((2, 3)), (3,)), kink=True),
     extreme("huge", normals((4, 3), 1e9), (3,)),

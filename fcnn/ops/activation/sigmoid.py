@@ -4,7 +4,7 @@
     log_sigmoid     y = -log(1 + exp(-x))               dx = (1 - exp(y)) dy
     hard_sigmoid    y = min(max(x / 6 + 1/2, 0), 1)     dx = [-3 < x < 3] dy / 6
 
-sigmoid and log_sigmoid save y, which the next operator keeps anyway, as its x. hard_sigmoid saves
+sigmoid and log_sigmoid save y, which the next operator saves anyway, as its x. hard_sigmoid saves
 x: a rounded y may be 1 where x is below 3.
 """
 
@@ -20,19 +20,49 @@ X = Float[Array, "..."]
 
 @operator()
 def sigmoid(x: X) -> X:
-    """1 / (1 + exp(-x)). Source: Verhulst 1845."""
+    """Logistic sigmoid: 1 / (1 + exp(-x)), between 0 and 1.
+
+    Shapes: x (...) -> y (...).
+    Units:  x is a plain number; y is a probability.
+    Raises: TypeError if x does not hold floats.
+    Cost:   one exponential per entry; y is saved.
+    Source: Verhulst 1845.
+
+    >>> fcnn.sigmoid(jnp.array([-200.0, 0.0, 200.0]))
+    Array([0. , 0.5, 1. ], dtype=float32)
+    """
     return jax.nn.sigmoid(x)
 
 
 @operator()
 def log_sigmoid(x: X) -> X:
-    """log(1 / (1 + exp(-x))), the log of a probability. Source: Cox 1958."""
+    """Logarithm of the sigmoid: -log(1 + exp(-x)), exact where the sigmoid rounds to 0.
+
+    Shapes: x (...) -> y (...).
+    Units:  x is a plain number; y is the logarithm of a probability, in nats.
+    Raises: TypeError if x does not hold floats.
+    Cost:   one exponential and one logarithm per entry; y is saved.
+    Source: Cox 1958.
+
+    >>> fcnn.log_sigmoid(jnp.array([-200.0, 0.0]))
+    Array([-200.       ,   -0.6931472], dtype=float32)
+    """
     return -jax.nn.softplus(-x)
 
 
 @operator()
 def hard_sigmoid(x: X) -> X:
-    """min(max(x / 6 + 1/2, 0), 1), with slope 0 at -3 and at 3. Source: Howard et al. 2019."""
+    """Piecewise linear sigmoid: min(max(x / 6 + 1/2, 0), 1), with slope 0 at -3 and at 3.
+
+    Shapes: x (...) -> y (...).
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats.
+    Cost:   one multiplication and two comparisons per entry; x is saved.
+    Source: Howard et al. 2019.
+
+    >>> fcnn.hard_sigmoid(jnp.array([-5.0, 0.0, 1.5, 5.0]))
+    Array([0.  , 0.5 , 0.75, 1.  ], dtype=float32)
+    """
     zero, one = jnp.zeros_like(x), jnp.ones_like(x)
     return jnp.where(x <= -3, zero, jnp.where(x >= 3, one, (x + 3) / 6))
 
