@@ -28,8 +28,8 @@ def elu(x: X, *, alpha: float = 1.0) -> X:
     Options:
         alpha: the slope at 0, and -y far below 0; 1.0 by default.
     Units:  x and y are plain numbers.
-    Raises: TypeError if x does not hold floats, or alpha is not a number; ValueError
-            unless 0 < alpha < inf.
+    Raises: TypeError if x does not hold floats, or alpha is not a number; ValueError unless 0 <
+            alpha < inf.
     Cost:   one exponential per entry; x is saved.
     Source: Clevert, Unterthiner & Hochreiter, arXiv:1511.07289.
 
@@ -65,8 +65,8 @@ def celu(x: X, *, alpha: float = 1.0) -> X:
     Options:
         alpha: -y far below 0; 1.0 by default. The slope at 0 is 1 for every alpha.
     Units:  x and y are plain numbers.
-    Raises: TypeError if x does not hold floats, or alpha is not a number; ValueError
-            unless 0 < alpha < inf.
+    Raises: TypeError if x does not hold floats, or alpha is not a number; ValueError unless 0 <
+            alpha < inf.
     Cost:   one exponential per entry; x is saved.
     Source: Barron, arXiv:1704.07483.
 

@@ -32,8 +32,8 @@ def silu(x: X, *, beta: float = 1.0) -> X:
     Options:
         beta: the steepness of the gate; 1.0 by default. As it grows, y approaches relu(x).
     Units:  x and y are plain numbers.
-    Raises: TypeError if x does not hold floats, or beta is not a number; ValueError
-            unless 0 < beta < inf.
+    Raises: TypeError if x does not hold floats, or beta is not a number; ValueError unless 0 < beta
+            < inf.
     Cost:   one exponential per entry; x is saved.
     Source: Elfwing, Uchibe & Doya, arXiv:1702.03118; beta: Ramachandran et al., arXiv:1710.05941.
 
@@ -143,7 +143,7 @@ def _gated(x, gate):
 
 
 def _times(x, g):
-    """x g, but 0 where g is 0, and x where g is 1: there autodiff multiplies no infinite x by g'."""
+    """x g, but 0 where g is 0 and x where g is 1, where autodiff would multiply x by g' = 0."""
     end = (g == 0) | (g == 1)
     return jnp.where(g == 1, x, jnp.where(end, jnp.zeros_like(x), x) * g)
 

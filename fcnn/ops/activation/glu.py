@@ -134,4 +134,4 @@ for op in (glu, swiglu):
         rejects("axis None must be an integer", (4, 6), axis=None, kind=TypeError),
         rejects("x holds int32", ints((4, 6)), kind=TypeError),
     )
-swiglu.torch_difference = "has no swiglu: compared with silu and a product"
+swiglu.torch_difference = "not in PyTorch: compared with silu and a product"

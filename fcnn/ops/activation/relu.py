@@ -62,8 +62,8 @@ def leaky_relu(x: X, *, slope: float = 0.01) -> X:
     Options:
         slope: the slope at and below 0; 0.01 by default.
     Units:  x and y are plain numbers.
-    Raises: TypeError if x does not hold floats, or slope is not a number; ValueError
-            unless 0 < slope < inf.
+    Raises: TypeError if x does not hold floats, or slope is not a number; ValueError unless 0 <
+            slope < inf.
     Cost:   one multiplication per entry; y is saved.
     Source: Maas, Hannun & Ng 2013.
 

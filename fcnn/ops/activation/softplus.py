@@ -43,8 +43,8 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
     Options:
         b: the width of the bend, where y(0) = sqrt(b) / 2; 4.0 by default. f(x) f(-x) = b / 4.
     Units:  x and y are plain numbers.
-    Raises: TypeError if x does not hold floats, or b is not a number; ValueError
-            unless 0 < b < inf.
+    Raises: TypeError if x does not hold floats, or b is not a number; ValueError unless 0 < b <
+            inf.
     Cost:   one square root and one division per entry; y is saved.
     Source: Barron, arXiv:2112.11687.
 
@@ -66,4 +66,4 @@ differentiate(SLOPES, of="y")
 softplus.torch_difference = (
     "is x itself beyond its threshold, 20 by default: compared with a threshold of 40"
 )
-squareplus.torch_difference = "none there: compared with the formula"
+squareplus.torch_difference = "not in PyTorch: compared with the formula"

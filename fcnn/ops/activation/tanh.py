@@ -69,7 +69,7 @@ def softsign(x: X) -> X:
 
 @jax.custom_jvp
 def _softsign(x):
-    """x / (1 + |x|) with its own slope. JAX's is a difference of quotients that cancel for large x."""
+    """x / (1 + |x|) with its own slope: JAX's is a difference of quotients, inexact for large x."""
     return x / (1 + jnp.abs(x))
 
 

@@ -15,18 +15,14 @@ and with targets t[n,k], a distribution for each example,
                          dz[n,k] = dl[n] (p[n,k] sum_j t[n,j] - t[n,k])
                          dt[n,k] = -dl[n] log p[n,k]
 
-Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. That
-belongs to softmax and cross entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
+Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. This is
+the gradient of softmax and cross-entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
 
-p is saved, and for dw log p too, both in the dtype that sums are kept in: each is exact by itself,
-but exp of a rounded log p has an error that grows with log p.
+p is saved, and log p where dw or dt needs it, both in the accumulation dtype. Each is computed
+accurately; exp of a rounded log p would have an error that grows with log p.
 
-A label that is no class gives NaN, with gradient 0, since a compiled program cannot raise. A class
-of weight 0 adds nothing, though its log p be -inf.
-
-Shapes: logits or log_p (*n, k); labels (*n), integers; weights (k,).
-Raises: ValueError if shapes disagree, or for an option out of range; TypeError for labels that are
-        no integers, or logits that are no floats.
+A label outside 0 .. k - 1 gives NaN, with gradient 0, since a compiled program cannot raise. A
+class of weight 0 or target 0 adds 0, even if its log p is -inf. Targets need not sum to 1.
 """
 
 from functools import partial
@@ -42,7 +38,7 @@ from fcnn.ops.loss.distributions import (
     safe_product,
     validate_distributions,
 )
-from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, hit_of, validate_labels
+from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, one_hot_of, validate_labels
 from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_numbers
 
@@ -56,24 +52,36 @@ def softmax_cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int | None = None,
 ) -> L:
-    """Surprise at seeing `labels` under softmax(logits).
+    """Cross-entropy between integer `labels` and softmax(logits), in nats, one value per example.
 
-    Weights are of classes; for a weighted mean over examples, divide by the sum of their weights.
-    Where the label is `ignore_index`, any integer, the loss and its gradient are 0.
+    `weights` are of classes. For a weighted mean over examples, divide the sum of losses by the sum
+    of their labels' weights.
 
+    Shapes: logits (*n, k), labels (*n), weights (k,) -> loss (*n).
+    Options:
+        label_smoothing: the share of each label that is spread evenly over all classes; 0.0 by
+            default.
+        ignore_index: a label whose loss and gradient are 0; it may lie outside 0 .. k - 1. None by
+            default, for no such label.
     Units:  nats.
+    Raises: ValueError if shapes disagree, or an option is out of range; TypeError if labels does
+            not hold integers, logits or weights do not hold floats, or an option is not a number.
     Cost:   about 5 operations and one exponential per logit.
     Source: Bridle 1990; smoothing: Szegedy et al., arXiv:1512.00567.
+
+    >>> logits = jnp.log(jnp.array([[0.25, 0.75], [0.5, 0.5]]))
+    >>> fcnn.softmax_cross_entropy(logits, jnp.array([0, 1]))  # log 4, log 2
+    Array([1.3862944, 0.6931472], dtype=float32)
     """
-    how = {"label_smoothing": label_smoothing, "ignore_index": ignore_index}
-    return softmax_cross_entropy_fwd(logits, labels, weights, **how)[0]
+    options = {"label_smoothing": label_smoothing, "ignore_index": ignore_index}
+    return softmax_cross_entropy_fwd(logits, labels, weights, **options)[0]
 
 
 @softmax_cross_entropy.fwd
-def softmax_cross_entropy_fwd(logits, labels, weights, **how):
-    q, known = _target(logits, labels, **how)
+def softmax_cross_entropy_fwd(logits, labels, weights, **options):
+    q, known = _target(logits, labels, **options)
     counts = q.any(-1, keepdims=True)
-    p, log_p = probabilities(jnp.where(counts, logits, 0))  # what is ignored may be NaN
+    p, log_p = probabilities(jnp.where(counts, logits, 0))  # ignored logits may be NaN
     wq = _weighted(q, weights)
     loss = -(wq * safe_factor(wq, log_p)).sum(-1).astype(logits.dtype)
     loss = jnp.where(known, loss, jnp.nan)
@@ -81,9 +89,9 @@ def softmax_cross_entropy_fwd(logits, labels, weights, **how):
 
 
 @softmax_cross_entropy.bwd
-def softmax_cross_entropy_bwd(saved, dl, **how):
+def softmax_cross_entropy_bwd(saved, dl, **options):
     p, log_p, labels, weights = saved
-    q, _ = _target(p, labels, **how)
+    q, _ = _target(p, labels, **options)
     wq, dtype, dl = _weighted(q, weights), dl.dtype, dl[..., None].astype(q.dtype)
     dz = (dl * (p * wq.sum(-1, keepdims=True) - wq)).astype(dtype)
     if weights is None:
@@ -93,8 +101,8 @@ def softmax_cross_entropy_bwd(saved, dl, **how):
 
 
 def _target(z, labels, *, label_smoothing, ignore_index):
-    """q, all 0 where the label is ignored or no class; and where the loss is a number."""
-    hit = hit_of(z.shape, labels)
+    """q, which is 0 where the label is ignored or unknown, and whether each loss is defined."""
+    hit = one_hot_of(z.shape, labels)
     counts, known = hit.any(-1), hit.any(-1)
     if ignore_index is not None:
         counts, known = counts & (labels != ignore_index), known | (labels == ignore_index)
@@ -117,24 +125,35 @@ def _validate_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_
     require_floats(name, logits=logits, weights=weights)
     k = logits.shape[-1:]
     if weights is not None:
-        fit = weights.shape == k
-        require(fit, f"{name}: weights {weights.shape} need shape {k}, one per class")
+        one_each = weights.shape == k
+        require(one_each, f"{name}: weights {weights.shape} need shape {k}, one per class")
     require_numbers(name, label_smoothing=label_smoothing)
-    fraction = 0 <= label_smoothing <= 1
-    require(fraction, f"{name}: label_smoothing {label_smoothing} must lie in [0, 1]")
+    is_fraction = 0 <= label_smoothing <= 1
+    require(is_fraction, f"{name}: label_smoothing {label_smoothing} must lie in [0, 1]")
     if ignore_index is not None:
         if not isinstance(ignore_index, int):
             raise TypeError(f"{name}: ignore_index {ignore_index!r} must be an integer")
         kind = jnp.iinfo(labels.dtype)
-        known = kind.min <= ignore_index <= kind.max
-        require(known, f"{name}: ignore_index {ignore_index} is no {labels.dtype}, as labels are")
+        fits = kind.min <= ignore_index <= kind.max
+        require(
+            fits,
+            f"{name}: ignore_index {ignore_index} does not fit {labels.dtype}, the dtype of labels",
+        )
 
 
 @operator()
 def soft_cross_entropy(logits: Rows, targets: Rows) -> L:
-    """Mean surprise at classes drawn from the distributions `targets`, under softmax(logits).
+    """Cross-entropy between distributions `targets` and softmax(logits), in nats, per example.
 
+    Shapes: logits and targets (*n, k) -> loss (*n).
+    Units:  nats.
+    Raises: ValueError if shapes disagree, or there are no classes; TypeError if an argument does
+            not hold floats.
+    Cost:   about 5 operations and one exponential per logit.
     Source: Bridle 1990; soft targets: Hinton, Vinyals & Dean, arXiv:1503.02531.
+
+    >>> fcnn.soft_cross_entropy(jnp.zeros((1, 2)), jnp.array([[0.25, 0.75]]))  # log 2
+    Array([0.6931472], dtype=float32)
     """
     return soft_cross_entropy_fwd(logits, targets)[0]
 
@@ -161,18 +180,24 @@ soft_cross_entropy.cases = cases_of_distributions(*_names, kink=False)
 
 @operator()
 def nll(log_p: Rows, labels: Labels) -> L:
-    """Negative log likelihood of `labels`: what log_p, log probabilities, say of them.
+    """Negative log-likelihood of integer `labels` under log-probabilities `log_p`, per example.
 
+    Shapes: log_p (*n, k), labels (*n) -> loss (*n).
     Units:  nats.
+    Raises: ValueError if shapes disagree, or there are no classes; TypeError if labels does not
+            hold integers, or log_p does not hold floats.
     Cost:   one pass over log_p.
     Source: Fisher 1922.
+
+    >>> fcnn.nll(jnp.array([[-3.0, -0.5], [-1.0, -2.0]]), jnp.array([1, 0]))
+    Array([0.5, 1. ], dtype=float32)
     """
     return nll_fwd(log_p, labels)[0]
 
 
 @nll.fwd
 def nll_fwd(log_p, labels):
-    hit = hit_of(log_p.shape, labels)
+    hit = one_hot_of(log_p.shape, labels)
     loss = -jnp.where(hit, log_p, 0).sum(-1)
     return jnp.where(hit.any(-1), loss, jnp.nan), (labels, Shape(log_p.shape))
 
@@ -180,7 +205,7 @@ def nll_fwd(log_p, labels):
 @nll.bwd
 def nll_bwd(saved, dl):
     labels, shape = saved
-    return jnp.where(hit_of(shape, labels), -dl[..., None], 0), None
+    return jnp.where(one_hot_of(shape, labels), -dl[..., None], 0), None
 
 
 @nll.validate
@@ -188,22 +213,18 @@ def _validate_nll(log_p, labels):
     validate_labels("nll", labels, log_p=log_p)
 
 
-def _some(rng):
-    return rng.uniform(0.5, 2, 5)
-
-
-def _seven(rng):
-    return rng.uniform(0.5, 2, 7)
+def _weights(classes):
+    return lambda rng: rng.uniform(0.5, 2, classes)
 
 
 nll.cases = cases_of_labels("log_p", (6, 5))
 softmax_cross_entropy.cases = (
     *cases_of_labels("logits", (6, 5), None),
     Case("one class", ((3, 1), ints((3,), below=1), None)),
-    Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
+    Case("weights", ((6, 5), five, _weights(5)), {"label_smoothing": 0.2, "ignore_index": 3}),
     Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),
     *(
-        extreme(f"weights, {name}", z, ints((3,), below=7), _seven, label_smoothing=0.2)
+        extreme(f"weights, {name}", z, ints((3,), below=7), _weights(7), label_smoothing=0.2)
         for name, z in extreme_scores((3, 7)).items()
         if name != "some at -inf"  # the smoothed loss is infinite
     ),
@@ -213,5 +234,5 @@ softmax_cross_entropy.cases = (
     rejects("label_smoothing 1.1 must lie", (6, 5), five, label_smoothing=1.1),
     rejects("label_smoothing None must be", (6, 5), five, label_smoothing=None, kind=TypeError),
     rejects("ignore_index 1.5 must be an integer", (6, 5), five, ignore_index=1.5, kind=TypeError),
-    rejects("ignore_index .* is no int32, as", (6, 5), five, ignore_index=2**40),
+    rejects("ignore_index .* does not fit int32", (6, 5), five, ignore_index=2**40),
 )

@@ -1,7 +1,4 @@
-"""Two distributions over the last axis, as the losses between them validate and multiply them.
-
-A class of probability 0 adds 0, even where its logit or its logarithm is -inf.
-"""
+"""Pairs of distributions over the last axis: validation, products, and cases of losses."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,12 +13,12 @@ L = Float[Array, "*n"]
 
 
 def safe_product(p, a):
-    """p a, where 0 times infinity is 0."""
+    """p a, with 0 for 0 times infinity."""
     return p * safe_factor(p, a)
 
 
 def safe_factor(p, a):
-    """a, but 0 where it is infinite and p is 0."""
+    """a, but 0 where a is infinite and p is 0."""
     return jnp.where((p == 0) & jnp.isinf(a), 0, a)
 
 
@@ -39,7 +36,7 @@ def _probabilities(shape):
 
 
 def cases_of_distributions(first, second, *, kink):
-    """Of a loss between two distributions; `kink` where one with zeros is a kink."""
+    """Cases of a loss between two distributions; `kink` if a probability of 0 is a kink."""
     far_apart = lambda rng: 1e3 * rng.standard_normal((3, 4))
     one_hot = lambda rng: np.eye(3)
     return (

@@ -4,13 +4,8 @@
     dlog_q[n,k] = -dl[n] p[n,k]
     dp[n,k] = dl[n] (log p[n,k] - log q[n,k] + 1), or 0 where p is 0
 
-Both arguments are saved. A class of probability 0 adds 0, even where its logarithm is -inf. No
-argument is made to sum to 1.
-
-Shapes: both arguments have one shape, (*n, k).
-Units:  nats.
-Raises: ValueError if shapes disagree; TypeError for integers.
-Cost:   about 5 operations and one logarithm per entry.
+Both arguments are saved. A class of probability p = 0 adds 0, even if its log q is -inf. Neither
+argument is normalized to sum to 1.
 """
 
 from functools import partial
@@ -24,12 +19,20 @@ from fcnn.ops.op import operator
 
 @operator()
 def kl_divergence(log_q: Rows, p: Rows) -> L:
-    """Divergence of q from p, the extra surprise of who believes q where p is true.
+    """KL divergence of q from p, sum p (log p - log q), in nats, one value per example.
 
-    The first argument is a logarithm, such as log_softmax gives. Where p is 0 its slope, -inf, is
-    taken to be 0.
+    The first argument is log q, as log_softmax returns it. The gradient -inf at p = 0 is set to 0.
 
+    Shapes: log_q and p (*n, k) -> loss (*n).
+    Units:  nats.
+    Raises: ValueError if shapes disagree, or there are no classes; TypeError if an argument does
+            not hold floats.
+    Cost:   about 5 operations and one logarithm per entry.
     Source: Kullback & Leibler 1951.
+
+    >>> log_q = jnp.log(jnp.array([[0.25, 0.5, 0.25]]))
+    >>> fcnn.kl_divergence(log_q, jnp.array([[0.5, 0.5, 0.0]]))  # log(2) / 2
+    Array([0.3465736], dtype=float32)
     """
     return (p.astype(accumulation_dtype(p.dtype)) * _log_ratio(log_q, p)).sum(-1).astype(p.dtype)
 
@@ -61,5 +64,5 @@ _names = "log_q", "p"
 kl_divergence.validate(partial(validate_distributions, "kl_divergence", _names))
 kl_divergence.cases = cases_of_distributions(*_names, kink=True)
 kl_divergence.torch_difference = (
-    "its gradient for p is NaN where p is 0, here 0: such entries of it are left out"
+    "its gradient for p is NaN where p is 0, here 0: such entries are not compared"
 )

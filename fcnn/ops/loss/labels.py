@@ -1,7 +1,4 @@
-"""Integer labels: class numbers 0 .. k - 1, as every loss with labels validates and compares them.
-
-A label that is no class gives NaN, with gradient 0, since a compiled program cannot raise.
-"""
+"""Integer labels 0 .. k - 1: validation, one-hot comparison, and cases of losses with labels."""
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +13,9 @@ Labels = Integer[Array, "*n"]
 L = Float[Array, "*n"]
 
 
-def hit_of(shape, labels):
-    """[k = t_n], (*n, k)."""
-    if labels.dtype.itemsize < 4:  # too short to number every class
+def one_hot_of(shape, labels):
+    """One-hot labels [k = t_n], of shape (*n, k)."""
+    if labels.dtype.itemsize < 4:  # may be too short for the largest class
         labels = labels.astype(jnp.int32)
     classes = jax.lax.broadcasted_iota(labels.dtype, shape, len(shape) - 1)
     return classes == labels[..., None]
@@ -29,8 +26,8 @@ def validate_labels(name, labels, **rows):
     require_rank(name, 1, **rows)
     ((k, z),) = rows.items()
     if not jnp.issubdtype(labels.dtype, jnp.integer):
-        whole = labels.shape == z.shape
-        do = "see soft_cross_entropy" if whole else "write labels.astype(int)"
+        is_distribution = labels.shape == z.shape
+        do = "use soft_cross_entropy" if is_distribution else "write labels.astype(int)"
         raise TypeError(f"{name}: labels hold {labels.dtype}, not class numbers; {do}")
     one_each = labels.shape == z.shape[:-1]
     require(one_each, f"{name}: labels {labels.shape} need one class per row of {k} {z.shape}")
@@ -41,7 +38,10 @@ five = ints((6,), below=5)
 
 
 def cases_of_labels(rows, example, *absent):
-    """Of a loss with labels; `rows` is the name of its first argument, `example` one of (6, 5)."""
+    """Cases of a loss with labels.
+
+    `rows` names its first argument; `example` is an entry of `Case.args` for it, of shape (6, 5).
+    """
     far_apart = lambda rng: 1e3 * rng.standard_normal((4, 5))
     limits = extreme_scores((3, 7)).items()
     return (
