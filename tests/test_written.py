@@ -101,6 +101,17 @@ def test_a_full_device_costs_only_the_page(tmp_path, capsys):
     assert full.is_char_device()
 
 
+@pytest.mark.parametrize("name", ["mine.py", "page", "page.html.py"])
+def test_a_page_replaces_no_source_file(tmp_path, capsys, checked, name):
+    path = tmp_path / name
+    path.write_text("before")
+    assert main(["check", "relu", "--html", str(path)]) == 2
+    line = f"fcnn check: --html {path}: does not end in .html; write names before --html\n"
+    assert capsys.readouterr().err == line
+    assert (path.read_text(), checked) == ("before", [])
+    assert main(["check", "relu", "--html", str(tmp_path / "Page.HTM")]) == 0
+
+
 def test_what_is_there_is_replaced_through_a_link(tmp_path):
     page, link = tmp_path / "page.html", tmp_path / "link.html"
     page.write_text("before")

@@ -55,10 +55,16 @@ def name_of(f: Any) -> str:
 
 
 def with_rule(f: Callable, rule: Rule) -> Callable:
-    """`f`, which JAX differentiates by `rule`."""
+    """`f`, which JAX differentiates by `rule`. JAX takes tuples alone."""
+    fwd, bwd = rule
     ruled = jax.custom_vjp(f)
-    ruled.defvjp(*rule)
+    ruled.defvjp(lambda *args: tuple(fwd(*args)), lambda saved, dy: gradients_of(bwd(saved, dy)))
     return ruled
+
+
+def gradients_of(returned: Any) -> tuple[Any, ...]:
+    """What bwd returns as a tuple; a single argument may get its gradient alone."""
+    return tuple(returned) if isinstance(returned, tuple | list) else (returned,)
 
 
 def _of_operator(op, given):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-LONGEST = 160  # characters
+from fcnn.ops.returned import described
 
 
 def is_float(leaf: Any) -> bool:
@@ -34,12 +34,3 @@ def outputs(name: str, y: Any) -> list[Any]:
             f"so nothing has a gradient{missing}"
         )
     return floats
-
-
-def described(tree: Any) -> str:
-    """Its structure, with the dtype and shape of each leaf: (float32[2,3], int32[])"""
-    text = lambda a: (
-        f"{a.dtype}[{','.join(map(str, a.shape))}]" if hasattr(a, "dtype") else type(a).__name__
-    )
-    whole = str(jax.tree.map(text, tree)).replace("'", "")
-    return whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}..."

@@ -32,9 +32,23 @@ def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
     found = [judge(e, i, seed) for i in range(len(e.compiled.x))]
     sound = [i for i, one in enumerate(found) if one.verdict in (RIGHT, KINK)]
     return [
-        _together(Leaf(e, i, seed), sound, one) if one.verdict == KINK else one
+        _explained(e, i, _together(Leaf(e, i, seed), sound, one)) if one.verdict == KINK else one
         for i, one in enumerate(found)
     ]
+
+
+def _explained(e: Evidence, i: int, found: Finding) -> Finding:
+    """With a sentence on where an accepted gradient has a choice, and between what."""
+    if found.verdict != KINK or found.at is None or found.claimed is None:
+        return found
+    where = f"{e.compiled.subject.names[i]}[{','.join(map(str, found.at))}]".removesuffix("[]")
+    there = "the slope depends on the direction"
+    if len(found.slopes) == 2:
+        small = 10 * DIFFERENCE * max(map(abs, found.slopes))
+        low, high = sorted(slope if abs(slope) > small else 0.0 for slope in found.slopes)
+        there = f"slopes from {low:.6g} to {high:.6g}"
+    says = f"accepted at a kink: at {where}, {there}; {found.claimed + 0.0:.6g} is a valid choice"
+    return found._replace(says=says)
 
 
 def _together(leaf: Leaf, sound: Sequence[int], found: Finding) -> Finding:
@@ -55,7 +69,7 @@ def _refuted(leaf: Leaf, sound: Sequence[int]) -> str:
     e = leaf.e
     for v in _tied(leaf, sound):
         if says := _against(e, v, leaf.rng):
-            return says
+            return says + _of_ties(leaf, v)
     for dy in _one_output(leaf):
         alone = ask(e.compiled, dy, e.own)
         for v in _across(alone, leaf.rng, sound):
@@ -80,6 +94,25 @@ def _against(e: Evidence, v: Leaves, rng: np.random.Generator) -> str:
     along = f"a direction of {' and '.join(moved)}" if len(moved) < 4 else "one direction"
     says = f"is no valid choice at a kink: along {along} the slope is {slope}"
     return f"{says}, this gives {number(claim)}"
+
+
+def _of_ties(leaf: Leaf, v: Leaves) -> str:
+    """What the gradients of tied arguments add up to, or "" where the kink is no tie.
+
+    What ties has no kink while it moves alike. Of maximum, sort or median each output then moves as
+    much, so the shares of its dy add up to 1.
+    """
+    e, moved = leaf.e, [i for i, b in enumerate(v) if b.any()]
+    names = [e.compiled.subject.names[i] for i in moved]
+    alone = len(moved) < 2
+    if e.slopes.close(v).kinked or (alone and len(np.unique(leaf.x)) == leaf.x.size):
+        return ""
+    alike = [np.where(b == 0, b, leaf.size).astype(b.dtype) for b in v]
+    slope, whole = e.slopes.close(alike).slope.value, leaf.size * sum(d.sum() for d in e.dy)
+    shares = abs(slope - whole) <= 10 * DIFFERENCE * max(abs(slope), abs(whole))
+    total = "their shares of dy must add up to 1"
+    total = total if shares else "their gradients must add up to that slope"
+    return f"; {f'entries of {names[0]}' if alone else ' and '.join(names)} tie, and {total}"
 
 
 def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:

@@ -20,6 +20,7 @@ from fcnn.checker.report import Report, Row
 from fcnn.checker.subject import Leaves, Subject, differentiated, subject_of
 from fcnn.checker.verdict import KINK, NOISY, NOT_FINITE, RIGHT, WRONG, Finding
 from fcnn.ops import Op, gradients
+from fcnn.ops.validation import did_you_mean
 
 
 def check(
@@ -80,7 +81,9 @@ def _known(dtype):
     except TypeError:
         name = str(dtype)
     if name not in TOLERANCE:
-        raise ValueError(f"check: dtype {name} is none of {', '.join(TOLERANCE)}")
+        raise ValueError(
+            f"check: dtype {name} is none of {', '.join(TOLERANCE)}{did_you_mean(name, TOLERANCE)}"
+        )
     return name
 
 

@@ -19,11 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.backward_rules import Rule, name_of, operator_of, rule_of, with_rule
-from fcnn.checker.floats import described, is_float, outputs
+from fcnn.checker.backward_rules import Rule, gradients_of, name_of, operator_of, rule_of, with_rule
+from fcnn.checker.floats import is_float, outputs
 from fcnn.checker.strip_rules import has_rules, peeled
 from fcnn.ops import gradients
 from fcnn.ops.arrays import as_array
+from fcnn.ops.returned import described
 
 Leaves = list[Any]
 
@@ -169,7 +170,7 @@ def _by_rule(rule: Rule, name, args, tree, spots, dy):
     found = bwd(saved, jax.tree.map(lambda a: next(left) if is_float(a) else None, y))
     if found is None:
         raise ValueError(f"check: the backward of {name} gives None: is a return missing?")
-    found = found if isinstance(found, tuple | list) else (found,)
+    found = gradients_of(found)
     if len(found) != len(args):
         raise ValueError(
             f"check: the backward of {name} gives {len(found)} for {len(args)} arguments; it must "

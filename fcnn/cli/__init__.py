@@ -1,11 +1,10 @@
 """Level 6: the `fcnn` command: one module for each tool."""
 
-import argparse
 import errno
 import sys
 
 from fcnn.cli import bench, check, ops
-from fcnn.cli.output import discard_rest
+from fcnn.cli.output import Parser, discard_rest
 
 TOOLS = (ops, check, bench)
 
@@ -15,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     1 if standard output is closed early, as `head` does; 2 if its disk is full; 130 at Ctrl-C.
     """
-    parser = argparse.ArgumentParser(prog="fcnn", description="Tools of the fcnn library.")
+    parser = Parser(prog="fcnn", description="Tools of the fcnn library.")
     tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
     for tool in TOOLS:
         tool.add_to(tools)

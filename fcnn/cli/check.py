@@ -11,10 +11,10 @@ from fcnn.checker import Report, Row, check
 from fcnn.checker.cases import has_gradient
 from fcnn.checker.evidence import TOLERANCE
 from fcnn.checker.html_report import page
-from fcnn.checker.report import columns
+from fcnn.checker.report import columns, name
 from fcnn.checker.verdict import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
 from fcnn.cli.load import blamed
-from fcnn.cli.output import File, add_json, show, try_place, write
+from fcnn.cli.output import File, Misuse, add_json, show, try_place, write
 from fcnn.cli.progress import progress
 from fcnn.cli.table import table, terminal_width
 from fcnn.cli.target import Target, target
@@ -70,6 +70,7 @@ def run(chosen) -> int:
         for option, path in (("--json", chosen.json), ("--html", chosen.html)):
             if isinstance(path, Path):
                 try_place(option, path)
+        _require_page(chosen.html)
         with redirect_stdout(sys.stderr):  # what a file or function prints is no part of the report
             targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
             reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
@@ -90,6 +91,14 @@ def run(chosen) -> int:
     return (0 if whole.ok else 1) if written else 2
 
 
+def _require_page(path: Path | None) -> None:
+    """Misuse unless a page may be written there: in place of a source file it would destroy it."""
+    if path is None or path.suffix.lower() in (".html", ".htm"):
+        return
+    if path.is_file() or not path.exists():  # what is neither is a device or a pipe
+        raise Misuse(f"--html {path}: does not end in .html; write names before --html")
+
+
 def _operators() -> list[str]:
     """All operators of which some case has a gradient."""
     return [op.name for op in OPS if has_gradient(op)]
@@ -97,8 +106,16 @@ def _operators() -> list[str]:
 
 def _checked(t: Target, chosen) -> Report:
     how = {"dtype": chosen.dtype, "order": chosen.order, "seed": chosen.seed}
-    with blamed(t.name):
-        return check(t.f, t.args, backward=t.backward, **how)
+    with blamed(t.path, t.name):
+        report = check(t.f, t.args, backward=t.backward, **how)
+    return with_note(report, t.note) if t.note else report
+
+
+def with_note(report: Report, note: str) -> Report:
+    """The report, with one line more on its first problem."""
+    problem = report.rows[0].problem
+    lines = [note, *report.notes.get(problem, "").splitlines()]
+    return replace(report, notes={**report.notes, problem: "\n".join(lines)})
 
 
 def merged(reports: list[Report]) -> Report:
@@ -110,7 +127,10 @@ def merged(reports: list[Report]) -> Report:
 
 
 def text(targets: list[Target], reports: list[Report]) -> str:
-    """A line per operator and implementation, then what is not right; other functions whole."""
+    """A line per operator and implementation, then choices at kinks, then what is not right.
+
+    Other functions are whole.
+    """
     if any(t.args is not None for t in targets):
         return "\n\n".join(map(str, reports))
     lines = [line for report in reports for line in _lines(report)]
@@ -120,7 +140,16 @@ def text(targets: list[Target], reports: list[Report]) -> str:
     wrong = sum(len(report.rows) for report in odd)
     count = sum(len(report.rows) for report in reports)
     end = f"{count - wrong:,} of {count:,} gradients are right."
-    return "\n\n".join(["\n".join(_table(lines)), *map(str, odd), end])
+    choices = [*filter(None, ["\n".join(_choices(reports))])]
+    return "\n\n".join(["\n".join(_table(lines)), *choices, *map(str, odd), end])
+
+
+def _choices(reports: list[Report]) -> list[str]:
+    """The first gradient of each operator that is accepted at a kink: where, and why."""
+    first: dict[str, Row] = {}
+    for row in (row for report in reports for row in report.rows if row.verdict == KINK):
+        first.setdefault(row.problem.partition(":")[0], row)
+    return [f"{row.problem}: {name(row)}: {row.says}" for row in first.values()]
 
 
 def _table(lines: list[tuple[str, ...]]) -> list[str]:

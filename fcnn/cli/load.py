@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import io
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -32,7 +33,7 @@ def load(path: Path) -> ModuleType:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     guard = 'put what only a script should run under if __name__ == "__main__":'
-    with blamed(f"{path}", f"; {guard}"), _as_a_script(path):
+    with blamed(path, hint_at_exit=f"; {guard}"), _as_a_script(path):
         if root == path.resolve().parent:
             return _executed(path, _free(name, path))
         module = importlib.import_module(name)
@@ -42,9 +43,10 @@ def load(path: Path) -> ModuleType:
 
 
 @contextmanager
-def blamed(what: str, hint_at_exit: str = "") -> Iterator[None]:
-    """Errors of the user's code become a ValueError of one line, which begins with `what`.
+def blamed(path: Path | None, what: str = "", hint_at_exit: str = "") -> Iterator[None]:
+    """Errors of the user's code become a ValueError of one line, as in FILE.py:LINE: TypeError: ...
 
+    LINE is the last one of the file at `path` that ran. Where none did, `what` names the function.
     `sys.exit` is an error: it would end the check early, as if all were right. Ctrl-C is none.
     """
     try:
@@ -53,11 +55,28 @@ def blamed(what: str, hint_at_exit: str = "") -> Iterator[None]:
         raise
     except SystemExit as left:
         code = "" if left.code is None else repr(left.code)
-        says = f"calls sys.exit({code}), so nothing was checked"
-        raise ValueError(f"{what}: {says}{hint_at_exit}") from None
+        printed = "".join(f": {line}" for line in getattr(left, "__notes__", []))
+        says = f"calls sys.exit({code}), so nothing was checked{printed}"
+        raise ValueError(f"{_where(left, path, what)}: {says}{hint_at_exit}") from None
     except BaseException as wrong:
         first = (str(wrong).strip().splitlines() or [""])[0]
-        raise ValueError(f"{what}: {type(wrong).__name__}: {first}") from None
+        says = f"{type(wrong).__name__}: {first}"
+        raise ValueError(f"{_where(wrong, path, what)}: {says}") from None
+
+
+def _where(error, path, what):
+    """FILE.py:LINE, else FILE.py: WHAT, of an operator its name alone."""
+    if path is None:
+        return what
+    ran = traceback.walk_tb(error.__traceback__)
+    inside = [line for frame, line in ran if _same(frame.f_code.co_filename, path)]
+    if isinstance(error, SyntaxError) and error.filename and _same(error.filename, path):
+        inside.append(error.lineno or 1)
+    return f"{path}:{inside[-1]}" if inside else ": ".join(filter(None, (str(path), what)))
+
+
+def _same(name, path):
+    return Path(name).resolve() == path.resolve()
 
 
 def _place(path):
@@ -77,7 +96,7 @@ def _free(name, path):
 
 def _is(module, path):
     file = getattr(module, "__file__", None)
-    return file is not None and Path(file).resolve() == path.resolve()
+    return file is not None and _same(file, path)
 
 
 def _executed(path, name):
@@ -95,13 +114,18 @@ def _executed(path, name):
 
 @contextmanager
 def _as_a_script(path):
-    """No arguments in `sys.argv`. What argparse writes on stderr before it exits is dropped."""
+    """No arguments in `sys.argv`.
+
+    Of what argparse writes on stderr before it exits, the last line becomes a note of SystemExit.
+    """
     given, sys.argv = sys.argv, [str(path)]
     held: Any = _Held(sys.stderr)
     try:
         with warnings.catch_warnings(), redirect_stderr(held):
             yield
-    except SystemExit:
+    except SystemExit as left:
+        for line in held.kept.getvalue().strip().splitlines()[-1:]:
+            left.add_note(line.strip())
         held.kept = io.StringIO()
         raise
     finally:

@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import re
+from collections.abc import Callable
 from textwrap import fill
 
 from fcnn import ops
@@ -35,26 +36,25 @@ def listed(width: int) -> list[str]:
     return [*lines[1:], "", *notes]
 
 
-def table() -> list[str]:
-    """Every operator by family: its name, what it does, and its implementations."""
+def table(name: Callable[[Op], str] = lambda op: f"`{op.name}`") -> list[str]:
+    """Every operator by family: its `name`, what it does, and its implementations."""
     lines = ["| operator | what it does | implementations |", "|---|---|---|"]
     for family, members in itertools.groupby(OPS, family_of):
         lines.append(f"| **{family}** | | |")
         lines += (
-            markdown((f"`{op.name}`", purpose(op).replace("|", "\\|"), served_by(op)))
-            for op in members
+            markdown((name(op), purpose(op).replace("|", "\\|"), served_by(op))) for op in members
         )
     return lines
 
 
 def departures() -> list[str]:
-    """Where PyTorch gives something else, and what parity compares with there."""
+    """Where PyTorch's function differs, and what the parity tests compare with."""
     names: dict[str, list[str]] = {}
     for op in OPS:
         if op.torch_difference:
             names.setdefault(op.torch_difference, []).append(f"`{op.name}`")
     lines = [f"- {', '.join(ops)}: {difference}" for difference, ops in names.items()]
-    return ["Where PyTorch departs from these, and what parity compares with there:", "", *lines]
+    return ["Differences from PyTorch, and what the parity tests compare with:", "", *lines]
 
 
 def family_of(op: Op) -> str:

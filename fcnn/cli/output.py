@@ -6,16 +6,31 @@ write("--html", path, text)        whole, or not at all
 """
 
 import os
+import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NoReturn
 
+from fcnn.ops.validation import did_you_mean
+
+UNKNOWN = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")  # as argparse writes it
 File = tuple[str, Path, Callable[[], str | bytes]]  # option, path, what gives the content
 
 
 class Misuse(ValueError):
     """What the user asked for makes no sense; the message is one line."""
+
+
+class Parser(ArgumentParser):
+    """It and its subcommands name the nearest choice to one that there is not."""
+
+    def error(self, message: str) -> NoReturn:
+        if unknown := UNKNOWN.search(message):
+            name, choices = unknown.groups()
+            message += did_you_mean(name, re.findall(r"[\w-]+", choices))
+        super().error(message)
 
 
 def add_json(tool: ArgumentParser) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from fcnn.data.cifar import cifar10
 from fcnn.data.dataset import DataError, Dataset, Images
 from fcnn.data.digits import digits
+from fcnn.data.files import other_format
 from fcnn.data.idx import idx_images
+from fcnn.ops.validation import did_you_mean
 
 NAMES = ("digits", "mnist", "fashion_mnist", "cifar10")
 
@@ -24,7 +26,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     Raises: DataError, one line naming the file and what to do, for anything missing or damaged.
     """
     if name not in NAMES:
-        raise DataError(f"data set {name!r} is none of {', '.join(NAMES)}")
+        near = did_you_mean(name, NAMES)
+        raise DataError(f"data set {name!r} is none of {', '.join(NAMES)}{near}")
     if name == "digits":
         return digits()
     chosen = data_dir or os.environ.get("FCNN_DATA")
@@ -32,7 +35,9 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         raise DataError(f"{name}: where are its files? Give --data-dir DIR or set FCNN_DATA")
     folder = Path(chosen).expanduser()
     if not folder.is_dir():
+        other = other_format(folder)
         what = "no folder" if folder.exists() else "no such folder"
+        what += f", and{other}" if other and folder.exists() else ""
         raise DataError(f"{folder}: {what}; give --data-dir the one that holds {name}")
     folder = _named(folder, name)
     return cifar10(folder) if name == "cifar10" else idx_images(name, folder)

@@ -19,6 +19,10 @@ class Images(NamedTuple):
     x: np.ndarray
     y: np.ndarray
 
+    def __repr__(self) -> str:
+        each = (f"{name} {a.dtype}{a.shape}" for name, a in self._asdict().items())
+        return f"Images({', '.join(each)})"
+
 
 class Dataset(NamedTuple):
     """Images to train on, others to test on, and the names of the classes."""
@@ -33,3 +37,7 @@ class Dataset(NamedTuple):
         """(h, w, c) of one image."""
         h, w, c = self.train.x.shape[1:]
         return h, w, c
+
+    def __repr__(self) -> str:
+        classes = f"{len(self.classes)} classes"
+        return f"Dataset({self.name!r}, train={self.train}, test={self.test}, {classes})"

@@ -21,10 +21,24 @@ LAYERS = 3  # of gzip that are taken off, at most
 CHUNK = 2**20
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 GZIP = b"\x1f\x8b"
+FORMATS = {  # of data sets that are not read here, by the ending
+    ".csv": "a CSV file",
+    ".npz": "a NumPy archive",
+    ".npy": "a NumPy array",
+    ".parquet": "a Parquet file",
+    ".arff": "an ARFF file",
+    ".mat": "a MATLAB file",
+    ".h5": "an HDF5 file",
+    ".hdf5": "an HDF5 file",
+    ".pkl": "a pickle",
+    ".pt": "a torch file",
+}
 OTHER = {  # first bytes of what is not unpacked here
     b"PK\3\4": "a zip archive; unpack it first",
     b"BZh": "packed by bzip2; unpack it first",
     b"\xfd7zXZ": "packed by xz; unpack it first",
+    b"\x93NUMPY": "a NumPy array, which is not read",
+    b"PAR1": "a Parquet file, which is not read",
     b"<": "a web page, not the file; fetch the file again",
 }
 
@@ -71,9 +85,17 @@ def only(found: list[Path]) -> Path:
 
 def advice(folder: Path) -> str:
     """What to do where a file is missing from `folder`."""
-    archives = [p.name for p in next(levels(folder)) if p.suffix.lower() in ARCHIVES]
+    there = next(levels(folder))
+    archives = [p.name for p in there if p.suffix.lower() in ARCHIVES]
     first = f"unpack {archives[0]} there" if archives else "put it there"
-    return f"{first} or name another --data-dir"
+    others = [p.name + other_format(p) for p in there if other_format(p)]
+    return "; ".join([f"{first} or name another --data-dir", *others[:1]])
+
+
+def other_format(path: Path) -> str:
+    """The words for a file of a format that is not read here; "" for others."""
+    ending = path.suffix.lower()
+    return f" is {FORMATS[ending]}, which is not read" if ending in FORMATS else ""
 
 
 @contextmanager
@@ -99,7 +121,7 @@ def refuse_other(path: Path, start: bytes) -> None:
     """DataError if a file that starts like this is packed in another way, or is a web page."""
     for first, what in OTHER.items():
         if start.startswith(first):
-            raise DataError(f"{path}: cannot be read: it is {what}")
+            raise DataError(f"{path}: cannot be read: it{other_format(path) or f' is {what}'}")
 
 
 def read(some: Callable[[int], bytes], count: int) -> np.ndarray:

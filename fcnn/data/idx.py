@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fcnn.data.dataset import DataError, Dataset, Images
-from fcnn.data.files import advice, levels, only, read, refuse_other, unpacked
+from fcnn.data.files import advice, levels, only, other_format, read, refuse_other, unpacked
 
 LARGEST = 2**30  # bytes of one array: six times the largest of these data sets
 TRAILING = 2**16  # bytes beyond the announced ones that are counted
@@ -39,6 +39,11 @@ CLASSES = {
     ),
 }
 
+FIRST = {  # the labels with which the original files for training begin
+    "mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5),
+    "fashion_mnist": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9),
+}
+
 
 def idx_images(name: str, folder: Path) -> Dataset:
     """Read train-images-idx3-ubyte, train-labels-idx1-ubyte and the two t10k files.
@@ -54,6 +59,7 @@ def idx_images(name: str, folder: Path) -> Dataset:
             raise DataError(f"{labels}: {len(y)} labels, but {images.name} holds {len(x)} images")
         if len(y) == 0:
             raise DataError(f"{images}: no images; fetch the file again")
+        _refuse_kin(name, labels, y)
         if y.max() >= len(CLASSES[name]):
             at = int(y.argmax())
             raise DataError(f"{labels}: label {y[at]} at position {at}; {name} has classes 0 to 9")
@@ -98,10 +104,10 @@ def _check_start(path, start, magic, head):
         raise DataError(f"{path}: {few}; fetch the file again")
     found = start[:4].hex(" ")
     if not start.startswith(magic[:2]):
-        raise DataError(
-            f"{path}: cannot be read: it starts with {found}, which is neither gzip nor IDX; "
-            "fetch the file again"
-        )
+        what = f"it starts with {found}, which is neither gzip nor IDX"
+        if other := other_format(path):
+            what = f"it{other}"
+        raise DataError(f"{path}: cannot be read: {what}; fetch the file again")
     if not start.startswith(magic):
         wanted = f"an IDX file of {magic[3]}-D bytes starts with {magic.hex(' ')}"
         raise DataError(f"{path}: starts with {found}, but {wanted}; is it another file?")
@@ -118,6 +124,13 @@ def _find(data_set: str, folder: Path, prefix: str, what: str, axes: int) -> Pat
     raise DataError(
         f"{folder / name}: no such file, nor one in a subfolder, nor {name}.gz; {advice(folder)}"
     )
+
+
+def _refuse_kin(name: str, path: Path, y: np.ndarray) -> None:
+    """DataError for the labels of another data set, whose files have the same names."""
+    for other, first in FIRST.items():
+        if other != name and tuple(y[: len(first)].tolist()) == first:
+            raise DataError(f"{path}: is of {other}, not {name}; name {other}, or another folder")
 
 
 def _kin(folder_name: str) -> str | None:

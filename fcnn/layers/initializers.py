@@ -19,7 +19,7 @@ kernel that it is, so no initializer need know of groups. With c and o of the wh
 The output of a layer then has the variance fan_in var(w) mean(x^2) around b. Of a transposed
 convolution only one in prod(stride) taps meets an output, and its variance is as much smaller.
 
-Raises: ValueError for a shape without fans, or a negative scale.
+Raises: ValueError for a shape without fans, or a negative scale; TypeError for what is no key.
 """
 
 import math
@@ -27,6 +27,8 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+
+from fcnn.ops.validation import require_key
 
 Initializer = Callable[[jax.Array, tuple[int, ...]], jax.Array]
 TRUNCATED = 0.87962566103423978  # standard deviation of a standard normal within -2 and 2
@@ -111,29 +113,31 @@ def orthogonal(scale: float = 1.0) -> Initializer:
     """
     _require_scale("orthogonal", "scale", scale)
 
-    def init(key, shape):
+    def draw(key, shape):
         fans(shape)
         return jax.nn.initializers.orthogonal(scale)(key, shape)
 
-    return init
+    return _drawn("orthogonal", draw)
 
 
 def normal(std: float = 0.01) -> Initializer:
     """Normal with mean 0 and standard deviation `std`."""
     _require_scale("normal", "std", std)
-    return lambda key, shape: std * jax.random.normal(key, shape)
+    return _drawn("normal", lambda key, shape: std * jax.random.normal(key, shape))
 
 
 def truncated(std: float = 0.01) -> Initializer:
     """Normal within two standard deviations of 0, widened so that its own is again `std`."""
     _require_scale("truncated", "std", std)
-    return lambda key, shape: std / TRUNCATED * jax.random.truncated_normal(key, -2, 2, shape)
+    draw = lambda key, shape: jax.random.truncated_normal(key, -2, 2, shape)
+    return _drawn("truncated", lambda key, shape: std / TRUNCATED * draw(key, shape))
 
 
 def uniform(bound: float = 0.01) -> Initializer:
     """Uniform on [-bound, bound)."""
     _require_scale("uniform", "bound", bound)
-    return lambda key, shape: jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+    draw = lambda key, shape: jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+    return _drawn("uniform", draw)
 
 
 def grouped(init: Initializer, groups: int, axis: int = -1) -> Initializer:
@@ -146,6 +150,7 @@ def grouped(init: Initializer, groups: int, axis: int = -1) -> Initializer:
         return init
 
     def each(key, shape):
+        require_key("grouped", key)
         if shape[axis] % groups:
             what = "features" if axis == -1 else "channels"
             raise ValueError(f"initializer: groups {groups} does not divide {shape[axis]} {what}")
@@ -164,6 +169,16 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
         raise ValueError(f"initializer: shape {shape} has no fan; use zeros, normal or uniform")
     *window, c, o = shape
     return math.prod(window) * c, math.prod(window) * o
+
+
+def _drawn(name: str, draw: Initializer) -> Initializer:
+    """`draw`, which refuses what is no random key."""
+
+    def init(key, shape):
+        require_key(name, key)
+        return draw(key, shape)
+
+    return init
 
 
 def _he(shape):

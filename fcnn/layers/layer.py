@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from fcnn.ops.arrays import as_array
-from fcnn.ops.validation import require_counts
+from fcnn.ops.validation import require_counts, require_key
 
 Params = dict[str, Any]
 State = dict[str, Any]
@@ -49,13 +49,21 @@ class Layer:
     takes: type[float] | type[int] = float
 
     def __post_init__(self):
-        """A list, or an array in another byte order, becomes a JAX array before `apply`."""
-        apply, what = self.apply, f"{self.name}: x"
+        """What is no random key is refused; x, as a list for example, becomes a JAX array."""
+        init, apply, what = self.init, self.apply, f"{self.name}: x"
+
+        @wraps(init)
+        def by_key(key, shape):
+            require_key(self.name, key)
+            return init(key, shape)
 
         @wraps(apply)
         def of_array(params, state, x, **how):
+            if how.get("key") is not None:
+                require_key(self.name, how["key"])
             return apply(params, state, as_array(what, x), **how)
 
+        object.__setattr__(self, "init", by_key)
         object.__setattr__(self, "apply", of_array)
 
     def __repr__(self) -> str:

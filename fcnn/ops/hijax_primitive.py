@@ -25,6 +25,7 @@ from jax.experimental import hijax
 from jax.experimental.hijax import Zero, instantiate_zeros
 
 from fcnn.ops.mesh_axes import cotangent_of
+from fcnn.ops.returned import require_y_of_forward
 
 # HiPrim since jax 0.11.2, VJPHiPrimitive before.
 Primitive: Any = getattr(hijax, "HiPrim", None) or getattr(hijax, "VJPHiPrimitive", None)
@@ -54,7 +55,11 @@ class CustomGradient(Primitive):
         return self.forward(*_as_arrays(arrays))
 
     def vjp_fwd(self, nzs_in, *arrays):
-        return self.settings.around(self.op.fwd_rule)(*_as_arrays(arrays), **dict(self.options))
+        y_and_saved = self.settings.around(self.op.fwd_rule)(
+            *_as_arrays(arrays), **dict(self.options)
+        )
+        require_y_of_forward(self.op.name, y_and_saved[0], self.out_aval)
+        return y_and_saved
 
     def vjp_bwd_retval(self, saved, dy):
         dy = jax.tree.map(jnp.asarray, _filled(dy))
@@ -125,6 +130,10 @@ class Mapped:
     size: Any  # an int, or symbolic
     axis_name: Hashable
     spmd_axis_name: Hashable
+
+    @property
+    def name(self) -> str:
+        return self.op.name
 
     def forward(self, *arrays, **options):
         return self._vmap(self.op.forward, options, self.dims, 0)(*arrays)
@@ -198,6 +207,7 @@ def _cause(rules, use):
 class Scale:
     """x y for a scalar y. Its two rules record that they ran."""
 
+    name = "scale"
     types = jax.ShapeDtypeStruct((2, 3), jnp.float32), jax.ShapeDtypeStruct((), jnp.float32)
 
     def __init__(self):

@@ -25,7 +25,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import update_wrapper
+from functools import update_wrapper, wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import jax
@@ -34,7 +34,9 @@ from jax.core import Tracer
 
 from fcnn.ops.arrays import as_array
 from fcnn.ops.custom_gradient import custom_gradient
+from fcnn.ops.returned import cotangents, y_and_saved
 from fcnn.ops.sharding import over_mesh
+from fcnn.ops.validation import did_you_mean
 
 P = ParamSpec("P")
 Y = TypeVar("Y")
@@ -82,7 +84,7 @@ def implementations(**chosen: str) -> AbstractContextManager:
     """
     for name, impl in chosen.items():
         if name not in _IMPLS:
-            known = sorted(_IMPLS)
+            known = f"{sorted(_IMPLS)}{did_you_mean(name, _IMPLS)}"
             raise ValueError(f"implementations: unknown operator {name!r}; expected one of {known}")
         if impl not in _IMPLS[name]:
             raise ValueError(_unknown_impl("implementations", name, impl))
@@ -91,7 +93,8 @@ def implementations(**chosen: str) -> AbstractContextManager:
 
 def _unknown_impl(caller, name, impl):
     of = f" of {name}" if caller != name else ""
-    return f"{caller}: unknown impl {impl!r}{of}; expected one of {_IMPLS[name]}"
+    known = f"{_IMPLS[name]}{did_you_mean(impl, _IMPLS[name])}"
+    return f"{caller}: unknown impl {impl!r}{of}; expected one of {known}"
 
 
 @jax.tree_util.register_static
@@ -176,6 +179,10 @@ class Op(Generic[P, Y]):
         self.forward: Callable[..., Y] = forward
         self.signature = _signature(forward)
         named = self.signature.parameters.values()
+        for name in static:
+            if name not in self.signature.parameters:
+                has = ", ".join(self.signature.parameters)
+                raise TypeError(f"{self.name}: static names {name}; its parameters are {has}")
         self.static = {*static, *(p.name for p in named if p.kind is p.KEYWORD_ONLY)}
         self.arrays = tuple(name for name in self.signature.parameters if name not in self.static)
 
@@ -184,11 +191,19 @@ class Op(Generic[P, Y]):
         return self.__name__
 
     def fwd(self, rule: F) -> F:
-        self.fwd_rule = rule
+        @wraps(rule)
+        def checked(*arrays: Any, **options: Any) -> tuple[Any, Any]:
+            return y_and_saved(self.name, rule(*arrays, **options))
+
+        self.fwd_rule = checked
         return rule
 
     def bwd(self, rule: F) -> F:
-        self.bwd_rule = rule
+        @wraps(rule)
+        def checked(saved: Any, dy: Any, **options: Any) -> tuple[Any, ...]:
+            return cotangents(self.name, self.arrays, rule(saved, dy, **options))
+
+        self.bwd_rule = checked
         return rule
 
     def validate(self, rule: F) -> F:
@@ -263,15 +278,18 @@ class Op(Generic[P, Y]):
         return other
 
 
-def operator(*, static: tuple[str, ...] = ()) -> Callable[[Callable[P, Y]], Op[P, Y]]:
-    """Turn the decorated function into an operator.
+def operator(
+    forward: object = None, /, *, static: tuple[str, ...] = ()
+) -> Callable[[Callable[P, Y]], Op[P, Y]]:
+    """Turn the function below into an operator: write @operator() above it.
 
     Its positional parameters are arrays, except those named in `static`. Its keyword-only
-    parameters are static options. `fwd`, `bwd`, `validate` and cases are added to the operator
-    below it. Without `fwd` and `bwd`, autodiff differentiates it.
+    parameters are static options. `fwd`, `bwd`, `validate` and cases are then added to it. Without
+    `fwd` and `bwd`, autodiff differentiates it.
 
     Options:
         static: names of positional parameters that are options, such as the window of `max_pool`.
+    Raises: TypeError for @operator without parentheses, and if `static` names no parameter.
 
     >>> @fcnn.operator()
     ... def square(x):
@@ -279,6 +297,9 @@ def operator(*, static: tuple[str, ...] = ()) -> Callable[[Callable[P, Y]], Op[P
     >>> jax.grad(square)(3.0)
     Array(6., dtype=float32, weak_type=True)
     """
+    if forward is not None:
+        name = getattr(forward, "__name__", repr(forward))
+        raise TypeError(f"operator: write @operator() above def {name}, with parentheses")
     return lambda forward: Op(forward, static)
 
 

@@ -79,6 +79,10 @@ class Sharded:
     op: Any
     mesh: AbstractMesh
 
+    @property
+    def name(self) -> str:
+        return self.op.name
+
     def forward(self, *arrays, **options):
         run = partial(self.op.forward, **options)
         y = jax.eval_shape(run, *map(_unsharded, arrays))
@@ -90,7 +94,7 @@ class Sharded:
     def bwd_rule(self, arrays, dy, **options):
         def run(arrays, dy):
             _, saved = self.op.fwd_rule(*arrays, **options)
-            return tuple(self.op.bwd_rule(saved, dy, **options))
+            return self.op.bwd_rule(saved, dy, **options)
 
         cotangents = jax.eval_shape(run, *jax.tree.map(_unsharded, (arrays, dy)))
         like = lambda a, g: None if g is None else jax.typeof(a).sharding.spec

@@ -1,5 +1,8 @@
 """Validation of arguments by static facts, before any arithmetic, with one-line error messages."""
 
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,6 +16,13 @@ def require(condition: bool, message: str) -> None:
     """ValueError with `message` unless `condition` holds."""
     if not condition:
         raise ValueError(message)
+
+
+def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str:
+    """The end of an error message on an unknown name: the most similar of `known`, if any."""
+    plain = {re.sub("[-_ ]", "", each).lower(): each for each in known}
+    near = get_close_matches(re.sub("[-_ ]", "", str(name)).lower(), plain, n=1)
+    return f"; did you mean {plain[near[0]]}?" if near else otherwise
 
 
 def require_floats(name: str, **arrays: Array | None) -> None:
@@ -60,9 +70,14 @@ def require_flags(name: str, **values: object) -> None:
             raise TypeError(f"{name}: {k} {v!r} must be True or False")
 
 
-def require_key(name: str, key: Array) -> None:
+def require_key(name: str, key: Any) -> None:
     """TypeError unless `key` is one random key, typed or as raw uint32."""
-    new = jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0
+    if not (hasattr(key, "dtype") and hasattr(key, "shape")):
+        seed = key if _is_integer(key) else 0
+        raise TypeError(
+            f"{name}: key {key!r:.60} is not a random key; write jax.random.key({seed})"
+        )
+    new = jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()
     if not (new or (key.dtype == jnp.uint32 and key.shape == (2,))):
         holds = f"key holds {key.dtype}{key.shape}, not one random key"
         raise TypeError(f"{name}: {holds}; write jax.random.key(0)")

@@ -12,6 +12,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.arrays import as_array
+from fcnn.ops.validation import require_key
 from fcnn.training.evaluate import evaluate
 from fcnn.training.shuffle import shuffled_rows
 from fcnn.training.state import TrainState, create
@@ -62,11 +63,15 @@ def fit(
 
     Shapes: x (n, ...), y (n, ...); a pass takes n // batch_size steps, at least 1.
     Raises: ValueError if x and y differ in length, are empty, or the loss stops being a finite
-            number; TypeError for what holds no numbers.
+            number; TypeError for what holds no numbers, for what is no random key, and for a
+            loss that does not return one float per example.
+    Cost:   each call traces and compiles its programs anew, since a loss may read variables that
+            changed. jax.config.update("jax_compilation_cache_dir", DIR) keeps compiled programs.
     """
     x, y = train = _pair("train", train)
     test = None if test is None else _pair("test", test)
     _check(train, test, epochs, batch_size)
+    require_key("fit", key)
     of_model, of_rows = jax.random.split(key)
     now = create(model, optimizer, x.shape[1:], of_model)
     step = train_step(model, loss, optimizer)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
+from fcnn.ops.validation import require_key
 
 
 class TrainState(NamedTuple):
@@ -18,6 +19,17 @@ class TrainState(NamedTuple):
     opt_state: optax.OptState
     key: jax.Array
 
+    def __repr__(self) -> str:
+        """The step, and of each tree how many arrays and numbers it has."""
+        trees = {name: getattr(self, name) for name in ("params", "state", "opt_state")}
+        each = (f"{name}: {_counted(tree)}" for name, tree in trees.items())
+        return f"TrainState(step {self.step}, {', '.join(each)})"
+
+
+def _counted(tree):
+    leaves = jax.tree.leaves(tree)
+    return f"{sum(map(jnp.size, leaves)):,} numbers in {len(leaves)} arrays"
+
 
 def create(
     model: Layer,
@@ -28,7 +40,10 @@ def create(
     """The state before the first step. `shape` is that of one example.
 
     vmap it over a batch of keys, and train_step with it, to train many seeds in one program.
+
+    Raises: TypeError for what is no random key.
     """
+    require_key("create", key)
     of_init, of_steps = jax.random.split(key)
     params, state = model.init(of_init, shape)
     return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), of_steps)

@@ -18,6 +18,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.arrays import as_array
+from fcnn.ops.returned import described
 from fcnn.ops.sharding import of_batch
 from fcnn.training.state import TrainState, cast
 
@@ -38,13 +39,16 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
 
     Floats in x and y are converted to the dtype of the parameters.
 
+    Raises: TypeError, when traced, for a loss that does not return one float per example.
     Units:  loss is the batch's mean; accuracy the share of examples whose largest output is y,
             which means something where y are class numbers and is NaN elsewhere.
     """
 
     def objective(params, state, x, y, key):
         outputs, state = model.apply(params, state, x, key=key, train=True)
-        return loss(outputs, y).mean(), (state, accuracy(outputs, y))
+        value = loss(outputs, y)
+        require_per_example(value, outputs.shape)
+        return value.mean(), (state, accuracy(outputs, y))
 
     def step(now: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         x, y = cast(now.params, *map(as_array, ("train_step: x", "train_step: y"), batch))
@@ -56,6 +60,20 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
         return TrainState(now.step + 1, params, state, opt_state, now.key), Metrics(value, right)
 
     return step
+
+
+def require_per_example(value: Any, outputs: tuple[int, ...]) -> None:
+    """TypeError unless a loss returns one float for each example, position or entry of outputs."""
+    per = ", or one per ".join(["example", *["position"] * (len(outputs) > 2)])
+    what = f"loss: returns {described(value)} for outputs {outputs}"
+    shape = getattr(value, "shape", None)
+    if shape == ():
+        raise TypeError(f"{what}; it must be one number per {per}: leave out .mean() or .sum()")
+    if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise TypeError(f"{what}; it must be an array of floats, one per {per}")
+    if shape != outputs[: value.ndim]:
+        y = "labels or targets of another shape than outputs?"
+        raise TypeError(f"{what}; it must be {outputs[:1]}, one number per {per}: {y}")
 
 
 def steps(

@@ -13,6 +13,7 @@ from jax import lax
 
 import fcnn
 from fcnn.checker.html_report import page
+from fcnn.checker.subject import subject_of
 from fcnn.checker.verdict import KINK, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
 
 check = partial(fcnn.check, cost=False)
@@ -494,3 +495,18 @@ def test_many_arguments_that_hide_mistakes_take_one_line():
     report = check(lambda p: sum(p.values()), (params,))
     assert "Warning: p/b0, p/b1, p/b2 and 6 more are all zeros" in str(report)
     assert str(report).count("Warning") == 1
+
+
+FORMS = {
+    "alone": lambda x, dy: 2 * x * dy,
+    "a list": lambda x, dy: [2 * x * dy],
+    "a pair that returns lists": (lambda x: [x * x, x], lambda x, dy: [2 * x * dy]),
+    "a pair that returns it alone": (lambda x: (x * x, x), lambda x, dy: 2 * x * dy),
+}
+
+
+@pytest.mark.parametrize("backward", FORMS.values(), ids=FORMS)
+def test_a_gradient_of_any_form_can_be_compiled_and_so_has_a_cost(backward):
+    subject = subject_of(lambda x: x * x, (X,), backward)
+    (dx,) = jax.eval_shape(jax.grad(lambda x: subject.whole(x)[0].sum()), [X])
+    assert dx.shape == X.shape

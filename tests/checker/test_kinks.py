@@ -224,6 +224,23 @@ def test_the_report_names_the_direction():
     report = check(maximum, (ONES, ONES), backward=shares(1, 1))
     assert [row.mistake for row in report.rows] == ["kink", "kink"]
     assert "da: is no valid choice at a kink: along a direction of a and b" in str(report)
+    assert str(report).count("; a and b tie, and their shares of dy must add up to 1") == 2
+
+
+def test_ties_of_another_kind_add_up_to_the_slope():
+    report = check(DISTANCE, (ONES[:2], ONES[:2]), backward=SIGN_OF_EACH)
+    assert "a and b tie, and their gradients must add up to that slope" in str(report)
+
+
+def test_a_choice_that_is_accepted_is_explained():
+    report = check(maximum, (ONES, ONES), backward=shares(0.25, 0.75))
+    for row, share in zip(report.rows, (0.25, 0.75), strict=True):
+        low, high = sorted(row.slopes)
+        chosen = share * (low if abs(low) > abs(high) else high)
+        says = f"accepted at a kink: at {row.where}, slopes from "
+        assert row.says.startswith(says)
+        assert row.says.endswith(f"; {chosen:.6g} is a valid choice")
+        assert f"d{row.leaf}: {row.says}" in str(report)
 
 
 def test_another_argument_that_is_wrong_does_not_blame_a_kink():

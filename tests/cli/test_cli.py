@@ -45,6 +45,10 @@ def square_fwd(x):
 WRONG = RIGHT.replace("(2 * dy,)", "(-2 * dy,)")
 
 
+TYPO = RIGHT.replace("double_backward", "{}")
+NOT_USED = "mine.py: {} is not used; did you mean double_backward?"
+
+
 @pytest.fixture
 def file(tmp_path):
     def write(text):
@@ -71,6 +75,23 @@ def test_misuse_exits_with_2(arguments, capsys):
     assert left.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["bench", "con"], "invalid choice: 'con' (choose from .*); did you mean conv?"),
+        (["bench", "pears"], "did you mean peers?"),
+        (["bech"], "did you mean bench?"),
+        (["check", "relu", "--dtype", "flaot32"], "did you mean float32?"),
+        (["bench", "peers", "--libraries", "touch"], "did you mean torch?"),
+    ],
+)
+def test_the_nearest_choice_is_named(arguments, says, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    says = re.escape(says).replace(r"\.\*", ".*")
+    assert re.search(f"{says}$", capsys.readouterr().err.strip())
+
+
 def test_check_of_operators(capsys, monkeypatch):
     attention = fcnn.dot_product_attention
     (case,) = (c for c in attention.cases if c.name == "no queries")  # test_gradients has them all
@@ -81,6 +102,8 @@ def test_check_of_operators(capsys, monkeypatch):
     by_each = {(attention.name, impl, "float32") for impl in ("auto", "plain", "blocked")}
     assert told == {("relu", "–", "float32"), *by_each}
     assert lines[-1].endswith("gradients are right.")
+    (choice,) = (line for line in lines if "accepted" in line)
+    assert re.match(r"relu: at its kinks: dx: accepted at a kink: at x\[\d\], slopes from ", choice)
 
 
 def test_check_of_a_file(file, capsys):
@@ -93,6 +116,15 @@ def test_check_draws_arguments_of_given_shapes(file, capsys):
     path = file("import jax.numpy as jnp\ndef product(x, w):\n    return x @ w\n")
     assert main(["check", f"{path}:product", "--args", "3,4", "(4,5)"]) == 0
     assert "(4, 5)" in capsys.readouterr().out
+
+
+def test_check_notes_that_a_file_has_no_gradient(file, capsys):
+    text = "import jax.numpy as jnp\n" + RIGHT.replace("double_backward", "gradient")
+    assert main(["check", f"{file(text)}:double"]) == 0
+    note = "  Judged is JAX's own gradient: mine.py has no double_backward, nor double_fwd and"
+    assert note in capsys.readouterr().out
+    assert main(["check", f"{file(RIGHT)}:double"]) == 0
+    assert "Judged is" not in capsys.readouterr().out
 
 
 def test_check_finds_fwd_and_bwd(file):
@@ -142,24 +174,48 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
         (["{file}:double"], "def double(x): return x", "needs arguments: write double_args"),
         (["{file}:double", "--args", "2,x"], RIGHT, "--args '2,x' is no shape"),
         (["relu", "--args", "2,3"], "", "--args goes with FILE.py:NAME"),
-        (["{file}:double"], "1 / 0", "ZeroDivisionError: division by zero"),
-        (["{file}:double"], RIGHT.replace("return 2 * x", "return x.y"), "AttributeError"),
+        (["{file}:double"], "1 / 0", "mine.py:1: ZeroDivisionError: division by zero"),
+        (
+            ["{file}:double"],
+            RIGHT.replace("return 2 * x", "return x.y"),
+            "mine.py:5: AttributeError: ",
+        ),
         (["{file}:double"], RIGHT.replace("(2 * dy,)", "2, 3"), "gives 2 for 1 arguments"),
         (["{file}:double", "--html", "none/r.html"], RIGHT, "there is no folder none"),
         (["{file}:double", "--html", "{folder}"], RIGHT, "is a folder; write "),
-        (["{file}:double"], f"{RIGHT}import sys\nsys.exit(0)", "mine.py: calls sys.exit(0), so"),
-        (["{file}:double"], f"{RIGHT}raise SystemExit", "mine.py: calls sys.exit(), so nothing"),
-        (["{file}:double"], f"{RIGHT}{NEEDS_DATA}", "mine.py: calls sys.exit(2), so nothing was"),
-        (["{file}:double"], RIGHT.replace("return 2 * x", "exit(0)"), "double: calls sys.exit(0)"),
-        (["{file}:double"], f"{RIGHT}def double_args(): exit()", "double_args(): calls sys.exit()"),
-        (["{file}:double"], f"{RIGHT}def double_args(): 1 / 0", "double_args(): ZeroDivisionError"),
+        (["{file}:double"], f"{RIGHT}import sys\nsys.exit(0)", "mine.py:12: calls sys.exit(0), so"),
+        (["{file}:double"], f"{RIGHT}raise SystemExit", "mine.py:11: calls sys.exit(), so nothing"),
+        (["{file}:double"], f"{RIGHT}{NEEDS_DATA}", "mine.py:15: calls sys.exit(2), so"),
+        (
+            ["{file}:double"],
+            RIGHT.replace("return 2 * x", "exit(0)"),
+            "mine.py:5: calls sys.exit(0)",
+        ),
+        (
+            ["{file}:double"],
+            f"{RIGHT}def double_args(): exit()",
+            "mine.py:11: calls sys.exit(), so",
+        ),
+        (
+            ["{file}:double"],
+            f"{RIGHT}def double_args(): 1 / 0",
+            "mine.py:11: ZeroDivisionError: div",
+        ),
         (["{file}:double"], f"{RIGHT}def double_args(seed): 1", "double_args(): TypeError"),
         (["{file}:double"], f"{RIGHT}double_args = 3", "double_args must be a tuple, as in (x, w)"),
         (["{file}:double"], f"{RIGHT}double_args = ('a',)", "no floating argument"),
-        (["{file}:double"], "class Quit(BaseException): 1\nraise Quit('a\\nb')", "Quit: a"),
-        (["{file}:double"], "def double(:", "SyntaxError: invalid syntax (mine.py, line 1)"),
+        (
+            ["{file}:double"],
+            "class Quit(BaseException): 1\nraise Quit('a\\nb')",
+            "mine.py:2: Quit: a",
+        ),
+        (
+            ["{file}:double"],
+            "def double(:",
+            "mine.py:1: SyntaxError: invalid syntax (mine.py, line 1)",
+        ),
         (["{file}:double"], "from . import other", "attempted relative import"),
-        (["{file}:double"], "def __getattr__(name): 1 / 0", "mine.py: ZeroDivisionError"),
+        (["{file}:double"], "def __getattr__(name): 1 / 0", "mine.py:1: ZeroDivisionError"),
         (["{file}:double"], RIGHT.replace("return 2 * x", "2 * x"), "double returns None, which"),
         (["{file}:Double"], "class Double: 1", "is no function, but a class"),
         (["{file}:"], RIGHT, "mine.py has no name after the colon"),
@@ -170,6 +226,29 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
             "notes.txt is no Python file: its name must end in",
         ),
         (["{file}:double"], ALONE, "double_bwd stands alone: write double_fwd too"),
+        (["{file}:double"], TYPO.format("double_bakward"), NOT_USED.format("double_bakward")),
+        (["{file}:double"], TYPO.format("double_backwards"), NOT_USED.format("double_backwards")),
+        (["{file}:double"], TYPO.format("doubel_backward"), NOT_USED.format("doubel_backward")),
+        (["{file}:double"], RIGHT.replace("_args", "_arg"), "double_arg is not used; did you mean"),
+        (
+            ["{file}:double"],
+            f"{RIGHT}{NEEDS_DATA}",
+            "the following arguments are required: data; put",
+        ),
+        (["{file}:doubel"], RIGHT, "mine.py has no doubel; did you mean double?"),
+        (["{file}:triple_it"], RIGHT, "mine.py has no triple_it; it has double"),
+        (["{file}"], RIGHT, "write {file}:double, with the name of a function; it has double"),
+        (
+            ["{file}"],
+            "import numpy",
+            "write {file}:NAME, with the name of a function; it has no fun",
+        ),
+        (
+            ["{file}:double", "--html", "{file}"],
+            RIGHT,
+            "--html {file}: does not end in .html; write",
+        ),
+        (["--html", "relu"], "", "--html relu: does not end in .html; write names before --html"),
         (["{file}:square"], UNFINISHED, "square needs arguments"),
         (["{file}:square", "--args", "2,3"], UNFINISHED, "square: has fwd but no bwd"),
         (["one_hot"], "", "one_hot has no case with a floating argument"),
@@ -181,7 +260,7 @@ def test_misuse_gets_one_line(file, capsys, arguments, text, says):
     given = [a.format(file=path, folder=path.parent) for a in arguments]
     assert main(["check", *given]) == 2
     said = capsys.readouterr()
-    assert says in said.err
+    assert says.replace("{file}", str(path)) in said.err
     assert said.err.startswith("fcnn check: ")
     assert said.err.count("\n") == 1
     assert said.out == ""

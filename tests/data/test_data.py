@@ -220,3 +220,65 @@ def test_no_folder(tmp_path, monkeypatch):
         load("cifar10", tmp_path)
     with pytest.raises(DataError, match=f"'mnits' is none of {', '.join(NAMES)}"):
         load("mnits")
+
+
+def test_a_data_set_prints_as_one_line(tmp_path):
+    whole = load("mnist", write_mnist(tmp_path))
+    images = "Images(x float32(6, 28, 28, 1), y int32(6,))"
+    assert str(whole) == f"Dataset('mnist', train={images}, test={images}, 10 classes)"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("minst", "mnist"), ("MNIST", "mnist"), ("fashion", "fashion_mnist"), ("CIFAR-10", "cifar10")],
+)
+def test_the_nearest_data_set_is_named(name, near):
+    with pytest.raises(
+        DataError, match=rf"^data set '{name}' is none of .*; did you mean {near}\?$"
+    ):
+        load(name)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"),
+    [
+        ("fashion_mnist", [5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5]),
+        ("mnist", [9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9]),
+    ],
+)
+def test_files_of_the_other_data_set_are_refused(tmp_path, wanted, first):
+    """Both have files of the same names."""
+    folder = write_mnist(tmp_path / "raw", images=20, zipped=False)
+    labels = folder / "train-labels-idx1-ubyte"
+    labels.write_bytes(idx(np.array([*first, *[0] * 8])))
+    (other,) = {"mnist", "fashion_mnist"} - {wanted}
+    with pytest.raises(
+        DataError, match=f"^{labels}: is of {other}, not {wanted}; name {other}, or"
+    ):
+        load(wanted, folder)
+    assert load(other, folder).name == other
+
+
+def test_another_format_is_named(tmp_path):
+    table = tmp_path / "mnist_train.csv"
+    table.write_text("5,0,0")
+    says = "name another --data-dir; mnist_train.csv is a CSV file, which is not read$"
+    for name in ("mnist", "cifar10"):
+        with pytest.raises(DataError, match=says):
+            load(name, tmp_path)
+    with pytest.raises(
+        DataError, match="csv: no folder, and is a CSV file, which is not read; give"
+    ):
+        load("mnist", table)
+    write_mnist(tmp_path)
+    for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
+        (tmp_path / name).unlink()
+    table.rename(tmp_path / "train-images.csv")
+    np.savez(tmp_path / "train-labels.npz", np.arange(6))
+    with pytest.raises(
+        DataError, match="csv: cannot be read: it is a CSV file, which is not read; f"
+    ):
+        load("mnist", tmp_path)
+    (tmp_path / "train-images.csv").write_bytes(idx(np.zeros((6, 28, 28))))  # whatever its name
+    with pytest.raises(DataError, match="npz: cannot be read: it is a NumPy archive, which is not"):
+        load("mnist", tmp_path)

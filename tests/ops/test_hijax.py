@@ -294,3 +294,13 @@ def test_gradients_at_a_number_of_python():
                 )
             loss = jax.checkpoint(lambda z: fcnn.softmax_cross_entropy(z, 1))
             np.testing.assert_allclose(jax.grad(loss)(jnp.zeros(2)), [0.5, -0.5])
+
+
+def test_fwd_must_return_the_y_of_forward():
+    op = fcnn.ops.operator()(lambda x: x * x)
+    op.__name__ = "square"
+    op.fwd(lambda x: ((x * x)[None], x))
+    op.bwd(lambda x, dy: (2 * x * dy,))
+    says = r"^square: fwd returns y = float32\[1,3\], but square returns float32\[3\];"
+    with pytest.raises(TypeError, match=says):
+        jax.eval_shape(jax.grad(lambda x: op(x).sum()), jnp.ones(3, jnp.float32))

@@ -1,5 +1,6 @@
 """A new operator is one file and one line: every generic suite then runs on it by itself."""
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -7,10 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import test_contracts
+import test_gradients
+
+from fcnn.checker.compiled import exactly
+from fcnn.ops import Case
 
 ROOT = Path(__file__).parents[2]
-FIRST_TIER = ("ops/test_gradients.py", "ops/test_contracts.py", "ops/test_pages.py")
-SECOND_TIER = (
+MAIN = ("ops/test_gradients.py", "ops/test_contracts.py", "ops/test_pages.py")
+OTHERS = (
     "ops/test_extremes.py",
     "ops/test_meshes.py",
     "ops/test_symbolic_batch.py",
@@ -108,21 +114,44 @@ def run(project, files, *options):
     return done.returncode, outcomes, done.stdout
 
 
+def test_generic_suites_pass_on_a_new_operator(tmp_path):
+    """The test functions themselves, on an operator of a module that is not in fcnn."""
+    path = tmp_path / "halve.py"
+    path.write_text(PAGE)
+    spec = importlib.util.spec_from_file_location("halve", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    halve = module.halve
+    rows, _, bad = halve.cases
+    with exactly():
+        test_gradients.test_gradient(halve, rows, {})
+        halve.bwd(lambda saved, dy: (dy / 3,))
+        with pytest.raises(AssertionError, match="halve"):
+            test_gradients.test_gradient(halve, Case("wrong", rows.args), {})
+    test_contracts.test_dtype_is_kept(halve, rows, {})
+    test_contracts.test_error_names_the_problem(halve, bad, {})
+    test_contracts.test_operator_is_complete(halve)
+
+
+SECONDS = "10 to 20 seconds; the first tier runs the main suites on it without a process"
+
+
+@pytest.mark.all(SECONDS)
 def test_generic_suites_run_on_a_new_operator(project):
-    code, outcomes, output = run(project, FIRST_TIER)
+    code, outcomes, output = run(project, MAIN)
     assert code == 0, output
-    assert {Path(name).name for name in FIRST_TIER} == {name for name, _, _ in outcomes}
+    assert {Path(name).name for name in MAIN} == {name for name, _, _ in outcomes}
     assert ("test_gradients.py", "test_gradient", "PASSED") in outcomes
 
 
-@pytest.mark.all("20 seconds; the first tier runs three of the suites on it")
+@pytest.mark.all(SECONDS)
 def test_all_other_generic_suites_run_on_a_new_operator(project):
-    code, outcomes, output = run(project, SECOND_TIER, "--all")
+    code, outcomes, output = run(project, OTHERS, "--all")
     assert code == 0, output
-    assert {Path(name).name for name in SECOND_TIER} == {name for name, _, _ in outcomes}
+    assert {Path(name).name for name in OTHERS} == {name for name, _, _ in outcomes}
 
 
-@pytest.mark.all("7 seconds; test_gradients.py proves of each operator that a mistake is found")
+@pytest.mark.all(SECONDS)
 def test_a_wrong_gradient_of_a_new_operator_fails(project):
     page = project / "fcnn/ops/halve.py"
     page.write_text(PAGE.replace("(dy / 2,)", "(dy / 3,)"))

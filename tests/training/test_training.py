@@ -207,3 +207,13 @@ def test_a_network_learns_real_digits_either_way():
     (first,) = learned(1, "autodiff")
     assert first.loss == pytest.approx(history[0].loss, rel=1e-9)
     assert first[2:4] == history[0][2:4]
+
+
+def test_a_train_state_prints_as_one_line(key):
+    model = layers.serial(layers.dense(3), layers.batch_norm())
+    now = training.create(model, optax.adam(0.1), (2,), key)
+    counts = (
+        "params: 15 numbers in 4 arrays, state: 6 numbers in 2 arrays, opt_state: 31 numbers in 9"
+    )
+    assert str(now) == f"TrainState(step 0, {counts} arrays)"
+    assert jax.eval_shape(lambda now: print(now) or now.step, now).shape == ()

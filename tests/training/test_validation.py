@@ -1,6 +1,7 @@
 """Data in every form: the same result as in plain arrays, or one line that tells what to write."""
 
 import re
+from inspect import unwrap
 
 import jax
 import jax.numpy as jnp
@@ -194,6 +195,70 @@ def test_fit_refuses_in_one_line_before_the_first_epoch(bad):
     assert re.search(message, str(caught.value))
     assert "\n" not in str(caught.value)
     assert seen == []
+
+
+PER_EXAMPLE = "it must be one number per example: leave out .mean() or .sum()"
+BAD_LOSSES = {
+    "mean": (lambda z, y: z.mean(), f"returns float64[] for outputs (4, 3); {PER_EXAMPLE}"),
+    "number": (lambda z, y: 0.5, "returns float for outputs (4, 3); it must be an array of floats"),
+    "nothing": (
+        lambda z, y: None,
+        "returns None for outputs (4, 3); it must be an array of floats",
+    ),
+    "pair": (
+        lambda z, y: (z, y),
+        "returns (float64[4,3], int32[4]) for outputs (4, 3); it must be",
+    ),
+    "errors": (lambda z, y: z.argmax(-1) != y, "returns bool[4] for outputs (4, 3); it must be an"),
+    "outer": (
+        lambda z, y: z.sum(1)[:, None] - z.sum(1)[None],
+        "returns float64[4,4] for outputs (4, 3); it must be (4,), one number per example: labels",
+    ),
+    "batch": (lambda z, y: z[0], "returns float64[3] for outputs (4, 3); it must be (4,), one"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_LOSSES)
+def test_a_loss_is_one_float_per_example(fitted, bad):
+    loss, message = BAD_LOSSES[bad]
+    step = training.train_step(LINEAR, loss, optax.sgd(0.5))
+    with pytest.raises(TypeError, match=f"^loss: {re.escape(message)}"):
+        jax.eval_shape(step, fitted, (X[:4], Y[:4]))
+
+
+def test_a_loss_may_be_per_entry(fitted):
+    step = training.train_step(LINEAR, lambda z, y: jnp.square(z), optax.sgd(0.5))
+    assert jax.eval_shape(step, fitted, (X[:4], Y[:4]))[1].loss.shape == ()
+
+
+TAKES_A_KEY = {
+    "fit": lambda key: unwrap(training.fit)(
+        LINEAR, fcnn.squared_error, optax.sgd(0.1), (X, X), epochs=1, batch_size=4, key=key
+    ),
+    "create": lambda key: unwrap(training.create)(LINEAR, optax.sgd(0.1), (2, 2), key),
+    "serial": lambda key: LINEAR.init(key, (2, 2)),
+    "dense": lambda key: layers.dense(3).init(key, (2,)),
+    "flatten": lambda key: layers.flatten().apply({}, {}, X, key=key),
+    "repeat": lambda key: layers.repeat(layers.dense(3), 2).init(key, (3,)),
+    **{
+        name: lambda key, init=init: unwrap(init)(key, (3, 3))
+        for name, init in {
+            "normal": layers.initializers.he,
+            "uniform": layers.initializers.glorot_uniform,
+            "truncated": layers.initializers.lecun_truncated,
+            "orthogonal": layers.initializers.orthogonal(),
+            "grouped": layers.initializers.grouped(layers.initializers.he, 3),
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", TAKES_A_KEY)
+def test_an_int_is_no_key(name):
+    with pytest.raises(TypeError, match=rf"^{name}: key 7 is not a random key; write .*key\(7\)$"):
+        TAKES_A_KEY[name](7)
+    with pytest.raises(TypeError, match=rf"^{name}: key holds .*\(3,\), not one random key"):
+        TAKES_A_KEY[name](np.zeros(3, np.uint32))
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def silu(x: X, *, beta: float = 1.0) -> X:
 
 def silu_slope(x, beta):
     g = jax.nn.sigmoid(beta * x)
-    return g + beta * _times(x, g * (1 - g))
+    return g + beta * times(x, g * (1 - g))
 
 
 @operator()
@@ -93,7 +93,7 @@ def _normal_density(x):
 
 def _gelu_slope(x, approximate):
     g, dg = _gelu_gate(x, approximate)
-    return g + _times(x, dg)
+    return g + times(x, dg)
 
 
 @operator()
@@ -113,7 +113,7 @@ def hard_swish(x: X) -> X:
 
 
 def _hard_swish_slope(x):
-    return hard_sigmoid.forward(x) + _times(x, ((-3 < x) & (x < 3)).astype(x.dtype) / 6)
+    return hard_sigmoid.forward(x) + times(x, ((-3 < x) & (x < 3)).astype(x.dtype) / 6)
 
 
 @operator()
@@ -134,15 +134,15 @@ def mish(x: X) -> X:
 
 def _mish_slope(x):
     g = jnp.tanh(softplus.forward(x))
-    return g + _times(x, (1 - g * g) * jax.nn.sigmoid(x))
+    return g + times(x, (1 - g * g) * jax.nn.sigmoid(x))
 
 
 def _gated(x, gate):
     long = x.astype(accumulation_dtype(x.dtype))
-    return _times(long, gate(long)).astype(x.dtype)
+    return times(long, gate(long)).astype(x.dtype)
 
 
-def _times(x, g):
+def times(x: Array, g: Array) -> Array:
     """x g, but 0 where g is 0 and x where g is 1, where autodiff would multiply x by g' = 0."""
     end = (g == 0) | (g == 1)
     return jnp.where(g == 1, x, jnp.where(end, jnp.zeros_like(x), x) * g)

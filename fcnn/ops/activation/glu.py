@@ -6,8 +6,9 @@ With the halves a, b of x along one axis, s = 1 / (1 + exp(-b)) and r = 1 / (1 +
     swiglu   y = a r b         da = dy b r (1 + a (1 - r))        db = dy a r
 
 dx is [da, db], concatenated. x alone is saved. Factors that may be 0 are multiplied first: dy a can
-overflow where dy (a s (1 - s)) is 0. Half precision is rounded once, at the end. The order differs,
-as in the papers: glu has its gate last, swiglu first.
+overflow where dy (a s (1 - s)) is 0. Where s or r is 0, its products are 0 even if the other half
+is infinite, as in `gelu.py`. Half precision is rounded once, at the end. The order differs, as in
+the papers: glu has its gate last, swiglu first.
 """
 
 from functools import partial
@@ -18,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
-from fcnn.ops.activation.gelu import silu, silu_slope
+from fcnn.ops.activation.gelu import silu, silu_slope, times
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, extreme, ints, operator, rejects
 from fcnn.ops.validation import require, require_axis, require_floats
@@ -44,7 +45,7 @@ def glu(x: X, *, axis: int = -1) -> X:
            [2.]], dtype=float32)
     """
     a, b = _halves(x, axis)
-    return (a * jax.nn.sigmoid(b)).astype(x.dtype)
+    return times(a, jax.nn.sigmoid(b)).astype(x.dtype)
 
 
 @glu.fwd
@@ -56,7 +57,7 @@ def glu_fwd(x, *, axis):
 def glu_bwd(x, dy, *, axis):
     a, b = _halves(x, axis)
     s = jax.nn.sigmoid(b)
-    return (_concatenated(dy, s, a * (s * (1 - s)), axis),)
+    return (_concatenated(dy, s, times(a, s * (1 - s)), axis),)
 
 
 @operator()
@@ -79,7 +80,7 @@ def swiglu(x: X, *, axis: int = -1) -> X:
            [  0.]], dtype=float32)
     """
     a, b = _halves(x, axis)
-    return (silu.forward(a, beta=1.0) * b).astype(x.dtype)
+    return (silu.forward(a, beta=1.0) * _passed(a, b)).astype(x.dtype)
 
 
 @swiglu.fwd
@@ -90,7 +91,13 @@ def swiglu_fwd(x, *, axis):
 @swiglu.bwd
 def swiglu_bwd(x, dy, *, axis):
     a, b = _halves(x, axis)
-    return (_concatenated(dy, b * silu_slope(a, beta=1.0), silu.forward(a, beta=1.0), axis),)
+    gate = silu.forward(a, beta=1.0)
+    return (_concatenated(dy, _passed(a, b) * silu_slope(a, beta=1.0), gate, axis),)
+
+
+def _passed(a, b):
+    """b, but 0 where the gate of a is 0."""
+    return jnp.where(jax.nn.sigmoid(a) == 0, jnp.zeros_like(b), b)
 
 
 def _halves(x, axis):

@@ -1,7 +1,7 @@
 """Smooth rectifiers: about 0 for very negative x, about x for very positive x.
 
     softplus      y = log(1 + exp(x))              dx = (1 - exp(-y)) dy
-    squareplus    y = (x + sqrt(x^2 + b)) / 2      dx = dy / (1 + b / (4 y^2))
+    squareplus    y = (x + sqrt(x^2 + b)) / 2      dx = dy y^2 / (y^2 + b / 4)
 
 y is saved, which the next operator saves anyway, as its x.
 """
@@ -58,9 +58,17 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
     return jnp.where(x <= 0, b / 4 / y, y).astype(x.dtype)
 
 
+def _squareplus_slope(y, b):
+    """y^2 / (y^2 + b / 4), by the square of a quotient of at most 1, so that no power overflows."""
+    c = math.sqrt(b) / 2
+    low = y < c
+    u = jnp.where(low, y, c) / jnp.where(low, c, y)
+    return jnp.where(low, u * u, 1) / (1 + u * u)
+
+
 SLOPES = {  # dy/dx in terms of y, and the kinks along x
     softplus: (lambda y: -jnp.expm1(-y), ()),
-    squareplus: (lambda y, b: 1 / (1 + b / 4 / jnp.square(y)), ()),
+    squareplus: (_squareplus_slope, ()),
 }
 differentiate(SLOPES, of="y")
 softplus.torch_difference = (

@@ -46,7 +46,6 @@ from jaxtyping import Array, Bool, Float
 from fcnn.ops.activation.softmax import below
 from fcnn.ops.attention.heads import by_group, by_head, cut, joined, joined_mask, summed
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.mesh_axes import varying_like
 from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import (
     require,
@@ -106,17 +105,14 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
         c1, c2 = (jnp.exp(part[0] - _finite(top)) for part in (one, two))
         return top, *(c1 * a + c2 * b for a, b in zip(one[1:], two[1:], strict=True))
 
-    if len(keys.cell) == 1:
-        top, total, z = read(jax.tree.map(lambda a: a[0], keys))
-    else:
-        long = accumulation_dtype(q.dtype)
-        zeros = varying_like(jnp.zeros((*rows.shape[:-1], 1), long), *jax.tree.leaves((rows, keys)))
-        start = zeros - jnp.inf, zeros, jnp.zeros_like(zeros, shape=(*rows.shape[:-1], v.shape[3]))
+    top, total, z = read(jax.tree.map(lambda a: a[0], keys))
+    others = jax.tree.map(lambda a: a[1:], keys)
+    if len(others.cell):
         step = lambda seen, keys: (join(seen, read(keys)), None)
-        (top, total, z), _ = lax.scan(step, start, keys)
+        (top, total, z), _ = lax.scan(step, (top, total, z), others)
     some = jnp.where(total > 0, total, jnp.ones_like(total))
     y = by_head(z / some).astype(q.dtype)
-    return y, (q, k, v, mask, _finite(top), some, None if len(keys.cell) == 1 else z)
+    return y, (q, k, v, mask, _finite(top), some, z if len(others.cell) else None)
 
 
 @dot_product_attention.bwd

@@ -2,11 +2,13 @@
 
 Let N entries of a channel count: all of them, or those that a mask names. With sums over these,
 
-    m = sum x / N      v = sum (x - m)^2 / N      r = 1 / sqrt(v + eps)
-    d = x - m          z = d r                    y = scale z + bias
+    m = sum x / N      f = sum (x - m) / N      d = x - m - f
+    v = sum d^2 / N    r = 1 / sqrt(v + eps)    z = d r            y = scale z + bias
 
-and the running values move to momentum mean + (1 - momentum) m, and likewise var to v. Later, m
-and v are the running values themselves. With sums over all entries, counting or not,
+f is 0 but for the rounding of m, which may be more than d where x is far from 0. No gradient goes
+through it. The running values move to momentum mean + (1 - momentum) (m + f), and likewise var to
+v. Later, m and v are the running values themselves, and f = 0. With sums over all entries, counting
+or not,
 
     dscale = sum dy z               dbias = sum dy
 
@@ -17,14 +19,11 @@ and as each z moves with m and v, by -r and by -z r^2 / 2, and dz = scale dy,
 In training these, and what the new running values add, are spread over the entries that count:
 
     dm += (1 - momentum) dmean      dv += (1 - momentum) dvar
-    dx = r scale dy + [counts] (dm + 2 (d - f) dv) / N       f = sum d / N
+    dx = r scale dy + [counts] (dm + 2 d dv) / N
 
-f is 0 but for the rounding of m. That matters where x is far from 0, as dv is large there for its
-size. So dv is made of dscale - f r dbias, which is what dscale would be if f were 0.
-
-Where one batch lies along a mapped axis of vmap, pmap or shard_map, the sums in N, m, v, dm and dv
-run over the lanes of `axis_name` too. x, m, r, scale, N and the mask are saved: d rounded to half
-precision would not cancel with dy where dx is small. Where nothing counts, m = v = 0 and the
+Where one batch lies along a mapped axis of vmap, pmap or shard_map, the sums in N, m, f, v, dm and
+dv run over the lanes of `axis_name` too. x, m, f, r, scale, N and the mask are saved: d rounded to
+half precision would not cancel with dy where dx is small. Where nothing counts, m = v = 0 and the
 running values stay.
 """
 
@@ -77,8 +76,8 @@ def batch_norm(
             running values add. Where the sum of x overflows, y is NaN.
     Raises: ValueError if shapes disagree, eps <= 0, or momentum lies outside [0, 1]; TypeError for
             integers.
-    Cost:   about 8 operations per entry forward, 10 back; `axis_name` adds three sums of c numbers
-            over the lanes forward, and one of c and one of 2 c back.
+    Cost:   about 10 operations per entry forward, 11 back; `axis_name` adds four sums of c numbers
+            over the lanes forward, and one of 2 c back.
     Source: Ioffe & Szegedy, arXiv:1502.03167.
     """
     how = {"train": train, "momentum": momentum, "eps": eps, "axis_name": axis_name}
@@ -87,18 +86,20 @@ def batch_norm(
 
 @batch_norm.fwd
 def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
-    long, m, v, count = x.astype(accumulation_dtype(x.dtype)), mean, var, None
+    long, count = x.astype(accumulation_dtype(x.dtype)), None
+    m, v, f = (a.astype(long.dtype) for a in (mean, var, jnp.zeros_like(mean)))
     if train:
         count = _over_lanes(_count(x, mask), axis_name)
         at_least_1, new = jnp.maximum(count, 1), _new(count, momentum)
         average = lambda a: _over_lanes(_counting(a, mask).sum(_n(x)), axis_name) / at_least_1
         m = average(long)
-        v = average(jnp.square(long - row(m, x)))
+        f = lax.stop_gradient(average(long - row(m, x)))
+        v = average(jnp.square(long - row(m, x) - row(f, x)))
         blend = lambda old, batch: ((1 - new) * old.astype(new.dtype) + new * batch).astype(x.dtype)
-        mean, var = blend(mean, m), blend(var, v)
-    m, r = m.astype(long.dtype), lax.rsqrt(v.astype(long.dtype) + eps)
-    y = scaled(scale, (long - row(m, x)) * row(r, x), bias)
-    return (y, mean, var), (x, m, r, scale, count, mask)
+        mean, var = blend(mean, m + f), blend(var, v)
+    r = lax.rsqrt(v + eps)
+    y = scaled(scale, (long - row(m, x) - row(f, x)) * row(r, x), bias)
+    return (y, mean, var), (x, m, f, r, scale, count, mask)
 
 
 @batch_norm.bwd
@@ -107,14 +108,11 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
 
     JAX writes that: it knows whether the lanes share one cotangent (shard_map) or have one each.
     """
-    x, m, r, scale, count, mask = saved
+    x, m, f, r, scale, count, mask = saved
     dtype, (x, scale, dy, dmean, dvar) = x.dtype, as_long_as(r, x, scale, *dout)
-    d, f = x - row(m, x), jnp.zeros_like(m)
-    at_least_1 = jnp.maximum(count, 1) if train else 1
-    if train:
-        f = _over_lanes(_counting(d, mask).sum(_n(d)), axis_name) / at_least_1
+    d = x - row(m, x) - row(f, x)
     dscale, dbias = of_scale_and_bias(d * row(r, d), dy)
-    dm, dv = -r * scale * dbias, -jnp.square(r) * scale * (dscale - f * r * dbias) / 2
+    dm, dv = -r * scale * dbias, -jnp.square(r) * scale * dscale / 2
     dx = row(r * scale, d) * dy
     if train:
         new = _new(count, momentum)
@@ -122,7 +120,8 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
         total = lambda own: _over_lanes(own, axis_name)
         _, adjoint = jax.vjp(lambda own: total(own) + given, own)  # + given, for its type alone
         dm, dv = total(own) + adjoint(given)[0]
-        spread = row((dm - 2 * f * dv) / at_least_1, d) + d * row(2 * dv / at_least_1, d)
+        at_least_1 = jnp.maximum(count, 1)
+        spread = row(dm / at_least_1, d) + d * row(2 * dv / at_least_1, d)
         dx = dx + _counting(spread, mask)
         dmean, dvar = (1 - new) * dmean, (1 - new) * dvar
     else:

@@ -9,7 +9,8 @@ or the number of real cells in the mean form,
 Both are computed with r[i] = x[i] / top in place of x[i], top the largest |x[i]|, so that no power
 overflows and one of them is always 1; y is then multiplied by top, while dx does not feel it. As p
 grows y nears top, and with p = inf it is: then dx[i] = dy sign(x[i]) where i is the first largest,
-else 0. Where all x[i] are 0 there is a kink, with slope 0. Saved is x.
+else 0. Infinite x[i] count as equally large, so that dx is finite. Where all x[i] are 0
+there is a kink, with slope 0. Saved is x.
 
 Padding reads as 0, which adds nothing to a sum, and is not counted in a mean.
 
@@ -22,6 +23,7 @@ Cost:   prod(window) powers per output, and as many for the gradient.
 import math
 from functools import partial, reduce
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -59,11 +61,12 @@ def lp_pool(
     geometry = places(x, window, stride, padding, dilation, ceil_mode)
     if p == math.inf:
         return first_largest([_size(part) for part in taps(x, geometry)])[0]
-    r, top = _scaled(x, geometry)
+    r, unit, top = _scaled(x, geometry, p)
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
     some = jnp.where(total == 0, jnp.ones_like(total), total)
     cells = count(geometry, total.dtype) if mean else 1
-    return jnp.where(total == 0, total, top * (some / cells) ** (1 / p)).astype(x.dtype)
+    y = unit * (some / cells) ** (1 / p) + (top - unit)  # + infinity, or 0
+    return jnp.where(total == 0, total, y).astype(x.dtype)
 
 
 @lp_pool.fwd
@@ -80,8 +83,10 @@ def lp_pool_bwd(x, dy, *, p, mean, **options):
         zero = jnp.zeros_like(dy)
         won = (jnp.where(winner == i, dy * jnp.sign(part), zero) for i, part in enumerate(parts))
         return (taps_adjoint(list(won), geometry),)
-    r, _ = _scaled(x, geometry)
+    r, *_ = _scaled(x, geometry, p)
     slopes = [part if p == 2 else jnp.sign(part) * _power(part, p - 1) for part in r]
+    if p == 1:  # also where r is too small for a number
+        slopes = [jnp.sign(part) for part in taps(x.astype(accumulation_dtype(x.dtype)), geometry)]
     total = reduce(jnp.add, (part * slope for part, slope in zip(r, slopes, strict=True)))
     some = jnp.where(total == 0, jnp.ones_like(total), total)
     cells = count(geometry, total.dtype) if mean else 1
@@ -94,12 +99,26 @@ def _size(x):
     return jnp.sign(x) * x
 
 
-def _scaled(x, geometry):
-    """r and top, in the dtype of sums; top is 1 where it would be 0 or infinite."""
+def _scaled(x, geometry, p):
+    """r, its unit and top, in the dtype of sums; the unit is top, or 1 if that is 0 or infinite.
+
+    Beside an infinite x[i] a finite one counts as 0, but for p = 1.
+    """
     parts = taps(x.astype(accumulation_dtype(x.dtype)), geometry)
     top = lax.stop_gradient(reduce(jnp.maximum, map(jnp.abs, parts)))
-    top = jnp.where((top > 0) & jnp.isfinite(top), top, jnp.ones_like(top))
-    return [part / top for part in parts], top
+    unit = jnp.where((top > 0) & jnp.isfinite(top), top, jnp.ones_like(top))
+    lost = lambda part: jnp.isinf(top) & jnp.isfinite(part) & (p > 1)
+    r = [jnp.where(lost(part), jnp.zeros_like(part), _finite(part) / unit) for part in parts]
+    return r, unit, top
+
+
+@jax.custom_jvp
+def _finite(x):
+    """x, or 1 or -1 at infinity, with slope 1 there too."""
+    return jnp.where(jnp.isinf(x), jnp.sign(x), x)
+
+
+_finite.defjvps(lambda dx, y, x: dx)
 
 
 def _power(r, p):

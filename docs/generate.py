@@ -1,0 +1,163 @@
+"""Make what README.md and docs/ show of the code and of kept results.
+
+    python -m docs.generate
+
+draws docs/ladder.png and writes every block between `<!-- NAME -->` and `<!-- /NAME -->`. A test
+fails where a block is not what this page makes. Needs the `experiments` extra.
+"""
+
+import json
+import re
+import sys
+from functools import partial
+from os.path import relpath
+from pathlib import Path
+from statistics import mean, median
+
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from experiments.checkers.tables import by_kind, by_trap, kept, side_by_side
+from experiments.fc_vs_conv.measure import Measured
+from experiments.fc_vs_conv.output import markdown
+from fcnn.cli.bench import BENCHES
+from fcnn.cli.bench.recorded import lines
+from fcnn.cli.ops import departures, table
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))
+RUNGS = {  # the stages of each network, then its head
+    "dense": "dense dense dense dense",
+    "conv1": "conv dense dense dense",
+    "conv2": "conv conv dense dense",
+    "conv3": "conv conv conv dense",
+    "conv3-gap": "conv conv conv mean",
+}
+COLOURS = {"dense": "#f2c879", "conv": "#8fb8de", "mean": "#b7d7b0"}
+BOX = 0.86  # of the distance between two boxes
+
+
+def results(name: str) -> dict:
+    """The kept result experiments/results/NAME.json."""
+    return json.loads((ROOT / f"experiments/results/{name}.json").read_text(encoding="utf-8"))
+
+
+def accuracies() -> dict[str, tuple[float, float]]:
+    """Mean test accuracy in percent, plain and shifted by 4 pixels, of each network."""
+    networks = results("fc_vs_conv/mnist")["networks"]
+    return {
+        name: (100 * mean(found["test"]), 100 * mean(found["shifted"]["4"]))
+        for name, found in networks.items()
+    }
+
+
+def ladder() -> Figure:
+    """The networks as rows of boxes, beside their accuracies."""
+    figure = Figure((4.5, 3.1), dpi=200, facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(-1.95, 7.8), ylim=(5.15, -1.15))
+    axes.axis("off")
+    for x, title in (
+        (1.9, "three stages and a head"),
+        (5.3, "test\naccuracy"),
+        (6.95, "shifted\n4 pixels"),
+    ):
+        axes.text(x, -0.72, title, ha="center", va="center", fontsize=9, color="#333333")
+    found = accuracies()
+    for y, (name, stages) in enumerate(RUNGS.items()):
+        axes.text(-0.2, y, name, ha="right", va="center", fontsize=9.5, family="monospace")
+        for x, stage in enumerate(stages.split()):
+            corner = (x + (1 - BOX) / 2, y - 0.34)
+            axes.add_patch(
+                FancyBboxPatch(
+                    corner,
+                    BOX,
+                    0.68,
+                    "round,pad=0,rounding_size=0.12",
+                    fc=COLOURS[stage],
+                    ec="#555555",
+                    lw=0.7,
+                )
+            )
+            axes.text(x + 0.5, y, stage, ha="center", va="center", fontsize=9)
+        plain, shifted = found[name]
+        best = max(found.values())[0] == plain
+        weight = "bold" if best else "normal"
+        axes.text(5.3, y, f"{plain:.1f} %", ha="center", va="center", fontsize=10, weight=weight)
+        axes.text(6.95, y, f"{shifted:.1f} %", ha="center", va="center", fontsize=10)
+    axes.text(
+        3.1,
+        4.85,
+        "MNIST, about 55,000 parameters each, n = 3",
+        ha="center",
+        va="center",
+        fontsize=8,
+        color="#555555",
+    )
+    return figure
+
+
+def train_steps() -> str:
+    """Milliseconds of a train step in fcnn, and how many times longer other libraries take."""
+    recorded = results("speed/cpu_peers")
+    machine, packages = recorded["machine"], recorded["machine"]["packages"]
+    rows = [
+        f"Train steps (forward, backward, Adam), medians of {recorded['rounds']} rounds, "
+        f"{machine['processor']}, {machine['cores']} cores, {recorded['dtype']}, "
+        f"jax {packages['jax']}, torch {packages['torch']}. Above 1, fcnn is faster.",
+        "",
+        "| train step | fcnn, ms | fastest other on JAX / fcnn | torch / fcnn |",
+        "|---|---:|---:|---:|",
+    ]
+    for row in recorded["rows"]:
+        ratios = row["times_faster_on_jax"], row["times_faster_than_torch"]
+        fcnn = f"{1e3 * median(row['steps']['fcnn']):.1f}"
+        rows.append(f"| {' | '.join((row['job'], fcnn, *(f'{r:.2f}' for r in ratios)))} |")
+    return "\n".join(rows)
+
+
+def operators() -> str:
+    """All operators by family, each with a link to its page of mathematics."""
+
+    def link(op):
+        page = sys.modules[op.forward.__module__].__file__
+        return f"[`{op.name}`]({relpath(page, ROOT / 'docs')})"
+
+    return "\n".join([*table(link), "", *departures()])
+
+
+def checkers(part: str) -> str:
+    mutants, correct = kept(results("checkers/checkers"))
+    tables = {"checkers": side_by_side(mutants, correct), "kinds": by_kind(mutants)}
+    return (tables | {"traps": by_trap(correct)})[part].markdown()
+
+
+def bench(name: str) -> str:
+    return "\n".join(lines(BENCHES, results(f"speed/{name}")))
+
+
+def networks(name: str) -> str:
+    found = results(f"fc_vs_conv/{name}")["networks"]
+    return markdown({network: Measured.of(m) for network, m in found.items()})
+
+
+BLOCKS = {
+    "train steps": train_steps,
+    "operators": operators,
+    **{name: partial(checkers, name) for name in ("checkers", "kinds", "traps")},
+    **{name: partial(bench, name) for name in ("cpu_peers", "cpu_ops")},
+    **{name: partial(networks, name) for name in ("digits", "mnist", "fashion_mnist")},
+}
+
+
+def generated(text: str) -> str:
+    """`text` with every block made anew."""
+    block = r"<!-- ([\w ]+) -->\n.*?<!-- /\1 -->"
+    new = lambda match: f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- /{match[1]} -->"
+    return re.sub(block, new, text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    ladder().savefig(ROOT / "docs/ladder.png", metadata={"Software": None})
+    for page in PAGES:
+        page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")

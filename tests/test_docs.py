@@ -1,0 +1,175 @@
+"""README.md and docs/ are run: their code blocks, their commands, their tables, their links."""
+
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
+from experiments.checkers.mutants import MUTANTS
+from experiments.checkers.tables import kept
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")))
+}
+README = PAGES["README.md"]
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+TRAINING = CODE.findall(README)[0]
+RUNS_ALONE = [  # code blocks of docs/, each a program of its own
+    pytest.param(code, id=f"{page}-{i}")
+    for page, text in PAGES.items()
+    for i, code in enumerate(CODE.findall(text))
+    if page.startswith("docs/")
+]
+RESULTS = sorted((ROOT / "experiments/results/fc_vs_conv").glob("*.json"))
+WIDE = pytest.mark.all(
+    "15 CPU seconds; tests/training/test_validation.py trains on float32 data in x64"
+)
+
+
+def run(code, folder, **environment):
+    """`code` in a process of its own, under JAX's default settings; its output."""
+    words = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(ROOT)} | environment}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, **words
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 120
+
+
+@pytest.mark.parametrize("x64", ["0", pytest.param("1", marks=WIDE)])
+def test_readme_trains_a_network(tmp_path, x64):
+    out = run(TRAINING, tmp_path, JAX_ENABLE_X64=x64)
+    (accuracy,) = re.findall(r"^test accuracy: ([\d.]+)%$", out, re.MULTILINE)
+    (shown,) = re.findall(r"# test accuracy: ([\d.]+)%$", README, re.MULTILINE)
+    assert abs(float(accuracy) - float(shown)) < 2
+    assert float(accuracy) > 95
+    assert len(TRAINING.strip().splitlines()) < 35
+
+
+def check(code, command, folder):
+    """The exit code and the report, without costs, of `fcnn check FILE.py:NAME` on this file."""
+    (folder / command.split()[2].partition(":")[0]).write_text(code)
+    words = [sys.executable, "-m", *command.split()]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.returncode, done.stdout.partition("  cost")[0].rstrip()
+
+
+@pytest.mark.parametrize(
+    ("page", "command", "mistake", "right"),
+    [
+        (
+            "README.md",
+            "fcnn check my_conv.py:conv",
+            "w.swapaxes(2, 3))",
+            "w[::-1, ::-1].swapaxes(2, 3))",
+        ),
+        (
+            "docs/checking-gradients.md",
+            "fcnn check losses.py:squared_error",
+            ", (y - targets)",
+            ", -2 * (y - targets)",
+        ),
+    ],
+)
+def test_the_wrong_gradient_is_found(page, command, mistake, right, tmp_path):
+    """With the page's file, command and report."""
+    assert command in PAGES[page]
+    name = command.partition(":")[2]
+    (code,) = (c for c in CODE.findall(PAGES[page]) if f"def {name}_backward" in c)
+    exit_code, report = check(code, command, tmp_path)
+    assert exit_code == 1
+    shown = re.search(rf"^    {name}\n(    .*\n)+", PAGES[page], re.MULTILINE)
+    assert shown is not None
+    numbers = r"-?\d+(\.\d+)?(e-?\+?\d+)?"  # rounding differs from machine to machine
+    alike = lambda text: re.sub(r" +", " ", re.sub(numbers, "0", text)).split()
+    assert alike(report) == alike(shown[0])
+    assert check(code.replace(mistake, right), command, tmp_path)[0] == 0
+
+
+GENERATE = runpy.run_path(str(ROOT / "docs/generate.py"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tables_are_made_from_the_code_and_kept_results(page):
+    assert GENERATE["generated"](PAGES[page]) == PAGES[page], "run python -m docs.generate"
+
+
+def test_every_block_is_shown_somewhere():
+    text = "".join(PAGES.values())
+    for name in GENERATE["BLOCKS"]:
+        assert re.search(f"<!-- {name} -->.*<!-- /{name} -->", text, re.DOTALL), name
+
+
+def test_a_number_changed_by_hand_is_found():
+    page = PAGES["docs/speed.md"]
+    changed = re.sub(r"(\| cnn .*?\| )\d", r"\g<1>9", page, count=1)
+    assert GENERATE["generated"](changed) == page != changed
+
+
+def test_the_picture_is_drawn_from_the_kept_results(tmp_path):
+    GENERATE["ladder"]().savefig(tmp_path / "ladder.png")
+    drawn, shown = imread(tmp_path / "ladder.png"), imread(ROOT / "docs/ladder.png")
+    assert drawn.shape == shown.shape
+    assert np.abs(drawn - shown).mean() < 0.01, "run python -m docs.generate"
+
+
+@pytest.mark.parametrize("code", RUNS_ALONE)
+def test_code_of_a_page(code, tmp_path):
+    """It runs, and prints what its comments show after `# prints`."""
+    out = run(code, tmp_path)
+    for shown in re.findall(r"# prints (.+)$", code, re.MULTILINE):
+        assert shown in out
+
+
+def test_the_own_operator_is_checked(tmp_path):
+    (code,) = (c for c in CODE.findall(PAGES["docs/operators.md"]) if "fcnn.check(square)" in c)
+    out = run(code, tmp_path)
+    assert "square: a matrix" in out
+    assert re.search(r"^  dx +\(2, 3\) +right", out, re.MULTILINE)
+
+
+def test_the_kept_result_of_checkers_is_of_all_cases():
+    results = json.loads((ROOT / "experiments/results/checkers/checkers.json").read_text())
+    mutants, correct = kept(results)
+    assert len(mutants) == len(MUTANTS)
+    assert len(correct) == len(CORRECT_GRADIENTS)
+    assert all(claim["held"] for claim in results["claims"])
+
+
+def test_there_are_kept_results():
+    assert [p.stem for p in RESULTS] == ["digits", "fashion_mnist", "mnist"]
+
+
+def test_the_two_commands_are_what_ci_calls():
+    ci = (ROOT / ".ci/run").read_text()
+    commands = re.findall(r"^    (pip install .*&& .*)$", README, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        install, _, rest = command.partition(" && ")
+        assert install.replace("install", "install -q") + " && " + rest in ci
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", PAGES[page]):
+        assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
+def test_readme_links_to_every_page(page):
+    assert f"]({page})" in README
