@@ -91,8 +91,8 @@ def swiglu_fwd(x, *, axis):
 @swiglu.bwd
 def swiglu_bwd(x, dy, *, axis):
     a, b = _halves(x, axis)
-    gate = silu.forward(a, beta=1.0)
-    return (_concatenated(dy, _passed(a, b) * silu_slope(a, beta=1.0), gate, axis),)
+    slope_a = _passed(a, b) * silu_slope(a, beta=1.0)
+    return (_concatenated(dy, slope_a, silu.forward(a, beta=1.0), axis),)
 
 
 def _passed(a, b):
