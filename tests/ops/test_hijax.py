@@ -22,7 +22,7 @@ DRAW = np.random.default_rng(0).standard_normal
 
 
 @pytest.mark.parametrize("promise", hijax_primitive.PROMISES)
-def test_this_jax_keeps(promise):
+def test_this_jax_keeps_promise(promise):
     assert promise not in hijax_primitive.broken_promises()
 
 
@@ -189,7 +189,7 @@ def test_an_output_without_a_gradient_under_vmap():
     np.testing.assert_array_equal(found, wanted)
 
 
-def test_where_nothing_is_differentiated_the_plain_forward_runs():
+def test_the_plain_forward_runs_where_nothing_is_differentiated():
     """No residual is computed only to be discarded."""
     scale = hijax_primitive.Scale()
     f = lambda x, y: jax.grad(lambda z: z * hijax_primitive.by_hijax(scale, (x, y), {}).sum())(1.0)

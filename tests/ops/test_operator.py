@@ -40,9 +40,9 @@ def test_without_rules_autodiff_differentiates_it():
 @pytest.mark.parametrize(("rules", "lacks"), [((FWD, None), "bwd"), ((None, BWD), "fwd")])
 def test_one_rule_alone_is_rejected(rules, lacks):
     op = square(*rules)
-    says = rf"^square: has .wd but no {lacks}; add it by @square.{lacks}(\n-+\nFor simplicity|$)"
+    message = rf"^square: has .wd but no {lacks}; add it by @square.{lacks}(\n-+\nFor simplicity|$)"
     for call in (lambda: op(3.0), lambda: jax.grad(op)(3.0), lambda: fcnn.check(op, (X,))):
-        with pytest.raises(TypeError, match=says):
+        with pytest.raises(TypeError, match=message):
             call()
 
 
@@ -75,24 +75,24 @@ RETURNED = {
 
 
 @pytest.mark.parametrize("fault", RETURNED)
-def test_what_a_rule_must_return(fault):
-    fwd, bwd, says = RETURNED[fault]
+def test_results_of_a_rule_are_validated(fault):
+    fwd, bwd, message = RETURNED[fault]
     op = square(fwd, bwd)
     each_row = lambda x: jax.vmap(op)(x).sum()
     for call in (jax.grad(lambda x: op(x).sum()), jax.grad(each_row)):
-        with pytest.raises(TypeError, match=f"^square: {says}"):
+        with pytest.raises(TypeError, match=f"^square: {message}"):
             jax.eval_shape(call, X)
-    with pytest.raises(TypeError, match=f"^square: {says}"):
+    with pytest.raises(TypeError, match=f"^square: {message}"):
         fcnn.check(op, (X,), cost=False)
 
 
-def test_a_line_for_each_array_of_a_rule():
+def test_the_message_names_every_cotangent():
     op = operator()(lambda x, w: x * w)
     op.__name__ = "product"
     op.fwd(lambda x, w: (x * w, (x, w)))
     op.bwd(lambda saved, dy: (dy,))
-    says = r"one cotangent for each of x, w; write return dx, dw, with None for"
-    with pytest.raises(TypeError, match=says):
+    message = r"one cotangent for each of x, w; write return dx, dw, with None for"
+    with pytest.raises(TypeError, match=message):
         jax.eval_shape(jax.grad(lambda x: op(x, x).sum()), X)
 
 
