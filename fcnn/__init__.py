@@ -27,10 +27,11 @@ _LAZY = {  # imported on first use: together these take as long to import as all
 
 __all__ = ["Layer", "data", "layers", "models", "ops", "summary", *_LAZY, *ops.__all__]
 
+if not TYPE_CHECKING:  # a type checker then finds unknown names
 
-def __getattr__(name: str):
-    if name == "__version__":
-        return metadata.version("fcnn")
-    if name in _LAZY:
-        return resolve_name(_LAZY[name])
-    raise AttributeError(f"module 'fcnn' has no attribute {name!r}")
+    def __getattr__(name):
+        if name == "__version__":
+            return metadata.version("fcnn")
+        if name in _LAZY:
+            return resolve_name(_LAZY[name])
+        raise AttributeError(f"module 'fcnn' has no attribute {name!r}")

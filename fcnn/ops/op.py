@@ -3,7 +3,7 @@
     forward(*arrays, **options) -> y             what autodiff differentiates
     fwd(*arrays, **options)     -> y, saved      the same y, and the residuals
     bwd(saved, dy, **options)   -> cotangents    one per array; None for no gradient
-    validate(*arrays, **options)                 raises on bad input, by static facts alone
+    validate(*arrays, **options)                 raises on bad input, from static facts alone
 
 An operator's page has the four in this order, each marked by a decorator:
 
@@ -99,7 +99,7 @@ def _unknown_impl(caller, name, impl):
 
 @jax.tree_util.register_static
 class Shape(tuple[int, ...]):
-    """A shape among the residuals of `fwd`: it is static, and no array."""
+    """A shape as a residual of `fwd`: it is static, not an array."""
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,12 @@ class Op(Generic[P, Y]):
 
     @property
     def name(self) -> str:
+        """The name of the function."""
         return self.__name__
 
     def fwd(self, rule: F) -> F:
+        """Add the forward rule: it returns y and the residuals."""
+
         @wraps(rule)
         def checked(*arrays: Any, **options: Any) -> tuple[Any, Any]:
             return y_and_saved(self.name, rule(*arrays, **options))
@@ -199,6 +202,8 @@ class Op(Generic[P, Y]):
         return rule
 
     def bwd(self, rule: F) -> F:
+        """Add the backward rule: it returns one cotangent for each array, or None."""
+
         @wraps(rule)
         def checked(saved: Any, dy: Any, **options: Any) -> tuple[Any, ...]:
             return cotangents(self.name, self.arrays, rule(saved, dy, **options))
@@ -207,6 +212,7 @@ class Op(Generic[P, Y]):
         return rule
 
     def validate(self, rule: F) -> F:
+        """Add the function that raises on bad input."""
         self.validate_rule = rule
         return rule
 
@@ -228,6 +234,7 @@ class Op(Generic[P, Y]):
 
     @property
     def impls(self) -> tuple[str, ...]:
+        """The values of `impl`; empty for an operator with one implementation."""
         return _IMPLS.get(self.name, ())
 
     def bind(self, *args: Any, **options: Any) -> tuple[tuple, dict[str, Any]]:

@@ -63,8 +63,8 @@ def focal(logits: Y, targets: Y, *, alpha: float = 0.25, gamma: float = 2.0) -> 
     Shapes: logits and targets (n, ...) -> loss (n,).
     Options:
         alpha: the weight of a target of 1, where that of 0 is 1 - alpha; 0.25 by default.
-        gamma: the power of the probability of the wrong answer, by which an entry is weighted; 2.0
-            by default.
+        gamma: the exponent of the probability of the wrong answer, the weight of an entry; 2.0 by
+            default.
     Units:  nats.
     Raises: ValueError if shapes disagree, or unless 0 <= alpha <= 1 and 0 <= gamma < inf; TypeError
             if an argument does not hold floats, or an option is not a number.

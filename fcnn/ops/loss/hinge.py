@@ -23,7 +23,7 @@ from fcnn.ops.validation import require, require_numbers
 def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
     """Multi-class hinge loss: sum of margin + score - label's score over classes where positive.
 
-    The label's own class is left out. The slope is 0 where the sum of the three is 0.
+    The label's own class is left out. The slope is 0 where margin + score is the label's score.
 
     Shapes: logits (*n, k), labels (*n) -> loss (*n).
     Options:

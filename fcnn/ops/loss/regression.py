@@ -14,9 +14,9 @@ and, of one array of weights as a whole,
 
     L2 penalty            l = 1/2 rate sum w^2                      dw = dl rate w
 
-off, in the accumulation dtype, or w is saved. All losses of fcnn have one value per example, which
-you average yourself. Losses of probabilities are in nats. No loss but those above has a 1/2 or a
-mean. The slope at a kink is 0.
+off, in the accumulation dtype, or w is saved. All losses of fcnn return one value per example, and
+you average these yourself. Losses of probabilities are in nats. Only the losses above have a factor
+1/2 or a mean. The slope at a kink is 0.
 """
 
 import math
