@@ -1,29 +1,37 @@
 """Neural networks as pure functions, each operator with the gradient derived for it by hand.
 
 Levels, each importing only from those before it: ops, bench, checker, layers, models and data,
-training; then what stands on all of them. Everything public in `fcnn.ops` is public here too.
+training, and then the command line. Every public name of `fcnn.ops` is public here too.
 """
 
-from importlib import import_module
+from importlib import metadata
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from fcnn import data, layers, models, ops
-from fcnn.layers import Layer, summary
+from fcnn import data as data, layers as layers, models as models, ops as ops
+from fcnn.layers import Layer as Layer, summary as summary
 from fcnn.ops import *
 
 if TYPE_CHECKING:
-    from fcnn import testing, training
-    from fcnn.checker import Report, check
+    from fcnn import testing as testing, training as training
+    from fcnn.checker import Report as Report, check as check
 
-__all__ = ["Layer", "Report", "check", "data", "layers", "models", "ops", "summary", "testing"]
-__all__ += ["training", *ops.__all__]
+    __version__: str
 
+_LAZY = {  # imported on first use: together these take as long to import as all the rest
+    "Report": "fcnn.checker:Report",
+    "check": "fcnn.checker:check",
+    "testing": "fcnn.testing",
+    "training": "fcnn.training",
+}
 
-def __getattr__(name: str):
-    """The checker, and optax beneath training, take as long to import as all the rest: they wait
-    until asked for."""
-    if name in ("Report", "check"):
-        return getattr(import_module("fcnn.checker"), name)
-    if name in ("testing", "training"):
-        return import_module(f"fcnn.{name}")
-    raise AttributeError(f"module 'fcnn' has no attribute {name!r}")
+__all__ = ["Layer", "data", "layers", "models", "ops", "summary", *_LAZY, *ops.__all__]
+
+if not TYPE_CHECKING:  # a type checker then finds unknown names
+
+    def __getattr__(name):
+        if name == "__version__":
+            return metadata.version("fcnn")
+        if name in _LAZY:
+            return resolve_name(_LAZY[name])
+        raise AttributeError(f"module 'fcnn' has no attribute {name!r}")

@@ -73,10 +73,12 @@ def test_importing_starts_nothing_and_leaves_out_what_few_need():
     """A backend that is up is too late for jax.distributed, and for most of JAX's settings."""
     program = """
 import sys, fcnn
+from importlib import metadata
 from jax._src import xla_bridge
 assert not xla_bridge.backends_are_initialized()
 assert "optax" not in sys.modules and "fcnn.checker" not in sys.modules
 assert fcnn.check is fcnn.checker.check and fcnn.training.fit and fcnn.testing and fcnn.Report
+assert fcnn.__version__ == metadata.version("fcnn")
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     with pytest.raises(AttributeError, match="no attribute 'chek'"):

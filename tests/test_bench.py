@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from child import started
 
-from experiments.speed import main as speed
-from experiments.speed import train_steps
+from experiments.speed import main as speed, train_steps
 from fcnn.bench import timed, times_faster
 from fcnn.bench.comparisons import (
     BENCHMARKS,

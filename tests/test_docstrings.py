@@ -87,8 +87,9 @@ def test_every_parameter_is_documented(name):
 
 @pytest.mark.parametrize("op", fcnn.ops.OPS, ids=lambda op: op.name)
 def test_every_option_is_documented(op):
-    options = re.search(r"Options:\n(.*?)\n    \w+:", op.__doc__ + "\n    end:", re.DOTALL)
-    documented = re.findall(r"^ {8}(\w+(?:, \w+)*):", options[1], re.MULTILINE) if options else []
+    doc = inspect.cleandoc(op.__doc__)  # Python 3.13 does so itself
+    options = re.search(r"^Options:\n(.*?)\n\w+:", doc + "\nend:", re.DOTALL | re.MULTILINE)
+    documented = re.findall(r"^ {4}(\w+(?:, \w+)*):", options[1], re.MULTILINE) if options else []
     names = {name for line in documented for name in line.split(", ")}
     assert names == op.static, f"documented {sorted(names)}, has {sorted(op.static)}"
 
@@ -96,6 +97,6 @@ def test_every_option_is_documented(op):
 @pytest.mark.parametrize("op", fcnn.ops.OPS, ids=lambda op: op.name)
 def test_headings(op):
     """In the standard order; only Options may be missing, where an operator has none."""
-    found = re.findall(r"^    (\w+:)(?= |$)", op.__doc__, re.MULTILINE)
+    found = re.findall(r"^(\w+:)(?= |$)", inspect.cleandoc(op.__doc__), re.MULTILINE)
     found = [heading for heading in found if heading in HEADINGS]
     assert found == [h for h in HEADINGS if h != "Options:" or op.static]

@@ -1,4 +1,4 @@
-"""What a caller gives for an array: a JAX or NumPy array, a list, a number, or what NumPy reads."""
+"""Conversion of arguments to JAX arrays, from JAX and NumPy arrays, lists, numbers and the like."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ import numpy as np
 
 
 def as_array(what: str, given: Any) -> jax.Array:
-    """`given` as a JAX array, in the machine's byte order and the nearest dtype that JAX has.
+    """Convert `given` to a JAX array in native byte order, with the nearest dtype that JAX has.
 
-    `what` names it in messages, as in "dense: x".
-
-    Raises: TypeError, in one line, for what holds no numbers; ValueError for integers that the
-            dtype does not hold.
+    Options:
+        what: the name of the argument in error messages, as in "dense: x".
+    Raises: TypeError if `given` does not hold numbers; ValueError for integers that the dtype
+            cannot hold.
     """
     if isinstance(given, jax.Array):
-        return jnp.asarray(given)  # what stands for a NumPy array while tracing becomes an array
+        return jnp.asarray(given)  # while tracing, a wrapped NumPy array becomes a JAX array
     if isinstance(given, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array; write {_name(what)}.filled(0)")
     if isinstance(given, np.ndarray):
@@ -25,7 +25,7 @@ def as_array(what: str, given: Any) -> jax.Array:
         array = jnp.asarray(given)
     except (TypeError, ValueError, OverflowError):
         shown = " ".join(f"{given!r}".split())
-        raise TypeError(f"{what} {shown:.80} is no array of numbers") from None
+        raise TypeError(f"{what} {shown:.80} is not an array of numbers") from None
     if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.size:
         most = max(-int(given.min()) - 1, int(given.max()))
         if most > jnp.iinfo(array.dtype).max:
@@ -41,7 +41,7 @@ def is_float(leaf: Any) -> bool:
 
 
 def _native(what: str, given: np.ndarray) -> np.ndarray:
-    """Bytes in the machine's order, and no float longer than float64."""
+    """`given` in native byte order, with floats of at most 64 bits."""
     numbers = jnp.issubdtype(given.dtype, jnp.number) or given.dtype == bool
     if not numbers:
         name, text = _name(what), given.dtype.kind in "US"

@@ -1,4 +1,4 @@
-"""One matrix product, with its sums kept in float32 when the factors are shorter."""
+"""Matrix product with accumulation in float32 where the factors are float16 or bfloat16."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ def contract(
     over: tuple[Sequence[int], Sequence[int]],
     batch: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> Array:
-    """Sum a * b over the axes `over`; the axes left are batch, a's, b's, in this order."""
+    """Sum of a * b over the axes `over`; remaining axes are those of `batch`, of a, and of b."""
     return contract_wide(a, b, over, batch).astype(a.dtype)
 
 
@@ -22,10 +22,10 @@ def contract_wide(
     over: tuple[Sequence[int], Sequence[int]],
     batch: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> Array:
-    """The same, left in the dtype that the sum was kept in, for more to be added."""
+    """`contract` without rounding: the result keeps the accumulation dtype."""
     return lax.dot_general(a, b, (over, batch), preferred_element_type=accumulation_dtype(a.dtype))
 
 
 def accumulation_dtype(dtype: jnp.dtype) -> jnp.dtype:
-    """The dtype in which sums of `dtype` are kept."""
+    """The dtype in which sums of `dtype` are accumulated: float32, or `dtype` if it is longer."""
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype

@@ -1,10 +1,10 @@
-"""How JAX learns of a gradient that was derived by hand.
+"""Registration of hand-derived gradients with JAX, by hijax or by `jax.custom_vjp`.
 
-Each operator becomes a hijax primitive, which keeps every transformation. hijax is experimental:
-where the installed JAX breaks what `hijax_primitive` relies on, `jax.custom_vjp` is used. It has no
-forward mode of an operator (jvp, linearize, jacfwd), no linear_transpose, and no gradient of a
-vmap whose rule sums over the mapped axis by name. Importing fcnn then warns once. `RULE` names the
-rule in use.
+Each operator becomes a hijax primitive, which supports every transformation. hijax is experimental.
+Where the installed JAX breaks what `hijax_primitive` relies on, `jax.custom_vjp` is used. It does
+not support forward mode of an operator (jvp, linearize, jacfwd), linear_transpose, or the gradient
+of a vmap whose rule sums over the mapped axis by name. Importing fcnn then warns once. `RULE` names
+the mechanism in use.
 """
 
 import warnings
@@ -30,14 +30,14 @@ def by_custom_vjp(op, arrays, options):
 
 
 def choose():
-    """The hijax rule if this JAX keeps all that it relies on, else custom_vjp, with a warning."""
+    """hijax if the installed JAX keeps all that it relies on, else custom_vjp, with a warning."""
     try:
         from fcnn.ops.hijax_primitive import broken_promises, by_hijax
 
         if not (broken := broken_promises()):
             return by_hijax, "hijax"
         fails = f"no longer holds: {', '.join(broken)}; first cause: {next(iter(broken.values()))}"
-    except Exception as missing:  # an experimental module may fail in any way
+    except Exception as missing:  # an experimental module may raise any exception
         fails = f"{type(missing).__name__}: {missing}"
     warnings.warn(
         f"fcnn: jax {jax.__version__} breaks hijax, an experimental part of JAX ({fails}). "

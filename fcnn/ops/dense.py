@@ -1,4 +1,4 @@
-"""Dense (fully connected, affine): every output sees every input.
+"""Dense (fully connected, affine) layer: every output depends on every input.
 
     y[n,o]  = b[o] + sum_c x[n,c] w[c,o]
 
@@ -6,7 +6,7 @@
     dw[c,o] = sum_n x[n,c] dy[n,o]
     db[o]   = sum_n dy[n,o]
 
-n stands for all axes of x but the last. Saved are x and w.
+n is all axes of x but the last. x and w are saved.
 """
 
 from jaxtyping import Array, Float
@@ -20,16 +20,20 @@ from fcnn.ops.validation import require, require_floats, require_rank
 def dense(
     x: Float[Array, "*n c"], w: Float[Array, "c o"], b: Float[Array, " o"] | None = None
 ) -> Float[Array, "*n o"]:
-    """An affine map of the last axis.
+    """Affine map of the last axis: x w + b.
 
-    Shapes: x may have any number of axes; all but the last are kept.
+    Shapes: x (*n, c), w (c, o), b (o,) -> y (*n, o).
     Units:  y and b are in units of x times units of w.
-    Raises: ValueError if sizes disagree; TypeError for integers.
+    Raises: ValueError if shapes disagree; TypeError if an argument does not hold floats.
     Cost:   n c o multiply-adds; twice that for the gradients.
     Source: Rosenblatt 1958; gradients: Rumelhart, Hinton & Williams 1986.
+
+    >>> w = jnp.array([[1.0, 0.0], [10.0, 1.0]])
+    >>> fcnn.dense(jnp.array([[1.0, 2.0]]), w, jnp.array([0.0, 5.0]))
+    Array([[21.,  7.]], dtype=float32)
     """
     y = contract_wide(x, w, over=((x.ndim - 1,), (0,)))
-    if b is not None:  # before y is rounded, or overflows
+    if b is not None:  # added before y is rounded or overflows
         y = y + b.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
     return y.astype(x.dtype)
 

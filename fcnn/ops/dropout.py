@@ -1,24 +1,19 @@
-"""Dropout: hide entries at random while training.
+"""Dropout: set entries to 0 at random in training.
 
-With keep k drawn at random, 1 with probability 1 - rate and else 0,
+With a random mask k, which is 1 with probability 1 - rate and else 0,
 
-    inverted    y = k x / (1 - rate)          dx = k dy / (1 - rate)
-    classic     y = k x  in training          dx = k dy
-                y = (1 - rate) x  later       dx = (1 - rate) dy
+    inverted    y = k x / (1 - rate)              dx = k dy / (1 - rate)
+    classic     y = k x  in training              dx = k dy
+                y = (1 - rate) x  in evaluation   dx = (1 - rate) dy
 
-The inverted form makes the mean of y equal x, so that nothing is left to do later; the classic one
-makes later y the mean of the training's. What shares one k tells the operators apart:
+In the inverted form the mean of y is x, so evaluation needs no dropout. In the classic form y in
+evaluation is the mean of y in training. The operators differ in which entries share one k:
 
-    dropout, classic_dropout    nothing: each entry has its own
-    spatial_dropout             a channel of an example, over all of space
-    stochastic_depth            an example
+    dropout, classic_dropout    none: each entry has its own
+    spatial_dropout             one channel of one example, at all positions
+    stochastic_depth            one example
 
-Saved is the mask k.
-
-Shapes: y has the shape and dtype of x. The same key gives the same mask.
-Units:  those of x; `rate` is the probability of dropping.
-Raises: ValueError unless 0 <= rate < 1; TypeError for integers.
-Cost:   one random number per k; one byte per k is saved.
+The mask k is saved. The same key gives the same mask.
 """
 
 from functools import partial
@@ -38,48 +33,85 @@ from fcnn.ops.validation import (
 )
 
 X = Float[Array, "..."]
-AKey = Key[Array, ""] | UInt32[Array, "2"]
+RandomKey = Key[Array, ""] | UInt32[Array, "2"]
 
 
 @operator()
-def dropout(x: X, key: AKey, *, rate: float) -> X:
-    """Set each entry to 0 with probability `rate`, and divide the others by 1 - rate.
+def dropout(x: X, key: RandomKey, *, rate: float) -> X:
+    """Dropout: set each entry to 0 with probability `rate`, and divide the others by 1 - rate.
 
+    Shapes: x (...), key () -> y (...).
+    Options:
+        rate: the probability of dropping an entry.
+    Units:  those of x.
+    Raises: ValueError unless 0 <= rate < 1; TypeError if x does not hold floats, rate is not a
+            number, or key is not one random key.
+    Cost:   one random number per entry; one byte per entry is saved.
     Source: Srivastava et al. 2014; the division: Krizhevsky 2012, "cuda-convnet".
+
+    >>> y = fcnn.dropout(jnp.ones((100, 100)), jax.random.key(0), rate=0.5)
+    >>> jnp.unique(y), bool(0.4 < (y == 0).mean() < 0.6)
+    (Array([0., 2.], dtype=float32), True)
     """
     return dropout.fwd_rule(x, key, rate=rate)[0]
 
 
 @operator()
 def spatial_dropout(
-    x: Float[Array, "n *size c"], key: AKey, *, rate: float
+    x: Float[Array, "n *size c"], key: RandomKey, *, rate: float
 ) -> Float[Array, "n *size c"]:
-    """Set whole channels of an example to 0 with probability `rate`, and scale up the others.
+    """Spatial dropout: set whole channels to 0 with probability `rate`, and scale the others.
 
+    Shapes: x (n, *size, c), key () -> y (n, *size, c).
+    Options:
+        rate: the probability of dropping a channel; the others are divided by 1 - rate.
+    Units:  those of x.
+    Raises: ValueError unless 0 <= rate < 1, or if x has fewer than 2 axes; TypeError if x does not
+            hold floats, rate is not a number, or key is not one random key.
+    Cost:   one random number per channel and example; one byte for each is saved.
     Source: Tompson et al., arXiv:1411.4280.
+
+    >>> y = fcnn.spatial_dropout(jnp.ones((8, 5, 4)), jax.random.key(0), rate=0.5)
+    >>> jnp.unique(y), bool((y == y[:, :1]).all())  # equal at all positions
+    (Array([0., 2.], dtype=float32), True)
     """
     return spatial_dropout.fwd_rule(x, key, rate=rate)[0]
 
 
 @operator()
-def stochastic_depth(x: Float[Array, "n ..."], key: AKey, *, rate: float) -> Float[Array, "n ..."]:
-    """Set whole examples to 0 with probability `rate`, and scale up the others, within a residual.
+def stochastic_depth(
+    x: Float[Array, "n ..."], key: RandomKey, *, rate: float
+) -> Float[Array, "n ..."]:
+    """Stochastic depth: set whole examples to 0 with probability `rate`, and scale the others.
 
-    Source: Huang et al., arXiv:1603.09382, in the inverted form.
+    It is applied to the branch of a residual block, in the inverted form.
+
+    Shapes: x (n, ...), key () -> y (n, ...).
+    Options:
+        rate: the probability of dropping an example; the others are divided by 1 - rate.
+    Units:  those of x.
+    Raises: ValueError unless 0 <= rate < 1, or if x has no axes; TypeError if x does not hold
+            floats, rate is not a number, or key is not one random key.
+    Cost:   one random number per example; one byte for each is saved.
+    Source: Huang et al., arXiv:1603.09382.
+
+    >>> y = fcnn.stochastic_depth(jnp.ones((16, 3)), jax.random.key(0), rate=0.5)
+    >>> jnp.unique(y), bool((y == y[:, :1]).all())  # equal within an example
+    (Array([0., 2.], dtype=float32), True)
     """
     return stochastic_depth.fwd_rule(x, key, rate=rate)[0]
 
 
-ONE_FOR = {  # the shape of k, by that of x
+MASK_SHAPES = {  # the shape of k, from that of x
     dropout: lambda shape: shape,
     spatial_dropout: lambda shape: (shape[0], *(1 for _ in shape[1:-1]), shape[-1]),
     stochastic_depth: lambda shape: (shape[0], *(1 for _ in shape[1:])),
 }
 
 
-def _inverted(op, one_for):
+def _inverted(op, mask_shape):
     def fwd(x, key, *, rate):
-        keep = jax.random.bernoulli(key, 1.0 - rate, one_for(x.shape))
+        keep = jax.random.bernoulli(key, 1.0 - rate, mask_shape(x.shape))
         return _kept(keep, x / (1 - rate)), keep
 
     def bwd(keep, dy, *, rate):
@@ -89,15 +121,26 @@ def _inverted(op, one_for):
     op.bwd(bwd)
 
 
-for op, one_for in ONE_FOR.items():
-    _inverted(op, one_for)
+for op, mask_shape in MASK_SHAPES.items():
+    _inverted(op, mask_shape)
 
 
 @operator()
-def classic_dropout(x: X, key: AKey | None = None, *, rate: float, train: bool) -> X:
-    """Set each entry to 0 with probability `rate` in training; later scale all by 1 - rate.
+def classic_dropout(x: X, key: RandomKey | None = None, *, rate: float, train: bool) -> X:
+    """Classic dropout: set entries to 0 with probability `rate`, and scale in evaluation instead.
 
-    Shapes: any; only training needs a key. Source: Hinton et al., arXiv:1207.0580.
+    Shapes: x (...), key () -> y (...). Only training needs a key.
+    Options:
+        rate: the probability of dropping an entry; in evaluation all are multiplied by 1 - rate.
+        train: whether to drop entries (True) or to scale them (False).
+    Units:  those of x.
+    Raises: ValueError unless 0 <= rate < 1, or without a key in training; TypeError if x does not
+            hold floats, rate is not a number, train is not a bool, or key is not one random key.
+    Cost:   one random number per entry in training; one byte per entry is saved.
+    Source: Hinton et al., arXiv:1207.0580.
+
+    >>> fcnn.classic_dropout(jnp.ones(2), rate=0.25, train=False)
+    Array([0.75, 0.75], dtype=float32)
     """
     return classic_dropout_fwd(x, key, rate=rate, train=train)[0]
 
@@ -135,31 +178,31 @@ def _validate_classic(x, key, *, rate, train):
     require(not train or key is not None, "classic_dropout: training needs a key")
 
 
-a_key = lambda rng: jax.random.key(int(rng.integers(2**31)))
+random_key = lambda rng: jax.random.key(int(rng.integers(2**31)))
 for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
     op.validate(partial(_validate, op.name, rank))
     op.cases = (
-        Case("half", ((6, 2, 3), a_key), {"rate": 0.5}),
-        Case("none", ((4, 5), a_key), {"rate": 0.0}),
-        Case("empty", ((0, 5), a_key), {"rate": 0.1}),
-        extreme("huge", normals((2, 3, 2), 1e9), a_key, rate=0.5),
-        extreme("tiny", normals((2, 3, 2), 1e-30), a_key, rate=0.5),
-        rejects("rate 1.0 must lie in", (4, 5), a_key, rate=1.0),
-        rejects("rate -0.1 must lie in", (4, 5), a_key, rate=-0.1),
+        Case("half", ((6, 2, 3), random_key), {"rate": 0.5}),
+        Case("none", ((4, 5), random_key), {"rate": 0.0}),
+        Case("empty", ((0, 5), random_key), {"rate": 0.1}),
+        extreme("huge", normals((2, 3, 2), 1e9), random_key, rate=0.5),
+        extreme("tiny", normals((2, 3, 2), 1e-30), random_key, rate=0.5),
+        rejects("rate 1.0 must lie in", (4, 5), random_key, rate=1.0),
+        rejects("rate -0.1 must lie in", (4, 5), random_key, rate=-0.1),
         rejects("key holds .*, not one random key", (4, 5), ints((2,)), rate=0.1, kind=TypeError),
-        rejects("x holds int32", ints((4, 5)), a_key, rate=0.1, kind=TypeError),
+        rejects("x holds int32", ints((4, 5)), random_key, rate=0.1, kind=TypeError),
     )
-spatial_dropout.cases += (rejects("needs at least 2 axes", (4,), a_key, rate=0.1),)
-stochastic_depth.cases += (rejects("needs at least 1 axes", (), a_key, rate=0.1),)
+spatial_dropout.cases += (rejects("needs at least 2 axes", (4,), random_key, rate=0.1),)
+stochastic_depth.cases += (rejects("needs at least 1 axes", (), random_key, rate=0.1),)
 classic_dropout.cases = (
-    Case("training", ((4, 5), a_key), {"rate": 0.3, "train": True}),
-    Case("later", ((4, 5), None), {"rate": 0.3, "train": False}),
-    Case("empty", ((0, 5), a_key), {"rate": 0.1, "train": True}),
-    extreme("huge", normals((4, 5), 1e9), a_key, rate=0.3, train=True),
-    rejects("rate 1.0 must lie in", (4, 5), a_key, rate=1.0, train=True),
+    Case("training", ((4, 5), random_key), {"rate": 0.3, "train": True}),
+    Case("evaluation", ((4, 5), None), {"rate": 0.3, "train": False}),
+    Case("empty", ((0, 5), random_key), {"rate": 0.1, "train": True}),
+    extreme("huge", normals((4, 5), 1e9), random_key, rate=0.3, train=True),
+    rejects("rate 1.0 must lie in", (4, 5), random_key, rate=1.0, train=True),
     rejects("training needs a key", (4, 5), None, rate=0.1, train=True),
-    rejects("train 1 must be True or False", (4, 5), a_key, rate=0.1, train=1, kind=TypeError),
-    rejects("x holds int32", ints((4, 5)), a_key, rate=0.1, train=True, kind=TypeError),
+    rejects("train 1 must be True or False", (4, 5), random_key, rate=0.1, train=1, kind=TypeError),
+    rejects("x holds int32", ints((4, 5)), random_key, rate=0.1, train=True, kind=TypeError),
 )
 
 for op in (dropout, classic_dropout, spatial_dropout, stochastic_depth):

@@ -1,15 +1,16 @@
-"""A gradient derived by hand as a JAX primitive, which keeps every transformation.
+"""A hand-derived gradient as a hijax primitive, which supports every transformation of JAX.
 
 A hijax primitive has a reverse rule *and* a forward rule, so grad, jvp, linearize, jacfwd, hessian,
 grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and export all work.
-Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses the hand rule.
-Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward. Under vmap
-the primitive of `op` becomes that of `Mapped(op)`, whose forward and rules are those of `op` under
-`jax.vmap`. JAX may trace a rule after the user's code has left `jax.default_matmul_precision` or
-`jax.enable_x64`, so the primitive keeps both settings, and its rules run under them.
+Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses the hand-derived
+rule. Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward
+function. Under vmap the primitive of `op` becomes that of `Mapped(op)`, whose forward function and
+rules are those of `op` under `jax.vmap`. JAX may trace a rule after the user's code has left
+`jax.default_matmul_precision` or `jax.enable_x64`, so the primitive stores both settings, and its
+rules run under them.
 
-hijax is experimental. This page alone uses it, and `broken_promises` lists what the installed JAX
-does not keep of what we rely on; `custom_gradient.py` then uses jax.custom_vjp instead.
+hijax is experimental. No other module uses it. `broken_promises` lists what we rely on and the
+installed JAX does not keep; `custom_gradient.py` then uses jax.custom_vjp instead.
 """
 
 from collections.abc import Callable, Hashable
@@ -19,7 +20,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax._src.interpreters.batching import infer  # for vmap's out_axes: as mapped as it comes
+from jax._src.interpreters.batching import infer  # in vmap's out_axes: mapped axes are inferred
 from jax.experimental import hijax
 from jax.experimental.hijax import Zero, instantiate_zeros
 
@@ -32,18 +33,18 @@ if Primitive is None:
     raise ImportError("jax.experimental.hijax has neither HiPrim nor VJPHiPrimitive")
 
 
-class ByHand(Primitive):
-    """An operator at given types and options, as JAX sees it."""
+class CustomGradient(Primitive):
+    """The primitive of an operator for given types and options."""
 
     op: Any
     options: tuple[tuple[str, Any], ...]
     settings: "Settings"
-    skip_linearization_on_zero_tangents = True  # then `forward` runs, not the hand rule
+    skip_linearization_on_zero_tangents = True  # then `forward` runs, not the hand-derived rule
 
     def __init__(self, op, options, types):
         settings = Settings.now()
         self.in_avals = types
-        # What equality compares, and what become attributes:
+        # These are compared by equality, and become attributes:
         self.params = {"op": op, "options": options, "types": types, "settings": settings}
         self.forward = settings.around(partial(op.forward, **dict(options)))
         traced, y = jax.make_jaxpr(self.forward, return_shape=True)(*types)
@@ -54,9 +55,11 @@ class ByHand(Primitive):
         return self.forward(*_as_arrays(arrays))
 
     def vjp_fwd(self, nzs_in, *arrays):
-        made = self.settings.around(self.op.fwd_rule)(*_as_arrays(arrays), **dict(self.options))
-        require_y_of_forward(self.op.name, made[0], self.out_aval)
-        return made
+        y_and_saved = self.settings.around(self.op.fwd_rule)(
+            *_as_arrays(arrays), **dict(self.options)
+        )
+        require_y_of_forward(self.op.name, y_and_saved[0], self.out_aval)
+        return y_and_saved
 
     def vjp_bwd_retval(self, saved, dy):
         dy = jax.tree.map(jnp.asarray, _filled(dy))
@@ -73,12 +76,12 @@ class ByHand(Primitive):
         return residuals(*_filled(tangents))
 
     def transpose(self, dy, *args):
-        """Where the operator is linear in some arguments: those that can accumulate a cotangent."""
+        """The operator is linear in the arguments that can accumulate a cotangent."""
         free = [i for i, a in enumerate(args) if hasattr(a, "accum")]
 
         def linear(*given):
-            given = dict(zip(free, given, strict=True))
-            return self.forward(*(given.get(i, a) for i, a in enumerate(args)))
+            values = dict(zip(free, given, strict=True))
+            return self.forward(*(values.get(i, a) for i, a in enumerate(args)))
 
         transposed = jax.linear_transpose(linear, *(self.in_avals[i] for i in free))
         for i, dx in zip(free, transposed(_filled(dy)), strict=True):
@@ -96,7 +99,7 @@ class ByHand(Primitive):
 
 @dataclass(frozen=True)
 class Settings:
-    """JAX's settings that change the numbers or the dtypes of an operator."""
+    """The settings of JAX that change the values or the dtypes of an operator."""
 
     matmul_precision: str | None
     x64: bool
@@ -117,7 +120,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Mapped:
-    """An operator under vmap. `dims` gives the mapped axis of each array, None where there is none.
+    """An operator under vmap. `dims` has the mapped axis of each array, or None.
 
     Outputs are mapped along axis 0.
     """
@@ -136,7 +139,7 @@ class Mapped:
         return self._vmap(self.op.forward, options, self.dims, 0)(*arrays)
 
     def fwd_rule(self, *arrays, **options):
-        """What is not mapped, such as shared weights, is saved once."""
+        """Residuals that are not mapped, such as shared weights, are saved once."""
         run = self._vmap(self.op.fwd_rule, options, self.dims, (0, infer))
         (y, saved), (_, dims) = run(*arrays)
         leaves, structure = jax.tree.flatten(dims, is_leaf=lambda dim: dim is None)
@@ -165,28 +168,28 @@ class Dims:
 
 def by_hijax(op, arrays, options):
     """`op.forward(*arrays, **options)`, differentiated in reverse mode by the rule of `op`."""
-    return ByHand(op, tuple(options.items()), jax.tree.map(jax.typeof, arrays))(*arrays)
+    return CustomGradient(op, tuple(options.items()), jax.tree.map(jax.typeof, arrays))(*arrays)
 
 
 def _as_arrays(given):
-    """JAX hands over Python's numbers as they are."""
+    """JAX passes Python numbers unconverted."""
     return jax.tree.map(jnp.asarray, given)
 
 
 def _filled(tangents):
-    """Symbolic zeros become arrays."""
+    """`tangents` with arrays in place of symbolic zeros."""
     return jax.tree.map(instantiate_zeros, tangents, is_leaf=lambda t: isinstance(t, Zero))
 
 
 def _from_front(cotangent, dim):
-    """From one cotangent per index of the mapped axis to that of the array itself."""
+    """The cotangent of an array, from one cotangent per index of the mapped axis."""
     if cotangent is None:
         return None
     return cotangent.sum(0) if dim is None else jnp.moveaxis(cotangent, 0, dim)
 
 
 def broken_promises() -> dict[str, str]:
-    """What fails of `PROMISES` in the installed JAX, and why. It is traced: no backend starts."""
+    """The `PROMISES` that the installed JAX breaks, and why. Only traced: no backend starts."""
     causes = {name: _cause(rules, use) for name, (rules, use) in PROMISES.items()}
     return {name: cause for name, cause in causes.items() if cause}
 
@@ -196,13 +199,13 @@ def _cause(rules, use):
     product = lambda x, y: by_hijax(scale, (x, y), {})
     try:
         jax.eval_shape(use(product), *Scale.types)
-    except Exception as error:  # an experimental module may fail in any way
+    except Exception as error:  # an experimental module may raise any exception
         return f"{type(error).__name__}: {error}"
     return "" if scale.called == rules else f"called {sorted(scale.called)}, not {sorted(rules)}"
 
 
 class Scale:
-    """x y for a number y. The two rules record that they ran."""
+    """x y for a scalar y. Its two rules record that they ran."""
 
     name = "scale"
     types = jax.ShapeDtypeStruct((2, 3), jnp.float32), jax.ShapeDtypeStruct((), jnp.float32)
@@ -231,7 +234,7 @@ def _each_row(f):
     return jax.vmap(f, (0, None))
 
 
-# What we rely on: which of the rules must run in a use of an operator f.
+# What we rely on: the rules that must run in each use of an operator f.
 HAND, PLAIN = {"fwd", "bwd"}, set()
 PROMISES = {
     "grad uses the hand rule": (HAND, _gradient),

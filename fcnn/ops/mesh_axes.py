@@ -1,4 +1,4 @@
-"""Which mesh axes a value varies along, under shard_map: part of its type there."""
+"""Mesh axes along which a value varies under shard_map, where they are part of its type."""
 
 import jax
 from jax import lax
@@ -7,8 +7,8 @@ from jax import lax
 def cotangent_of(aval, cotangent):
     """`cotangent` with the mesh axes of its primal `aval`; None stays None.
 
-    Devices that share an input each have a cotangent of their own for it: those are summed. A
-    cotangent that is the same on all devices, such as zeros, is marked as varying.
+    Devices that share an input compute one cotangent each, and these are summed. A cotangent that
+    is equal on all devices, such as zeros, is marked as varying.
     """
     if cotangent is None:
         return None
@@ -17,9 +17,9 @@ def cotangent_of(aval, cotangent):
 
 
 def varying_like(a, *others):
-    """`a`, marked as varying along the mesh axes along which any of `others` does.
+    """`a`, marked as varying along the mesh axes along which any of `others` varies.
 
-    A loop that starts from zeros and adds what varies must start from zeros that vary.
+    A loop that adds varying values to zeros must start from zeros that are marked as varying.
     """
     return _marked(a, frozenset().union(*(_varying(jax.typeof(other)) for other in others)))
 

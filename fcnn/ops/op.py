@@ -1,11 +1,11 @@
-"""What an operator is: a function, the gradient derived for it, and the cases that prove both.
+"""Operators: a function, the gradient derived for it, and the cases that prove both.
 
     forward(*arrays, **options) -> y             what autodiff differentiates
-    fwd(*arrays, **options)     -> y, saved      the same y, and what its gradient needs
-    bwd(saved, dy, **options)   -> cotangents    one per array; None where there is none
+    fwd(*arrays, **options)     -> y, saved      the same y, and the residuals
+    bwd(saved, dy, **options)   -> cotangents    one per array; None for no gradient
     validate(*arrays, **options)                 raises on bad input, from static facts alone
 
-A reader of an operator's page meets the four in this order, each marked by a decorator:
+An operator's page has the four in this order, each marked by a decorator:
 
     @operator()
     def square(x): ...
@@ -17,7 +17,8 @@ An operator works before its page is complete. Without `fwd` and `bwd`, autodiff
 `forward`; with only one of the two, a call is an error. Without `validate`, no input is rejected.
 Without cases, `fcnn.check` needs arguments.
 
-`custom_gradient.py` tells JAX of them; `validation.py` has the words for `validate`.
+`custom_gradient.py` registers the rules with JAX. `validation.py` has the requirements that
+`validate` is made of.
 """
 
 import inspect
@@ -42,57 +43,80 @@ Y = TypeVar("Y")
 F = TypeVar("F", bound=Callable)
 Draw = Callable[[np.random.Generator], np.ndarray | jax.Array]
 
-_IMPLS: dict[str, tuple[str, ...]] = {}  # operator -> what its `impl` may be
+_IMPLS: dict[str, tuple[str, ...]] = {}  # operator name -> the values of its `impl`
 _gradients = jax.make_user_context("hand")
 _implementations = jax.make_user_context(())
 
 
 def gradients(kind: str) -> AbstractContextManager:
-    """Choose how operators called inside are differentiated: "hand" (the default) or "autodiff".
+    """Choose how operators called inside the `with` block are differentiated.
 
-    The choice is made when an operator is called or traced, and is part of jit's cache key, so a
-    jitted function is traced anew under the other kind.
+    The choice is made when an operator is called or traced. It is part of jit's cache key, so a
+    jitted function is traced again under the other kind.
 
+    Options:
+        kind: "hand", the hand-derived gradient and the default, or "autodiff".
     Raises: ValueError for any other kind.
+
+    >>> with fcnn.gradients("autodiff"):
+    ...     jax.grad(fcnn.tanh)(0.0)
+    Array(1., dtype=float32, weak_type=True)
     """
     if kind not in ("hand", "autodiff"):
-        raise ValueError(f'gradients: "hand" or "autodiff", not {kind!r}')
+        raise ValueError(f'gradients: unknown kind {kind!r}; expected "hand" or "autodiff"')
     return _gradients(kind)
 
 
 def implementations(**chosen: str) -> AbstractContextManager:
-    """Choose an implementation for operators called inside with impl="auto", as in conv="im2col".
+    """Choose the implementation of operators called with impl="auto" inside the `with` block.
 
-    Nested choices add up. Like `gradients`, part of jit's cache key. An implementation that cannot
-    serve a shape still refuses it, as a 3×3 one does a layer of stride 2.
+    Nested choices add up. They are part of jit's cache key, as those of `gradients` are. An
+    implementation that cannot compute a shape still rejects it: one for 3×3 windows of stride 1
+    rejects a convolution of stride 2.
 
-    Raises: ValueError for an operator without implementations, or an implementation that it lacks.
+    Options:
+        chosen: an implementation for each operator, by its name, as in conv="im2col".
+    Raises: ValueError for an operator without implementations, or an unknown implementation.
+
+    >>> with fcnn.implementations(conv="im2col"):
+    ...     fcnn.conv(jnp.array([1.0, 2.0, 4.0]).reshape(1, 3, 1), jnp.ones((2, 1, 1))).ravel()
+    Array([3., 6.], dtype=float32)
     """
     for name, impl in chosen.items():
         if name not in _IMPLS:
-            near = did_you_mean(name, _IMPLS)
-            raise ValueError(f"implementations: {name!r} is none of {sorted(_IMPLS)}{near}")
+            known = f"{sorted(_IMPLS)}{did_you_mean(name, _IMPLS)}"
+            raise ValueError(f"implementations: unknown operator {name!r}; expected one of {known}")
         if impl not in _IMPLS[name]:
-            near = did_you_mean(impl, _IMPLS[name])
-            raise ValueError(f"implementations: {name} has {_IMPLS[name]}, not {impl!r}{near}")
+            raise ValueError(_unknown_impl("implementations", name, impl))
     return _implementations(tuple(sorted((dict(_implementations.value) | chosen).items())))
+
+
+def _unknown_impl(caller, name, impl):
+    of = f" of {name}" if caller != name else ""
+    known = f"{_IMPLS[name]}{did_you_mean(impl, _IMPLS[name])}"
+    return f"{caller}: unknown impl {impl!r}{of}; expected one of {known}"
 
 
 @jax.tree_util.register_static
 class Shape(tuple[int, ...]):
-    """A shape among what `fwd` saves: known when compiling, no array."""
+    """A shape as a residual of `fwd`: it is static, not an array."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One small problem for an operator.
+    """One small set of arguments and options for an operator, with what is tested there.
 
-    Each of `args` is a shape (standard normals are drawn), a function of a NumPy generator, or None
-    for an absent argument. `kink` marks a point where the slope was chosen: there finite
-    differences know no answer. `raises` is the error that bad input must give, and what its message
-    must say. `extreme` marks arguments at the limits of short floats. Those are not for float64 and
-    finite differences: tests/ops/test_extremes.py rounds them to each dtype, and compares with
-    float64.
+    Options:
+        name: a name for reports, unique among the cases of an operator.
+        args: for each argument a shape (standard normals are drawn), a function of a NumPy
+            generator that draws the array, or None for an absent argument.
+        options: the operator's static arguments and keywords.
+        kink: whether the function has a kink there. Its slope was chosen, and finite differences
+            cannot confirm it.
+        raises: the type of the error that this bad input raises, and a pattern of its message.
+        extreme: whether arguments are at the limits of float16 and bfloat16. Such a case is not
+            for float64 and finite differences: tests/ops/test_extremes.py rounds the arguments to
+            each dtype, and compares with float64.
     """
 
     name: str
@@ -108,7 +132,7 @@ class Case:
         return not (self.raises or self.extreme)
 
     def draw(self, seed: int = 0) -> tuple[jax.Array | None, ...]:
-        """The arguments. NumPy draws them: it has nothing to compile for each new shape."""
+        """Draw the arguments, by NumPy, which compiles nothing for each new shape."""
         rng = np.random.default_rng(seed)
         one = lambda a: jax.device_put(a(rng) if callable(a) else rng.standard_normal(a))
         return tuple(a if a is None else one(a) for a in self.args)
@@ -120,33 +144,33 @@ class Case:
 
 
 def ints(shape: tuple[int, ...], below: int = 10) -> Draw:
-    """For `Case.args`: integers drawn from 0 .. below - 1."""
+    """An entry of `Case.args`: integers drawn from 0 .. below - 1."""
     return lambda rng: rng.integers(0, below, shape, np.int32)
 
 
 def normals(shape: tuple[int, ...], times: float, plus: float = 0.0) -> Draw:
-    """For `Case.args`: normals of standard deviation `times` and mean `plus`."""
+    """An entry of `Case.args`: normals of standard deviation `times` and mean `plus`."""
     return lambda rng: plus + times * rng.standard_normal(shape)
 
 
 def extreme(name: str, *args: Any, **options: Any) -> Case:
-    """For `Op.cases`: arguments at the limits of short floats."""
+    """A case of `Op.cases`: arguments at the limits of float16 and bfloat16."""
     return Case(name, args, options, extreme=True)
 
 
-def rejects(says: str, *args: Any, kind: type[Exception] = ValueError, **options: Any) -> Case:
-    """For `Op.cases`: bad input, the error that it must give, and what the message must say."""
-    return Case(f"bad: {says}", args, options, raises=(kind, says))
+def rejects(message: str, *args: Any, kind: type[Exception] = ValueError, **options: Any) -> Case:
+    """A case of `Op.cases`: bad input, with the type and a pattern of the message of its error."""
+    return Case(f"bad: {message}", args, options, raises=(kind, message))
 
 
 class Op(Generic[P, Y]):
-    """An operator: call it like the function it was made from. Made by `operator`."""
+    """An operator, called like the function that it was made from by `operator`."""
 
     fwd_rule: Callable
     bwd_rule: Callable
     validate_rule: Callable
     cases: tuple[Case, ...] = ()
-    torch_difference: str = ""  # what PyTorch's function does otherwise, and why
+    torch_difference: str = ""  # how PyTorch's function differs, and how they are compared
     __name__: str
     __qualname__: str
 
@@ -164,9 +188,12 @@ class Op(Generic[P, Y]):
 
     @property
     def name(self) -> str:
+        """The name of the function."""
         return self.__name__
 
     def fwd(self, rule: F) -> F:
+        """Add the forward rule: it returns y and the residuals."""
+
         @wraps(rule)
         def checked(*arrays: Any, **options: Any) -> tuple[Any, Any]:
             return y_and_saved(self.name, rule(*arrays, **options))
@@ -175,6 +202,8 @@ class Op(Generic[P, Y]):
         return rule
 
     def bwd(self, rule: F) -> F:
+        """Add the backward rule: it returns one cotangent for each array, or None."""
+
         @wraps(rule)
         def checked(saved: Any, dy: Any, **options: Any) -> tuple[Any, ...]:
             return cotangents(self.name, self.arrays, rule(saved, dy, **options))
@@ -183,14 +212,15 @@ class Op(Generic[P, Y]):
         return rule
 
     def validate(self, rule: F) -> F:
+        """Add the function that raises on bad input."""
         self.validate_rule = rule
         return rule
 
     @property
     def derived(self) -> bool:
-        """Whether a gradient was derived for it: it has `fwd` and `bwd`.
+        """Whether the operator has a hand-derived gradient, by `fwd` and `bwd`.
 
-        Raises: TypeError for one without the other.
+        Raises: TypeError if it has one of the two alone.
         """
         has = {rule: hasattr(self, f"{rule}_rule") for rule in ("fwd", "bwd")}
         if len({*has.values()}) == 2:
@@ -199,15 +229,16 @@ class Op(Generic[P, Y]):
         return has["fwd"]
 
     def choose_from(self, *impls: str) -> None:
-        """What `impl` may be, besides "auto"."""
+        """Set the values of `impl`, besides "auto"."""
         _IMPLS[self.name] = ("auto", *impls)
 
     @property
     def impls(self) -> tuple[str, ...]:
+        """The values of `impl`; empty for an operator with one implementation."""
         return _IMPLS.get(self.name, ())
 
     def bind(self, *args: Any, **options: Any) -> tuple[tuple, dict[str, Any]]:
-        """The arrays in order, and every option: as given, else as declared by `forward`."""
+        """The arrays in order, and every option: its given value, else the default of `forward`."""
         try:
             bound = self.signature.bind(*args, **options)
         except TypeError as misuse:
@@ -217,11 +248,9 @@ class Op(Generic[P, Y]):
         arrays = tuple(given[name] for name in self.arrays)
         options = {name: _hashable(value) for name, value in given.items() if name in self.static}
         if self.impls:
-            impl = options["impl"]
-            if impl not in self.impls:
-                near = did_you_mean(impl, self.impls)
-                raise ValueError(f"{self.name}: impl is one of {self.impls}, not {impl!r}{near}")
-            if impl == "auto":
+            if options["impl"] not in self.impls:
+                raise ValueError(_unknown_impl(self.name, self.name, options["impl"]))
+            if options["impl"] == "auto":
                 options["impl"] = dict(_implementations.value).get(self.name, "auto")
         return arrays, options
 
@@ -238,7 +267,7 @@ class Op(Generic[P, Y]):
     def _array(self, name: str, given: Any) -> jax.Array | None:
         if given is None:
             if self.signature.parameters[name].default is not None:
-                raise TypeError(f"{self.name}: {name} is missing: it may not be None")
+                raise TypeError(f"{self.name}: {name} is None; it must be an array")
             return None
         return as_array(f"{self.name}: {name}", given)
 
@@ -246,11 +275,11 @@ class Op(Generic[P, Y]):
         return f"<operator {self.name}{self.signature}>"
 
     def __reduce__(self) -> str:
-        """An operator is pickled by its name, as a function is."""
+        """The name by which an operator is pickled, as a function is."""
         return self.__qualname__
 
     def __copy__(self) -> "Op[P, Y]":
-        """Another operator, whose rules can be replaced."""
+        """A copy whose rules can be replaced."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         return other
@@ -259,11 +288,21 @@ class Op(Generic[P, Y]):
 def operator(
     forward: object = None, /, *, static: tuple[str, ...] = ()
 ) -> Callable[[Callable[P, Y]], Op[P, Y]]:
-    """Make the function below an operator; its rules and cases follow it on the page.
+    """Turn the function below into an operator: write @operator() above it.
 
-    Its positional parameters are arrays, but for those named `static`; all others are options.
+    Its positional parameters are arrays, except those named in `static`. Its keyword-only
+    parameters are static options. `fwd`, `bwd`, `validate` and cases are then added to it. Without
+    `fwd` and `bwd`, autodiff differentiates it.
 
-    Raises: TypeError for @operator without parentheses, and for `static` that names no parameter.
+    Options:
+        static: names of positional parameters that are options, such as the window of `max_pool`.
+    Raises: TypeError for @operator without parentheses, and if `static` names no parameter.
+
+    >>> @fcnn.operator()
+    ... def square(x):
+    ...     return x * x
+    >>> jax.grad(square)(3.0)
+    Array(6., dtype=float32, weak_type=True)
     """
     if forward is not None:
         name = getattr(forward, "__name__", repr(forward))
@@ -272,7 +311,7 @@ def operator(
 
 
 def _signature(forward):
-    """With annotations that were postponed, or written as text, if their names are known."""
+    """The signature; postponed annotations are evaluated where their names are known."""
     try:
         return inspect.signature(forward, eval_str=True)
     except NameError:

@@ -1,20 +1,20 @@
-"""What the rules of an operator must return, and the line for what they return instead."""
+"""Validation of what the rules of an operator return."""
 
 from typing import Any
 
 import jax
 
-LONGEST = 160  # characters
+LONGEST = 160  # characters of a description
 
 
 def y_and_saved(name: str, returned: Any) -> tuple[Any, Any]:
-    """What `fwd` of the operator `name` returns.
+    """The pair that `fwd` of the operator `name` returned.
 
-    Raises: TypeError unless it is a pair.
+    Raises: TypeError if it is not a pair.
     """
     if not (isinstance(returned, tuple | list) and len(returned) == 2):
         raise TypeError(
-            f"{name}: fwd returns {described(returned)}, not the pair of y and what bwd needs; "
+            f"{name}: fwd returns {described(returned)}, not the pair of y and the residuals; "
             "write return y, saved"
         )
     y, saved = returned
@@ -22,9 +22,9 @@ def y_and_saved(name: str, returned: Any) -> tuple[Any, Any]:
 
 
 def cotangents(name: str, arrays: tuple[str, ...], returned: Any) -> tuple[Any, ...]:
-    """What `bwd` of the operator `name` returns: an entry for each of `arrays`.
+    """The tuple that `bwd` of the operator `name` returned, with an entry for each of `arrays`.
 
-    Raises: TypeError unless it is a tuple with so many entries.
+    Raises: TypeError if it is not a tuple of that length.
     """
     if isinstance(returned, tuple | list) and len(returned) == len(arrays):
         return tuple(returned)
@@ -37,7 +37,7 @@ def cotangents(name: str, arrays: tuple[str, ...], returned: Any) -> tuple[Any, 
 
 
 def require_y_of_forward(name: str, y: Any, expected: Any) -> None:
-    """TypeError unless the y that `fwd` of `name` returns has the types that `forward` returns."""
+    """TypeError unless y, returned by `fwd` of `name`, has the types that `forward` returns."""
     each = lambda tree: (jax.tree.structure(tree), list(map(described, jax.tree.leaves(tree))))
     if each(y) != each(expected):
         raise TypeError(
@@ -47,7 +47,7 @@ def require_y_of_forward(name: str, y: Any, expected: Any) -> None:
 
 
 def described(tree: Any) -> str:
-    """Its structure, with the dtype and shape of each leaf: (float32[2,3], int32[])"""
+    """The structure of a pytree with the dtype and shape of each leaf: (float32[2,3], int32[])."""
     text = lambda a: (
         f"{a.dtype}[{','.join(map(str, a.shape))}]" if hasattr(a, "dtype") else type(a).__name__
     )

@@ -1,14 +1,15 @@
-"""Sharding by the letters of the equation, on meshes whose axes are part of an array's type.
+"""Sharding by the letters of the equation, on meshes with explicit axes.
 
-`jax.make_mesh` makes such explicit axes. On them nearly every step of an operator would have to
-state how its result is sharded. An operator states it once, as a whole, by its annotations: in
+`jax.make_mesh` makes explicit axes, which are part of an array's type. On them nearly every step of
+an operator would have to state the sharding of its result. An operator states it once, for all its
+steps, by its annotations: in
 
     conv: x "n *size c", w "*window c_per_group o"  ->  y "n *out o"
 
 y is sharded along n as x is, and along o as w is. Every cotangent is sharded as its argument.
 Inside the operator XLA chooses. Residuals have no letters, so the arguments are saved, and the
-backward pass repeats the forward pass. Where both are in one program XLA merges them, at no cost;
-where they are in two loops, as in a scan over layers, the forward pass runs twice.
+backward pass repeats the forward pass. Where both are in one program, XLA merges them at no cost.
+Where they are in two loops, as in a scan over layers, the forward pass runs twice.
 """
 
 import itertools
@@ -26,9 +27,9 @@ from fcnn.ops.validation import require
 
 
 def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
-    """`op`, or `op` on the mesh with explicit axes that some of the arrays lie on.
+    """`op`, or `op` on the mesh with explicit axes on which some of the arrays lie.
 
-    Raises: ValueError where they lie on several.
+    Raises: ValueError if they lie on several such meshes.
     """
     meshes = [jax.typeof(a).sharding.mesh for a in arrays if a is not None]
     meshes = list(dict.fromkeys(mesh for mesh in meshes if _explicit(mesh)))
@@ -38,7 +39,7 @@ def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
 
 
 def of_batch(x: Array) -> NamedSharding | None:
-    """For `out_sharding`: along the first axis as x is, and whole along the others."""
+    """A value for `out_sharding`: the first axis sharded as in x, the others replicated."""
     sharding = jax.typeof(x).sharding
     if _explicit(sharding.mesh):
         return NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[:1]))
@@ -46,9 +47,9 @@ def of_batch(x: Array) -> NamedSharding | None:
 
 
 def letters(annotation: Any, rank: int) -> Iterator[str]:
-    """The letter of each axis of an array, by its annotation; "..." if it has none that fits.
+    """The letter of each axis of an array, by its annotation, or "..." if the annotation has none.
 
-    Several axes under one letter are numbered.
+    Several axes with one letter are numbered.
     """
     options = (annotation, *get_args(annotation))  # as in Float[...] | Float[...] | None
     texts = [each.dim_str for each in options if hasattr(each, "dim_str")]
@@ -100,7 +101,7 @@ class Sharded:
         return self._auto(run, tuple(map(like, arrays, cotangents)))(arrays, dy)
 
     def _auto(self, run: Callable, specs: Any) -> Callable:
-        """`run` as one step whose outputs are sharded as `specs` state."""
+        """`run` as one step whose outputs have the sharding `specs`."""
 
         def entered(*args):
             with jax.sharding.use_abstract_mesh(self.mesh):
@@ -110,7 +111,7 @@ class Sharded:
         return entered
 
     def _of_outputs(self, arrays, y):
-        """How each output is sharded: along each of its letters as the arguments are."""
+        """The sharding of each output: along each letter as in the arguments."""
         outputs, structure = jax.tree.flatten(y)
         annotations = _of_each(self.op.signature.return_annotation, len(outputs))
         names = [tuple(letters(a, y.ndim)) for a, y in zip(annotations, outputs, strict=True)]
@@ -120,7 +121,7 @@ class Sharded:
         return structure.unflatten(self._spec(y.shape, of_y, given) for y, of_y in each)
 
     def _given(self, arrays):
-        """letter -> the mesh axes that shard it, and the first argument in which they do."""
+        """letter -> the mesh axes that shard it, and the first argument in which they do so."""
         given = {}
         for name, a in zip(self.op.arrays, arrays, strict=True):
             if a is not None:
@@ -132,7 +133,7 @@ class Sharded:
         return given
 
     def _require_apart(self, given, names):
-        """ValueError where a mesh axis shards the batch and another letter, or two of an output."""
+        """ValueError if one mesh axis shards the batch and another letter, or two of an output."""
         batch = names[0][0] if names and names[0] else None
         for one, two in itertools.combinations(given, 2):
             (axes, first), (others, second) = given[one], given[two]
@@ -146,9 +147,9 @@ class Sharded:
             )
 
     def _spec(self, shape, names, given):
-        """A letter that the mesh does not divide, such as that of glu's output, is left whole.
+        """A letter that the mesh does not divide, such as that of glu's output, is replicated.
 
-        So is a letter that stands there a second time.
+        So is the second occurrence of a letter.
         """
         once = [name in given and name not in names[:i] for i, name in enumerate(names)]
         axes = [given[name][0] if at else () for name, at in zip(names, once, strict=True)]
@@ -158,13 +159,13 @@ class Sharded:
 
 
 def _explicit(mesh: AbstractMesh) -> tuple[str, ...]:
-    """The axes of the mesh that are part of an array's type."""
+    """The explicit axes of the mesh, which are part of an array's type."""
     kinds = zip(mesh.axis_names, mesh.axis_types, strict=True)
     return tuple(name for name, kind in kinds if kind == AxisType.Explicit)
 
 
 def _of_each(annotation, outputs):
-    """The annotation of each output; of none, if they are not one array each."""
+    """The annotation of each output; None for all if an annotation is not of one array."""
     if get_origin(annotation) is tuple:
         each = get_args(annotation)
         each = each[:1] * outputs if each[1:] == (...,) else each

@@ -1,4 +1,4 @@
-"""How operators refuse bad input: one clear line, from static facts, before any arithmetic."""
+"""Validation of arguments by static facts, before any arithmetic, with one-line error messages."""
 
 import re
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ def require(condition: bool, message: str) -> None:
 
 
 def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str:
-    """The end of a message on an unknown name: the nearest of `known`, if one is near."""
+    """The end of an error message on an unknown name: the most similar of `known`, if any."""
     plain = {re.sub("[-_ ]", "", each).lower(): each for each in known}
     near = get_close_matches(re.sub("[-_ ]", "", str(name)).lower(), plain, n=1)
     return f"; did you mean {plain[near[0]]}?" if near else otherwise
 
 
 def require_floats(name: str, **arrays: Array | None) -> None:
-    """TypeError unless every array given holds floats, all of one dtype."""
+    """TypeError unless all arrays that are not None hold floats of one dtype."""
     given = {k: a.dtype for k, a in arrays.items() if a is not None}
     for k, dtype in given.items():
         if not jnp.issubdtype(dtype, jnp.floating):
@@ -41,7 +41,7 @@ def require_floats(name: str, **arrays: Array | None) -> None:
 
 
 def _in_one_dtype(given: dict[str, Any]) -> str:
-    """The casts to the dtype that most arrays have; where as many have another, the last one's."""
+    """The casts to the most frequent dtype; of equally frequent ones, to that of the last array."""
     dtypes = list(given.values())
     most = max(reversed(dtypes), key=dtypes.count)
     one = next(k for k, dtype in given.items() if dtype == most)
@@ -56,7 +56,7 @@ def require_integers(name: str, **values: object) -> None:
 
 
 def require_counts(name: str, **values: Any) -> None:
-    """TypeError unless every option is an integer, ValueError unless it is at least 1."""
+    """TypeError unless every option is an integer; ValueError unless it is at least 1."""
     for k, v in values.items():
         if not _is_integer(v):
             raise TypeError(f"{name}: {k} {v!r} must be an integer")
@@ -71,7 +71,7 @@ def require_flags(name: str, **values: object) -> None:
 
 
 def require_key(name: str, key: Any) -> None:
-    """TypeError unless `key` is one random key, new style or old."""
+    """TypeError unless `key` is one random key, typed or as raw uint32."""
     if not (hasattr(key, "dtype") and hasattr(key, "shape")):
         seed = key if _is_integer(key) else 0
         raise TypeError(
@@ -84,22 +84,22 @@ def require_key(name: str, key: Any) -> None:
 
 
 def require_numbers(name: str, **values: object) -> None:
-    """TypeError unless every option is a number."""
+    """TypeError unless every option is a static real number."""
     for k, v in values.items():
         if isinstance(v, Tracer):
-            raise TypeError(f"{name}: {k} must be a number known when compiling, not a traced one")
+            raise TypeError(f"{name}: {k} must be a static number, not a traced one")
         if not isinstance(v, Real) or isinstance(v, bool):
             raise TypeError(f"{name}: {k} {v!r} must be a number")
 
 
 def require_rank(name: str, rank: int, **arrays: Array) -> None:
-    """ValueError unless every array given has at least `rank` axes."""
+    """ValueError unless every array has at least `rank` axes."""
     for k, a in arrays.items():
         require(a.ndim >= rank, f"{name}: {k} {a.shape} needs at least {rank} axes")
 
 
 def require_axis(name: str, axis: object, **arrays: Array) -> None:
-    """TypeError unless `axis` is an integer, ValueError unless every array given has that axis."""
+    """TypeError unless `axis` is an integer; ValueError unless every array has that axis."""
     if not isinstance(axis, int):
         raise TypeError(f"{name}: axis {axis!r} must be an integer")
     for k, a in arrays.items():

@@ -1,7 +1,9 @@
-"""Tests of one operator stand together, so that mostly one process runs them all.
+"""Tests of one operator are adjacent, so that mostly one process runs them all.
 
-What one test compiled is then there for the next.
+A program that one test compiled is then in memory for the next.
 """
+
+from fcnn.ops import Op
 
 
 def pytest_collection_modifyitems(items):
@@ -10,5 +12,7 @@ def pytest_collection_modifyitems(items):
 
 def _problem(item):
     given = item.callspec.params if hasattr(item, "callspec") else {}
-    op = getattr(given.get("op"), "name", "")
-    return op, given.get("options", {}).get("impl", "") if op else ""
+    op = given.get("op")
+    if not isinstance(op, Op):
+        return "", ""
+    return op.name, given.get("options", {}).get("impl", "")

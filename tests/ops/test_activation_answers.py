@@ -1,4 +1,4 @@
-"""Activations, gates and learned rectifiers: limits, published values, slopes at kinks."""
+"""Activations: limits, published values, slopes at kinks."""
 
 import math
 from functools import cache, partial
@@ -42,8 +42,8 @@ def grad(f, x):
 
 
 @cache
-def far_out(dtype):
-    """Of every activation, in both modes: values and slopes far out, at infinity and at NaN."""
+def large_inputs(dtype):
+    """Values and slopes of all activations in both modes, for large, infinite and NaN inputs."""
     most = min(1e9, float(jnp.finfo(dtype).max) / 2)
     far = np.array([-np.inf, -most, most, np.inf, np.nan], dtype)
 
@@ -59,19 +59,19 @@ def far_out(dtype):
 @both
 @every
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64])
-def test_far_out_and_at_infinity(name, dtype, mode):
-    (y, slopes), (low, high) = far_out(dtype)[mode][name], LIMITS[name]
+def test_large_and_infinite_inputs(name, dtype, mode):
+    (y, slopes), (low, high) = large_inputs(dtype)[mode][name], LIMITS[name]
     np.testing.assert_allclose(y[[0, 3]], np.array([low, high], dtype), rtol=1e-2)
     assert np.isnan(y[4])
     assert np.isfinite(y[1:3]).all()
     if math.isfinite(low):
         np.testing.assert_allclose(y[1], np.array(low, dtype), atol=1e-2)
-    flat = tuple(0 if math.isfinite(end) else 1 for end in (low, high))
-    wanted = np.repeat(np.array(SLOPES.get(name, flat), dtype), 2)
+    default = tuple(0 if math.isfinite(end) else 1 for end in (low, high))
+    wanted = np.repeat(np.array(SLOPES.get(name, default), dtype), 2)
     np.testing.assert_allclose(slopes[:4], wanted, atol=1e-3 + float(jnp.finfo(dtype).eps))
 
 
-KINKS = {  # where, and the slopes there
+KINKS = {  # points, and the slopes at them
     "relu6": ([0, 6], [0, 0]),
     "leaky_relu": ([0], [0.01]),
     "elu": ([0], [1]),
@@ -132,7 +132,7 @@ def test_selu_keeps_mean_0_and_variance_1():
     assert abs(mean(np.square(y)) - 1) < 1e-6
 
 
-def test_small_tails_keep_their_digits():
+def test_small_tails_keep_their_relative_precision():
     def run(x, far):
         slope = jax.grad(lambda x: fcnn.log_sigmoid(x).sum())(-x)
         return fcnn.gelu(x), fcnn.silu(x), fcnn.squareplus(far), slope
@@ -146,7 +146,7 @@ def test_small_tails_keep_their_digits():
 
 @both
 def test_exponential_units_keep_small_slopes(mode):
-    """alpha + y is 0 there: y has rounded to -alpha."""
+    """y rounds to -alpha there, and alpha + y to 0."""
     x = jnp.full(1, -20.0, jnp.float32)
     units = fcnn.elu, fcnn.selu, fcnn.celu
     slope = lambda f, x: jax.grad(lambda x: f(x).sum())(x)
@@ -158,7 +158,7 @@ def test_exponential_units_keep_small_slopes(mode):
 
 
 @both
-def test_softsign_far_out(mode):
+def test_softsign_of_large_inputs(mode):
     """1 / (1 + x) and x / (1 + x)^2 nearly cancel there."""
     x = jnp.array([1e3, 6e4], jnp.float32)
     with fcnn.gradients(mode):
@@ -167,13 +167,13 @@ def test_softsign_far_out(mode):
 
 
 @both
-def test_gelu_curves_nowhere_far_out(mode):
+def test_second_derivative_of_gelu_is_0_for_large_inputs(mode):
     with fcnn.gradients(mode):
         assert jax.grad(jax.grad(fcnn.gelu))(jnp.float32(3e38)) == 0
 
 
 @both
-def test_an_infinite_input_above_0_is_no_slope_of_prelu(mode):
+def test_an_infinite_positive_input_adds_nothing_to_the_slope_of_prelu(mode):
     with fcnn.gradients(mode):
         dslope = jax.jit(jax.grad(lambda s: fcnn.prelu(jnp.full((1, 1), jnp.inf), s).sum()))(
             jnp.ones(1)
@@ -181,9 +181,9 @@ def test_an_infinite_input_above_0_is_no_slope_of_prelu(mode):
     np.testing.assert_array_equal(dslope, [0])
 
 
-def test_an_activation_that_never_falls_saves_y_alone():
+def test_monotone_activations_save_y_alone():
     y, saved = fcnn.tanh.fwd_rule(jnp.ones(3))
-    assert saved is y
+    assert y is saved
 
 
 def test_prelu_sums_the_slopes_gradient_over_all_but_channels():
@@ -199,7 +199,7 @@ def test_prelu_sums_the_slopes_gradient_over_all_but_channels():
     np.testing.assert_array_equal(dslope, [-31, 0])
 
 
-def test_glu_gates_with_its_second_half_and_swiglu_with_its_first():
+def test_the_gate_of_glu_is_its_second_half_and_of_swiglu_its_first():
     run = lambda x, one: (fcnn.glu(x), fcnn.swiglu(x), fcnn.swiglu(x[::-1] + 1), fcnn.silu(one) * 3)
     glu, swiglu, *two_ways = jax.jit(run)(np.array([2.0, 0.0]), np.ones(1))
     np.testing.assert_array_equal(glu, [1])
@@ -207,7 +207,7 @@ def test_glu_gates_with_its_second_half_and_swiglu_with_its_first():
     np.testing.assert_allclose(*two_ways)
 
 
-def test_frelu_compares_with_its_neighbours_and_gives_ties_to_x():
+def test_frelu_is_the_larger_of_x_and_its_neighbours_and_ties_go_to_x():
     w = np.array([0.0, 0.0, 1.0]).reshape(3, 1, 1)  # the right neighbour
     run = jax.jit(lambda x: (fcnn.frelu(x, w), jax.grad(lambda x: fcnn.frelu(x, w).sum())(x)))
     y, dx = run(np.array([1.0, 3.0, -1.0]).reshape(1, 3, 1))
@@ -217,7 +217,7 @@ def test_frelu_compares_with_its_neighbours_and_gives_ties_to_x():
     np.testing.assert_array_equal(np.ravel(with_ties), [1, 1, 0])
 
 
-def test_frelu_without_neighbours_is_relu():
+def test_frelu_with_a_kernel_of_0_is_relu():
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 2))
     frelu, relu = jax.jit(lambda x, w: (fcnn.frelu(x, w), fcnn.relu(x)))(x, np.zeros((3, 3, 1, 2)))
     np.testing.assert_array_equal(frelu, relu)

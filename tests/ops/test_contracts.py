@@ -1,4 +1,4 @@
-"""What every operator promises besides its gradient: dtypes, errors, docs, registration, cost."""
+"""Contracts of every operator besides its gradient: dtypes, errors, docs, registration, cost."""
 
 import copy
 import inspect
@@ -37,32 +37,32 @@ def test_every_dtype_is_kept(op, case, options, dtype):
 
 
 def assert_dtype_is_kept(op, case, options, dtype):
-    """Outputs and gradients alike; nothing is run."""
-    of = lambda a: jax.ShapeDtypeStruct(a.shape, dtype) if is_float(a) else a
-    args = [of(a) for a in case.shapes()]
+    """Of outputs and of gradients, by tracing alone."""
+    cast = lambda a: jax.ShapeDtypeStruct(a.shape, dtype) if is_float(a) else a
+    args = [cast(a) for a in case.shapes()]
     floats = [i for i, a in enumerate(args) if is_float(a)]
 
-    def both(*args):
+    def y_and_gradients(*args):
         y, pull = jax.vjp(lambda *a: op(*a, **options), *args)
         grads = pull(y)
         return y, [grads[i] for i in floats]
 
-    y, grads = jax.eval_shape(both, *args)
+    y, grads = jax.eval_shape(y_and_gradients, *args)
     assert {a.dtype for a in jax.tree.leaves(y) if is_float(a)} == {jnp.dtype(dtype)}
     assert [(g.shape, g.dtype) for g in grads] == [(args[i].shape, dtype) for i in floats]
 
 
 @one_case_each
 def test_half_precision_is_as_good_as_its_inputs(op, case, options):
-    """Sums are kept in float32: the error stays near one rounding, however long the sum.
+    """Sums are accumulated in float32: the error stays near one rounding for a sum of any length.
 
-    And two runs agree to the last bit.
+    Two runs agree to the last bit.
     """
     args = [a.astype(jnp.bfloat16) if is_float(a) else a for a in case.draw()]
     exact = [a.astype(jnp.float64) if is_float(a) else a for a in args]
     run = jax.jit(lambda *each: [op(*args, **options) for args in each])
-    (short, long), again = run(args, exact), run(args, exact)
-    for a, b in zip(*map(jax.tree.leaves, ((short, long), again)), strict=True):
+    (short, long), repeat = run(args, exact), run(args, exact)
+    for a, b in zip(*map(jax.tree.leaves, ((short, long), repeat)), strict=True):
         np.testing.assert_array_equal(a, b)
     for a, b in zip(*map(jax.tree.leaves, (short, long)), strict=True):
         worst = np.abs(np.asarray(a, float) - np.asarray(b, float)).max(initial=0)
@@ -71,8 +71,8 @@ def test_half_precision_is_as_good_as_its_inputs(op, case, options):
 
 @every_refusal
 def test_error_names_the_problem(op, case, options):
-    kind, says = case.raises
-    with pytest.raises(kind, match=says) as caught:
+    kind, message = case.raises
+    with pytest.raises(kind, match=message) as caught:
         op(*case.draw(), **options)
     assert str(caught.value).startswith(f"{op.name}: ")
     assert "\n" not in str(caught.value)
@@ -82,9 +82,9 @@ def test_error_names_the_problem(op, case, options):
 @every_operator
 def test_cost_can_be_measured(op):
     case = op.cases[0]
-    whole = partial(op, **case.options)
-    plain = partial(op.forward, **op.bind(*case.draw(), **case.options)[1])
-    costs = compare({"by hand": whole, "by autodiff": plain}, case.draw(), rounds=1)
+    by_hand = partial(op, **case.options)
+    by_autodiff = partial(op.forward, **op.bind(*case.draw(), **case.options)[1])
+    costs = compare({"by hand": by_hand, "by autodiff": by_autodiff}, case.draw(), rounds=1)
     assert [c.what for c in costs] == ["forward", "backward by hand", "backward by autodiff"]
     assert all(c.seconds > 0 for c in costs)
 
@@ -98,10 +98,8 @@ def test_operators_are_pickled_by_name():
 
 def test_every_operator_is_registered():
     pages = pkgutil.walk_packages(fcnn.ops.__path__, "fcnn.ops.")
-    names = [
-        page.name for page in pages if page.name != "fcnn.ops.hijax_primitive"
-    ]  # no JAX must have it
-    modules = map(pkgutil.resolve_name, names)
+    optional = "fcnn.ops.hijax_primitive"  # a JAX without hijax cannot import it
+    modules = [pkgutil.resolve_name(page.name) for page in pages if page.name != optional]
     written = {v for m in modules for v in vars(m).values() if isinstance(v, Op)}
     assert written == set(OPS)
     assert all(getattr(fcnn, op.name) is op for op in OPS)
@@ -117,8 +115,8 @@ def test_operator_is_complete(op):
 
 
 @every_operator
-def test_docstring_answers_the_standing_questions(op):
-    said = inspect.getmodule(op.forward).__doc__ + op.__doc__
+def test_docstring_has_every_heading(op):
+    text = inspect.getmodule(op.forward).__doc__ + op.__doc__
     for heading in ("Shapes:", "Units:", "Raises:", "Cost:", "Source:"):
-        assert heading in said
+        assert heading in text
     assert len(op.__doc__.strip().splitlines()[0]) <= 120

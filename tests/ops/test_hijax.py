@@ -1,6 +1,6 @@
-"""What fcnn relies on in hijax, which is experimental, and what it does where a JAX breaks that.
+"""What fcnn relies on in hijax, which is experimental, and the fallback where a JAX breaks it.
 
-The only page of tests that needs hijax: tests/without_hijax/ runs the others without it.
+No other test file needs hijax: tests/without_hijax/ runs the others without it.
 """
 
 import subprocess
@@ -22,7 +22,7 @@ DRAW = np.random.default_rng(0).standard_normal
 
 
 @pytest.mark.parametrize("promise", hijax_primitive.PROMISES)
-def test_this_jax_keeps(promise):
+def test_this_jax_keeps_promise(promise):
     assert promise not in hijax_primitive.broken_promises()
 
 
@@ -73,7 +73,7 @@ def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, brok
 
 
 def test_a_jax_without_hijax():
-    """One warning, at import; reverse mode by the hand rule; forward mode under autodiff only."""
+    """One warning, at import; reverse mode by the hand rule; forward mode under autodiff alone."""
     program = """
 import warnings
 with warnings.catch_warnings(record=True) as caught:
@@ -102,7 +102,7 @@ SIZE = 2  # of every mapped axis
 
 
 def grown(shape, axis):
-    """`shape` with one mapped axis more."""
+    """`shape` with one more axis, the mapped one."""
     if axis is None:
         return shape
     axis = axis % (len(shape) + 1)
@@ -189,8 +189,8 @@ def test_an_output_without_a_gradient_under_vmap():
     np.testing.assert_array_equal(found, wanted)
 
 
-def test_where_nothing_is_differentiated_the_plain_forward_runs():
-    """No residual is computed only to be thrown away."""
+def test_the_plain_forward_runs_where_nothing_is_differentiated():
+    """No residual is computed only to be discarded."""
     scale = hijax_primitive.Scale()
     f = lambda x, y: jax.grad(lambda z: z * hijax_primitive.by_hijax(scale, (x, y), {}).sum())(1.0)
     jax.eval_shape(f, *scale.types)
@@ -253,7 +253,7 @@ def test_operators_in_one_program_may_have_different_settings():
 
 @pytest.mark.parametrize("names", ["i", ("i", "j")])
 def test_a_named_axis_over_which_nothing_is_mapped(names):
-    """batch_norm sums over it all the same: N counts each lane."""
+    """batch_norm sums over it nevertheless: N counts each lane."""
     x, one = normal(4, 3), jnp.ones(3)
 
     def value(scale):

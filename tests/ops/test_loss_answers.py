@@ -1,4 +1,4 @@
-"""Losses: values worked out by hand, masked classes, labels that are none, and kinks."""
+"""Losses: values computed by hand, masked classes, labels out of range, and kinks."""
 
 import math
 from functools import cache, partial
@@ -15,7 +15,7 @@ INF = np.inf
 
 
 def run(f, *args):
-    """All that f returns, in one program."""
+    """f(*args), compiled as one program."""
     return jax.tree.map(np.asarray, jax.jit(f)(*args))
 
 
@@ -27,7 +27,7 @@ def with_grad(f, x):
     return f(x), grad(f, x)
 
 
-def test_distances_by_hand():
+def test_regression_losses_by_hand():
     y, t = np.array([[3.0, 0.0, -0.5]]), np.zeros((1, 3))
 
     def values_and_slopes(y, t):
@@ -41,14 +41,14 @@ def test_distances_by_hand():
 
 
 @both
-def test_absolute_error_is_flat_where_met(mode):
+def test_slope_of_absolute_error_is_0_at_the_target(mode):
     slope = lambda y, t: grad(lambda y: fcnn.absolute_error(y, t), y)
     with fcnn.gradients(mode):
         g = run(slope, np.array([0.0, 1.0, 2.0]), np.ones(3))
     np.testing.assert_array_equal(g, [-1, 0, 1])
 
 
-def test_the_gradient_of_the_penalty_is_rate_times_w():
+def test_gradient_of_l2_penalty_is_rate_times_w():
     w = np.random.default_rng(0).standard_normal((3, 2))
     value, g = run(partial(with_grad, partial(fcnn.l2_penalty, rate=0.1)), w)
     np.testing.assert_allclose([value], [0.05 * np.square(w).sum()])
@@ -56,8 +56,8 @@ def test_the_gradient_of_the_penalty_is_rate_times_w():
 
 
 @both
-def test_masked_classes_cost_nothing(mode):
-    """A logit of -inf takes its class out: no loss, no gradient, no NaN."""
+def test_masked_classes_add_no_loss(mode):
+    """A logit of -inf excludes its class: no loss, no gradient, no NaN."""
     labels, soft, sure = np.array([1]), np.array([[0.5, 0.5, 0.0]]), np.array([[0.0, 1.0, 0.0]])
     weights = np.array([1.0, 1.0, 2.0])
     losses = (
@@ -79,7 +79,7 @@ def test_masked_classes_cost_nothing(mode):
 
 
 @both
-def test_certainty_that_is_right_costs_nothing(mode):
+def test_certain_correct_predictions_add_no_loss(mode):
     logits, targets = np.array([[-INF, INF, 0.0]]), np.array([[0.0, 1.0, 1.0]])
     losses = fcnn.sigmoid_cross_entropy, fcnn.focal
     with fcnn.gradients(mode):
@@ -88,14 +88,14 @@ def test_certainty_that_is_right_costs_nothing(mode):
     np.testing.assert_allclose(focal, [math.log(2) / 16])
 
 
-def test_certainty_that_is_right_moves_finitely():
+def test_certain_correct_predictions_have_finite_gradients():
     logits, targets = np.array([[-INF, INF, 0.0]]), np.array([[0.0, 1.0, 1.0]])
     losses = fcnn.sigmoid_cross_entropy, fcnn.focal
     slopes = lambda f, *a: jax.grad(lambda *a: f(*a).sum(), (0, 1))(*a)
     assert np.isfinite(run(lambda *a: [slopes(f, *a) for f in losses], logits, targets)).all()
 
 
-def test_certainty_that_is_wrong_costs_without_end():
+def test_certain_wrong_predictions_have_infinite_loss():
     sure, soft = np.array([[0.0, -INF]]), np.full((1, 2), 0.5)
     assert run(fcnn.sigmoid_cross_entropy, np.array([INF]), np.zeros(1)).item() == INF
     assert run(fcnn.soft_cross_entropy, sure, soft).item() == INF
@@ -106,7 +106,7 @@ LABELLED = (fcnn.softmax_cross_entropy, fcnn.nll, fcnn.hinge)
 
 @both
 @pytest.mark.parametrize("loss", LABELLED, ids=lambda op: op.name)
-def test_a_label_that_is_no_class_gives_nan_and_moves_nothing(loss, mode):
+def test_a_label_out_of_range_gives_nan_and_no_gradient(loss, mode):
     value, g = labelled(mode)[loss.name]
     np.testing.assert_array_equal(np.isnan(value), [True, True, False])
     assert (np.abs(g).sum(-1) > 0).tolist() == [False, False, True]
@@ -125,7 +125,7 @@ IGNORED = (-100, 1)
 
 @both
 @pytest.mark.parametrize("ignored", IGNORED)
-def test_ignored_labels_cost_and_move_nothing(ignored, mode):
+def test_ignored_labels_have_no_loss_and_no_gradient(ignored, mode):
     loss, (dz, dw) = ignoring(mode)[ignored]
     assert loss[0] == 0
     assert loss[1] > 0
@@ -136,8 +136,8 @@ def test_ignored_labels_cost_and_move_nothing(ignored, mode):
 @cache
 def ignoring(mode):
     def one(ignored, z, w):
-        labels, how = np.array([ignored, 0]), {"ignore_index": ignored, "label_smoothing": 0.1}
-        f = lambda z, w: fcnn.softmax_cross_entropy(z, labels, w, **how)
+        labels, options = np.array([ignored, 0]), {"ignore_index": ignored, "label_smoothing": 0.1}
+        f = lambda z, w: fcnn.softmax_cross_entropy(z, labels, w, **options)
         return f(z, w), jax.grad(lambda *a: f(*a).sum(), (0, 1))(z, w)
 
     z, w = np.array([[0.0, -INF], [1.0, 0.0]]), np.ones(2)
@@ -145,7 +145,7 @@ def ignoring(mode):
         return run(lambda *a: {ignored: one(ignored, *a) for ignored in IGNORED}, z, w)
 
 
-def test_smoothing_by_hand():
+def test_label_smoothing_by_hand():
     smoothed = lambda z, by: fcnn.softmax_cross_entropy(z, np.array([0]), label_smoothing=by)
     z = np.zeros((1, 4)), np.log(np.array([[0.5, 0.25, 0.25]]))
     even, uneven = run(lambda z, log_p: (smoothed(z, 0.2), smoothed(log_p, 0.3)), *z)
@@ -153,7 +153,7 @@ def test_smoothing_by_hand():
     np.testing.assert_allclose(uneven, 0.8 * np.log(2) + 0.2 * np.log(4))
 
 
-def test_soft_targets_that_are_labels_are_labels():
+def test_one_hot_targets_equal_labels():
     def three_ways(z, soft, labels):
         yield fcnn.softmax_cross_entropy(z, labels)
         yield fcnn.soft_cross_entropy(z, soft)
@@ -166,7 +166,7 @@ def test_soft_targets_that_are_labels_are_labels():
 
 
 @both
-def test_divergence_is_0_from_itself_and_flat_where_p_is_0(mode):
+def test_kl_divergence_is_0_from_itself_and_has_slope_0_where_p_is_0(mode):
     p, q = np.array([[0.5, 0.5, 0.0]]), np.array([[0.25, 0.5, 0.25]])
 
     def values_and_slope(p, q):
@@ -181,7 +181,7 @@ def test_divergence_is_0_from_itself_and_flat_where_p_is_0(mode):
 
 
 @both
-def test_hinge_by_hand_and_flat_where_it_touches(mode):
+def test_hinge_by_hand_and_slope_0_at_the_margin(mode):
     z, labels = np.array([[3.0, 2.0, 2.5], [1.0, 0.0, 0.0]]), np.array([0, 0])
     with fcnn.gradients(mode):
         loss, g = run(lambda z, labels: with_grad(lambda z: fcnn.hinge(z, labels), z), z, labels)
@@ -189,7 +189,7 @@ def test_hinge_by_hand_and_flat_where_it_touches(mode):
     np.testing.assert_array_equal(g, [[-1, 0, 1], [0, 0, 0]])
 
 
-def test_focal_without_focus_is_half_the_cross_entropy():
+def test_focal_with_gamma_0_is_half_the_cross_entropy():
     def three(z, t, easy, one):
         yield fcnn.focal(z, t, alpha=0.5, gamma=0.0)
         yield fcnn.sigmoid_cross_entropy(z, t)
@@ -202,6 +202,6 @@ def test_focal_without_focus_is_half_the_cross_entropy():
     np.testing.assert_allclose(of_easy, [-0.25 * 0.01 * np.log(0.9)])
 
 
-def test_losses_in_half_precision_square_in_full():
+def test_losses_of_half_precision_square_in_float32():
     y = np.full((1, 4), 200, np.float16)
     assert run(fcnn.mean_squared_error, y, 0 * y).item() == 40_000

@@ -1,4 +1,4 @@
-"""An operator that is not complete: what works, and what is refused in one line."""
+"""An operator that is not complete: what works, and what is rejected in one line."""
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ def square(fwd=None, bwd=None):
     return op
 
 
-def test_without_check_no_input_is_refused():
+def test_without_validate_no_input_is_rejected():
     op = square(FWD, BWD)
     assert op(3.0) == 9
     assert jax.grad(op)(3.0) == 9
@@ -38,11 +38,11 @@ def test_without_rules_autodiff_differentiates_it():
 
 
 @pytest.mark.parametrize(("rules", "lacks"), [((FWD, None), "bwd"), ((None, BWD), "fwd")])
-def test_one_rule_alone_is_refused(rules, lacks):
+def test_one_rule_alone_is_rejected(rules, lacks):
     op = square(*rules)
-    says = rf"^square: has .wd but no {lacks}; add it by @square.{lacks}(\n-+\nFor simplicity|$)"
+    message = rf"^square: has .wd but no {lacks}; add it by @square.{lacks}(\n-+\nFor simplicity|$)"
     for call in (lambda: op(3.0), lambda: jax.grad(op)(3.0), lambda: fcnn.check(op, (X,))):
-        with pytest.raises(TypeError, match=says):
+        with pytest.raises(TypeError, match=message):
             call()
 
 
@@ -56,12 +56,12 @@ def test_without_cases_it_is_checked_at_arguments_alone():
     assert [row.problem for row in fcnn.check(op, cost=False).rows] == ["square: a matrix"]
 
 
-def test_cases_without_floats_are_refused():
+def test_cases_without_floats_are_rejected():
     with pytest.raises(TypeError, match=r"^check: one_hot has no case with a floating argument"):
         fcnn.check(fcnn.one_hot)
 
 
-PAIR = "not the pair of y and what bwd needs; write return y, saved"
+PAIR = "not the pair of y and the residuals; write return y, saved"
 ONE_EACH = r"not a tuple of one cotangent for each of x; write return \(dx,\), with None"
 RETURNED = {
     "bwd: nothing": (FWD, lambda x, dy: None, f"bwd returns None, {ONE_EACH}"),
@@ -75,24 +75,24 @@ RETURNED = {
 
 
 @pytest.mark.parametrize("fault", RETURNED)
-def test_what_a_rule_must_return(fault):
-    fwd, bwd, says = RETURNED[fault]
+def test_results_of_a_rule_are_validated(fault):
+    fwd, bwd, message = RETURNED[fault]
     op = square(fwd, bwd)
     each_row = lambda x: jax.vmap(op)(x).sum()
     for call in (jax.grad(lambda x: op(x).sum()), jax.grad(each_row)):
-        with pytest.raises(TypeError, match=f"^square: {says}"):
+        with pytest.raises(TypeError, match=f"^square: {message}"):
             jax.eval_shape(call, X)
-    with pytest.raises(TypeError, match=f"^square: {says}"):
+    with pytest.raises(TypeError, match=f"^square: {message}"):
         fcnn.check(op, (X,), cost=False)
 
 
-def test_a_line_for_each_array_of_a_rule():
+def test_the_message_names_every_cotangent():
     op = operator()(lambda x, w: x * w)
     op.__name__ = "product"
     op.fwd(lambda x, w: (x * w, (x, w)))
     op.bwd(lambda saved, dy: (dy,))
-    says = r"one cotangent for each of x, w; write return dx, dw, with None for"
-    with pytest.raises(TypeError, match=says):
+    message = r"one cotangent for each of x, w; write return dx, dw, with None for"
+    with pytest.raises(TypeError, match=message):
         jax.eval_shape(jax.grad(lambda x: op(x, x).sum()), X)
 
 

@@ -1,4 +1,4 @@
-"""Dropouts: what is dropped together, how often, and by what the rest is scaled."""
+"""Dropouts: entries that share a mask, dropping rates, and scales."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ ONES = np.ones((200, 3, 2, 50))
     [(fcnn.dropout, ()), (fcnn.spatial_dropout, (1, 2)), (fcnn.stochastic_depth, (1, 2, 3))],
     ids=lambda a: getattr(a, "name", ""),
 )
-def test_what_is_dropped_together_and_how_often(op, together, key):
+def test_shared_masks_and_dropping_rates(op, together, key):
     y = np.asarray(jax.jit(partial(op, rate=RATE))(ONES, key))
     dropped = (y == 0).mean(together) if together else (y == 0).astype(float)
     assert set(np.unique(dropped)) == {0.0, 1.0}
@@ -26,17 +26,17 @@ def test_what_is_dropped_together_and_how_often(op, together, key):
     assert abs(dropped.mean() - RATE) < 4 * error
 
 
-def test_classic_dropout_scales_by_the_probability_of_keeping_later(key):
+def test_classic_dropout_scales_in_evaluation(key):
     x = np.random.default_rng(0).standard_normal((300, 300))
     y = np.asarray(jax.jit(partial(fcnn.classic_dropout, rate=RATE, train=True))(x, key))
     kept = y != 0
     np.testing.assert_array_equal(y[kept], x[kept])
     assert abs(kept.mean() - (1 - RATE)) < 0.01
-    later = jax.jit(partial(fcnn.classic_dropout, rate=RATE, train=False))(x)
-    np.testing.assert_allclose(later, 0.7 * x, rtol=1e-15)
+    evaluation = jax.jit(partial(fcnn.classic_dropout, rate=RATE, train=False))(x)
+    np.testing.assert_allclose(evaluation, 0.7 * x, rtol=1e-15)
 
 
-def test_classic_training_is_inverted_dropout_times_the_probability_of_keeping(key):
+def test_classic_dropout_in_training_is_inverted_dropout_times_1_minus_rate(key):
     x = np.random.default_rng(0).standard_normal((40, 5))
     classic = partial(fcnn.classic_dropout, rate=RATE, train=True)
     inverted = lambda x, key: (1 - RATE) * fcnn.dropout(x, key, rate=RATE)
@@ -47,6 +47,6 @@ def test_classic_training_is_inverted_dropout_times_the_probability_of_keeping(k
 @pytest.mark.parametrize(
     ("op", "draws"), [(fcnn.spatial_dropout, 200 * 50), (fcnn.stochastic_depth, 200)]
 )
-def test_one_byte_is_saved_per_draw(op, draws):
+def test_one_byte_is_saved_per_random_number(op, draws):
     _, keep = jax.eval_shape(partial(op.fwd_rule, rate=RATE), ONES, jax.random.key(0))
     assert (keep.dtype, keep.size) == (bool, draws)

@@ -66,9 +66,9 @@ NO_NUMBERS = {
     "masked": (np.ma.masked_array([1.0, 2.0], [0, 1]), r"is a masked array; write x.filled\(0\)"),
     "dates": (np.array(["2020-01-01"], "datetime64[D]"), r"holds datetime64\[D\], not numbers"),
     "records": (np.zeros(3, [("a", float)]), r"holds .*, not numbers; write x.astype"),
-    "ragged": ([[1.0], [1.0, 2.0]], r"\[\[1.0\], \[1.0, 2.0\]\] is no array of numbers"),
-    "None": (None, "None is no array of numbers"),
-    "large list": ([2**70], r"\[\d+\] is no array of numbers"),
+    "ragged": ([[1.0], [1.0, 2.0]], r"\[\[1.0\], \[1.0, 2.0\]\] is not an array of numbers"),
+    "None": (None, "None is not an array of numbers"),
+    "large list": ([2**70], r"\[\d+\] is not an array of numbers"),
 }
 
 
@@ -300,7 +300,7 @@ def test_errors_on_different_dtypes_show_the_cast():
 def test_layers_that_only_reshape_take_lists_too():
     y, _ = layers.flatten().apply({}, {}, X.tolist())
     np.testing.assert_array_equal(y, X.reshape(8, 4))
-    with pytest.raises(TypeError, match=r"^serial: x None is no array of numbers$"):
+    with pytest.raises(TypeError, match=r"^serial: x None is not an array of numbers$"):
         layers.serial().apply({}, {}, None)
 
 

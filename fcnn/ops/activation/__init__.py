@@ -1,1 +1,1 @@
-"""Activations: a bend for every layer."""
+"""Activation functions."""

@@ -1,11 +1,12 @@
-"""From the slope of an elementwise function to its gradient, its check and its cases.
+"""Gradient, validation and cases of an elementwise function, from its slope.
 
     y = f(x)          dx = f'(x) dy
 
-A table gives for each operator its slope, in terms of x or of y, and the kinks of f, where two
-slopes meet. What the slope is written in is saved. In half precision the slope is computed in
-float32 and dx is rounded once: a slope may be far smaller than what it is made of. An option that
-is a number must be positive.
+A table has for each operator its slope, as a function of x or of y, and the kinks of f. That x or y
+is saved. y is preferred for a function that never falls, where y determines the slope: the next
+operator saves it anyway, as its x. x is saved where the slope is inexact in terms of a rounded y.
+In half precision the slope is computed in float32 and dx is rounded once, as a slope may be far
+smaller than its terms. Numeric options must be positive.
 """
 
 import math
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
+import jax.numpy as jnp
 import numpy as np
 
 from fcnn.ops.contraction import accumulation_dtype
@@ -23,7 +25,7 @@ Slopes = Mapping[Op, tuple[Callable, Sequence[float]]]
 
 
 def differentiate(slopes: Slopes, *, of: Literal["x", "y"]) -> None:
-    """Give every operator of the table its fwd, bwd, check and cases."""
+    """Add fwd, bwd, validate and cases to every operator of the table."""
     for op, (slope, kinks) in slopes.items():
         _differentiate(op, slope, of)
         op.validate(partial(_validate, op.name))
@@ -50,7 +52,23 @@ def _validate(name, x, **options):
         require(0 < v < math.inf, f"{name}: {k} {v} must be positive and finite")
 
 
-EXTREMES = {  # x where a power overflows, where slopes vanish, and where all is tiny
+def clipped(x, lo, hi):
+    """x clipped to [lo, hi], with slope 0 at both ends; NaN stays NaN."""
+    lo, hi = jnp.full_like(x, lo), jnp.full_like(x, hi)
+    return jnp.where(x <= lo, lo, jnp.where(x >= hi, hi, x))
+
+
+def between(y, lo, hi):
+    """[lo < y < hi]."""
+    return ((lo < y) & (y < hi)).astype(y.dtype)
+
+
+def at_most_0(x):
+    """min(x, 0)."""
+    return jnp.where(x <= 0, x, jnp.zeros_like(x))
+
+
+EXTREMES = {  # x where powers overflow, where slopes vanish, and where y is tiny
     "huge": lambda rng: np.array([-1e9, 1e9, -1e5, 1e5, -2e19, 2e19]),
     "largest": lambda rng: np.array([-1.7e308, 1.7e308, -1e38, 1e38, -6e4, 6e4]),
     "low tail": lambda rng: np.array([-20.0, -17, -14, -11, -9, -8]),
@@ -65,7 +83,7 @@ def _cases(op, kinks):
     cases = [
         Case("spread", (_away_from(kinks),)),
         Case("empty", ((0, 3),)),
-        Case("far out", (lambda rng: np.array([-1e9, 1e9]),)),
+        Case("far from 0", (lambda rng: np.array([-1e9, 1e9]),)),
         *(extreme(name, x) for name, x in EXTREMES.items()),
         rejects("x holds int32, not floats", ints((3,)), kind=TypeError),
     ]
@@ -77,16 +95,16 @@ def _cases(op, kinks):
 
 
 def _cases_of_a_number(option, default, kinks):
-    low, none = {option: -1.0}, {option: "none"}
+    low, text = {option: -1.0}, {option: "none"}
     return [
         Case(f"another {option}", (_away_from(kinks),), {option: 2 * default}),
         Case("negative", ((3,),), low, raises=(ValueError, f"{option} -1.0 must be positive")),
-        Case("a word", ((3,),), none, raises=(TypeError, f"{option} 'none' must be a number")),
+        Case("text", ((3,),), text, raises=(TypeError, f"{option} 'none' must be a number")),
     ]
 
 
 def _away_from(kinks):
-    """Entries on every side of the kinks, at least 0.1 away from them; 0 too, unless it is one."""
+    """Entries on all sides of the kinks, at least 0.1 away from them; one is 0 if 0 is no kink."""
 
     def draw(rng):
         x = 3 * rng.standard_normal((4, 5))

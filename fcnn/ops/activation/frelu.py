@@ -1,63 +1,22 @@
-"""Rectifiers that learn: how steep to be below 0, or where to bend.
+"""Funnel activation: the larger of x and a depthwise convolution of x.
 
-    prelu    y = x, or slope[c] x where x <= 0
-             dx = dy, or slope[c] dy there              dslope[c] = sum_n dy x there
-
-With t[n,p,c] = b[c] + sum_i x[n,p+i,c] w[i,c], a convolution of each channel by itself,
+With the depthwise convolution t[n,p,c] = b[c] + sum_i x[n,p+i,c] w[i,c],
 
     frelu    y = max(x, t)
              dt = dy where x < t                        dw, db from dt through the convolution
-             dx = dy where x >= t, and what dt gives through the convolution
+             dx = dy where x >= t, and the gradient of dt through the convolution
 
-Saved are the arguments, and for frelu which of the two was larger.
-
-Units:  those of x; slope and w are plain numbers.
-Raises: ValueError if shapes disagree; TypeError for integers.
+The arguments are saved, and [x >= t].
 """
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.activation.elu import at_most_0
-from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.convolution.conv import conv
 from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import windows
-
-
-@operator()
-def prelu(x: Float[Array, "*n c"], slope: Float[Array, " c"]) -> Float[Array, "*n c"]:
-    """x, or slope x where x <= 0, with one learned slope per channel.
-
-    Shapes: channels are the last axis; all others are kept. The slope at 0 is `slope`.
-    Cost:   one pass over x.
-    Source: He et al., arXiv:1502.01852.
-    """
-    return jnp.where(x <= 0, _row(slope, x) * at_most_0(x), x)  # slope by no infinite x
-
-
-@prelu.fwd
-def prelu_fwd(x, slope):
-    return prelu.forward(x, slope), (x, slope)
-
-
-@prelu.bwd
-def prelu_bwd(saved, dy):
-    x, slope = saved
-    dx = jnp.where(x <= 0, _row(slope, x) * dy, dy)
-    below = at_most_0(x).astype(accumulation_dtype(x.dtype))
-    dslope = (dy.astype(below.dtype) * below).sum(range(x.ndim - 1))
-    return dx, dslope.astype(slope.dtype)
-
-
-@prelu.validate
-def _validate_prelu(x, slope):
-    require_floats("prelu", x=x, slope=slope)
-    require_rank("prelu", 1, x=x)
-    one_each = slope.shape == x.shape[-1:]
-    require(one_each, f"prelu: slope {slope.shape} needs shape {x.shape[-1:]}, as x {x.shape}")
 
 
 @operator()
@@ -66,19 +25,27 @@ def frelu(
     w: Float[Array, "*window 1 c"],
     b: Float[Array, " c"] | None = None,
 ) -> Float[Array, "n *size c"]:
-    """The larger of x and a weighted sum of its neighbours, channel by channel: a funnel.
+    """Funnel activation: the larger of x and a depthwise convolution of x.
 
-    Shapes: w as for `conv` with a group per channel; padding is "same". Where both are equal, x
-            wins and takes all of dy. The paper's batch normalization of the sum is left out.
+    Where both are equal, x wins and takes all of dy. The paper's batch normalization of the
+    convolution is left out.
+
+    Shapes: x (n, *size, c), w (*window, 1, c), b (c,) -> y (n, *size, c); padding is "same".
+    Units:  those of x; w holds plain numbers.
+    Raises: ValueError if shapes disagree; TypeError if an argument does not hold floats.
     Cost:   n prod(size) prod(window) c multiply-adds; one byte per entry is saved besides x.
     Source: Ma, Zhang & Sun, arXiv:2007.11824.
+
+    >>> w = jnp.array([0.0, 0.0, 1.0]).reshape(3, 1, 1)  # of the right neighbour
+    >>> fcnn.frelu(jnp.array([1.0, 3.0, -1.0]).reshape(1, 3, 1), w).ravel()
+    Array([3., 3., 0.], dtype=float32)
     """
     return frelu_fwd(x, w, b)[0]
 
 
 @frelu.fwd
 def frelu_fwd(x, w, b):
-    t = conv.forward(x, w, b, **_neighbours(x, w, b))
+    t = conv.forward(x, w, b, **_depthwise_options(x, w, b))
     wins = x >= t
     return jnp.where(wins, x, t), (x, w, b, wins)
 
@@ -87,7 +54,9 @@ def frelu_fwd(x, w, b):
 def frelu_bwd(saved, dy):
     x, w, b, wins = saved
     none = jnp.zeros_like(dy)
-    through, dw, db = conv.bwd_rule((x, w, b), jnp.where(wins, none, dy), **_neighbours(x, w, b))
+    through, dw, db = conv.bwd_rule(
+        (x, w, b), jnp.where(wins, none, dy), **_depthwise_options(x, w, b)
+    )
     return jnp.where(wins, dy, none) + through, dw, db
 
 
@@ -103,53 +72,22 @@ def _validate_frelu(x, w, b):
     windows("frelu", x.shape[1:-1], w.shape[:-2], 1, "same", 1)
 
 
-def _neighbours(x, w, b):
-    """Every option of the convolution."""
+def _depthwise_options(x, w, b):
+    """All options of the convolution."""
     return conv.bind(x, w, b, padding="same", groups=x.shape[-1])[1]
 
 
-def _row(v, x):
-    """v (c,), with axes of length 1 before it, as x has."""
-    return v.reshape((1,) * (x.ndim - 1) + (-1,))
-
-
-def _off_zero(shape):
-    """Entries at least 0.1 away from 0."""
-
-    def draw(rng):
-        x = rng.standard_normal(shape)
-        return np.where(np.abs(x) < 0.1, x + 0.2, x)
-
-    return draw
-
-
 def _apart(rng):
-    """Signs alternate, and sizes are far above what weights of 1/16 gather from 9 neighbours."""
+    """Entries with alternating signs, far larger than 9 neighbours weighted by 1/16."""
     size = rng.uniform(2, 3, (2, 4, 3, 2))
     row, column = np.indices((4, 3))
     return size * np.where((row + column) % 2, 1.0, -1.0)[None, :, :, None]
-
-
-def _ones(shape):
-    return lambda rng: np.ones(shape)
 
 
 def _small(shape):
     return lambda rng: rng.uniform(-1, 1, shape) / 16
 
 
-prelu.cases = (
-    Case("rows", (_off_zero((4, 3)), (3,))),
-    Case("images", (_off_zero((2, 2, 3, 2)), (2,))),
-    Case("vector", (_off_zero((3,)), (3,))),
-    Case("no examples", ((0, 3), (3,))),
-    Case("at zero", (lambda rng: np.zeros((2, 3)), (3,)), kink=True),
-    extreme("huge", normals((4, 3), 1e9), (3,)),
-    extreme("tiny slopes", (4, 3), normals((3,), 1e-6)),
-    rejects(r"slope \(1,\) needs shape \(3,\)", (4, 3), (1,)),
-    rejects("at least 1 axes", (), (3,)),
-    rejects("x holds int32", ints((4, 3)), (3,), kind=TypeError),
-)
 frelu.cases = (
     Case("1-D", (lambda rng: _apart(rng)[:, :, 0], _small((3, 1, 2)), _small((2,)))),
     Case("plain", (_apart, _small((3, 3, 1, 2)), _small((2,)))),
@@ -170,4 +108,4 @@ frelu.cases = (
     rejects("at least 3 axes", (4, 2), (3, 1, 2), None),
     rejects("x holds int32", ints((1, 4, 4, 2)), (3, 3, 1, 2), None, kind=TypeError),
 )
-frelu.torch_difference = "none there: compared with its maximum and convolution"
+frelu.torch_difference = "not in PyTorch: compared with its maximum and convolution"

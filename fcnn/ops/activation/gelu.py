@@ -1,15 +1,10 @@
-"""Activations that gate themselves: x times a gate that opens as x grows.
+"""Self-gated activations: x times a gate that opens as x grows.
 
     y = x g(x)          dx = (g(x) + x g'(x)) dy
 
-They dip below 0 before they rise, so y does not tell the slope: x is saved. A closed gate stays
-closed: where g or g' is 0 the product is 0, though x be infinite. In half precision the gate is
-computed in float32 and y is rounded once: a gate may be far smaller than y.
-
-Shapes: any; y has the shape and dtype of x.
-Units:  x and y are plain numbers.
-Raises: TypeError for integers, or `approximate` that is no bool; ValueError unless beta > 0.
-Cost:   one pass over x, and one back over x and dy, with one or two exponentials per entry.
+They fall below 0 before they rise, so y does not determine the slope, and x is saved. Where g or g'
+is 0 the product is 0, even for an infinite x. In half precision the gate is computed in float32 and
+y is rounded once, as a gate may be far smaller than y.
 """
 
 import math
@@ -20,7 +15,8 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import differentiate
-from fcnn.ops.activation.elu import hard_sigmoid, softplus
+from fcnn.ops.activation.sigmoid import hard_sigmoid
+from fcnn.ops.activation.softplus import softplus
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, operator, rejects
 from fcnn.ops.validation import require_flags, require_floats
@@ -30,9 +26,19 @@ X = Float[Array, "..."]
 
 @operator()
 def silu(x: X, *, beta: float = 1.0) -> X:
-    """x sigmoid(beta x), also called swish.
+    """Sigmoid linear unit, also called swish: x sigmoid(beta x).
 
+    Shapes: x (...) -> y (...).
+    Options:
+        beta: the steepness of the gate; 1.0 by default. As it grows, y approaches relu(x).
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats, or beta is not a number; ValueError unless 0 < beta
+            < inf.
+    Cost:   one exponential per entry; x is saved.
     Source: Elfwing, Uchibe & Doya, arXiv:1702.03118; beta: Ramachandran et al., arXiv:1710.05941.
+
+    >>> fcnn.silu(jnp.array([-200.0, 0.0, 1.0]))
+    Array([0.       , 0.       , 0.7310586], dtype=float32)
     """
     return _gated(x, lambda x: jax.nn.sigmoid(beta * x))
 
@@ -44,10 +50,19 @@ def silu_slope(x, beta):
 
 @operator()
 def gelu(x: X, *, approximate: bool = False) -> X:
-    """x Phi(x) with the normal distribution function Phi, or its tanh form where `approximate`.
+    """Gaussian error linear unit: x Phi(x), with the normal distribution function Phi.
 
-    Exact unless asked. The tanh form is x (1 + tanh(u)) / 2 = x sigmoid(2 u), where
-    u = sqrt(2 / pi) (x + 0.044715 x^3). Source: Hendrycks & Gimpel, arXiv:1606.08415.
+    Shapes: x (...) -> y (...).
+    Options:
+        approximate: use the tanh form x (1 + tanh(u)) / 2 = x sigmoid(2 u), where
+            u = sqrt(2 / pi) (x + 0.044715 x^3); False, the exact form, by default.
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats, or approximate is not a bool.
+    Cost:   one erfc, or one exponential, per entry; x is saved.
+    Source: Hendrycks & Gimpel, arXiv:1606.08415.
+
+    >>> fcnn.gelu(jnp.array([-200.0, 0.0, 1.0]))
+    Array([0.       , 0.       , 0.8413447], dtype=float32)
     """
     return _gated(x, lambda x: _gelu_gate(x, approximate)[0])
 
@@ -83,9 +98,16 @@ def _gelu_slope(x, approximate):
 
 @operator()
 def hard_swish(x: X) -> X:
-    """x min(max(x / 6 + 1/2, 0), 1), with slope 0 at -3 and 1 at 3.
+    """Piecewise quadratic swish: x min(max(x / 6 + 1/2, 0), 1), with slope 0 at -3 and 1 at 3.
 
+    Shapes: x (...) -> y (...).
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats.
+    Cost:   two multiplications and two comparisons per entry; x is saved.
     Source: Howard et al., arXiv:1905.02244.
+
+    >>> fcnn.hard_swish(jnp.array([-3.0, 0.0, 1.5, 3.0]))
+    Array([0.   , 0.   , 1.125, 3.   ], dtype=float32)
     """
     return _gated(x, hard_sigmoid.forward)
 
@@ -96,7 +118,17 @@ def _hard_swish_slope(x):
 
 @operator()
 def mish(x: X) -> X:
-    """x tanh(softplus(x)). Source: Misra, arXiv:1908.08681."""
+    """Mish: x tanh(softplus(x)).
+
+    Shapes: x (...) -> y (...).
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats.
+    Cost:   one exponential, one logarithm and one tanh per entry; x is saved.
+    Source: Misra, arXiv:1908.08681.
+
+    >>> fcnn.mish(jnp.array([-200.0, 0.0, 200.0]))
+    Array([  0.,   0., 200.], dtype=float32)
+    """
     return _gated(x, lambda x: jnp.tanh(softplus.forward(x)))
 
 
@@ -111,7 +143,7 @@ def _gated(x, gate):
 
 
 def times(x: Array, g: Array) -> Array:
-    """x g, and 0 where g is 0. Where g is 1 it is x itself: autodiff takes no x g' there."""
+    """x g, but 0 where g is 0 and x where g is 1, where autodiff would multiply x by g' = 0."""
     end = (g == 0) | (g == 1)
     return jnp.where(g == 1, x, jnp.where(end, jnp.zeros_like(x), x) * g)
 

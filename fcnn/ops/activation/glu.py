@@ -1,20 +1,14 @@
-"""Gated linear units: one half of x decides how much of the other passes.
+"""Gated linear units: one half of x is the gate of the other half.
 
 With the halves a, b of x along one axis, s = 1 / (1 + exp(-b)) and r = 1 / (1 + exp(-a)),
 
     glu      y = a s           da = dy s                          db = dy a s (1 - s)
     swiglu   y = a r b         da = dy b r (1 + a (1 - r))        db = dy a r
 
-dx is [da, db] side by side; x alone is saved. Factors that vanish are multiplied first: dy a can
-overflow where dy (a s (1 - s)) is 0. A closed gate stays closed, as in `self_gated.py`: where s or
-r is 0 the products with it are 0, though the other half be infinite. Half precision is rounded
-once, at the end. Mind the order: glu has its gate last, swiglu first, as in their papers.
-
-Shapes: y has half of x's entries along `axis`.
-Units:  those of x; for swiglu, of x twice.
-Raises: ValueError where x has no such axis, or an odd number of entries along it; TypeError for
-        integers.
-Cost:   one pass over x, one back.
+dx is [da, db], concatenated. x alone is saved. Factors that may be 0 are multiplied first: dy a can
+overflow where dy (a s (1 - s)) is 0. Where s or r is 0, its products are 0 even if the other half
+is infinite, as in `gelu.py`. Half precision is rounded once, at the end. The order differs, as in
+the papers: glu has its gate last, swiglu first.
 """
 
 from functools import partial
@@ -35,9 +29,20 @@ X = Float[Array, "..."]
 
 @operator()
 def glu(x: X, *, axis: int = -1) -> X:
-    """The first half of x along one axis, times the sigmoid of the second: a gated linear unit.
+    """Gated linear unit: the first half of x along one axis times the sigmoid of the second half.
 
+    Shapes: x (..., 2 k, ...) -> y (..., k, ...), with 2 k entries along `axis`.
+    Options:
+        axis: the axis that is halved; the last by default.
+    Units:  those of x.
+    Raises: ValueError if x has no such axis, or an odd size along it; TypeError if x does not hold
+            floats.
+    Cost:   one exponential per output; x is saved.
     Source: Dauphin et al., arXiv:1612.08083.
+
+    >>> fcnn.glu(jnp.array([[2.0, 0.0], [2.0, 200.0]]))
+    Array([[1.],
+           [2.]], dtype=float32)
     """
     a, b = _halves(x, axis)
     return times(a, jax.nn.sigmoid(b)).astype(x.dtype)
@@ -52,15 +57,27 @@ def glu_fwd(x, *, axis):
 def glu_bwd(x, dy, *, axis):
     a, b = _halves(x, axis)
     s = jax.nn.sigmoid(b)
-    return (_beside(dy, s, times(a, s * (1 - s)), axis),)
+    return (_concatenated(dy, s, times(a, s * (1 - s)), axis),)
 
 
 @operator()
 def swiglu(x: X, *, axis: int = -1) -> X:
-    """silu of the first half of x along one axis, times the second: the gate comes first.
+    """Swish-gated linear unit: silu of the first half of x along one axis, times the second half.
 
     With [w, v] side by side, swiglu(dense(x, [w, v])) is silu(x w) * (x v) of the paper.
+
+    Shapes: x (..., 2 k, ...) -> y (..., k, ...), with 2 k entries along `axis`.
+    Options:
+        axis: the axis that is halved; the last by default.
+    Units:  those of x, squared.
+    Raises: ValueError if x has no such axis, or an odd size along it; TypeError if x does not hold
+            floats.
+    Cost:   one exponential per output; x is saved.
     Source: Shazeer, arXiv:2002.05202.
+
+    >>> fcnn.swiglu(jnp.array([[200.0, 3.0], [-200.0, 3.0]]))
+    Array([[600.],
+           [  0.]], dtype=float32)
     """
     a, b = _halves(x, axis)
     return (silu.forward(a, beta=1.0) * _passed(a, b)).astype(x.dtype)
@@ -74,34 +91,35 @@ def swiglu_fwd(x, *, axis):
 @swiglu.bwd
 def swiglu_bwd(x, dy, *, axis):
     a, b = _halves(x, axis)
-    return (_beside(dy, _passed(a, b) * silu_slope(a, beta=1.0), silu.forward(a, beta=1.0), axis),)
+    slope_a = _passed(a, b) * silu_slope(a, beta=1.0)
+    return (_concatenated(dy, slope_a, silu.forward(a, beta=1.0), axis),)
 
 
 def _passed(a, b):
-    """b, or 0 where the gate is closed."""
+    """b, but 0 where the gate of a is 0."""
     return jnp.where(jax.nn.sigmoid(a) == 0, jnp.zeros_like(b), b)
 
 
 def _halves(x, axis):
-    """a and b, in the dtype that sums are kept in."""
+    """a and b, in the accumulation dtype."""
     return jnp.split(x.astype(accumulation_dtype(x.dtype)), 2, axis)
 
 
-def _beside(dy, of_a, of_b, axis):
+def _concatenated(dy, slope_a, slope_b, axis):
     """dx from dy and the slopes in a and in b."""
-    long = dy.astype(of_a.dtype)
-    return jnp.concatenate([long * of_a, long * of_b], axis).astype(dy.dtype)
+    long = dy.astype(slope_a.dtype)
+    return jnp.concatenate([long * slope_a, long * slope_b], axis).astype(dy.dtype)
 
 
 def _validate_halves(name, x, *, axis):
     require_floats(name, x=x)
     require_axis(name, axis, x=x)
     even = x.shape[axis] % 2 == 0
-    require(even, f"{name}: x {x.shape} has no halves: {x.shape[axis]} along axis {axis}")
+    require(even, f"{name}: x {x.shape} has an odd size along axis {axis}: {x.shape[axis]}")
 
 
-def _both(x):
-    """Extremes of both halves, each with each."""
+def _both_halves(x):
+    """Every pair of extremes in the two halves."""
 
     def draw(rng):
         each = x(rng)
@@ -116,11 +134,11 @@ for op in (glu, swiglu):
         Case("rows", ((3, 4),)),
         Case("columns", ((6, 2, 2),), {"axis": 0}),
         Case("no examples", ((0, 4),)),
-        Case("far out", (lambda rng: 1e3 * rng.standard_normal((2, 6)),)),
-        *(extreme(name, _both(x)) for name, x in EXTREMES.items()),
-        rejects("has no halves: 3 along axis -1", (4, 3)),
+        Case("far from 0", (lambda rng: 1e3 * rng.standard_normal((2, 6)),)),
+        *(extreme(name, _both_halves(x)) for name, x in EXTREMES.items()),
+        rejects("has an odd size along axis -1: 3", (4, 3)),
         rejects("has no axis 2", (4, 6), axis=2),
         rejects("axis None must be an integer", (4, 6), axis=None, kind=TypeError),
         rejects("x holds int32", ints((4, 6)), kind=TypeError),
     )
-swiglu.torch_difference = "none there: compared with silu and a product"
+swiglu.torch_difference = "not in PyTorch: compared with silu and a product"

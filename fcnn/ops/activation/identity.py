@@ -1,11 +1,6 @@
 """Identity: the activation of a linear output.
 
-    dx = dy
-
-Shapes: any; y has the shape and dtype of x.
-Units:  x and y are plain numbers.
-Raises: TypeError for integers.
-Cost:   one pass over x, and one back over dy and y.
+y = x          dx = dy
 """
 
 import jax.numpy as jnp
@@ -19,7 +14,17 @@ X = Float[Array, "..."]
 
 @operator()
 def identity(x: X) -> X:
-    """x itself: the activation of a linear output. Source: Widrow & Hoff 1960."""
+    """Identity: x itself, the activation of a linear output.
+
+    Shapes: x (...) -> y (...).
+    Units:  x and y are plain numbers.
+    Raises: TypeError if x does not hold floats.
+    Cost:   none; dy is returned.
+    Source: Widrow & Hoff 1960.
+
+    >>> fcnn.identity(jnp.array([-1.0, 2.0]))
+    Array([-1.,  2.], dtype=float32)
+    """
     return x
 
 

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm: from any numbers to probabilities, points of the simplex.
+"""Softmax and its logarithm.
 
 With top = max x, and sums along one axis,
 
@@ -9,18 +9,13 @@ As dp_i / dx_j = p_i ([i = j] - p_j),
     softmax      dx = p (dy - sum_j p_j dy_j)
     log_softmax  dx = dy - p sum_j dy_j
 
-p is saved, in the dtype that sums are kept in: rounded to half precision, a p near 1 would hide the
-rest, and as exp of a rounded log p it would have an error that grows with log p.
+p is saved, in the accumulation dtype. Rounded to half precision, a p near 1 would lose the sum of
+the others. As exp of a rounded log p, it would have an error that grows with log p.
 
-The largest d must be 0. XLA computes x again beside each of its uses. Where x is a product, the
-difference can become one fused multiply-add, of a product that is not rounded as that in top is: d
-is then off by the rounding of x, and exp(d) is anything if x is large. So 0 is added to x first, as
-top - top, of which the compiler cannot know that it is 0. The product can fuse with that alone.
-
-Shapes: any, with at least one entry along `axis`; y has the shape and dtype of x.
-Units:  probabilities, and their logarithms in nats.
-Raises: ValueError where x has no such axis, or nothing along it; TypeError for integers.
-Cost:   three passes over x, two back.
+The largest d must be 0. XLA computes x again at each of its uses. Where x is a product, the
+difference can become one fused multiply-add, whose product is not rounded as that in top is. Then d
+has the rounding error of x, and exp(d) is arbitrary if x is large. So 0 is added to x first, as
+top - top, which the compiler cannot know to be 0. The product can fuse with that addition alone.
 """
 
 from functools import partial
@@ -39,7 +34,21 @@ X = Float[Array, "..."]
 
 @operator()
 def softmax(x: X, *, axis: int = -1) -> X:
-    """exp(x) / sum exp(x) along one axis, shifted by the maximum first. Source: Bridle 1990."""
+    """Softmax: exp(x) / sum exp(x) along one axis, computed from x - max x.
+
+    Shapes: x (..., k, ...) -> y (..., k, ...), with k > 0 entries along `axis`.
+    Options:
+        axis: the axis along which y sums to 1; the last by default.
+    Units:  x is in nats, up to a constant; y is a probability.
+    Raises: ValueError if x has no such axis, or no entries along it; TypeError if x does not hold
+            floats.
+    Cost:   one exponential per entry, three passes over x and two back.
+    Source: Bridle 1990.
+
+    >>> fcnn.softmax(jnp.array([[0.0, 0.0], [1000.0, 0.0]]))
+    Array([[0.5, 0.5],
+           [1. , 0. ]], dtype=float32)
+    """
     return softmax_fwd(x, axis=axis)[0]
 
 
@@ -57,7 +66,20 @@ def softmax_bwd(p, dy, *, axis):
 
 @operator()
 def log_softmax(x: X, *, axis: int = -1) -> X:
-    """log softmax(x), by the log-sum-exp of x shifted by its maximum. Source: Bridle 1990."""
+    """Logarithm of softmax: x - log sum exp(x) along one axis, computed from x - max x.
+
+    Shapes: x (..., k, ...) -> y (..., k, ...), with k > 0 entries along `axis`.
+    Options:
+        axis: the axis along which exp(y) sums to 1; the last by default.
+    Units:  nats.
+    Raises: ValueError if x has no such axis, or no entries along it; TypeError if x does not hold
+            floats.
+    Cost:   one exponential per entry, three passes over x and two back.
+    Source: Bridle 1990.
+
+    >>> fcnn.log_softmax(jnp.array([1000.0, 0.0]))
+    Array([    0., -1000.], dtype=float32)
+    """
     return log_softmax_fwd(x, axis=axis)[0]
 
 
@@ -74,7 +96,7 @@ def log_softmax_bwd(p, dy, *, axis):
 
 
 def probabilities(x: Array, axis: int = -1) -> tuple[Array, Array]:
-    """softmax(x) and its logarithm, each exact by itself, in the dtype that sums are kept in."""
+    """softmax(x) and its logarithm, each computed accurately, in the accumulation dtype."""
     x = x.astype(accumulation_dtype(x.dtype))
     d = below(x, lax.stop_gradient(x.max(axis, keepdims=True)))
     e = jnp.exp(d)
@@ -83,18 +105,18 @@ def probabilities(x: Array, axis: int = -1) -> tuple[Array, Array]:
 
 
 def below(x: Array, top: Array) -> Array:
-    """x - top, and exactly 0 where x is top, though x be a product; NaN if top is infinite."""
+    """x - top, exactly 0 where x is top, even if x is a product; NaN if top is infinite."""
     return (x + (top - top)) - top
 
 
 def _validate_axis(name, x, *, axis):
     require_floats(name, x=x)
     require_axis(name, axis, x=x)
-    require(x.shape[axis] > 0, f"{name}: x {x.shape} has nothing along axis {axis}")
+    require(x.shape[axis] > 0, f"{name}: x {x.shape} has no entries along axis {axis}")
 
 
 def extreme_scores(shape):
-    """For `Op.cases`: named functions that draw the scores (*n, k) of softmax at their extremes."""
+    """Entries of `Case.args` by name: extreme scores (*n, k) of softmax."""
     k = np.indices(shape)[-1]
     apart = lambda low: lambda rng: np.where(k % 2, low, rng.standard_normal(shape))
     return {
@@ -122,6 +144,6 @@ for op in (softmax, log_softmax):
         extreme("many", (65520,)),
         rejects("has no axis 2", (4, 5), axis=2),
         rejects("axis 'last' must be an integer", (4, 5), axis="last", kind=TypeError),
-        rejects("nothing along axis -1", (4, 0)),
+        rejects("has no entries along axis -1", (4, 0)),
         rejects("x holds int32, not floats", ints((3,)), kind=TypeError),
     )

@@ -1,1 +1,1 @@
-"""Losses: one number per example; average over them yourself."""
+"""Loss functions, with one value per example."""

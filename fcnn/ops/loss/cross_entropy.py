@@ -1,7 +1,7 @@
-"""Losses of one class per example: labels t_n are class numbers 0 .. k - 1.
+"""Cross-entropy of labels or of distributions under softmax, and negative log-likelihood.
 
-With log p = log softmax(z), and q[n,k] = (1 - e) [k = t_n] + e / K the label among K classes,
-smoothed by e,
+Labels t_n are class numbers 0 .. k - 1. With log p = log softmax(z), and
+q[n,k] = (1 - e) [k = t_n] + e / K the label among K classes, smoothed by e,
 
     cross entropy    l[n] = -sum_k w[k] q[n,k] log p[n,k]
                      dz[n,k] = dl[n] (p[n,k] sum_j w[j] q[n,j] - w[k] q[n,k])
@@ -9,33 +9,38 @@ smoothed by e,
 
     likelihood       l[n] = -log_p[n,t_n]                    dlog_p[n,k] = -dl[n] [k = t_n]
 
-Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. That
-belongs to softmax and cross entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
+and with targets t[n,k], a distribution for each example,
 
-p is saved, and for dw log p too, both in the dtype that sums are kept in: each is exact by itself,
-but exp of a rounded log p has an error that grows with log p.
+    soft cross entropy   l[n] = -sum_k t[n,k] log p[n,k]
+                         dz[n,k] = dl[n] (p[n,k] sum_j t[n,j] - t[n,k])
+                         dt[n,k] = -dl[n] log p[n,k]
 
-A label that is no class gives NaN, with gradient 0, since a compiled program cannot raise. A class
-of weight 0 adds nothing, though its log p be -inf.
+Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. This is
+the gradient of softmax and cross-entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
 
-Shapes: logits or log_p (*n, k); labels (*n), integers; weights (k,).
-Raises: ValueError if shapes disagree, or for an option out of range; TypeError for labels that are
-        no integers, or logits that are no floats.
+p is saved, and log p where dw or dt needs it, both in the accumulation dtype. Each is computed
+accurately; exp of a rounded log p would have an error that grows with log p.
+
+A label outside 0 .. k - 1 gives NaN, with gradient 0, since a compiled program cannot raise. A
+class of weight 0 or target 0 adds 0, even if its log p is -inf. Targets need not sum to 1.
 """
 
-import jax
+from functools import partial
+
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float
 
 from fcnn.ops.activation.softmax import extreme_scores, probabilities
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.loss.kl_divergence import seen
+from fcnn.ops.loss.distributions import (
+    cases_of_distributions,
+    safe_factor,
+    safe_product,
+    validate_distributions,
+)
+from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, one_hot_of, validate_labels
 from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
-from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
-
-Rows = Float[Array, "*n k"]
-Labels = Integer[Array, "*n"]
-L = Float[Array, "*n"]
+from fcnn.ops.validation import require, require_floats, require_numbers
 
 
 @operator()
@@ -47,45 +52,57 @@ def softmax_cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int | None = None,
 ) -> L:
-    """Surprise at seeing `labels` under softmax(logits).
+    """Cross-entropy between integer `labels` and softmax(logits), in nats, one value per example.
 
-    Weights are of classes; for a weighted mean over examples, divide by the sum of their weights.
-    Where the label is `ignore_index`, any integer, the loss and its gradient are 0.
+    `weights` are of classes. For a weighted mean over examples, divide the sum of losses by the sum
+    of their labels' weights.
 
+    Shapes: logits (*n, k), labels (*n), weights (k,) -> loss (*n).
+    Options:
+        label_smoothing: the share of each label that is spread evenly over all classes; 0.0 by
+            default.
+        ignore_index: a label whose loss and gradient are 0; it may lie outside 0 .. k - 1. None by
+            default, for no such label.
     Units:  nats.
+    Raises: ValueError if shapes disagree, or an option is out of range; TypeError if labels does
+            not hold integers, logits or weights do not hold floats, or an option is not a number.
     Cost:   about 5 operations and one exponential per logit.
     Source: Bridle 1990; smoothing: Szegedy et al., arXiv:1512.00567.
+
+    >>> logits = jnp.log(jnp.array([[0.25, 0.75], [0.5, 0.5]]))
+    >>> fcnn.softmax_cross_entropy(logits, jnp.array([0, 1]))  # log 4, log 2
+    Array([1.3862944, 0.6931472], dtype=float32)
     """
-    how = {"label_smoothing": label_smoothing, "ignore_index": ignore_index}
-    return softmax_cross_entropy_fwd(logits, labels, weights, **how)[0]
+    options = {"label_smoothing": label_smoothing, "ignore_index": ignore_index}
+    return softmax_cross_entropy_fwd(logits, labels, weights, **options)[0]
 
 
 @softmax_cross_entropy.fwd
-def softmax_cross_entropy_fwd(logits, labels, weights, **how):
-    q, known = _target(logits, labels, **how)
+def softmax_cross_entropy_fwd(logits, labels, weights, **options):
+    q, known = _target(logits, labels, **options)
     counts = q.any(-1, keepdims=True)
-    p, log_p = probabilities(jnp.where(counts, logits, 0))  # what is ignored may be NaN
+    p, log_p = probabilities(jnp.where(counts, logits, 0))  # ignored logits may be NaN
     wq = _weighted(q, weights)
-    loss = -(wq * seen(wq, log_p)).sum(-1).astype(logits.dtype)
+    loss = -(wq * safe_factor(wq, log_p)).sum(-1).astype(logits.dtype)
     loss = jnp.where(known, loss, jnp.nan)
     return loss, (p, None if weights is None else log_p, labels, weights)
 
 
 @softmax_cross_entropy.bwd
-def softmax_cross_entropy_bwd(saved, dl, **how):
+def softmax_cross_entropy_bwd(saved, dl, **options):
     p, log_p, labels, weights = saved
-    q, _ = _target(p, labels, **how)
+    q, _ = _target(p, labels, **options)
     wq, dtype, dl = _weighted(q, weights), dl.dtype, dl[..., None].astype(q.dtype)
     dz = (dl * (p * wq.sum(-1, keepdims=True) - wq)).astype(dtype)
     if weights is None:
         return dz, None, None
-    dw = -(dl * (q * seen(wq, log_p))).sum(range(labels.ndim))
+    dw = -(dl * (q * safe_factor(wq, log_p))).sum(range(labels.ndim))
     return dz, None, dw.astype(dtype)
 
 
 def _target(z, labels, *, label_smoothing, ignore_index):
-    """q, all 0 where the label is ignored or no class; and where the loss is a number."""
-    hit = hit_of(z.shape, labels)
+    """q, which is 0 where the label is ignored or unknown, and whether each loss is defined."""
+    hit = one_hot_of(z.shape, labels)
     counts, known = hit.any(-1), hit.any(-1)
     if ignore_index is not None:
         counts, known = counts & (labels != ignore_index), known | (labels == ignore_index)
@@ -101,14 +118,6 @@ def _weighted(q, weights):
     return q * weights.astype(q.dtype).reshape((1,) * (q.ndim - 1) + (-1,))
 
 
-def hit_of(shape, labels):
-    """[k = t_n], (*n, k)."""
-    if labels.dtype.itemsize < 4:  # too short to number every class
-        labels = labels.astype(jnp.int32)
-    classes = jax.lax.broadcasted_iota(labels.dtype, shape, len(shape) - 1)
-    return classes == labels[..., None]
-
-
 @softmax_cross_entropy.validate
 def _validate_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_index):
     name = "softmax_cross_entropy"
@@ -116,33 +125,79 @@ def _validate_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_
     require_floats(name, logits=logits, weights=weights)
     k = logits.shape[-1:]
     if weights is not None:
-        fit = weights.shape == k
-        require(fit, f"{name}: weights {weights.shape} need shape {k}, one per class")
+        one_each = weights.shape == k
+        require(one_each, f"{name}: weights {weights.shape} need shape {k}, one per class")
     require_numbers(name, label_smoothing=label_smoothing)
-    fraction = 0 <= label_smoothing <= 1
-    require(fraction, f"{name}: label_smoothing {label_smoothing} must lie in [0, 1]")
+    is_fraction = 0 <= label_smoothing <= 1
+    require(is_fraction, f"{name}: label_smoothing {label_smoothing} must lie in [0, 1]")
     if ignore_index is not None:
         if not isinstance(ignore_index, int):
             raise TypeError(f"{name}: ignore_index {ignore_index!r} must be an integer")
         kind = jnp.iinfo(labels.dtype)
-        known = kind.min <= ignore_index <= kind.max
-        require(known, f"{name}: ignore_index {ignore_index} is no {labels.dtype}, as labels are")
+        fits = kind.min <= ignore_index <= kind.max
+        require(
+            fits,
+            f"{name}: ignore_index {ignore_index} does not fit {labels.dtype}, the dtype of labels",
+        )
+
+
+@operator()
+def soft_cross_entropy(logits: Rows, targets: Rows) -> L:
+    """Cross-entropy between distributions `targets` and softmax(logits), in nats, per example.
+
+    Shapes: logits and targets (*n, k) -> loss (*n).
+    Units:  nats.
+    Raises: ValueError if shapes disagree, or there are no classes; TypeError if an argument does
+            not hold floats.
+    Cost:   about 5 operations and one exponential per logit.
+    Source: Bridle 1990; soft targets: Hinton, Vinyals & Dean, arXiv:1503.02531.
+
+    >>> fcnn.soft_cross_entropy(jnp.zeros((1, 2)), jnp.array([[0.25, 0.75]]))  # log 2
+    Array([0.6931472], dtype=float32)
+    """
+    return soft_cross_entropy_fwd(logits, targets)[0]
+
+
+@soft_cross_entropy.fwd
+def soft_cross_entropy_fwd(logits, targets):
+    p, log_p = probabilities(logits)
+    loss = -safe_product(targets.astype(p.dtype), log_p).sum(-1)
+    return loss.astype(logits.dtype), (p, log_p, targets)
+
+
+@soft_cross_entropy.bwd
+def soft_cross_entropy_bwd(saved, dl):
+    p, log_p, t = saved
+    dtype, t, dl = dl.dtype, t.astype(p.dtype), dl[..., None].astype(p.dtype)
+    dz = dl * (p * t.sum(-1, keepdims=True) - t)
+    return dz.astype(dtype), (-dl * safe_factor(t, log_p)).astype(dtype)
+
+
+_names = "logits", "targets"
+soft_cross_entropy.validate(partial(validate_distributions, "soft_cross_entropy", _names))
+soft_cross_entropy.cases = cases_of_distributions(*_names, kink=False)
 
 
 @operator()
 def nll(log_p: Rows, labels: Labels) -> L:
-    """Negative log likelihood of `labels`: what log_p, log probabilities, say of them.
+    """Negative log-likelihood of integer `labels` under log-probabilities `log_p`, per example.
 
+    Shapes: log_p (*n, k), labels (*n) -> loss (*n).
     Units:  nats.
+    Raises: ValueError if shapes disagree, or there are no classes; TypeError if labels does not
+            hold integers, or log_p does not hold floats.
     Cost:   one pass over log_p.
     Source: Fisher 1922.
+
+    >>> fcnn.nll(jnp.array([[-3.0, -0.5], [-1.0, -2.0]]), jnp.array([1, 0]))
+    Array([0.5, 1. ], dtype=float32)
     """
     return nll_fwd(log_p, labels)[0]
 
 
 @nll.fwd
 def nll_fwd(log_p, labels):
-    hit = hit_of(log_p.shape, labels)
+    hit = one_hot_of(log_p.shape, labels)
     loss = -jnp.where(hit, log_p, 0).sum(-1)
     return jnp.where(hit.any(-1), loss, jnp.nan), (labels, Shape(log_p.shape))
 
@@ -150,7 +205,7 @@ def nll_fwd(log_p, labels):
 @nll.bwd
 def nll_bwd(saved, dl):
     labels, shape = saved
-    return jnp.where(hit_of(shape, labels), -dl[..., None], 0), None
+    return jnp.where(one_hot_of(shape, labels), -dl[..., None], 0), None
 
 
 @nll.validate
@@ -158,56 +213,18 @@ def _validate_nll(log_p, labels):
     validate_labels("nll", labels, log_p=log_p)
 
 
-def validate_labels(name, labels, **rows):
-    require_floats(name, **rows)
-    require_rank(name, 1, **rows)
-    ((k, z),) = rows.items()
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        whole = labels.shape == z.shape
-        do = "see soft_cross_entropy" if whole else "write labels.astype(int)"
-        raise TypeError(f"{name}: labels hold {labels.dtype}, not class numbers; {do}")
-    one_each = labels.shape == z.shape[:-1]
-    require(one_each, f"{name}: labels {labels.shape} need one class per row of {k} {z.shape}")
-    require(z.shape[-1] > 0, f"{name}: {k} {z.shape} have no classes")
+def _weights(classes):
+    return lambda rng: rng.uniform(0.5, 2, classes)
 
 
-def _some(rng):
-    return rng.uniform(0.5, 2, 5)
-
-
-def _seven(rng):
-    return rng.uniform(0.5, 2, 7)
-
-
-five = ints((6,), below=5)
-
-
-def cases_of(rows, example, *absent):
-    """Of a loss with labels; `rows` is the name of its first argument, `example` one of (6, 5)."""
-    far_apart = lambda rng: 1e3 * rng.standard_normal((4, 5))
-    limits = extreme_scores((3, 7)).items()
-    return (
-        Case("rows", (example, five, *absent)),
-        Case("sequences", ((2, 3, 4), ints((2, 3), below=4), *absent)),
-        Case("far apart", (far_apart, ints((4,), below=5), *absent)),
-        Case("no examples", ((0, 5), ints((0,)), *absent)),
-        *(extreme(name, z, ints((3,), below=7), *absent) for name, z in limits),
-        rejects(rf"labels \(5,\) need one class per row of {rows}", (6, 5), ints((5,))),
-        rejects("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
-        rejects(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
-        rejects("have no classes", (6, 0), ints((6,))),
-        rejects("at least 1 axes", (), ints(())),
-    )
-
-
-nll.cases = cases_of("log_p", (6, 5))
+nll.cases = cases_of_labels("log_p", (6, 5))
 softmax_cross_entropy.cases = (
-    *cases_of("logits", (6, 5), None),
+    *cases_of_labels("logits", (6, 5), None),
     Case("one class", ((3, 1), ints((3,), below=1), None)),
-    Case("weights", ((6, 5), five, _some), {"label_smoothing": 0.2, "ignore_index": 3}),
+    Case("weights", ((6, 5), five, _weights(5)), {"label_smoothing": 0.2, "ignore_index": 3}),
     Case("smoothed", ((6, 5), five, None), {"label_smoothing": 0.1, "ignore_index": -100}),
     *(
-        extreme(f"weights, {name}", z, ints((3,), below=7), _seven, label_smoothing=0.2)
+        extreme(f"weights, {name}", z, ints((3,), below=7), _weights(7), label_smoothing=0.2)
         for name, z in extreme_scores((3, 7)).items()
         if name != "some at -inf"  # the smoothed loss is infinite
     ),
@@ -217,5 +234,5 @@ softmax_cross_entropy.cases = (
     rejects("label_smoothing 1.1 must lie", (6, 5), five, label_smoothing=1.1),
     rejects("label_smoothing None must be", (6, 5), five, label_smoothing=None, kind=TypeError),
     rejects("ignore_index 1.5 must be an integer", (6, 5), five, ignore_index=1.5, kind=TypeError),
-    rejects("ignore_index .* is no int32, as", (6, 5), five, ignore_index=2**40),
+    rejects("ignore_index .* does not fit int32", (6, 5), five, ignore_index=2**40),
 )

@@ -1,15 +1,11 @@
-"""Losses of a margin: the label's score must lead every other class by so much.
+"""Multi-class hinge loss: the label's score must exceed every other score by a margin.
 
     hinge            l[n] = sum_{k != t_n} max(0, m[n,k])    m[n,k] = margin + z[n,k] - z[n,t_n]
                      dz[n,k] = dl[n] [m[n,k] > 0]            for k != t_n
                      dz[n,t_n] = -dl[n] sum_{k != t_n} [m[n,k] > 0]
 
-A label that is no class gives NaN, with gradient 0, since a compiled program cannot raise. Saved is
-which classes come too near.
-
-Shapes: logits (*n, k); labels (*n), integers.
-Raises: ValueError if shapes disagree, or for a negative margin; TypeError for labels that are no
-        integers, or logits that are no floats.
+[m[n,k] > 0] for k != t_n is saved. A label outside 0 .. k - 1 gives NaN, with gradient 0, since a
+compiled program cannot raise.
 """
 
 import math
@@ -18,30 +14,38 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.loss.cross_entropy import L, Labels, Rows, cases_of, five, hit_of, validate_labels
+from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, one_hot_of, validate_labels
 from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_numbers
 
 
 @operator()
 def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
-    """By how much the other classes come within `margin` of the label's score, summed.
+    """Multi-class hinge loss: sum of margin + score - label's score over classes where positive.
 
-    Summed over classes, not averaged; its slope is 0 where a class just touches the margin.
+    The label's own class is left out. The slope is 0 where margin + score is the label's score.
 
+    Shapes: logits (*n, k), labels (*n) -> loss (*n).
+    Options:
+        margin: by how much the label's score must exceed every other; 1.0 by default.
     Units:  those of logits.
+    Raises: ValueError if shapes disagree, or unless 0 <= margin < inf; TypeError if labels does not
+            hold integers, logits does not hold floats, or margin is not a number.
     Cost:   about 4 operations per logit; one byte is saved for each.
     Source: Weston & Watkins 1999.
+
+    >>> fcnn.hinge(jnp.array([[3.0, 2.0, 2.5], [3.0, 1.0, 0.0]]), jnp.array([0, 0]))
+    Array([0.5, 0. ], dtype=float32)
     """
     return hinge_fwd(logits, labels, margin=margin)[0]
 
 
 @hinge.fwd
 def hinge_fwd(logits, labels, *, margin):
-    hit = hit_of(logits.shape, labels)
+    hit = one_hot_of(logits.shape, labels)
     z = logits.astype(accumulation_dtype(logits.dtype))
-    own = jnp.where(hit, z, 0).sum(-1, keepdims=True)
-    m = margin + (z - own)  # in this order a margin counts between scores that hide it
+    label_score = jnp.where(hit, z, 0).sum(-1, keepdims=True)
+    m = margin + (z - label_score)  # margin + z first would lose the margin where z is large
     over = (m > 0) & ~hit & hit.any(-1, keepdims=True)
     loss = jnp.where(over, m, 0).sum(-1).astype(logits.dtype)
     return jnp.where(hit.any(-1), loss, jnp.nan), (over, labels)
@@ -50,11 +54,10 @@ def hinge_fwd(logits, labels, *, margin):
 @hinge.bwd
 def hinge_bwd(saved, dl, *, margin):
     over, labels = saved
-    hit = hit_of(over.shape, labels)
-    count = over.sum(
-        -1, keepdims=True, dtype=accumulation_dtype(dl.dtype)
-    )  # half precision counts to 2048
-    dz = dl[..., None].astype(count.dtype) * jnp.where(hit, -count, over.astype(count.dtype))
+    hit = one_hot_of(over.shape, labels)
+    long = accumulation_dtype(dl.dtype)  # float16 counts to 2048 only
+    count = over.sum(-1, keepdims=True, dtype=long)
+    dz = dl[..., None].astype(long) * jnp.where(hit, -count, over.astype(long))
     return dz.astype(dl.dtype), None
 
 
@@ -66,12 +69,12 @@ def _validate_hinge(logits, labels, *, margin):
 
 
 def _apart(rng):
-    """Multiples of 0.3: no two differ by 0.5 or by 1, the margins tried."""
+    """Multiples of 0.3: no two differ by 0.5 or by 1, the margins of the cases."""
     return 0.3 * rng.permutation(30).reshape(6, 5)
 
 
 hinge.cases = (
-    *cases_of("logits", _apart),
+    *cases_of_labels("logits", _apart),
     Case("narrower", (_apart, five), {"margin": 0.5}),
     extreme("many equal", normals((1, 65520), 0), ints((1,))),
     Case("touching", (lambda rng: np.eye(3), lambda rng: np.arange(3)), kink=True),

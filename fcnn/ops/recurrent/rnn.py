@@ -15,7 +15,8 @@ are saved.
 import numpy as np
 from jaxtyping import Array, Float, Integer
 
-from fcnn.ops.activation.elu import relu, tanh
+from fcnn.ops.activation.relu import relu
+from fcnn.ops.activation.tanh import tanh
 from fcnn.ops.contraction import contract
 from fcnn.ops.op import Case, ints, operator, rejects
 from fcnn.ops.recurrent.recurrence import (
