@@ -27,8 +27,8 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
-from fcnn.ops.pooling.axes import along_axes, sizes, validate_grid
-from fcnn.ops.pooling.max_unpool import numbered, put, read
+from fcnn.ops.pooling.axes import along_axes, size_per_axis, validate_grid
+from fcnn.ops.pooling.max_unpool import cell_indices, scatter_add, gather
 from fcnn.ops.pooling.pooling import EXTREMES, distinct
 from fcnn.ops.window import Axes
 
@@ -66,19 +66,19 @@ def global_max_pool(x: X) -> Float[Array, "n c"]:
 def global_max_pool_fwd(x):
     cells = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
     first = lax.argmax(cells, 1, jnp.int32)[:, None]
-    return read(x, first)[:, 0], (first, Shape(x.shape))
+    return gather(x, first)[:, 0], (first, Shape(x.shape))
 
 
 @global_max_pool.bwd
 def global_max_pool_bwd(saved, dy):
     first, shape = saved
-    return (put(dy[:, None], first, shape[1:-1]),)
+    return (scatter_add(dy[:, None], first, shape[1:-1]),)
 
 
 @operator(static=("size",))
 def adaptive_avg_pool(x: X, size: Axes) -> Y:
     """The mean of each of `size` bins. Source: He et al. 2014, spatial pyramid pooling."""
-    return along_axes(x, _means(x.shape[1:-1], sizes(x, size)))
+    return along_axes(x, _means(x.shape[1:-1], size_per_axis(x, size)))
 
 
 @adaptive_avg_pool.fwd
@@ -88,7 +88,7 @@ def adaptive_avg_pool_fwd(x, *, size):
 
 @adaptive_avg_pool.bwd
 def adaptive_avg_pool_bwd(shape, dy, *, size):
-    return (along_axes(dy, [a.T for a in _means(shape[1:-1], sizes(dy, size))]),)
+    return (along_axes(dy, [a.T for a in _means(shape[1:-1], size_per_axis(dy, size))]),)
 
 
 def _means(grid, size):
@@ -106,14 +106,14 @@ def adaptive_max_pool(x: X, size: Axes) -> Y:
 
 @adaptive_max_pool.fwd
 def adaptive_max_pool_fwd(x, *, size):
-    first = _first_maxima(lax.stop_gradient(x), sizes(x, size))
-    return read(x, first), (first, Shape(x.shape))
+    first = _first_maxima(lax.stop_gradient(x), size_per_axis(x, size))
+    return gather(x, first), (first, Shape(x.shape))
 
 
 @adaptive_max_pool.bwd
 def adaptive_max_pool_bwd(saved, dy, *, size):
     first, shape = saved
-    return (put(dy, first, shape[1:-1]),)
+    return (scatter_add(dy, first, shape[1:-1]),)
 
 
 def _first_maxima(x, size):
@@ -122,7 +122,7 @@ def _first_maxima(x, size):
     Axis by axis, the last one first: the first row that holds the maximum has its first one.
     """
     grid, n, c = x.shape[1:-1], x.shape[0], x.shape[-1]
-    cell = jnp.broadcast_to(numbered(grid), x.shape)
+    cell = jnp.broadcast_to(cell_indices(grid), x.shape)
     for axis in reversed(range(len(grid))):
         start, end = _bins(grid[axis], size[axis])
         taps = np.minimum(start + np.arange((end - start).max()), end - 1)  # the last may recur
@@ -142,7 +142,7 @@ def _bins(n, m):
 def _validate(name, x, **options):
     validate_grid(name, x)
     if options:
-        sizes(x, **options, name=name)
+        size_per_axis(x, **options, name=name)
 
 
 for op in (global_avg_pool, global_max_pool, adaptive_avg_pool, adaptive_max_pool):

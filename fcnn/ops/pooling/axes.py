@@ -31,7 +31,7 @@ def along_axes(x: Array, matrices: Iterable[np.ndarray]) -> Array:
     ).astype(x.dtype)
 
 
-def sizes(x: Array, size: Any, name: str = "size") -> tuple[int, ...]:
+def size_per_axis(x: Array, size: Any, name: str = "size") -> tuple[int, ...]:
     """`size` as one positive integer per spatial axis of x."""
     return per_axis(name, x.ndim - 2, "size", size)
 

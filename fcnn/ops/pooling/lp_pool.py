@@ -31,7 +31,7 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, extreme, operator, rejects
-from fcnn.ops.pooling.pooling import CASES, EXTREMES, GRID, count, distinct, first_largest, places
+from fcnn.ops.pooling.pooling import CASES, EXTREMES, GRID, count_cells, distinct, first_largest, pool_windows
 from fcnn.ops.validation import (
     require,
     require_flags,
@@ -58,13 +58,13 @@ def lp_pool(
 
     Source: Sermanet, Chintala & LeCun 2012; the mean form: Gulcehre et al. 2014.
     """
-    geometry = places(x, window, stride, padding, dilation, ceil_mode)
+    geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
     if p == math.inf:
-        return first_largest([_size(part) for part in taps(x, geometry)])[0]
+        return first_largest([_magnitude(part) for part in taps(x, geometry)])[0]
     r, unit, top = _scaled(x, geometry, p)
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
     some = jnp.where(total == 0, jnp.ones_like(total), total)
-    cells = count(geometry, total.dtype) if mean else 1
+    cells = count_cells(geometry, total.dtype) if mean else 1
     y = unit * (some / cells) ** (1 / p) + (top - unit)  # + infinity, or 0
     return jnp.where(total == 0, total, y).astype(x.dtype)
 
@@ -76,25 +76,25 @@ def lp_pool_fwd(x, **options):
 
 @lp_pool.bwd
 def lp_pool_bwd(x, dy, *, p, mean, **options):
-    geometry = places(x, **options)
+    geometry = pool_windows(x, **options)
     if p == math.inf:
         parts = taps(x, geometry)
-        _, winner = first_largest([_size(part) for part in parts])
+        _, winner = first_largest([_magnitude(part) for part in parts])
         zero = jnp.zeros_like(dy)
-        won = (jnp.where(winner == i, dy * jnp.sign(part), zero) for i, part in enumerate(parts))
-        return (taps_adjoint(list(won), geometry),)
+        parts_of_dx = (jnp.where(winner == i, dy * jnp.sign(part), zero) for i, part in enumerate(parts))
+        return (taps_adjoint(list(parts_of_dx), geometry),)
     r, *_ = _scaled(x, geometry, p)
     slopes = [part if p == 2 else jnp.sign(part) * _power(part, p - 1) for part in r]
     if p == 1:  # also where r is too small for a number
         slopes = [jnp.sign(part) for part in taps(x.astype(accumulation_dtype(x.dtype)), geometry)]
     total = reduce(jnp.add, (part * slope for part, slope in zip(r, slopes, strict=True)))
     some = jnp.where(total == 0, jnp.ones_like(total), total)
-    cells = count(geometry, total.dtype) if mean else 1
-    each = dy.astype(total.dtype) * some ** (1 / p - 1) * cells ** (-1 / p)
-    return (taps_adjoint([each * slope for slope in slopes], geometry).astype(dy.dtype),)
+    cells = count_cells(geometry, total.dtype) if mean else 1
+    scaled_dy = dy.astype(total.dtype) * some ** (1 / p - 1) * cells ** (-1 / p)
+    return (taps_adjoint([scaled_dy * slope for slope in slopes], geometry).astype(dy.dtype),)
 
 
-def _size(x):
+def _magnitude(x):
     """|x|, with slope 0 at 0."""
     return jnp.sign(x) * x
 
@@ -107,8 +107,8 @@ def _scaled(x, geometry, p):
     parts = taps(x.astype(accumulation_dtype(x.dtype)), geometry)
     top = lax.stop_gradient(reduce(jnp.maximum, map(jnp.abs, parts)))
     unit = jnp.where((top > 0) & jnp.isfinite(top), top, jnp.ones_like(top))
-    lost = lambda part: jnp.isinf(top) & jnp.isfinite(part) & (p > 1)
-    r = [jnp.where(lost(part), jnp.zeros_like(part), _finite(part) / unit) for part in parts]
+    negligible = lambda part: jnp.isinf(top) & jnp.isfinite(part) & (p > 1)
+    r = [jnp.where(negligible(part), jnp.zeros_like(part), _finite(part) / unit) for part in parts]
     return r, unit, top
 
 
@@ -137,7 +137,7 @@ def _validate(x, *, p, mean, **options):
     require_numbers("lp_pool", p=p)
     require(p >= 1, f"lp_pool: p {p} must be at least 1")
     require_flags("lp_pool", mean=mean, ceil_mode=options["ceil_mode"])
-    places(x, **options, name="lp_pool")
+    pool_windows(x, **options, name="lp_pool")
 
 
 some = partial(Case, args=(distinct(GRID),))

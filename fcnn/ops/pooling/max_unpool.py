@@ -5,8 +5,8 @@ With i[n,p,c] the cell that place p read its maximum from, cells numbered in row
     read     y[n,p,c] = x[n, i[n,p,c], c]
     put      x[n,u,c] = sum of y[n,p,c] over all p with i[n,p,c] = u
 
-are linear and each other's adjoint, so each is the other's gradient. Max pooling is `read` at the
-maxima, `max_unpool` is `put`, and the gradient of max pooling the unpooled cotangent. Saved is i.
+are linear and each other's adjoint, so each is the other's gradient. Max pooling is `gather` at the
+maxima, `max_unpool` is `scatter_add`, and the gradient of max pooling the unpooled cotangent. Saved is i.
 """
 
 import math
@@ -19,8 +19,8 @@ from jaxtyping import Array, Float, Int32, Integer
 
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
-from fcnn.ops.pooling.axes import sizes
-from fcnn.ops.pooling.pooling import EXTREMES, beats, check_windows, max_pool, places
+from fcnn.ops.pooling.axes import size_per_axis
+from fcnn.ops.pooling.pooling import EXTREMES, beats, validate_windows, max_pool, pool_windows
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps
 
@@ -45,8 +45,8 @@ def max_pool_with_indices(
     Cost:   two comparisons and two choices per output and tap; an addition per output back.
     Source: Zeiler & Fergus 2014, the "switches".
     """
-    geometry = places(x, window, stride, padding, dilation, ceil_mode)
-    cells = numbered(geometry.size)
+    geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
+    cells = cell_indices(geometry.size)
     parts = zip(taps(x, geometry, fill=-jnp.inf), taps(cells, geometry, fill=-1), strict=True)
     best, index = jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(-1, jnp.int32)
     for part, cell in parts:
@@ -64,7 +64,7 @@ def max_pool_with_indices_fwd(x, **options):
 @max_pool_with_indices.bwd
 def max_pool_with_indices_bwd(saved, dout, **options):
     (index, shape), (dy, _) = saved, dout
-    return (put(dy, index, shape[1:-1]),)
+    return (scatter_add(dy, index, shape[1:-1]),)
 
 
 @operator(static=("size",))
@@ -83,7 +83,7 @@ def max_unpool(
             gradient.
     Source: Zeiler & Fergus 2014, the "switches"; adding: the adjoint.
     """
-    return put(x, indices, sizes(x, size))
+    return scatter_add(x, indices, size_per_axis(x, size))
 
 
 @max_unpool.fwd
@@ -93,34 +93,34 @@ def max_unpool_fwd(x, indices, **options):
 
 @max_unpool.bwd
 def max_unpool_bwd(indices, dy, *, size):
-    return read(dy, indices), None
+    return gather(dy, indices), None
 
 
-def put(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
+def scatter_add(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
     """y (n, *out, c) added to a grid of zeros (n, *size, c); indices off the grid are left out."""
     cells, flat = math.prod(size), (y.shape[0], math.prod(y.shape[1:-1]), y.shape[-1])
     zeros = jnp.zeros(cells, accumulation_dtype(y.dtype))
     one = lambda y, i: zeros.at[jnp.where(i < 0, cells, i)].add(y, mode="drop")
     i = indices.astype(jnp.int32).reshape(flat)
-    x = _each_channel(one)(y.astype(zeros.dtype).reshape(flat), i)
+    x = _per_channel(one)(y.astype(zeros.dtype).reshape(flat), i)
     return x.reshape(y.shape[0], *size, y.shape[-1]).astype(y.dtype)
 
 
-def read(x: Array, indices: Array) -> Array:
-    """x (n, *size, c) at indices (n, *out, c), 0 off the grid: the adjoint of `put`."""
+def gather(x: Array, indices: Array) -> Array:
+    """x (n, *size, c) at indices (n, *out, c), 0 off the grid: the adjoint of `scatter_add`."""
     n, c = x.shape[0], x.shape[-1]
     cells = math.prod(x.shape[1:-1])
     one = lambda x, i: x.at[jnp.where(i < 0, cells, i)].get(mode="fill", fill_value=0)
     i = indices.astype(jnp.int32).reshape(n, math.prod(indices.shape[1:-1]), c)
-    return _each_channel(one)(x.reshape(n, cells, c), i).reshape(indices.shape)
+    return _per_channel(one)(x.reshape(n, cells, c), i).reshape(indices.shape)
 
 
-def _each_channel(one):
+def _per_channel(one):
     """A function of vectors, for every example and channel of (n, cells, c)."""
     return jax.vmap(jax.vmap(one, in_axes=1, out_axes=1))
 
 
-def numbered(size: tuple[int, ...]) -> Array:
+def cell_indices(size: tuple[int, ...]) -> Array:
     """The cells of a grid in row-major order, (1, *size, 1)."""
     return jnp.arange(math.prod(size), dtype=jnp.int32).reshape(1, *size, 1)
 
@@ -134,7 +134,7 @@ def _validate(x, indices, *, size):
         raise TypeError(f"{name}: indices hold {indices.dtype}, not cell numbers")
     same = indices.shape == x.shape
     require(same, f"{name}: indices {indices.shape} need the shape of x {x.shape}")
-    sizes(x, size, name)
+    size_per_axis(x, size, name)
 
 
 off = lambda rng: np.array([5, -1, 4, 5]).reshape(1, 4, 1)
@@ -151,7 +151,7 @@ max_unpool.cases = (
     rejects("x holds int32", ints((1, 3, 1)), ints((1, 3, 1)), size=4, kind=TypeError),
 )
 
-max_pool_with_indices.validate(partial(check_windows, "max_pool_with_indices"))
+max_pool_with_indices.validate(partial(validate_windows, "max_pool_with_indices"))
 max_pool_with_indices.cases = max_pool.cases
 max_unpool.torch_difference = (
     "keeps one of the entries that share an index, here they add up: compared where none do"

@@ -50,32 +50,32 @@ def max_pool(
 
     Source: Riesenhuber & Poggio 1999.
     """
-    geometry = places(x, window, stride, padding, dilation, ceil_mode)
-    return _first_largest_cell(x, geometry)[0]
+    geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
+    return _max_and_first_tap(x, geometry)[0]
 
 
 @max_pool.fwd
 def max_pool_fwd(x, **options):
-    y, winner = _first_largest_cell(x, places(x, **options))
+    y, winner = _max_and_first_tap(x, pool_windows(x, **options))
     return y, (winner, Shape(x.shape))
 
 
 @max_pool.bwd
 def max_pool_bwd(saved, dy, **options):
     winner, shape = saved
-    geometry = places(shape, **options)
+    geometry = pool_windows(shape, **options)
     won = (
         jnp.where(winner == i, dy, jnp.zeros_like(dy)) for i in range(math.prod(geometry.window))
     )
     return (taps_adjoint(list(won), geometry),)
 
 
-def _first_largest_cell(x, geometry):
+def _max_and_first_tap(x, geometry):
     """The maximum of every place, and the first tap that reads it; a cell at -inf beats padding."""
-    return first_largest(taps(x, geometry, fill=-jnp.inf), _first_cells(geometry))
+    return first_largest(taps(x, geometry, fill=-jnp.inf), _first_real_taps(geometry))
 
 
-def _first_cells(geometry):
+def _first_real_taps(geometry):
     """For every tap the places at which it reads a cell, and all taps before it padding."""
     axes = zip(
         geometry.size,
@@ -135,9 +135,9 @@ def avg_pool(
 
     Cells that `ceil_mode` adds are never counted. Source: LeCun et al. 1989.
     """
-    geometry = places(x, window, stride, padding, dilation, ceil_mode)
+    geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
     total = reduce(jnp.add, taps(x.astype(accumulation_dtype(x.dtype)), geometry))
-    return (total / count(geometry, total.dtype, padding=count_include_pad)).astype(x.dtype)
+    return (total / count_cells(geometry, total.dtype, padding=count_include_pad)).astype(x.dtype)
 
 
 @avg_pool.fwd
@@ -147,13 +147,13 @@ def avg_pool_fwd(x, **options):
 
 @avg_pool.bwd
 def avg_pool_bwd(shape, dy, *, count_include_pad, **options):
-    geometry = places(shape, **options)
+    geometry = pool_windows(shape, **options)
     each = dy.astype(accumulation_dtype(dy.dtype))
-    each = each / count(geometry, each.dtype, padding=count_include_pad)
+    each = each / count_cells(geometry, each.dtype, padding=count_include_pad)
     return (taps_adjoint([each] * math.prod(geometry.window), geometry).astype(dy.dtype),)
 
 
-def count(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
+def count_cells(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
     """How many cells each place reads, (1, *out, 1), `padding` that was asked for among them or
     not; 1 where there are none."""
     counts = np.ones((1,) * len(geometry.size), int)
@@ -176,18 +176,18 @@ def count(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Arra
     return jnp.asarray(np.maximum(counts, 1)[None, ..., None], dtype)
 
 
-def places(x, window, stride, padding, dilation, ceil_mode, *, name: str = "pool") -> Windows:
+def pool_windows(x, window, stride, padding, dilation, ceil_mode, *, name: str = "pool") -> Windows:
     """Where the window stands on x, an array or its shape; the options are those of `max_pool`."""
     size = getattr(x, "shape", x)[1:-1]
     stride = window if stride is None else stride
     return windows(name, size, window, stride, padding, dilation, ceil_mode=ceil_mode)
 
 
-def check_windows(name, x, *, ceil_mode, count_include_pad=False, **options):
+def validate_windows(name, x, *, ceil_mode, count_include_pad=False, **options):
     require_floats(name, x=x)
     require_rank(name, 3, x=x)
     require_flags(name, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
-    places(x, **options, ceil_mode=ceil_mode, name=name)
+    pool_windows(x, **options, ceil_mode=ceil_mode, name=name)
 
 
 def distinct(shape):
@@ -226,7 +226,7 @@ CASES = (
     rejects("x holds int32", ints((1, 4, 4, 1)), window=2, kind=TypeError),
 )
 for op in (max_pool, avg_pool):
-    op.validate(partial(check_windows, op.name))
+    op.validate(partial(validate_windows, op.name))
     op.cases = CASES
 max_pool.cases += (
     Case("ties", (lambda rng: np.ones((1, 4, 4, 1)),), {"window": 3, "stride": 1}, kink=True),

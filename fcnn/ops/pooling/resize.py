@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
-from fcnn.ops.pooling.axes import along_axes, sizes, validate_grid
+from fcnn.ops.pooling.axes import along_axes, size_per_axis, validate_grid
 from fcnn.ops.pooling.pooling import EXTREMES
 from fcnn.ops.window import Axes
 
@@ -38,7 +38,7 @@ def resize_nearest(x: X, size: Axes) -> Y:
 
     Source: the `nearest` of PyTorch; other libraries take the cell under the centre.
     """
-    axes = zip(range(1, x.ndim - 1), x.shape[1:-1], sizes(x, size), strict=True)
+    axes = zip(range(1, x.ndim - 1), x.shape[1:-1], size_per_axis(x, size), strict=True)
     return reduce(lambda y, axis: jnp.take(y, _nearest(*axis[1:]), axis[0]), axes, x)
 
 
@@ -50,7 +50,7 @@ def resize_linear(x: X, size: Axes) -> Y:
 
     Source: the `bilinear` of PyTorch with align_corners=False, half-pixel centres.
     """
-    return along_axes(x, map(_linear, x.shape[1:-1], sizes(x, size)))
+    return along_axes(x, map(_linear, x.shape[1:-1], size_per_axis(x, size)))
 
 
 def _nearest(n, m):
@@ -71,7 +71,7 @@ def _resizing(op, matrix):
         return op.forward(x, size=size), Shape(x.shape)
 
     def bwd(shape, dy, *, size):
-        matrices = map(matrix, shape[1:-1], sizes(dy, size))
+        matrices = map(matrix, shape[1:-1], size_per_axis(dy, size))
         return (along_axes(dy, (a.T for a in matrices)),)
 
     op.fwd(fwd)
@@ -94,7 +94,7 @@ def _resizing(op, matrix):
 
 def _validate(name, x, *, size):
     validate_grid(name, x)
-    sizes(x, size, name)
+    size_per_axis(x, size, name)
 
 
 _resizing(resize_nearest, _one_hot)
