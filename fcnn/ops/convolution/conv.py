@@ -45,12 +45,12 @@ def conv(
             out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis.
             w has one axis per spatial axis: 1-D, 2-D, 3-D and more.
     Options:
-        stride: cells between windows, one int or one per axis; 1.
+        stride: step between windows in cells, one int or one per axis; 1.
         padding: amount (lo, hi) per axis: an int, a sequence of ints or pairs, "valid" (none),
             "same" (out = ceil(size / stride), the odd cell at the end), "same_lower" (at the
             start), "causal" (all before the first cell) or "full" (every overlap); "valid".
         padding_mode: content of the padding: "zeros", "reflect", "edge" or "wrap"; "zeros".
-        dilation: cells between taps of a window, one int or one per axis; 1.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
         groups: channels and features are split into this many independent convolutions; 1.
         impl: program that computes y and the gradients; "auto". Timings are in docs/speed.md.
             "auto"         "lax"; on CPU, the choice by shape in `dispatch.py`

@@ -46,13 +46,13 @@ def conv_transpose(
             The kernel is not flipped: tap i of w is added i cells further. PyTorch's kernel
             (c, o / groups, *window) has the same entries; flax's is flipped.
     Options:
-        stride: cells of y between neighbouring cells of x, one int or one per axis; 1.
+        stride: step in cells of y per cell of x, one int or one per axis; 1.
         padding: cells cropped from y, which the `conv` of the same stride pads: an int, a sequence
             of ints or pairs (lo, hi), "valid" (none), or "same" and "same_lower" (out = size
             stride, the odd cell at the end or at the start); "valid".
         output_padding: cells added at the end of each axis, less than stride: those that the
             `conv` of the same stride leaves unread; 0.
-        dilation: cells between taps of a window, one int or one per axis; 1.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
         groups: channels and features are split into this many independent operators; 1.
         impl: program that computes y and the gradients, as for `conv`; "auto".
     Units:  y and b are in units of x times units of w. stride, padding and dilation are in cells.

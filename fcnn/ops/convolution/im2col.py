@@ -31,10 +31,10 @@ def im2col(
             taps in row-major order, channels innermost.
     Options:
         window: cells along each axis, one int or one per axis.
-        stride: cells between windows, one int or one per axis; 1.
+        stride: step between windows in cells, one int or one per axis; 1.
         padding: zero padding as for `conv`: an int, a sequence of ints or pairs (lo, hi), "valid",
             "same", "same_lower", "causal" or "full"; "valid".
-        dilation: cells between taps of a window, one int or one per axis; 1.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
     Units:  those of x.
     Raises: ValueError if no window fits the padded input; TypeError for integers.
     Cost:   no arithmetic; n prod(out) k numbers of memory, prod(window) times x at stride 1.
@@ -82,9 +82,9 @@ def col2im(
     Options:
         size: cells of the output along each axis, one int or one per axis.
         window: cells along each axis, one int or one per axis.
-        stride: cells between windows, one int or one per axis; 1.
+        stride: step between windows in cells, one int or one per axis; 1.
         padding: zero padding of the grid, as for `im2col`; "valid".
-        dilation: cells between taps of a window, one int or one per axis; 1.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
     Units:  those of rows.
     Raises: ValueError if rows do not have the shape of `im2col` at this size; TypeError for
             integers.

@@ -3,7 +3,7 @@
 With m features per channel c, feature f = m c + j the j-th of them, and one axis,
 
     h[n,p,f] = sum_i x[n, s p + d i - lo, f // m] depthwise[i,0,f]     a grouped convolution
-    y[n,p,o] = b[o] + sum_f h[n,p,f] pointwise[f,o]                    a dense layer at every position
+    y[n,p,o] = b[o] + sum_f h[n,p,f] pointwise[f,o]                    dense at every position
 
 The gradients use the rules of the two operators: `dense` computes dh, dpointwise and db from dy,
 and `conv` computes dx and ddepthwise from dh. x, h and the kernels are saved.
@@ -36,14 +36,15 @@ def separable_conv(
             groups = c: features of one channel are neighbours. Keras's depthwise kernel
             (*window, c, m) is reshaped to it. pointwise is the kernel of `dense`.
     Options:
-        stride: cells between windows, one int or one per axis; 1.
+        stride: step between windows in cells, one int or one per axis; 1.
         padding: zero padding as for `conv`: an int, a sequence of ints or pairs (lo, hi), "valid",
             "same", "same_lower", "causal" or "full"; "valid".
-        dilation: cells between taps of a window, one int or one per axis; 1.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
     Units:  y and b are in units of x times those of both kernels. stride, padding and dilation are
             in cells.
     Raises: ValueError if ranks or channels disagree or no window fits; TypeError for integers.
-    Cost:   n prod(out) f (prod(window) + o) multiply-adds; `conv` needs n prod(out) prod(window) c o.
+    Cost:   n prod(out) f (prod(window) + o) multiply-adds; `conv` needs
+            n prod(out) prod(window) c o.
     Source: Sifre 2014; Chollet, arXiv:1610.02357.
 
     >>> x = jnp.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])[None]  # 3 cells, 2 channels
@@ -120,4 +121,4 @@ separable_conv.cases = (
     rejects("stride 1.5 must be", (1, 4, 2), (3, 1, 2), (2, 1), None, stride=1.5, kind=TypeError),
     rejects("x holds int32", ints((1, 4, 2)), (3, 1, 2), (2, 1), None, kind=TypeError),
 )
-separable_conv.torch_difference = "PyTorch has none; compared with its two convolutions"
+separable_conv.torch_difference = "none there: compared with its two convolutions"

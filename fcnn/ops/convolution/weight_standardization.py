@@ -88,6 +88,4 @@ weight_standardization.cases = (
     rejects("w holds int32", ints((4, 3)), kind=TypeError),
 )
 weight_standardization.cases += extremes((6, 2))
-weight_standardization.torch_difference = (
-    "PyTorch has none; compared with layer_norm of each filter"
-)
+weight_standardization.torch_difference = "none there: compared with layer_norm of each filter"

@@ -1,23 +1,18 @@
-"""Lp pooling: the Lp norm of what stands under a window, or its mean form.
+"""Lp pooling: the Lp norm of each window, or its mean form.
 
-With x[i] the cell that tap i of a window reads, one place at a time, and count = 1 in the sum form,
-or the number of real cells in the mean form,
+With x[i] the cell that tap i of a window reads, at one output position, and count = 1 in the sum
+form, or the number of cells of x in the mean form,
 
     y     = (sum_i |x[i]|^p / count)^(1/p)
     dx[i] = dy sign(x[i]) |x[i]|^(p-1) (sum_j |x[j]|^p)^(1/p - 1) count^(-1/p)
 
-Both are computed with r[i] = x[i] / top in place of x[i], top the largest |x[i]|, so that no power
-overflows and one of them is always 1; y is then multiplied by top, while dx does not feel it. As p
-grows y nears top, and with p = inf it is: then dx[i] = dy sign(x[i]) where i is the first largest,
-else 0. Infinite x[i] count as equally large, so that dx is finite. Where all x[i] are 0
-there is a kink, with slope 0. Saved is x.
+Both are computed with r[i] = x[i] / top in place of x[i], where top is the largest |x[i]|. No power
+overflows then, and one of them is always 1. y is then multiplied by top; dx does not depend on top.
+As p grows, y approaches top, and p = inf gives top: then dx[i] = dy sign(x[i]) where i is the first
+largest, else 0. Infinite x[i] count as equally large, so that dx is finite. Where all x[i] are 0
+there is a kink, with slope 0. x is saved.
 
 Padding reads as 0, which adds nothing to a sum, and is not counted in a mean.
-
-Shapes: as for `max_pool`.
-Units:  those of x.
-Raises: ValueError if no window fits or p < 1; TypeError for integers.
-Cost:   prod(window) powers per output, and as many for the gradient.
 """
 
 import math
@@ -31,7 +26,15 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, extreme, operator, rejects
-from fcnn.ops.pooling.pooling import CASES, EXTREMES, GRID, count_cells, distinct, first_largest, pool_windows
+from fcnn.ops.pooling.pooling import (
+    CASES,
+    EXTREMES,
+    GRID,
+    count_cells,
+    distinct,
+    first_largest,
+    pool_windows,
+)
 from fcnn.ops.validation import (
     require,
     require_flags,
@@ -54,9 +57,29 @@ def lp_pool(
     dilation: Axes = 1,
     ceil_mode: bool = False,
 ) -> Float[Array, "n *out c"]:
-    """The Lp norm under the window, or the pth root of the mean pth power; p = inf is the maximum.
+    """Lp norm of each window, per channel.
 
+    Shapes: x (n, *size, c) -> (n, *out, c),
+            out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis.
+    Options:
+        window: cells along each axis, one int or one per axis.
+        p: exponent, at least 1: 1 sums |x|, 2 is the Euclidean norm, inf is max |x|; 2.
+        mean: take the pth root of the mean of |x|^p over the cells of x, not of their sum; False.
+        stride: step between windows in cells, one int or one per axis; `window` if None.
+        padding: an int, a sequence of ints or pairs (lo, hi), "valid" (none), "same", "same_lower",
+            "causal" or "full", as for `conv`; "valid". Padding is 0.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+        ceil_mode: round the output size up. The last window may extend beyond the padded input,
+            but never lies wholly in the high padding; False.
+    Units:  those of x. Where all cells are 0, y and the gradient are 0.
+    Raises: ValueError if no window fits the padded input or p < 1; TypeError if x does not hold
+            floats.
+    Cost:   prod(window) powers per output, and the same number for the gradient.
     Source: Sermanet, Chintala & LeCun 2012; the mean form: Gulcehre et al. 2014.
+
+    >>> x = jnp.array([3.0, -4.0, 0.0, 2.0]).reshape(1, 4, 1)
+    >>> fcnn.lp_pool(x, 2).ravel()
+    Array([5., 2.], dtype=float32)
     """
     geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
     if p == math.inf:
@@ -81,7 +104,9 @@ def lp_pool_bwd(x, dy, *, p, mean, **options):
         parts = taps(x, geometry)
         _, winner = first_largest([_magnitude(part) for part in parts])
         zero = jnp.zeros_like(dy)
-        parts_of_dx = (jnp.where(winner == i, dy * jnp.sign(part), zero) for i, part in enumerate(parts))
+        parts_of_dx = (
+            jnp.where(winner == i, dy * jnp.sign(part), zero) for i, part in enumerate(parts)
+        )
         return (taps_adjoint(list(parts_of_dx), geometry),)
     r, *_ = _scaled(x, geometry, p)
     slopes = [part if p == 2 else jnp.sign(part) * _power(part, p - 1) for part in r]
@@ -100,9 +125,10 @@ def _magnitude(x):
 
 
 def _scaled(x, geometry, p):
-    """r, its unit and top, in the dtype of sums; the unit is top, or 1 if that is 0 or infinite.
+    """r = x / unit, unit and top, in the accumulation dtype.
 
-    Beside an infinite x[i] a finite one counts as 0, but for p = 1.
+    The unit is top, or 1 if top is 0 or infinite. In a window with an infinite x[i], a finite one
+    counts as 0, except for p = 1.
     """
     parts = taps(x.astype(accumulation_dtype(x.dtype)), geometry)
     top = lax.stop_gradient(reduce(jnp.maximum, map(jnp.abs, parts)))
@@ -122,9 +148,9 @@ _finite.defjvps(lambda dx, y, x: dx)
 
 
 def _power(r, p):
-    """|r|^p, flat at r = 0 to every order, where some derivative would be infinite.
+    """|r|^p, with all derivatives 0 at r = 0, where some of them would be infinite.
 
-    So p = 2, whose second derivative is 2 even there, goes another way.
+    p = 2 is computed as r r instead: its second derivative is 2 at 0 too.
     """
     zero = r == 0
     return jnp.where(zero, jnp.zeros_like(r), jnp.abs(jnp.where(zero, jnp.ones_like(r), r)) ** p)
@@ -158,6 +184,6 @@ lp_pool.cases = (
     rejects("p 'two' must be a number", (1, 4, 4, 1), window=2, p="two", kind=TypeError),
 )
 lp_pool.torch_difference = (
-    "takes powers of x, not of its size, and scales windows that are cut off: compared where both "
-    "agree"
+    "takes powers of x, not of |x|, and rescales windows that extend beyond the input: compared "
+    "where both agree"
 )

@@ -10,7 +10,7 @@ import math
 import jax.numpy as jnp
 
 from fcnn.ops.contraction import contract_wide
-from fcnn.ops.convolution.im2col import rows_to_image, image_to_rows
+from fcnn.ops.convolution.im2col import image_to_rows, rows_to_image
 
 
 def forward(x, w, *, geometry, groups):

@@ -2,7 +2,7 @@
 
 With x_i the cells of x that tap i reads, and w_i the channels-by-features matrix of tap i,
 
-    y = sum_i x_i w_i        dx_i = dy w_iᵀ, added to the cells that tap i reads        dw_i = x_iᵀ dy
+    y = sum_i x_i w_i        dx_i = dy w_iᵀ, added to the cells of x_i        dw_i = x_iᵀ dy
 
 No patches are written to memory, except for dx with few channels, where they are about as large as
 dy. If a group has few channels to sum over, as in depthwise convolution and in a first layer, w_i
