@@ -86,9 +86,9 @@ def lp_pool(
         return first_largest([_magnitude(part) for part in taps(x, geometry)])[0]
     r, unit, top = _scaled(x, geometry, p)
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
-    some = jnp.where(total == 0, jnp.ones_like(total), total)
+    nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
     cells = count_cells(geometry, total.dtype) if mean else 1
-    y = unit * (some / cells) ** (1 / p) + (top - unit)  # + infinity, or 0
+    y = unit * (nonzero / cells) ** (1 / p) + (top - unit)  # + infinity, or 0
     return jnp.where(total == 0, total, y).astype(x.dtype)
 
 
@@ -110,12 +110,12 @@ def lp_pool_bwd(x, dy, *, p, mean, **options):
         return (taps_adjoint(list(parts_of_dx), geometry),)
     r, *_ = _scaled(x, geometry, p)
     slopes = [part if p == 2 else jnp.sign(part) * _power(part, p - 1) for part in r]
-    if p == 1:  # also where r is too small for a number
+    if p == 1:  # also where r underflows
         slopes = [jnp.sign(part) for part in taps(x.astype(accumulation_dtype(x.dtype)), geometry)]
     total = reduce(jnp.add, (part * slope for part, slope in zip(r, slopes, strict=True)))
-    some = jnp.where(total == 0, jnp.ones_like(total), total)
+    nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
     cells = count_cells(geometry, total.dtype) if mean else 1
-    scaled_dy = dy.astype(total.dtype) * some ** (1 / p - 1) * cells ** (-1 / p)
+    scaled_dy = dy.astype(total.dtype) * nonzero ** (1 / p - 1) * cells ** (-1 / p)
     return (taps_adjoint([scaled_dy * slope for slope in slopes], geometry).astype(dy.dtype),)
 
 
