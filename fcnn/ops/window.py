@@ -218,7 +218,8 @@ def per_axis(name: str, rank: int, what: str, value: Any, least: int = 1) -> tup
     require_integers(name, **{what: value})
     values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
     require(
-        len(values) == rank, f"{name}: {what} {values} needs {rank} entries, one per spatial axis"
+        len(values) == rank,
+        f"{name}: {what} {values} needs length {rank}: one entry per spatial axis",
     )
     require(all(v >= least for v in values), f"{name}: {what} {values} must be at least {least}")
     return values
@@ -234,7 +235,10 @@ def _padding_pairs(name: str, padding: Any, geometry: Windows) -> tuple[tuple[in
         )
     each = tuple(padding) if isinstance(padding, Sequence) else (padding,) * rank
     pairs = tuple(tuple(p) if isinstance(p, Sequence) else (p, p) for p in each)
-    require(len(pairs) == rank, f"{name}: padding {pairs} needs {rank} pairs, one per spatial axis")
+    require(
+        len(pairs) == rank,
+        f"{name}: padding {pairs} needs length {rank}: one pair per spatial axis",
+    )
     for pair in pairs:
         require_integers(name, padding=pair)
     fine = all(len(p) == 2 and min(p) >= 0 for p in pairs)

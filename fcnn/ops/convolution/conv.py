@@ -43,7 +43,7 @@ def conv(
 
     Shapes: x (n, *size, c), w (*window, c / groups, o), b (o) -> y (n, *out, o),
             out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis.
-            w has one axis per spatial axis: 1-D, 2-D, 3-D and more.
+            There may be any number of spatial axes.
     Options:
         stride: step between windows in cells, one int or one per axis; 1.
         padding: amount (lo, hi) per axis: an int, a sequence of ints or pairs, "valid" (none),
@@ -55,8 +55,8 @@ def conv(
         impl: program that computes y and the gradients; "auto". Timings are in docs/speed.md.
             "auto"         "lax"; on CPU, the choice by shape in `dispatch.py`
             "lax"          XLA's convolution and XLA's own two gradients
-            "lax_forward"  XLA's forward convolution for y and dx: as fast inside loops on CPU
-            "im2col"       all windows as rows of a matrix, one matrix product
+            "lax_forward"  XLA's forward convolution for y and dx, "tiled" for dw: fast in loops
+            "im2col"       all windows as rows of one matrix, and a matrix product
             "tiled"        rows along the last axis only, in tiles that fit the cache
             "taps"         one product per tap of the window: depthwise, 1×1, few channels
             "winograd"     fewer multiplications; windows of 3, stride 1 and dilation 1 only
@@ -77,8 +77,8 @@ def conv(
             winograd            (2/3)^rank N                some MB, and (4/3)^rank times w
             fft                 n c o / groups per cell     transforms of x, w and y
 
-            In `jax.export` under vmap over a symbolic axis, the gradient for w needs an impl other
-            than "lax", for example "lax_forward".
+            Under vmap over a symbolic axis, as in `jax.export`, "auto" and "lax" have no gradient
+            for w; write impl="lax_forward".
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4;
             Winograd: Lavin & Gray, arXiv:1509.09308; Fourier: Mathieu et al., arXiv:1312.5851.
 
@@ -208,7 +208,9 @@ conv.cases = (
     rejects(r"b \(3,\) needs shape \(4,\)", (1, 8, 8, 3), (3, 3, 3, 4), (3,)),
     rejects(r"effective window \(5, 3\) exceeds", (1, 4, 4, 1), (5, 3, 1, 1), None),
     rejects(r"stride \(0, 0\) must be", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=0),
-    rejects("needs 2 entries, one per spatial axis", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=(1,)),
+    rejects(
+        "needs length 2: one entry per spatial axis", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=(1,)
+    ),
     rejects(
         "unknown padding 'sane'; expected one of", (1, 4, 4, 1), (2, 2, 1, 1), None, padding="sane"
     ),

@@ -163,7 +163,7 @@ max_unpool.cases = (
     *(extreme(name, x, ints((1, 5, 2), below=2), size=4) for name, x in EXTREMES.items()),
     rejects(r"need the shape of x \(1, 3, 1\)", (1, 3, 1), ints((1, 2, 1)), size=4),
     rejects("hold float64, not integers", (1, 3, 1), (1, 3, 1), size=4, kind=TypeError),
-    rejects(r"size \(4, 4\) needs 1", (1, 3, 1), ints((1, 3, 1)), size=(4, 4)),
+    rejects(r"size \(4, 4\) needs length 1", (1, 3, 1), ints((1, 3, 1)), size=(4, 4)),
     rejects("at least 3 axes", (3, 1), ints((3, 1)), size=4),
     rejects("x holds int32", ints((1, 3, 1)), ints((1, 3, 1)), size=4, kind=TypeError),
 )

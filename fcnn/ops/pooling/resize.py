@@ -104,7 +104,7 @@ def _resizing(op, matrix):
         *(extreme(name, x, size=3) for name, x in EXTREMES.items()),
         rejects("at least 3 axes", (4, 3), size=2),
         rejects("has no cells", (4, 0, 3), size=2),
-        rejects(r"size \(2,\) needs 2", (1, 4, 4, 1), size=(2,)),
+        rejects(r"size \(2,\) needs length 2", (1, 4, 4, 1), size=(2,)),
         rejects("size '2' must be an integer", (1, 4, 4, 1), size="2", kind=TypeError),
         rejects("x holds int32", ints((1, 4, 4, 1)), size=2, kind=TypeError),
     )
