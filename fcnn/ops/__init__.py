@@ -88,6 +88,8 @@ from fcnn.ops.op import (
 from fcnn.ops.pooling.adaptive_pooling import (
     adaptive_avg_pool as adaptive_avg_pool,
     adaptive_max_pool as adaptive_max_pool,
+)
+from fcnn.ops.pooling.global_pooling import (
     global_avg_pool as global_avg_pool,
     global_max_pool as global_max_pool,
 )

@@ -48,7 +48,7 @@ def _options(tool):
 def _measure(task: Task, chosen) -> Row:
     benchmark, part = task
     geometry, groups = benchmark.geometry, benchmark.groups
-    supported = [impl for impl in IMPLS if IMPLS[impl].refuses(geometry, groups) is None]
+    supported = [impl for impl in IMPLS if IMPLS[impl].unsupported(geometry, groups) is None]
     cpu_choice = on_cpu(part, geometry, groups, benchmark.c, benchmark.o)
     auto = cpu_choice if jax.default_backend() == "cpu" else "lax"
     impls = supported if chosen.tune else dict.fromkeys(("lax", auto))
