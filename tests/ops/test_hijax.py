@@ -301,6 +301,6 @@ def test_fwd_must_return_the_y_of_forward():
     op.__name__ = "square"
     op.fwd(lambda x: ((x * x)[None], x))
     op.bwd(lambda x, dy: (2 * x * dy,))
-    says = r"^square: fwd returns y = float32\[1,3\], but square returns float32\[3\];"
-    with pytest.raises(TypeError, match=says):
+    message = r"^square: fwd returns y = float32\[1,3\], but square returns float32\[3\];"
+    with pytest.raises(TypeError, match=message):
         jax.eval_shape(jax.grad(lambda x: op(x).sum()), jnp.ones(3, jnp.float32))

@@ -319,10 +319,10 @@ def test_a_saved_shape_is_not_an_array():
     assert jax.tree.leaves(Shape((2, 3))) == []
 
 
-def test_an_argument_that_is_not_an_array_is_named():
+def test_an_argument_that_is_not_an_array_is_rejected_by_name():
     with pytest.raises(TypeError, match=r"^relu: x 'three' is not an array of numbers$"):
         fcnn.relu("three")
-    with pytest.raises(TypeError, match=r"^relu: x \[\[1.0\], \[2.0, 3.0\]\] is no array"):
+    with pytest.raises(TypeError, match=r"^relu: x \[\[1.0\], \[2.0, 3.0\]\] is not an array"):
         fcnn.relu([[1.0], [2.0, 3.0]])
 
 

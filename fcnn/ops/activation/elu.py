@@ -16,7 +16,6 @@ from fcnn.ops.op import operator
 
 X = Float[Array, "..."]
 
-
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805  # of selu
 
 
