@@ -47,12 +47,8 @@ from fcnn.ops.normalization.batch_norm import batch_norm
 from fcnn.ops.normalization.layer_norm import group_norm, instance_norm, layer_norm, rms_norm
 from fcnn.ops.normalization.min_max_scale import min_max_scale
 from fcnn.ops.op import Case, Op, Shape, gradients, implementations, operator
-from fcnn.ops.pooling.adaptive_pooling import (
-    adaptive_avg_pool,
-    adaptive_max_pool,
-    global_avg_pool,
-    global_max_pool,
-)
+from fcnn.ops.pooling.adaptive_pooling import adaptive_avg_pool, adaptive_max_pool
+from fcnn.ops.pooling.global_pooling import global_avg_pool, global_max_pool
 from fcnn.ops.pooling.lp_pool import lp_pool
 from fcnn.ops.pooling.max_unpool import max_pool_with_indices, max_unpool
 from fcnn.ops.pooling.pooling import avg_pool, max_pool

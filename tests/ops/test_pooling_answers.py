@@ -1,4 +1,4 @@
-"""Pooling, unpooling and resizing: values worked out by hand, ends that are cut off, and kinks."""
+"""Known answers: pooling, unpooling and resizing, ceil_mode, extremes and kinks."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ def row(*values, dtype=float):
 
 
 def run(f, *args):
-    """All that f returns, in one program."""
+    """f(*args) as NumPy arrays, from one jitted program."""
     return jax.tree.map(np.asarray, jax.jit(f)(*args))
 
 
@@ -32,23 +32,23 @@ def both_hessians(f, x):
     return jax.hessian(f)(x), jax.jacrev(jax.jacrev(f))(x)
 
 
-def same(actual, wanted):
-    np.testing.assert_allclose(np.ravel(actual), np.ravel(wanted), rtol=1e-14, atol=1e-300)
+def same(actual, expected):
+    np.testing.assert_allclose(np.ravel(actual), np.ravel(expected), rtol=1e-14, atol=1e-300)
 
 
-def test_ceil_mode_cuts_off_the_last_window():
+def test_ceil_mode_adds_a_partial_window():
     def all_five(x, one):
         yield fcnn.max_pool(x, 2), [2, 4]
         yield fcnn.max_pool(x, 2, ceil_mode=True), [2, 4, 5]
         yield fcnn.avg_pool(x, 3, stride=2, ceil_mode=True), [2, 4]  # nothing is left over
         yield fcnn.lp_pool(x, 2, p=1, ceil_mode=True), [3, 7, 5]
-        yield fcnn.lp_pool(one, 2, ceil_mode=True), [3]  # even the first may be cut off
+        yield fcnn.lp_pool(one, 2, ceil_mode=True), [3]  # the first window may be partial too
 
-    for y, wanted in run(lambda *x: list(all_five(*x)), row(1, 2, 3, 4, 5), row(3)):
-        same(y, wanted)
+    for y, expected in run(lambda *x: list(all_five(*x)), row(1, 2, 3, 4, 5), row(3)):
+        same(y, expected)
 
 
-def test_ceil_mode_puts_no_window_wholly_in_the_high_padding():
+def test_ceil_mode_adds_no_window_wholly_in_the_high_padding():
     pool = partial(fcnn.max_pool, window=2, padding=1, ceil_mode=True)
     x = row(1, 2, 3), row(1, 2, 3, 4)
     of_3, of_4, strided = run(lambda a, b: (pool(a), pool(b), pool(b, stride=3)), *x)
@@ -57,10 +57,10 @@ def test_ceil_mode_puts_no_window_wholly_in_the_high_padding():
     same(strided, [1, 4])
 
 
-def test_what_ceil_mode_adds_is_never_counted():
-    """A window of 3 from the last of 4 cells: one real, one of padding, one beyond."""
-    how = {"stride": 3, "padding": ((0, 1),), "ceil_mode": True}
-    pool = partial(fcnn.avg_pool, window=3, **how)
+def test_cells_added_by_ceil_mode_are_not_counted():
+    """A window of 3 from the last of 4 cells: one cell of x, one of padding, one added."""
+    options = {"stride": 3, "padding": ((0, 1),), "ceil_mode": True}
+    pool = partial(fcnn.avg_pool, window=3, **options)
     plain, padded = run(lambda x: (pool(x), pool(x, count_include_pad=True)), row(1, 2, 3, 4))
     same(plain, [2, 4])
     same(padded, [2, 2])
@@ -70,8 +70,8 @@ EQUAL_BY = (1, 2, 3.5, 40, math.inf)
 
 
 @pytest.mark.parametrize("p", EQUAL_BY)
-def test_norm_of_equal_entries(p):
-    """k equal entries of size a: their norm is a k^(1/p), and the mean form a."""
+def test_lp_pool_of_equal_entries(p):
+    """k entries of magnitude a: the norm is a k^(1/p), and the mean form is a."""
     total, mean, of_real_cells = norms_of_equal_entries()[p]
     same(total, 2 * 3 ** (1 / p))
     same(mean, 2)
@@ -87,15 +87,15 @@ def norms_of_equal_entries():
     return run(lambda x: {p: every_form(x, p) for p in EQUAL_BY}, row(-2, 2, -2))
 
 
-POWERS, SIZES = (1, 1.5, 2, 500, 1e9), (1e-200, 1e200)
+POWERS, MAGNITUDES = (1, 1.5, 2, 500, 1e9), (1e-200, 1e200)
 
 
 @MODES
 @pytest.mark.parametrize("p", POWERS)
-@pytest.mark.parametrize("size", SIZES)
-def test_norms_neither_overflow_nor_vanish(p, size, mode):
-    y, dx = norms_and_back(mode)[p, size]
-    same(y, size * 4 * (1 + 0.75**p) ** (1 / p))
+@pytest.mark.parametrize("magnitude", MAGNITUDES)
+def test_lp_pool_does_not_overflow_or_underflow(p, magnitude, mode):
+    y, dx = norms_and_back(mode)[p, magnitude]
+    same(y, magnitude * 4 * (1 + 0.75**p) ** (1 / p))
     slope = (1 + 0.75**p) ** (1 / p - 1)
     np.testing.assert_allclose(
         np.ravel(dx), [slope * 0.75 ** (p - 1), slope], rtol=1e-12, atol=1e-300
@@ -108,13 +108,13 @@ def norms_and_back(mode):
         y, pull = jax.vjp(lambda x: fcnn.lp_pool(x, 2, p=p), x)
         return y, *pull(jnp.ones_like(y))
 
-    each = lambda x: {(p, s): both(p, x[s]) for p, s in itertools.product(POWERS, SIZES)}
+    each = lambda x: {(p, m): both(p, x[m]) for p, m in itertools.product(POWERS, MAGNITUDES)}
     with fcnn.gradients(mode):
-        return run(each, {size: size * row(3, 4) for size in SIZES})
+        return run(each, {m: m * row(3, 4) for m in MAGNITUDES})
 
 
 @MODES
-def test_the_largest_norm_moves_its_first_maximum_alone(mode):
+def test_gradient_of_the_maximum_norm_goes_to_the_first_maximum(mode):
     largest = partial(fcnn.lp_pool, window=3, p=math.inf)
     with fcnn.gradients(mode):
         y, dx = run(lambda x: (largest(x), grad(largest, x)), row(1, -3, 3, 0, 0, 0))
@@ -122,26 +122,26 @@ def test_the_largest_norm_moves_its_first_maximum_alone(mode):
     same(dx, [0, -1, 0, 0, 0, 0])
 
 
-FLAT_AT_ZERO = (1, 1.5, 2, 3, math.inf)
+EXPONENTS = (1, 1.5, 2, 3, math.inf)
 
 
 @MODES
-@pytest.mark.parametrize("p", FLAT_AT_ZERO)
+@pytest.mark.parametrize("p", EXPONENTS)
 @pytest.mark.parametrize("mean", [False, True])
-def test_norms_are_flat_at_zero(mode, p, mean):
+def test_gradient_of_lp_pool_at_zero_is_zero(mode, p, mean):
     np.testing.assert_array_equal(slopes_at_zero(mode)[p, mean], 0)
 
 
 @cache
 def slopes_at_zero(mode):
     pool = lambda p, mean: partial(fcnn.lp_pool, window=2, p=p, mean=mean, padding=1)
-    how = list(itertools.product(FLAT_AT_ZERO, (False, True)))
+    options = list(itertools.product(EXPONENTS, (False, True)))
     with fcnn.gradients(mode):
-        return run(lambda x: {each: grad(pool(*each), x) for each in how}, row(0, 0, 0))
+        return run(lambda x: {each: grad(pool(*each), x) for each in options}, row(0, 0, 0))
 
 
 @MODES
-def test_the_euclidean_norm_curves_at_an_entry_that_is_zero(mode):
+def test_second_derivatives_of_the_euclidean_norm_at_a_zero_entry(mode):
     """At (0, y) its second derivatives are 1 / y along the zero, and 0."""
     f = lambda x: fcnn.lp_pool(x, 2).sum()
     with fcnn.gradients(mode):
@@ -166,24 +166,24 @@ def hessians_over_padding(mode):
         return run(lambda x: {p: both_hessians(partial(f, p), x) for p in CURVED}, row(0, 4, 1))
 
 
-def test_infinity_and_nan_pass_through_every_norm():
+def test_lp_pool_of_infinity_and_nan():
     every = lambda x: [fcnn.lp_pool(x, 2, p=p) for p in (1, 2, 7.5, math.inf)]
     for y in run(every, row(-np.inf, 1, np.nan, 1)):
         np.testing.assert_array_equal(y.ravel(), [np.inf, np.nan])
 
 
 @MODES
-def test_padding_never_wins(mode):
-    """A place of cells that are all -inf gives its gradient to the first cell, not to padding."""
-    x, how = jnp.full((1, 4, 1), -jnp.inf), {"stride": 2, "padding": 1}
-    gradient = lambda pool: jax.vjp(lambda x: pool(x, 3, **how), x)[1]
+def test_padding_gets_no_gradient_of_max_pool(mode):
+    """If all cells of a window are -inf, the gradient goes to the first cell, not to padding."""
+    x, options = jnp.full((1, 4, 1), -jnp.inf), {"stride": 2, "padding": 1}
+    gradient = lambda pool: jax.vjp(lambda x: pool(x, 3, **options), x)[1]
     with fcnn.gradients(mode):
         (dx,) = gradient(fcnn.max_pool)(jnp.ones((1, 2, 1)))
     np.testing.assert_array_equal(dx.ravel(), [1, 1, 0, 0])
 
 
 @MODES
-def test_means_of_more_cells_than_float16_counts(mode):
+def test_global_avg_pool_of_more_cells_than_the_largest_float16(mode):
     x = jnp.ones((1, 256, 256, 1), jnp.float16)
     with fcnn.gradients(mode):
         y, dx = jax.jit(jax.value_and_grad(lambda x: fcnn.global_avg_pool(x).sum()))(x)
@@ -191,7 +191,7 @@ def test_means_of_more_cells_than_float16_counts(mode):
     np.testing.assert_array_equal(dx, jnp.full_like(x, 2.0**-16))
 
 
-def test_indices_number_the_cells_of_the_grid():
+def test_indices_are_row_major_on_the_grid():
     x = np.array([[1.0, 9, 2, 0], [3, 0, 0, 8], [7, 7, -5, -6]]).reshape(1, 3, 4, 1)
     y, index = run(lambda x: fcnn.max_pool_with_indices(x, 2, ceil_mode=True), x)
     same(y, [9, 8, 7, -5])
@@ -199,15 +199,15 @@ def test_indices_number_the_cells_of_the_grid():
     assert index.dtype == jnp.int32
 
 
-def test_indices_are_of_real_cells_where_there_are_any():
+def test_indices_of_windows_without_cells_are_negative():
     by = lambda window, x: fcnn.max_pool_with_indices(x, window, padding=1)[1]
-    found = run(lambda x: (by(1, x), by(2, x)), row(-np.inf, -np.inf))
-    for index, wanted in zip(found, ([-1, 0, 1, -1], [0, 1]), strict=True):
-        np.testing.assert_array_equal(index.ravel(), wanted)
+    actual = run(lambda x: (by(1, x), by(2, x)), row(-np.inf, -np.inf))
+    for index, expected in zip(actual, ([-1, 0, 1, -1], [0, 1]), strict=True):
+        np.testing.assert_array_equal(index.ravel(), expected)
 
 
 def test_unpooling_is_the_gradient_of_max_pooling():
-    """Overlapping windows too, whose shares add up."""
+    """For overlapping windows too, whose gradients are added."""
     pool = lambda x: fcnn.max_pool_with_indices(x, 3, stride=1, padding=1)
 
     def both(x):
@@ -220,7 +220,7 @@ def test_unpooling_is_the_gradient_of_max_pooling():
 
 
 @MODES
-def test_unpooling_adds_what_shares_an_index_and_leaves_out_what_is_off_the_grid(mode):
+def test_unpooling_adds_at_shared_indices_and_skips_indices_outside_the_grid(mode):
     unpool = partial(fcnn.max_unpool, size=3)
 
     def both(x, index, dy):
@@ -240,7 +240,7 @@ def test_unpooling_adds_in_float32():
     assert y.item() == 4096
 
 
-def test_bins_overlap_where_they_do_not_divide():
+def test_adaptive_bins_overlap_where_they_do_not_divide():
     """Of 5 cells 3 bins are 0-1, 1-3 and 3-4; of 2 cells they are 0, 0-1 and 1."""
     mean, most = (
         partial(pool, size=3) for pool in (fcnn.adaptive_avg_pool, fcnn.adaptive_max_pool)
@@ -249,15 +249,15 @@ def test_bins_overlap_where_they_do_not_divide():
     same(of_two, [1, 1.5, 2])
     all_three = lambda up, down, mixed: (mean(up), most(down), grad(most, mixed))
     x = row(1, 2, 3, 4, 5), row(5, 4, 3, 2, 1), row(3, 2, 1, 4, 0)
-    for y, wanted in zip(
+    for y, expected in zip(
         run(all_three, *x), ([1.5, 3, 4.5], [5, 4, 2], [1, 0, 0, 2, 0]), strict=True
     ):
-        same(y, wanted)
+        same(y, expected)
 
 
 @MODES
 def test_ties_in_a_bin_go_to_the_first_in_row_major_order(mode):
-    """A later row holds the maximum in an earlier column."""
+    """The maximum is also in a later row, in an earlier column."""
     x = np.array([[0.0, 1, 0], [1, 1, 0]]).reshape(1, 2, 3, 1)
     pools = fcnn.global_max_pool, lambda x: fcnn.adaptive_max_pool(x, 1)
     with fcnn.gradients(mode):
@@ -265,33 +265,33 @@ def test_ties_in_a_bin_go_to_the_first_in_row_major_order(mode):
             same(dx, [0, 1, 0, 0, 0, 0])
 
 
-def test_nan_is_the_maximum_of_its_bins_alone():
+def test_nan_is_the_maximum_of_its_own_bin_only():
     both = lambda x: (fcnn.adaptive_max_pool(x, 2), fcnn.global_max_pool(x))
     of_bins, of_all = run(both, row(1, 2, 3, np.nan))
     np.testing.assert_array_equal(of_bins.ravel(), [2, np.nan])
     np.testing.assert_array_equal(of_all.ravel(), [np.nan])
 
 
-def test_nearest_repeats_and_skips():
+def test_resize_nearest_repeats_and_skips_cells():
     to = fcnn.resize_nearest
     x = row(1, 2), row(1, 2, 3), row(1, 2, 3, 4), row(np.nan, 1, np.inf)
-    found = run(lambda a, b, c, d: (to(a, 4), to(b, 5), to(c, 2), to(d, 3)), *x)
-    wanted = [1, 1, 2, 2], [1, 1, 2, 2, 3], [1, 3], [np.nan, 1, np.inf]
-    for y, by_hand in zip(found, wanted, strict=True):
-        np.testing.assert_array_equal(y.ravel(), by_hand)
+    actual = run(lambda a, b, c, d: (to(a, 4), to(b, 5), to(c, 2), to(d, 3)), *x)
+    expected = [1, 1, 2, 2], [1, 1, 2, 2, 3], [1, 3], [np.nan, 1, np.inf]
+    for y, values in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(y.ravel(), values)
 
 
-def test_linear_reads_between_centres_and_stays_within_the_outer_ones():
+def test_resize_linear_interpolates_between_centres_and_clips():
     to = fcnn.resize_linear
     back = lambda dy, x: jax.vjp(lambda x: to(x, 4), x)[1](dy)[0]
     x = row(0, 4), row(1, 3, 5, 7), row(1, 3, 5), row(1, 10, 100, 1000)
-    found = run(lambda a, b, c, dy: (to(a, 4), to(b, 2), to(c, 1), back(dy, a)), *x)
-    for y, wanted in zip(found, ([0, 1, 3, 4], [2, 6], [3], [33.5, 1077.5]), strict=True):
-        same(y, wanted)
+    actual = run(lambda a, b, c, dy: (to(a, 4), to(b, 2), to(c, 1), back(dy, a)), *x)
+    for y, expected in zip(actual, ([0, 1, 3, 4], [2, 6], [3], [33.5, 1077.5]), strict=True):
+        same(y, expected)
 
 
-def test_nearest_and_linear_agree_with_jax_image():
-    """Its nearest is that under the centre: the same where sizes divide."""
+def test_resize_agrees_with_jax_image():
+    """jax.image takes the cell at the centre: the same one where the sizes divide."""
 
     def all_pairs(x):
         for size in ((6, 12), (9, 4)):

@@ -16,7 +16,7 @@ from fcnn import (
     resize_linear,
     resize_nearest,
 )
-from fcnn.ops.pooling.pooling import places
+from fcnn.ops.pooling.pooling import pool_windows
 from fcnn.ops.window import taps, taps_adjoint
 
 of = partial(problem, "pooling")
@@ -56,7 +56,7 @@ def every_largest(f, window):
     """All cells of a window that are as large as y get dy."""
 
     def dx(x, y, dy):
-        at = places(x, window, f.keywords.get("stride"), "valid", 1, False)
+        at = pool_windows(x, window, f.keywords.get("stride"), "valid", 1, False)
         return taps_adjoint([jnp.where(part == y, dy, 0) for part in taps(x, at)], at)
 
     return dx
@@ -64,7 +64,7 @@ def every_largest(f, window):
 
 def undivided(x, y, dy):
     """Every window divided by 3², the last and smaller ones too."""
-    at = places(x, 3, None, "valid", 1, True)
+    at = pool_windows(x, 3, None, "valid", 1, True)
     return taps_adjoint([dy / 9] * 9, at)
 
 

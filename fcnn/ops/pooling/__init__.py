@@ -1,1 +1,1 @@
-"""Pooling and resizing: a grid read at fewer places, or at more."""
+"""Pooling, unpooling and resizing of grids."""

@@ -1,10 +1,10 @@
-"""A linear map of a grid that works along one spatial axis after the other.
+"""Separable linear maps: one matrix per spatial axis of a grid.
 
     y[n,p,q,..,c] = sum_{i,j,..} A[p,i] B[q,j] .. x[n,i,j,..,c]
 
-Its adjoint has Aᵀ, Bᵀ, .. in place of A, B, ..: that is the gradient of each operator made of it.
-Every place reads a whole row of its axis, most of it times 0: infinities and NaN, which 0 does not
-silence, spread along it.
+The adjoint has Aᵀ, Bᵀ, .. in place of A, B, .., which gives the gradient of each operator built on
+it. Every output reads all cells along each axis, most of them times 0. Infinities and NaN therefore
+spread along the axes: 0 times infinity is NaN.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ from fcnn.ops.window import per_axis
 
 
 def along_axes(x: Array, matrices: Iterable[np.ndarray]) -> Array:
-    """x (n, *size, c) times one matrix (m, size) per spatial axis: (n, *m, c)."""
+    """Multiply x (n, *size, c) by one matrix (m, size) per spatial axis: (n, *m, c)."""
 
-    def step(y, matrix):  # the first spatial axis is summed, and comes back last
+    def step(y, matrix):  # sums over the first spatial axis and appends m as the last axis
         return contract(y, jnp.asarray(matrix, y.dtype), over=((1,), (1,)))
 
     return jnp.moveaxis(
@@ -31,13 +31,13 @@ def along_axes(x: Array, matrices: Iterable[np.ndarray]) -> Array:
     ).astype(x.dtype)
 
 
-def sizes(x: Array, size: Any, name: str = "size") -> tuple[int, ...]:
+def size_per_axis(x: Array, size: Any, name: str = "size") -> tuple[int, ...]:
     """`size` as one positive integer per spatial axis of x."""
     return per_axis(name, x.ndim - 2, "size", size)
 
 
 def validate_grid(name: str, x: Array) -> None:
-    """Raise unless x is a grid of floats with cells in it."""
+    """Raise an error unless x is a grid of floats with at least one cell."""
     require_floats(name, x=x)
     require_rank(name, 3, x=x)
     require(0 not in x.shape[1:-1], f"{name}: x {x.shape} has no cells")

@@ -1,23 +1,18 @@
-"""Lp pooling: the Lp norm of what stands under a window, or its mean form.
+"""Lp pooling: the Lp norm of each window, or its mean form.
 
-With x[i] the cell that tap i of a window reads, one place at a time, and count = 1 in the sum form,
-or the number of real cells in the mean form,
+With x[i] the cell that tap i of a window reads, at one output position, and count = 1 in the sum
+form, or the number of cells of x in the mean form,
 
     y     = (sum_i |x[i]|^p / count)^(1/p)
     dx[i] = dy sign(x[i]) |x[i]|^(p-1) (sum_j |x[j]|^p)^(1/p - 1) count^(-1/p)
 
-Both are computed with r[i] = x[i] / top in place of x[i], top the largest |x[i]|, so that no power
-overflows and one of them is always 1; y is then multiplied by top, while dx does not feel it. As p
-grows y nears top, and with p = inf it is: then dx[i] = dy sign(x[i]) where i is the first largest,
-else 0. Infinite x[i] count as equally large, so that dx is finite. Where all x[i] are 0
-there is a kink, with slope 0. Saved is x.
+Both are computed with r[i] = x[i] / top in place of x[i], where top is the largest |x[i]|. No power
+overflows then, and one of them is always 1. y is then multiplied by top; dx does not depend on top.
+As p grows, y approaches top, and p = inf gives top: then dx[i] = dy sign(x[i]) where i is the first
+largest, else 0. Infinite x[i] count as equally large, so that dx is finite. Where all x[i] are 0
+there is a kink, with slope 0. x is saved.
 
 Padding reads as 0, which adds nothing to a sum, and is not counted in a mean.
-
-Shapes: as for `max_pool`.
-Units:  those of x.
-Raises: ValueError if no window fits or p < 1; TypeError for integers.
-Cost:   prod(window) powers per output, and as many for the gradient.
 """
 
 import math
@@ -31,7 +26,15 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, extreme, operator, rejects
-from fcnn.ops.pooling.pooling import CASES, EXTREMES, GRID, count, distinct, first_largest, places
+from fcnn.ops.pooling.pooling import (
+    CASES,
+    EXTREMES,
+    GRID,
+    count_cells,
+    distinct,
+    first_largest,
+    pool_windows,
+)
 from fcnn.ops.validation import (
     require,
     require_flags,
@@ -54,18 +57,38 @@ def lp_pool(
     dilation: Axes = 1,
     ceil_mode: bool = False,
 ) -> Float[Array, "n *out c"]:
-    """The Lp norm under the window, or the pth root of the mean pth power; p = inf is the maximum.
+    """Lp norm of each window, per channel.
 
+    Shapes: x (n, *size, c) -> (n, *out, c),
+            out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis.
+    Options:
+        window: cells along each axis, one int or one per axis.
+        p: exponent, at least 1: 1 sums |x|, 2 is the Euclidean norm, inf is max |x|; 2.
+        mean: take the pth root of the mean of |x|^p over the cells of x, not of their sum; False.
+        stride: step between windows in cells, one int or one per axis; `window` if None.
+        padding: an int, a sequence of ints or pairs (lo, hi), "valid" (none), "same", "same_lower",
+            "causal" or "full", as for `conv`; "valid". Padding is 0.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+        ceil_mode: round the output size up. The last window may extend beyond the padded input,
+            but never lies wholly in the high padding; False.
+    Units:  those of x. Where all cells are 0, y and the gradient are 0.
+    Raises: ValueError if no window fits the padded input or p < 1; TypeError if x does not hold
+            floats.
+    Cost:   prod(window) powers per output, and the same number for the gradient.
     Source: Sermanet, Chintala & LeCun 2012; the mean form: Gulcehre et al. 2014.
+
+    >>> x = jnp.array([3.0, -4.0, 0.0, 2.0]).reshape(1, 4, 1)
+    >>> fcnn.lp_pool(x, 2).ravel()
+    Array([5., 2.], dtype=float32)
     """
-    geometry = places(x, window, stride, padding, dilation, ceil_mode)
+    geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
     if p == math.inf:
-        return first_largest([_size(part) for part in taps(x, geometry)])[0]
+        return first_largest([_magnitude(part) for part in taps(x, geometry)])[0]
     r, unit, top = _scaled(x, geometry, p)
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
-    some = jnp.where(total == 0, jnp.ones_like(total), total)
-    cells = count(geometry, total.dtype) if mean else 1
-    y = unit * (some / cells) ** (1 / p) + (top - unit)  # + infinity, or 0
+    nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
+    cells = count_cells(geometry, total.dtype) if mean else 1
+    y = unit * (nonzero / cells) ** (1 / p) + (top - unit)  # + infinity, or 0
     return jnp.where(total == 0, total, y).astype(x.dtype)
 
 
@@ -76,39 +99,42 @@ def lp_pool_fwd(x, **options):
 
 @lp_pool.bwd
 def lp_pool_bwd(x, dy, *, p, mean, **options):
-    geometry = places(x, **options)
+    geometry = pool_windows(x, **options)
     if p == math.inf:
         parts = taps(x, geometry)
-        _, winner = first_largest([_size(part) for part in parts])
+        _, winner = first_largest([_magnitude(part) for part in parts])
         zero = jnp.zeros_like(dy)
-        won = (jnp.where(winner == i, dy * jnp.sign(part), zero) for i, part in enumerate(parts))
-        return (taps_adjoint(list(won), geometry),)
+        parts_of_dx = (
+            jnp.where(winner == i, dy * jnp.sign(part), zero) for i, part in enumerate(parts)
+        )
+        return (taps_adjoint(list(parts_of_dx), geometry),)
     r, *_ = _scaled(x, geometry, p)
     slopes = [part if p == 2 else jnp.sign(part) * _power(part, p - 1) for part in r]
-    if p == 1:  # also where r is too small for a number
+    if p == 1:  # also where r underflows
         slopes = [jnp.sign(part) for part in taps(x.astype(accumulation_dtype(x.dtype)), geometry)]
     total = reduce(jnp.add, (part * slope for part, slope in zip(r, slopes, strict=True)))
-    some = jnp.where(total == 0, jnp.ones_like(total), total)
-    cells = count(geometry, total.dtype) if mean else 1
-    each = dy.astype(total.dtype) * some ** (1 / p - 1) * cells ** (-1 / p)
-    return (taps_adjoint([each * slope for slope in slopes], geometry).astype(dy.dtype),)
+    nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
+    cells = count_cells(geometry, total.dtype) if mean else 1
+    scaled_dy = dy.astype(total.dtype) * nonzero ** (1 / p - 1) * cells ** (-1 / p)
+    return (taps_adjoint([scaled_dy * slope for slope in slopes], geometry).astype(dy.dtype),)
 
 
-def _size(x):
+def _magnitude(x):
     """|x|, with slope 0 at 0."""
     return jnp.sign(x) * x
 
 
 def _scaled(x, geometry, p):
-    """r, its unit and top, in the dtype of sums; the unit is top, or 1 if that is 0 or infinite.
+    """r = x / unit, unit and top, in the accumulation dtype.
 
-    Beside an infinite x[i] a finite one counts as 0, but for p = 1.
+    The unit is top, or 1 if top is 0 or infinite. In a window with an infinite x[i], a finite one
+    counts as 0, except for p = 1.
     """
     parts = taps(x.astype(accumulation_dtype(x.dtype)), geometry)
     top = lax.stop_gradient(reduce(jnp.maximum, map(jnp.abs, parts)))
     unit = jnp.where((top > 0) & jnp.isfinite(top), top, jnp.ones_like(top))
-    lost = lambda part: jnp.isinf(top) & jnp.isfinite(part) & (p > 1)
-    r = [jnp.where(lost(part), jnp.zeros_like(part), _finite(part) / unit) for part in parts]
+    negligible = lambda part: jnp.isinf(top) & jnp.isfinite(part) & (p > 1)
+    r = [jnp.where(negligible(part), jnp.zeros_like(part), _finite(part) / unit) for part in parts]
     return r, unit, top
 
 
@@ -122,9 +148,9 @@ _finite.defjvps(lambda dx, y, x: dx)
 
 
 def _power(r, p):
-    """|r|^p, flat at r = 0 to every order, where some derivative would be infinite.
+    """|r|^p, with all derivatives 0 at r = 0, where some of them would be infinite.
 
-    So p = 2, whose second derivative is 2 even there, goes another way.
+    p = 2 is computed as r r instead: its second derivative is 2 at 0 too.
     """
     zero = r == 0
     return jnp.where(zero, jnp.zeros_like(r), jnp.abs(jnp.where(zero, jnp.ones_like(r), r)) ** p)
@@ -137,7 +163,7 @@ def _validate(x, *, p, mean, **options):
     require_numbers("lp_pool", p=p)
     require(p >= 1, f"lp_pool: p {p} must be at least 1")
     require_flags("lp_pool", mean=mean, ceil_mode=options["ceil_mode"])
-    places(x, **options, name="lp_pool")
+    pool_windows(x, **options, name="lp_pool")
 
 
 some = partial(Case, args=(distinct(GRID),))
@@ -158,6 +184,6 @@ lp_pool.cases = (
     rejects("p 'two' must be a number", (1, 4, 4, 1), window=2, p="two", kind=TypeError),
 )
 lp_pool.torch_difference = (
-    "takes powers of x, not of its size, and scales windows that are cut off: compared where both "
-    "agree"
+    "takes powers of x, not of |x|, and rescales windows that extend beyond the input: compared "
+    "where both agree"
 )

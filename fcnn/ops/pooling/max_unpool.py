@@ -1,12 +1,12 @@
-"""Where a maximum stood, and the way back there.
+"""Indices of the maxima of max pooling, and unpooling at these indices.
 
-With i[n,p,c] the cell that place p read its maximum from, cells numbered in row-major order,
+With i[n,p,c] the cell of the maximum at output position p, cells numbered in row-major order,
 
-    read     y[n,p,c] = x[n, i[n,p,c], c]
-    put      x[n,u,c] = sum of y[n,p,c] over all p with i[n,p,c] = u
+    gather         y[n,p,c] = x[n, i[n,p,c], c]
+    scatter_add    x[n,u,c] = sum of y[n,p,c] over all p with i[n,p,c] = u
 
-are linear and each other's adjoint, so each is the other's gradient. Max pooling is `read` at the
-maxima, `max_unpool` is `put`, and the gradient of max pooling the unpooled cotangent. Saved is i.
+are linear and adjoint to each other, so each is the gradient of the other. Max pooling is `gather`
+at the maxima, and `max_unpool` is `scatter_add`, which is the gradient of max pooling. i is saved.
 """
 
 import math
@@ -19,8 +19,8 @@ from jaxtyping import Array, Float, Int32, Integer
 
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
-from fcnn.ops.pooling.axes import sizes
-from fcnn.ops.pooling.pooling import EXTREMES, beats, check_windows, max_pool, places
+from fcnn.ops.pooling.axes import size_per_axis
+from fcnn.ops.pooling.pooling import EXTREMES, beats, max_pool, pool_windows, validate_windows
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps
 
@@ -35,22 +35,36 @@ def max_pool_with_indices(
     dilation: Axes = 1,
     ceil_mode: bool = False,
 ) -> tuple[Float[Array, "n *out c"], Int32[Array, "n *out c"]]:
-    """`max_pool`, and the number of the cell where each maximum stands; -1 over padding alone.
+    """Maximum over each window, per channel, and the index of its cell.
 
-    The gradient flows through the first alone.
-
-    Shapes: both (n, *out, c), as for `max_pool`; cells are numbered from 0 in row-major order.
-    Units:  those of x.
-    Raises: ValueError if no window fits; TypeError for integers.
-    Cost:   two comparisons and two choices per output and tap; an addition per output back.
+    Shapes: x (n, *size, c) -> two arrays (n, *out, c),
+            out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis.
+    Options:
+        window: cells along each axis, one int or one per axis.
+        stride: step between windows in cells, one int or one per axis; `window` if None.
+        padding: an int, a sequence of ints or pairs (lo, hi), "valid" (none), "same", "same_lower",
+            "causal" or "full", as for `conv`; "valid". Padding is -inf.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+        ceil_mode: round the output size up. The last window may extend beyond the padded input,
+            but never lies wholly in the high padding; False.
+    Units:  the maxima are in units of x. Indices count the cells of one channel in row-major order
+            from 0; a window without cells of x gives -inf and -1. Ties go to the first cell.
+    Raises: ValueError if no window fits the padded input; TypeError if x does not hold floats.
+    Cost:   two comparisons and two selections per output and tap; one addition per output for the
+            gradient, which flows through the maxima only.
     Source: Zeiler & Fergus 2014, the "switches".
+
+    >>> x = jnp.array([1.0, 5.0, 2.0, 3.0]).reshape(1, 4, 1)
+    >>> y, indices = fcnn.max_pool_with_indices(x, 2)
+    >>> indices.ravel()
+    Array([1, 3], dtype=int32)
     """
-    geometry = places(x, window, stride, padding, dilation, ceil_mode)
-    cells = numbered(geometry.size)
+    geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
+    cells = cell_indices(geometry.size)
     parts = zip(taps(x, geometry, fill=-jnp.inf), taps(cells, geometry, fill=-1), strict=True)
     best, index = jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(-1, jnp.int32)
     for part, cell in parts:
-        wins = beats(part, best) | (index < 0)  # a real cell beats padding even at -inf
+        wins = beats(part, best) | (index < 0)  # a cell at -inf takes precedence over padding
         best, index = jnp.where(wins, part, best), jnp.where(wins, cell, index)
     return best, index
 
@@ -64,26 +78,29 @@ def max_pool_with_indices_fwd(x, **options):
 @max_pool_with_indices.bwd
 def max_pool_with_indices_bwd(saved, dout, **options):
     (index, shape), (dy, _) = saved, dout
-    return (put(dy, index, shape[1:-1]),)
+    return (scatter_add(dy, index, shape[1:-1]),)
 
 
 @operator(static=("size",))
 def max_unpool(
     x: Float[Array, "n *out c"], indices: Integer[Array, "n *out c"], size: Axes
 ) -> Float[Array, "n *size c"]:
-    """Put every entry at its index on a grid of zeros; entries that share an index add up.
+    """Max unpooling: add every entry of x to a grid of zeros, at its index.
 
-    Adding makes this the adjoint of reading; where windows do not overlap nothing is shared.
+    Shapes: x (n, *out, c), indices (n, *out, c) -> (n, *m, c), m the option `size`. The indices are
+            those of `max_pool_with_indices`; entries with an index outside the grid are left out.
+    Options:
+        size: cells of the output along each axis, one int or one per axis.
+    Units:  those of x. Entries that share an index, as those of overlapping windows can, are added.
+    Raises: ValueError if shapes disagree; TypeError if indices are not integers.
+    Cost:   one scatter addition per entry of x; one gather per entry for the gradient.
+    Source: Zeiler & Fergus 2014, the "switches"; the sum makes it the adjoint of max pooling.
 
-    Shapes: `size` is that of the grid, an int or one per spatial axis; `indices` are as
-            `max_pool_with_indices` gives them. What lies outside the grid is left out.
-    Units:  those of x.
-    Raises: ValueError if shapes disagree; TypeError for indices that are no integers.
-    Cost:   one addition per entry of x, at a place known when running; as many reads for the
-            gradient.
-    Source: Zeiler & Fergus 2014, the "switches"; adding: the adjoint.
+    >>> y, indices = jnp.array([5.0, 3.0]).reshape(1, 2, 1), jnp.array([1, 3]).reshape(1, 2, 1)
+    >>> fcnn.max_unpool(y, indices, 4).ravel()
+    Array([0., 5., 0., 3.], dtype=float32)
     """
-    return put(x, indices, sizes(x, size))
+    return scatter_add(x, indices, size_per_axis(x, size))
 
 
 @max_unpool.fwd
@@ -93,35 +110,35 @@ def max_unpool_fwd(x, indices, **options):
 
 @max_unpool.bwd
 def max_unpool_bwd(indices, dy, *, size):
-    return read(dy, indices), None
+    return gather(dy, indices), None
 
 
-def put(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
-    """y (n, *out, c) added to a grid of zeros (n, *size, c); indices off the grid are left out."""
+def scatter_add(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
+    """Add y (n, *out, c) to a grid of zeros (n, *size, c); indices outside of it are left out."""
     cells, flat = math.prod(size), (y.shape[0], math.prod(y.shape[1:-1]), y.shape[-1])
     zeros = jnp.zeros(cells, accumulation_dtype(y.dtype))
     one = lambda y, i: zeros.at[jnp.where(i < 0, cells, i)].add(y, mode="drop")
     i = indices.astype(jnp.int32).reshape(flat)
-    x = _each_channel(one)(y.astype(zeros.dtype).reshape(flat), i)
+    x = _per_channel(one)(y.astype(zeros.dtype).reshape(flat), i)
     return x.reshape(y.shape[0], *size, y.shape[-1]).astype(y.dtype)
 
 
-def read(x: Array, indices: Array) -> Array:
-    """x (n, *size, c) at indices (n, *out, c), 0 off the grid: the adjoint of `put`."""
+def gather(x: Array, indices: Array) -> Array:
+    """x (n, *size, c) at indices (n, *out, c), 0 outside the grid; the adjoint of `scatter_add`."""
     n, c = x.shape[0], x.shape[-1]
     cells = math.prod(x.shape[1:-1])
     one = lambda x, i: x.at[jnp.where(i < 0, cells, i)].get(mode="fill", fill_value=0)
     i = indices.astype(jnp.int32).reshape(n, math.prod(indices.shape[1:-1]), c)
-    return _each_channel(one)(x.reshape(n, cells, c), i).reshape(indices.shape)
+    return _per_channel(one)(x.reshape(n, cells, c), i).reshape(indices.shape)
 
 
-def _each_channel(one):
-    """A function of vectors, for every example and channel of (n, cells, c)."""
+def _per_channel(one):
+    """Map a function of vectors over the examples and channels of arrays (n, cells, c)."""
     return jax.vmap(jax.vmap(one, in_axes=1, out_axes=1))
 
 
-def numbered(size: tuple[int, ...]) -> Array:
-    """The cells of a grid in row-major order, (1, *size, 1)."""
+def cell_indices(size: tuple[int, ...]) -> Array:
+    """The indices of the cells of a grid in row-major order, (1, *size, 1)."""
     return jnp.arange(math.prod(size), dtype=jnp.int32).reshape(1, *size, 1)
 
 
@@ -131,28 +148,29 @@ def _validate(x, indices, *, size):
     require_floats(name, x=x)
     require_rank(name, 3, x=x)
     if not jnp.issubdtype(indices.dtype, jnp.integer):
-        raise TypeError(f"{name}: indices hold {indices.dtype}, not cell numbers")
+        raise TypeError(f"{name}: indices hold {indices.dtype}, not integers")
     same = indices.shape == x.shape
     require(same, f"{name}: indices {indices.shape} need the shape of x {x.shape}")
-    sizes(x, size, name)
+    size_per_axis(x, size, name)
 
 
-off = lambda rng: np.array([5, -1, 4, 5]).reshape(1, 4, 1)
+outside = lambda rng: np.array([5, -1, 4, 5]).reshape(1, 4, 1)
 max_unpool.cases = (
     Case("plain", ((2, 3, 2, 3), ints((2, 3, 2, 3), below=20)), {"size": (4, 5)}),
     Case("1-D", ((2, 5, 1), ints((2, 5, 1), below=7)), {"size": 7}),
-    Case("shared and off the grid", ((1, 4, 1), off), {"size": 5}),
+    Case("shared and outside the grid", ((1, 4, 1), outside), {"size": 5}),
     Case("no examples", ((0, 2, 2, 3), ints((0, 2, 2, 3))), {"size": 4}),
     *(extreme(name, x, ints((1, 5, 2), below=2), size=4) for name, x in EXTREMES.items()),
     rejects(r"need the shape of x \(1, 3, 1\)", (1, 3, 1), ints((1, 2, 1)), size=4),
-    rejects("hold float64, not cell numbers", (1, 3, 1), (1, 3, 1), size=4, kind=TypeError),
-    rejects(r"size \(4, 4\) needs 1", (1, 3, 1), ints((1, 3, 1)), size=(4, 4)),
+    rejects("hold float64, not integers", (1, 3, 1), (1, 3, 1), size=4, kind=TypeError),
+    rejects(r"size \(4, 4\) needs length 1", (1, 3, 1), ints((1, 3, 1)), size=(4, 4)),
     rejects("at least 3 axes", (3, 1), ints((3, 1)), size=4),
     rejects("x holds int32", ints((1, 3, 1)), ints((1, 3, 1)), size=4, kind=TypeError),
 )
 
-max_pool_with_indices.validate(partial(check_windows, "max_pool_with_indices"))
+max_pool_with_indices.validate(partial(validate_windows, "max_pool_with_indices"))
 max_pool_with_indices.cases = max_pool.cases
 max_unpool.torch_difference = (
-    "keeps one of the entries that share an index, here they add up: compared where none do"
+    "keeps one of the entries that share an index, here they are added: compared where no index is "
+    "shared"
 )

@@ -1,21 +1,16 @@
-"""Pooling: one number for every place of a window, channel by channel.
+"""Max and average pooling: one number per window and channel.
 
-With x[i] the cell that tap i of a window reads, one place at a time,
+With x[i] the cell that tap i of a window reads, at one output position,
 
     max       y = max_i x[i]            dx[i] = dy where i is the first maximum, else 0
     average   y = sum_i x[i] / count    dx[i] = dy / count
 
-and a cell read from several places sums what each gives it (`taps_adjoint`). Saved is, for max, the
-winning tap; for the average nothing. Ties go to the first maximum in row-major window order; NaN
-wins.
+and a cell in several windows sums the gradients of all of them (`taps_adjoint`). Max pooling saves
+the tap of the maximum, and average pooling saves nothing. Ties go to the first maximum in row-major
+window order. NaN counts as the maximum.
 
-Shapes: x (n, *size, c) -> (n, *out, c), out as for `conv`; `window` is an int or one int per axis,
-        and `stride` defaults to it. With `ceil_mode` the end of the grid may cut off the last
-        place, though never put it wholly in the high padding.
-Units:  those of x.
-Raises: ValueError if no window fits; TypeError for integers.
-Cost:   prod(window) comparisons or additions per output; nothing is gathered. The program has one
-        slice per tap of the window, so windows of hundreds of taps are slow to compile.
+The program has one slice per tap of the window and gathers nothing, so windows of hundreds of taps
+are slow to compile.
 """
 
 import itertools
@@ -46,37 +41,54 @@ def max_pool(
     dilation: Axes = 1,
     ceil_mode: bool = False,
 ) -> Y:
-    """The largest entry under the window; -inf over padding alone.
+    """Maximum over each window, per channel.
 
+    Shapes: x (n, *size, c) -> (n, *out, c),
+            out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis.
+    Options:
+        window: cells along each axis, one int or one per axis.
+        stride: step between windows in cells, one int or one per axis; `window` if None.
+        padding: an int, a sequence of ints or pairs (lo, hi), "valid" (none), "same", "same_lower",
+            "causal" or "full", as for `conv`; "valid". Padding is -inf.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+        ceil_mode: round the output size up. The last window may extend beyond the padded input,
+            but never lies wholly in the high padding; False.
+    Units:  those of x. A window without cells of x gives -inf. NaN counts as the maximum.
+    Raises: ValueError if no window fits the padded input; TypeError if x does not hold floats.
+    Cost:   prod(window) comparisons per output. The gradient of ties goes to the first maximum.
     Source: Riesenhuber & Poggio 1999.
+
+    >>> x = jnp.array([1.0, 5.0, 2.0, 3.0]).reshape(1, 4, 1)
+    >>> fcnn.max_pool(x, 2).ravel()
+    Array([5., 3.], dtype=float32)
     """
-    geometry = places(x, window, stride, padding, dilation, ceil_mode)
-    return _first_largest_cell(x, geometry)[0]
+    geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
+    return _max_and_first_tap(x, geometry)[0]
 
 
 @max_pool.fwd
 def max_pool_fwd(x, **options):
-    y, winner = _first_largest_cell(x, places(x, **options))
+    y, winner = _max_and_first_tap(x, pool_windows(x, **options))
     return y, (winner, Shape(x.shape))
 
 
 @max_pool.bwd
 def max_pool_bwd(saved, dy, **options):
     winner, shape = saved
-    geometry = places(shape, **options)
+    geometry = pool_windows(shape, **options)
     won = (
         jnp.where(winner == i, dy, jnp.zeros_like(dy)) for i in range(math.prod(geometry.window))
     )
     return (taps_adjoint(list(won), geometry),)
 
 
-def _first_largest_cell(x, geometry):
-    """The maximum of every place, and the first tap that reads it; a cell at -inf beats padding."""
-    return first_largest(taps(x, geometry, fill=-jnp.inf), _first_cells(geometry))
+def _max_and_first_tap(x, geometry):
+    """The maxima and their first taps; a cell at -inf takes precedence over padding."""
+    return first_largest(taps(x, geometry, fill=-jnp.inf), _first_real_taps(geometry))
 
 
-def _first_cells(geometry):
-    """For every tap the places at which it reads a cell, and all taps before it padding."""
+def _first_real_taps(geometry):
+    """For every tap, the output positions where it is the first tap that does not read padding."""
     axes = zip(
         geometry.size,
         geometry.window,
@@ -100,9 +112,9 @@ def _first_cells(geometry):
 def first_largest(
     parts: Sequence[Array], firsts: Iterable[np.ndarray] | None = None
 ) -> tuple[Array, Array]:
-    """The entrywise maximum of `parts`, and the number of the first that has it.
+    """The entrywise maximum of `parts`, and the index of the first part that has it.
 
-    A part also wins where `firsts` is True for it: what came before it was padding.
+    A part also replaces the maximum where `firsts` is True: all parts before it were padding.
     """
     best, winner = parts[0], jnp.zeros(parts[0].shape, np.min_scalar_type(len(parts)))
     firsts = itertools.repeat(np.zeros(1, bool)) if firsts is None else firsts
@@ -116,7 +128,7 @@ def first_largest(
 
 
 def beats(part: Array, best: Array) -> Array:
-    """Where `part` takes the place of what came before it."""
+    """Where `part` replaces the maximum `best`: it is larger, or NaN."""
     return (part > best) | (part != part)
 
 
@@ -131,13 +143,32 @@ def avg_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = False,
 ) -> Y:
-    """The mean under the window, of real cells or of padding too; 0 over padding alone.
+    """Mean over each window, per channel.
 
-    Cells that `ceil_mode` adds are never counted. Source: LeCun et al. 1989.
+    Shapes: x (n, *size, c) -> (n, *out, c),
+            out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis.
+    Options:
+        window: cells along each axis, one int or one per axis.
+        stride: step between windows in cells, one int or one per axis; `window` if None.
+        padding: an int, a sequence of ints or pairs (lo, hi), "valid" (none), "same", "same_lower",
+            "causal" or "full", as for `conv`; "valid". Padding adds 0 to the sum.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+        ceil_mode: round the output size up. The last window may extend beyond the padded input,
+            but never lies wholly in the high padding; False.
+        count_include_pad: divide by the number of cells including padding, but without those that
+            `ceil_mode` adds; otherwise by the number of cells of x; False.
+    Units:  those of x. A window without cells of x gives 0.
+    Raises: ValueError if no window fits the padded input; TypeError if x does not hold floats.
+    Cost:   prod(window) additions per output.
+    Source: LeCun et al. 1989.
+
+    >>> x = jnp.array([1.0, 5.0, 2.0, 3.0]).reshape(1, 4, 1)
+    >>> fcnn.avg_pool(x, 2).ravel()
+    Array([3. , 2.5], dtype=float32)
     """
-    geometry = places(x, window, stride, padding, dilation, ceil_mode)
+    geometry = pool_windows(x, window, stride, padding, dilation, ceil_mode)
     total = reduce(jnp.add, taps(x.astype(accumulation_dtype(x.dtype)), geometry))
-    return (total / count(geometry, total.dtype, padding=count_include_pad)).astype(x.dtype)
+    return (total / count_cells(geometry, total.dtype, padding=count_include_pad)).astype(x.dtype)
 
 
 @avg_pool.fwd
@@ -147,15 +178,17 @@ def avg_pool_fwd(x, **options):
 
 @avg_pool.bwd
 def avg_pool_bwd(shape, dy, *, count_include_pad, **options):
-    geometry = places(shape, **options)
+    geometry = pool_windows(shape, **options)
     each = dy.astype(accumulation_dtype(dy.dtype))
-    each = each / count(geometry, each.dtype, padding=count_include_pad)
+    each = each / count_cells(geometry, each.dtype, padding=count_include_pad)
     return (taps_adjoint([each] * math.prod(geometry.window), geometry).astype(dy.dtype),)
 
 
-def count(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
-    """How many cells each place reads, (1, *out, 1), `padding` that was asked for among them or
-    not; 1 where there are none."""
+def count_cells(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
+    """Cells of each window, (1, *out, 1), at least 1; with `padding`, cells of padding count too.
+
+    Cells that `ceil_mode` adds never count.
+    """
     counts = np.ones((1,) * len(geometry.size), int)
     for axis, (n, k, s, d, (lo, hi), extra, m) in enumerate(
         zip(
@@ -176,23 +209,25 @@ def count(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Arra
     return jnp.asarray(np.maximum(counts, 1)[None, ..., None], dtype)
 
 
-def places(x, window, stride, padding, dilation, ceil_mode, *, name: str = "pool") -> Windows:
-    """Where the window stands on x, an array or its shape; the options are those of `max_pool`."""
+def pool_windows(x, window, stride, padding, dilation, ceil_mode, *, name: str = "pool") -> Windows:
+    """The windows on x, an array or its shape; the options are those of `max_pool`."""
     size = getattr(x, "shape", x)[1:-1]
     stride = window if stride is None else stride
     return windows(name, size, window, stride, padding, dilation, ceil_mode=ceil_mode)
 
 
-def check_windows(name, x, *, ceil_mode, count_include_pad=False, **options):
+def validate_windows(name, x, *, ceil_mode, count_include_pad=False, **options):
     require_floats(name, x=x)
     require_rank(name, 3, x=x)
     require_flags(name, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
-    places(x, **options, ceil_mode=ceil_mode, name=name)
+    pool_windows(x, **options, ceil_mode=ceil_mode, name=name)
 
 
 def distinct(shape):
-    """For `Case.args`: entries at least 1/4 apart and away from 0, in random order, so that there
-    are no ties and no kinks."""
+    """For `Case.args`: entries at least 1/4 apart and 1/8 from 0, in random order.
+
+    There are no ties and no kinks.
+    """
 
     def draw(rng):
         n = math.prod(shape)
@@ -226,7 +261,7 @@ CASES = (
     rejects("x holds int32", ints((1, 4, 4, 1)), window=2, kind=TypeError),
 )
 for op in (max_pool, avg_pool):
-    op.validate(partial(check_windows, op.name))
+    op.validate(partial(validate_windows, op.name))
     op.cases = CASES
 max_pool.cases += (
     Case("ties", (lambda rng: np.ones((1, 4, 4, 1)),), {"window": 3, "stride": 1}, kink=True),

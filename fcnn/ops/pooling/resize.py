@@ -1,20 +1,14 @@
-"""Resizing a grid: each axis of n cells is read at m places.
+"""Nearest and linear resizing: each axis of n cells is resampled at m positions.
 
-Cells are squares whose centres stand at i + 1/2, and both grids cover the same ground, so the
-centre of place p falls on u = (p + 1/2) n / m - 1/2, counted from the first centre and kept within
-the first and the last.
+The centre of cell i is at i + 1/2, and both grids cover the same area. So the centre of output
+position p is at u = (p + 1/2) n / m - 1/2, counted from the centre of the first cell. u is clipped
+to the first and the last centre.
 
     nearest   y[p] = x[floor(p n / m)]
     linear    y[p] = (1 - t) x[i] + t x[i + 1]    with i = floor(u), t = u - i
 
 Both are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]; more axes have a matrix each.
 Nothing is saved.
-
-Shapes: x (n, *size, c) -> (n, *m, c), m the `size` asked for, an int or one int per axis.
-Units:  those of x.
-Raises: ValueError if there are no cells or no places; TypeError for integers.
-Cost:   nearest reads each cell it needs; linear, like both gradients, takes m n multiply-adds along
-        each axis.
 """
 
 from functools import partial, reduce
@@ -24,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
-from fcnn.ops.pooling.axes import along_axes, sizes, validate_grid
+from fcnn.ops.pooling.axes import along_axes, size_per_axis, validate_grid
 from fcnn.ops.pooling.pooling import EXTREMES
 from fcnn.ops.window import Axes
 
@@ -34,23 +28,47 @@ Y = Float[Array, "n *m c"]
 
 @operator(static=("size",))
 def resize_nearest(x: X, size: Axes) -> Y:
-    """Read the cell under each place's upper left corner: upsampling by repetition.
+    """Nearest-neighbour resizing: each output copies one cell, y[p] = x[floor(p n / m)] per axis.
 
-    Source: the `nearest` of PyTorch; other libraries take the cell under the centre.
+    Shapes: x (n, *size, c) -> (n, *m, c), m the option `size`.
+    Options:
+        size: cells of the output along each axis, one int or one per axis.
+    Units:  those of x.
+    Raises: ValueError if x has no cells or `size` is less than 1; TypeError if x does not hold
+            floats.
+    Cost:   one read per output; m n multiply-adds along each axis for the gradient.
+    Source: `nearest` of torch.nn.functional.interpolate, which copies the cell at the corner of the
+            output; other libraries copy the cell at its centre.
+
+    >>> x = jnp.array([1.0, 2.0]).reshape(1, 2, 1)
+    >>> fcnn.resize_nearest(x, 4).ravel()
+    Array([1., 1., 2., 2.], dtype=float32)
     """
-    axes = zip(range(1, x.ndim - 1), x.shape[1:-1], sizes(x, size), strict=True)
+    axes = zip(range(1, x.ndim - 1), x.shape[1:-1], size_per_axis(x, size), strict=True)
     return reduce(lambda y, axis: jnp.take(y, _nearest(*axis[1:]), axis[0]), axes, x)
 
 
 @operator(static=("size",))
 def resize_linear(x: X, size: Axes) -> Y:
-    """Interpolate between neighbouring cells along each axis: bilinear on images.
+    """Linear resizing: interpolate between neighbouring cells along each axis (bilinear on images).
 
-    Making a grid smaller averages no more than two cells per axis: there is no antialiasing.
+    There is no antialiasing: a smaller grid reads two cells per axis and output.
 
-    Source: the `bilinear` of PyTorch with align_corners=False, half-pixel centres.
+    Shapes: x (n, *size, c) -> (n, *m, c), m the option `size`.
+    Options:
+        size: cells of the output along each axis, one int or one per axis.
+    Units:  those of x.
+    Raises: ValueError if x has no cells or `size` is less than 1; TypeError if x does not hold
+            floats.
+    Cost:   m n multiply-adds along each axis, forward and backward.
+    Source: `bilinear` of torch.nn.functional.interpolate with align_corners=False: half-pixel
+            centres.
+
+    >>> x = jnp.array([0.0, 4.0]).reshape(1, 2, 1)
+    >>> fcnn.resize_linear(x, 4).ravel()
+    Array([0., 1., 3., 4.], dtype=float32)
     """
-    return along_axes(x, map(_linear, x.shape[1:-1], sizes(x, size)))
+    return along_axes(x, map(_linear, x.shape[1:-1], size_per_axis(x, size)))
 
 
 def _nearest(n, m):
@@ -71,7 +89,7 @@ def _resizing(op, matrix):
         return op.forward(x, size=size), Shape(x.shape)
 
     def bwd(shape, dy, *, size):
-        matrices = map(matrix, shape[1:-1], sizes(dy, size))
+        matrices = map(matrix, shape[1:-1], size_per_axis(dy, size))
         return (along_axes(dy, (a.T for a in matrices)),)
 
     op.fwd(fwd)
@@ -86,7 +104,7 @@ def _resizing(op, matrix):
         *(extreme(name, x, size=3) for name, x in EXTREMES.items()),
         rejects("at least 3 axes", (4, 3), size=2),
         rejects("has no cells", (4, 0, 3), size=2),
-        rejects(r"size \(2,\) needs 2", (1, 4, 4, 1), size=(2,)),
+        rejects(r"size \(2,\) needs length 2", (1, 4, 4, 1), size=(2,)),
         rejects("size '2' must be an integer", (1, 4, 4, 1), size="2", kind=TypeError),
         rejects("x holds int32", ints((1, 4, 4, 1)), size=2, kind=TypeError),
     )
@@ -94,11 +112,11 @@ def _resizing(op, matrix):
 
 def _validate(name, x, *, size):
     validate_grid(name, x)
-    sizes(x, size, name)
+    size_per_axis(x, size, name)
 
 
 _resizing(resize_nearest, _one_hot)
 _resizing(resize_linear, _linear)
 resize_nearest.torch_difference = (
-    "rounds n / m to float32, which moves a place at some sizes: those are left out"
+    "rounds n / m to float32, which shifts a position at some sizes: those are left out"
 )
