@@ -1,13 +1,13 @@
-"""Where a window stands on a grid, for convolution and pooling alike.
+"""Geometry of sliding windows, shared by convolution and pooling.
 
 Along each axis, with k the window, s the stride, d the dilation and (lo, hi) the padding,
 
     e = d (k - 1) + 1                       effective window: cells from its first tap to its last
     m = (size + lo + hi - e) // s + 1       output positions
-    place p, tap i  ->  cell  s p + d i - lo    of the grid; padding where that is outside
+    output position p, tap i  ->  cell  s p + d i - lo    of the grid; padding if outside of it
 
-With `ceil_mode` one more place may be cut off by the end: hi grows by what it lacks, unless it
-would then lie wholly in the high padding.
+With `ceil_mode` the last window may extend beyond the padded grid: hi grows by the missing cells,
+unless that window would lie wholly in the high padding.
 
 `taps` reads the grid once per tap, in row-major window order, and `taps_adjoint` is its adjoint.
 """
@@ -24,37 +24,39 @@ from jax import Array, lax
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.validation import require, require_integers
 
-Axes = int | Sequence[int]  # one number for every axis, or one each
+Axes = int | Sequence[int]  # one integer for every axis, or one per axis
 Padding = int | str | Sequence[int | tuple[int, int]]
 
 
 class Windows(NamedTuple):
-    """Every place of a window on a grid; one entry per spatial axis in each field."""
+    """A sliding window on a grid; each field has one entry per spatial axis."""
 
     size: tuple[int, ...]
     window: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
-    extra: tuple[int, ...]  # of the high padding: cells that `ceil_mode` added
+    extra: tuple[int, ...]  # cells of the high padding that `ceil_mode` added
 
     @property
     def effective_window(self) -> tuple[int, ...]:
+        """Cells from the first tap to the last."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.window, self.dilation, strict=True))
 
     @property
     def out(self) -> tuple[int, ...]:
+        """Output positions."""
         axes = zip(self.size, self.padding, self.effective_window, self.stride, strict=True)
-        return tuple((n + lo + hi - r) // s + 1 for n, (lo, hi), r, s in axes)
+        return tuple((n + lo + hi - e) // s + 1 for n, (lo, hi), e, s in axes)
 
     @property
     def span(self) -> tuple[int, ...]:
-        """Cells from the first place to the last."""
+        """Cells from the first output position to the last."""
         return tuple(s * (m - 1) + 1 for s, m in zip(self.stride, self.out, strict=True))
 
     @property
     def taps(self) -> Iterator[tuple[int, ...]]:
-        """The first padded cell that each tap of the window reads, in row-major order."""
+        """The padded cell that each tap reads at output position 0, in row-major order."""
         axes = zip(self.window, self.dilation, strict=True)
         return itertools.product(*(range(0, d * k, d) for k, d in axes))
 
@@ -69,76 +71,89 @@ def windows(
     *,
     ceil_mode: bool = False,
 ) -> Windows:
-    """The places of `window` on a grid of `size`, with options as a user gave them.
+    """The windows on a grid of `size`, from the options of a public function.
 
-    Raises: TypeError or ValueError, in the name of `name`, where they make no sense.
+    Raises: TypeError or ValueError for an invalid option; the message starts with `name`.
     """
     each = partial(per_axis, name, len(size))
     k, s, d = each("window", window), each("stride", stride), each("dilation", dilation)
-    found = Windows(tuple(size), k, s, d, ((0, 0),) * len(size), (0,) * len(size))
-    found = found._replace(padding=_pairs(name, padding, found))
+    geometry = Windows(tuple(size), k, s, d, ((0, 0),) * len(size), (0,) * len(size))
+    geometry = geometry._replace(padding=_padding_pairs(name, padding, geometry))
     if ceil_mode:
-        extra = tuple(
-            map(_lacking, found.size, found.padding, found.effective_window, found.stride)
-        )
-        pairs = zip(found.padding, extra, strict=True)
-        found = found._replace(padding=tuple((lo, hi + e) for (lo, hi), e in pairs), extra=extra)
-    if not all(m > 0 for m in found.out):
-        cells = tuple(n + lo + hi for n, (lo, hi) in zip(size, found.padding, strict=True))
+        axes = zip(geometry.size, geometry.padding, geometry.effective_window, s, strict=True)
+        extra = tuple(_ceil_mode_cells(*axis) for axis in axes)
+        pairs = zip(geometry.padding, extra, strict=True)
+        pairs = tuple((lo, hi + cells) for (lo, hi), cells in pairs)
+        geometry = geometry._replace(padding=pairs, extra=extra)
+    if not all(m > 0 for m in geometry.out):
+        cells = tuple(n + lo + hi for n, (lo, hi) in zip(size, geometry.padding, strict=True))
         raise ValueError(
-            f"{name}: a window reaching {found.effective_window} exceeds the padded input {cells}"
+            f"{name}: effective window {geometry.effective_window} exceeds the padded input {cells}"
         )
-    return found
+    return geometry
 
 
-def windows_giving(
+def windows_of_output(
     name: str, out: Sequence[int], window: Any, stride: Any, padding: Any, dilation: Any, extra: Any
 ) -> Windows:
-    """The windows that stand at `out` places: `windows`, the other way round.
+    """The windows with `out` output positions: the inverse of `windows`.
 
-    Several grids have as many. "same" and "same_lower" mean out * stride cells; padding in numbers,
-    or "valid", means the fewest, and `extra` cells more.
+    Grids of several sizes have `out` output positions. "same" and "same_lower" choose out * stride
+    cells. Numeric padding and "valid" choose the smallest grid, and `extra` cells more.
 
-    Raises: TypeError or ValueError, in the name of `name`, where options make no sense.
+    Raises: TypeError or ValueError for an invalid option; the message starts with `name`.
     """
     each = partial(per_axis, name, len(out))
     k, s, d = each("window", window), each("stride", stride), each("dilation", dilation)
     extra = each("output_padding", extra, least=0)
     require(
         all(e < step for e, step in zip(extra, s, strict=True)),
-        f"{name}: output_padding {extra} must be less than the stride {s}",
+        f"{name}: output_padding {extra} must be less than stride {s}",
     )
     known = ("valid", "same", "same_lower")
-    worded = isinstance(padding, str)
-    require(not worded or padding in known, f"{name}: padding {padding!r} is none of {known}")
-    if worded and padding != "valid":
-        require(not any(extra), f"{name}: padding {padding!r} leaves no output_padding {extra}")
+    named = isinstance(padding, str)
+    require(
+        not named or padding in known,
+        f"{name}: unknown padding {padding!r}; expected one of {known}",
+    )
+    if named and padding != "valid":
+        require(
+            not any(extra),
+            f"{name}: padding {padding!r} fixes the output size; omit output_padding {extra}",
+        )
         return windows(name, [m * step for m, step in zip(out, s, strict=True)], k, s, padding, d)
     axes = zip(out, k, s, d, strict=True)
     covered = [step * (m - 1) + gap * (n - 1) + 1 for m, n, step, gap in axes]
-    found = windows(name, covered, k, s, padding, d)
-    axes = zip(covered, found.padding, extra, strict=True)
+    geometry = windows(name, covered, k, s, padding, d)
+    axes = zip(covered, geometry.padding, extra, strict=True)
     size = tuple(n - lo - hi + e for n, (lo, hi), e in axes)
-    require(min(size) > 0, f"{name}: padding {found.padding} leaves nothing of {found.size}")
-    return found._replace(size=size)
+    require(
+        min(size) > 0,
+        f"{name}: padding {geometry.padding} crops all of the output {geometry.size}",
+    )
+    return geometry._replace(size=size)
 
 
 def taps(x: Array, geometry: Windows, fill: float = 0) -> list[Array]:
-    """What each tap of the window reads: x (n, *size, c) -> prod(window) times (n, *out, c)."""
+    """The cells that each tap reads: x (n, *size, c) -> prod(window) arrays (n, *out, c)."""
     x = padded(x, geometry.padding, fill)
     n, c = x.shape[0], x.shape[-1]
     steps = (1, *geometry.stride, 1)
-    ends = lambda tap: tuple(i + r for i, r in zip(tap, geometry.span, strict=True))
+    ends = lambda tap: tuple(i + cells for i, cells in zip(tap, geometry.span, strict=True))
     return [lax.slice(x, (0, *tap, 0), (n, *ends(tap), c), steps) for tap in geometry.taps]
 
 
 def taps_adjoint(parts: Sequence[Array], geometry: Windows) -> Array:
-    """The adjoint of `taps`: each cell of the grid sums what was read from it.
+    """The adjoint of `taps`: each cell sums the parts of all taps that read it.
 
-    Counted from the padding's first cell, s q + r is read by the taps d i = s j + r, from place
-    q - j. So cells with the same r sum parts as they are, shifted by j, and then all r are woven
-    together: 2 ms for the gradient of 2×2 max pooling of 64×32×32×64, where setting each part's
-    entries apart by the stride took 14.
+    Counted from the first cell of the padding, cell s q + r is read by the taps d i = s j + r, at
+    output position q - j. So the cells of one r are a sum of parts shifted by j, without gaps
+    between their entries. The cells of all r are then interleaved.
+
+    Gradient of 2×2 max pooling of 64×32×32×64, two CPU cores, ms:
+
+        interleaved   parts dilated by the stride
+                  2                            14
     """
     dtype = parts[0].dtype
     rows = [
@@ -157,9 +172,9 @@ def taps_adjoint(parts: Sequence[Array], geometry: Windows) -> Array:
 
 
 def interleave(cells: Mapping[tuple[int, ...], Array], stride: Sequence[int], r=()) -> Array:
-    """Cells s q + r of a grid in order, from one array (n, *q, c) for each r; 0 for an r not there.
+    """The grid of cells s q + r, from one array (n, *q, c) for each r; a missing r is 0.
 
-    Given an r, the grid of those that begin like it.
+    With a prefix r, only the cells whose remainders start with r.
     """
     axis = len(r) + 1
     if len(r) == len(stride):
@@ -172,10 +187,10 @@ def interleave(cells: Mapping[tuple[int, ...], Array], stride: Sequence[int], r=
 
 
 def padded(x: Array, margins: Sequence[tuple[int, int]], fill: float = 0) -> Array:
-    """x (n, *size, c) with so many cells more at both ends of each axis, or fewer, where negative.
+    """Pad each spatial axis of x (n, *size, c) by (low, high) cells; negative values crop.
 
-    The last axis and c are padded as one: with inner loops that long, the program compiles in a
-    sixth of the time on CPU, and runs in half.
+    The last spatial axis and c are padded as one axis. The inner loops are longer then: on CPU the
+    program compiles in a sixth of the time and runs in half.
     """
     *rest, size, c = x.shape
     *outer, (lo, hi) = margins
@@ -185,57 +200,61 @@ def padded(x: Array, margins: Sequence[tuple[int, int]], fill: float = 0) -> Arr
 
 
 def cropped(x: Array, starts: Sequence[int], size: Sequence[int]) -> Array:
-    """As many cells of x (n, *cells, c) as `size` says, from `starts` on."""
+    """The `size` cells of x (n, *cells, c) from `starts` on."""
     ends = [start + n for start, n in zip(starts, size, strict=True)]
     return lax.slice(x, (0, *starts, 0), (x.shape[0], *ends, x.shape[-1]))
 
 
 def per_axis(name: str, rank: int, what: str, value: Any, least: int = 1) -> tuple[int, ...]:
-    """The option `what` as one integer per spatial axis."""
+    """Option `what` as one integer per spatial axis."""
     require_integers(name, **{what: value})
     values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
-    require(len(values) == rank, f"{name}: {what} {values} needs {rank}, one per spatial axis")
+    require(
+        len(values) == rank,
+        f"{name}: {what} {values} needs length {rank}: one entry per spatial axis",
+    )
     require(all(v >= least for v in values), f"{name}: {what} {values} must be at least {least}")
     return values
 
 
-def _pairs(name: str, padding: Any, geometry: Windows) -> tuple[tuple[int, int], ...]:
+def _padding_pairs(name: str, padding: Any, geometry: Windows) -> tuple[tuple[int, int], ...]:
     rank = len(geometry.size)
     if isinstance(padding, str):
-        known = tuple(VOCABULARY)
-        require(padding in known, f"{name}: padding {padding!r} is none of {known}")
+        known = tuple(NAMED_PADDINGS)
+        require(padding in known, f"{name}: unknown padding {padding!r}; expected one of {known}")
         return tuple(
-            map(VOCABULARY[padding], geometry.size, geometry.effective_window, geometry.stride)
+            map(NAMED_PADDINGS[padding], geometry.size, geometry.effective_window, geometry.stride)
         )
     each = tuple(padding) if isinstance(padding, Sequence) else (padding,) * rank
     pairs = tuple(tuple(p) if isinstance(p, Sequence) else (p, p) for p in each)
-    require(len(pairs) == rank, f"{name}: padding {pairs} needs {rank} pairs, one per spatial axis")
+    require(
+        len(pairs) == rank,
+        f"{name}: padding {pairs} needs length {rank}: one pair per spatial axis",
+    )
     for pair in pairs:
         require_integers(name, padding=pair)
     fine = all(len(p) == 2 and min(p) >= 0 for p in pairs)
-    require(fine, f"{name}: padding {pairs} must be pairs of numbers that are at least 0")
+    require(fine, f"{name}: padding {pairs} must be pairs of integers that are at least 0")
     return tuple((lo, hi) for lo, hi in pairs)
 
 
-def _lacking(size, pair, effective_window, stride):
-    """Cells that the place after the last lacks; 0 if it lies wholly in the high padding."""
+def _ceil_mode_cells(size, pair, effective_window, stride):
+    """Cells missing for one more window; 0 if that window lies wholly in the high padding."""
     lo, hi = pair
     cells = (effective_window - size - lo - hi) % stride
     return cells if cells < effective_window - hi else 0
 
 
-def _missing(size, effective_window, stride):
-    """Padding in all that gives ceil(size / stride) places."""
-    return max(0, (math.ceil(size / stride) - 1) * stride + effective_window - size)
+def _same_padding(size, effective_window, stride):
+    """The smaller and the larger half of the padding for ceil(size / stride) output positions."""
+    total = max(0, (math.ceil(size / stride) - 1) * stride + effective_window - size)
+    return total // 2, total - total // 2
 
 
-VOCABULARY = {  # (size, reach, stride) -> (lo, hi)
-    "valid": lambda n, r, s: (0, 0),
-    "same": lambda n, r, s: (_missing(n, r, s) // 2, _missing(n, r, s) - _missing(n, r, s) // 2),
-    "same_lower": lambda n, r, s: (
-        _missing(n, r, s) - _missing(n, r, s) // 2,
-        _missing(n, r, s) // 2,
-    ),
-    "causal": lambda n, r, s: (r - 1, 0),
-    "full": lambda n, r, s: (r - 1, r - 1),
+NAMED_PADDINGS = {  # (size, effective window, stride) -> (lo, hi)
+    "valid": lambda n, e, s: (0, 0),
+    "same": lambda n, e, s: _same_padding(n, e, s),
+    "same_lower": lambda n, e, s: _same_padding(n, e, s)[::-1],
+    "causal": lambda n, e, s: (e - 1, 0),
+    "full": lambda n, e, s: (e - 1, e - 1),
 }

@@ -1,4 +1,4 @@
-"""Borders, transposed and separable convolution, and weight standardization, worked out by hand."""
+"""Known answers: padding modes, implementations, transposed and separable convolution, weights."""
 
 import itertools
 from functools import cache, partial
@@ -30,7 +30,7 @@ def all_three(x, w, dy, **options):
     return y, *pull(dy)
 
 
-BORDERS = {
+PADDED = {
     "zeros": ([0, 0, 1, 2, 3, 0, 0], [1, 1, 1]),
     "reflect": ([3, 2, 1, 2, 3, 2, 1], [2, 3, 2]),
     "edge": ([1, 1, 1, 2, 3, 3, 3], [3, 1, 3]),
@@ -38,30 +38,30 @@ BORDERS = {
 }
 
 
-@pytest.mark.parametrize("mode", BORDERS)
-def test_what_a_border_holds_and_gives_back(mode):
-    """The gradient of a sum counts how often each cell was read."""
+@pytest.mark.parametrize("mode", PADDED)
+def test_padding_modes_and_their_gradient(mode):
+    """The gradient of the sum counts the copies of each cell."""
     x, one = np.array([1.0, 2, 3]).reshape(1, 3, 1), np.ones((1, 1, 1))
     y, dx = and_back(lambda x: fcnn.conv(x, one, padding=2, padding_mode=mode), x)
-    padded, counts = BORDERS[mode]
+    padded, counts = PADDED[mode]
     np.testing.assert_array_equal(np.ravel(y), padded)
     np.testing.assert_array_equal(np.ravel(dx), counts)
 
 
-def test_corners_read_along_both_axes():
+def test_corners_are_padded_along_both_axes():
     x, one = np.arange(4.0).reshape(1, 2, 2, 1), np.ones((1, 1, 1, 1))
     y = jax.jit(partial(fcnn.conv, padding=1, padding_mode="wrap"))(x, one)
     np.testing.assert_array_equal(y[0, :, :, 0], np.pad(x[0, :, :, 0], 1, mode="wrap"))
 
 
-def test_on_a_ring_convolution_commutes_with_going_round():
+def test_wrapped_convolution_commutes_with_rolling():
     x, w = normals((2, 5, 6, 3), (3, 2, 3, 4))
     f = jax.jit(partial(fcnn.conv, padding="same", padding_mode="wrap"))
-    turn = lambda a: np.roll(a, (2, -1), (1, 2))
-    np.testing.assert_allclose(f(turn(x), w), turn(f(x, w)), atol=1e-12)
+    roll = lambda a: np.roll(a, (2, -1), (1, 2))
+    np.testing.assert_allclose(f(roll(x), w), roll(f(x, w)), atol=1e-12)
 
 
-def test_a_large_window_by_fourier():
+def test_fft_with_a_large_window():
     x, w = normals((2, 40, 37, 2), (31, 20, 2, 2))
     by = lambda impl: jax.jit(lambda x, w: fcnn.conv(x, w, padding="same", impl=impl))(x, w)
     np.testing.assert_allclose(by("fft"), by("lax"), atol=1e-10)
@@ -69,7 +69,7 @@ def test_a_large_window_by_fourier():
 
 @pytest.mark.parametrize(("dtype", "within"), [(jnp.float32, 2e-5), (jnp.bfloat16, 4e-3)])
 @pytest.mark.parametrize("impl", ["lax_forward", "taps", "winograd", "fft"])
-def test_short_numbers_lose_no_more_than_their_own_rounding(impl, dtype, within):
+def test_implementations_are_accurate_in_float32_and_bfloat16(impl, dtype, within):
     """`within` is relative to the largest entry; bfloat16 rounds by 2^-9 of each."""
     x, w = (a.astype(dtype) for a in normals((2, 12, 12, 64), (3, 3, 64, 8)))
     exact = y_and_dw(x.astype(float), w.astype(float), impl="lax")
@@ -83,7 +83,7 @@ def y_and_dw(x, w, impl):
     return y, *pull(jnp.ones_like(y))
 
 
-CUT = {  # x, w and options, whose images leave a cache of 500 bytes, but one row of them does not
+CUT = {  # x, w and options: an example exceeds a tile of 500 bytes, one row of it does not
     "an odd row left over": ((2, 13, 5, 4), (3, 3, 4, 6), {"padding": 1}),
     "groups": ((3, 16, 6, 4), (3, 3, 2, 6), {"padding": "full", "groups": 2}),
     "stride": ((2, 17, 6, 4), (3, 2, 4, 6), {"padding": ((1, 0), (0, 2)), "stride": 2}),
@@ -95,29 +95,29 @@ CUT = {  # x, w and options, whose images leave a cache of 500 bytes, but one ro
 }
 
 
-BY_WINOGRAD = ("an odd row left over", "groups", "three axes of 3")
+WINOGRAD = ("an odd row left over", "groups", "three axes of 3")
 
 
 @pytest.mark.parametrize(
     ("impl", "case"),
     [
         *itertools.product(["tiled", "taps"], [case for case in CUT if case != "three axes of 3"]),
-        *itertools.product(["winograd"], BY_WINOGRAD),
+        *itertools.product(["winograd"], WINOGRAD),
     ],
 )
-def test_an_image_cut_in_strips_is_the_image(impl, case, monkeypatch):
+def test_strips_of_an_image_equal_the_whole_image(impl, case, monkeypatch):
     for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", 500)
-    args, options, wanted = in_one_piece(case)
+    args, options, expected = uncut(case)
     lowered = jax.jit(partial(all_three, **options, impl=impl)).lower(*args)
     assert "stablehlo.while" in lowered.as_text()
-    for a, b in zip(lowered.compile()(*args), wanted, strict=True):
+    for a, b in zip(lowered.compile()(*args), expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 
 @cache
-def in_one_piece(case):
-    """x, w and dy, the options, and what `lax` makes of them, which cuts nothing."""
+def uncut(case):
+    """x, w and dy, the options, and the result of `lax`, which cuts nothing."""
     *shapes, options = CUT[case]
     f = partial(fcnn.conv, **options, impl="lax")
     y = jax.eval_shape(f, *map(jnp.zeros, shapes))
@@ -125,8 +125,8 @@ def in_one_piece(case):
     return args, options, jax.jit(partial(all_three, **options, impl="lax"))(*args)
 
 
-def test_a_convolution_over_no_cells():
-    """Padding alone is read: y = 0, and so are all gradients."""
+def test_convolution_of_an_empty_image():
+    """Only padding is read: y and all gradients are 0."""
     x, w = np.zeros((1, 0, 2)), np.ones((3, 2, 2))
 
     @jax.jit
@@ -141,7 +141,7 @@ def test_a_convolution_over_no_cells():
         np.testing.assert_array_equal(dw, np.zeros_like(w))
 
 
-def test_one_implementation_for_all_refuses_what_it_cannot_serve():
+def test_an_unsupported_implementation_is_an_error():
     x, w = jnp.ones((1, 6, 6, 1)), jnp.ones((5, 5, 1, 1))
     with (
         fcnn.implementations(conv="winograd"),
@@ -150,47 +150,47 @@ def test_one_implementation_for_all_refuses_what_it_cannot_serve():
         fcnn.conv(x, w)
 
 
-def test_one_cell_becomes_the_kernel_not_flipped():
+def test_conv_transpose_of_one_cell_is_the_kernel_not_flipped():
     w = np.arange(6.0).reshape(2, 3, 1, 1)
     y = jax.jit(fcnn.conv_transpose)(np.ones((1, 1, 1, 1)), w)
     np.testing.assert_array_equal(y[0], w[:, :, 0])
 
 
-def test_upsampling_between_cells():
-    """At stride 2 a tent kernel keeps every cell and puts the mean of two between them."""
+def test_conv_transpose_interpolates_with_a_tent_kernel():
+    """At stride 2 a tent kernel keeps every cell and inserts the mean of two neighbours."""
     x, tent = np.array([1.0, 2]).reshape(1, 2, 1), np.array([0.5, 1, 0.5]).reshape(3, 1, 1)
-    by_hand = {
+    expected = {
         (): [0.5, 1, 1.5, 2, 1],
         (("padding", 1), ("output_padding", 1)): [1, 1.5, 2, 1],
         (("padding", "same"),): [0.5, 1, 1.5, 2],
         (("padding", "same_lower"),): [1, 1.5, 2, 1],
     }
-    up = lambda how, *a: fcnn.conv_transpose(*a, stride=2, **dict(how)).ravel()
-    found = jax.jit(lambda *a: [up(how, *a) for how in by_hand])(x, tent)
-    for y, wanted in zip(found, by_hand.values(), strict=True):
-        np.testing.assert_array_equal(y, wanted)
+    up = lambda options, *a: fcnn.conv_transpose(*a, stride=2, **dict(options)).ravel()
+    actual = jax.jit(lambda *a: [up(options, *a) for options in expected])(x, tent)
+    for y, values in zip(actual, expected.values(), strict=True):
+        np.testing.assert_array_equal(y, values)
 
 
-def test_same_gives_what_convolution_takes_back():
+def test_same_padding_of_conv_transpose_inverts_that_of_conv():
     for size, stride, window in ((1, 1, 1), (3, 2, 3), (4, 3, 2), (2, 3, 1), (5, 2, 4)):
         x, w = jnp.ones((1, size, 1)), jnp.ones((window, 1, 1))
-        how = {"stride": stride, "padding": "same"}
-        y = jax.eval_shape(partial(fcnn.conv_transpose, **how), x, w)
+        options = {"stride": stride, "padding": "same"}
+        y = jax.eval_shape(partial(fcnn.conv_transpose, **options), x, w)
         assert y.shape == (1, size * stride, 1)
-        assert jax.eval_shape(partial(fcnn.conv, **how), y, w).shape == x.shape
+        assert jax.eval_shape(partial(fcnn.conv, **options), y, w).shape == x.shape
 
 
-def test_a_separable_convolution_is_a_convolution_of_low_rank():
+def test_separable_conv_is_a_convolution_of_low_rank():
     x, depthwise, pointwise = normals((2, 6, 5, 3), (3, 2, 1, 6), (6, 4))
-    how = {"stride": (2, 1), "padding": "same", "dilation": (1, 2)}
+    options = {"stride": (2, 1), "padding": "same", "dilation": (1, 2)}
     w = np.einsum("ijcm,cmo->ijco", depthwise.reshape(3, 2, 3, 2), pointwise.reshape(3, 2, 4))
-    wanted = jax.jit(partial(fcnn.conv, **how))(x, w)
-    actual = jax.jit(partial(fcnn.separable_conv, **how))(x, depthwise, pointwise)
-    np.testing.assert_allclose(actual, wanted, atol=1e-12)
+    expected = jax.jit(partial(fcnn.conv, **options))(x, w)
+    actual = jax.jit(partial(fcnn.separable_conv, **options))(x, depthwise, pointwise)
+    np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
-def test_standardized_filters():
-    """Mean 0, variance 1, whatever was added to a filter or it was multiplied by."""
+def test_weight_standardization_gives_mean_0_and_variance_1():
+    """Shifting and scaling a filter does not change the result."""
     (w,) = normals((3, 3, 4, 5))
     standard = jax.jit(partial(fcnn.weight_standardization, eps=1e-12))
     y = np.asarray(standard(w))
@@ -199,14 +199,14 @@ def test_standardized_filters():
     np.testing.assert_allclose(standard(1e5 + 3 * w), y, atol=1e-8)
 
 
-def test_the_gradient_of_a_standardized_filter_moves_neither_its_mean_nor_its_size():
+def test_gradient_of_weight_standardization_is_orthogonal_to_shift_and_scale():
     w, dy = normals((3, 4, 5), (3, 4, 5))
     _, dw = standardized_and_back(w, dy, eps=1e-14)
     np.testing.assert_allclose(dw.sum((0, 1)), 0, atol=1e-12)
     np.testing.assert_allclose((dw * w).sum((0, 1)), 0, atol=1e-11)
 
 
-def test_a_filter_of_equal_entries_gives_zeros():
+def test_weight_standardization_of_equal_entries_is_0():
     w, (dy,) = np.full((2, 3, 4), 7.0), normals((2, 3, 4))
     y, dw = standardized_and_back(w, dy, eps=1e-4)
     np.testing.assert_array_equal(y, 0)
@@ -223,16 +223,16 @@ def standardized_and_back(w, dy, eps):
 
 @pytest.mark.parametrize("offset", [0.0, 10.0])
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_winograd_errs_at_most_four_times_as_far_as_direct_sums(rank, offset):
-    """In float32, against float64: `auto` takes it on CPU. An offset makes large sums cancel."""
+def test_error_of_winograd_is_at_most_four_times_that_of_direct_sums(rank, offset):
+    """In float32, against float64: `auto` uses it on CPU. An offset makes large sums cancel."""
     image, kernel = (2, *(8,) * rank, 32), (*(3,) * rank, 32, 32)
     x, w, dy = normals(image, kernel, image)
     single = [a.astype(np.float32) for a in (offset + x, w, dy)]
     exact = same_and_back(*(a.astype(float) for a in single), impl="lax")
 
     def errors(impl):
-        found = same_and_back(*single, impl=impl)
-        return [np.abs(np.asarray(a, float) - b).mean() for a, b in zip(found, exact, strict=True)]
+        actual = same_and_back(*single, impl=impl)
+        return [np.abs(np.asarray(a, float) - b).mean() for a, b in zip(actual, exact, strict=True)]
 
     for ours, direct in zip(errors("winograd"), errors("im2col"), strict=True):
         assert 0 < ours <= 4 * direct
@@ -251,19 +251,21 @@ def test_tiles_on_two_devices(impl, monkeypatch):
     split, whole = PartitionSpec("d"), PartitionSpec()
     mesh = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
     specs = {"in_specs": (split, whole, split), "out_specs": (split, split, whole)}
-    found = jax.jit(jax.shard_map(run, mesh=mesh, **specs))(x, w, dy)
-    wanted = jax.jit(partial(all_three, padding=1, impl="lax"))(x, w, dy)
-    for a, b in zip(found, wanted, strict=True):
+    actual = jax.jit(jax.shard_map(run, mesh=mesh, **specs))(x, w, dy)
+    expected = jax.jit(partial(all_three, padding=1, impl="lax"))(x, w, dy)
+    for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 
-STRIPS = pytest.mark.all("1 s each; the first tier has whole images, and cuts others in strips")
+STRIPS = pytest.mark.all(
+    "1 s each; the first tier has tiles of whole images, and strips of other images"
+)
 
 
 @pytest.mark.parametrize("bytes_of_tile", [30_000, pytest.param(500, marks=STRIPS)])
 @pytest.mark.parametrize("impl", ["tiled", "taps", "taps, depthwise", "winograd"])
-def test_tiles_of_any_number_of_examples(impl, bytes_of_tile, monkeypatch):
-    """A loaded program counts its tiles when it learns of the number of examples."""
+def test_tiles_of_a_symbolic_batch(impl, bytes_of_tile, monkeypatch):
+    """A loaded program computes the number of tiles from the number of examples."""
     for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", bytes_of_tile)
     impl, *depthwise = impl.split(", ")
@@ -279,13 +281,13 @@ def test_tiles_of_any_number_of_examples(impl, bytes_of_tile, monkeypatch):
         each = [(x, w, dy) for x, dy in batches]
         return [(program.call(*args), run(*args, impl="lax")) for args in each]
 
-    for found, wanted in both(batch(1), batch(23)):
-        for a, b in zip(found, wanted, strict=True):
+    for actual, expected in both(batch(1), batch(23)):
+        for a, b in zip(actual, expected, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-12)
 
 
-def test_the_gradient_of_every_example_of_a_symbolic_batch():
-    """XLA's own has none for w: it would be a convolution of a symbolic number of groups."""
+def test_per_example_gradients_of_a_symbolic_batch():
+    """`lax` has no gradient for w: it would be a convolution with a symbolic number of groups."""
     x, w = normals((5, 6, 2), (3, 2, 3))
     one = lambda x, w, impl: jnp.sin(fcnn.conv(x[None], w, impl=impl)).sum()
     each = lambda impl: jax.vmap(jax.grad(partial(one, impl=impl), 1), (0, None))
@@ -294,5 +296,5 @@ def test_the_gradient_of_every_example_of_a_symbolic_batch():
         with pytest.raises(NotImplementedError, match="batch_group_count"):
             export(impl)
     program = export("lax_forward")
-    found, wanted = jax.jit(lambda x, w: (program(x, w), each("lax")(x, w)))(x, w)
-    np.testing.assert_allclose(found, wanted, atol=1e-12)
+    actual, expected = jax.jit(lambda x, w: (program(x, w), each("lax")(x, w)))(x, w)
+    np.testing.assert_allclose(actual, expected, atol=1e-12)

@@ -42,7 +42,7 @@ def _options(tool):
 
 def _measure(one: Sum, chosen) -> Row:
     problem, part = one
-    serving = [i for i in IMPLS if IMPLS[i].refuses(problem.geometry, problem.groups) is None]
+    serving = [i for i in IMPLS if IMPLS[i].unsupported(problem.geometry, problem.groups) is None]
     at_home = on_cpu(part, problem.geometry, problem.groups, problem.c, problem.o)
     auto = at_home if jax.default_backend() == "cpu" else "lax"
     impls = serving if chosen.tune else dict.fromkeys(("lax", auto))

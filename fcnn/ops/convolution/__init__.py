@@ -1,1 +1,1 @@
-"""Convolution: the operators, and the programs that compute their three sums."""
+"""Convolution operators, and the implementations of their three sums."""

@@ -12,15 +12,15 @@ The sum is linear in x and in w, so each gradient is that sum with other indices
     db[o]     = sum_{n,p}   dy[n,p,o]
 
 dx is the full correlation of dy, dilated by s, with the flipped kernel, its channels exchanged.
-Where the image is padded with cells of its own (`padding.py`), x above stands for the padded image,
-and its dx is folded back: what was read twice sums both. Saved are x and w: patches cost less to
-read again than to keep.
+With a padding mode that copies cells (`padding.py`), x above is the padded input, and its dx is
+folded: a cell sums the gradients of all its copies. x and w are saved. Patches are not: reading
+them again costs less than keeping them.
 """
 
 from jaxtyping import Array, Float
 
-from fcnn.ops.convolution import padding as border
-from fcnn.ops.convolution.dispatch import IMPLS, compute, require_served
+from fcnn.ops.convolution.dispatch import IMPLS, compute, require_supported
+from fcnn.ops.convolution.padding import fold_cells, pad_cells, split_padding, validate_mode
 from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
@@ -39,33 +39,58 @@ def conv(
     groups: int = 1,
     impl: str = "auto",
 ) -> Float[Array, "n *out o"]:
-    """Slide a bank of filters over a batch (cross-correlation, as is the custom in this field).
+    """Convolve a batch with a bank of filters (cross-correlation: the kernel is not flipped).
 
-    Shapes: out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis; the
-            number of spatial axes comes from w. `padding` is an int, a pair per axis, "valid",
-            "same", "same_lower", "causal" or "full", and says how much; `padding_mode` is "zeros",
-            "reflect", "edge" or "wrap", and says with what.
-    Units:  y and b are in units of x times units of w; stride, padding and dilation are in cells.
-    Raises: ValueError if ranks, channels or groups disagree, no window fits, there is more padding
-            than cells to read, or `impl` cannot serve such windows; TypeError for integers.
-    Cost:   n prod(out) prod(window) c o / groups multiply-adds by "lax" (XLA's own), "direct"
-            (XLA's forward one alone, in loops as fast as outside of them), "im2col",
-            which also holds n prod(out) prod(window) c numbers, "tiled", which holds two megabytes
-            of them, and "taps", which holds none. "winograd" makes do with 4/9 of the
-            multiply-adds on an image (2/3 of them along every axis), for windows of 3 at stride 1,
-            and holds some megabytes and its transform of w, 16/9 as large; "fft" with n c o /
-            groups for each cell, whatever the window; its rounding is of the size of the largest
-            cell, and one that is not finite spoils an example ("winograd": two places an axis).
-            "auto" is "lax", but on CPU it goes by the table in `dispatch.py`. Under vmap over a
-            symbolic axis, as in `jax.export`, "lax" has no gradient for w; "direct" has.
+    Shapes: x (n, *size, c), w (*window, c / groups, o), b (o) -> y (n, *out, o),
+            out = floor((size + lo + hi - dilation (window - 1) - 1) / stride) + 1 per axis.
+            There may be any number of spatial axes.
+    Options:
+        stride: step between windows in cells, one int or one per axis; 1.
+        padding: amount (lo, hi) per axis: an int, a sequence of ints or pairs, "valid" (none),
+            "same" (out = ceil(size / stride), the odd cell at the end), "same_lower" (at the
+            start), "causal" (all before the first cell) or "full" (every overlap); "valid".
+        padding_mode: content of the padding: "zeros", "reflect", "edge" or "wrap"; "zeros".
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+        groups: channels and features are split into this many independent convolutions; 1.
+        impl: program that computes y and the gradients; "auto". Timings are in docs/speed.md.
+            "auto"         "lax"; on CPU, the choice by shape in `dispatch.py`
+            "lax"          XLA's convolution and XLA's own two gradients
+            "lax_forward"  XLA's forward convolution for y and dx, "tiled" for dw: fast in loops
+            "im2col"       all windows as rows of one matrix, and a matrix product
+            "tiled"        rows along the last axis only, in tiles that fit the cache
+            "taps"         one product per tap of the window: depthwise, 1×1, few channels
+            "winograd"     fewer multiplications; windows of 3, stride 1 and dilation 1 only
+            "fft"          Fourier transforms: large windows; up to 3 spatial axes
+    Units:  y and b are in units of x times units of w. stride, padding and dilation are in cells.
+            Products are summed in float32 for 16-bit inputs. "fft" rounds every cell relative to
+            the largest one; a cell that is not finite spoils its whole example with "fft", and two
+            positions per axis with "winograd".
+    Raises: ValueError if ranks, channels or groups disagree, no window fits, padding_mode has too
+            few cells to copy, or `impl` does not support these windows; TypeError for integers.
+    Cost:   With N = n prod(out) prod(window) c o / groups:
+
+            impl                multiply-adds               extra memory
+            lax, lax_forward    N                           XLA's
+            im2col              N                           n prod(out) prod(window) c numbers
+            tiled               N                           2 MB
+            taps                N                           none
+            winograd            (2/3)^rank N                some MB, and (4/3)^rank times w
+            fft                 n c o / groups per cell     transforms of x, w and y
+
+            Under vmap over a symbolic axis, as in `jax.export`, "auto" and "lax" have no gradient
+            for w; write impl="lax_forward".
     Source: im2col: Chellapilla et al. 2006; gradients: Dumoulin & Visin, arXiv:1603.07285, ch. 4;
             Winograd: Lavin & Gray, arXiv:1509.09308; Fourier: Mathieu et al., arXiv:1312.5851.
+
+    >>> x = jnp.array([1.0, 2.0, 4.0, 8.0]).reshape(1, 4, 1)
+    >>> difference = jnp.array([-1.0, 1.0]).reshape(2, 1, 1)
+    >>> fcnn.conv(x, difference).ravel()
+    Array([1., 2., 4.], dtype=float32)
     """
-    pairs, geometry = _places(x, w, stride, padding, padding_mode, dilation)
-    y = compute(
-        "forward", impl, border.pad(x, pairs, padding_mode), w, geometry=geometry, groups=groups
-    )
-    return plus(y, b).astype(x.dtype)
+    pairs, geometry = _geometry(x, w, stride, padding, padding_mode, dilation)
+    x_padded = pad_cells(x, pairs, padding_mode)
+    y = compute("forward", impl, x_padded, w, geometry=geometry, groups=groups)
+    return add_bias(y, b).astype(x.dtype)
 
 
 @conv.fwd
@@ -76,24 +101,23 @@ def conv_fwd(x, w, b, **options):
 @conv.bwd
 def conv_bwd(saved, dy, *, stride, padding, padding_mode, dilation, groups, impl):
     x, w, b = saved
-    pairs, geometry = _places(x, w, stride, padding, padding_mode, dilation)
+    pairs, geometry = _geometry(x, w, stride, padding, padding_mode, dilation)
     dx = compute("dx", impl, w, dy, geometry=geometry, groups=groups)
-    dw = compute(
-        "dw", impl, border.pad(x, pairs, padding_mode), dy, geometry=geometry, groups=groups
-    )
+    x_padded = pad_cells(x, pairs, padding_mode)
+    dw = compute("dw", impl, x_padded, dy, geometry=geometry, groups=groups)
     db = None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
-    return border.fold(dx, pairs, padding_mode).astype(x.dtype), dw.astype(w.dtype), db
+    return fold_cells(dx, pairs, padding_mode).astype(x.dtype), dw.astype(w.dtype), db
 
 
-def plus(y, b):
-    """y + b, if there is a b, in the dtype of y."""
+def add_bias(y, b):
+    """y + b in the dtype of y, or y if b is None."""
     return y if b is None else y + b.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
 
 
-def _places(x, w, stride, padding, padding_mode, dilation):
-    """What to pad x by with cells of its own, and the windows on the image that this gives."""
+def _geometry(x, w, stride, padding, padding_mode, dilation):
+    """The (lo, hi) pairs of cells to copy, and the windows on the input padded by them."""
     geometry = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
-    return border.split(geometry, padding_mode)
+    return split_padding(geometry, padding_mode)
 
 
 conv.choose_from(*IMPLS)
@@ -112,8 +136,8 @@ def _validate(x, w, b, *, stride, padding, padding_mode, dilation, groups, impl)
     require(x.shape[-1] == c * groups, f"conv: x {x.shape} has {x.shape[-1]} channels but {takes}")
     require(b is None or b.shape == (o,), f"conv: b {b is None or b.shape} needs shape ({o},)")
     geometry = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
-    border.check("conv", geometry, padding_mode)
-    require_served("conv", impl, geometry, groups)
+    validate_mode("conv", geometry, padding_mode)
+    require_supported("conv", impl, geometry, groups)
 
 
 conv.cases = (
@@ -182,11 +206,15 @@ conv.cases = (
     rejects("the same number of axes", (8, 8, 3), (3, 3, 3, 4), None),
     rejects("at least 3 axes", (8, 3), (3, 4), None),
     rejects(r"b \(3,\) needs shape \(4,\)", (1, 8, 8, 3), (3, 3, 3, 4), (3,)),
-    rejects(r"reaching \(5, 3\) exceeds", (1, 4, 4, 1), (5, 3, 1, 1), None),
+    rejects(r"effective window \(5, 3\) exceeds", (1, 4, 4, 1), (5, 3, 1, 1), None),
     rejects(r"stride \(0, 0\) must be", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=0),
-    rejects("needs 2, one per spatial axis", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=(1,)),
-    rejects("padding 'sane' is none of", (1, 4, 4, 1), (2, 2, 1, 1), None, padding="sane"),
-    rejects("must be pairs of numbers", (1, 4, 4, 1), (2, 2, 1, 1), None, padding=-1),
+    rejects(
+        "needs length 2: one entry per spatial axis", (1, 4, 4, 1), (2, 2, 1, 1), None, stride=(1,)
+    ),
+    rejects(
+        "unknown padding 'sane'; expected one of", (1, 4, 4, 1), (2, 2, 1, 1), None, padding="sane"
+    ),
+    rejects("must be pairs of integers", (1, 4, 4, 1), (2, 2, 1, 1), None, padding=-1),
     rejects(
         "reflect padding of 4 cells is at most 3, not 4",
         (1, 4, 9, 1),
@@ -203,16 +231,22 @@ conv.cases = (
         padding=((0, 3),),
         padding_mode="wrap",
     ),
-    rejects("padding_mode 'mirror' is none of", (1, 4, 1), (2, 1, 1), None, padding_mode="mirror"),
     rejects(
-        r"impl 'winograd' serves windows of 3 along every axis, .* not of \(3, 2\) at stride",
+        "unknown padding_mode 'mirror'; expected one of",
+        (1, 4, 1),
+        (2, 1, 1),
+        None,
+        padding_mode="mirror",
+    ),
+    rejects(
+        r"impl 'winograd' supports windows of 3 along every axis, .* not of \(3, 2\) at stride",
         (1, 4, 4, 1),
         (3, 2, 1, 1),
         None,
         impl="winograd",
     ),
     rejects(
-        "impl 'fft' transforms up to 3 spatial axes, not 4",
+        "impl 'fft' supports up to 3 spatial axes, not 4",
         (1, 2, 2, 2, 2, 1),
         (1, 1, 1, 1, 1, 1),
         None,

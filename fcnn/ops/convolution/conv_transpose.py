@@ -1,27 +1,27 @@
-"""Transposed convolution: what convolution does to a cotangent, as a layer of its own.
+"""Transposed convolution: the adjoint of convolution, as an operator.
 
-A convolution reads cell s p + d i - lo at place p and tap i; this writes there. With x on places
-and y on cells, one axis and one group,
+A convolution reads cell s p + d i - lo at output position p and tap i. Transposed convolution
+writes to that cell. With x at output positions and y at cells, one axis and one group,
 
     y[n,u,o]  = b[o] + sum_{p,i,c} x[n,p,c] w[i,c,o]     over all p, i with s p + d i - lo = u
 
 which is dx of the convolution from o channels to c features whose kernel is w[i,c,o] read as
-w[i,o,c]. The adjoint of that map is the convolution itself, and w's part in it is as symmetric:
+w[i,o,c]. The adjoint of that map is the convolution itself, and the gradient for w is its dw:
 
     dx[n,p,c] = sum_{i,o} dy[n, s p + d i - lo, o] w[i,c,o]
     dw[i,c,o] = sum_{n,p} dy[n, s p + d i - lo, o] x[n,p,c]
     db[o]     = sum_{n,u} dy[n,u,o]
 
-The three sums are convolution's own, with x and y in each other's place. Saved are x and w.
+The three sums are those of convolution, with x and y exchanged. x and w are saved.
 """
 
 from jaxtyping import Array, Float
 
-from fcnn.ops.convolution.conv import plus
-from fcnn.ops.convolution.dispatch import IMPLS, compute, require_served
+from fcnn.ops.convolution.conv import add_bias
+from fcnn.ops.convolution.dispatch import IMPLS, compute, require_supported
 from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
 from fcnn.ops.validation import require, require_counts, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, windows_giving
+from fcnn.ops.window import Axes, Padding, windows_of_output
 
 
 @operator()
@@ -37,23 +37,38 @@ def conv_transpose(
     groups: int = 1,
     impl: str = "auto",
 ) -> Float[Array, "n *out o"]:
-    """Spread every cell over a window of a larger grid, summing overlaps: the adjoint of conv in x.
+    """Transposed convolution: add w, times each cell of x, to windows of a larger grid.
 
-    Shapes: out = (size - 1) stride - (lo + hi) + dilation (window - 1) + 1 + output_padding, where
-            output_padding < stride counts cells at the end of an axis that a convolution of that
-            stride leaves unread; `padding`, an int, a pair per axis or "valid", is what that
-            convolution pads and this one crops. "same" and "same_lower" give out = size stride.
-            The kernel is not flipped: tap i of w lands i cells on. Torch's (c, o / groups, *window)
-            has the same numbers; flax's kernel runs the other way.
-    Units:  y and b are in units of x times units of w; stride, padding and dilation are in cells.
-    Raises: ValueError if ranks, channels or groups disagree, padding leaves nothing, or `impl`
-            cannot serve such windows; TypeError for integers.
-    Cost:   n prod(size) prod(window) c o / groups multiply-adds; implementations as for `conv`.
+    It is the adjoint of `conv` in x, with a kernel whose channels and features are exchanged.
+
+    Shapes: x (n, *size, c), w (*window, c, o / groups), b (o) -> y (n, *out, o), out =
+            (size - 1) stride - (lo + hi) + dilation (window - 1) + 1 + output_padding per axis.
+            The kernel is not flipped: tap i of w is added i cells further. PyTorch's kernel
+            (c, o / groups, *window) has the same entries; flax's is flipped.
+    Options:
+        stride: step in cells of y per cell of x, one int or one per axis; 1.
+        padding: cells cropped from y, which the `conv` of the same stride pads: an int, a sequence
+            of ints or pairs (lo, hi), "valid" (none), or "same" and "same_lower" (out = size
+            stride, the odd cell at the end or at the start); "valid".
+        output_padding: cells added at the end of each axis, less than stride: those that the
+            `conv` of the same stride leaves unread; 0.
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+        groups: channels and features are split into this many independent operators; 1.
+        impl: program that computes y and the gradients, as for `conv`; "auto".
+    Units:  y and b are in units of x times units of w. stride, padding and dilation are in cells.
+    Raises: ValueError if ranks, channels or groups disagree, padding crops all of y, or `impl` does
+            not support these windows; TypeError for integers.
+    Cost:   n prod(size) prod(window) c o / groups multiply-adds; memory as for `conv`.
     Source: Zeiler et al. 2010; Dumoulin & Visin, arXiv:1603.07285, ch. 4.
+
+    >>> x = jnp.array([1.0, 2.0, 3.0]).reshape(1, 3, 1)
+    >>> tent = jnp.array([0.5, 1.0, 0.5]).reshape(3, 1, 1)
+    >>> fcnn.conv_transpose(x, tent, stride=2, padding=1).ravel()
+    Array([1. , 1.5, 2. , 2.5, 3. ], dtype=float32)
     """
-    geometry = _places(x, w, stride, padding, output_padding, dilation)
+    geometry = _geometry(x, w, stride, padding, output_padding, dilation)
     y = compute("dx", impl, w.swapaxes(-1, -2), x, geometry=geometry, groups=groups)
-    return plus(y, b).astype(x.dtype)
+    return add_bias(y, b).astype(x.dtype)
 
 
 @conv_transpose.fwd
@@ -64,17 +79,17 @@ def conv_transpose_fwd(x, w, b, **options):
 @conv_transpose.bwd
 def conv_transpose_bwd(saved, dy, *, stride, padding, output_padding, dilation, groups, impl):
     x, w, b = saved
-    geometry = _places(x, w, stride, padding, output_padding, dilation)
+    geometry = _geometry(x, w, stride, padding, output_padding, dilation)
     dx = compute("forward", impl, dy, w.swapaxes(-1, -2), geometry=geometry, groups=groups)
     dw = compute("dw", impl, dy, x, geometry=geometry, groups=groups).swapaxes(-1, -2)
     db = None if b is None else dy.sum(tuple(range(dy.ndim - 1)))
     return dx.astype(x.dtype), dw.astype(w.dtype), db
 
 
-def _places(x, w, stride, padding, output_padding, dilation):
-    """The windows on y of the convolution whose places are the cells of x."""
-    places, window, options = x.shape[1:-1], w.shape[:-2], (stride, padding, dilation)
-    return windows_giving("conv_transpose", places, window, *options, extra=output_padding)
+def _geometry(x, w, stride, padding, output_padding, dilation):
+    """The windows on y of the convolution whose output positions are the cells of x."""
+    out, window, options = x.shape[1:-1], w.shape[:-2], (stride, padding, dilation)
+    return windows_of_output("conv_transpose", out, window, *options, extra=output_padding)
 
 
 conv_transpose.choose_from(*IMPLS)
@@ -94,8 +109,8 @@ def _validate(x, w, b, *, stride, padding, output_padding, dilation, groups, imp
     has = f"x {x.shape} has {x.shape[-1]} channels"
     require(x.shape[-1] == c, f"{name}: {has} but w {w.shape} takes {c}")
     require(b is None or b.shape == (o,), f"{name}: b {b is None or b.shape} needs shape ({o},)")
-    geometry = _places(x, w, stride, padding, output_padding, dilation)
-    require_served(name, impl, geometry, groups)
+    geometry = _geometry(x, w, stride, padding, output_padding, dilation)
+    require_supported(name, impl, geometry, groups)
 
 
 conv_transpose.cases = (
@@ -132,7 +147,7 @@ conv_transpose.cases = (
         r"output_padding \(-1,\) must be at least 0", (1, 4, 1), (3, 1, 1), None, output_padding=-1
     ),
     rejects(
-        r"'same' leaves no output_padding \(1,\)",
+        r"'same' fixes the output size; omit output_padding \(1,\)",
         (1, 4, 1),
         (3, 1, 1),
         None,
@@ -140,8 +155,12 @@ conv_transpose.cases = (
         padding="same",
         output_padding=1,
     ),
-    rejects("padding 'causal' is none of", (1, 4, 1), (3, 1, 1), None, padding="causal"),
-    rejects(r"padding \(\(3, 3\),\) leaves nothing", (1, 4, 1), (3, 1, 1), None, padding=3),
-    rejects("'winograd' serves windows of 3", (1, 4, 1), (2, 1, 1), None, impl="winograd"),
+    rejects(
+        "unknown padding 'causal'; expected one of", (1, 4, 1), (3, 1, 1), None, padding="causal"
+    ),
+    rejects(
+        r"padding \(\(3, 3\),\) crops all of the output", (1, 4, 1), (3, 1, 1), None, padding=3
+    ),
+    rejects("'winograd' supports windows of 3", (1, 4, 1), (2, 1, 1), None, impl="winograd"),
     rejects("x holds int32", ints((1, 4, 1)), (3, 1, 1), None, kind=TypeError),
 )

@@ -1,9 +1,9 @@
-"""im2col: every window of an image as one row, so that convolution is one matrix product.
+"""im2col and col2im: windows as rows of a matrix, which makes convolution a matrix product.
 
     rows[n,p,(i,c)] = x[n, s p + d i - lo, c]                    im2col
     x[n,u,c]        = sum of rows[n,p,(i,c)] over all p, i with s p + d i - lo = u      col2im
 
-Each is linear and the other's adjoint, so each is the other's gradient; nothing is saved.
+Both are linear and adjoint to each other, so each is the gradient of the other. Nothing is saved.
 """
 
 import math
@@ -25,15 +25,28 @@ def im2col(
     padding: Padding = "valid",
     dilation: Axes = 1,
 ) -> Float[Array, "n *out k"]:
-    """Every window of x as one row: taps in row-major order, channels innermost.
+    """im2col: copy every window of x into one row.
 
-    Shapes: k = prod(window) c; out as for `conv`.
-    Units:  those of x; padding reads as 0.
-    Raises: ValueError if no window fits; TypeError for integers.
-    Cost:   prod(window) times the memory of x, no arithmetic.
+    Shapes: x (n, *size, c) -> (n, *out, k), k = prod(window) c, out as for `conv`. A row holds the
+            taps in row-major order, channels innermost.
+    Options:
+        window: cells along each axis, one int or one per axis.
+        stride: step between windows in cells, one int or one per axis; 1.
+        padding: zero padding as for `conv`: an int, a sequence of ints or pairs (lo, hi), "valid",
+            "same", "same_lower", "causal" or "full"; "valid".
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+    Units:  those of x.
+    Raises: ValueError if no window fits the padded input; TypeError for integers.
+    Cost:   no arithmetic; n prod(out) k numbers of memory, prod(window) times x at stride 1.
     Source: Chellapilla et al. 2006.
+
+    >>> x = jnp.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1)
+    >>> fcnn.im2col(x, 2)[0]
+    Array([[1., 2.],
+           [2., 3.],
+           [3., 4.]], dtype=float32)
     """
-    return rows_of(x, windows("im2col", x.shape[1:-1], window, stride, padding, dilation))
+    return image_to_rows(x, windows("im2col", x.shape[1:-1], window, stride, padding, dilation))
 
 
 @im2col.fwd
@@ -63,16 +76,26 @@ def col2im(
     padding: Padding = "valid",
     dilation: Axes = 1,
 ) -> Float[Array, "n *size c"]:
-    """Put every row back where `im2col` read it, summing where windows overlap: im2col's adjoint.
+    """col2im: add every row to the window that `im2col` copied it from, the adjoint of `im2col`.
 
-    Shapes: `size` and `window` have one entry per spatial axis (or are one int); c = k /
-            prod(window).
+    Shapes: rows (n, *out, k) -> (n, *size, c), c = k / prod(window), out as for `conv`.
+    Options:
+        size: cells of the output along each axis, one int or one per axis.
+        window: cells along each axis, one int or one per axis.
+        stride: step between windows in cells, one int or one per axis; 1.
+        padding: zero padding of the grid, as for `im2col`; "valid".
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
     Units:  those of rows.
-    Raises: ValueError if rows are not what im2col gives at this size; TypeError for integers.
+    Raises: ValueError if rows do not have the shape of `im2col` at this size; TypeError for
+            integers.
     Cost:   one addition per entry of rows.
     Source: Chellapilla et al. 2006.
+
+    >>> rows = jnp.array([[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]])[None]
+    >>> fcnn.col2im(rows, 4, 2).ravel()  # cells 1 and 2 are in two windows
+    Array([1., 4., 6., 4.], dtype=float32)
     """
-    return image_of(rows, _col2im_windows(rows, size, window, stride, padding, dilation))
+    return rows_to_image(rows, _col2im_windows(rows, size, window, stride, padding, dilation))
 
 
 @col2im.fwd
@@ -92,7 +115,7 @@ def _validate_col2im(rows, *, size, window, stride, padding, dilation):
     geometry = _col2im_windows(rows, size, window, stride, padding, dilation)
     require(
         rows.shape[1:-1] == geometry.out,
-        f"col2im: rows {rows.shape} have places other than {geometry.out}",
+        f"col2im: rows {rows.shape} need output size {geometry.out} for size {geometry.size}",
     )
     k = math.prod(geometry.window)
     require(
@@ -106,12 +129,12 @@ def _col2im_windows(rows, size, window, stride, padding, dilation):
     return windows("col2im", size, window, stride, padding, dilation)
 
 
-def rows_of(x, geometry):
+def image_to_rows(x, geometry):
     rows = jnp.stack(taps(x, geometry), axis=-2)  # n, *out, i, c
     return rows.reshape(*rows.shape[:-2], math.prod(rows.shape[-2:]))
 
 
-def image_of(rows, geometry):
+def rows_to_image(rows, geometry):
     return taps_adjoint(jnp.split(rows, math.prod(geometry.window), axis=-1), geometry)
 
 
@@ -136,7 +159,9 @@ col2im.cases = (
     ),
     Case("1-D", ((2, 5, 6),), {"size": 6, "window": 2}),
     extreme("huge", normals((1, 3, 6), 1e4), size=5, window=3),
-    rejects(r"places other than \(5, 4\)", (2, 4, 4, 18), size=(7, 5), window=(3, 2)),
+    rejects(
+        r"need output size \(5, 4\) for size \(7, 5\)", (2, 4, 4, 18), size=(7, 5), window=(3, 2)
+    ),
     rejects("6 taps do not divide rows of 17", (2, 4, 4, 17), size=(6, 5), window=(3, 2)),
     rejects("differ in rank", (2, 4, 4, 18), size=(6,), window=3),
     rejects("rows holds int32", ints((2, 5, 6)), size=6, window=2, kind=TypeError),

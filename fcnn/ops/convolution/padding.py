@@ -1,18 +1,19 @@
-"""Padding an image with cells of its own, and the adjoint of that.
+"""Padding with cells of the input (reflect, edge, wrap), and its adjoint.
 
-Along an axis of n cells, padding (lo, hi) adds cells -lo .. -1 and n .. n + hi - 1. What the cell u
-of the larger image holds is some cell read(u) of the smaller one:
+Along an axis of n cells, padding (lo, hi) adds cells -lo .. -1 and n .. n + hi - 1. Cell u of the
+padded input is a copy of cell read(u) of the input:
 
     reflect   2 1 | 0 1 2 3 | 2 1     mirrored about the first and the last cell
     edge      0 0 | 0 1 2 3 | 3 3     the nearest cell
-    wrap      2 3 | 0 1 2 3 | 0 1     as if the image went round
-    zeros                             nothing: such padding is left to the windows
+    wrap      2 3 | 0 1 2 3 | 0 1     periodic
+    zeros                             no cell: the windows (`window.py`) pad with zeros
 
-    y[u]  = x[read(u)]                        pad
-    dx[v] = sum of dy[u] over read(u) = v     fold: its adjoint, for x is read linearly
+    y[u]  = x[read(u)]                        pad_cells
+    dx[v] = sum of dy[u] over read(u) = v     fold_cells, the adjoint: y is linear in x
 
-One axis goes after the other, so that corners read along both. What an end of k cells reads is one
-run of cells, so both are made of slices: gather and scatter cost as much as the convolution on CPU.
+Axes are padded one after the other, so that corners read along both. An end of k cells copies one
+contiguous run of cells, so both functions consist of slices: on CPU, gather and scatter cost as
+much as the convolution.
 """
 
 from collections.abc import Callable
@@ -27,77 +28,77 @@ from fcnn.ops.window import Windows
 
 
 class Mode(NamedTuple):
-    """How an end of k cells is filled, on an axis of n."""
+    """How an end of k cells is filled on an axis of n cells."""
 
-    most: Callable  # (n, k) -> the largest k that can be filled
-    first: Callable  # (n, k) -> (start, stop) of the run that the cells before 0 read
-    last: Callable  # (n, k) -> (start, stop) of the run that the cells from n on read
-    lay: Callable  # (run, axis, k) -> the end
-    lift: Callable  # (end, axis) -> the run; the adjoint of `lay`
+    limit: Callable  # (n, k) -> the largest k that can be filled
+    first: Callable  # (n, k) -> (start, stop) of the run that the cells before 0 copy
+    last: Callable  # (n, k) -> (start, stop) of the run that the cells from n on copy
+    fill: Callable  # (run, axis, k) -> the end
+    fill_adjoint: Callable  # (end, axis) -> the run; the adjoint of `fill`
 
 
 MODES = {
     "reflect": Mode(
-        most=lambda n, k: max(0, n - 1),
+        limit=lambda n, k: max(0, n - 1),
         first=lambda n, k: (1, 1 + k),
         last=lambda n, k: (n - 1 - k, n - 1),
-        lay=lambda run, axis, k: jnp.flip(run, axis),
-        lift=lambda end, axis: jnp.flip(end, axis),
+        fill=lambda run, axis, k: jnp.flip(run, axis),
+        fill_adjoint=lambda end, axis: jnp.flip(end, axis),
     ),
     "edge": Mode(
-        most=lambda n, k: k if n else 0,
+        limit=lambda n, k: k if n else 0,
         first=lambda n, k: (0, 1),
         last=lambda n, k: (n - 1, n),
-        lay=lambda run, axis, k: jnp.repeat(run, k, axis),
-        lift=lambda end, axis: end.sum(axis, keepdims=True),
+        fill=lambda run, axis, k: jnp.repeat(run, k, axis),
+        fill_adjoint=lambda end, axis: end.sum(axis, keepdims=True),
     ),
     "wrap": Mode(
-        most=lambda n, k: n,
+        limit=lambda n, k: n,
         first=lambda n, k: (n - k, n),
         last=lambda n, k: (0, k),
-        lay=lambda run, axis, k: run,
-        lift=lambda end, axis: end,
+        fill=lambda run, axis, k: run,
+        fill_adjoint=lambda end, axis: end,
     ),
 }
-KNOWN = ("zeros", *MODES)
+MODE_NAMES = ("zeros", *MODES)
 
 
-def pad(x, pairs, mode):
-    """x (n, *size, c) with (lo, hi) more cells along each spatial axis."""
+def pad_cells(x, pairs, mode):
+    """Pad each spatial axis of x (n, *size, c) by (lo, hi) copied cells."""
     for axis, (lo, hi) in enumerate(pairs, start=1):
         n = x.shape[axis]
         parts = [x]
         if lo:
             run = lax.slice_in_dim(x, *MODES[mode].first(n, lo), axis=axis)
-            parts = [MODES[mode].lay(run, axis, lo), *parts]
+            parts = [MODES[mode].fill(run, axis, lo), *parts]
         if hi:
             run = lax.slice_in_dim(x, *MODES[mode].last(n, hi), axis=axis)
-            parts = [*parts, MODES[mode].lay(run, axis, hi)]
+            parts = [*parts, MODES[mode].fill(run, axis, hi)]
         x = jnp.concatenate(parts, axis)
     return x
 
 
-def fold(dy, pairs, mode):
-    """The adjoint of `pad`: every cell sums what was read from it."""
+def fold_cells(dy, pairs, mode):
+    """The adjoint of `pad_cells`: each cell sums the gradients of its copies."""
     dx = dy.astype(accumulation_dtype(dy.dtype))
     for axis, (lo, hi) in reversed(list(enumerate(pairs, start=1))):
         n = dx.shape[axis] - lo - hi
         before, dx, after = jnp.split(dx, (lo, lo + n), axis)
         if lo:
-            dx = _add(dx, MODES[mode].lift(before, axis), MODES[mode].first(n, lo), axis)
+            dx = _add(dx, MODES[mode].fill_adjoint(before, axis), MODES[mode].first(n, lo), axis)
         if hi:
-            dx = _add(dx, MODES[mode].lift(after, axis), MODES[mode].last(n, hi), axis)
+            dx = _add(dx, MODES[mode].fill_adjoint(after, axis), MODES[mode].last(n, hi), axis)
     return dx.astype(dy.dtype)
 
 
 def _add(dx, run, cells, axis):
-    """dx with the run added at its cells; on CPU four times faster than adding a padded run."""
+    """Add `run` to the `cells` of dx; on CPU four times as fast as adding a zero-padded run."""
     before, held, after = jnp.split(dx, cells, axis)
     return jnp.concatenate([before, held + run, after], axis)
 
 
-def split(geometry: Windows, mode: str) -> tuple[tuple[tuple[int, int], ...], Windows]:
-    """What to `pad` an image by, and the windows on the larger image."""
+def split_padding(geometry: Windows, mode: str) -> tuple[tuple[tuple[int, int], ...], Windows]:
+    """The pairs for `pad_cells`, and the windows on the input padded by them."""
     none = ((0, 0),) * len(geometry.size)
     if mode == "zeros":
         return none, geometry
@@ -105,10 +106,12 @@ def split(geometry: Windows, mode: str) -> tuple[tuple[tuple[int, int], ...], Wi
     return geometry.padding, geometry._replace(size=tuple(size), padding=none)
 
 
-def check(name: str, geometry: Windows, mode: str) -> None:
-    """ValueError for an unknown mode, or more padding than there are cells to read."""
-    require(mode in KNOWN, f"{name}: padding_mode {mode!r} is none of {KNOWN}")
-    for n, pair in zip(geometry.size, split(geometry, mode)[0], strict=True):
+def validate_mode(name: str, geometry: Windows, mode: str) -> None:
+    """Raise ValueError for an unknown mode, or for more padding than the mode can fill."""
+    require(
+        mode in MODE_NAMES, f"{name}: unknown padding_mode {mode!r}; expected one of {MODE_NAMES}"
+    )
+    for n, pair in zip(geometry.size, split_padding(geometry, mode)[0], strict=True):
         for k in pair:
-            most = MODES[mode].most(n, k) if k else 0
-            require(k <= most, f"{name}: {mode} padding of {n} cells is at most {most}, not {k}")
+            limit = MODES[mode].limit(n, k) if k else 0
+            require(k <= limit, f"{name}: {mode} padding of {n} cells is at most {limit}, not {k}")

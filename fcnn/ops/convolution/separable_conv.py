@@ -1,13 +1,12 @@
-"""Separable convolution: first along space, channel by channel, then across channels.
+"""Separable convolution: a depthwise convolution, then a dense layer across channels.
 
-With m features made of every channel c, f = m c + j the j-th of them, and one axis,
+With m features per channel c, feature f = m c + j the j-th of them, and one axis,
 
     h[n,p,f] = sum_i x[n, s p + d i - lo, f // m] depthwise[i,0,f]     a grouped convolution
-    y[n,p,o] = b[o] + sum_f h[n,p,f] pointwise[f,o]                    a dense layer at every place
+    y[n,p,o] = b[o] + sum_f h[n,p,f] pointwise[f,o]                    dense at every position
 
-Gradients go back through the two in turn, each by its own rule: from dy dense gives dh, dpointwise
-and db, and from dh the convolution gives dx and ddepthwise. Saved are what the two save: x, h and
-the kernels.
+The gradients use the rules of the two operators: `dense` computes dh, dpointwise and db from dy,
+and `conv` computes dx and ddepthwise from dh. x, h and the kernels are saved.
 """
 
 from jaxtyping import Array, Float
@@ -30,15 +29,29 @@ def separable_conv(
     padding: Padding = "valid",
     dilation: Axes = 1,
 ) -> Float[Array, "n *out o"]:
-    """Convolve every channel by itself, then mix the channels of each place.
+    """Depthwise separable convolution: convolve each channel, then mix channels at each position.
 
-    Shapes: f is a multiple of c, and features are grouped by channel: depthwise is the kernel of
-            `conv` with groups = c (Keras's (*window, c, m) reshaped), pointwise that of `dense`.
-            out and padding as for `conv`.
-    Units:  y and b are in units of x times those of both kernels.
+    Shapes: x (n, *size, c), depthwise (*window, 1, f), pointwise (f, o), b (o) -> y (n, *out, o),
+            out as for `conv`; f is a multiple of c. depthwise is the kernel of `conv` with
+            groups = c: features of one channel are neighbours. Keras's depthwise kernel
+            (*window, c, m) is reshaped to it. pointwise is the kernel of `dense`.
+    Options:
+        stride: step between windows in cells, one int or one per axis; 1.
+        padding: zero padding as for `conv`: an int, a sequence of ints or pairs (lo, hi), "valid",
+            "same", "same_lower", "causal" or "full"; "valid".
+        dilation: step between taps of a window in cells, one int or one per axis; 1.
+    Units:  y and b are in units of x times those of both kernels. stride, padding and dilation are
+            in cells.
     Raises: ValueError if ranks or channels disagree or no window fits; TypeError for integers.
-    Cost:   n prod(out) f (prod(window) + o) multiply-adds, where `conv` needs prod(window) c o.
+    Cost:   n prod(out) f (prod(window) + o) multiply-adds; `conv` needs
+            n prod(out) prod(window) c o.
     Source: Sifre 2014; Chollet, arXiv:1610.02357.
+
+    >>> x = jnp.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])[None]  # 3 cells, 2 channels
+    >>> depthwise = jnp.array([[1.0, 1.0], [1.0, -1.0]])[:, None]  # a sum, and a difference
+    >>> pointwise = jnp.array([[1.0], [1.0]])
+    >>> fcnn.separable_conv(x, depthwise, pointwise).ravel()
+    Array([-7., -5.], dtype=float32)
     """
     return separable_conv_fwd(
         x, depthwise, pointwise, b, stride=stride, padding=padding, dilation=dilation
@@ -47,21 +60,21 @@ def separable_conv(
 
 @separable_conv.fwd
 def separable_conv_fwd(x, depthwise, pointwise, b, **options):
-    h, of_conv = conv_fwd(x, depthwise, None, **_alone(x), **options)
-    y, of_dense = dense_fwd(h, pointwise, b)
-    return y, (of_conv, of_dense)
+    h, conv_saved = conv_fwd(x, depthwise, None, **_depthwise_options(x), **options)
+    y, dense_saved = dense_fwd(h, pointwise, b)
+    return y, (conv_saved, dense_saved)
 
 
 @separable_conv.bwd
 def separable_conv_bwd(saved, dy, **options):
-    of_conv, of_dense = saved
-    dh, dpointwise, db = dense_bwd(of_dense, dy)
-    dx, ddepthwise, _ = conv_bwd(of_conv, dh, **_alone(of_conv[0]), **options)
+    conv_saved, dense_saved = saved
+    dh, dpointwise, db = dense_bwd(dense_saved, dy)
+    dx, ddepthwise, _ = conv_bwd(conv_saved, dh, **_depthwise_options(conv_saved[0]), **options)
     return dx, ddepthwise, dpointwise, db
 
 
-def _alone(x):
-    """The options by which `conv` sees each channel of x by itself."""
+def _depthwise_options(x):
+    """Options of `conv` that make each channel of x its own group."""
     return {"groups": x.shape[-1], "padding_mode": "zeros", "impl": "auto"}
 
 

@@ -1,12 +1,12 @@
-"""Weight standardization: every filter of a kernel gets mean 0 and variance 1.
+"""Weight standardization: mean 0 and variance 1 for every filter of a kernel.
 
 With m and v the mean and the (biased, two-pass) variance of the N entries of one filter,
 
     r = 1 / sqrt(v + eps)      y = (w - m) r
     dw = r (dy - mean(dy) - y mean(dy y))
 
-as for any normalization: an entry moves its own y and, through m and v, all others of its filter.
-What the rounding of m leaves, mean(w - m), is subtracted too. Saved are y and r.
+as for any normalization: an entry changes its own y and, through m and v, all others of its filter.
+The rounding error of m, mean(w - m), is subtracted too. y and r are saved.
 """
 
 import jax.numpy as jnp
@@ -23,38 +23,46 @@ from fcnn.ops.validation import require, require_floats, require_numbers, requir
 def weight_standardization(
     w: Float[Array, "*fan o"], *, eps: float = 1e-5
 ) -> Float[Array, "*fan o"]:
-    """Shift and scale each filter, all axes but the last, to mean 0 and variance 1.
+    """Weight standardization: shift and scale each filter to mean 0 and variance 1.
 
-    Shapes: a kernel of `conv` (*window, c, o) or `dense` (c, o).
-    Units:  plain numbers out. The variance divides by N, and eps is added to it, under the root; a
-            filter of equal entries gives 0. Where the variance overflows, from about |w| = 1e19 in
-            float32, y and the gradient are 0.
+    Shapes: w (*fan, o) -> (*fan, o), a kernel of `conv` (*window, c, o) or `dense` (c, o); a filter
+            is all axes but the last.
+    Options:
+        eps: added to the variance under the square root; 1e-5.
+    Units:  the output is dimensionless. The variance is biased: it divides by the number of
+            entries. A filter of equal entries gives 0. If the variance overflows, from about
+            |w| = 1e19 in float32, y and the gradient are 0.
     Raises: ValueError if a filter has no entries or eps <= 0; TypeError for integers.
     Cost:   about 10 operations per entry forward, 10 back.
     Source: Qiao et al., arXiv:1903.10520.
+
+    >>> w = jnp.array([[1.0, 0.0], [3.0, 10.0]])
+    >>> fcnn.weight_standardization(w, eps=1e-9)
+    Array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
     """
     return weight_standardization_fwd(w, eps=eps)[0]
 
 
 @weight_standardization.fwd
 def weight_standardization_fwd(w, *, eps):
-    long = w.astype(accumulation_dtype(w.dtype))
-    off = long - _mean(long)
-    off = off - lax.stop_gradient(_mean(off))
-    r = lax.rsqrt(_mean(jnp.square(off)) + eps)
-    y = off * r
+    wide = w.astype(accumulation_dtype(w.dtype))
+    centered = wide - _mean(wide)
+    centered = centered - lax.stop_gradient(_mean(centered))
+    r = lax.rsqrt(_mean(jnp.square(centered)) + eps)
+    y = centered * r
     return y.astype(w.dtype), (y, r)
 
 
 @weight_standardization.bwd
 def weight_standardization_bwd(saved, dy, *, eps):
     y, r = saved
-    long = dy.astype(y.dtype)
-    return ((r * (long - _mean(long) - y * _mean(long * y))).astype(dy.dtype),)
+    wide = dy.astype(y.dtype)
+    return ((r * (wide - _mean(wide) - y * _mean(wide * y))).astype(dy.dtype),)
 
 
 def _mean(a):
-    """Over one filter."""
+    """The mean over each filter."""
     return a.mean(range(a.ndim - 1), keepdims=True)
 
 

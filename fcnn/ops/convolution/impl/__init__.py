@@ -1,1 +1,1 @@
-"""One module for each value of `impl`, and three helpers that several of them use."""
+"""Implementations of convolution: one module per value of `impl`, and three shared helpers."""

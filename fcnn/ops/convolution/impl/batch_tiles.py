@@ -1,17 +1,18 @@
-"""A batch tile by tile, so that what is made of a tile stays in the cache.
+"""Loops over tiles of a batch, so that the intermediate arrays of a tile stay in the cache.
 
-A tile is a few examples. Where one alone is too large, images are cut along their first axis: a
-strip is an example of its own, of `length` rows of places and the cells that these read,
+A tile is a few examples. If one example is too large, images are cut along their first axis into
+strips, and each strip is an example. With e the effective window along that axis, a strip has L
+output positions and the rows that these read,
 
-    strip j  =  padded rows s L j .. s L (j + 1) + reach - s - 1        L = length
+    strip j  =  padded rows s L j .. s L (j + 1) + e - s - 1        L = length
 
-so that neighbours share a margin of reach - s rows. The last short tile, or strip, is filled up
-with zeros.
+so neighbours share a margin of e - s rows. The last tile, or strip, is filled up with zeros.
 
 A symbolic number of examples, as in `jax.export`, makes the number of tiles, and of examples in a
-tile, symbolic too. JAX puts numbers in their place before it compiles the loaded program, which has
-the tiles of any other. It costs nothing: XLA removes a loop of one step. dw of depthwise "taps"
-alone takes up to 1.4 times as long (64×8×8×256, 2 cores), as it reads a tile otherwise.
+tile, symbolic too. JAX replaces both by numbers before it compiles the loaded program, which then
+has the same tiles as any other. XLA removes a loop of one step, so this costs nothing. The
+exception is dw of depthwise "taps", which reads a tile in another order: it takes up to 1.4 times
+as long (64×8×8×256, two CPU cores).
 """
 
 import math
@@ -26,41 +27,41 @@ from fcnn.ops.mesh_axes import varying_like
 from fcnn.ops.window import Windows, padded
 
 
-def mapped(of_tile: Callable, x: Array, geometry: Windows, bytes_each: int, most: int) -> Array:
-    """y (n, *out, o) of x (n, *size, c), where of_tile(x, at) gives it for a tile.
+def map_tiles(of_tile: Callable, x: Array, geometry: Windows, bytes_each: int, most: int) -> Array:
+    """y (n, *out, o) from x (n, *size, c), by of_tile(x, geometry) -> y for each tile.
 
-    An example takes `bytes_each`, a tile at most `most`.
+    An example needs `bytes_each` of intermediate memory, and a tile at most `most`.
     """
-    length = _length(geometry, bytes_each, most)
-    strips, part, bytes_each = _strips(x, geometry, length, bytes_each)
+    length = _strip_length(geometry, bytes_each, most)
+    strips, strip_geometry, bytes_each = _strips_of_input(x, geometry, length, bytes_each)
     tiles = _tiles(bytes_each, most, strips)
     if tiles is None:
-        y = of_tile(strips, part)
+        y = of_tile(strips, strip_geometry)
     else:
-        y = lax.map(lambda x: of_tile(x, part), tiles[0])
+        y = lax.map(lambda x: of_tile(x, strip_geometry), tiles[0])
         y = y.reshape(-1, *y.shape[2:])[: strips.shape[0]]
     rows = length * math.ceil(geometry.out[0] / length)
     return y.reshape(x.shape[0], rows, *y.shape[2:])[:, : geometry.out[0]]
 
 
-def summed(
+def sum_tiles(
     of_tile: Callable, x: Array, dy: Array, geometry: Windows, bytes_each: int, most: int
 ) -> Array:
-    """The sum over tiles of of_tile(x, dy, at), for x (n, *size, c) and dy (n, *out, o)."""
-    length = _length(geometry, bytes_each, most)
-    x, part, bytes_each = _strips(x, geometry, length, bytes_each)
-    dy = _places(dy, geometry, length)
+    """The sum over tiles of of_tile(x, dy, geometry), for x (n, *size, c) and dy (n, *out, o)."""
+    length = _strip_length(geometry, bytes_each, most)
+    x, strip_geometry, bytes_each = _strips_of_input(x, geometry, length, bytes_each)
+    dy = _strips_of_output(dy, geometry, length)
     tiles = _tiles(bytes_each, most, x, dy)
     if tiles is None:
-        return of_tile(x, dy, part)
-    add = lambda total, tile: (total + of_tile(*tile, part).astype(total.dtype), None)
-    shape = jax.eval_shape(lambda x, dy: of_tile(x, dy, part), x, dy).shape
+        return of_tile(x, dy, strip_geometry)
+    add = lambda total, tile: (total + of_tile(*tile, strip_geometry).astype(total.dtype), None)
+    shape = jax.eval_shape(lambda x, dy: of_tile(x, dy, strip_geometry), x, dy).shape
     start = varying_like(jnp.zeros(shape, accumulation_dtype(x.dtype)), x, dy)
     return lax.scan(add, start, tiles)[0]
 
 
 def _tiles(bytes_each, most, *arrays):
-    """The arrays as (tiles, examples, ...), or None where one tile would do."""
+    """The arrays as (tiles, examples, ...), or None if one tile is enough."""
     n = arrays[0].shape[0]
     count = -(-n // max(1, most // bytes_each)) if bytes_each else 1
     if count in (0, 1):  # a symbolic number is neither
@@ -71,10 +72,11 @@ def _tiles(bytes_each, most, *arrays):
     return [fill(a).reshape(count, length, *a.shape[1:]) for a in arrays]
 
 
-def _length(geometry, bytes_each, most):
-    """Rows of places in a strip: an even number, as Winograd's are, and a divisor if one is near.
+def _strip_length(geometry, bytes_each, most):
+    """Output positions of a strip along the first axis.
 
-    None has fewer cells of its own than it shares.
+    The length is even, for the tiles of Winograd, and divides the output if a divisor is near. A
+    strip shares no more rows with its neighbour than it has of its own.
     """
     m, s = geometry.out[0], geometry.stride[0]
     if bytes_each <= most:
@@ -85,28 +87,25 @@ def _length(geometry, bytes_each, most):
     return min(m, next((length for length in near if m % length == 0), longest))
 
 
-def _strips(x, geometry, length, bytes_each):
-    """The strips of all examples as examples, their windows, and the bytes that one takes."""
+def _strips_of_input(x, geometry, length, bytes_each):
+    """The strips of all examples as examples, their windows, and the bytes that one needs."""
     m, s = geometry.out[0], geometry.stride[0]
     if length == m:
         return x, geometry, bytes_each
-    count, rows, margin = (
-        math.ceil(m / length),
-        s * length,
-        max(0, geometry.effective_window[0] - s),
-    )
+    count, rows = math.ceil(m / length), s * length
+    margin = max(0, geometry.effective_window[0] - s)
     n, size, lo = x.shape[0], x.shape[1], geometry.padding[0][0]
     x = padded(x, [(lo, (count + 1) * rows - lo - size), *[(0, 0)] * (x.ndim - 3)])
     x = x.reshape(n, count + 1, rows, *x.shape[2:])
     x = jnp.concatenate([x[:, :-1], x[:, 1:, :margin]], 2)
-    part = geometry._replace(
+    strip_geometry = geometry._replace(
         size=(rows + margin, *geometry.size[1:]), padding=((0, 0), *geometry.padding[1:])
     )
-    return x.reshape(-1, *x.shape[2:]), part, math.ceil(bytes_each * length / m)
+    return x.reshape(-1, *x.shape[2:]), strip_geometry, math.ceil(bytes_each * length / m)
 
 
-def _places(dy, geometry, length):
-    """dy cut as its image is."""
+def _strips_of_output(dy, geometry, length):
+    """dy cut into the same strips as x."""
     m = geometry.out[0]
     if length == m:
         return dy

@@ -1,4 +1,4 @@
-"""A convolution of many groups as many convolutions of one."""
+"""Grouped convolution as one ungrouped convolution per group."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 
 
-def each_group(part: Callable, groups: int, a, b, **how):
-    """part(a, b, **how), which knows one group only, of all groups, whose channels come last."""
+def each_group(sum_of_group: Callable, groups: int, a, b, **options):
+    """Apply the ungrouped `sum_of_group` to each group; its channels are neighbours on axis -1."""
     if groups == 1:
-        return part(a, b, **how)
+        return sum_of_group(a, b, **options)
     split = lambda a: jnp.moveaxis(a.reshape(*a.shape[:-1], groups, a.shape[-1] // groups), -2, 0)
-    y = jnp.moveaxis(jax.vmap(partial(part, **how))(split(a), split(b)), 0, -2)
+    y = jnp.moveaxis(jax.vmap(partial(sum_of_group, **options))(split(a), split(b)), 0, -2)
     return y.reshape(*y.shape[:-2], y.shape[-2] * y.shape[-1])

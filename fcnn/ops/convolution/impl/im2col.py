@@ -1,4 +1,4 @@
-"""Convolution by explicit im2col: with the kernel as a matrix W[(i,c), o], three products.
+"""Convolution by explicit im2col: three matrix products with the kernel W[(i,c), o].
 
     y = rows W        dW = rowsᵀ dy        dx = col2im(dy Wᵀ)
 
@@ -10,7 +10,7 @@ import math
 import jax.numpy as jnp
 
 from fcnn.ops.contraction import contract_wide
-from fcnn.ops.convolution.im2col import image_of, rows_of
+from fcnn.ops.convolution.im2col import image_to_rows, rows_to_image
 
 
 def forward(x, w, *, geometry, groups):
@@ -27,7 +27,7 @@ def dx(w, dy, *, geometry, groups):
     drows = contract_wide(dy_split, _split_kernel(w, groups), over, batch)  # g, m, i, c
     k = math.prod(geometry.window) * groups * w.shape[-2]
     drows = jnp.moveaxis(drows, 0, 2).reshape(*dy.shape[:-1], k)
-    return image_of(drows, geometry)
+    return rows_to_image(drows, geometry)
 
 
 def dw(x, dy, *, geometry, groups):
@@ -40,7 +40,7 @@ def dw(x, dy, *, geometry, groups):
 
 def _split_rows(x, geometry, groups):
     m, i = x.shape[0] * math.prod(geometry.out), math.prod(geometry.window)
-    return rows_of(x, geometry).reshape(m, i, groups, x.shape[-1] // groups)
+    return image_to_rows(x, geometry).reshape(m, i, groups, x.shape[-1] // groups)
 
 
 def _split_kernel(w, groups):

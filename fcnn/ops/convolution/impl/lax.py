@@ -1,8 +1,8 @@
-"""Convolution and its two gradients as three convolutions of XLA's own.
+"""Convolution and its two gradients as three XLA convolutions.
 
-XLA tunes them for the device at hand. In its terms, dx correlates dy, its cells set apart by the
-stride, with the flipped kernel; dw correlates x with dy, stride and dilation exchanged, and batch
-and channels too.
+XLA tunes them for each device. In its terms, dx is the correlation of dy, dilated by the stride,
+with the flipped kernel. dw is the correlation of x with dy, with stride and dilation exchanged, and
+with batch and channels exchanged.
 """
 
 import jax.numpy as jnp

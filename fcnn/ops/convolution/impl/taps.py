@@ -1,13 +1,13 @@
-"""Convolution tap by tap: shift the image, multiply by that tap's matrix, add up.
+"""Convolution as a sum over taps: shift the image, multiply by the matrix of the tap, add.
 
-With x_i what tap i reads of x at every place, and w_i its matrix of channels by features,
+With x_i the cells of x that tap i reads, and w_i the channels-by-features matrix of tap i,
 
-    y = sum_i x_i w_i        dx_i = dy w_iᵀ, put back where tap i reads        dw_i = x_iᵀ dy
+    y = sum_i x_i w_i        dx_i = dy w_iᵀ, added to the cells of x_i        dw_i = x_iᵀ dy
 
-No patch is written, but those of few channels for dx, which are about as large as dy. Where a group
-has few channels to sum over, w_i multiplies them number by number, and XLA fuses all taps into one
-loop: so it is with depthwise convolution, and with a first layer. dw reads x and dy once for every
-tap, so it goes tile by tile. Sums over taps are kept in float32 when the arrays are shorter.
+No patches are written to memory, except for dx with few channels, where they are about as large as
+dy. If a group has few channels to sum over, as in depthwise convolution and in a first layer, w_i
+multiplies them one by one, and XLA fuses all taps into one loop. dw reads x and dy once per tap, so
+it is computed tile by tile. Sums over taps are kept in the accumulation dtype.
 """
 
 import math
@@ -16,14 +16,14 @@ from functools import partial, reduce
 import jax.numpy as jnp
 
 from fcnn.ops.contraction import accumulation_dtype, contract
-from fcnn.ops.convolution.impl.batch_tiles import summed
+from fcnn.ops.convolution.impl.batch_tiles import sum_tiles
 from fcnn.ops.window import taps, taps_adjoint
 
 TILE = 2**20  # bytes of x or dy, whichever is larger
-FEW = 4  # channels
-TOGETHER = 4  # examples; more take longer to compile and save nothing
+FEW_CHANNELS = 4  # of one group: so few are multiplied one by one
+MAX_EXAMPLES = 4  # of a depthwise tile; more take longer to compile and are no faster
 
-# Arrays are (m, g, c) or (m, g, o) with m over n and p, kernels (i, c, g, o).
+# Arrays are (m, g, c) or (m, g, o) with m over n and p; kernels are (i, c, g, o).
 
 
 def forward(x, w, *, geometry, groups):
@@ -35,7 +35,7 @@ def forward(x, w, *, geometry, groups):
 def dx(w, dy, *, geometry, groups):
     split, kernels = _split(dy, groups), _kernels(w, groups)
     c, _, o = kernels[0].shape
-    if c <= FEW < o:  # all taps in one product, which reads dy once
+    if c <= FEW_CHANNELS < o:  # all taps in one product, which reads dy once
         parts = contract(split, jnp.stack(kernels), ((2,), (3,)), ((1,), (2,)))  # g, m, i, c
         parts = [jnp.moveaxis(parts[:, :, i], 0, 1) for i in range(len(kernels))]
     else:
@@ -45,36 +45,39 @@ def dx(w, dy, *, geometry, groups):
 
 
 def dw(x, dy, *, geometry, groups):
-    alone = x.shape[-1] == dy.shape[-1] == groups
-    over_places = _over_places_alone if alone else partial(_over_places, groups=groups)
+    depthwise = x.shape[-1] == dy.shape[-1] == groups
+    over_positions = (
+        _over_positions_depthwise if depthwise else partial(_over_positions, groups=groups)
+    )
 
     def of_tile(x, dy, geometry):
         x, dy = x.astype(accumulation_dtype(x.dtype)), dy.astype(accumulation_dtype(dy.dtype))
-        dw = jnp.stack([over_places(part, dy) for part in taps(x, geometry)])
+        dw = jnp.stack([over_positions(part, dy) for part in taps(x, geometry)])
         return dw.reshape(*geometry.window, -1, dy.shape[-1])
 
     bytes_each = max(math.prod(x.shape[1:]), math.prod(dy.shape[1:])) * x.dtype.itemsize
-    most = min(TILE, TOGETHER * bytes_each) if alone else TILE
-    return summed(of_tile, x, dy, geometry, bytes_each, most)
+    most = min(TILE, MAX_EXAMPLES * bytes_each) if depthwise else TILE
+    return sum_tiles(of_tile, x, dy, geometry, bytes_each, most)
 
 
 def _times(a, k):
     """a (m, g, c) times k (c, g, o), group by group: (m, g, o)."""
-    if len(k) <= FEW:
+    if len(k) <= FEW_CHANNELS:
         return reduce(jnp.add, (a[:, :, c, None] * k[None, c] for c in range(len(k))))
     return jnp.moveaxis(contract(a, k, ((2,), (0,)), ((1,), (1,))), 0, 1)
 
 
-def _over_places(a, dy, groups):
+def _over_positions(a, dy, groups):
     """The sum over n and p of a (n, *p, (g, c)) times dy (n, *p, (g, o)): (c, g, o)."""
     a, dy = _split(a, groups), _split(dy, groups)
     return jnp.moveaxis(contract(a, dy, ((0,), (0,)), ((1,), (1,))), 0, 1)
 
 
-def _over_places_alone(a, dy):
-    """The same where every channel is a group: first over examples, which writes no product.
+def _over_positions_depthwise(a, dy):
+    """The same for depthwise convolution: (c,).
 
-    A symbolic number of examples cannot be written out: then the tile's product is written.
+    The sum over examples comes first and is unrolled, so that no product is written to memory. A
+    symbolic number of examples cannot be unrolled: then the product of the whole tile is written.
     """
     n = a.shape[0]
     if isinstance(n, int) and n > 0:

@@ -1,12 +1,13 @@
-"""Convolution by rows: im2col along the last axis alone, and tile by tile.
+"""Convolution by im2col along the last axis only, in tiles that fit the cache.
 
-With i the tap along all other axes and j along the last, and one axis of each,
+With i the tap along all other axes, j the tap along the last, and one axis of each,
 
     rows[n,u,q,(j,c)] = x[n, u, s q + d j - lo, c]
-    y[n,p,q,o] = sum_i rows[n, s p + d i - lo, q] . w[i]      a product for every i, all added
+    y[n,p,q,o] = sum_i rows[n, s p + d i - lo, q] . w[i]      a matrix product for every i
 
-Rows are as often as large as x as the window is wide, where im2col's are prod(window) times, and a
-tile's stay in the cache until they have been read. dx is such a sum of dy (`input_gradient`), and
+The rows are larger than x by the width of the window, where those of im2col are larger by
+prod(window). The rows of a tile stay in the cache until they are read. dx is such a sum of dy
+(`input_gradient`), and
 
     dw[i] = sum_{n,p,q} rows[n, s p + d i - lo, q] dy[n,p,q]
 """
@@ -17,7 +18,7 @@ from functools import partial, reduce
 import jax.numpy as jnp
 
 from fcnn.ops.contraction import contract_wide
-from fcnn.ops.convolution.impl.batch_tiles import mapped, summed
+from fcnn.ops.convolution.impl.batch_tiles import map_tiles, sum_tiles
 from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
 from fcnn.ops.window import taps
@@ -26,11 +27,11 @@ TILE = 2**21  # bytes of rows
 
 
 def forward(x, w, *, geometry, groups):
-    return _convolved(x, w, geometry=geometry, groups=groups, over=-2)
+    return _convolve(x, w, geometry=geometry, groups=groups, over=-2)
 
 
 def dx(w, dy, *, geometry, groups):
-    return dx_by(partial(_convolved, over=-1), w, dy, geometry=geometry, groups=groups)
+    return dx_by(partial(_convolve, over=-1), w, dy, geometry=geometry, groups=groups)
 
 
 def dw(x, dy, *, geometry, groups):
@@ -39,12 +40,14 @@ def dw(x, dy, *, geometry, groups):
         dw = jnp.stack(products).swapaxes(1, 2)  # i, (j, c), o
         return dw.reshape(*geometry.window, x.shape[-1], dy.shape[-1])
 
-    of_group = lambda x, dy: summed(of_tile, x, dy, geometry, _bytes(x, geometry), TILE // groups)
+    of_group = lambda x, dy: sum_tiles(
+        of_tile, x, dy, geometry, _bytes_per_example(x, geometry), TILE // groups
+    )
     return each_group(of_group, groups, x, dy)
 
 
-def _convolved(x, w, *, geometry, groups, over):
-    """The sum over taps, channels of x and w's axis `over`: its channels, -2, or features, -1."""
+def _convolve(x, w, *, geometry, groups, over):
+    """Convolve x, summing over axis `over` of w: -2, its channels, or -1, its features."""
 
     def of_group(x, w):
         kernel = jnp.moveaxis(w, over, -2)
@@ -57,24 +60,24 @@ def _convolved(x, w, *, geometry, groups, over):
             y = reduce(jnp.add, (contract_wide(_flat(a), k, ((1,), (0,))) for a, k in each))
             return y.reshape(x.shape[0], *geometry.out, y.shape[-1])
 
-        return mapped(of_tile, x, geometry, _bytes(x, geometry), TILE // groups)
+        return map_tiles(of_tile, x, geometry, _bytes_per_example(x, geometry), TILE // groups)
 
     return each_group(of_group, groups, x, w)
 
 
 def _parts(x, geometry):
-    """What each tap along the other axes reads of the rows: (n, *out, (j, c)) each."""
-    along, across = _split(geometry)
+    """The rows that each tap along the other axes reads: arrays (n, *out, (j, c))."""
+    along, across = _split_windows(geometry)
     return taps(jnp.concatenate(taps(x, along), -1), across)
 
 
 def _flat(a):
-    """All places of all examples as one axis; products of matrices are the fastest so."""
+    """Merge examples and positions into one axis: matrix products are fastest that way."""
     return a.reshape(-1, a.shape[-1])
 
 
-def _split(geometry):
-    """The windows that read along the last axis, and those that read the rows of these."""
+def _split_windows(geometry):
+    """The windows along the last axis, and the windows on the rows made by these."""
     one, plain = (1,), ((0, 0),)
     rest = len(geometry.size) - 1
     along = geometry._replace(
@@ -92,5 +95,10 @@ def _split(geometry):
     return along, across
 
 
-def _bytes(x, geometry):
-    return math.prod(_split(geometry)[0].out) * geometry.window[-1] * x.shape[-1] * x.dtype.itemsize
+def _bytes_per_example(x, geometry):
+    return (
+        math.prod(_split_windows(geometry)[0].out)
+        * geometry.window[-1]
+        * x.shape[-1]
+        * x.dtype.itemsize
+    )

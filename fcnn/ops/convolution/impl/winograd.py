@@ -1,21 +1,20 @@
-"""Convolution by 3×3 windows with 4/9 of the multiplications: Winograd's F(2×2, 3×3).
+"""Winograd convolution F(2×2, 3×3): windows of 3 with 4/9 of the multiplications on images.
 
-Along one axis, two neighbouring places p read four cells u in all. Polynomials can be multiplied by
-multiplying their values at 0, 1, -1 and infinity, four products where the sum asks for six:
+Along one axis, two neighbouring output positions p read four cells u together. Polynomials can be
+multiplied through their values at 0, 1, -1 and infinity: four products instead of six.
 
     y[p] = sum_i x[p + i] w[i] = sum_k A[p,k] z[k]        p = 0, 1, i = 0 .. 2, k = 0 .. 3
     z[k] = X[k] W[k]        X[k] = sum_u B[k,u] x[u]        W[k] = sum_i G[k,i] w[i]
 
-With more axes each is transformed, so on an image 16 products stand for 36; sums over channels are
-taken among the products, where they are one matrix product for each k. dx is such a convolution of
-dy (`input_gradient`). All is linear but the product, so dw is the same steps, transposed, in
-reverse:
+With more axes each is transformed, so an image needs 16 products instead of 36. The sums over
+channels are one matrix product for each k. dx is such a convolution of dy (`input_gradient`). All
+steps except the product are linear, so dw is the same steps, transposed, in reverse:
 
     dz = Aᵀ dy        dW = Xᵀ dz        dw = Gᵀ dW
 
-X, dz and z are 2^rank times as large as x and y, so they are made tile by tile; all is kept in
-float32 at least. Larger tiles than 2 places would need fewer products, and lose more bits; these
-err at most 3 times as far as direct sums do, and often less.
+X, dz and z are 2^rank times as large as x and y, so they are computed tile by tile, in float32 at
+least. Tiles of more than 2 positions would need fewer products and lose more bits. The error of
+these tiles is at most 3 times that of direct sums, and often smaller.
 Source: Lavin & Gray, arXiv:1509.09308.
 """
 
@@ -27,61 +26,65 @@ import numpy as np
 from jax import lax
 
 from fcnn.ops.contraction import accumulation_dtype, contract
-from fcnn.ops.convolution.impl.batch_tiles import mapped, summed
+from fcnn.ops.convolution.impl.batch_tiles import map_tiles, sum_tiles
 from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
 from fcnn.ops.window import cropped, padded
 
-TILE = 2**22  # bytes of X, or of z, for dw; y's are twice as large, and none less than W is
+TILE = 2**22  # bytes of X, or of z, for dw; twice as many for y and dx; at least the bytes of W
 
 B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
-PLACES, POINTS = A.shape
+OUTPUTS, POINTS = A.shape
 
-# What is transformed is a list over the last axis's k of arrays (k of the other axes, m, c), m over
-# examples and pairs of places. They are few, as XLA compiles a program for each.
+# Transformed arrays are lists over the last axis's k of arrays (k of the other axes, m, c), with m
+# over examples and pairs of positions. A short list keeps the program, and its compilation, small.
 
 
 def forward(x, w, *, geometry, groups):
-    return _convolved(x, w, geometry=geometry, groups=groups, over=0)
+    return _convolve(x, w, geometry=geometry, groups=groups, over=0)
 
 
 def dx(w, dy, *, geometry, groups):
-    return dx_by(partial(_convolved, over=1), w, dy, geometry=geometry, groups=groups)
+    return dx_by(partial(_convolve, over=1), w, dy, geometry=geometry, groups=groups)
 
 
 def dw(x, dy, *, geometry, groups):
     def of_group(x, dy):
         o = dy.shape[-1]
-        most = max(TILE // groups, _bytes_of_w(x, o, geometry))
-        products = summed(_products, x, dy, geometry, _bytes(x, o, geometry), most)
-        g = _on_w(len(geometry.size), products.dtype)
+        most = max(TILE // groups, _bytes_of_kernel(x, o, geometry))
+        products = sum_tiles(_products, x, dy, geometry, _bytes_per_example(x, o, geometry), most)
+        g = _kernel_transform(len(geometry.size), products.dtype)
         dw = contract(g, products.reshape(g.shape[0], *products.shape[2:]), ((0,), (0,)))
         return dw.reshape(*geometry.window, *dw.shape[1:])
 
     return each_group(of_group, groups, x, dy)
 
 
-def refuses(geometry, groups):
+def unsupported(geometry, groups):
+    """The reason why these windows are not supported, or None."""
     if {*geometry.window} == {3} and {*geometry.stride, *geometry.dilation} == {1}:
         return None
     return (
-        "serves windows of 3 along every axis, at stride 1 and dilation 1, not of "
-        f"{geometry.window} at stride {geometry.stride} and dilation {geometry.dilation}"
+        "supports windows of 3 along every axis, at stride 1 and dilation 1, not of "
+        f"{geometry.window} at stride {geometry.stride} and dilation {geometry.dilation}; "
+        "write impl='auto'"
     )
 
 
-def _convolved(x, w, *, geometry, groups, over):
-    """The sum over the channels of x and w's axis `over`: 0, its channels, or 1, its features."""
+def _convolve(x, w, *, geometry, groups, over):
+    """Convolve x, summing over axis `over` of w: 0, its channels, or 1, its features."""
 
     def of_group(x, w):
         kernel = w.astype(accumulation_dtype(w.dtype)).reshape(-1, *w.shape[-2:])
-        g = _on_w(len(geometry.size), kernel.dtype)
+        g = _kernel_transform(len(geometry.size), kernel.dtype)
         w_hat = [contract(g, kernel, ((1,), (0,))) for g in jnp.split(g, POINTS)]
         o = w.shape[-1 - over]
-        most = max(2 * TILE // groups, _bytes_of_w(x, o, geometry))
-        return mapped(partial(_tile, w_hat, over), x, geometry, _bytes(x, o, geometry), most)
+        most = max(2 * TILE // groups, _bytes_of_kernel(x, o, geometry))
+        return map_tiles(
+            partial(_tile, w_hat, over), x, geometry, _bytes_per_example(x, o, geometry), most
+        )
 
     return each_group(of_group, groups, x, w)
 
@@ -89,7 +92,7 @@ def _convolved(x, w, *, geometry, groups, over):
 def _tile(w_hat, over, x, geometry):
     times = lambda x, w: contract(x, w, ((2,), (1 + over,)), ((0,), (0,)))
     z = list(map(times, _x_hat(x, geometry), w_hat))
-    pairs = (x.shape[0], *(-(-m // PLACES) for m in geometry.out))
+    pairs = (x.shape[0], *(-(-m // OUTPUTS) for m in geometry.out))
     z = [a.reshape(a.shape[0], *pairs, a.shape[-1]) for a in z]
     return cropped(_from_points(z), (0,) * len(geometry.size), geometry.out)
 
@@ -102,55 +105,55 @@ def _products(x, dy, geometry):
 
 def _x_hat(x, geometry):
     margins = [
-        (lo, hi + m % PLACES) for (lo, hi), m in zip(geometry.padding, geometry.out, strict=True)
+        (lo, hi + m % OUTPUTS) for (lo, hi), m in zip(geometry.padding, geometry.out, strict=True)
     ]
     return _at_points(B, padded(x.astype(accumulation_dtype(x.dtype)), margins))
 
 
 def _dz(dy, geometry):
-    margins = [(0, m % PLACES) for m in geometry.out]
+    margins = [(0, m % OUTPUTS) for m in geometry.out]
     return _at_points(A.T, padded(dy.astype(accumulation_dtype(dy.dtype)), margins))
 
 
 def _at_points(m, a):
-    """m applied along every axis of a (n, *cells, c), from every second cell on."""
+    """Apply m along every spatial axis of a (n, *cells, c), at stride 2."""
     rank, c = a.ndim - 2, a.shape[-1]
     parts = [a[None]]
     for axis in range(2, 2 + rank):
         a = jnp.concatenate(parts)
         end = a.shape[axis] - m.shape[1] + 1
-        cells = (lax.slice_in_dim(a, u, u + end, PLACES, axis) for u in range(m.shape[1]))
-        parts = _combined(m, list(cells))
+        cells = (lax.slice_in_dim(a, u, u + end, OUTPUTS, axis) for u in range(m.shape[1]))
+        parts = _combine(m, list(cells))
     return [part.reshape(part.shape[0], -1, c) for part in parts]
 
 
 def _from_points(z):
-    """A applied along every axis of the z (k, n, *pairs, o): y (n, *places, o)."""
+    """Apply A along every spatial axis of z (k, n, *pairs, o): y (n, *positions, o)."""
     parts = z
     for axis in reversed(range(2, z[0].ndim - 1)):
-        y = jnp.stack(_combined(A, parts), axis + 1)
-        y = y.reshape(*y.shape[:axis], PLACES * y.shape[axis], *y.shape[axis + 2 :])
+        y = jnp.stack(_combine(A, parts), axis + 1)
+        y = y.reshape(*y.shape[:axis], OUTPUTS * y.shape[axis], *y.shape[axis + 2 :])
         parts = jnp.split(y, POINTS) if axis > 2 else [y]
     return parts[0][0]
 
 
-def _on_w(rank, dtype):
-    """G along every axis of w: (k of the last axis to the first, i of the first to the last)."""
+def _kernel_transform(rank, dtype):
+    """G for every axis of w: (k of the last axis to the first, i of the first to the last)."""
     g = np.ones((1, 1))
     for _ in range(rank):
         g = np.einsum("ki,lj->klji", G, g).reshape(POINTS * g.shape[0], -1)
     return jnp.asarray(g, dtype)
 
 
-def _combined(m, parts):
-    """The sum of parts that each row of m, of 0, 1 and -1, tells."""
+def _combine(m, parts):
+    """The sums of parts by the rows of m, whose entries are 0, 1 and -1."""
     each = lambda row: (int(k) * a for k, a in zip(row, parts, strict=True) if k)
     return [reduce(jnp.add, each(row)) for row in m]
 
 
-def _bytes(x, o, geometry):
-    """What X or z of one example takes, whichever is larger."""
-    pairs = math.prod(-(-m // PLACES) for m in geometry.out)
+def _bytes_per_example(x, o, geometry):
+    """The bytes of X or z of one example, whichever is larger."""
+    pairs = math.prod(-(-m // OUTPUTS) for m in geometry.out)
     return (
         POINTS ** len(geometry.out)
         * pairs
@@ -159,5 +162,6 @@ def _bytes(x, o, geometry):
     )
 
 
-def _bytes_of_w(x, o, geometry):
+def _bytes_of_kernel(x, o, geometry):
+    """The bytes of W."""
     return POINTS ** len(geometry.out) * x.shape[-1] * o * accumulation_dtype(x.dtype).itemsize
