@@ -80,19 +80,11 @@ def windows(
     geometry = Windows(tuple(size), k, s, d, ((0, 0),) * len(size), (0,) * len(size))
     geometry = geometry._replace(padding=_padding_pairs(name, padding, geometry))
     if ceil_mode:
-        extra = tuple(
-            map(
-                _ceil_mode_cells,
-                geometry.size,
-                geometry.padding,
-                geometry.effective_window,
-                geometry.stride,
-            )
-        )
+        axes = zip(geometry.size, geometry.padding, geometry.effective_window, s, strict=True)
+        extra = tuple(_ceil_mode_cells(*axis) for axis in axes)
         pairs = zip(geometry.padding, extra, strict=True)
-        geometry = geometry._replace(
-            padding=tuple((lo, hi + e) for (lo, hi), e in pairs), extra=extra
-        )
+        pairs = tuple((lo, hi + cells) for (lo, hi), cells in pairs)
+        geometry = geometry._replace(padding=pairs, extra=extra)
     if not all(m > 0 for m in geometry.out):
         cells = tuple(n + lo + hi for n, (lo, hi) in zip(size, geometry.padding, strict=True))
         raise ValueError(
