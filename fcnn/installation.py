@@ -1,4 +1,4 @@
-"""Source of this installation of fcnn, and the command that adds an extra to it."""
+"""Where fcnn was installed from, and so how to add the packages of an extra."""
 
 import json
 import shlex
@@ -9,9 +9,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def install(extra: str) -> str:
-    """Command that installs the packages of `extra`, from the source of this installation.
+    """The command that installs the packages of `extra`, from wherever fcnn itself came.
 
-    The source is the imported clone, or the installed folder, repository or archive.
+    That is the clone that is imported, or the folder, repository or archive that was installed.
     """
     if (ROOT / "pyproject.toml").is_file():
         return f"pip install -e {shlex.quote(f'{ROOT}[{extra}]')}"

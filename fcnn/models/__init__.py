@@ -3,9 +3,7 @@
 import types
 
 from fcnn.models.cnn import cnn as cnn
-from fcnn.models.ladder import RUNGS as RUNGS
-from fcnn.models.ladder import hybrid as hybrid
-from fcnn.models.ladder import ladder as ladder
+from fcnn.models.ladder import RUNGS as RUNGS, hybrid as hybrid, ladder as ladder
 from fcnn.models.mlp import mlp as mlp
 from fcnn.models.mobilenet import mobilenet as mobilenet
 from fcnn.models.recurrent import lstm as lstm

@@ -2,16 +2,15 @@
 
 import types
 
-from fcnn.training.evaluate import evaluate as evaluate
-from fcnn.training.evaluate import predict as predict
-from fcnn.training.fit import EpochMetrics as EpochMetrics
-from fcnn.training.fit import fit as fit
+from fcnn.training.evaluate import evaluate as evaluate, predict as predict
+from fcnn.training.fit import EpochMetrics as EpochMetrics, fit as fit
 from fcnn.training.shuffle import shuffled_indices as shuffled_indices
-from fcnn.training.state import TrainState as TrainState
-from fcnn.training.state import create as create
-from fcnn.training.step import Metrics as Metrics
-from fcnn.training.step import scan_steps as scan_steps
-from fcnn.training.step import train_step as train_step
+from fcnn.training.state import TrainState as TrainState, create as create
+from fcnn.training.step import (
+    Metrics as Metrics,
+    scan_steps as scan_steps,
+    train_step as train_step,
+)
 
 __all__ = [
     name

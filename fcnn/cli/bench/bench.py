@@ -18,8 +18,7 @@ import jax.numpy as jnp
 from fcnn.bench import Roofline, machine_info, roofline
 from fcnn.cli.output import File, Misuse, add_json, show, try_place, write
 from fcnn.cli.progress import progress
-from fcnn.cli.table import table as lines_of
-from fcnn.cli.table import terminal_width
+from fcnn.cli.table import table as lines_of, terminal_width
 from fcnn.installation import install
 
 DTYPES = ("float32", "bfloat16")
