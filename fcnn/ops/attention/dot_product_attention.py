@@ -130,12 +130,12 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
 
     top, total, z = attend(jax.tree.map(lambda a: a[0], keys))
     others = jax.tree.map(lambda a: a[1:], keys)
-    if len(others.index):
+    if len(others.position):
         step = lambda merged, keys: (merge(merged, attend(keys)), None)
         (top, total, z), _ = lax.scan(step, (top, total, z), others)
     total = jnp.where(total > 0, total, jnp.ones_like(total))  # 0 for a query without any key
     y = by_head(z / total).astype(q.dtype)
-    return y, (q, k, v, mask, _finite(top), total, z if len(others.index) else None)
+    return y, (q, k, v, mask, _finite(top), total, z if len(others.position) else None)
 
 
 @dot_product_attention.bwd
@@ -177,11 +177,11 @@ def _for_product(a, dtype):
 def _scores(queries, keys, s, causal, scale):
     """a for one block of keys, (n, g, r, t, l); -inf for masked keys."""
     a = scale * _contract(queries, keys.k, (4,), (3,))
-    index = keys.index.reshape(1, 1, 1, 1, -1)
-    visible = index < s
+    position = keys.position.reshape(1, 1, 1, 1, -1)
+    visible = position < s
     if causal:
-        t = lax.broadcasted_iota(index.dtype, (1, 1, 1, queries.shape[3], 1), 3)
-        visible = visible & (index <= t)
+        t = lax.broadcasted_iota(position.dtype, (1, 1, 1, queries.shape[3], 1), 3)
+        visible = visible & (position <= t)
     if added(keys.mask) is not None:
         a = a + keys.mask.astype(a.dtype)
     elif keys.mask is not None:

@@ -17,7 +17,7 @@ from jax import Array
 class Keys(NamedTuple):
     """A block of keys, with its values and its part of the mask."""
 
-    index: Array  # position of each key among all s
+    position: Array  # of each key among all s
     k: Array
     v: Array
     mask: Array | None
@@ -39,9 +39,9 @@ def blocks(k: Array, v: Array, mask: Array | None, h: int, length: int) -> Keys:
     """All keys in blocks of `length`, along a new first axis."""
     _, s, g, _ = k.shape
     b = max(1, math.ceil(s / length))
-    index = jnp.arange(b * length).reshape(b, length)
+    position = jnp.arange(b * length).reshape(b, length)
     mask = _mask_blocks(mask, g, h // g, b, length)
-    return Keys(index, _blocks(k, b, length), _blocks(v, b, length), mask)
+    return Keys(position, _blocks(k, b, length), _blocks(v, b, length), mask)
 
 
 def _blocks(a, b, length):
