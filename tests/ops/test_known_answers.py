@@ -61,12 +61,12 @@ def test_tiled_conv_holds_one_tile_of_rows(monkeypatch):
 
 def test_implementations_can_be_nested():
     args = zeros(1, 4, 4, 1), zeros(3, 3, 1, 1)
-    uses_lax = lambda: "stablehlo.convolution" in jax.jit(fcnn.conv).lower(*args).as_text()
+    used = lambda: "stablehlo.convolution" in jax.jit(fcnn.conv).lower(*args).as_text()
     with fcnn.implementations(conv="lax"):
-        assert uses_lax()
+        assert used()
         with fcnn.implementations(conv="im2col"):
-            assert not uses_lax()
-        assert uses_lax()
+            assert not used()
+        assert used()
     with pytest.raises(ValueError, match=r"conv has .*, not 'fast'"):
         fcnn.implementations(conv="fast")
     with pytest.raises(ValueError, match="'dense' is none of"):
@@ -319,7 +319,7 @@ def test_a_saved_shape_is_not_an_array():
     assert jax.tree.leaves(Shape((2, 3))) == []
 
 
-def test_an_argument_that_is_not_an_array_is_named():
+def test_what_is_no_array_is_refused_by_name():
     with pytest.raises(TypeError, match=r"^relu: x 'three' is no array of numbers$"):
         fcnn.relu("three")
     with pytest.raises(TypeError, match=r"^relu: x \[\[1.0\], \[2.0, 3.0\]\] is no array"):
@@ -331,7 +331,7 @@ def test_integers_that_jax_would_truncate_are_rejected():
         fcnn.embedding(np.ones((3, 1), np.float32), np.array([2**32 + 1]))
 
 
-def test_a_traced_option_is_rejected():
+def test_a_traced_option_is_refused():
     with pytest.raises(TypeError, match="rate must be a number known when compiling"):
         jax.jit(lambda r: fcnn.l2_penalty(jnp.ones(3), rate=r))(0.5)
 
