@@ -134,11 +134,15 @@ class Group:
     def run(self, inputs):
         """Results of both modes in every dtype, and of float64, also one rounding away."""
         found = {d: {m: self.loop(m, self.others, inputs[d]) for m in MODES} for d in LARGE}
-        long = [jax.tree.map(lambda a: a.astype(float), inputs[d]) for d in LARGE]
+        float64 = [jax.tree.map(lambda a: a.astype(float), inputs[d]) for d in LARGE]
         for which in range(2):
-            long += [nearby(a, d, which) for a, d in zip(long[: len(LARGE)], LARGE, strict=True)]
-        whole = lambda trees: jax.tree.map(lambda *each: jnp.concatenate(each), *trees)
-        return found, self.loop("autodiff", whole([self.others for _ in long]), whole(long))
+            float64 += [
+                nearby(a, d, which) for a, d in zip(float64[: len(LARGE)], LARGE, strict=True)
+            ]
+        concatenated = lambda trees: jax.tree.map(lambda *each: jnp.concatenate(each), *trees)
+        return found, self.loop(
+            "autodiff", concatenated([self.others for _ in float64]), concatenated(float64)
+        )
 
     def loop(self, mode, others, inputs):
         def one(step):

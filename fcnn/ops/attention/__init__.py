@@ -1,1 +1,1 @@
-"""Attention, lookup and positions: networks over tokens."""
+"""Sequence operators: attention, lookup by integer id, and position encodings."""

@@ -40,8 +40,8 @@ def blocks(k: Array, v: Array, mask: Array | None, h: int, length: int) -> Keys:
     _, s, g, _ = k.shape
     b = max(1, math.ceil(s / length))
     position = jnp.arange(b * length).reshape(b, length)
-    mask = _mask_blocks(mask, g, h // g, b, length)
-    return Keys(position, _blocks(k, b, length), _blocks(v, b, length), mask)
+    k, v = _blocks(k, b, length), _blocks(v, b, length)
+    return Keys(position, k, v, _mask_blocks(mask, g, h // g, b, length))
 
 
 def _blocks(a, b, length):

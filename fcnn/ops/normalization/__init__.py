@@ -1,1 +1,1 @@
-"""Normalization: subtract a mean, divide by a deviation."""
+"""Normalization by mean and variance, by mean square, and by range."""

@@ -1,1 +1,1 @@
-"""Recurrent networks: one cell along a sequence, and back through time."""
+"""Recurrent networks over sequences: rnn, lstm, gru, and the loop that they share."""
