@@ -67,7 +67,7 @@ def markdown(head: Cells, rows: Iterable[Cells], *, left: int = 1) -> Iterator[s
     """The lines of a Markdown table; all but the first `left` columns are aligned on the right."""
     line = lambda cells: f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|"
     yield line(head)
-    yield f"|{'---|' * left}{'---:|' * (len(head) - left)}"
+    yield line(["---"] * left + ["---:"] * (len(head) - left))
     yield from map(line, rows)
 
 
