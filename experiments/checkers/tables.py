@@ -11,6 +11,7 @@ from experiments.checkers.checkers import Answer
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import CheckerProblem
+from fcnn.cli.table import markdown
 
 
 class Judged(NamedTuple):
@@ -52,8 +53,7 @@ class Table(NamedTuple):
         return shown
 
     def markdown(self) -> str:
-        rule = ["---"] + ["---:"] * (len(self.head) - 1)
-        return "\n".join(f"| {' | '.join(line)} |" for line in (self.head, rule, *self.rows))
+        return "\n".join(markdown(self.head, self.rows))
 
 
 def by_kind(mutants: Sequence[Judged]) -> Table:

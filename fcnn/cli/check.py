@@ -20,7 +20,7 @@ from fcnn.cli.target import Target, target
 from fcnn.ops import OPS
 
 WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
-HEAD = ("operator", "impl", "dtype", "gradients", "verdict", "worst error")
+HEAD = ("operator", "impl", "dtype", "count", "verdict", "worst error")
 HEAD += ("hand", "autodiff", "hand saves", "autodiff saves")
 EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse, or for a FILE that "
 EXIT += "cannot be written."

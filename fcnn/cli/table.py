@@ -52,9 +52,8 @@ def table(
     else:
         coming = iter(rows)
         first = list(islice(coming, 1))
-        known = [[name] for name in names] + [
-            [row[0], *(f"{c}00" for c in row[1:])] for row in first
-        ]
+        longer = [[*row[:left], *(f"{cell}00" for cell in row[left:])] for row in first]
+        known = [*([name] for name in names), *longer]
         rows = chain(first, coming)
     columns = fitted(head, known, width)
     left = left if numbers else len(head)
@@ -68,7 +67,7 @@ def markdown(head: Cells, rows: Iterable[Cells], *, left: int = 1) -> Iterator[s
     """The lines of a Markdown table; all but the first `left` columns are aligned on the right."""
     line = lambda cells: f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|"
     yield line(head)
-    yield f"|{'---|' * left}{'---:|' * (len(head) - left)}"
+    yield line(["---"] * left + ["---:"] * (len(head) - left))
     yield from map(line, rows)
 
 
