@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
+from fcnn.ops.arrays import is_float
 from fcnn.ops.validation import require_key
 
 
@@ -66,7 +67,6 @@ def cast(params: Any, *arrays: jax.Array) -> tuple[jax.Array, ...]:
     So float32 data serve parameters in float64 or bfloat16. If parameters have several dtypes, all
     arrays are unchanged.
     """
-    is_float = lambda a: jnp.issubdtype(a.dtype, jnp.floating)
     dtypes = {p.dtype for p in jax.tree.leaves(params) if is_float(p)}
     if len(dtypes) != 1:
         return arrays
