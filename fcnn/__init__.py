@@ -4,11 +4,11 @@ Levels, each importing only from those before it: ops, bench, checker, layers, m
 training, and then the command line. Every public name of `fcnn.ops` is public here too.
 """
 
-from importlib import metadata
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from fcnn import data as data, layers as layers, models as models, ops as ops
+from fcnn.installation import version
 from fcnn.layers import Layer as Layer, summary as summary
 from fcnn.ops import *
 
@@ -31,7 +31,7 @@ if not TYPE_CHECKING:  # a type checker then finds unknown names
 
     def __getattr__(name):
         if name == "__version__":
-            return metadata.version("fcnn")
+            return version()
         if name in _LAZY:
             return resolve_name(_LAZY[name])
         raise AttributeError(f"module 'fcnn' has no attribute {name!r}")
