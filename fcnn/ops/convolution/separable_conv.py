@@ -41,7 +41,7 @@ def separable_conv(
             "same", "same_lower", "causal" or "full"; "valid".
         dilation: step between taps of a window in cells, one int or one per axis; 1.
     Units:  y and b are in units of x times those of both kernels. stride, padding and dilation are
-            in cells.
+            in cells. The result of the first convolution is rounded to the dtype of x.
     Raises: ValueError if ranks or channels disagree or no window fits; TypeError for integers.
     Cost:   n prod(out) f (prod(window) + o) multiply-adds; `conv` needs
             n prod(out) prod(window) c o.
