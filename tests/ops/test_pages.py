@@ -32,12 +32,8 @@ FAMILIES = {  # page -> the operators on it; a page not listed here has the oper
     ),
     "layer_norm": ("layer_norm", "group_norm", "instance_norm", "rms_norm"),
     "pooling": ("max_pool", "avg_pool"),
-    "adaptive_pooling": (
-        "adaptive_avg_pool",
-        "adaptive_max_pool",
-        "global_avg_pool",
-        "global_max_pool",
-    ),
+    "adaptive_pooling": ("adaptive_avg_pool", "adaptive_max_pool"),
+    "global_pooling": ("global_avg_pool", "global_max_pool"),
     "max_unpool": ("max_unpool", "max_pool_with_indices"),
     "resize": ("resize_nearest", "resize_linear"),
 }

@@ -40,7 +40,7 @@ def test_im2col_and_col2im(seed):
 
 @every_seed
 def test_dropout(seed):
-    """Under the mask that fcnn drew, told by ones."""
+    """Under the mask that fcnn drew, found with an x of ones."""
     rng = np.random.default_rng(seed)
     shape = tuple(int(v) for v in rng.integers(1, 6, 4))
     rate, key = float(rng.uniform(0, 0.9)), jax.random.key(seed)

@@ -19,7 +19,7 @@ every_kind = pytest.mark.parametrize("kind", GATES)
 
 
 def drawn(kind, seed, reads):
-    """x, the lengths, and the weights of passes that read so many times c or 2 k features."""
+    """x, the lengths, the weights of one pass per entry of `reads` (c or 2 k features), states."""
     rng = np.random.default_rng(seed)
     n, t, c, k = map(int, rng.integers(1, 6, size=4))
     g, draw = GATES[kind] * k, rng.standard_normal

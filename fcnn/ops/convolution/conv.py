@@ -201,7 +201,7 @@ conv.cases = (
     rejects(
         "stride 1.5 must be an integer", (1, 4, 1), (2, 1, 1), None, stride=1.5, kind=TypeError
     ),
-    rejects("x is missing", None, (2, 1, 1), None, kind=TypeError),
+    rejects("x is None; it must be an array", None, (2, 1, 1), None, kind=TypeError),
     rejects("too many positional", (1, 4, 1), (2, 1, 1), None, (3,), kind=TypeError),
     rejects("the same number of axes", (8, 8, 3), (3, 3, 3, 4), None),
     rejects("at least 3 axes", (8, 3), (3, 4), None),
