@@ -76,7 +76,7 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
     return step
 
 
-def require_per_example(value: Any, outputs: tuple[int, ...]) -> None:
+def require_per_example(value: Any, outputs: tuple[Any, ...]) -> None:
     """TypeError unless a loss has one float per example, position or entry of the outputs."""
     per = ", or one per ".join(["example", *["position"] * (len(outputs) > 2)])
     what = f"loss: returns {described(value)} for outputs {outputs}"
