@@ -55,7 +55,7 @@ def test_readme_trains_a_network(tmp_path, x64):
     out = run(TRAINING, tmp_path, JAX_ENABLE_X64=x64)
     (accuracy,) = re.findall(r"^test accuracy: ([\d.]+)%$", out, re.MULTILINE)
     (shown,) = re.findall(r"# test accuracy: ([\d.]+)%$", README, re.MULTILINE)
-    assert abs(float(accuracy) - float(shown)) < 2
+    assert abs(float(accuracy) - float(shown)) < 1
     assert float(accuracy) > 95
     assert len(TRAINING.strip().splitlines()) < 35
 
