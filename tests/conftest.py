@@ -21,14 +21,14 @@ os.environ["XLA_FLAGS"] = (
 
 import jax
 import pytest
-from jaxtyping import install_import_hook
+from typecheck import check_annotations_of
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_default_matmul_precision", "highest")
 
-install_import_hook("fcnn", "typecheck.checked")
+check_annotations_of("fcnn")
 
 
 def pytest_addoption(parser):
