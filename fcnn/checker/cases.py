@@ -5,8 +5,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax
-
 from fcnn.checker.compiled import exactly
 from fcnn.checker.subject import Subject, subject_of
 from fcnn.ops import Case, Op
@@ -77,11 +75,12 @@ def ways(op: Op, case: Case) -> list[dict[str, Any]]:
 
 
 def _supports(op, case, impl):
-    """An implementation may reject a shape, "auto" none."""
+    """Whether `validate` accepts a case. An implementation may reject a shape, "auto" none."""
     if impl.get("impl", "auto") == "auto":
         return True
+    arrays, options = op.bind(*case.shapes(), **{**case.options, **impl})
     try:
-        jax.eval_shape(partial(op, **{**case.options, **impl}), *case.shapes())
+        op.validate_rule(*arrays, **options)
     except ValueError:
         return False
     return True

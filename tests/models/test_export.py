@@ -1,12 +1,10 @@
 """A model exported once runs on every platform, with any number of examples."""
 
-import sys
-
 import jax
 import numpy as np
 import optax
 import pytest
-from test_models import TRAINED
+from test_models import TRAINED, narrow as narrow
 
 import fcnn
 from fcnn import models, training
@@ -20,10 +18,10 @@ def exported(f, *types):
     return jax.export.export(jax.jit(f), platforms=PLATFORMS)(*types)
 
 
-def types_of(model, shape, n=N):
-    """The types of params, state and n examples x."""
+def types_of(model, shape):
+    """The types of params, state and N examples x."""
     params, state, _ = fcnn.layers.shapes(model, shape)
-    return params, state, jax.ShapeDtypeStruct((n, *shape), model.input_dtype)
+    return params, state, jax.ShapeDtypeStruct((N, *shape), model.input_dtype)
 
 
 def drawn(model, *dims):
@@ -50,21 +48,10 @@ def test_every_model_is_exported():
     assert set(models.__all__) - {"RUNGS", "ladder"} == set(EXPORTED)
 
 
-SLOW = pytest.mark.all("6 s, of 2 s for two examples; smaller models take any number of them")
-
-
-@pytest.mark.parametrize(
-    ("name", "n"),
-    [
-        *((name, N) for name in TRAINED if name != "resnet"),
-        ("resnet", 2),
-        pytest.param("resnet", N, marks=SLOW),
-    ],
-    ids=str,
-)
-def test_one_gradient_serves_every_platform_and_batch(name, n):
+@pytest.mark.parametrize("name", TRAINED)
+def test_one_gradient_serves_every_platform_and_batch(name, narrow):
     model, shape = TRAINED[name]
-    params, state, x = types_of(model, shape, n)
+    params, state, x = types_of(model, shape)
     loss = lambda params, state, x: model.apply(params, state, x, train=True)[0].sum()
     program = exported(jax.grad(loss), params, state, x)
     assert program.platforms == PLATFORMS
@@ -78,11 +65,9 @@ def test_a_loaded_model_predicts_for_another_number_of_examples(name):
 
 
 @pytest.fixture
-def small(monkeypatch):
-    """Models by name; the residual network has two narrow stages, with every kind of block."""
-    monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "WIDTHS", (8, 16))
-    monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "BLOCKS", {18: ((2, 3), False)})
-    return EXPORTED | {"resnet": (models.resnet(18), (8, 8, 1))}
+def small(narrow):
+    """Models by name; the residual network is narrow."""
+    return EXPORTED | {"resnet": TRAINED["resnet"]}
 
 
 @pytest.mark.all("2 to 8 s each, mostly compiling; the first tier has one number of examples")
