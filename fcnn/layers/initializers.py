@@ -28,7 +28,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from fcnn.ops.validation import require_key
+from fcnn.ops.validation import named, require, require_key
 
 Initializer = Callable[[jax.Array, tuple[int, ...]], jax.Array]
 TRUNCATED = 0.87962566103423978  # standard deviation of a standard normal within -2 and 2
@@ -177,7 +177,8 @@ def orthogonal(scale: float = 1.0) -> Initializer:
     Raises: ValueError for a negative or infinite scale, or a shape of fewer than 2 axes.
     Source: Saxe, McClelland & Ganguli, arXiv:1312.6120.
     """
-    _require_scale("orthogonal", "scale", scale)
+    with named("orthogonal"):
+        _require_scale(scale=scale)
 
     def draw(key, shape):
         fans(shape)
@@ -193,7 +194,8 @@ def normal(std: float = 0.01) -> Initializer:
         std: standard deviation.
     Raises: ValueError for a negative or infinite `std`.
     """
-    _require_scale("normal", "std", std)
+    with named("normal"):
+        _require_scale(std=std)
     return _drawn("normal", lambda key, shape: std * jax.random.normal(key, shape))
 
 
@@ -204,7 +206,8 @@ def truncated(std: float = 0.01) -> Initializer:
         std: standard deviation after truncation.
     Raises: ValueError for a negative or infinite `std`.
     """
-    _require_scale("truncated", "std", std)
+    with named("truncated"):
+        _require_scale(std=std)
     draw = lambda key, shape: jax.random.truncated_normal(key, -2, 2, shape)
     return _drawn("truncated", lambda key, shape: std / TRUNCATED * draw(key, shape))
 
@@ -216,7 +219,8 @@ def uniform(bound: float = 0.01) -> Initializer:
         bound: largest absolute value.
     Raises: ValueError for a negative or infinite `bound`.
     """
-    _require_scale("uniform", "bound", bound)
+    with named("uniform"):
+        _require_scale(bound=bound)
     draw = lambda key, shape: jax.random.uniform(key, shape, minval=-bound, maxval=bound)
     return _drawn("uniform", draw)
 
@@ -240,7 +244,8 @@ def grouped(init: Initializer, groups: int, axis: int = -1) -> Initializer:
         return init
 
     def each(key, shape):
-        require_key("grouped", key)
+        with named("grouped"):
+            require_key(key)
         if shape[axis] % groups:
             what = "features" if axis == -1 else "channels"
             raise ValueError(f"initializer: groups {groups} does not divide {shape[axis]} {what}")
@@ -271,7 +276,8 @@ def _drawn(name: str, draw: Initializer) -> Initializer:
     """`draw` with validation of the key."""
 
     def init(key, shape):
-        require_key(name, key)
+        with named(name):
+            require_key(key)
         return draw(key, shape)
 
     return init
@@ -289,6 +295,6 @@ def _lecun(shape):
     return math.sqrt(1 / fans(shape)[0])
 
 
-def _require_scale(name, what, value):
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name}: {what} {value} must be finite and not negative")
+def _require_scale(**values):
+    for what, value in values.items():
+        require(0 <= value < math.inf, f"{what} {value} must be finite and not negative")

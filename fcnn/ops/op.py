@@ -13,6 +13,9 @@ An operator's page has the four in this order, each marked by a decorator:
     @square.fwd
     def square_fwd(x): ...
 
+`validate` raises errors such as ValueError("x (3,) needs 2 axes"), without the operator's name: a
+call puts "square: " in front of each ValueError and TypeError.
+
 An operator works before its page is complete. Without `fwd` and `bwd`, autodiff differentiates
 `forward`; with only one of the two, a call is an error. Without `validate`, no input is rejected.
 Without cases, `fcnn.check` needs arguments.
@@ -36,7 +39,7 @@ from fcnn.ops.arrays import as_array
 from fcnn.ops.custom_gradient import custom_gradient
 from fcnn.ops.returned import cotangents, y_and_saved
 from fcnn.ops.sharding import over_mesh
-from fcnn.ops.validation import did_you_mean
+from fcnn.ops.validation import did_you_mean, named
 
 P = ParamSpec("P")
 Y = TypeVar("Y")
@@ -82,19 +85,19 @@ def implementations(**chosen: str) -> AbstractContextManager:
     ...     fcnn.conv(jnp.array([1.0, 2.0, 4.0]).reshape(1, 3, 1), jnp.ones((2, 1, 1))).ravel()
     Array([3., 6.], dtype=float32)
     """
-    for name, impl in chosen.items():
-        if name not in _IMPLS:
-            known = f"{sorted(_IMPLS)}{did_you_mean(name, _IMPLS)}"
-            raise ValueError(f"implementations: unknown operator {name!r}; expected one of {known}")
-        if impl not in _IMPLS[name]:
-            raise ValueError(_unknown_impl("implementations", name, impl))
+    with named("implementations"):
+        for name, impl in chosen.items():
+            if name not in _IMPLS:
+                known = f"{sorted(_IMPLS)}{did_you_mean(name, _IMPLS)}"
+                raise ValueError(f"unknown operator {name!r}; expected one of {known}")
+            if impl not in _IMPLS[name]:
+                raise ValueError(_unknown_impl(impl, _IMPLS[name], f" of {name}"))
     return _implementations(tuple(sorted((dict(_implementations.value) | chosen).items())))
 
 
-def _unknown_impl(caller, name, impl):
-    of = f" of {name}" if caller != name else ""
-    known = f"{_IMPLS[name]}{did_you_mean(impl, _IMPLS[name])}"
-    return f"{caller}: unknown impl {impl!r}{of}; expected one of {known}"
+def _unknown_impl(impl, impls, of=""):
+    known = f"{impls}{did_you_mean(impl, impls)}"
+    return f"unknown impl {impl!r}{of}; expected one of {known}"
 
 
 @jax.tree_util.register_static
@@ -212,7 +215,11 @@ class Op(Generic[P, Y]):
         return rule
 
     def validate(self, rule: F) -> F:
-        """Add the function that raises on bad input."""
+        """Add the function that raises on bad input.
+
+        Its messages begin with the argument, as in `raise ValueError("x (3,) needs 2 axes")`. A
+        call puts the name of the operator in front of a ValueError or TypeError.
+        """
         self.validate_rule = rule
         return rule
 
@@ -239,27 +246,29 @@ class Op(Generic[P, Y]):
 
     def bind(self, *args: Any, **options: Any) -> tuple[tuple, dict[str, Any]]:
         """The arrays in order, and every option: its given value, else the default of `forward`."""
-        try:
-            bound = self.signature.bind(*args, **options)
-        except TypeError as misuse:
-            raise TypeError(f"{self.name}: {misuse}") from None
-        bound.apply_defaults()
-        given = bound.arguments
-        arrays = tuple(given[name] for name in self.arrays)
-        options = {name: _hashable(value) for name, value in given.items() if name in self.static}
-        if self.impls:
-            if options["impl"] not in self.impls:
-                raise ValueError(_unknown_impl(self.name, self.name, options["impl"]))
-            if options["impl"] == "auto":
-                options["impl"] = dict(_implementations.value).get(self.name, "auto")
-        return arrays, options
+        with named(self.name):
+            try:
+                bound = self.signature.bind(*args, **options)
+            except TypeError as misuse:
+                raise TypeError(f"{misuse}") from None
+            bound.apply_defaults()
+            given = bound.arguments
+            arrays = tuple(given[name] for name in self.arrays)
+            options = {k: _hashable(value) for k, value in given.items() if k in self.static}
+            if self.impls:
+                if options["impl"] not in self.impls:
+                    raise ValueError(_unknown_impl(options["impl"], self.impls))
+                if options["impl"] == "auto":
+                    options["impl"] = dict(_implementations.value).get(self.name, "auto")
+            return arrays, options
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Y:
         arrays, options = self.bind(*args, **kwargs)
-        arrays = tuple(map(self._array, self.arrays, arrays))
-        if hasattr(self, "validate_rule"):
-            self.validate_rule(*arrays, **options)
-        op = over_mesh(self, arrays)
+        with named(self.name):
+            arrays = tuple(map(self._array, self.arrays, arrays))
+            if hasattr(self, "validate_rule"):
+                self.validate_rule(*arrays, **options)
+            op = over_mesh(self, arrays)
         if not self.derived or _gradients.value == "autodiff":
             return op.forward(*arrays, **options)
         return custom_gradient(op, arrays, options)
@@ -267,9 +276,9 @@ class Op(Generic[P, Y]):
     def _array(self, name: str, given: Any) -> jax.Array | None:
         if given is None:
             if self.signature.parameters[name].default is not None:
-                raise TypeError(f"{self.name}: {name} is None; it must be an array")
+                raise TypeError(f"{name} is None; it must be an array")
             return None
-        return as_array(f"{self.name}: {name}", given)
+        return as_array(name, given)
 
     def __repr__(self) -> str:
         return f"<operator {self.name}{self.signature}>"

@@ -34,7 +34,7 @@ def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
     meshes = [jax.typeof(a).sharding.mesh for a in arrays if a is not None]
     meshes = list(dict.fromkeys(mesh for mesh in meshes if _explicit(mesh)))
     shapes = " and ".join(str(dict(mesh.shape)) for mesh in meshes)
-    require(len(meshes) < 2, f"{op.name}: arrays lie on different meshes, {shapes}; use one")
+    require(len(meshes) < 2, f"arrays lie on different meshes, {shapes}; use one")
     return Sharded(op, meshes[0]) if meshes else op
 
 

@@ -67,7 +67,7 @@ def halve_bwd(saved, dy):
 
 @halve.validate
 def _validate(x):
-    require_floats("halve", x=x)
+    require_floats(x=x)
 
 
 halve.cases = (

@@ -159,8 +159,8 @@ differentiate(SLOPES, of="x")
 
 @gelu.validate
 def _validate_gelu(x, *, approximate):
-    require_floats("gelu", x=x)
-    require_flags("gelu", approximate=approximate)
+    require_floats(x=x)
+    require_flags(approximate=approximate)
 
 
 by_tanh = {"approximate": True}

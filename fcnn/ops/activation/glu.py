@@ -11,8 +11,6 @@ is infinite, as in `gelu.py`. Half precision is rounded once, at the end. The or
 the papers: glu has its gate last, swiglu first.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -111,11 +109,11 @@ def _concatenated(dy, slope_a, slope_b, axis):
     return jnp.concatenate([long * slope_a, long * slope_b], axis).astype(dy.dtype)
 
 
-def _validate_halves(name, x, *, axis):
-    require_floats(name, x=x)
-    require_axis(name, axis, x=x)
+def _validate_halves(x, *, axis):
+    require_floats(x=x)
+    require_axis(axis, x=x)
     even = x.shape[axis] % 2 == 0
-    require(even, f"{name}: x {x.shape} has an odd size along axis {axis}: {x.shape[axis]}")
+    require(even, f"x {x.shape} has an odd size along axis {axis}: {x.shape[axis]}")
 
 
 def _both_halves(x):
@@ -129,7 +127,7 @@ def _both_halves(x):
 
 
 for op in (glu, swiglu):
-    op.validate(partial(_validate_halves, op.name))
+    op.validate(_validate_halves)
     op.cases = (
         Case("rows", ((3, 4),)),
         Case("columns", ((6, 2, 2),), {"axis": 0}),

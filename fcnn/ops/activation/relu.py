@@ -113,10 +113,10 @@ def prelu_bwd(saved, dy):
 
 @prelu.validate
 def _validate_prelu(x, slope):
-    require_floats("prelu", x=x, slope=slope)
-    require_rank("prelu", 1, x=x)
+    require_floats(x=x, slope=slope)
+    require_rank(1, x=x)
     one_each = slope.shape == x.shape[-1:]
-    require(one_each, f"prelu: slope {slope.shape} needs shape {x.shape[-1:]}, as x {x.shape}")
+    require(one_each, f"slope {slope.shape} needs shape {x.shape[-1:]}, as x {x.shape}")
 
 
 def _row(v, x):

@@ -224,33 +224,30 @@ dot_product_attention.choose_from("plain", "blocked")
 
 @dot_product_attention.validate
 def _validate(q, k, v, mask, *, causal, scale, block, impl):
-    name = "dot_product_attention"
-    require_floats(name, q=q, k=k, v=v)
+    require_floats(q=q, k=k, v=v)
     for letter, a in {"q": q, "k": k, "v": v}.items():
-        require(a.ndim == 4, f"{name}: {letter} {a.shape} needs 4 axes")
+        require(a.ndim == 4, f"{letter} {a.shape} needs 4 axes")
     (n, t, h, d), (_, s, g, _) = q.shape, k.shape
-    require(k.shape == (n, s, g, d), f"{name}: q {q.shape} and k {k.shape} differ in n or d")
-    require(v.shape[:3] == (n, s, g), f"{name}: k {k.shape} and v {v.shape} differ in n, s or g")
-    require(d > 0, f"{name}: q {q.shape} has no features")
-    require(g > 0 and h % g == 0, f"{name}: h {h} must be a multiple of the g {g} of k {k.shape}")
-    require_mask(name, mask, q, (n, h, t, s))
-    require_flags(name, causal=causal)
-    require_numbers(name, **({} if scale is None else {"scale": scale}))
-    require(scale is None or math.isfinite(scale), f"{name}: scale {scale} must be finite")
-    require_counts(name, block=block)
+    require(k.shape == (n, s, g, d), f"q {q.shape} and k {k.shape} differ in n or d")
+    require(v.shape[:3] == (n, s, g), f"k {k.shape} and v {v.shape} differ in n, s or g")
+    require(d > 0, f"q {q.shape} has no features")
+    require(g > 0 and h % g == 0, f"h {h} must be a multiple of the g {g} of k {k.shape}")
+    require_mask(mask, q, (n, h, t, s))
+    require_flags(causal=causal)
+    require_numbers(**({} if scale is None else {"scale": scale}))
+    require(scale is None or math.isfinite(scale), f"scale {scale} must be finite")
+    require_counts(block=block)
 
 
-def require_mask(name: str, mask: Array | None, q: Array, scores: tuple) -> None:
+def require_mask(mask: Array | None, q: Array, scores: tuple) -> None:
     """Raise unless `mask` holds booleans or floats of q's dtype, and broadcasts to the scores."""
     if mask is not None:
         if jnp.issubdtype(mask.dtype, jnp.integer):
-            raise TypeError(f"{name}: mask holds {mask.dtype}; write mask.astype(bool)")
-        require_floats(name, q=q, mask=added(mask))
-        require(
-            mask.ndim == 4, f"{name}: mask {mask.shape} needs 4 axes, (n, h, t, s) or 1 along any"
-        )
+            raise TypeError(f"mask holds {mask.dtype}; write mask.astype(bool)")
+        require_floats(q=q, mask=added(mask))
+        require(mask.ndim == 4, f"mask {mask.shape} needs 4 axes, (n, h, t, s) or 1 along any")
         fits = all(m in (1, size) for m, size in zip(mask.shape, scores, strict=True))
-        require(fits, f"{name}: mask {mask.shape} must broadcast to the scores {scores}")
+        require(fits, f"mask {mask.shape} must broadcast to the scores {scores}")
 
 
 def _boolean_mask(shape):

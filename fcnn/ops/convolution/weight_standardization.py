@@ -68,12 +68,11 @@ def _mean(a):
 
 @weight_standardization.validate
 def _validate(w, *, eps):
-    name = "weight_standardization"
-    require_floats(name, w=w)
-    require_rank(name, 2, w=w)
-    require(0 not in w.shape[:-1], f"{name}: w {w.shape} has filters without entries")
-    require_numbers(name, eps=eps)
-    require(eps > 0, f"{name}: eps {eps} must be positive")
+    require_floats(w=w)
+    require_rank(2, w=w)
+    require(0 not in w.shape[:-1], f"w {w.shape} has filters without entries")
+    require_numbers(eps=eps)
+    require(eps > 0, f"eps {eps} must be positive")
 
 
 weight_standardization.cases = (

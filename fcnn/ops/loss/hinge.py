@@ -63,9 +63,9 @@ def hinge_bwd(saved, dl, *, margin):
 
 @hinge.validate
 def _validate_hinge(logits, labels, *, margin):
-    validate_labels("hinge", labels, logits=logits)
-    require_numbers("hinge", margin=margin)
-    require(0 <= margin < math.inf, f"hinge: margin {margin} must be at least 0 and finite")
+    validate_labels(labels, logits=logits)
+    require_numbers(margin=margin)
+    require(0 <= margin < math.inf, f"margin {margin} must be at least 0 and finite")
 
 
 def _apart(rng):

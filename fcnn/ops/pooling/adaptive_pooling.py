@@ -11,7 +11,6 @@ in row-major order, and NaN counts as the maximum. Max saves the indices i_p; av
 """
 
 import math
-from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -125,13 +124,13 @@ def _bins(n, m):
     return p * n // m, -((p + 1) * n // -m)
 
 
-def _validate(name, x, *, size):
-    validate_grid(name, x)
-    size_per_axis(x, size, name)
+def _validate(x, *, size):
+    validate_grid(x)
+    size_per_axis(x, size)
 
 
 for op in (adaptive_avg_pool, adaptive_max_pool):
-    op.validate(partial(_validate, op.name))
+    op.validate(_validate)
     op.cases = (
         Case("2-D", (distinct((2, 3, 4, 5)),), {"size": 2}),
         Case("1-D", (distinct((2, 3, 5)),), {"size": 2}),

@@ -158,12 +158,12 @@ def _power(r, p):
 
 @lp_pool.validate
 def _validate(x, *, p, mean, **options):
-    require_floats("lp_pool", x=x)
-    require_rank("lp_pool", 3, x=x)
-    require_numbers("lp_pool", p=p)
-    require(p >= 1, f"lp_pool: p {p} must be at least 1")
-    require_flags("lp_pool", mean=mean, ceil_mode=options["ceil_mode"])
-    pool_windows(x, **options, name="lp_pool")
+    require_floats(x=x)
+    require_rank(3, x=x)
+    require_numbers(p=p)
+    require(p >= 1, f"p {p} must be at least 1")
+    require_flags(mean=mean, ceil_mode=options["ceil_mode"])
+    pool_windows(x, **options)
 
 
 some = partial(Case, args=(distinct(GRID),))

@@ -16,7 +16,7 @@ are slow to compile.
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from functools import partial, reduce
+from functools import reduce
 
 import jax.numpy as jnp
 import numpy as np
@@ -209,18 +209,18 @@ def count_cells(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -
     return jnp.asarray(np.maximum(counts, 1)[None, ..., None], dtype)
 
 
-def pool_windows(x, window, stride, padding, dilation, ceil_mode, *, name: str = "pool") -> Windows:
+def pool_windows(x, window, stride, padding, dilation, ceil_mode) -> Windows:
     """The windows on x, an array or its shape; the options are those of `max_pool`."""
     size = getattr(x, "shape", x)[1:-1]
     stride = window if stride is None else stride
-    return windows(name, size, window, stride, padding, dilation, ceil_mode=ceil_mode)
+    return windows(size, window, stride, padding, dilation, ceil_mode=ceil_mode)
 
 
-def validate_windows(name, x, *, ceil_mode, count_include_pad=False, **options):
-    require_floats(name, x=x)
-    require_rank(name, 3, x=x)
-    require_flags(name, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
-    pool_windows(x, **options, ceil_mode=ceil_mode, name=name)
+def validate_windows(x, *, ceil_mode, count_include_pad=False, **options):
+    require_floats(x=x)
+    require_rank(3, x=x)
+    require_flags(ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    pool_windows(x, **options, ceil_mode=ceil_mode)
 
 
 def distinct(shape):
@@ -261,7 +261,7 @@ CASES = (
     rejects("x holds int32", ints((1, 4, 4, 1)), window=2, kind=TypeError),
 )
 for op in (max_pool, avg_pool):
-    op.validate(partial(validate_windows, op.name))
+    op.validate(validate_windows)
     op.cases = CASES
 max_pool.cases += (
     Case("ties", (lambda rng: np.ones((1, 4, 4, 1)),), {"window": 3, "stride": 1}, kink=True),

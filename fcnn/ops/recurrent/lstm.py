@@ -117,7 +117,7 @@ def _step_backward(recurrent, dnew, previous, gates):
 
 @lstm.validate
 def _validate(x, w, u, b, h, c, lengths, *, reverse):
-    validate_cell("lstm", 4, x, w, u, b, lengths, reverse, h=h, c=c)
+    validate_cell(4, x, w, u, b, lengths, reverse, h=h, c=c)
 
 
 WEIGHTS, ABSENT = ((2, 12), (3, 12), (12,)), (None, None, None)

@@ -96,9 +96,9 @@ def rnn_bwd(saved, dout, *, activation, reverse):
 
 @rnn.validate
 def _validate(x, w, u, b, h, lengths, *, activation, reverse):
-    validate_cell("rnn", 1, x, w, u, b, lengths, reverse, h=h)
+    validate_cell(1, x, w, u, b, lengths, reverse, h=h)
     known = tuple(F)
-    require(activation in known, f"rnn: unknown activation {activation!r}; expected one of {known}")
+    require(activation in known, f"unknown activation {activation!r}; expected one of {known}")
 
 
 WEIGHTS, ABSENT = ((2, 3), (3, 3), (3,)), (None, None)
