@@ -11,8 +11,9 @@ n is all axes of x but the last. x and w are saved.
 
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import contract, contract_wide
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_rank
 
 

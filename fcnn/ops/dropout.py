@@ -22,7 +22,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import (
     require,
     require_flags,

@@ -21,13 +21,12 @@ An operator works before its page is complete. Without `fwd` and `bwd`, autodiff
 Without cases, `fcnn.check` needs arguments.
 
 `custom_gradient.py` registers the rules with JAX. `validation.py` has the requirements that
-`validate` is made of.
+`validate` is made of, `case.py` the cases, and `contexts.py` the choice of gradient and
+implementation.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import update_wrapper, wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -36,134 +35,21 @@ import numpy as np
 from jax.core import Tracer
 
 from fcnn.ops.arrays import as_array
+from fcnn.ops.case import Case
+from fcnn.ops.contexts import IMPLS, by_hand, chosen_impl, unknown_impl
 from fcnn.ops.custom_gradient import custom_gradient
 from fcnn.ops.returned import cotangents, y_and_saved
 from fcnn.ops.sharding import over_mesh
-from fcnn.ops.validation import did_you_mean, named
+from fcnn.ops.validation import named
 
 P = ParamSpec("P")
 Y = TypeVar("Y")
 F = TypeVar("F", bound=Callable)
-Draw = Callable[[np.random.Generator], np.ndarray | jax.Array]
-
-_IMPLS: dict[str, tuple[str, ...]] = {}  # operator name -> the values of its `impl`
-_gradients = jax.make_user_context("hand")
-_implementations = jax.make_user_context(())
-
-
-def gradients(kind: str) -> AbstractContextManager:
-    """Choose how operators called inside the `with` block are differentiated.
-
-    The choice is made when an operator is called or traced. It is part of jit's cache key, so a
-    jitted function is traced again under the other kind.
-
-    Options:
-        kind: "hand", the hand-derived gradient and the default, or "autodiff".
-    Raises: ValueError for any other kind.
-
-    >>> with fcnn.gradients("autodiff"):
-    ...     jax.grad(fcnn.tanh)(0.0)
-    Array(1., dtype=float32, weak_type=True)
-    """
-    if kind not in ("hand", "autodiff"):
-        raise ValueError(f'gradients: unknown kind {kind!r}; expected "hand" or "autodiff"')
-    return _gradients(kind)
-
-
-def implementations(**chosen: str) -> AbstractContextManager:
-    """Choose the implementation of operators called with impl="auto" inside the `with` block.
-
-    Nested choices add up. They are part of jit's cache key, as those of `gradients` are. An
-    implementation that cannot compute a shape still rejects it: one for 3×3 windows of stride 1
-    rejects a convolution of stride 2.
-
-    Options:
-        chosen: an implementation for each operator, by its name, as in conv="im2col".
-    Raises: ValueError for an operator without implementations, or an unknown implementation.
-
-    >>> with fcnn.implementations(conv="im2col"):
-    ...     fcnn.conv(jnp.array([1.0, 2.0, 4.0]).reshape(1, 3, 1), jnp.ones((2, 1, 1))).ravel()
-    Array([3., 6.], dtype=float32)
-    """
-    with named("implementations"):
-        for name, impl in chosen.items():
-            if name not in _IMPLS:
-                known = f"{sorted(_IMPLS)}{did_you_mean(name, _IMPLS)}"
-                raise ValueError(f"unknown operator {name!r}; expected one of {known}")
-            if impl not in _IMPLS[name]:
-                raise ValueError(_unknown_impl(impl, _IMPLS[name], f" of {name}"))
-    return _implementations(tuple(sorted((dict(_implementations.value) | chosen).items())))
-
-
-def _unknown_impl(impl, impls, of=""):
-    known = f"{impls}{did_you_mean(impl, impls)}"
-    return f"unknown impl {impl!r}{of}; expected one of {known}"
 
 
 @jax.tree_util.register_static
 class Shape(tuple[int, ...]):
     """A shape as a residual of `fwd`: it is static, not an array."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One small set of arguments and options for an operator, with what is tested there.
-
-    Options:
-        name: a name for reports, unique among the cases of an operator.
-        args: for each argument a shape (standard normals are drawn), a function of a NumPy
-            generator that draws the array, or None for an absent argument.
-        options: the operator's static arguments and keywords.
-        kink: whether the function has a kink there. Its slope was chosen, and finite differences
-            cannot confirm it.
-        raises: the type of the error that this bad input raises, and a pattern of its message.
-        extreme: whether arguments are at the limits of float16 and bfloat16. Such a case is not
-            for float64 and finite differences: tests/ops/test_extremes.py rounds the arguments to
-            each dtype, and compares with float64.
-    """
-
-    name: str
-    args: tuple[tuple[int, ...] | Draw | None, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    kink: bool = False
-    raises: tuple[type[Exception], str] | None = None
-    extreme: bool = False
-
-    @property
-    def proved(self) -> bool:
-        """Whether the gradient is proved in float64."""
-        return not (self.raises or self.extreme)
-
-    def draw(self, seed: int = 0) -> tuple[jax.Array | None, ...]:
-        """Draw the arguments, by NumPy, which compiles nothing for each new shape."""
-        rng = np.random.default_rng(seed)
-        one = lambda a: jax.device_put(a(rng) if callable(a) else rng.standard_normal(a))
-        return tuple(a if a is None else one(a) for a in self.args)
-
-    def shapes(self) -> tuple[jax.ShapeDtypeStruct | None, ...]:
-        """The shapes and dtypes of the arguments."""
-        args = self.draw()
-        return tuple(a if a is None else jax.ShapeDtypeStruct(a.shape, a.dtype) for a in args)
-
-
-def ints(shape: tuple[int, ...], below: int = 10) -> Draw:
-    """An entry of `Case.args`: integers drawn from 0 .. below - 1."""
-    return lambda rng: rng.integers(0, below, shape, np.int32)
-
-
-def normals(shape: tuple[int, ...], times: float, plus: float = 0.0) -> Draw:
-    """An entry of `Case.args`: normals of standard deviation `times` and mean `plus`."""
-    return lambda rng: plus + times * rng.standard_normal(shape)
-
-
-def extreme(name: str, *args: Any, **options: Any) -> Case:
-    """A case of `Op.cases`: arguments at the limits of float16 and bfloat16."""
-    return Case(name, args, options, extreme=True)
-
-
-def rejects(message: str, *args: Any, kind: type[Exception] = ValueError, **options: Any) -> Case:
-    """A case of `Op.cases`: bad input, with the type and a pattern of the message of its error."""
-    return Case(f"bad: {message}", args, options, raises=(kind, message))
 
 
 class Op(Generic[P, Y]):
@@ -181,13 +67,14 @@ class Op(Generic[P, Y]):
         update_wrapper(self, forward)
         self.forward: Callable[..., Y] = forward
         self.signature = _signature(forward)
-        named = self.signature.parameters.values()
+        parameters = self.signature.parameters
         for name in static:
-            if name not in self.signature.parameters:
-                has = ", ".join(self.signature.parameters)
+            if name not in parameters:
+                has = ", ".join(parameters)
                 raise TypeError(f"{self.name}: static names {name}; its parameters are {has}")
-        self.static = {*static, *(p.name for p in named if p.kind is p.KEYWORD_ONLY)}
-        self.arrays = tuple(name for name in self.signature.parameters if name not in self.static)
+        keywords = (p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY)
+        self.static = {*static, *keywords}
+        self.arrays = tuple(name for name in parameters if name not in self.static)
 
     @property
     def name(self) -> str:
@@ -237,12 +124,12 @@ class Op(Generic[P, Y]):
 
     def choose_from(self, *impls: str) -> None:
         """Set the values of `impl`, besides "auto"."""
-        _IMPLS[self.name] = ("auto", *impls)
+        IMPLS[self.name] = ("auto", *impls)
 
     @property
     def impls(self) -> tuple[str, ...]:
         """The values of `impl`; empty for an operator with one implementation."""
-        return _IMPLS.get(self.name, ())
+        return IMPLS.get(self.name, ())
 
     def bind(self, *args: Any, **options: Any) -> tuple[tuple, dict[str, Any]]:
         """The arrays in order, and every option: its given value, else the default of `forward`."""
@@ -257,9 +144,9 @@ class Op(Generic[P, Y]):
             options = {k: _hashable(value) for k, value in given.items() if k in self.static}
             if self.impls:
                 if options["impl"] not in self.impls:
-                    raise ValueError(_unknown_impl(options["impl"], self.impls))
+                    raise ValueError(unknown_impl(options["impl"], self.impls))
                 if options["impl"] == "auto":
-                    options["impl"] = dict(_implementations.value).get(self.name, "auto")
+                    options["impl"] = chosen_impl(self.name)
             return arrays, options
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Y:
@@ -269,7 +156,7 @@ class Op(Generic[P, Y]):
             if hasattr(self, "validate_rule"):
                 self.validate_rule(*arrays, **options)
             op = over_mesh(self, arrays)
-        if not self.derived or _gradients.value == "autodiff":
+        if not (self.derived and by_hand()):
             return op.forward(*arrays, **options)
         return custom_gradient(op, arrays, options)
 

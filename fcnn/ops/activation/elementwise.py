@@ -16,8 +16,9 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Op, extreme, ints, normals, rejects
+from fcnn.ops.op import Op
 from fcnn.ops.validation import require, require_floats, require_numbers
 
 Slopes = Mapping[Op, tuple[Callable, Sequence[float]]]

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.convolution.conv import conv
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import windows
 

@@ -17,8 +17,9 @@ from jaxtyping import Array, Float
 from fcnn.ops.activation.elementwise import differentiate
 from fcnn.ops.activation.sigmoid import hard_sigmoid
 from fcnn.ops.activation.softplus import softplus
+from fcnn.ops.case import Case, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require_flags, require_floats
 
 X = Float[Array, "..."]

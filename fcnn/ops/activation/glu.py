@@ -18,8 +18,9 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
 from fcnn.ops.activation.gelu import silu, silu_slope, times
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_axis, require_floats
 
 X = Float[Array, "..."]

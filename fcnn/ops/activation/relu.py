@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import at_most_0, between, clipped, differentiate
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_rank
 
 X = Float[Array, "..."]

@@ -23,8 +23,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_axis, require_floats
 
 X = Float[Array, "..."]

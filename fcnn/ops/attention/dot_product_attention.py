@@ -54,8 +54,9 @@ from fcnn.ops.attention.heads import (
     by_head,
     mask_blocks_adjoint,
 )
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import (
     require,
     require_counts,

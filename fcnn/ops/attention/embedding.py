@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.validation import require, require_counts, require_floats
 
 

@@ -16,8 +16,9 @@ query equally, so its gradient is 0 up to rounding.
 from jaxtyping import Array, Bool, Float
 
 from fcnn.ops.attention.dot_product_attention import dot_product_attention, require_mask
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.dense import dense
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.validation import require, require_flags, require_floats
 
 AUTO = {"scale": None, "block": 128, "impl": "auto"}

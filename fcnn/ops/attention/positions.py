@@ -18,8 +18,9 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_flags, require_floats, require_numbers
 
 

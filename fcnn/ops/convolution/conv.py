@@ -19,9 +19,10 @@ them again costs less than keeping them.
 
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.convolution.dispatch import IMPLS, compute, require_supported
 from fcnn.ops.convolution.padding import fold_cells, pad_cells, split_padding, validate_mode
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 

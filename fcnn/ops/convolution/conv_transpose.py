@@ -17,9 +17,10 @@ The three sums are those of convolution, with x and y exchanged. x and w are sav
 
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.convolution.conv import add_bias
 from fcnn.ops.convolution.dispatch import IMPLS, compute, require_supported
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows_of_output
 

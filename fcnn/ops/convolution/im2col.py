@@ -11,7 +11,8 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, taps, taps_adjoint, windows
 

@@ -11,9 +11,10 @@ and `conv` computes dx and ddepthwise from dh. x, h and the kernels are saved.
 
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.convolution.conv import conv_bwd, conv_fwd
 from fcnn.ops.dense import dense_bwd, dense_fwd
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 

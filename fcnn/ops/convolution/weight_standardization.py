@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import extremes
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 

@@ -26,9 +26,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.distributions import safe_product
-from fcnn.ops.op import Case, extreme, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 Y = Float[Array, "n ..."]

@@ -29,6 +29,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.softmax import extreme_scores, probabilities
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.distributions import (
     cases_of_distributions,
@@ -37,7 +38,7 @@ from fcnn.ops.loss.distributions import (
     validate_distributions,
 )
 from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, one_hot_of, validate_labels
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.validation import require, require_floats, require_numbers
 
 

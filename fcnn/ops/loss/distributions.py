@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.softmax import extreme_scores
-from fcnn.ops.op import Case, extreme, ints, rejects
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
 
 Rows = Float[Array, "*n k"]

@@ -13,9 +13,10 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, one_hot_of, validate_labels
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_numbers
 
 

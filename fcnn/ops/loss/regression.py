@@ -25,8 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 Y = Float[Array, "n ..."]

@@ -36,6 +36,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import (
     C,
@@ -46,7 +47,7 @@ from fcnn.ops.normalization.channels import (
     scale_and_bias_gradients,
     scale_and_shift,
 )
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_flags, require_numbers, require_rank
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import extreme, normals
+from fcnn.ops.case import extreme, normals
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 C = Float[Array, " c"]

@@ -28,6 +28,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import (
     C,
@@ -38,7 +39,7 @@ from fcnn.ops.normalization.channels import (
     scale_and_bias_gradients,
     scale_and_shift,
 )
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_counts, require_rank
 
 

@@ -16,8 +16,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import validate_grid
 from fcnn.ops.pooling.max_unpool import gather, scatter_add
 from fcnn.ops.pooling.pooling import EXTREMES, distinct

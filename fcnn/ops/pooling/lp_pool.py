@@ -24,8 +24,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.pooling.pooling import (
     CASES,
     EXTREMES,

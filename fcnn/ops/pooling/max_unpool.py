@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, Integer
 
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import size_per_axis
 from fcnn.ops.pooling.pooling import EXTREMES, beats, max_pool, pool_windows, validate_windows
 from fcnn.ops.validation import require, require_floats, require_rank

@@ -22,8 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.validation import require_flags, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, Windows, taps, taps_adjoint, windows
 

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.case import Case, extreme, ints, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import along_axes, size_per_axis, validate_grid
 from fcnn.ops.pooling.pooling import EXTREMES
 from fcnn.ops.window import Axes

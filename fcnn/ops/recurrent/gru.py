@@ -36,8 +36,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import contract
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.recurrent.recurrence import (
     extremes,
     input_gradients,

@@ -37,8 +37,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from fcnn.ops.case import Case, extreme, normals
 from fcnn.ops.contraction import accumulation_dtype, contract
-from fcnn.ops.op import Case, extreme, normals
 from fcnn.ops.validation import require, require_flags, require_floats
 
 State = tuple[Array, ...]  # (n, k) each, h first

@@ -17,8 +17,9 @@ from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.activation.relu import relu
 from fcnn.ops.activation.tanh import tanh
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import contract
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.recurrent.recurrence import (
     extremes,
     input_gradients,
