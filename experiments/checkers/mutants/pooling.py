@@ -17,7 +17,7 @@ from fcnn import (
     resize_nearest,
 )
 from fcnn.ops.pooling.pooling import pool_windows
-from fcnn.ops.window import taps, taps_adjoint
+from fcnn.ops.taps import taps, taps_adjoint
 
 of = partial(problem, "pooling")
 ragged = partial(of, "ragged window")

@@ -13,8 +13,9 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.op import Shape, operator
+from fcnn.ops.taps import taps, taps_adjoint
 from fcnn.ops.validation import require, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, taps, taps_adjoint, windows
+from fcnn.ops.window import Axes, Padding, windows
 
 
 @operator(static=("window",))

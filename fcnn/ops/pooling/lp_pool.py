@@ -36,6 +36,7 @@ from fcnn.ops.pooling.pooling import (
     first_largest,
     pool_windows,
 )
+from fcnn.ops.taps import taps, taps_adjoint
 from fcnn.ops.validation import (
     require,
     require_flags,
@@ -43,7 +44,7 @@ from fcnn.ops.validation import (
     require_numbers,
     require_rank,
 )
-from fcnn.ops.window import Axes, Padding, taps, taps_adjoint
+from fcnn.ops.window import Axes, Padding
 
 
 @operator(static=("window",))

@@ -21,8 +21,9 @@ from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import size_per_axis
 from fcnn.ops.pooling.pooling import EXTREMES, beats, max_pool, pool_windows, validate_windows
+from fcnn.ops.taps import taps
 from fcnn.ops.validation import require, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, taps
+from fcnn.ops.window import Axes, Padding
 
 
 @operator(static=("window",))

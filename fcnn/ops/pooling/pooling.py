@@ -25,8 +25,9 @@ from jaxtyping import Array, Float
 from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Shape, operator
+from fcnn.ops.taps import taps, taps_adjoint
 from fcnn.ops.validation import require_flags, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, Windows, taps, taps_adjoint, windows
+from fcnn.ops.window import Axes, Padding, Windows, windows
 
 X = Float[Array, "n *size c"]
 Y = Float[Array, "n *out c"]
