@@ -20,8 +20,8 @@ from jaxtyping import Array, Float
 from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import along_axes, size_per_axis, validate_grid
+from fcnn.ops.pooling.draws import EXTREMES, distinct
 from fcnn.ops.pooling.max_unpool import cell_indices, gather, scatter_add
-from fcnn.ops.pooling.pooling import EXTREMES, distinct
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]

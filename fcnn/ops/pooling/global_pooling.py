@@ -20,8 +20,8 @@ from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import validate_grid
+from fcnn.ops.pooling.draws import EXTREMES, distinct
 from fcnn.ops.pooling.max_unpool import gather, scatter_add
-from fcnn.ops.pooling.pooling import EXTREMES, distinct
 
 X = Float[Array, "n *size c"]
 

@@ -27,15 +27,9 @@ from jaxtyping import Array, Float
 from fcnn.ops.case import Case, extreme, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import operator
-from fcnn.ops.pooling.pooling import (
-    CASES,
-    EXTREMES,
-    GRID,
-    count_cells,
-    distinct,
-    first_largest,
-    pool_windows,
-)
+from fcnn.ops.pooling.draws import EXTREMES, distinct
+from fcnn.ops.pooling.pool_windows import count_cells, pool_windows
+from fcnn.ops.pooling.pooling import CASES, GRID, first_largest
 from fcnn.ops.taps import taps, taps_adjoint
 from fcnn.ops.validation import (
     require,

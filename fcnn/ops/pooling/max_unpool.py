@@ -20,7 +20,9 @@ from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import size_per_axis
-from fcnn.ops.pooling.pooling import EXTREMES, beats, max_pool, pool_windows, validate_windows
+from fcnn.ops.pooling.draws import EXTREMES
+from fcnn.ops.pooling.pool_windows import pool_windows, validate_windows
+from fcnn.ops.pooling.pooling import beats, max_pool
 from fcnn.ops.taps import taps
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding

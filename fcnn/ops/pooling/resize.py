@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import along_axes, size_per_axis, validate_grid
-from fcnn.ops.pooling.pooling import EXTREMES
+from fcnn.ops.pooling.draws import EXTREMES
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]
