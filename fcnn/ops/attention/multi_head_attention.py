@@ -15,7 +15,8 @@ query equally, so its gradient is 0 up to rounding.
 
 from jaxtyping import Array, Bool, Float
 
-from fcnn.ops.attention.dot_product_attention import dot_product_attention, require_mask
+from fcnn.ops.attention.dot_product_attention import dot_product_attention
+from fcnn.ops.attention.mask import require_mask
 from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.dense import dense
 from fcnn.ops.op import Shape, operator
