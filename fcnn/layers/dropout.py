@@ -78,8 +78,9 @@ def _dropout(
         if not train:
             return evaluate(x), {}
         with named(name):
-            do = "write model.apply(params, state, x, key=key, train=True)"
-            require(key is not None, f"no key; {do}")
+            if key is None:
+                do = "write model.apply(params, state, x, key=key, train=True)"
+                raise ValueError(f"no key; {do}")
         return drop(x, key), {}
 
     return Layer(name, lambda key, shape: ({}, {}), apply)

@@ -21,8 +21,8 @@ def scores(queries: Array, keys: Keys, s: int, causal: bool, scale: float) -> Ar
     if causal:
         t = lax.broadcasted_iota(position.dtype, (1, 1, 1, queries.shape[3], 1), 3)
         visible = visible & (position <= t)
-    if added(keys.mask) is not None:
-        a = a + keys.mask.astype(a.dtype)
+    if (mask := added(keys.mask)) is not None:
+        a = a + mask.astype(a.dtype)
     elif keys.mask is not None:
         visible = visible & keys.mask
     return jnp.where(visible, a, -jnp.inf)
