@@ -86,7 +86,9 @@ class Op(Generic[P, Y]):
 
         @wraps(rule)
         def checked(*arrays: Any, **options: Any) -> tuple[Any, Any]:
-            return y_and_saved(self.name, rule(*arrays, **options))
+            returned = rule(*arrays, **options)
+            with named(self.name):
+                return y_and_saved(returned)
 
         self.fwd_rule = checked
         return rule
@@ -96,7 +98,9 @@ class Op(Generic[P, Y]):
 
         @wraps(rule)
         def checked(saved: Any, dy: Any, **options: Any) -> tuple[Any, ...]:
-            return cotangents(self.name, self.arrays, rule(saved, dy, **options))
+            returned = rule(saved, dy, **options)
+            with named(self.name):
+                return cotangents(self.arrays, returned)
 
         self.bwd_rule = checked
         return rule
@@ -119,7 +123,8 @@ class Op(Generic[P, Y]):
         has = {rule: hasattr(self, f"{rule}_rule") for rule in ("fwd", "bwd")}
         if len({*has.values()}) == 2:
             one, other = sorted(has, key=has.__getitem__)
-            raise TypeError(f"{self.name}: has {other} but no {one}; add it by @{self.name}.{one}")
+            with named(self.name):
+                raise TypeError(f"has {other} but no {one}; add it by @{self.name}.{one}")
         return has["fwd"]
 
     def choose_from(self, *impls: str) -> None:

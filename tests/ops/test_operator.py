@@ -194,6 +194,20 @@ def test_an_operator_called_by_another_has_its_own_name_in_front():
             op(3.0)
 
 
+@pytest.mark.parametrize(("fault", "rules"), {"fwd": (None, BWD), "bwd": (FWD, None)}.items())
+def test_a_fault_of_an_operator_called_in_validate_has_its_own_name_in_front(fault, rules):
+    op = outer(lambda x: x, validate=square(*rules))
+    with pytest.raises(TypeError, match=rf"^square: has .wd but no {fault}; add it by"):
+        op(3.0)
+
+
+@pytest.mark.parametrize("fault", RETURNED)
+def test_a_fault_of_a_rule_run_in_validate_has_its_own_name_in_front(fault):
+    fwd, bwd, message = RETURNED[fault]
+    with pytest.raises(TypeError, match=f"^square: {message}"):
+        outer(lambda x: x, validate=jax.grad(lambda x: square(fwd, bwd)(x).sum()))(X)
+
+
 def test_a_rule_of_another_operator_has_the_name_of_the_caller_in_front():
     two_axes = lambda x: fcnn.conv.validate_rule(x, x, None, **fcnn.conv.bind(x, x)[1])
     with pytest.raises(ValueError, match=r"^outer: w \(2, 3\) needs at least 3 axes$"):

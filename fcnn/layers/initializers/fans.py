@@ -20,6 +20,7 @@ import math
 import jax
 
 from fcnn.layers.initializers.distributions import normal, truncated, uniform
+from fcnn.ops.validation import named
 
 
 def he(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -120,8 +121,9 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     >>> fcnn.layers.initializers.fans((3, 3, 16, 32))
     (144, 288)
     """
-    if len(shape) < 2 or math.prod(shape) == 0:
-        raise ValueError(f"initializer: shape {shape} has no fans; use zeros, normal or uniform")
+    with named("initializer"):
+        if len(shape) < 2 or math.prod(shape) == 0:
+            raise ValueError(f"shape {shape} has no fans; use zeros, normal or uniform")
     *window, c, o = shape
     return math.prod(window) * c, math.prod(window) * o
 

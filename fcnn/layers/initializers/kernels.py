@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from fcnn.layers.initializers.distributions import Initializer, drawn, require_scale
 from fcnn.layers.initializers.fans import fans
-from fcnn.ops.validation import named, require_key
+from fcnn.ops.validation import named, require, require_key
 
 
 def identity(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -76,9 +76,10 @@ def grouped(init: Initializer, groups: int, axis: int = -1) -> Initializer:
     def each(key, shape):
         with named("grouped"):
             require_key(key)
-        if shape[axis] % groups:
+        with named("initializer"):
             what = "features" if axis == -1 else "channels"
-            raise ValueError(f"initializer: groups {groups} does not divide {shape[axis]} {what}")
+            divides = shape[axis] % groups == 0
+            require(divides, f"groups {groups} does not divide {shape[axis]} {what}")
         one = list(shape)
         one[axis] //= groups
         draw = lambda key: init(key, tuple(one))
