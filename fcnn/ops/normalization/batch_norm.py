@@ -198,7 +198,7 @@ def _require_bound(names):
         _sum_over_axes(1, tuple(name for name in names if name is not None))
     except NameError:
         write = "call it inside of vmap, pmap or shard_map with axes of these names"
-        # the name of the operator stands here, as a call puts it in front of two other types only
+        # a call puts the name in front of ValueError and TypeError alone
         raise NameError(f"batch_norm: axis_name {names} is not bound; {write}") from None
 
 
