@@ -51,7 +51,7 @@ class Benchmark(NamedTuple):
 
     @property
     def geometry(self) -> Windows:
-        return windows("bench", self.size, self.window, self.stride, "same", 1)
+        return windows(self.size, self.window, self.stride, "same", 1)
 
     @property
     def name(self) -> str:
@@ -148,7 +148,7 @@ def tiles(benchmark: Benchmark) -> Comparison:
 def pooling(window: int, stride: int, n: int = EXAMPLES) -> Comparison:
     """The gradient of max pooling, against autodiff of XLA's `reduce_window`."""
     shape = (n, 32, 32, 64)
-    geometry = windows("bench", shape[1:-1], window, stride, "valid", 1)
+    geometry = windows(shape[1:-1], window, stride, "valid", 1)
 
     def reduced(x):
         each = ((1, window, window, 1), (1, stride, stride, 1))

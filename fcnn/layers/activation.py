@@ -8,7 +8,7 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer, require_window
-from fcnn.ops.validation import require_numbers
+from fcnn.ops.validation import named, require_numbers
 
 
 def prelu(*, start: float = 0.25) -> Layer:
@@ -25,7 +25,8 @@ def prelu(*, start: float = 0.25) -> Layer:
     >>> prelu.apply(params, state, jnp.array([[-4.0, 3.0]]))[0]
     Array([[-2.,  3.]], dtype=float32)
     """
-    require_numbers("prelu", start=start)
+    with named("prelu"):
+        require_numbers(start=start)
 
     def init(key, shape):
         return {"slope": jnp.full(shape[-1], start, float)}, {}
@@ -49,7 +50,8 @@ def frelu(
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers.
     Source: Ma, Zhang & Sun, arXiv:2007.11824.
     """
-    require_window("frelu", window)
+    with named("frelu"):
+        require_window(window)
 
     def init(key, shape):
         w = w_init(key, (*window, 1, shape[-1]))

@@ -7,7 +7,7 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer
-from fcnn.ops.validation import require_counts
+from fcnn.ops.validation import named, require, require_counts
 
 STANDARD = initializers.normal(1.0)
 
@@ -30,7 +30,8 @@ def embedding(classes: int, features: int, *, table_init: Initializer = STANDARD
     Array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    require_counts("embedding", classes=classes, features=features)
+    with named("embedding"):
+        require_counts(classes=classes, features=features)
 
     def init(key, shape):
         return {"table": table_init(key, (classes, features))}, {}
@@ -67,15 +68,15 @@ def multi_head_attention(
     Source: Vaswani et al., arXiv:1706.03762; groups: Ainslie et al., arXiv:2305.13245.
     """
     groups = heads if groups is None else groups
-    require_counts("multi_head_attention", heads=heads, groups=groups)
-    if heads % groups:
-        raise ValueError(f"multi_head_attention: groups {groups} does not divide {heads} heads")
+    with named("multi_head_attention"):
+        require_counts(heads=heads, groups=groups)
+        require(heads % groups == 0, f"groups {groups} does not divide {heads} heads")
 
     def init(key, shape):
         c = shape[-1]
         o = c if features is None else features
-        if o % heads:
-            raise ValueError(f"multi_head_attention: heads {heads} does not divide {o} features")
+        with named("multi_head_attention"):
+            require(o % heads == 0, f"heads {heads} does not divide {o} features")
         d = o // heads
         draw = lambda key, h: w_init(key, (c, h * d)).reshape(c, h, d)
         q, k, v, out = jax.random.split(key, 4)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from fcnn.layers.layer import Layer, Part, shapes
-from fcnn.ops.validation import require, require_counts
+from fcnn.ops.validation import named, require, require_counts
 
 
 def serial(*layers: Layer, name: str = "serial") -> Layer:
@@ -34,7 +34,8 @@ def serial(*layers: Layer, name: str = "serial") -> Layer:
     >>> {name: p["w"].shape for name, p in params.items()}, output
     ({'dense1': (3, 4), 'dense2': (4, 2)}, (2,))
     """
-    _require_layers(name, *layers)
+    with named(name):
+        _require_layers(*layers)
     names = _numbered(layers)
 
     def parts(shape):
@@ -84,10 +85,11 @@ def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residua
         of_shortcut = {}
         if shortcut is not None:
             x, of_shortcut = shortcut.apply(*of("shortcut"), x, key=keys[1], train=train)
-        if x.shape != y.shape:
-            raise ValueError(
-                f"{name}: body output {y.shape} and shortcut output {x.shape} differ; "
-                "write residual(body, shortcut) with a shortcut of the body's output shape"
+        with named(name):
+            require(
+                x.shape == y.shape,
+                f"body output {y.shape} and shortcut output {x.shape} differ; "
+                "write residual(body, shortcut) with a shortcut of the body's output shape",
             )
         new = {"body": of_body, "shortcut": of_shortcut}
         return x + y, {part: s for part, s in new.items() if s}
@@ -113,15 +115,15 @@ def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
     >>> params["w"].shape, output
     ((4, 3, 3), (3,))
     """
-    _require_layers(name, block)
-    require_counts(name, n=n)
+    with named(name):
+        _require_layers(block)
+        require_counts(n=n)
 
     def init(key, shape):
         _, _, out = shapes(block, shape)
-        require(
-            out == tuple(shape),
-            f"{name}: block input {shape} and output {out} differ; use serial",
-        )
+        with named(name):
+            same = out == tuple(shape)
+            require(same, f"block input {shape} and output {out} differ; use serial")
         keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(n))
         return jax.vmap(lambda key: block.init(key, shape))(keys)
 
@@ -137,10 +139,10 @@ def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
     return Layer(name, init, apply, parts=parts, input_dtype=block.input_dtype)
 
 
-def _require_layers(name, *layers):
+def _require_layers(*layers):
     for layer in layers:
         if not isinstance(layer, Layer):
-            raise TypeError(f"{name}: {layer!r} is not a layer; write layers.relu(), for example")
+            raise TypeError(f"{layer!r} is not a layer; write layers.relu(), for example")
 
 
 def _init_parts(parts):

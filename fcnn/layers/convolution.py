@@ -9,7 +9,7 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer, require_window
-from fcnn.ops.validation import require_counts
+from fcnn.ops.validation import named, require, require_counts
 from fcnn.ops.window import Axes, Padding
 
 
@@ -48,12 +48,15 @@ def conv(
     >>> output, params["w"].shape, params["b"].shape
     ((14, 14, 8), (3, 3, 4, 8), (8,))
     """
-    _validate("conv", window, features=features, groups=groups)
+    with named("conv"):
+        require_window(window)
+        require_counts(features=features, groups=groups)
 
     def init(key, shape):
-        _validate_shape("conv", window, shape)
-        if shape[-1] % groups:
-            raise ValueError(f"conv: groups {groups} does not divide {shape[-1]} channels")
+        with named("conv"):
+            _require_rank(window, shape)
+            divides = shape[-1] % groups == 0
+            require(divides, f"groups {groups} does not divide {shape[-1]} channels")
         start = initializers.grouped(w_init, groups)
         w = start(key, (*window, shape[-1] // groups, features))
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
@@ -101,13 +104,15 @@ def conv_transpose(
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
             `init` if it has another rank than the input, or `groups` does not divide both counts.
     """
-    _validate("conv_transpose", window, features=features, groups=groups)
+    with named("conv_transpose"):
+        require_window(window)
+        require_counts(features=features, groups=groups)
 
     def init(key, shape):
-        _validate_shape("conv_transpose", window, shape)
-        for size, what in ((features, "features"), (shape[-1], "channels")):
-            if size % groups:
-                raise ValueError(f"conv_transpose: groups {groups} does not divide {size} {what}")
+        with named("conv_transpose"):
+            _require_rank(window, shape)
+            for size, what in ((features, "features"), (shape[-1], "channels")):
+                require(size % groups == 0, f"groups {groups} does not divide {size} {what}")
         start = initializers.grouped(w_init, groups, axis=-2)
         w = start(key, (*window, shape[-1], features // groups))
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
@@ -151,10 +156,13 @@ def separable_conv(
             `init` if it has another rank than the input.
     Source: Chollet, arXiv:1610.02357.
     """
-    _validate("separable_conv", window, features=features, multiplier=multiplier)
+    with named("separable_conv"):
+        require_window(window)
+        require_counts(features=features, multiplier=multiplier)
 
     def init(key, shape):
-        _validate_shape("separable_conv", window, shape)
+        with named("separable_conv"):
+            _require_rank(window, shape)
         f = shape[-1] * multiplier
         # nothing follows the depthwise kernel but a matrix, so its variance is 1 / fan_in
         depthwise = initializers.lecun(jax.random.fold_in(key, 0), (*window, 1, f))
@@ -173,11 +181,6 @@ def separable_conv(
     return Layer("separable_conv", init, apply, multiply_adds)
 
 
-def _validate(name, window, **counts):
-    require_window(name, window)
-    require_counts(name, **counts)
-
-
-def _validate_shape(name, window, shape):
-    if len(shape) != len(window) + 1:
-        raise ValueError(f"{name}: input {shape} and window {window} differ in spatial axes")
+def _require_rank(window, shape):
+    same = len(shape) == len(window) + 1
+    require(same, f"input {shape} and window {window} differ in spatial axes")

@@ -8,7 +8,7 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer
-from fcnn.ops.validation import require_counts
+from fcnn.ops.validation import named, require_counts
 
 
 def dense(features: int, *, bias: bool = True, w_init: Initializer = initializers.he) -> Layer:
@@ -26,7 +26,8 @@ def dense(features: int, *, bias: bool = True, w_init: Initializer = initializer
     >>> dense.apply(params, state, jnp.array([[1.0, 2.0]]))[0]
     Array([[3., 3., 3.]], dtype=float32)
     """
-    require_counts("dense", features=features)
+    with named("dense"):
+        require_counts(features=features)
 
     def init(key, shape):
         w = w_init(key, (shape[-1], features))

@@ -6,6 +6,7 @@ import jax
 
 from fcnn import ops
 from fcnn.layers.layer import Layer
+from fcnn.ops.validation import named, require
 
 Drop = Callable[[jax.Array, jax.Array], jax.Array]  # (x, key) -> y
 
@@ -70,16 +71,16 @@ def classic_dropout(rate: float) -> Layer:
 def _dropout(
     name: str, rate: float, drop: Drop, evaluate: Callable[[jax.Array], jax.Array] = lambda x: x
 ) -> Layer:
-    if not 0 <= rate < 1:
-        raise ValueError(f"{name}: rate {rate} must lie in [0, 1)")
+    with named(name):
+        require(0 <= rate < 1, f"rate {rate} must lie in [0, 1)")
 
     def apply(params, state, x, *, key=None, train=False):
         if not train:
             return evaluate(x), {}
-        if key is None:
-            raise ValueError(
-                f"{name}: no key; write model.apply(params, state, x, key=key, train=True)"
-            )
+        with named(name):
+            if key is None:
+                do = "write model.apply(params, state, x, key=key, train=True)"
+                raise ValueError(f"no key; {do}")
         return drop(x, key), {}
 
     return Layer(name, lambda key, shape: ({}, {}), apply)

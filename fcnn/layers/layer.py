@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from fcnn.ops.arrays import as_array
-from fcnn.ops.validation import require_counts, require_key
+from fcnn.ops.validation import named, require_counts, require_key
 
 Params = dict[str, Any]
 State = dict[str, Any]
@@ -67,18 +67,21 @@ class Layer:
 
     def __post_init__(self):
         """Validate keys, and convert x, for example a list, to a JAX array."""
-        init, apply, what = self.init, self.apply, f"{self.name}: x"
+        init, apply = self.init, self.apply
 
         @wraps(init)
         def with_key(key, shape):
-            require_key(self.name, key)
+            with named(self.name):
+                require_key(key)
             return init(key, shape)
 
         @wraps(apply)
         def on_array(params, state, x, **options):
-            if options.get("key") is not None:
-                require_key(self.name, options["key"])
-            return apply(params, state, as_array(what, x), **options)
+            with named(self.name):
+                if options.get("key") is not None:
+                    require_key(options["key"])
+                x = as_array("x", x)
+            return apply(params, state, x, **options)
 
         object.__setattr__(self, "init", with_key)
         object.__setattr__(self, "apply", on_array)
@@ -134,9 +137,9 @@ def stateless(name: str, f: Callable[[jax.Array], jax.Array]) -> Layer:
     return Layer(name, lambda key, shape: ({}, {}), apply)
 
 
-def require_window(name: str, window: Any) -> None:
+def require_window(window: Any) -> None:
     """TypeError or ValueError unless `window` is a tuple of positive integers."""
     if not isinstance(window, tuple):
-        raise TypeError(f"{name}: window {window!r} needs one entry per spatial axis, as in (3, 3)")
+        raise TypeError(f"window {window!r} needs one entry per spatial axis, as in (3, 3)")
     for k in window:
-        require_counts(name, **{"each entry of window": k})
+        require_counts(**{"each entry of window": k})

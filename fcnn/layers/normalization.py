@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from fcnn import ops
 from fcnn.layers.layer import Layer
+from fcnn.ops.validation import named, require
 
 
 def batch_norm(
@@ -37,10 +38,11 @@ def batch_norm(
         return _affine(key, shape)[0], {"mean": jnp.zeros(c), "var": jnp.ones(c)}
 
     def apply(params, state, x, *, key=None, train=False):
-        if not state:
-            raise ValueError(
-                "batch_norm: no running statistics; write params, state = model.init(key, shape) "
-                "and pass the state that each model.apply returns to the next call"
+        with named("batch_norm"):
+            require(
+                bool(state),
+                "no running statistics; write params, state = model.init(key, shape) "
+                "and pass the state that each model.apply returns to the next call",
             )
         options = {"train": train, "momentum": momentum, "eps": eps, "axis_name": axis_name}
         y, mean, var = ops.batch_norm(x, **params, **state, **options)

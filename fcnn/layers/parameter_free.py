@@ -17,7 +17,7 @@ from fcnn import ops
 from fcnn.layers.layer import Layer, stateless
 from fcnn.ops import Op
 from fcnn.ops.sharding import of_batch
-from fcnn.ops.validation import require_rank
+from fcnn.ops.validation import named, require_rank
 
 
 def as_layer(op: Op) -> Callable[..., Layer]:
@@ -82,7 +82,8 @@ def flatten() -> Layer:
     """
 
     def flat(x):
-        require_rank("flatten", 1, x=x)
+        with named("flatten"):
+            require_rank(1, x=x)
         return jnp.reshape(x, (x.shape[0], math.prod(x.shape[1:])), out_sharding=of_batch(x))
 
     return stateless("flatten", flat)

@@ -18,7 +18,7 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer, Part
-from fcnn.ops.validation import require_counts
+from fcnn.ops.validation import named, require, require_counts
 
 ORTHOGONAL = initializers.orthogonal()
 
@@ -154,8 +154,8 @@ def _one_pass(
     """One pass over the sequence, with its parameters; returns y or the last state."""
 
     def init(key, shape):
-        if len(shape) != 2:
-            raise ValueError(f"{name}: input {shape} must have 2 axes: steps, features")
+        with named(name):
+            require(len(shape) == 2, f"input {shape} must have 2 axes: steps, features")
         draw = lambda init, key, c: jnp.concatenate(
             [init(k, (c, features)) for k in jax.random.split(key, gates)], axis=1
         )
@@ -183,7 +183,8 @@ def _stacked(
     sequence: bool,
 ) -> Layer:
     """Layers of one pass per direction; all but the last pass every step to the next."""
-    require_counts(name, features=features, layers=layers)
+    with named(name):
+        require_counts(features=features, layers=layers)
     ways = {"forward": False, "backward": True} if bidirectional else {"forward": False}
     stacked_layers = [
         {f"{way}{i}": direction(reverse, sequence or i < layers) for way, reverse in ways.items()}

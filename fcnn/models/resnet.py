@@ -20,7 +20,7 @@ from fcnn.layers import (
     residual,
     serial,
 )
-from fcnn.ops.validation import require
+from fcnn.ops.validation import named, require
 
 BLOCKS = {  # depth -> (blocks of each stage, whether they are bottlenecks)
     18: ((2, 2, 2, 2), False),
@@ -49,7 +49,8 @@ def resnet(depth: int = 18, classes: int = 10, *, small: bool = True) -> Layer:
     Raises: ValueError for another depth.
     Source: He et al., arXiv:1512.03385.
     """
-    require(depth in BLOCKS, f"resnet: unknown depth {depth}; expected one of {tuple(BLOCKS)}")
+    with named("resnet"):
+        require(depth in BLOCKS, f"unknown depth {depth}; expected one of {tuple(BLOCKS)}")
     counts, bottleneck = BLOCKS[depth]
     pool = max_pool(3, stride=2, padding=1)
     body = [*_normed(64, 3), relu()] if small else [*_normed(64, 7, stride=2), relu(), pool]

@@ -37,6 +37,8 @@ from fcnn.ops.attention.positions import (
     positional_encoding as positional_encoding,
     rotary_embedding as rotary_embedding,
 )
+from fcnn.ops.case import Case as Case
+from fcnn.ops.contexts import gradients as gradients, implementations as implementations
 from fcnn.ops.convolution.conv import conv as conv
 from fcnn.ops.convolution.conv_transpose import conv_transpose as conv_transpose
 from fcnn.ops.convolution.im2col import col2im as col2im, im2col as im2col
@@ -77,14 +79,7 @@ from fcnn.ops.normalization.layer_norm import (
     rms_norm as rms_norm,
 )
 from fcnn.ops.normalization.min_max_scale import min_max_scale as min_max_scale
-from fcnn.ops.op import (
-    Case as Case,
-    Op as Op,
-    Shape as Shape,
-    gradients as gradients,
-    implementations as implementations,
-    operator as operator,
-)
+from fcnn.ops.op import Op as Op, Shape as Shape, operator as operator
 from fcnn.ops.pooling.adaptive_pooling import (
     adaptive_avg_pool as adaptive_avg_pool,
     adaptive_max_pool as adaptive_max_pool,

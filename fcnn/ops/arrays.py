@@ -11,7 +11,7 @@ def as_array(what: str, given: Any) -> jax.Array:
     """Convert `given` to a JAX array in native byte order, with the nearest dtype that JAX has.
 
     Options:
-        what: the name of the argument in error messages, as in "dense: x".
+        what: the name of the argument in error messages, as in "x" or "fit: x".
     Raises: TypeError if `given` does not hold numbers; ValueError for integers that the dtype
             cannot hold.
     """

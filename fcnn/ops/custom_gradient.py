@@ -32,7 +32,8 @@ def by_custom_vjp(op, arrays, options):
 def choose():
     """hijax if the installed JAX keeps all that it relies on, else custom_vjp, with a warning."""
     try:
-        from fcnn.ops.hijax_primitive import broken_promises, by_hijax
+        from fcnn.ops.hijax_primitive import by_hijax
+        from fcnn.ops.hijax_promises import broken_promises
 
         if not (broken := broken_promises()):
             return by_hijax, "hijax"

@@ -11,8 +11,9 @@ n is all axes of x but the last. x and w are saved.
 
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import contract, contract_wide
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_rank
 
 
@@ -54,16 +55,16 @@ def dense_bwd(saved, dy):
 
 @dense.validate
 def _validate(x, w, b):
-    require_floats("dense", x=x, w=w, b=b)
-    require_rank("dense", 1, x=x)
-    require(w.ndim == 2, f"dense: w {w.shape} needs 2 axes")
+    require_floats(x=x, w=w, b=b)
+    require_rank(1, x=x)
+    require(w.ndim == 2, f"w {w.shape} needs 2 axes")
     require(
         x.shape[-1] == w.shape[0],
-        f"dense: x {x.shape} has {x.shape[-1]} features but w {w.shape} takes {w.shape[0]}",
+        f"x {x.shape} has {x.shape[-1]} features but w {w.shape} takes {w.shape[0]}",
     )
     require(
         b is None or b.shape == w.shape[1:],
-        f"dense: b {b is None or b.shape} needs shape ({w.shape[1]},)",
+        f"b {b is None or b.shape} needs shape ({w.shape[1]},)",
     )
 
 

@@ -22,7 +22,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import (
     require,
     require_flags,
@@ -162,25 +163,25 @@ def _kept(keep, x):
     return jnp.where(jnp.broadcast_to(keep, x.shape), x, jnp.zeros_like(x))
 
 
-def _validate(name, rank, x, key, *, rate):
-    require_floats(name, x=x)
-    require_rank(name, rank, x=x)
-    require_numbers(name, rate=rate)
-    require(0 <= rate < 1, f"{name}: rate {rate} must lie in [0, 1)")
+def _validate(rank, x, key, *, rate):
+    require_floats(x=x)
+    require_rank(rank, x=x)
+    require_numbers(rate=rate)
+    require(0 <= rate < 1, f"rate {rate} must lie in [0, 1)")
     if key is not None:
-        require_key(name, key)
+        require_key(key)
 
 
 @classic_dropout.validate
 def _validate_classic(x, key, *, rate, train):
-    _validate("classic_dropout", 0, x, key, rate=rate)
-    require_flags("classic_dropout", train=train)
-    require(not train or key is not None, "classic_dropout: training needs a key")
+    _validate(0, x, key, rate=rate)
+    require_flags(train=train)
+    require(not train or key is not None, "training needs a key")
 
 
 random_key = lambda rng: jax.random.key(int(rng.integers(2**31)))
 for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
-    op.validate(partial(_validate, op.name, rank))
+    op.validate(partial(_validate, rank))
     op.cases = (
         Case("half", ((6, 2, 3), random_key), {"rate": 0.5}),
         Case("none", ((4, 5), random_key), {"rate": 0.0}),

@@ -4,25 +4,27 @@ from typing import Any
 
 import jax
 
+from fcnn.ops.validation import named
+
 LONGEST = 160  # characters of a description
 
 
-def y_and_saved(name: str, returned: Any) -> tuple[Any, Any]:
-    """The pair that `fwd` of the operator `name` returned.
+def y_and_saved(returned: Any) -> tuple[Any, Any]:
+    """The pair that `fwd` of an operator returned.
 
     Raises: TypeError if it is not a pair.
     """
     if not (isinstance(returned, tuple | list) and len(returned) == 2):
         raise TypeError(
-            f"{name}: fwd returns {described(returned)}, not the pair of y and the residuals; "
+            f"fwd returns {described(returned)}, not the pair of y and the residuals; "
             "write return y, saved"
         )
     y, saved = returned
     return y, saved
 
 
-def cotangents(name: str, arrays: tuple[str, ...], returned: Any) -> tuple[Any, ...]:
-    """The tuple that `bwd` of the operator `name` returned, with an entry for each of `arrays`.
+def cotangents(arrays: tuple[str, ...], returned: Any) -> tuple[Any, ...]:
+    """The tuple that `bwd` of an operator returned, with an entry for each of `arrays`.
 
     Raises: TypeError if it is not a tuple of that length.
     """
@@ -30,7 +32,7 @@ def cotangents(name: str, arrays: tuple[str, ...], returned: Any) -> tuple[Any, 
         return tuple(returned)
     write = ", ".join(f"d{array}" for array in arrays)
     raise TypeError(
-        f"{name}: bwd returns {described(returned)}, not a tuple of one cotangent for each of "
+        f"bwd returns {described(returned)}, not a tuple of one cotangent for each of "
         f"{', '.join(arrays)}; write return {f'({write},)' if len(arrays) == 1 else write}, "
         "with None for an array without a gradient"
     )
@@ -40,10 +42,11 @@ def require_y_of_forward(name: str, y: Any, expected: Any) -> None:
     """TypeError unless y, returned by `fwd` of `name`, has the types that `forward` returns."""
     each = lambda tree: (jax.tree.structure(tree), list(map(described, jax.tree.leaves(tree))))
     if each(y) != each(expected):
-        raise TypeError(
-            f"{name}: fwd returns y = {described(y)}, but {name} returns {described(expected)}; "
-            "return the same y in both"
-        )
+        with named(name):
+            raise TypeError(
+                f"fwd returns y = {described(y)}, but {name} returns {described(expected)}; "
+                "return the same y in both"
+            )
 
 
 def described(tree: Any) -> str:

@@ -23,7 +23,7 @@ import jax
 from jax import Array
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
-from fcnn.ops.validation import require
+from fcnn.ops.validation import named, require
 
 
 def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
@@ -34,7 +34,7 @@ def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
     meshes = [jax.typeof(a).sharding.mesh for a in arrays if a is not None]
     meshes = list(dict.fromkeys(mesh for mesh in meshes if _explicit(mesh)))
     shapes = " and ".join(str(dict(mesh.shape)) for mesh in meshes)
-    require(len(meshes) < 2, f"{op.name}: arrays lie on different meshes, {shapes}; use one")
+    require(len(meshes) < 2, f"arrays lie on different meshes, {shapes}; use one")
     return Sharded(op, meshes[0]) if meshes else op
 
 
@@ -116,7 +116,8 @@ class Sharded:
         annotations = _of_each(self.op.signature.return_annotation, len(outputs))
         names = [tuple(letters(a, y.ndim)) for a, y in zip(annotations, outputs, strict=True)]
         given = self._given(arrays)
-        self._require_apart(given, names)
+        with named(self.op.name):
+            self._require_apart(given, names)
         each = zip(outputs, names, strict=True)
         return structure.unflatten(self._spec(y.shape, of_y, given) for y, of_y in each)
 
@@ -141,7 +142,7 @@ class Sharded:
             together = batch in (one, two) or any({one, two} <= {*of_y} for of_y in names)
             require(
                 not (shared and together),
-                f"{self.op.name}: mesh axes {shared} shard both {one} of {first} and {two} of "
+                f"mesh axes {shared} shard both {one} of {first} and {two} of "
                 f"{second}; gather {second} first: write jax.sharding.reshard({second}, jax.P()) "
                 "under jax.set_mesh",
             )

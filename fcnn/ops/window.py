@@ -7,21 +7,15 @@ Along each axis, with k the window, s the stride, d the dilation and (lo, hi) th
     output position p, tap i  ->  cell  s p + d i - lo    of the grid; padding if outside of it
 
 With `ceil_mode` the last window may extend beyond the padded grid: hi grows by the missing cells,
-unless that window would lie wholly in the high padding.
-
-`taps` reads the grid once per tap, in row-major window order, and `taps_adjoint` is its adjoint.
+unless that window would lie wholly in the high padding. `taps.py` reads the cells.
 """
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
-from jax import Array, lax
-
-from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.validation import require, require_integers
 
 Axes = int | Sequence[int]  # one integer for every axis, or one per axis
@@ -62,7 +56,6 @@ class Windows(NamedTuple):
 
 
 def windows(
-    name: str,
     size: Sequence[int],
     window: Any,
     stride: Any,
@@ -73,12 +66,12 @@ def windows(
 ) -> Windows:
     """The windows on a grid of `size`, from the options of a public function.
 
-    Raises: TypeError or ValueError for an invalid option; the message starts with `name`.
+    Raises: TypeError or ValueError for an invalid option.
     """
-    each = partial(per_axis, name, len(size))
+    each = partial(per_axis, len(size))
     k, s, d = each("window", window), each("stride", stride), each("dilation", dilation)
     geometry = Windows(tuple(size), k, s, d, ((0, 0),) * len(size), (0,) * len(size))
-    geometry = geometry._replace(padding=_padding_pairs(name, padding, geometry))
+    geometry = geometry._replace(padding=_padding_pairs(padding, geometry))
     if ceil_mode:
         axes = zip(geometry.size, geometry.padding, geometry.effective_window, s, strict=True)
         extra = tuple(_ceil_mode_cells(*axis) for axis in axes)
@@ -88,153 +81,70 @@ def windows(
     if not all(m > 0 for m in geometry.out):
         cells = tuple(n + lo + hi for n, (lo, hi) in zip(size, geometry.padding, strict=True))
         raise ValueError(
-            f"{name}: effective window {geometry.effective_window} exceeds the padded input {cells}"
+            f"effective window {geometry.effective_window} exceeds the padded input {cells}"
         )
     return geometry
 
 
 def windows_of_output(
-    name: str, out: Sequence[int], window: Any, stride: Any, padding: Any, dilation: Any, extra: Any
+    out: Sequence[int], window: Any, stride: Any, padding: Any, dilation: Any, extra: Any
 ) -> Windows:
     """The windows with `out` output positions: the inverse of `windows`.
 
     Grids of several sizes have `out` output positions. "same" and "same_lower" choose out * stride
     cells. Numeric padding and "valid" choose the smallest grid, and `extra` cells more.
 
-    Raises: TypeError or ValueError for an invalid option; the message starts with `name`.
+    Raises: TypeError or ValueError for an invalid option.
     """
-    each = partial(per_axis, name, len(out))
+    each = partial(per_axis, len(out))
     k, s, d = each("window", window), each("stride", stride), each("dilation", dilation)
     extra = each("output_padding", extra, least=0)
     require(
         all(e < step for e, step in zip(extra, s, strict=True)),
-        f"{name}: output_padding {extra} must be less than stride {s}",
+        f"output_padding {extra} must be less than stride {s}",
     )
     known = ("valid", "same", "same_lower")
     named = isinstance(padding, str)
-    require(
-        not named or padding in known,
-        f"{name}: unknown padding {padding!r}; expected one of {known}",
-    )
+    require(not named or padding in known, f"unknown padding {padding!r}; expected one of {known}")
     if named and padding != "valid":
         require(
             not any(extra),
-            f"{name}: padding {padding!r} fixes the output size; omit output_padding {extra}",
+            f"padding {padding!r} fixes the output size; omit output_padding {extra}",
         )
-        return windows(name, [m * step for m, step in zip(out, s, strict=True)], k, s, padding, d)
+        return windows([m * step for m, step in zip(out, s, strict=True)], k, s, padding, d)
     axes = zip(out, k, s, d, strict=True)
     covered = [step * (m - 1) + gap * (n - 1) + 1 for m, n, step, gap in axes]
-    geometry = windows(name, covered, k, s, padding, d)
+    geometry = windows(covered, k, s, padding, d)
     axes = zip(covered, geometry.padding, extra, strict=True)
     size = tuple(n - lo - hi + e for n, (lo, hi), e in axes)
-    require(
-        min(size) > 0,
-        f"{name}: padding {geometry.padding} crops all of the output {geometry.size}",
-    )
+    require(min(size) > 0, f"padding {geometry.padding} crops all of the output {geometry.size}")
     return geometry._replace(size=size)
 
 
-def taps(x: Array, geometry: Windows, fill: float = 0) -> list[Array]:
-    """The cells that each tap reads: x (n, *size, c) -> prod(window) arrays (n, *out, c)."""
-    x = padded(x, geometry.padding, fill)
-    n, c = x.shape[0], x.shape[-1]
-    steps = (1, *geometry.stride, 1)
-    ends = lambda tap: tuple(i + cells for i, cells in zip(tap, geometry.span, strict=True))
-    return [lax.slice(x, (0, *tap, 0), (n, *ends(tap), c), steps) for tap in geometry.taps]
-
-
-def taps_adjoint(parts: Sequence[Array], geometry: Windows) -> Array:
-    """The adjoint of `taps`: each cell sums the parts of all taps that read it.
-
-    Counted from the first cell of the padding, cell s q + r is read by the taps d i = s j + r, at
-    output position q - j. So the cells of one r are a sum of parts shifted by j, without gaps
-    between their entries. The cells of all r are then interleaved.
-
-    Gradient of 2×2 max pooling of 64×32×32×64, two CPU cores, ms:
-
-        interleaved   parts dilated by the stride
-                  2                            14
-    """
-    dtype = parts[0].dtype
-    rows = [
-        -(-(n + lo) // s)
-        for n, (lo, _), s in zip(geometry.size, geometry.padding, geometry.stride, strict=True)
-    ]
-    sums: dict[tuple[int, ...], Array] = {}
-    for part, tap in zip(parts, geometry.taps, strict=True):
-        j, r = zip(*map(divmod, tap, geometry.stride), strict=True)
-        margins = [(b, q - m - b) for b, q, m in zip(j, rows, geometry.out, strict=True)]
-        part = padded(part.astype(accumulation_dtype(dtype)), margins)
-        sums[r] = sums[r] + part if r in sums else part
-    return cropped(
-        interleave(sums, geometry.stride), [lo for lo, _ in geometry.padding], geometry.size
-    ).astype(dtype)
-
-
-def interleave(cells: Mapping[tuple[int, ...], Array], stride: Sequence[int], r=()) -> Array:
-    """The grid of cells s q + r, from one array (n, *q, c) for each r; a missing r is 0.
-
-    With a prefix r, only the cells whose remainders start with r.
-    """
-    axis = len(r) + 1
-    if len(r) == len(stride):
-        return cells[r] if r in cells else jnp.zeros_like(next(iter(cells.values())))
-    each = [interleave(cells, stride, (*r, i)) for i in range(stride[axis - 1])]
-    shape = each[0].shape
-    return jnp.stack(each, axis + 1).reshape(
-        *shape[:axis], shape[axis] * len(each), *shape[axis + 1 :]
-    )
-
-
-def padded(x: Array, margins: Sequence[tuple[int, int]], fill: float = 0) -> Array:
-    """Pad each spatial axis of x (n, *size, c) by (low, high) cells; negative values crop.
-
-    The last spatial axis and c are padded as one axis. The inner loops are longer then: on CPU the
-    program compiles in a sixth of the time and runs in half.
-    """
-    *rest, size, c = x.shape
-    *outer, (lo, hi) = margins
-    ends = ((0, 0, 0), *((lo, hi, 0) for lo, hi in outer), (lo * c, hi * c, 0))
-    x = lax.pad(x.reshape(*rest, size * c), jnp.asarray(fill, x.dtype), ends)
-    return x.reshape(*x.shape[:-1], lo + size + hi, c)
-
-
-def cropped(x: Array, starts: Sequence[int], size: Sequence[int]) -> Array:
-    """The `size` cells of x (n, *cells, c) from `starts` on."""
-    ends = [start + n for start, n in zip(starts, size, strict=True)]
-    return lax.slice(x, (0, *starts, 0), (x.shape[0], *ends, x.shape[-1]))
-
-
-def per_axis(name: str, rank: int, what: str, value: Any, least: int = 1) -> tuple[int, ...]:
+def per_axis(rank: int, what: str, value: Any, least: int = 1) -> tuple[int, ...]:
     """Option `what` as one integer per spatial axis."""
-    require_integers(name, **{what: value})
+    require_integers(**{what: value})
     values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
-    require(
-        len(values) == rank,
-        f"{name}: {what} {values} needs length {rank}: one entry per spatial axis",
-    )
-    require(all(v >= least for v in values), f"{name}: {what} {values} must be at least {least}")
+    require(len(values) == rank, f"{what} {values} needs length {rank}: one entry per spatial axis")
+    require(all(v >= least for v in values), f"{what} {values} must be at least {least}")
     return values
 
 
-def _padding_pairs(name: str, padding: Any, geometry: Windows) -> tuple[tuple[int, int], ...]:
+def _padding_pairs(padding: Any, geometry: Windows) -> tuple[tuple[int, int], ...]:
     rank = len(geometry.size)
     if isinstance(padding, str):
         known = tuple(NAMED_PADDINGS)
-        require(padding in known, f"{name}: unknown padding {padding!r}; expected one of {known}")
+        require(padding in known, f"unknown padding {padding!r}; expected one of {known}")
         return tuple(
             map(NAMED_PADDINGS[padding], geometry.size, geometry.effective_window, geometry.stride)
         )
     each = tuple(padding) if isinstance(padding, Sequence) else (padding,) * rank
     pairs = tuple(tuple(p) if isinstance(p, Sequence) else (p, p) for p in each)
-    require(
-        len(pairs) == rank,
-        f"{name}: padding {pairs} needs length {rank}: one pair per spatial axis",
-    )
+    require(len(pairs) == rank, f"padding {pairs} needs length {rank}: one pair per spatial axis")
     for pair in pairs:
-        require_integers(name, padding=pair)
+        require_integers(padding=pair)
     fine = all(len(p) == 2 and min(p) >= 0 for p in pairs)
-    require(fine, f"{name}: padding {pairs} must be pairs of integers that are at least 0")
+    require(fine, f"padding {pairs} must be pairs of integers that are at least 0")
     return tuple((lo, hi) for lo, hi in pairs)
 
 

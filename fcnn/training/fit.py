@@ -12,7 +12,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.arrays import as_array
-from fcnn.ops.validation import require_key
+from fcnn.ops.validation import named, require_key
 from fcnn.training.evaluate import evaluate
 from fcnn.training.shuffle import shuffled_indices
 from fcnn.training.state import TrainState, create
@@ -90,7 +90,8 @@ def fit(
     x, y = train = _pair("train", train)
     test = None if test is None else _pair("test", test)
     _validate(train, test, epochs, batch_size)
-    require_key("fit", key)
+    with named("fit"):
+        require_key(key)
     model_key, shuffle_key = jax.random.split(key)
     train_state = create(model, optimizer, x.shape[1:], model_key)
     step = train_step(model, loss, optimizer)

@@ -8,7 +8,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.arrays import is_float
-from fcnn.ops.validation import require_key
+from fcnn.ops.validation import named, require_key
 
 
 class TrainState(NamedTuple):
@@ -55,7 +55,8 @@ def create(
     >>> int(train_state.step), train_state.params["w"].shape
     (0, (3, 2))
     """
-    require_key("create", key)
+    with named("create"):
+        require_key(key)
     init_key, step_key = jax.random.split(key)
     params, state = model.init(init_key, shape)
     return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), step_key)

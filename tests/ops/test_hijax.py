@@ -15,20 +15,22 @@ from jax._src.interpreters import ad, batching
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import fcnn
-from fcnn.ops import custom_gradient, hijax_primitive
+from fcnn.ops import custom_gradient
+from fcnn.ops.hijax_primitive import by_hijax
+from fcnn.ops.hijax_promises import PROMISES, Scale, broken_promises
 
 ROOT = Path(__file__).parents[2]
 DRAW = np.random.default_rng(0).standard_normal
 
 
-@pytest.mark.parametrize("promise", hijax_primitive.PROMISES)
+@pytest.mark.parametrize("promise", PROMISES)
 def test_this_jax_keeps_promise(promise):
-    assert promise not in hijax_primitive.broken_promises()
+    assert promise not in broken_promises()
 
 
 def test_hijax_is_in_use():
     assert custom_gradient.RULE == "hijax"
-    assert custom_gradient.custom_gradient is hijax_primitive.by_hijax
+    assert custom_gradient.custom_gradient is by_hijax
 
 
 def breaks(*args, **kwargs):
@@ -59,7 +61,7 @@ REVERSE += ["grad of vmap uses the hand rule"]
 )
 def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, broken, monkeypatch):
     monkeypatch.setitem(table, the_primitive(), breaks)
-    found = hijax_primitive.broken_promises()
+    found = broken_promises()
     assert set(broken) <= set(found)
     assert any("no longer" in cause for cause in found.values())
     with pytest.warns(UserWarning, match="fcnn: jax .* breaks hijax") as caught:
@@ -191,8 +193,8 @@ def test_an_output_without_a_gradient_under_vmap():
 
 def test_the_plain_forward_runs_where_nothing_is_differentiated():
     """No residual is computed only to be discarded."""
-    scale = hijax_primitive.Scale()
-    f = lambda x, y: jax.grad(lambda z: z * hijax_primitive.by_hijax(scale, (x, y), {}).sum())(1.0)
+    scale = Scale()
+    f = lambda x, y: jax.grad(lambda z: z * by_hijax(scale, (x, y), {}).sum())(1.0)
     jax.eval_shape(f, *scale.types)
     assert scale.called == set()
 

@@ -33,7 +33,8 @@ Nothing is saved.
 
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require_floats
 
 X = Float[Array, "n ..."]
@@ -67,7 +68,7 @@ def halve_bwd(saved, dy):
 
 @halve.validate
 def _validate(x):
-    require_floats("halve", x=x)
+    require_floats(x=x)
 
 
 halve.cases = (

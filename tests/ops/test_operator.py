@@ -1,5 +1,9 @@
 """An operator that is not complete: what works, and what is rejected in one line."""
 
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +11,7 @@ import pytest
 
 import fcnn
 from fcnn.ops import Case, operator
+from fcnn.ops.validation import named
 
 X = np.random.default_rng(0).standard_normal((2, 3))
 FWD, BWD = (lambda x: (x * x, x)), (lambda x, dy: (3 * x * dy,))  # a wrong bwd, to be recognized
@@ -104,3 +109,115 @@ def test_misuse_of_the_decorator_is_one_line():
         operator(double)
     with pytest.raises(TypeError, match=r"^double: static names axis; its parameters are x$"):
         operator(static=("axis",))(double)
+
+
+def rejecting(validate):
+    op = square(FWD, BWD)
+    op.validate(validate)
+    return op
+
+
+def raising(error):
+    def validate(x):
+        raise error
+
+    return validate
+
+
+@pytest.mark.parametrize("kind", [ValueError, TypeError])
+def test_the_name_is_put_in_front_of_a_message(kind):
+    op = rejecting(raising(kind("x is odd", 3)))
+    for call in (op, jax.jit(op), jax.grad(op)):
+        op.validate(raising(kind("x is odd", 3)))
+        with pytest.raises(kind) as caught:
+            call(3.0)
+        assert caught.value.args == ("square: x is odd", 3)
+        assert type(caught.value) is kind
+        assert caught.value.__cause__ is None
+
+
+def test_the_name_adds_nothing_to_the_traceback():
+    with pytest.raises(ValueError, match=r"^square: x is odd$") as caught:
+        rejecting(raising(ValueError("x is odd")))(3.0)
+    pages = [Path(f.filename).name for f in traceback.extract_tb(caught.value.__traceback__)]
+    assert "op.py" in pages
+    assert "validation.py" not in pages
+    assert caught.value.__context__ is None
+
+
+class OfJax(ValueError):
+    """A subclass, as JAX's own errors are."""
+
+
+UNTOUCHED = [OfJax("x is traced"), KeyError("x"), NameError("x"), ValueError(), TypeError(3)]
+
+
+@pytest.mark.parametrize("error", UNTOUCHED, ids=repr)
+def test_errors_of_other_types_and_without_a_message_are_untouched(error):
+    args = error.args
+    with pytest.raises(type(error)) as caught:
+        rejecting(raising(error))(3.0)
+    assert caught.value is error
+    assert error.args == args
+
+
+def test_a_tracer_in_validate_is_an_error_of_jax():
+    def positive(x):
+        if x <= 0:
+            raise ValueError("x must be positive")
+
+    op = rejecting(positive)
+    with pytest.raises(ValueError, match=r"^square: x must be positive$"):
+        op(-1.0)
+    with pytest.raises(jax.errors.TracerBoolConversionError) as caught:
+        jax.jit(op)(1.0)
+    assert "square: " not in str(caught.value).splitlines()[0]
+
+
+def test_errors_of_forward_have_no_name_in_front():
+    op = operator()(raising(ValueError("x is odd")))
+    with pytest.raises(ValueError, match=r"^x is odd$"):
+        op(3.0)
+
+
+def outer(forward, validate=lambda x: None):
+    op = operator()(forward)
+    op.__name__ = "outer"
+    op.validate(validate)
+    return op
+
+
+def test_an_operator_called_by_another_has_its_own_name_in_front():
+    inner = lambda x: rejecting(raising(ValueError("x is odd")))(x)
+    for op in (outer(inner), outer(lambda x: x, validate=inner)):
+        with pytest.raises(ValueError, match=r"^square: x is odd$"):
+            op(3.0)
+
+
+@pytest.mark.parametrize(("fault", "rules"), {"fwd": (None, BWD), "bwd": (FWD, None)}.items())
+def test_a_fault_of_an_operator_called_in_validate_has_its_own_name_in_front(fault, rules):
+    op = outer(lambda x: x, validate=square(*rules))
+    with pytest.raises(TypeError, match=rf"^square: has .wd but no {fault}; add it by"):
+        op(3.0)
+
+
+@pytest.mark.parametrize("fault", RETURNED)
+def test_a_fault_of_a_rule_run_in_validate_has_its_own_name_in_front(fault):
+    fwd, bwd, message = RETURNED[fault]
+    with pytest.raises(TypeError, match=f"^square: {message}"):
+        outer(lambda x: x, validate=jax.grad(lambda x: square(fwd, bwd)(x).sum()))(X)
+
+
+def test_a_rule_of_another_operator_has_the_name_of_the_caller_in_front():
+    two_axes = lambda x: fcnn.conv.validate_rule(x, x, None, **fcnn.conv.bind(x, x)[1])
+    with pytest.raises(ValueError, match=r"^outer: w \(2, 3\) needs at least 3 axes$"):
+        outer(lambda x: x, validate=two_axes)(X)
+
+
+@pytest.mark.parametrize("names", [("inner",), ("outer", "inner"), ("a", "outer", "inner")])
+def test_the_innermost_of_nested_names_is_the_only_one(names):
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(TypeError, match=r"^inner: x$"))
+        for name in names:
+            stack.enter_context(named(name))
+        raise TypeError("x")

@@ -16,8 +16,8 @@ from fcnn import (
     resize_linear,
     resize_nearest,
 )
-from fcnn.ops.pooling.pooling import pool_windows
-from fcnn.ops.window import taps, taps_adjoint
+from fcnn.ops.pooling.pool_windows import pool_windows
+from fcnn.ops.taps import taps, taps_adjoint
 
 of = partial(problem, "pooling")
 ragged = partial(of, "ragged window")

@@ -11,14 +11,14 @@ smaller than its terms. Numeric options must be positive.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Op, extreme, ints, normals, rejects
+from fcnn.ops.op import Op
 from fcnn.ops.validation import require, require_floats, require_numbers
 
 Slopes = Mapping[Op, tuple[Callable, Sequence[float]]]
@@ -28,7 +28,7 @@ def differentiate(slopes: Slopes, *, of: Literal["x", "y"]) -> None:
     """Add fwd, bwd, validate and cases to every operator of the table."""
     for op, (slope, kinks) in slopes.items():
         _differentiate(op, slope, of)
-        op.validate(partial(_validate, op.name))
+        op.validate(_validate)
         op.cases = _cases(op, kinks)
 
 
@@ -45,11 +45,11 @@ def _differentiate(op, slope, of):
         return (dx.astype(dy.dtype),)
 
 
-def _validate(name, x, **options):
-    require_floats(name, x=x)
-    require_numbers(name, **options)
+def _validate(x, **options):
+    require_floats(x=x)
+    require_numbers(**options)
     for k, v in options.items():
-        require(0 < v < math.inf, f"{name}: {k} {v} must be positive and finite")
+        require(0 < v < math.inf, f"{k} {v} must be positive and finite")
 
 
 def clipped(x, lo, hi):

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.convolution.conv import conv
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import windows
 
@@ -62,14 +63,14 @@ def frelu_bwd(saved, dy):
 
 @frelu.validate
 def _validate_frelu(x, w, b):
-    require_floats("frelu", x=x, w=w, b=b)
-    require_rank("frelu", 3, x=x)
+    require_floats(x=x, w=w, b=b)
+    require_rank(3, x=x)
     c = x.shape[-1]
     depthwise = w.ndim == x.ndim and w.shape[-2:] == (1, c) and 0 not in w.shape
     window = f"({'window, ' * (x.ndim - 2)}1, {c})"
-    require(depthwise, f"frelu: w {w.shape} needs shape {window}, as x {x.shape}")
-    require(b is None or b.shape == (c,), f"frelu: b {b is None or b.shape} needs shape ({c},)")
-    windows("frelu", x.shape[1:-1], w.shape[:-2], 1, "same", 1)
+    require(depthwise, f"w {w.shape} needs shape {window}, as x {x.shape}")
+    require(b is None or b.shape == (c,), f"b {b is None or b.shape} needs shape ({c},)")
+    windows(x.shape[1:-1], w.shape[:-2], 1, "same", 1)
 
 
 def _depthwise_options(x, w, b):

@@ -17,8 +17,9 @@ from jaxtyping import Array, Float
 from fcnn.ops.activation.elementwise import differentiate
 from fcnn.ops.activation.sigmoid import hard_sigmoid
 from fcnn.ops.activation.softplus import softplus
+from fcnn.ops.case import Case, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require_flags, require_floats
 
 X = Float[Array, "..."]
@@ -159,8 +160,8 @@ differentiate(SLOPES, of="x")
 
 @gelu.validate
 def _validate_gelu(x, *, approximate):
-    require_floats("gelu", x=x)
-    require_flags("gelu", approximate=approximate)
+    require_floats(x=x)
+    require_flags(approximate=approximate)
 
 
 by_tanh = {"approximate": True}

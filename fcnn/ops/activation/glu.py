@@ -11,8 +11,6 @@ is infinite, as in `gelu.py`. Half precision is rounded once, at the end. The or
 the papers: glu has its gate last, swiglu first.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,8 +18,9 @@ from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
 from fcnn.ops.activation.gelu import silu, silu_slope, times
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_axis, require_floats
 
 X = Float[Array, "..."]
@@ -111,11 +110,11 @@ def _concatenated(dy, slope_a, slope_b, axis):
     return jnp.concatenate([long * slope_a, long * slope_b], axis).astype(dy.dtype)
 
 
-def _validate_halves(name, x, *, axis):
-    require_floats(name, x=x)
-    require_axis(name, axis, x=x)
+def _validate_halves(x, *, axis):
+    require_floats(x=x)
+    require_axis(axis, x=x)
     even = x.shape[axis] % 2 == 0
-    require(even, f"{name}: x {x.shape} has an odd size along axis {axis}: {x.shape[axis]}")
+    require(even, f"x {x.shape} has an odd size along axis {axis}: {x.shape[axis]}")
 
 
 def _both_halves(x):
@@ -129,7 +128,7 @@ def _both_halves(x):
 
 
 for op in (glu, swiglu):
-    op.validate(partial(_validate_halves, op.name))
+    op.validate(_validate_halves)
     op.cases = (
         Case("rows", ((3, 4),)),
         Case("columns", ((6, 2, 2),), {"axis": 0}),

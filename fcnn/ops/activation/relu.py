@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import at_most_0, between, clipped, differentiate
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_rank
 
 X = Float[Array, "..."]
@@ -113,10 +114,10 @@ def prelu_bwd(saved, dy):
 
 @prelu.validate
 def _validate_prelu(x, slope):
-    require_floats("prelu", x=x, slope=slope)
-    require_rank("prelu", 1, x=x)
+    require_floats(x=x, slope=slope)
+    require_rank(1, x=x)
     one_each = slope.shape == x.shape[-1:]
-    require(one_each, f"prelu: slope {slope.shape} needs shape {x.shape[-1:]}, as x {x.shape}")
+    require(one_each, f"slope {slope.shape} needs shape {x.shape[-1:]}, as x {x.shape}")
 
 
 def _row(v, x):

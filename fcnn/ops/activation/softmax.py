@@ -18,15 +18,14 @@ has the rounding error of x, and exp(d) is arbitrary if x is large. So 0 is adde
 top - top, which the compiler cannot know to be 0. The product can fuse with that addition alone.
 """
 
-from functools import partial
-
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_axis, require_floats
 
 X = Float[Array, "..."]
@@ -109,10 +108,10 @@ def below(x: Array, top: Array) -> Array:
     return (x + (top - top)) - top
 
 
-def _validate_axis(name, x, *, axis):
-    require_floats(name, x=x)
-    require_axis(name, axis, x=x)
-    require(x.shape[axis] > 0, f"{name}: x {x.shape} has no entries along axis {axis}")
+def _validate_axis(x, *, axis):
+    require_floats(x=x)
+    require_axis(axis, x=x)
+    require(x.shape[axis] > 0, f"x {x.shape} has no entries along axis {axis}")
 
 
 def extreme_scores(shape):
@@ -133,7 +132,7 @@ def extreme_scores(shape):
 
 
 for op in (softmax, log_softmax):
-    op.validate(partial(_validate_axis, op.name))
+    op.validate(_validate_axis)
     op.cases = (
         Case("rows", ((4, 5),)),
         Case("columns", ((4, 5, 2),), {"axis": 0}),

@@ -41,11 +41,11 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from fcnn.ops.activation.softmax import below
+from fcnn.ops.attention.draws import CANCELLING, EXTREMES, boolean_mask
 from fcnn.ops.attention.heads import (
     blocks,
     blocks_adjoint,
@@ -54,8 +54,11 @@ from fcnn.ops.attention.heads import (
     by_head,
     mask_blocks_adjoint,
 )
+from fcnn.ops.attention.mask import added, require_mask
+from fcnn.ops.attention.scores import for_product, product, scores
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import (
     require,
     require_counts,
@@ -117,11 +120,15 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
 
     @jax.checkpoint  # otherwise autodiff saves the scores of every block
     def attend(keys):
-        a = _scores(queries, keys, k.shape[1], causal, _scale(scale, q))
+        a = scores(queries, keys, k.shape[1], causal, _scale(scale, q))
         top = lax.stop_gradient(a.max(-1, keepdims=True))
         e = jnp.exp(below(a, _finite(top)))
-        e_v = _for_product(e, v.dtype)
-        return top, e_v.astype(e.dtype).sum(-1, keepdims=True), _contract(e_v, keys.v, (4,), (2,))
+        e_v = for_product(e, v.dtype)
+        return (
+            top,
+            e_v.astype(e.dtype).sum(-1, keepdims=True),
+            product(e_v, keys.v, (4,), (2,)),
+        )
 
     def merge(one, two):
         top = jnp.maximum(one[0], two[0])
@@ -144,19 +151,19 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
     length = _block_length(q, k, block, impl)
     queries, keys = by_group(q, k.shape[2]), blocks(k, v, mask, q.shape[2], length)
     scale, dtype = _scale(scale, q), q.dtype
-    dz = _for_product(by_group(dy, k.shape[2]).astype(total.dtype) / total, dtype)
+    dz = for_product(by_group(dy, k.shape[2]).astype(total.dtype) / total, dtype)
     D_z = None if z is None else (z * dz.astype(z.dtype)).sum(-1, keepdims=True) / total
 
     @jax.checkpoint
     def step(dq, keys):
-        e = jnp.exp(below(_scores(queries, keys, k.shape[1], causal, scale), top))
-        de = _contract(dz, keys.v, (4,), (3,))
+        e = jnp.exp(below(scores(queries, keys, k.shape[1], causal, scale), top))
+        de = product(dz, keys.v, (4,), (3,))
         D = (e * de).sum(-1, keepdims=True) / total if D_z is None else D_z
         da = e * (de - D)
-        da_qk = _for_product(da, dtype)
-        dq = dq + scale * _contract(da_qk, keys.k, (4,), (2,))
-        dk = scale * _contract(da_qk, queries, (2, 3), (2, 3))
-        dv = _contract(_for_product(e, dtype), dz, (2, 3), (2, 3))
+        da_qk = for_product(da, dtype)
+        dq = dq + scale * product(da_qk, keys.k, (4,), (2,))
+        dk = scale * product(da_qk, queries, (2, 3), (2, 3))
+        dv = product(for_product(e, dtype), dz, (2, 3), (2, 3))
         return dq, (dk, dv, None if added(mask) is None else broadcast_adjoint(da, keys.mask))
 
     start = jnp.zeros_like(dz, accumulation_dtype(dtype), queries.shape)
@@ -164,42 +171,6 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
     dk, dv = (blocks_adjoint(a, k.shape[1]).astype(dtype) for a in (dk, dv))
     dmask = None if added(mask) is None else mask_blocks_adjoint(dmask, mask.shape).astype(dtype)
     return by_head(dq).astype(dtype), dk, dv, dmask
-
-
-def _for_product(a, dtype):
-    """a in bfloat16 if that is the dtype, for faster products; unchanged for any other dtype.
-
-    The range of float16 is too small: a may overflow where the sum of products does not.
-    """
-    return a.astype(dtype) if dtype == jnp.bfloat16 else a
-
-
-def _scores(queries, keys, s, causal, scale):
-    """a for one block of keys, (n, g, r, t, l); -inf for masked keys."""
-    a = scale * _contract(queries, keys.k, (4,), (3,))
-    position = keys.position.reshape(1, 1, 1, 1, -1)
-    visible = position < s
-    if causal:
-        t = lax.broadcasted_iota(position.dtype, (1, 1, 1, queries.shape[3], 1), 3)
-        visible = visible & (position <= t)
-    if added(keys.mask) is not None:
-        a = a + keys.mask.astype(a.dtype)
-    elif keys.mask is not None:
-        visible = visible & keys.mask
-    return jnp.where(visible, a, -jnp.inf)
-
-
-def _contract(a, b, over_a, over_b):
-    """Sum a * b over these axes, for each n and g, in float32 or in the dtype of a if longer."""
-    dims = ((over_a, over_b), ((0, 1), (0, 1)))
-    return lax.dot_general(
-        a, b.astype(a.dtype), dims, preferred_element_type=accumulation_dtype(a.dtype)
-    )
-
-
-def added(mask: Array | None) -> Array | None:
-    """The mask if it is added to the scores, None if it is boolean or absent."""
-    return None if mask is None or mask.dtype == bool else mask
 
 
 def _finite(top):
@@ -224,84 +195,27 @@ dot_product_attention.choose_from("plain", "blocked")
 
 @dot_product_attention.validate
 def _validate(q, k, v, mask, *, causal, scale, block, impl):
-    name = "dot_product_attention"
-    require_floats(name, q=q, k=k, v=v)
+    require_floats(q=q, k=k, v=v)
     for letter, a in {"q": q, "k": k, "v": v}.items():
-        require(a.ndim == 4, f"{name}: {letter} {a.shape} needs 4 axes")
+        require(a.ndim == 4, f"{letter} {a.shape} needs 4 axes")
     (n, t, h, d), (_, s, g, _) = q.shape, k.shape
-    require(k.shape == (n, s, g, d), f"{name}: q {q.shape} and k {k.shape} differ in n or d")
-    require(v.shape[:3] == (n, s, g), f"{name}: k {k.shape} and v {v.shape} differ in n, s or g")
-    require(d > 0, f"{name}: q {q.shape} has no features")
-    require(g > 0 and h % g == 0, f"{name}: h {h} must be a multiple of the g {g} of k {k.shape}")
-    require_mask(name, mask, q, (n, h, t, s))
-    require_flags(name, causal=causal)
-    require_numbers(name, **({} if scale is None else {"scale": scale}))
-    require(scale is None or math.isfinite(scale), f"{name}: scale {scale} must be finite")
-    require_counts(name, block=block)
+    require(k.shape == (n, s, g, d), f"q {q.shape} and k {k.shape} differ in n or d")
+    require(v.shape[:3] == (n, s, g), f"k {k.shape} and v {v.shape} differ in n, s or g")
+    require(d > 0, f"q {q.shape} has no features")
+    require(g > 0 and h % g == 0, f"h {h} must be a multiple of the g {g} of k {k.shape}")
+    require_mask(mask, q, (n, h, t, s))
+    require_flags(causal=causal)
+    require_numbers(**({} if scale is None else {"scale": scale}))
+    require(scale is None or math.isfinite(scale), f"scale {scale} must be finite")
+    require_counts(block=block)
 
 
-def require_mask(name: str, mask: Array | None, q: Array, scores: tuple) -> None:
-    """Raise unless `mask` holds booleans or floats of q's dtype, and broadcasts to the scores."""
-    if mask is not None:
-        if jnp.issubdtype(mask.dtype, jnp.integer):
-            raise TypeError(f"{name}: mask holds {mask.dtype}; write mask.astype(bool)")
-        require_floats(name, q=q, mask=added(mask))
-        require(
-            mask.ndim == 4, f"{name}: mask {mask.shape} needs 4 axes, (n, h, t, s) or 1 along any"
-        )
-        fits = all(m in (1, size) for m, size in zip(mask.shape, scores, strict=True))
-        require(fits, f"{name}: mask {mask.shape} must broadcast to the scores {scores}")
-
-
-def _boolean_mask(shape):
-    """A boolean mask: mostly True, and False for all keys of the first query."""
-
-    def draw(rng):
-        mask = rng.random(shape) < 0.7
-        mask[..., 0, :] = False
-        return mask
-
-    return draw
-
-
-def _integers(shape, size=1.0):
-    """Small integers times a power of 2, so that scores are exact in every dtype."""
-    return lambda rng: size * rng.integers(-3, 4, shape)
-
-
-def _extremes():
-    """Arguments by name: extreme scores and masks, and those where dp - D almost cancels.
-
-    "blocked" rounds D differently from dp. Where they cancel, its error is up to four times that of
-    autodiff, and both are far more than one rounding.
-    """
-    q, k, v, m = (1, 3, 2, 4), (1, 5, 1, 4), (1, 5, 1, 2), (1, 1, 3, 5)
-    full = lambda value: lambda rng: np.full(m, value)
-    some = lambda value: lambda rng: np.where(np.indices(m)[-1] % 2, value, 0.0)
-    mild = _integers(q), _integers(k), v
-    cancelling = {
-        "far from 0": (_integers(q), lambda rng: 64 + _integers(k)(rng), v, full(0.0)),
-        "one key dominates": (lambda rng: 4 + _integers(q)(rng), _integers(k), v, full(0.0)),
-    }
-    no_keys = lambda rng: np.where(np.indices(m)[2] == 1, -np.inf, 0)
-    others = {
-        "huge scores": (_integers(q, 2.0**14), _integers(k, 2.0**14), v, full(0.0)),
-        "one query without keys": (*mild, no_keys),
-    }
-    for value in (-1e9, -np.inf, -1.7e308):
-        others[f"some masked by {value:g}"] = (*mild, some(value))
-    for value in (-1e9, -1.7e308):
-        others[f"all masked by {value:g}"] = (normals(q, 0), k, v, full(value))
-    return others, cancelling
-
-
-EXTREMES, CANCELLING = _extremes()
 SMALL = ((1, 2, 2, 2), (1, 5, 1, 2), (1, 5, 1, 1))
 dot_product_attention.cases = (
     Case("grouped", (*SMALL, (1, 1, 2, 5)), {"block": 2}),
     Case(
         "causal",
-        ((2, 4, 4, 3), (2, 3, 2, 3), (2, 3, 2, 2), _boolean_mask((2, 4, 1, 3))),
+        ((2, 4, 4, 3), (2, 3, 2, 3), (2, 3, 2, 2), boolean_mask((2, 4, 1, 3))),
         {"causal": True, "block": 2, "scale": 1.5},
     ),
     Case("broadcast mask", ((2, 3, 4, 2), (2, 3, 2, 2), (2, 3, 2, 2), (2, 4, 1, 1)), {"block": 2}),

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.validation import require, require_counts, require_floats
 
 
@@ -67,10 +68,10 @@ def _at_least_int32(ids):
 
 @embedding.validate
 def _validate_table(table, ids):
-    require_floats("embedding", table=table)
-    require(table.ndim == 2, f"embedding: table {table.shape} needs 2 axes")
-    require(table.shape[0] > 0, f"embedding: table {table.shape} has no rows")
-    _require_indices("embedding", ids=ids)
+    require_floats(table=table)
+    require(table.ndim == 2, f"table {table.shape} needs 2 axes")
+    require(table.shape[0] > 0, f"table {table.shape} has no rows")
+    _require_indices(ids=ids)
 
 
 @operator()
@@ -110,14 +111,14 @@ def one_hot_bwd(saved, dy, *, classes):
 
 @one_hot.validate
 def _validate_labels(labels, *, classes):
-    _require_indices("one_hot", labels=labels)
-    require_counts("one_hot", classes=classes)
+    _require_indices(labels=labels)
+    require_counts(classes=classes)
 
 
-def _require_indices(name, **arrays):
+def _require_indices(**arrays):
     for k, a in arrays.items():
         if not jnp.issubdtype(a.dtype, jnp.integer):
-            raise TypeError(f"{name}: {k} hold {a.dtype}, not integers; write {k}.astype(int)")
+            raise TypeError(f"{k} hold {a.dtype}, not integers; write {k}.astype(int)")
 
 
 embedding.cases = (

@@ -15,9 +15,11 @@ query equally, so its gradient is 0 up to rounding.
 
 from jaxtyping import Array, Bool, Float
 
-from fcnn.ops.attention.dot_product_attention import dot_product_attention, require_mask
+from fcnn.ops.attention.dot_product_attention import dot_product_attention
+from fcnn.ops.attention.mask import require_mask
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.dense import dense
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.validation import require, require_flags, require_floats
 
 AUTO = {"scale": None, "block": 128, "impl": "auto"}
@@ -112,35 +114,32 @@ def _flat(a):
 
 @multi_head_attention.validate
 def _validate(x, wq, wk, wv, wo, bq, bk, bv, bo, context, mask, *, causal):
-    name = "multi_head_attention"
     weights = {"wq": wq, "wk": wk, "wv": wv, "wo": wo}
     biases = {"bq": bq, "bk": bk, "bv": bv, "bo": bo}
-    require_floats(name, x=x, **weights, **biases, context=context)
+    require_floats(x=x, **weights, **biases, context=context)
     for letter, a in {"x": x, "context": x if context is None else context, **weights}.items():
-        require(a.ndim == 3, f"{name}: {letter} {a.shape} needs 3 axes")
+        require(a.ndim == 3, f"{letter} {a.shape} needs 3 axes")
     for letter, a in weights.items():
-        require(0 not in a.shape, f"{name}: {letter} {a.shape} must not be empty")
+        require(0 not in a.shape, f"{letter} {a.shape} must not be empty")
     n, t, _ = x.shape
     source_name, source = ("x", x) if context is None else ("context", context)
     (_, h, d), (_, g, _), e = wq.shape, wk.shape, wv.shape[2]
-    require(source.shape[0] == n, f"{name}: x {x.shape} and context {source.shape} differ in n")
+    require(source.shape[0] == n, f"x {x.shape} and context {source.shape} differ in n")
     inputs = ("x", x, "wq"), (source_name, source, "wk"), (source_name, source, "wv")
     for input_name, a, letter in inputs:
         w = weights[letter]
         has = f"{input_name} {a.shape} has {a.shape[2]} features"
-        require(
-            a.shape[2] == w.shape[0], f"{name}: {has} but {letter} {w.shape} takes {w.shape[0]}"
-        )
-    require(wk.shape[2] == d, f"{name}: wq {wq.shape} and wk {wk.shape} differ in d")
-    require(wv.shape[1] == g, f"{name}: wk {wk.shape} and wv {wv.shape} differ in groups")
-    require(wo.shape[:2] == (h, e), f"{name}: wo {wo.shape} needs shape {(h, e, wo.shape[2])}")
-    require(h % g == 0, f"{name}: {h} heads must be a multiple of {g} groups")
+        require(a.shape[2] == w.shape[0], f"{has} but {letter} {w.shape} takes {w.shape[0]}")
+    require(wk.shape[2] == d, f"wq {wq.shape} and wk {wk.shape} differ in d")
+    require(wv.shape[1] == g, f"wk {wk.shape} and wv {wv.shape} differ in groups")
+    require(wo.shape[:2] == (h, e), f"wo {wo.shape} needs shape {(h, e, wo.shape[2])}")
+    require(h % g == 0, f"{h} heads must be a multiple of {g} groups")
     for (letter, b), w in zip(biases.items(), weights.values(), strict=True):
         needed = w.shape[2:] if letter == "bo" else w.shape[1:]
         shape = needed if b is None else b.shape
-        require(shape == needed, f"{name}: {letter} {shape} needs shape {needed}")
-    require_mask(name, mask, x, (n, h, t, source.shape[1]))
-    require_flags(name, causal=causal)
+        require(shape == needed, f"{letter} {shape} needs shape {needed}")
+    require_mask(mask, x, (n, h, t, source.shape[1]))
+    require_flags(causal=causal)
 
 
 X, WEIGHTS, ABSENT = (1, 3, 3), ((3, 2, 2), (3, 1, 2), (3, 1, 1), (2, 1, 2)), (None,) * 4

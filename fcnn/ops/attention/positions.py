@@ -18,8 +18,9 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_flags, require_floats, require_numbers
 
 
@@ -62,9 +63,9 @@ def positional_encoding_bwd(saved, dy, *, base):
 
 @positional_encoding.validate
 def _validate_encoding(x, *, base):
-    require_floats("positional_encoding", x=x)
-    require(x.ndim == 3, f"positional_encoding: x {x.shape} needs 3 axes, (n, t, c)")
-    _validate("positional_encoding", x, base)
+    require_floats(x=x)
+    require(x.ndim == 3, f"x {x.shape} needs 3 axes, (n, t, c)")
+    _validate(x, base)
 
 
 @operator()
@@ -133,23 +134,22 @@ def _angles(positions, x, base):
 
 @rotary_embedding.validate
 def _validate_rotary(x, positions, *, base, interleaved):
-    name = "rotary_embedding"
-    require_floats(name, x=x)
-    require(x.ndim == 4, f"{name}: x {x.shape} needs 4 axes, (n, t, h, d)")
-    _validate(name, x, base)
+    require_floats(x=x)
+    require(x.ndim == 4, f"x {x.shape} needs 4 axes, (n, t, h, d)")
+    _validate(x, base)
     if positions is not None:
         if not jnp.issubdtype(positions.dtype, jnp.integer):
             hold = f"positions hold {positions.dtype}, not integers"
-            raise TypeError(f"{name}: {hold}; write positions.astype(int)")
+            raise TypeError(f"{hold}; write positions.astype(int)")
         fits = positions.shape in (x.shape[1:2], x.shape[:2])
-        require(fits, f"{name}: positions {positions.shape} need {x.shape[1:2]} or {x.shape[:2]}")
-    require_flags(name, interleaved=interleaved)
+        require(fits, f"positions {positions.shape} need {x.shape[1:2]} or {x.shape[:2]}")
+    require_flags(interleaved=interleaved)
 
 
-def _validate(name, x, base):
-    require(x.shape[-1] % 2 == 0, f"{name}: x {x.shape} needs an even number of features")
-    require_numbers(name, base=base)
-    require(1 <= base < math.inf, f"{name}: base {base} must be at least 1 and finite")
+def _validate(x, base):
+    require(x.shape[-1] % 2 == 0, f"x {x.shape} needs an even number of features")
+    require_numbers(base=base)
+    require(1 <= base < math.inf, f"base {base} must be at least 1 and finite")
 
 
 positional_encoding.cases = (

@@ -19,9 +19,10 @@ them again costs less than keeping them.
 
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.convolution.dispatch import IMPLS, compute, require_supported
 from fcnn.ops.convolution.padding import fold_cells, pad_cells, split_padding, validate_mode
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 
@@ -116,7 +117,7 @@ def add_bias(y, b):
 
 def _geometry(x, w, stride, padding, padding_mode, dilation):
     """The (lo, hi) pairs of cells to copy, and the windows on the input padded by them."""
-    geometry = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
+    geometry = windows(x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
     return split_padding(geometry, padding_mode)
 
 
@@ -125,19 +126,19 @@ conv.choose_from(*IMPLS)
 
 @conv.validate
 def _validate(x, w, b, *, stride, padding, padding_mode, dilation, groups, impl):
-    require_floats("conv", x=x, w=w, b=b)
-    require_rank("conv", 3, w=w)
-    require(x.ndim == w.ndim, f"conv: x {x.shape} and w {w.shape} need the same number of axes")
-    require(0 not in w.shape, f"conv: w {w.shape} must have channels, features and taps")
+    require_floats(x=x, w=w, b=b)
+    require_rank(3, w=w)
+    require(x.ndim == w.ndim, f"x {x.shape} and w {w.shape} need the same number of axes")
+    require(0 not in w.shape, f"w {w.shape} must have channels, features and taps")
     c, o = w.shape[-2:]
-    require_counts("conv", groups=groups)
-    require(o % groups == 0, f"conv: groups {groups} does not divide w's {o} features")
+    require_counts(groups=groups)
+    require(o % groups == 0, f"groups {groups} does not divide w's {o} features")
     takes = f"w {w.shape} takes {c}" + (f" in each of {groups} groups" if groups > 1 else "")
-    require(x.shape[-1] == c * groups, f"conv: x {x.shape} has {x.shape[-1]} channels but {takes}")
-    require(b is None or b.shape == (o,), f"conv: b {b is None or b.shape} needs shape ({o},)")
-    geometry = windows("conv", x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
-    validate_mode("conv", geometry, padding_mode)
-    require_supported("conv", impl, geometry, groups)
+    require(x.shape[-1] == c * groups, f"x {x.shape} has {x.shape[-1]} channels but {takes}")
+    require(b is None or b.shape == (o,), f"b {b is None or b.shape} needs shape ({o},)")
+    geometry = windows(x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
+    validate_mode(geometry, padding_mode)
+    require_supported(impl, geometry, groups)
 
 
 conv.cases = (

@@ -17,9 +17,10 @@ The three sums are those of convolution, with x and y exchanged. x and w are sav
 
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.convolution.conv import add_bias
 from fcnn.ops.convolution.dispatch import IMPLS, compute, require_supported
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_counts, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows_of_output
 
@@ -89,7 +90,7 @@ def conv_transpose_bwd(saved, dy, *, stride, padding, output_padding, dilation, 
 def _geometry(x, w, stride, padding, output_padding, dilation):
     """The windows on y of the convolution whose output positions are the cells of x."""
     out, window, options = x.shape[1:-1], w.shape[:-2], (stride, padding, dilation)
-    return windows_of_output("conv_transpose", out, window, *options, extra=output_padding)
+    return windows_of_output(out, window, *options, extra=output_padding)
 
 
 conv_transpose.choose_from(*IMPLS)
@@ -97,20 +98,19 @@ conv_transpose.choose_from(*IMPLS)
 
 @conv_transpose.validate
 def _validate(x, w, b, *, stride, padding, output_padding, dilation, groups, impl):
-    name = "conv_transpose"
-    require_floats(name, x=x, w=w, b=b)
-    require_rank(name, 3, w=w)
-    require(x.ndim == w.ndim, f"{name}: x {x.shape} and w {w.shape} need the same number of axes")
-    require(0 not in w.shape, f"{name}: w {w.shape} must have channels, features and taps")
-    require(0 not in x.shape[1:-1], f"{name}: x {x.shape} has no cells")
-    require_counts(name, groups=groups)
+    require_floats(x=x, w=w, b=b)
+    require_rank(3, w=w)
+    require(x.ndim == w.ndim, f"x {x.shape} and w {w.shape} need the same number of axes")
+    require(0 not in w.shape, f"w {w.shape} must have channels, features and taps")
+    require(0 not in x.shape[1:-1], f"x {x.shape} has no cells")
+    require_counts(groups=groups)
     c, o = w.shape[-2], w.shape[-1] * groups
-    require(c % groups == 0, f"{name}: groups {groups} does not divide {c} channels")
+    require(c % groups == 0, f"groups {groups} does not divide {c} channels")
     has = f"x {x.shape} has {x.shape[-1]} channels"
-    require(x.shape[-1] == c, f"{name}: {has} but w {w.shape} takes {c}")
-    require(b is None or b.shape == (o,), f"{name}: b {b is None or b.shape} needs shape ({o},)")
+    require(x.shape[-1] == c, f"{has} but w {w.shape} takes {c}")
+    require(b is None or b.shape == (o,), f"b {b is None or b.shape} needs shape ({o},)")
     geometry = _geometry(x, w, stride, padding, output_padding, dilation)
-    require_supported(name, impl, geometry, groups)
+    require_supported(impl, geometry, groups)
 
 
 conv_transpose.cases = (

@@ -132,7 +132,7 @@ def compute(part: str, impl: str, *arrays, geometry: Windows, groups: int):
     return jax.lax.platform_dependent(*arrays, cpu=by(chosen), default=by("lax"))
 
 
-def require_supported(name: str, impl: str, geometry: Windows, groups: int) -> None:
-    """Raise ValueError, with a message that starts with `name`, if `impl` lacks these windows."""
+def require_supported(impl: str, geometry: Windows, groups: int) -> None:
+    """Raise ValueError if `impl` does not support these windows."""
     reason = None if impl == "auto" else IMPLS[impl].unsupported(geometry, groups)
-    require(reason is None, f"{name}: impl {impl!r} {reason}")
+    require(reason is None, f"impl {impl!r} {reason}")

@@ -11,9 +11,11 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
+from fcnn.ops.op import Shape, operator
+from fcnn.ops.taps import taps, taps_adjoint
 from fcnn.ops.validation import require, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, taps, taps_adjoint, windows
+from fcnn.ops.window import Axes, Padding, windows
 
 
 @operator(static=("window",))
@@ -46,7 +48,7 @@ def im2col(
            [2., 3.],
            [3., 4.]], dtype=float32)
     """
-    return image_to_rows(x, windows("im2col", x.shape[1:-1], window, stride, padding, dilation))
+    return image_to_rows(x, windows(x.shape[1:-1], window, stride, padding, dilation))
 
 
 @im2col.fwd
@@ -61,9 +63,9 @@ def im2col_bwd(shape, drows, **options):
 
 @im2col.validate
 def _validate_im2col(x, *, window, stride, padding, dilation):
-    require_floats("im2col", x=x)
-    require_rank("im2col", 3, x=x)
-    windows("im2col", x.shape[1:-1], window, stride, padding, dilation)
+    require_floats(x=x)
+    require_rank(3, x=x)
+    windows(x.shape[1:-1], window, stride, padding, dilation)
 
 
 @operator(static=("size", "window"))
@@ -110,23 +112,21 @@ def col2im_bwd(_, dx, *, size, **options):
 
 @col2im.validate
 def _validate_col2im(rows, *, size, window, stride, padding, dilation):
-    require_floats("col2im", rows=rows)
-    require_rank("col2im", 3, rows=rows)
+    require_floats(rows=rows)
+    require_rank(3, rows=rows)
     geometry = _col2im_windows(rows, size, window, stride, padding, dilation)
     require(
         rows.shape[1:-1] == geometry.out,
-        f"col2im: rows {rows.shape} need output size {geometry.out} for size {geometry.size}",
+        f"rows {rows.shape} need output size {geometry.out} for size {geometry.size}",
     )
     k = math.prod(geometry.window)
-    require(
-        rows.shape[-1] % k == 0, f"col2im: {k} taps do not divide rows of {rows.shape[-1]} entries"
-    )
+    require(rows.shape[-1] % k == 0, f"{k} taps do not divide rows of {rows.shape[-1]} entries")
 
 
 def _col2im_windows(rows, size, window, stride, padding, dilation):
     size = (size,) * (rows.ndim - 2) if isinstance(size, int) else size
-    require(len(size) == rows.ndim - 2, f"col2im: size {size} and rows {rows.shape} differ in rank")
-    return windows("col2im", size, window, stride, padding, dilation)
+    require(len(size) == rows.ndim - 2, f"size {size} and rows {rows.shape} differ in rank")
+    return windows(size, window, stride, padding, dilation)
 
 
 def image_to_rows(x, geometry):

@@ -106,12 +106,10 @@ def split_padding(geometry: Windows, mode: str) -> tuple[tuple[tuple[int, int], 
     return geometry.padding, geometry._replace(size=tuple(size), padding=none)
 
 
-def validate_mode(name: str, geometry: Windows, mode: str) -> None:
+def validate_mode(geometry: Windows, mode: str) -> None:
     """Raise ValueError for an unknown mode, or for more padding than the mode can fill."""
-    require(
-        mode in MODE_NAMES, f"{name}: unknown padding_mode {mode!r}; expected one of {MODE_NAMES}"
-    )
+    require(mode in MODE_NAMES, f"unknown padding_mode {mode!r}; expected one of {MODE_NAMES}")
     for n, pair in zip(geometry.size, split_padding(geometry, mode)[0], strict=True):
         for k in pair:
             limit = MODES[mode].limit(n, k) if k else 0
-            require(k <= limit, f"{name}: {mode} padding of {n} cells is at most {limit}, not {k}")
+            require(k <= limit, f"{mode} padding of {n} cells is at most {limit}, not {k}")

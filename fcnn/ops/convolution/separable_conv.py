@@ -11,9 +11,10 @@ and `conv` computes dx and ddepthwise from dh. x, h and the kernels are saved.
 
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.convolution.conv import conv_bwd, conv_fwd
 from fcnn.ops.dense import dense_bwd, dense_fwd
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_rank
 from fcnn.ops.window import Axes, Padding, windows
 
@@ -80,25 +81,24 @@ def _depthwise_options(x):
 
 @separable_conv.validate
 def _validate(x, depthwise, pointwise, b, *, stride, padding, dilation):
-    name = "separable_conv"
-    require_floats(name, x=x, depthwise=depthwise, pointwise=pointwise, b=b)
-    require_rank(name, 3, depthwise=depthwise)
+    require_floats(x=x, depthwise=depthwise, pointwise=pointwise, b=b)
+    require_rank(3, depthwise=depthwise)
     require(
         x.ndim == depthwise.ndim,
-        f"{name}: x {x.shape} and depthwise {depthwise.shape} need the same number of axes",
+        f"x {x.shape} and depthwise {depthwise.shape} need the same number of axes",
     )
     c, (one, f) = x.shape[-1], depthwise.shape[-2:]
     require(
         one == 1 and 0 not in depthwise.shape and c > 0 and f % c == 0,
-        f"{name}: depthwise {depthwise.shape} needs 1 channel and a multiple of x's {c} features",
+        f"depthwise {depthwise.shape} needs 1 channel and a multiple of x's {c} features",
     )
     require(
         pointwise.ndim == 2 and pointwise.shape[0] == f,
-        f"{name}: pointwise {pointwise.shape} needs shape ({f}, features)",
+        f"pointwise {pointwise.shape} needs shape ({f}, features)",
     )
     o = pointwise.shape[1:]
-    require(b is None or b.shape == o, f"{name}: b {b is None or b.shape} needs shape {o}")
-    windows(name, x.shape[1:-1], depthwise.shape[:-2], stride, padding, dilation)
+    require(b is None or b.shape == o, f"b {b is None or b.shape} needs shape {o}")
+    windows(x.shape[1:-1], depthwise.shape[:-2], stride, padding, dilation)
 
 
 separable_conv.cases = (

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import extremes
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 
@@ -68,12 +69,11 @@ def _mean(a):
 
 @weight_standardization.validate
 def _validate(w, *, eps):
-    name = "weight_standardization"
-    require_floats(name, w=w)
-    require_rank(name, 2, w=w)
-    require(0 not in w.shape[:-1], f"{name}: w {w.shape} has filters without entries")
-    require_numbers(name, eps=eps)
-    require(eps > 0, f"{name}: eps {eps} must be positive")
+    require_floats(w=w)
+    require_rank(2, w=w)
+    require(0 not in w.shape[:-1], f"w {w.shape} has filters without entries")
+    require_numbers(eps=eps)
+    require(eps > 0, f"eps {eps} must be positive")
 
 
 weight_standardization.cases = (

@@ -26,9 +26,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.elementwise import EXTREMES
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.distributions import safe_product
-from fcnn.ops.op import Case, extreme, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 Y = Float[Array, "n ..."]
@@ -141,22 +142,22 @@ def _focus(z, gamma):
     return jnp.exp(-safe_product(gamma, jax.nn.softplus(z)))
 
 
-def _validate(name, logits, targets):
-    require_floats(name, logits=logits, targets=targets)
-    require_rank(name, 1, logits=logits)
+def _validate(logits, targets):
+    require_floats(logits=logits, targets=targets)
+    require_rank(1, logits=logits)
     same = logits.shape == targets.shape
-    require(same, f"{name}: logits {logits.shape} and targets {targets.shape} need the same shape")
+    require(same, f"logits {logits.shape} and targets {targets.shape} need the same shape")
 
 
-sigmoid_cross_entropy.validate(partial(_validate, "sigmoid_cross_entropy"))
+sigmoid_cross_entropy.validate(_validate)
 
 
 @focal.validate
 def _validate_focal(logits, targets, *, alpha, gamma):
-    _validate("focal", logits, targets)
-    require_numbers("focal", alpha=alpha, gamma=gamma)
-    require(0 <= alpha <= 1, f"focal: alpha {alpha} must lie in [0, 1]")
-    require(0 <= gamma < math.inf, f"focal: gamma {gamma} must be at least 0 and finite")
+    _validate(logits, targets)
+    require_numbers(alpha=alpha, gamma=gamma)
+    require(0 <= alpha <= 1, f"alpha {alpha} must lie in [0, 1]")
+    require(0 <= gamma < math.inf, f"gamma {gamma} must be at least 0 and finite")
 
 
 def _binary(shape):

@@ -25,12 +25,11 @@ A label outside 0 .. k - 1 gives NaN, with gradient 0, since a compiled program 
 class of weight 0 or target 0 adds 0, even if its log p is -inf. Targets need not sum to 1.
 """
 
-from functools import partial
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.softmax import extreme_scores, probabilities
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.distributions import (
     cases_of_distributions,
@@ -39,7 +38,7 @@ from fcnn.ops.loss.distributions import (
     validate_distributions,
 )
 from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, one_hot_of, validate_labels
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.validation import require, require_floats, require_numbers
 
 
@@ -120,24 +119,23 @@ def _weighted(q, weights):
 
 @softmax_cross_entropy.validate
 def _validate_cross_entropy(logits, labels, weights, *, label_smoothing, ignore_index):
-    name = "softmax_cross_entropy"
-    validate_labels(name, labels, logits=logits)
-    require_floats(name, logits=logits, weights=weights)
+    validate_labels(labels, logits=logits)
+    require_floats(logits=logits, weights=weights)
     k = logits.shape[-1:]
     if weights is not None:
         one_each = weights.shape == k
-        require(one_each, f"{name}: weights {weights.shape} need shape {k}, one per class")
-    require_numbers(name, label_smoothing=label_smoothing)
+        require(one_each, f"weights {weights.shape} need shape {k}, one per class")
+    require_numbers(label_smoothing=label_smoothing)
     is_fraction = 0 <= label_smoothing <= 1
-    require(is_fraction, f"{name}: label_smoothing {label_smoothing} must lie in [0, 1]")
+    require(is_fraction, f"label_smoothing {label_smoothing} must lie in [0, 1]")
     if ignore_index is not None:
         if not isinstance(ignore_index, int):
-            raise TypeError(f"{name}: ignore_index {ignore_index!r} must be an integer")
+            raise TypeError(f"ignore_index {ignore_index!r} must be an integer")
         kind = jnp.iinfo(labels.dtype)
         fits = kind.min <= ignore_index <= kind.max
         require(
             fits,
-            f"{name}: ignore_index {ignore_index} does not fit {labels.dtype}, the dtype of labels",
+            f"ignore_index {ignore_index} does not fit {labels.dtype}, the dtype of labels",
         )
 
 
@@ -173,9 +171,12 @@ def soft_cross_entropy_bwd(saved, dl):
     return dz.astype(dtype), (-dl * safe_factor(t, log_p)).astype(dtype)
 
 
-_names = "logits", "targets"
-soft_cross_entropy.validate(partial(validate_distributions, "soft_cross_entropy", _names))
-soft_cross_entropy.cases = cases_of_distributions(*_names, kink=False)
+@soft_cross_entropy.validate
+def _validate_soft(logits, targets):
+    validate_distributions(logits=logits, targets=targets)
+
+
+soft_cross_entropy.cases = cases_of_distributions("logits", "targets", kink=False)
 
 
 @operator()
@@ -210,7 +211,7 @@ def nll_bwd(saved, dl):
 
 @nll.validate
 def _validate_nll(log_p, labels):
-    validate_labels("nll", labels, log_p=log_p)
+    validate_labels(labels, log_p=log_p)
 
 
 def _weights(classes):

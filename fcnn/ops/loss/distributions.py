@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fcnn.ops.activation.softmax import extreme_scores
-from fcnn.ops.op import Case, extreme, ints, rejects
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
 
 Rows = Float[Array, "*n k"]
@@ -22,13 +22,13 @@ def safe_factor(p, a):
     return jnp.where((p == 0) & jnp.isinf(a), 0, a)
 
 
-def validate_distributions(name, names, a, b):
-    first, second = names
-    require_floats(name, **{first: a, second: b})
-    require_rank(name, 1, **{first: a})
+def validate_distributions(**pair):
+    require_floats(**pair)
+    (first, a), (second, b) = pair.items()
+    require_rank(1, **{first: a})
     same = a.shape == b.shape
-    require(same, f"{name}: {first} {a.shape} and {second} {b.shape} need the same shape")
-    require(a.shape[-1] > 0, f"{name}: {first} {a.shape} have no classes")
+    require(same, f"{first} {a.shape} and {second} {b.shape} need the same shape")
+    require(a.shape[-1] > 0, f"{first} {a.shape} have no classes")
 
 
 def _probabilities(shape):

@@ -13,9 +13,10 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, one_hot_of, validate_labels
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_numbers
 
 
@@ -63,9 +64,9 @@ def hinge_bwd(saved, dl, *, margin):
 
 @hinge.validate
 def _validate_hinge(logits, labels, *, margin):
-    validate_labels("hinge", labels, logits=logits)
-    require_numbers("hinge", margin=margin)
-    require(0 <= margin < math.inf, f"hinge: margin {margin} must be at least 0 and finite")
+    validate_labels(labels, logits=logits)
+    require_numbers(margin=margin)
+    require(0 <= margin < math.inf, f"margin {margin} must be at least 0 and finite")
 
 
 def _apart(rng):

@@ -8,8 +8,6 @@ Both arguments are saved. A class of probability p = 0 adds 0, even if its log q
 argument is normalized to sum to 1.
 """
 
-from functools import partial
-
 import jax.numpy as jnp
 
 from fcnn.ops.contraction import accumulation_dtype
@@ -60,9 +58,12 @@ def _log_ratio(log_q, p):
     return jnp.log(jnp.where(none, 1, p)) - jnp.where(none, 0, log_q)
 
 
-_names = "log_q", "p"
-kl_divergence.validate(partial(validate_distributions, "kl_divergence", _names))
-kl_divergence.cases = cases_of_distributions(*_names, kink=True)
+@kl_divergence.validate
+def _validate(log_q, p):
+    validate_distributions(log_q=log_q, p=p)
+
+
+kl_divergence.cases = cases_of_distributions("log_q", "p", kink=True)
 kl_divergence.torch_difference = (
     "its gradient for p is NaN where p is 0, here 0: such entries are not compared"
 )

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.activation.softmax import extreme_scores
-from fcnn.ops.op import Case, extreme, ints, rejects
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.validation import require, require_floats, require_rank
 
 Rows = Float[Array, "*n k"]
@@ -21,17 +21,17 @@ def one_hot_of(shape, labels):
     return classes == labels[..., None]
 
 
-def validate_labels(name, labels, **rows):
-    require_floats(name, **rows)
-    require_rank(name, 1, **rows)
+def validate_labels(labels, **rows):
+    require_floats(**rows)
+    require_rank(1, **rows)
     ((k, z),) = rows.items()
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         is_distribution = labels.shape == z.shape
         do = "use soft_cross_entropy" if is_distribution else "write labels.astype(int)"
-        raise TypeError(f"{name}: labels hold {labels.dtype}, not class numbers; {do}")
+        raise TypeError(f"labels hold {labels.dtype}, not class numbers; {do}")
     one_each = labels.shape == z.shape[:-1]
-    require(one_each, f"{name}: labels {labels.shape} need one class per row of {k} {z.shape}")
-    require(z.shape[-1] > 0, f"{name}: {k} {z.shape} have no classes")
+    require(one_each, f"labels {labels.shape} need one class per row of {k} {z.shape}")
+    require(z.shape[-1] > 0, f"{k} {z.shape} have no classes")
 
 
 five = ints((6,), below=5)

@@ -20,14 +20,14 @@ you average these yourself. Losses of probabilities are in nats. Only the losses
 """
 
 import math
-from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, ints, normals, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 Y = Float[Array, "n ..."]
@@ -127,7 +127,7 @@ def _complete(op, r):
         dy = dl.reshape((-1,) + (1,) * (off.ndim - 1)) * r(off, **options)
         return dy.astype(dtype), -dy.astype(dtype)
 
-    op.validate(partial(_validate, op.name))
+    op.validate(_validate)
     op.cases = (
         Case("rows", (_spread((4, 3)), _tiny((4, 3)))),
         Case("images", (_spread((2, 3, 2, 2)), _tiny((2, 3, 2, 2)))),
@@ -173,9 +173,9 @@ def l2_penalty_bwd(w, dl, *, rate):
 
 @l2_penalty.validate
 def _validate_penalty(w, *, rate):
-    require_floats("l2_penalty", w=w)
-    require_numbers("l2_penalty", rate=rate)
-    require(0 <= rate < math.inf, f"l2_penalty: rate {rate} must be at least 0 and finite")
+    require_floats(w=w)
+    require_numbers(rate=rate)
+    require(0 <= rate < math.inf, f"rate {rate} must be at least 0 and finite")
 
 
 def _summed(each, y):
@@ -193,14 +193,14 @@ def _entries(y):
     return math.prod(y.shape[1:])
 
 
-def _validate(name, y, targets, **options):
-    require_floats(name, y=y, targets=targets)
-    require_rank(name, 1, y=y)
+def _validate(y, targets, **options):
+    require_floats(y=y, targets=targets)
+    require_rank(1, y=y)
     same = y.shape == targets.shape
-    require(same, f"{name}: y {y.shape} and targets {targets.shape} need the same shape")
-    require_numbers(name, **options)
+    require(same, f"y {y.shape} and targets {targets.shape} need the same shape")
+    require_numbers(**options)
     for k, v in options.items():
-        require(0 < v < math.inf, f"{name}: {k} {v} must be positive and finite")
+        require(0 < v < math.inf, f"{k} {v} must be positive and finite")
 
 
 def _tiny(shape):
@@ -228,8 +228,8 @@ for op, r in RESIDUALS.items():
 
 @mean_squared_error.validate
 def _validate_mean(y, targets):
-    _validate("mean_squared_error", y, targets)
-    require(_entries(y) > 0, f"mean_squared_error: y {y.shape} has no entries to average")
+    _validate(y, targets)
+    require(_entries(y) > 0, f"y {y.shape} has no entries to average")
 
 
 mean_squared_error.cases += (rejects("no entries to average", (3, 0), (3, 0)),)

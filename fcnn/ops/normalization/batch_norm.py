@@ -36,6 +36,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import (
     C,
@@ -46,7 +47,7 @@ from fcnn.ops.normalization.channels import (
     scale_and_bias_gradients,
     scale_and_shift,
 )
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_flags, require_numbers, require_rank
 
 
@@ -172,27 +173,24 @@ def _sum_over_axes(a, axis_name):
 
 @batch_norm.validate
 def _validate(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
-    require_channels("batch_norm", x, eps, scale=scale, bias=bias, mean=mean, var=var)
-    require_rank("batch_norm", 2, x=x)
-    require_numbers("batch_norm", momentum=momentum)
-    require_flags("batch_norm", train=train)
+    require_channels(x, eps, scale=scale, bias=bias, mean=mean, var=var)
+    require_rank(2, x=x)
+    require_numbers(momentum=momentum)
+    require_flags(train=train)
     names = axis_name if isinstance(axis_name, tuple) else (axis_name,)
     if not (axis_name is None or all(isinstance(name, str) for name in names)):
-        raise TypeError(f"batch_norm: axis_name {axis_name!r} must be a name or a tuple of names")
+        raise TypeError(f"axis_name {axis_name!r} must be a name or a tuple of names")
     if train:
         _require_bound(names)
-    require(0 <= momentum <= 1, f"batch_norm: momentum {momentum} must lie in [0, 1]")
+    require(0 <= momentum <= 1, f"momentum {momentum} must lie in [0, 1]")
     empty = train and math.prod(x.shape[:-1]) == 0
-    require(
-        not empty,
-        f"batch_norm: x {x.shape} has no entries; skip this batch",
-    )
+    require(not empty, f"x {x.shape} has no entries; skip this batch")
     if mask is not None:
         if mask.dtype != bool:
             write = "write mask.astype(bool)"
-            raise TypeError(f"batch_norm: mask holds {mask.dtype}, not booleans; {write}")
+            raise TypeError(f"mask holds {mask.dtype}, not booleans; {write}")
         fits = 1 <= mask.ndim < x.ndim and mask.shape == x.shape[: mask.ndim]
-        require(fits, f"batch_norm: mask {mask.shape} needs the leading axes of x {x.shape}")
+        require(fits, f"mask {mask.shape} needs the leading axes of x {x.shape}")
 
 
 def _require_bound(names):
@@ -200,6 +198,7 @@ def _require_bound(names):
         _sum_over_axes(1, tuple(name for name in names if name is not None))
     except NameError:
         write = "call it inside of vmap, pmap or shard_map with axes of these names"
+        # a call puts the name in front of ValueError and TypeError alone
         raise NameError(f"batch_norm: axis_name {names} is not bound; {write}") from None
 
 

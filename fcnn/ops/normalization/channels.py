@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import extreme, normals
+from fcnn.ops.case import extreme, normals
 from fcnn.ops.validation import require, require_floats, require_numbers, require_rank
 
 C = Float[Array, " c"]
@@ -45,15 +45,15 @@ def extremes(shape, *others, **options):
     return tuple(extreme(name, x, *others, **options) for name, x in drawn.items())
 
 
-def require_channels(name, x, eps, **per_channel):
+def require_channels(x, eps, **per_channel):
     """Raise unless x, eps and the arrays with one entry per channel fit each other."""
-    require_floats(name, x=x, **per_channel)
-    require_rank(name, 1, x=x)
-    require(x.shape[-1] > 0, f"{name}: x {x.shape} has no features")
+    require_floats(x=x, **per_channel)
+    require_rank(1, x=x)
+    require(x.shape[-1] > 0, f"x {x.shape} has no features")
     for k, v in per_channel.items():
         require(
             v.shape == x.shape[-1:],
-            f"{name}: {k} {v.shape} needs shape {x.shape[-1:]} for x {x.shape}",
+            f"{k} {v.shape} needs shape {x.shape[-1:]} for x {x.shape}",
         )
-    require_numbers(name, eps=eps)
-    require(eps > 0, f"{name}: eps {eps} must be positive")
+    require_numbers(eps=eps)
+    require(eps > 0, f"eps {eps} must be positive")

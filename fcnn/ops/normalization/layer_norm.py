@@ -28,6 +28,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import (
     C,
@@ -38,7 +39,7 @@ from fcnn.ops.normalization.channels import (
     scale_and_bias_gradients,
     scale_and_shift,
 )
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_counts, require_rank
 
 
@@ -157,24 +158,24 @@ for op, view_of in VIEWS.items():
 
 @layer_norm.validate
 def _validate_layer(x, scale, bias, *, eps):
-    require_channels("layer_norm", x, eps, scale=scale, bias=bias)
+    require_channels(x, eps, scale=scale, bias=bias)
 
 
 @instance_norm.validate
 def _validate_instance(x, scale, bias, *, eps):
-    require_channels("instance_norm", x, eps, scale=scale, bias=bias)
-    require_rank("instance_norm", 3, x=x)
-    _require_cells("instance_norm", x)
+    require_channels(x, eps, scale=scale, bias=bias)
+    require_rank(3, x=x)
+    _require_cells(x)
 
 
 @group_norm.validate
 def _validate_group(x, scale, bias, *, groups, eps):
-    require_channels("group_norm", x, eps, scale=scale, bias=bias)
-    require_rank("group_norm", 2, x=x)
-    _require_cells("group_norm", x)
-    require_counts("group_norm", groups=groups)
+    require_channels(x, eps, scale=scale, bias=bias)
+    require_rank(2, x=x)
+    _require_cells(x)
+    require_counts(groups=groups)
     divides = x.shape[-1] % groups == 0
-    require(divides, f"group_norm: groups {groups} does not divide {x.shape[-1]} channels")
+    require(divides, f"groups {groups} does not divide {x.shape[-1]} channels")
 
 
 @operator()
@@ -217,12 +218,12 @@ def rms_norm_bwd(saved, dy, *, eps):
 
 @rms_norm.validate
 def _validate_rms(x, scale, *, eps):
-    require_channels("rms_norm", x, eps, scale=scale)
+    require_channels(x, eps, scale=scale)
 
 
-def _require_cells(name, x):
+def _require_cells(x):
     has_cells = 0 not in x.shape[1:] or x.shape[0] == 0
-    require(has_cells, f"{name}: x {x.shape} has no cells")
+    require(has_cells, f"x {x.shape} has no cells")
 
 
 layer_norm.cases = (

@@ -21,9 +21,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.normalization.channels import extremes
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.validation import require, require_floats, require_integers, require_numbers
 
 
@@ -80,20 +81,20 @@ def min_max_scale_bwd(saved, dy, *, to, axis):
 
 @min_max_scale.validate
 def _validate(x, *, to, axis):
-    require_floats("min_max_scale", x=x)
+    require_floats(x=x)
     pair = isinstance(to, tuple) and len(to) == 2
-    require(pair, f"min_max_scale: to {to!r} must be two numbers; write to=(smallest, largest)")
-    require_numbers("min_max_scale", **{"to[0]": to[0], "to[1]": to[1]})
-    require(to[0] < to[1], f"min_max_scale: to {to} must increase")
+    require(pair, f"to {to!r} must be two numbers; write to=(smallest, largest)")
+    require_numbers(**{"to[0]": to[0], "to[1]": to[1]})
+    require(to[0] < to[1], f"to {to} must increase")
     if axis is not None:
-        require_integers("min_max_scale", axis=axis)
+        require_integers(axis=axis)
         for a in axis if isinstance(axis, tuple) else (axis,):
-            require(-x.ndim <= a < x.ndim, f"min_max_scale: x {x.shape} has no axis {a}")
+            require(-x.ndim <= a < x.ndim, f"x {x.shape} has no axis {a}")
     pooled = _pooled(x.ndim, axis)
     unique = len(set(pooled)) == len(pooled)
-    require(unique, f"min_max_scale: axis {axis} has an axis twice")
+    require(unique, f"axis {axis} has an axis twice")
     has_entries = len(pooled) > 0 and all(x.shape[a] > 0 for a in pooled)
-    require(has_entries, f"min_max_scale: x {x.shape} has no entries along axis {axis or pooled}")
+    require(has_entries, f"x {x.shape} has no entries along axis {axis or pooled}")
 
 
 def _at(index, like):

@@ -11,17 +11,17 @@ in row-major order, and NaN counts as the maximum. Max saves the indices i_p; av
 """
 
 import math
-from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.case import Case, extreme, ints, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import along_axes, size_per_axis, validate_grid
+from fcnn.ops.pooling.draws import EXTREMES, distinct
 from fcnn.ops.pooling.max_unpool import cell_indices, gather, scatter_add
-from fcnn.ops.pooling.pooling import EXTREMES, distinct
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]
@@ -125,13 +125,13 @@ def _bins(n, m):
     return p * n // m, -((p + 1) * n // -m)
 
 
-def _validate(name, x, *, size):
-    validate_grid(name, x)
-    size_per_axis(x, size, name)
+def _validate(x, *, size):
+    validate_grid(x)
+    size_per_axis(x, size)
 
 
 for op in (adaptive_avg_pool, adaptive_max_pool):
-    op.validate(partial(_validate, op.name))
+    op.validate(_validate)
     op.cases = (
         Case("2-D", (distinct((2, 3, 4, 5)),), {"size": 2}),
         Case("1-D", (distinct((2, 3, 5)),), {"size": 2}),

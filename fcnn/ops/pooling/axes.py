@@ -31,13 +31,13 @@ def along_axes(x: Array, matrices: Iterable[np.ndarray]) -> Array:
     ).astype(x.dtype)
 
 
-def size_per_axis(x: Array, size: Any, name: str = "size") -> tuple[int, ...]:
+def size_per_axis(x: Array, size: Any) -> tuple[int, ...]:
     """`size` as one positive integer per spatial axis of x."""
-    return per_axis(name, x.ndim - 2, "size", size)
+    return per_axis(x.ndim - 2, "size", size)
 
 
-def validate_grid(name: str, x: Array) -> None:
+def validate_grid(x: Array) -> None:
     """Raise an error unless x is a grid of floats with at least one cell."""
-    require_floats(name, x=x)
-    require_rank(name, 3, x=x)
-    require(0 not in x.shape[1:-1], f"{name}: x {x.shape} has no cells")
+    require_floats(x=x)
+    require_rank(3, x=x)
+    require(0 not in x.shape[1:-1], f"x {x.shape} has no cells")

@@ -10,18 +10,18 @@ average saves nothing.
 """
 
 import math
-from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import validate_grid
+from fcnn.ops.pooling.draws import EXTREMES, distinct
 from fcnn.ops.pooling.max_unpool import gather, scatter_add
-from fcnn.ops.pooling.pooling import EXTREMES, distinct
 
 X = Float[Array, "n *size c"]
 
@@ -84,7 +84,7 @@ def global_max_pool_bwd(saved, dy):
 
 
 for op in (global_avg_pool, global_max_pool):
-    op.validate(partial(validate_grid, op.name))
+    op.validate(validate_grid)
     op.cases = (
         Case("2-D", (distinct((2, 3, 4, 5)),)),
         Case("1-D", (distinct((2, 3, 5)),)),

@@ -24,17 +24,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, extreme, operator, rejects
-from fcnn.ops.pooling.pooling import (
-    CASES,
-    EXTREMES,
-    GRID,
-    count_cells,
-    distinct,
-    first_largest,
-    pool_windows,
-)
+from fcnn.ops.op import operator
+from fcnn.ops.pooling.draws import EXTREMES, distinct
+from fcnn.ops.pooling.pool_windows import count_cells, pool_windows
+from fcnn.ops.pooling.pooling import CASES, GRID, first_largest
+from fcnn.ops.taps import taps, taps_adjoint
 from fcnn.ops.validation import (
     require,
     require_flags,
@@ -42,7 +38,7 @@ from fcnn.ops.validation import (
     require_numbers,
     require_rank,
 )
-from fcnn.ops.window import Axes, Padding, taps, taps_adjoint
+from fcnn.ops.window import Axes, Padding
 
 
 @operator(static=("window",))
@@ -158,12 +154,12 @@ def _power(r, p):
 
 @lp_pool.validate
 def _validate(x, *, p, mean, **options):
-    require_floats("lp_pool", x=x)
-    require_rank("lp_pool", 3, x=x)
-    require_numbers("lp_pool", p=p)
-    require(p >= 1, f"lp_pool: p {p} must be at least 1")
-    require_flags("lp_pool", mean=mean, ceil_mode=options["ceil_mode"])
-    pool_windows(x, **options, name="lp_pool")
+    require_floats(x=x)
+    require_rank(3, x=x)
+    require_numbers(p=p)
+    require(p >= 1, f"p {p} must be at least 1")
+    require_flags(mean=mean, ceil_mode=options["ceil_mode"])
+    pool_windows(x, **options)
 
 
 some = partial(Case, args=(distinct(GRID),))

@@ -10,19 +10,22 @@ at the maxima, and `max_unpool` is `scatter_add`, which is the gradient of max p
 """
 
 import math
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, Integer
 
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import size_per_axis
-from fcnn.ops.pooling.pooling import EXTREMES, beats, max_pool, pool_windows, validate_windows
+from fcnn.ops.pooling.draws import EXTREMES
+from fcnn.ops.pooling.pool_windows import pool_windows, validate_windows
+from fcnn.ops.pooling.pooling import beats, max_pool
+from fcnn.ops.taps import taps
 from fcnn.ops.validation import require, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, taps
+from fcnn.ops.window import Axes, Padding
 
 
 @operator(static=("window",))
@@ -144,14 +147,13 @@ def cell_indices(size: tuple[int, ...]) -> Array:
 
 @max_unpool.validate
 def _validate(x, indices, *, size):
-    name = "max_unpool"
-    require_floats(name, x=x)
-    require_rank(name, 3, x=x)
+    require_floats(x=x)
+    require_rank(3, x=x)
     if not jnp.issubdtype(indices.dtype, jnp.integer):
-        raise TypeError(f"{name}: indices hold {indices.dtype}, not integers")
+        raise TypeError(f"indices hold {indices.dtype}, not integers")
     same = indices.shape == x.shape
-    require(same, f"{name}: indices {indices.shape} need the shape of x {x.shape}")
-    size_per_axis(x, size, name)
+    require(same, f"indices {indices.shape} need the shape of x {x.shape}")
+    size_per_axis(x, size)
 
 
 outside = lambda rng: np.array([5, -1, 4, 5]).reshape(1, 4, 1)
@@ -168,7 +170,7 @@ max_unpool.cases = (
     rejects("x holds int32", ints((1, 3, 1)), ints((1, 3, 1)), size=4, kind=TypeError),
 )
 
-max_pool_with_indices.validate(partial(validate_windows, "max_pool_with_indices"))
+max_pool_with_indices.validate(validate_windows)
 max_pool_with_indices.cases = max_pool.cases
 max_unpool.torch_difference = (
     "keeps one of the entries that share an index, here they are added: compared where no index is "

@@ -16,16 +16,19 @@ are slow to compile.
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from functools import partial, reduce
+from functools import reduce
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fcnn.ops.case import Case, extreme, ints, rejects
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.op import Case, Shape, extreme, ints, normals, operator, rejects
-from fcnn.ops.validation import require_flags, require_floats, require_rank
-from fcnn.ops.window import Axes, Padding, Windows, taps, taps_adjoint, windows
+from fcnn.ops.op import Shape, operator
+from fcnn.ops.pooling.draws import EXTREMES, distinct
+from fcnn.ops.pooling.pool_windows import count_cells, pool_windows, validate_windows
+from fcnn.ops.taps import taps, taps_adjoint
+from fcnn.ops.window import Axes, Padding
 
 X = Float[Array, "n *size c"]
 Y = Float[Array, "n *out c"]
@@ -184,65 +187,7 @@ def avg_pool_bwd(shape, dy, *, count_include_pad, **options):
     return (taps_adjoint([each] * math.prod(geometry.window), geometry).astype(dy.dtype),)
 
 
-def count_cells(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
-    """Cells of each window, (1, *out, 1), at least 1; with `padding`, cells of padding count too.
-
-    Cells that `ceil_mode` adds never count.
-    """
-    counts = np.ones((1,) * len(geometry.size), int)
-    for axis, (n, k, s, d, (lo, hi), extra, m) in enumerate(
-        zip(
-            geometry.size,
-            geometry.window,
-            geometry.stride,
-            geometry.dilation,
-            geometry.padding,
-            geometry.extra,
-            geometry.out,
-            strict=True,
-        )
-    ):
-        first, last = (-lo, n + hi - extra) if padding else (0, n)
-        cells = s * np.arange(m)[:, None] + d * np.arange(k) - lo
-        real = ((cells >= first) & (cells < last)).sum(1)
-        counts = counts * np.expand_dims(real, [a for a in range(len(geometry.size)) if a != axis])
-    return jnp.asarray(np.maximum(counts, 1)[None, ..., None], dtype)
-
-
-def pool_windows(x, window, stride, padding, dilation, ceil_mode, *, name: str = "pool") -> Windows:
-    """The windows on x, an array or its shape; the options are those of `max_pool`."""
-    size = getattr(x, "shape", x)[1:-1]
-    stride = window if stride is None else stride
-    return windows(name, size, window, stride, padding, dilation, ceil_mode=ceil_mode)
-
-
-def validate_windows(name, x, *, ceil_mode, count_include_pad=False, **options):
-    require_floats(name, x=x)
-    require_rank(name, 3, x=x)
-    require_flags(name, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
-    pool_windows(x, **options, ceil_mode=ceil_mode, name=name)
-
-
-def distinct(shape):
-    """For `Case.args`: entries at least 1/4 apart and 1/8 from 0, in random order.
-
-    There are no ties and no kinks.
-    """
-
-    def draw(rng):
-        n = math.prod(shape)
-        order = rng.permutation(n)
-        return ((order - n / 2 + 0.5) / 4).reshape(shape)
-
-    return draw
-
-
 GRID = (2, 6, 5, 3)
-EXTREMES = {  # x (1, 5, 2); the last has sums and powers that overflow in float16
-    "huge": normals((1, 5, 2), 1e9),
-    "tiny": normals((1, 5, 2), 1e-30),
-    "far from 0": normals((1, 5, 2), 32, 5e4),
-}
 CASES = (
     Case("plain", (distinct(GRID),), {"window": 2}),
     Case("overlapping", (distinct(GRID),), {"window": 3, "stride": (2, 1), "padding": "same"}),
@@ -261,7 +206,7 @@ CASES = (
     rejects("x holds int32", ints((1, 4, 4, 1)), window=2, kind=TypeError),
 )
 for op in (max_pool, avg_pool):
-    op.validate(partial(validate_windows, op.name))
+    op.validate(validate_windows)
     op.cases = CASES
 max_pool.cases += (
     Case("ties", (lambda rng: np.ones((1, 4, 4, 1)),), {"window": 3, "stride": 1}, kink=True),

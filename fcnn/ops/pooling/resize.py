@@ -11,15 +11,16 @@ Both are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]; more axes
 Nothing is saved.
 """
 
-from functools import partial, reduce
+from functools import reduce
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fcnn.ops.op import Case, Shape, extreme, ints, operator, rejects
+from fcnn.ops.case import Case, extreme, ints, rejects
+from fcnn.ops.op import Shape, operator
 from fcnn.ops.pooling.axes import along_axes, size_per_axis, validate_grid
-from fcnn.ops.pooling.pooling import EXTREMES
+from fcnn.ops.pooling.draws import EXTREMES
 from fcnn.ops.window import Axes
 
 X = Float[Array, "n *size c"]
@@ -94,7 +95,7 @@ def _resizing(op, matrix):
 
     op.fwd(fwd)
     op.bwd(bwd)
-    op.validate(partial(_validate, op.name))
+    op.validate(_validate)
     op.cases = (
         Case("larger", ((2, 2, 3, 2),), {"size": (5, 4)}),
         Case("smaller", ((2, 7, 5, 1),), {"size": (3, 1)}),
@@ -110,9 +111,9 @@ def _resizing(op, matrix):
     )
 
 
-def _validate(name, x, *, size):
-    validate_grid(name, x)
-    size_per_axis(x, size, name)
+def _validate(x, *, size):
+    validate_grid(x)
+    size_per_axis(x, size)
 
 
 _resizing(resize_nearest, _one_hot)

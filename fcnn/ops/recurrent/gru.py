@@ -36,8 +36,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import contract
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.recurrent.recurrence import (
     extremes,
     input_gradients,
@@ -163,14 +164,14 @@ STEP_BACKWARD = {"after": _step_after_backward, "before": _step_before_backward}
 
 @gru.validate
 def _validate(x, w, u, b, bu, h, lengths, *, reset, reverse):
-    validate_cell("gru", 3, x, w, u, b, lengths, reverse, h=h)
+    validate_cell(3, x, w, u, b, lengths, reverse, h=h)
     known = tuple(STEP)
-    require(reset in known, f"gru: unknown reset {reset!r}; expected one of {known}")
+    require(reset in known, f"unknown reset {reset!r}; expected one of {known}")
     if bu is not None:
-        require_floats("gru", x=x, bu=bu)
+        require_floats(x=x, bu=bu)
         k = u.shape[:1]
-        require(bu.shape == k, f"gru: bu {bu.shape} needs shape {k}")
-        require(reset == "after", f"gru: reset {reset!r} does not use bu; add bu to b")
+        require(bu.shape == k, f"bu {bu.shape} needs shape {k}")
+        require(reset == "after", f"reset {reset!r} does not use bu; add bu to b")
 
 
 WEIGHTS, ABSENT = ((2, 9), (3, 9), (9,)), (None, None, None)

@@ -29,8 +29,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer
 
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import contract
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.recurrent.recurrence import (
     extremes,
     input_gradients,
@@ -117,7 +118,7 @@ def _step_backward(recurrent, dnew, previous, gates):
 
 @lstm.validate
 def _validate(x, w, u, b, h, c, lengths, *, reverse):
-    validate_cell("lstm", 4, x, w, u, b, lengths, reverse, h=h, c=c)
+    validate_cell(4, x, w, u, b, lengths, reverse, h=h, c=c)
 
 
 WEIGHTS, ABSENT = ((2, 12), (3, 12), (12,)), (None, None, None)

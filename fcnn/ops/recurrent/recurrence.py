@@ -37,8 +37,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from fcnn.ops.case import Case, extreme, normals
 from fcnn.ops.contraction import accumulation_dtype, contract
-from fcnn.ops.op import Case, extreme, normals
 from fcnn.ops.validation import require, require_flags, require_floats
 
 State = tuple[Array, ...]  # (n, k) each, h first
@@ -150,7 +150,6 @@ def product(a: Array, w: Array, *, axis: int = 0) -> Array:
 
 
 def validate_cell(
-    name: str,
     gates: int,
     x: Array,
     w: Array,
@@ -161,29 +160,27 @@ def validate_cell(
     **state: Array | None,
 ) -> None:
     """Raise unless the arguments fit a cell of this number of gates."""
-    require_floats(name, x=x, w=w, u=u, b=b, **state)
-    require(x.ndim == 3, f"{name}: x {x.shape} needs 3 axes: examples, steps, features")
-    require(u.ndim == 2, f"{name}: u {u.shape} needs 2 axes")
+    require_floats(x=x, w=w, u=u, b=b, **state)
+    require(x.ndim == 3, f"x {x.shape} needs 3 axes: examples, steps, features")
+    require(u.ndim == 2, f"u {u.shape} needs 2 axes")
     n, c, k = x.shape[0], x.shape[2], u.shape[0]
     for_gates = f" for {gates} gates of {k}" if gates > 1 else ""
-    require(
-        u.shape == (k, gates * k), f"{name}: u {u.shape} needs shape {(k, gates * k)}{for_gates}"
-    )
+    require(u.shape == (k, gates * k), f"u {u.shape} needs shape {(k, gates * k)}{for_gates}")
     require(
         w.shape == (c, gates * k),
-        f"{name}: w {w.shape} needs shape {(c, gates * k)} for x {x.shape} and u {u.shape}",
+        f"w {w.shape} needs shape {(c, gates * k)} for x {x.shape} and u {u.shape}",
     )
-    require(b.shape == w.shape[1:], f"{name}: b {b.shape} needs shape {w.shape[1:]}")
+    require(b.shape == w.shape[1:], f"b {b.shape} needs shape {w.shape[1:]}")
     for s, a in state.items():
         fits = a is None or a.shape == (n, k)
-        require(fits, f"{name}: {s} {a is None or a.shape} needs shape {(n, k)}")
+        require(fits, f"{s} {a is None or a.shape} needs shape {(n, k)}")
     if lengths is not None:
         if not jnp.issubdtype(lengths.dtype, jnp.integer):
             hold = f"lengths hold {lengths.dtype}, not integers"
-            raise TypeError(f"{name}: {hold}; write lengths.astype(int)")
+            raise TypeError(f"{hold}; write lengths.astype(int)")
         fits = lengths.shape == (n,)
-        require(fits, f"{name}: lengths {lengths.shape} need shape {(n,)} for x {x.shape}")
-    require_flags(name, reverse=reverse)
+        require(fits, f"lengths {lengths.shape} need shape {(n,)} for x {x.shape}")
+    require_flags(reverse=reverse)
 
 
 def extremes(gates: int, *others: Any) -> Iterator[Case]:

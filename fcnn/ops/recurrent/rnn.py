@@ -17,8 +17,9 @@ from jaxtyping import Array, Float, Integer
 
 from fcnn.ops.activation.relu import relu
 from fcnn.ops.activation.tanh import tanh
+from fcnn.ops.case import Case, ints, rejects
 from fcnn.ops.contraction import contract
-from fcnn.ops.op import Case, ints, operator, rejects
+from fcnn.ops.op import operator
 from fcnn.ops.recurrent.recurrence import (
     extremes,
     input_gradients,
@@ -96,9 +97,9 @@ def rnn_bwd(saved, dout, *, activation, reverse):
 
 @rnn.validate
 def _validate(x, w, u, b, h, lengths, *, activation, reverse):
-    validate_cell("rnn", 1, x, w, u, b, lengths, reverse, h=h)
+    validate_cell(1, x, w, u, b, lengths, reverse, h=h)
     known = tuple(F)
-    require(activation in known, f"rnn: unknown activation {activation!r}; expected one of {known}")
+    require(activation in known, f"unknown activation {activation!r}; expected one of {known}")
 
 
 WEIGHTS, ABSENT = ((2, 3), (3, 3), (3,)), (None, None)

@@ -24,7 +24,8 @@ from jax import Array, lax
 
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.mesh_axes import varying_like
-from fcnn.ops.window import Windows, padded
+from fcnn.ops.taps import padded
+from fcnn.ops.window import Windows
 
 
 def map_tiles(of_tile: Callable, x: Array, geometry: Windows, bytes_each: int, most: int) -> Array:

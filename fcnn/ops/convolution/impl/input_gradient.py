@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from fcnn.ops.window import Windows, cropped, interleave
+from fcnn.ops.taps import cropped, interleave
+from fcnn.ops.window import Windows
 
 
 class Cells(NamedTuple):

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from fcnn.ops.contraction import accumulation_dtype, contract
 from fcnn.ops.convolution.impl.batch_tiles import sum_tiles
-from fcnn.ops.window import taps, taps_adjoint
+from fcnn.ops.taps import taps, taps_adjoint
 
 TILE = 2**20  # bytes of x or dy, whichever is larger
 FEW_CHANNELS = 4  # of one group: so few are multiplied one by one

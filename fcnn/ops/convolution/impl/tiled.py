@@ -21,7 +21,7 @@ from fcnn.ops.contraction import contract_wide
 from fcnn.ops.convolution.impl.batch_tiles import map_tiles, sum_tiles
 from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
-from fcnn.ops.window import taps
+from fcnn.ops.taps import taps
 
 TILE = 2**21  # bytes of rows
 

@@ -29,7 +29,7 @@ from fcnn.ops.contraction import accumulation_dtype, contract
 from fcnn.ops.convolution.impl.batch_tiles import map_tiles, sum_tiles
 from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
-from fcnn.ops.window import cropped, padded
+from fcnn.ops.taps import cropped, padded
 
 TILE = 2**22  # bytes of X, or of z, for dw; twice as many for y and dx; at least the bytes of W
 

@@ -1,0 +1,44 @@
+"""Scores of one block of keys, and products of attention in mixed precision.
+
+    a[t,s] = scale sum_d q[t,d] k[s,d] + mask[t,s]      -inf where query t may not attend to key s
+
+Arrays have the layouts of `heads.py`.
+"""
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from fcnn.ops.attention.heads import Keys
+from fcnn.ops.attention.mask import added
+from fcnn.ops.contraction import accumulation_dtype
+
+
+def scores(queries: Array, keys: Keys, s: int, causal: bool, scale: float) -> Array:
+    """a for one block of keys, (n, g, r, t, l); -inf for masked keys."""
+    a = scale * product(queries, keys.k, (4,), (3,))
+    position = keys.position.reshape(1, 1, 1, 1, -1)
+    visible = position < s
+    if causal:
+        t = lax.broadcasted_iota(position.dtype, (1, 1, 1, queries.shape[3], 1), 3)
+        visible = visible & (position <= t)
+    if (mask := added(keys.mask)) is not None:
+        a = a + mask.astype(a.dtype)
+    elif keys.mask is not None:
+        visible = visible & keys.mask
+    return jnp.where(visible, a, -jnp.inf)
+
+
+def product(a, b, over_a, over_b):
+    """Sum a * b over these axes, for each n and g, in float32 or in the dtype of a if longer."""
+    dims = ((over_a, over_b), ((0, 1), (0, 1)))
+    return lax.dot_general(
+        a, b.astype(a.dtype), dims, preferred_element_type=accumulation_dtype(a.dtype)
+    )
+
+
+def for_product(a, dtype):
+    """a in bfloat16 if that is the dtype, for faster products; unchanged for any other dtype.
+
+    The range of float16 is too small: a may overflow where the sum of products does not.
+    """
+    return a.astype(dtype) if dtype == jnp.bfloat16 else a
