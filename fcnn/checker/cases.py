@@ -78,7 +78,7 @@ def _supports(op, case, impl):
     """Whether `validate` accepts a case. An implementation may reject a shape, "auto" none."""
     if impl.get("impl", "auto") == "auto":
         return True
-    arrays, options = op.bind(*case.shapes(), **{**case.options, **impl})
+    arrays, options = op.bind(*case.draw(), **{**case.options, **impl})
     try:
         op.validate_rule(*arrays, **options)
     except ValueError:

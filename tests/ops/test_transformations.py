@@ -169,18 +169,20 @@ def supported():
 @once_per_problem
 def in_one_program(op, case, options):
     """The results of every transformation in two runs, and the expected results."""
-    return run_all(Problem(op, case, options), supported())
-
-
-def run_all(p, names):
-    two = jax.device_put(p.two, NamedSharding(TWO, SPLIT))
-
-    def run(two):
-        return {t: TRANSFORMATIONS[t](p, two) for t in names}, reference_of(p)
-
-    run = jax.jit(run).lower(two).compile()
-    (found, reference), (repeat, _) = run(two), run(two)
+    p = Problem(op, case, options)
+    run = compiled(lambda two: (transformed(p, two, supported()), reference_of(p)), p)
+    (found, reference), (repeat, _) = run(), run()
     return found, repeat, expected(p, *jax.tree.map(np.asarray, reference))
+
+
+def transformed(p, two, names):
+    return {t: TRANSFORMATIONS[t](p, two) for t in names}
+
+
+def compiled(f, p):
+    """f as one program, to be called without arguments: f gets the points, on two devices."""
+    two = jax.device_put(p.two, NamedSharding(TWO, SPLIT))
+    return partial(jax.jit(f).lower(two).compile(), two)
 
 
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
@@ -211,9 +213,8 @@ def test_transformations_of_the_plain_forward_trace(op, case, options):
 def traced_types(op, case, options, mode):
     p = Problem(op, case, options)
     names = [t for t in AUTODIFFS if t in supported()]
-    run = lambda two: {t: TRANSFORMATIONS[t](p, two) for t in names}
     with fcnn.gradients(mode):
-        return types(jax.eval_shape(run, p.two))
+        return types(jax.eval_shape(lambda two: transformed(p, two, names), p.two))
 
 
 def types(tree):
@@ -223,8 +224,10 @@ def types(tree):
 @pytest.mark.all("the values are JAX's; the first tier traces them, and has the hand rule's values")
 @one_case_each_of_auto
 def test_transformations_of_the_plain_forward(op, case, options):
+    *_, wanted = in_one_program(op, case, options)
+    p = Problem(op, case, options)
     with fcnn.gradients("autodiff"):
-        found, _, wanted = run_all(Problem(op, case, options), AUTODIFFS)
+        found = compiled(lambda two: transformed(p, two, AUTODIFFS), p)()
     for name in AUTODIFFS:
         assert_same(found[name], wanted[name])
 
@@ -237,8 +240,8 @@ OF_TWO = ("grad of vmap", "scan", "shard_map")  # gradients of both points toget
 def test_every_case_can_be_transformed(op, case, options):
     """By tracing: each gradient has the type of its argument."""
     p = Problem(op, case, options)
-    run = lambda two: {t: TRANSFORMATIONS[t](p, two) for t in (*OF_TWO, "grad", "checkpoint")}
-    found = types(jax.eval_shape(run, p.two))
+    names = (*OF_TWO, "grad", "checkpoint")
+    found = types(jax.eval_shape(lambda two: transformed(p, two, names), p.two))
     assert found.pop("grad") == found.pop("checkpoint") == types(p.x)
     assert all(types_of_two == types((p.two, *p.rest)) for types_of_two in found.values())
 
