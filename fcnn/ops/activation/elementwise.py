@@ -2,11 +2,11 @@
 
     y = f(x)          dx = f'(x) dy
 
-A table has for each operator its slope, as a function of x or of y, and the kinks of f. That x or y
-is saved. y is preferred for a function that never falls, where y determines the slope: the next
-operator saves it anyway, as its x. x is saved where the slope is inexact in terms of a rounded y.
-In half precision the slope is computed in float32 and dx is rounded once, as a slope may be far
-smaller than its terms. Numeric options must be positive.
+A table has for each operator its slope, as a function of x or of y, and the kinks of f. That
+argument of the slope is saved. It is y where y determines the slope, as for a function that never
+decreases: the next operator saves y anyway, as its x. It is x where the slope is inexact in terms
+of a rounded y. In half precision the slope is computed in float32 and dx is rounded once, as a
+slope may be far smaller than its terms. Numeric options must be positive.
 """
 
 import math

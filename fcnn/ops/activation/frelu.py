@@ -6,7 +6,7 @@ With the depthwise convolution t[n,p,c] = b[c] + sum_i x[n,p+i,c] w[i,c],
              dt = dy where x < t                        dw, db from dt through the convolution
              dx = dy where x >= t, and the gradient of dt through the convolution
 
-The arguments are saved, and [x >= t].
+The arguments and [x >= t] are saved.
 """
 
 import jax.numpy as jnp

@@ -111,7 +111,7 @@ ON_CPU: tuple[tuple[str, Callable[[ConvShape], bool]], ...] = (
 
 
 def on_cpu(part: str, geometry: Windows, groups: int, c: int, o: int) -> str:
-    """The implementation that "auto" is on CPU, for x of c channels and y of o features."""
+    """The implementation that "auto" chooses on CPU, for x of c channels and y of o features."""
     return next(name for name, fits in ON_CPU if fits(ConvShape(part, geometry, groups, c, o)))
 
 
@@ -133,6 +133,6 @@ def compute(part: str, impl: str, *arrays, geometry: Windows, groups: int):
 
 
 def require_supported(name: str, impl: str, geometry: Windows, groups: int) -> None:
-    """Raise ValueError, with a message that starts with `name`, if `impl` lacks these windows."""
+    """Raise ValueError, with a message that starts with `name`, if `impl` does not support them."""
     reason = None if impl == "auto" else IMPLS[impl].unsupported(geometry, groups)
     require(reason is None, f"{name}: impl {impl!r} {reason}")

@@ -56,15 +56,15 @@ def sigmoid_cross_entropy(logits: Y, targets: Y) -> L:
 
 @operator()
 def focal(logits: Y, targets: Y, *, alpha: float = 0.25, gamma: float = 2.0) -> L:
-    """Focal loss: binary cross-entropy with less weight on entries already predicted well, summed.
+    """Focal loss: binary cross-entropy with less weight on well predicted entries, per example.
 
     Targets are 0, 1 or any probability between.
 
     Shapes: logits and targets (n, ...) -> loss (n,).
     Options:
-        alpha: the weight of a target of 1, where that of 0 is 1 - alpha; 0.25 by default.
-        gamma: the exponent of the probability of the wrong answer, the weight of an entry; 2.0 by
-            default.
+        alpha: the weight of targets of 1; 0.25 by default. Targets of 0 have weight 1 - alpha.
+        gamma: an entry is weighted by the probability of the wrong class to the power gamma; 2.0
+            by default.
     Units:  nats.
     Raises: ValueError if shapes disagree, or unless 0 <= alpha <= 1 and 0 <= gamma < inf; TypeError
             if an argument does not hold floats, or an option is not a number.

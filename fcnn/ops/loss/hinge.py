@@ -21,13 +21,13 @@ from fcnn.ops.validation import require, require_numbers
 
 @operator()
 def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
-    """Multi-class hinge loss: sum of margin + score - label's score over classes where positive.
+    """Multi-class hinge loss: sum of max(0, margin + score - label's score) over other classes.
 
-    The label's own class is left out. The slope is 0 where margin + score is the label's score.
+    The slope is 0 where margin + score equals the label's score.
 
     Shapes: logits (*n, k), labels (*n) -> loss (*n).
     Options:
-        margin: by how much the label's score must exceed every other; 1.0 by default.
+        margin: the amount by which the label's score must exceed every other; 1.0 by default.
     Units:  those of logits.
     Raises: ValueError if shapes disagree, or unless 0 <= margin < inf; TypeError if labels does not
             hold integers, logits does not hold floats, or margin is not a number.

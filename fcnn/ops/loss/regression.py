@@ -157,7 +157,7 @@ def l2_penalty(w: Float[Array, "..."], *, rate: float) -> Float[Array, ""]:
     Array(6.25, dtype=float32)
     """
     w, dtype = w.astype(accumulation_dtype(w.dtype)), w.dtype
-    return (w * (rate / 2 * w)).sum().astype(dtype)  # with rate, a square that overflows may fit
+    return (w * (rate / 2 * w)).sum().astype(dtype)  # rate w^2 may fit where w^2 overflows
 
 
 @l2_penalty.fwd

@@ -72,7 +72,7 @@ def batch_norm(
             is part of the statistics. Other entries are normalized too, and must be finite.
     Options:
         train: whether the statistics are those of the batch (True) or `mean` and `var` (False).
-        momentum: the weight of the old running values (1 - momentum in torch).
+        momentum: the weight of the old running values (torch's momentum is 1 minus this).
         eps: added to the variance; positive.
         axis_name: one or several mapped axes of vmap, pmap or shard_map, along which the batch is
             distributed. Under vmap the running values, equal in all instances, need out_axes=0.
@@ -115,7 +115,7 @@ def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axi
 
 @batch_norm.bwd
 def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
-    """dx, dscale, dbias, dmean, dvar, with the adjoint of the sums over `axis_name` taken by JAX.
+    """dx, dscale, dbias, dmean and dvar. JAX derives the adjoint of the sums over `axis_name`.
 
     m and v are such sums, so the terms of dmean and dvar pass through an adjoint. JAX knows whether
     devices share one cotangent (shard_map) or have one each (vmap).
@@ -130,7 +130,7 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
         new = _batch_weight(count, momentum)
         local, running = jnp.stack([dm, dv]), new * jnp.stack([dmean, dvar])
         total = lambda a: _sum_over_axes(a, axis_name)
-        _, adjoint = jax.vjp(lambda a: total(a) + running, local)  # + running, for its type alone
+        _, adjoint = jax.vjp(lambda a: total(a) + running, local)  # running gives the type only
         dm, dv = total(local) + adjoint(running)[0]
         at_least_1 = jnp.maximum(count, 1)
         spread = expand(dm / at_least_1, d) + d * expand(2 * dv / at_least_1, d)
