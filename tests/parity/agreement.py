@@ -49,9 +49,9 @@ def _tuple(y):
     return tuple(y) if isinstance(y, tuple | list) else (y,)
 
 
-def _put(arrays, places, values):
+def _put(arrays, indices, values):
     arrays = list(arrays)
-    for i, value in zip(places, values, strict=True):
+    for i, value in zip(indices, values, strict=True):
         arrays[i] = value
     return arrays
 

@@ -65,9 +65,9 @@ def test_over_a_mapped_axis(seed):
     (x, *others), mask, options = problem(seed)
     args = (jnp.stack([x, 1 - x]), *others)
     masks = jnp.ones((2, *mask.shape), bool)
-    lanes = lambda f: (
+    mapped = lambda f: (
         lambda x, *others: jax.vmap(
-            lambda x, mask: f(x, *others, mask, axis_name="lane", **options), axis_name="lane"
+            lambda x, mask: f(x, *others, mask, axis_name="i", **options), axis_name="i"
         )(x, masks)
     )
-    same(lanes(lambda *a, **k: fcnn.batch_norm(*a, train=True, **k)), lanes(flax_norm), args)
+    same(mapped(lambda *a, **k: fcnn.batch_norm(*a, train=True, **k)), mapped(flax_norm), args)

@@ -98,7 +98,7 @@ def test_batch_norm(seed, train):
 
 @seeds
 def test_running_values_of_batch_norm(seed):
-    """torch's running variance is the unbiased one, N / (N - 1) times ours."""
+    """torch's running variance is the unbiased one, N / (N - 1) times fcnn's."""
     rng, x, scale, bias, eps = draw(seed)
     x = np.concatenate([x, x + rng.standard_normal(x.shape)])
     mean, var = rng.standard_normal(len(scale)), rng.uniform(0.5, 2, len(scale))

@@ -40,8 +40,8 @@ def _differentiate(op, slope, of):
 
     @op.bwd
     def bwd(saved, dy, **options):
-        long = accumulation_dtype(dy.dtype)
-        dx = slope(saved.astype(long), **options) * dy.astype(long)
+        dtype = accumulation_dtype(dy.dtype)
+        dx = slope(saved.astype(dtype), **options) * dy.astype(dtype)
         return (dx.astype(dy.dtype),)
 
 

@@ -138,8 +138,8 @@ def _mish_slope(x):
 
 
 def _gated(x, gate):
-    long = x.astype(accumulation_dtype(x.dtype))
-    return times(long, gate(long)).astype(x.dtype)
+    wide = x.astype(accumulation_dtype(x.dtype))
+    return times(wide, gate(wide)).astype(x.dtype)
 
 
 def times(x: Array, g: Array) -> Array:

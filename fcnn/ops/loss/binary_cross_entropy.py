@@ -100,8 +100,8 @@ def focal_bwd(saved, dl, *, alpha, gamma):
 
 
 def _loss(z, t, f, a=1.0, b=1.0):
-    long, t = z.astype(accumulation_dtype(z.dtype)), t.astype(accumulation_dtype(z.dtype))
-    each = a * t * _where_needed(f, t, long) + b * (1 - t) * _where_needed(f, 1 - t, -long)
+    wide, t = z.astype(accumulation_dtype(z.dtype)), t.astype(accumulation_dtype(z.dtype))
+    each = a * t * _where_needed(f, t, wide) + b * (1 - t) * _where_needed(f, 1 - t, -wide)
     return each.sum(range(1, z.ndim)).astype(z.dtype)
 
 
@@ -115,8 +115,8 @@ def _loss_bwd(saved, dl, f, df, a=1.0, b=1.0):
 
 def _where_needed(f, t, z):
     """f(z), but 0 where z is infinite and t is 0."""
-    none = (t == 0) & jnp.isinf(z)
-    return jnp.where(none, 0, f(jnp.where(none, 0, z)))
+    skipped = (t == 0) & jnp.isinf(z)
+    return jnp.where(skipped, 0, f(jnp.where(skipped, 0, z)))
 
 
 def _log_loss(z):

@@ -55,9 +55,9 @@ def hinge_fwd(logits, labels, *, margin):
 def hinge_bwd(saved, dl, *, margin):
     over, labels = saved
     hit = one_hot_of(over.shape, labels)
-    long = accumulation_dtype(dl.dtype)  # float16 counts to 2048 only
-    count = over.sum(-1, keepdims=True, dtype=long)
-    dz = dl[..., None].astype(long) * jnp.where(hit, -count, over.astype(long))
+    dtype = accumulation_dtype(dl.dtype)  # float16 counts to 2048 only
+    count = over.sum(-1, keepdims=True, dtype=dtype)
+    dz = dl[..., None].astype(dtype) * jnp.where(hit, -count, over.astype(dtype))
     return dz.astype(dl.dtype), None
 
 

@@ -167,8 +167,8 @@ def l2_penalty_fwd(w, *, rate):
 
 @l2_penalty.bwd
 def l2_penalty_bwd(w, dl, *, rate):
-    long = w.astype(accumulation_dtype(w.dtype))
-    return ((dl.astype(long.dtype) * (rate * long)).astype(w.dtype),)
+    wide = w.astype(accumulation_dtype(w.dtype))
+    return ((dl.astype(wide.dtype) * (rate * wide)).astype(w.dtype),)
 
 
 @l2_penalty.validate

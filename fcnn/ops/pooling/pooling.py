@@ -76,10 +76,10 @@ def max_pool_fwd(x, **options):
 def max_pool_bwd(saved, dy, **options):
     winner, shape = saved
     geometry = pool_windows(shape, **options)
-    won = (
+    parts = (
         jnp.where(winner == i, dy, jnp.zeros_like(dy)) for i in range(math.prod(geometry.window))
     )
-    return (taps_adjoint(list(won), geometry),)
+    return (taps_adjoint(list(parts), geometry),)
 
 
 def _max_and_first_tap(x, geometry):
