@@ -53,14 +53,14 @@ def same(ours, theirs, args):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_masked(seed):
+def test_batch_norm_with_a_mask(seed):
     args, mask, options = problem(seed)
     ours = lambda *a: fcnn.batch_norm(*a, mask, train=True, **options)
     same(ours, lambda *a: flax_norm(*a, mask, **options), args)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_over_a_mapped_axis(seed):
+def test_batch_norm_over_a_mapped_axis(seed):
     """flax averages the variances of all parts, each about the common mean."""
     (x, *others), mask, options = problem(seed)
     args = (jnp.stack([x, 1 - x]), *others)

@@ -59,7 +59,7 @@ def test_gelu_by_tanh(seed):
     agree(lambda x: fcnn.gelu(x, approximate=True), lambda x: F.gelu(x, approximate="tanh"), (x,))
 
 
-def test_hard_sigmoid_of_torch_itself():
+def test_hard_sigmoid_of_torch():
     """torch's slope is 1/6 in float32."""
     x = np.linspace(-4, 4, 33)
     agree(fcnn.hard_sigmoid, F.hardsigmoid, (x,), within=1e-7)

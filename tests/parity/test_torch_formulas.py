@@ -78,7 +78,7 @@ def test_l2_penalty(seed):
 
 
 @every_seed
-def test_positions(seed):
+def test_position_encodings(seed):
     rng = np.random.default_rng(seed)
     n, t, h, pairs = (int(v) for v in rng.integers(1, 6, 4))
     base, interleaved = float(rng.uniform(10, 1e5)), bool(seed % 2)

@@ -27,7 +27,7 @@ def logits_and_labels(seed):
 
 
 @twenty
-def test_distances(seed):
+def test_regression_losses(seed):
     """torch's losses of one entry have neither the factor 1/2 nor that of a mean."""
     rng = np.random.default_rng(seed)
     shape = tuple(rng.integers(1, 5, size=rng.integers(1, 4)))
@@ -63,7 +63,7 @@ def test_softmax_cross_entropy(seed):
 
 
 @twenty
-def test_soft_targets(seed):
+def test_soft_cross_entropy(seed):
     rng, z, _ = logits_and_labels(seed)
     t = rng.dirichlet(np.ones(z.shape[1]), len(z))
     agree(fcnn.soft_cross_entropy, lambda z, t: F.cross_entropy(z, t, reduction="none"), (z, t))
@@ -76,7 +76,7 @@ def test_nll(seed):
 
 
 @twenty
-def test_divergence(seed):
+def test_kl_divergence(seed):
     rng, z, _ = logits_and_labels(seed)
     p = rng.dirichlet(np.ones(z.shape[1]), len(z))
     theirs = lambda q, p: F.kl_div(q, p, reduction="none").sum(-1)

@@ -68,7 +68,7 @@ def test_max_and_average(seed):
 
 
 @seeds
-def test_norm(seed):
+def test_lp_pool(seed):
     """torch's lp_pool has no padding, no dilation and no absolute value.
 
     It scales up the sum of a window that is cut off, as if the missing cells had the mean of the
@@ -109,7 +109,7 @@ def test_max_unpool(seed):
 
 
 @seeds
-def test_bins_and_resizing(seed):
+def test_adaptive_pooling_and_linear_resizing(seed):
     rng, rank, x = draw(seed)
     size = ints(rng.integers(1, 12 - 2 * rank, size=rank))
     agree(
@@ -132,7 +132,7 @@ def test_bins_and_resizing(seed):
 
 
 @seeds
-def test_nearest(seed):
+def test_resize_nearest(seed):
     """torch computes p times n / m in float32. Sizes where rounding changes it are drawn again."""
     rng, rank, x = draw(seed)
     size = (1,) * rank

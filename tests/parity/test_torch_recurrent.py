@@ -56,7 +56,7 @@ def by_torch(kind, x, weights, states=(), lengths=None, **options):
 
 @pytest.mark.parametrize("seed", range(20))
 @every_kind
-def test_one_pass(kind, seed):
+def test_one_direction(kind, seed):
     """y, the last states and every gradient; half of the seeds in reverse, half with lengths.
 
     torch runs in reverse only as one of two directions. Both get the same weights, and the output
