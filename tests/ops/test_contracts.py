@@ -37,7 +37,7 @@ def test_every_dtype_is_kept(op, case, options, dtype):
 
 
 def assert_dtype_is_kept(op, case, options, dtype):
-    """Of outputs and of gradients, by tracing alone."""
+    """Assert that outputs and gradients have the dtype of the arguments, by tracing alone."""
     cast = lambda a: jax.ShapeDtypeStruct(a.shape, dtype) if is_float(a) else a
     args = [cast(a) for a in case.shapes()]
     floats = [i for i, a in enumerate(args) if is_float(a)]

@@ -28,7 +28,7 @@ from fcnn.ops.window import Windows
 
 
 class Mode(NamedTuple):
-    """How an end of k cells is filled on an axis of n cells."""
+    """Rules that fill k cells at either end of an axis of n cells."""
 
     limit: Callable  # (n, k) -> the largest k that can be filled
     first: Callable  # (n, k) -> (start, stop) of the run that the cells before 0 copy

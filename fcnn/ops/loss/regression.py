@@ -157,7 +157,7 @@ def l2_penalty(w: Float[Array, "..."], *, rate: float) -> Float[Array, ""]:
     Array(6.25, dtype=float32)
     """
     w, dtype = w.astype(accumulation_dtype(w.dtype)), w.dtype
-    return (w * (rate / 2 * w)).sum().astype(dtype)  # with rate, a square that overflows may fit
+    return (w * (rate / 2 * w)).sum().astype(dtype)  # rate w^2 may fit where w^2 overflows
 
 
 @l2_penalty.fwd
@@ -167,8 +167,8 @@ def l2_penalty_fwd(w, *, rate):
 
 @l2_penalty.bwd
 def l2_penalty_bwd(w, dl, *, rate):
-    long = w.astype(accumulation_dtype(w.dtype))
-    return ((dl.astype(long.dtype) * (rate * long)).astype(w.dtype),)
+    wide = w.astype(accumulation_dtype(w.dtype))
+    return ((dl.astype(wide.dtype) * (rate * wide)).astype(w.dtype),)
 
 
 @l2_penalty.validate
