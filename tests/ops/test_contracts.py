@@ -13,7 +13,7 @@ import pytest
 from registry import (
     every_case_of_floats,
     every_operator,
-    every_refusal,
+    every_rejection,
     is_float,
     one_case_each,
     takes_floats,
@@ -69,7 +69,7 @@ def test_half_precision_is_as_good_as_its_inputs(op, case, options):
         assert worst <= 4 * float(jnp.finfo(jnp.bfloat16).eps) * max(1, np.abs(b).max(initial=0))
 
 
-@every_refusal
+@every_rejection
 def test_error_names_the_problem(op, case, options):
     kind, message = case.raises
     with pytest.raises(kind, match=message) as caught:

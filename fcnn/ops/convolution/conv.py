@@ -217,7 +217,7 @@ conv.cases = (
     ),
     rejects("must be pairs of integers", (1, 4, 4, 1), (2, 2, 1, 1), None, padding=-1),
     rejects(
-        "reflect padding of 4 cells is at most 3, not 4",
+        "reflect padding of an axis of 4 cells is at most 3, not 4",
         (1, 4, 9, 1),
         (5, 5, 1, 1),
         None,

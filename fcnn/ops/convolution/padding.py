@@ -112,4 +112,6 @@ def validate_mode(geometry: Windows, mode: str) -> None:
     for n, pair in zip(geometry.size, split_padding(geometry, mode)[0], strict=True):
         for k in pair:
             limit = MODES[mode].limit(n, k) if k else 0
-            require(k <= limit, f"{mode} padding of {n} cells is at most {limit}, not {k}")
+            require(
+                k <= limit, f"{mode} padding of an axis of {n} cells is at most {limit}, not {k}"
+            )

@@ -185,7 +185,7 @@ for op in (sigmoid_cross_entropy, focal):
         extreme("many", (1, 65520), _binary((1, 65520))),
         rejects(r"logits \(4, 3\) and targets \(4,\) need the same", (4, 3), (4,)),
         rejects("targets holds int32", (4, 3), ints((4, 3)), kind=TypeError),
-        rejects("at least 1 axes", (), ()),
+        rejects("at least 1 axis", (), ()),
     )
 focal.cases += (
     Case("even", ((4, 3), _binary((4, 3))), {"alpha": 0.5, "gamma": 0.5}),

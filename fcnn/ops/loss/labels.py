@@ -54,5 +54,5 @@ def cases_of_labels(rows, example, *absent):
         rejects("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
         rejects(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
         rejects("have no classes", (6, 0), ints((6,))),
-        rejects("at least 1 axes", (), ints(())),
+        rejects("at least 1 axis", (), ints(())),
     )

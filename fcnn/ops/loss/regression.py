@@ -14,9 +14,9 @@ and, of one array of weights as a whole,
 
     L2 penalty            l = 1/2 rate sum w^2                      dw = dl rate w
 
-off, in the accumulation dtype, or w is saved. All losses of fcnn return one value per example, and
-you average these yourself. Losses of probabilities are in nats. Only the losses above have a factor
-1/2 or a mean. The slope at a kink is 0.
+`off` is saved in the accumulation dtype; for the penalty w is. All losses of fcnn return one value per example,
+which you average yourself; `l2_penalty` returns one number. Losses of probabilities are in nats.
+Only the losses above have a factor 1/2 or a mean. The slope at a kink is 0.
 """
 
 import math
@@ -136,7 +136,7 @@ def _complete(op, r):
         *_extremes(),
         rejects(r"y \(4, 3\) and targets \(4, 1\)", (4, 3), (4, 1)),
         rejects("y holds int32", ints((4, 3)), (4, 3), kind=TypeError),
-        rejects("at least 1 axes", (), ()),
+        rejects("at least 1 axis", (), ()),
     )
 
 

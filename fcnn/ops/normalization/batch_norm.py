@@ -76,7 +76,8 @@ def batch_norm(
         momentum: the weight of the old running values (torch's momentum is 1 minus this).
         eps: added to the variance; positive.
         axis_name: one or several mapped axes of vmap, pmap or shard_map, along which the batch is
-            distributed. Under vmap the running values, equal in all instances, need out_axes=0.
+            distributed. Under vmap the running values are equal in all instances, but are mapped
+            outputs: write out_axes=0 for them.
     Units:  y is in units of scale, eps in those of x squared. Where the variance overflows, from
             about |x| = 1e19 in float32, z is 0, and so is dx through y. Where the sum of x
             overflows, y is NaN.
