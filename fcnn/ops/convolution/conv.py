@@ -225,7 +225,7 @@ conv.cases = (
         padding_mode="reflect",
     ),
     rejects(
-        "wrap padding of 2 cells is at most 2, not 3",
+        "wrap padding of an axis of 2 cells is at most 2, not 3",
         (1, 2, 1),
         (2, 1, 1),
         None,

@@ -14,9 +14,9 @@ and, of one array of weights as a whole,
 
     L2 penalty            l = 1/2 rate sum w^2                      dw = dl rate w
 
-`off` is saved in the accumulation dtype; for the penalty w is. All losses of fcnn return one value per example,
-which you average yourself; `l2_penalty` returns one number. Losses of probabilities are in nats.
-Only the losses above have a factor 1/2 or a mean. The slope at a kink is 0.
+`off` is saved in the accumulation dtype; for the penalty w is. All losses of fcnn return one value
+per example, which you average yourself; `l2_penalty` returns one number. Losses of probabilities
+are in nats. Only the losses above have a factor 1/2 or a mean. The slope at a kink is 0.
 """
 
 import math
