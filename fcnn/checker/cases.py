@@ -77,7 +77,7 @@ def ways(op: Op, case: Case) -> list[dict[str, Any]]:
 
 
 def _supports(op, case, impl):
-    """An implementation may reject a shape, "auto" none."""
+    """Whether the implementation accepts the shapes of the case; "auto" accepts all."""
     if impl.get("impl", "auto") == "auto":
         return True
     try:
