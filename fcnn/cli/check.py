@@ -23,12 +23,12 @@ WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
 HEAD = ("operator", "impl", "dtype", "count", "verdict", "worst error")
 HEAD += ("hand", "autodiff", "hand saves", "autodiff saves")
 EXIT = (
-    "Exit code: 0 if every gradient is right, 1 if one is not, 2 if the command line is wrong or "
+    "Exit code: 0 if every gradient is right, 1 if one is not, 2 if the command line or FILE.py is "
 )
-EXIT += "a FILE cannot be written."
+EXIT += "wrong, or if a report cannot be written."
 JSON = "The output of --json is one object with the keys format, ok, rows, costs, notes and "
 JSON += (
-    "environment. format is 1, and changes when a key is renamed, removed or gets another meaning."
+    "environment. format is 1; it changes when a key is renamed, removed or gets another meaning."
 )
 
 
@@ -69,7 +69,7 @@ def add_to(tools) -> None:
     )
     tool.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
     add_json(tool)
-    tool.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report to FILE too")
+    tool.add_argument("--html", type=Path, metavar="FILE.html", help="write an HTML report too")
     tool.set_defaults(run=run)
 
 

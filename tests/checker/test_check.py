@@ -249,6 +249,14 @@ def test_one_entry_of_a_million():
     )
 
 
+@pytest.mark.parametrize(("step", "which"), [(2, "2nd"), (3, "3rd"), (4, "4th")])
+def test_skipped_positions_are_named_by_an_ordinal(step, which):
+    skipping = lambda x, dy: ((2 * x * dy).at[1::step].set(0),)
+    (row,) = check(jnp.square, (normal(24),), backward=skipping).rows
+    assert row.mistake == "positions skipped"
+    assert f"every {which} index along axis 0, from 1 on" in row.says
+
+
 def test_cost_of_both_backward_passes():
     report = fcnn.check(fcnn.softmax, (X,))
     (costs,) = report.costs.values()

@@ -95,7 +95,7 @@ def gaps(c: Context) -> Iterator[Hypothesis]:
         steps = np.diff(at)
         if empty.any() and len(steps) and (steps == steps[0]).all():
             says = "is not 0 between the positions that are read, "
-            says += f"every {ordinal(steps[0])} along axis {axis}"
+            says += f"every {ordinal(int(steps[0]))} along axis {axis}"
             yield Hypothesis("positions skipped", says, np.where(wrong, c.G, c.R))
 
 
@@ -142,11 +142,11 @@ def _pattern(indices, axis, rank):
     if len(at) > 2 and step[0] > 1 and (step == step[0]).all():
         return (
             "positions skipped",
-            f"every {ordinal(step[0])} index along axis {axis}, from {first} on",
+            f"every {ordinal(int(step[0]))} index along axis {axis}, from {first} on",
         )
     gap = np.diff(right)
     if len(gap) > 1 and gap[0] > 1 and (gap == gap[0]).all():
-        return "positions skipped", f"all but every {ordinal(gap[0])} index along axis {axis}"
+        return "positions skipped", f"all but every {ordinal(int(gap[0]))} index along axis {axis}"
     return "some slices", f"indices {', '.join(map(str, at[:6]))} of the {n} along axis {axis}"
 
 
