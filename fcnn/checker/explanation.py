@@ -47,7 +47,7 @@ def _mistake(e: Evidence, i: int, finding: Finding) -> Mistake | None:
 
 
 def _sentence(e: Evidence, finding: Finding, mistake: Mistake | None) -> str:
-    """The sentence on the finding; for a gradient by JAX alone, also the probable cause."""
+    """The sentence on the finding; for a gradient by JAX alone, also a possible cause."""
     says = [mistake.says if mistake else finding.says]
     subject = e.compiled.subject
     if finding.verdict == WRONG and e.reference is None and e.compiled.traced:
