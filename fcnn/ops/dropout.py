@@ -201,9 +201,7 @@ classic_dropout.cases = (
     Case("empty", ((0, 5), random_key), {"rate": 0.1, "train": True}),
     extreme("huge", normals((4, 5), 1e9), random_key, rate=0.3, train=True),
     rejects("rate 1.0 must lie in", (4, 5), random_key, rate=1.0, train=True),
-    rejects(
-        "training needs a key; write key=", (4, 5), None, rate=0.1, train=True
-    ),
+    rejects("training needs a key; write key=", (4, 5), None, rate=0.1, train=True),
     rejects("train 1 must be True or False", (4, 5), random_key, rate=0.1, train=1, kind=TypeError),
     rejects("x holds int32", ints((4, 5)), random_key, rate=0.1, train=True, kind=TypeError),
 )
