@@ -65,7 +65,7 @@ def section(
             _note(problem, line) for problem, note in notes.items() for line in note.splitlines()
         ),
         right=_part("Right", _table(right), folded=len(right) > LONG) if right else "",
-        costs=_part("Cost", _cells(("of", *COSTS), lines), folded=len(lines) > LONG)
+        costs=_part("Cost", _cells(("function", *COSTS), lines), folded=len(lines) > LONG)
         if lines
         else "",
         environment=_cells(("", ""), [(k, str(v)) for k, v in environment.items()]),
@@ -133,7 +133,7 @@ def _largest(a, axis, most):
 
 
 def _table(rows: Sequence[Row]) -> str:
-    return _cells(("of", *HEAD), [(row.problem, *cells_of(row)) for row in rows])
+    return _cells(("function", *HEAD), [(row.problem, *cells_of(row)) for row in rows])
 
 
 def _cells(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -10,7 +10,7 @@ from fcnn.checker.verdict import KINK, RIGHT
 
 HEAD = ("gradient", "shape", "verdict", "error", "in its dtype", "worst at", "claimed")
 HEAD += ("autodiff", "differences")
-COSTS = ("cost", "time", "FLOP", "kept", "temporary")
+COSTS = ("cost", "time", "FLOP", "saved", "temporary")
 
 
 @dataclass(frozen=True)
