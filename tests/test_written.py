@@ -107,7 +107,7 @@ def test_a_page_replaces_no_source_file(tmp_path, capsys, checked, name):
     path = tmp_path / name
     path.write_text("before")
     assert main(["check", "relu", "--html", str(path)]) == 2
-    line = f"fcnn check: --html {path}: does not end in .html; write names before --html\n"
+    line = f"fcnn check: --html {path}: does not end in .html; write each NAME before --html\n"
     assert capsys.readouterr().err == line
     assert (path.read_text(), checked) == ("before", [])
     assert main(["check", "relu", "--html", str(tmp_path / "Page.HTM")]) == 0
@@ -138,7 +138,7 @@ def test_json_alone_is_printed_and_with_a_file_written_there(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         main(["check", "--json", "relu"])
     assert left.value.code == 2
-    assert "'relu' does not end in .json; write names before --json" in capsys.readouterr().err
+    assert "'relu' does not end in .json; write each NAME before --json" in capsys.readouterr().err
 
 
 class Measured(NamedTuple):

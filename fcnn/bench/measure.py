@@ -95,7 +95,7 @@ def times_faster(ours: Sequence[float], theirs: Sequence[float]) -> float:
 def backward(f: Callable, args: Sequence[Any]) -> Program:
     """The backward pass of f alone, as a program: a function of residuals and a cotangent.
 
-    The cotangent is y in reverse order: along y itself, the gradient of a normalization is zero.
+    The cotangent dy is y in reverse order. With dy = y, a normalization would have gradient zero.
 
     Raises: TypeError if f has no reverse-mode gradient.
     Cost:   one forward pass.

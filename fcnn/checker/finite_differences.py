@@ -8,11 +8,11 @@ Along v, at step h, each output y[k] has two one-sided slopes, weighted by its c
 Where f is smooth, both tend to one slope as h falls, and half of sum (left + right) has an error of
 O(h²). Extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, is larger. At a kink the
 two stay apart for every h. The slope of each output may then be chosen between its own two, so a
-valid <G, v> lies between sum min(left, right) and sum max(left, right). A kink nearer than h looks
-like one at x, so a close look goes on to steps that are smaller than this distance.
+valid <G, v> lies between sum min(left, right) and sum max(left, right). A kink at less than h
+from x looks like a kink at x, so `Slopes.close` continues with smaller steps.
 
-Where an output has several kinks at once, as |a| - |b| at 0, more slopes are valid than its own two
-along v: also those along v at points near x. Forward autodiff gives them exactly.
+Where an output has several kinks at once, as |a| - |b| at 0, valid slopes may lie outside its own
+two along v. The slopes along v at points near x are valid too. Forward autodiff gives them exactly.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,9 @@ ROUNDINGS = 8  # units in the last place: the expected error of an output
 RATIO = 8  # of two successive steps of a close look
 SETTLED = 0.01  # relative change below which a slope no longer depends on the step
 NEARBY = 32  # points near x
-FLAT = 3  # a kink's width is constant within this factor; others fall with h, or rise by rounding
+# At a kink, sum |right - left| varies by at most this factor between steps. Elsewhere it falls with
+# h, or rises by rounding.
+FLAT = 3
 
 
 class Slope(NamedTuple):
@@ -171,9 +173,10 @@ def flat(leaves: Leaves) -> np.ndarray:
 
 
 def _coarseness(width, size, steps):
-    """The resolution of f: the change expected at the largest step at which f does not change.
+    """The resolution of f: y does not show changes that are smaller than this.
 
-    A change is expected if f changes alike on both sides at larger steps, and so has no kink.
+    It is the change expected at the largest of the steps at which y stays the same. A change is
+    expected if f changes alike on both sides at larger steps, and so has no kink.
     """
     alike, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
     if not (alike.any() and still.size):
@@ -182,10 +185,11 @@ def _coarseness(width, size, steps):
 
 
 def _best(central, width, size, noise):
-    """The step at which the two sides, and the next step, differ least relative to their size.
+    """The index of the step at which the slope has the smallest relative error.
 
-    Where f does not change at all, it is flat, or it computes in a shorter dtype than that of x. In
-    the latter case it changes alike on both sides at larger steps.
+    The error is the difference of the two sides, plus noise, plus the change of slope to the next
+    step. At a step where y stays the same, f is flat or computes in a shorter dtype than that of x.
+    In the latter case f changes alike on both sides at larger steps, and one of them is chosen.
     """
     off = width + noise + np.append(np.abs(np.diff(central)), 0)
     off = np.where(np.isfinite(off), off, np.inf)

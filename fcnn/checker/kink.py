@@ -30,7 +30,7 @@ CHANGED = 1e3
 
 
 def judge_together(e: Evidence, found: Sequence[Finding], seed: int = 0) -> list[Finding]:
-    """The findings, where choices at kinks must also be valid together with right gradients."""
+    """The findings, with each choice at a kink judged again, together with the accepted leaves."""
     sound = [i for i, one in enumerate(found) if one.verdict in (RIGHT, KINK)]
     return [
         _explained(e, i, _together(Leaf(e, i, seed), sound, one)) if one.verdict == KINK else one
@@ -117,7 +117,10 @@ def _of_ties(leaf: Leaf, v: Leaves) -> str:
 
 
 def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
-    """Two random directions; entries of other leaves that equal one of this leaf move with it."""
+    """Two random directions in which entries of equal value move by the same amount.
+
+    Entries of other leaves move only if their value occurs in this leaf.
+    """
     x = leaf.e.compiled.x
     values = np.unique(leaf.x[np.isfinite(leaf.x)])
     for _ in range(2 if values.size else 0):
@@ -130,7 +133,7 @@ def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
 
 
 def _one_output(leaf: Leaf) -> Iterator[Leaves]:
-    """dy of one output alone that has a kink along this leaf, for some such outputs."""
+    """For up to OUTPUTS outputs with a kink along this leaf: dy at this output, 0 elsewhere."""
     dy = leaf.e.dy
     kinked = np.flatnonzero(leaf.kinked())
     for k in leaf.rng.permutation(kinked)[:OUTPUTS]:

@@ -104,7 +104,7 @@ def _require_page(path: Path | None) -> None:
     if path is None or path.suffix.lower() in (".html", ".htm"):
         return
     if path.is_file() or not path.exists():  # else a device or a pipe
-        raise Misuse(f"--html {path}: does not end in .html; write names before --html")
+        raise Misuse(f"--html {path}: does not end in .html; write each NAME before --html")
 
 
 def _operators() -> list[str]:

@@ -49,7 +49,7 @@ def add_json(tool: ArgumentParser) -> None:
 
 def _json_file(text: str) -> Path:
     if not text.endswith(".json"):
-        raise ArgumentTypeError(f"{text!r} does not end in .json; write names before --json")
+        raise ArgumentTypeError(f"{text!r} does not end in .json; write each NAME before --json")
     return Path(text)
 
 

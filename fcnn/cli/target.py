@@ -86,7 +86,7 @@ def _of_operator(name, shapes):
 
 
 def _functions(module):
-    """The names of functions defined in the file, without gradients and arguments of others."""
+    """The names of functions in the file, except gradients and arguments of other functions."""
     defined = [
         name
         for name, value in vars(module).items()

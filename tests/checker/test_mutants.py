@@ -17,7 +17,7 @@ SECOND = pytest.mark.all("0.5 s each; the first tier has one of each kind")
 
 
 def one_of_each_kind(problems):
-    """Names of one mutant of each kind that is diagnosed, from the families that have fewest."""
+    """Names of one diagnosed mutant of each kind, from the family with the fewest chosen so far."""
     chosen, families = {}, Counter()
     for kind in dict.fromkeys(p.kind for p in problems):
         alike = [p for p in problems if p.kind == kind and p.name not in UNDIAGNOSED]

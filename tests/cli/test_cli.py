@@ -276,7 +276,11 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
             RIGHT,
             "--html {file}: does not end in .html; write",
         ),
-        (["--html", "relu"], "", "--html relu: does not end in .html; write names before --html"),
+        (
+            ["--html", "relu"],
+            "",
+            "--html relu: does not end in .html; write each NAME before --html",
+        ),
         (["{file}:square"], WITHOUT_BWD, "square needs arguments"),
         (["{file}:square", "--args", "2,3"], WITHOUT_BWD, "square: has fwd but no bwd"),
         (["one_hot"], "", "one_hot has no case with a floating argument"),

@@ -85,5 +85,5 @@ one_case_of_auto_alone = _parameters(
     found for found in _of_every_operator if found[-1].get("impl", "auto") == "auto"
 )
 one_case_each_of_auto = _parameters(
-    _firsts, "1 s for each program; implementations differ in sums, which test_gradients proves"
+    _firsts, "1 s for each program; test_gradients proves the sums in which implementations differ"
 )

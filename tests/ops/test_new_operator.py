@@ -91,7 +91,8 @@ fcnn.ops.OPS, fcnn.__all__ = (fcnn.halve,), ["halve"]
 def project(tmp_path_factory):
     """A copy of fcnn and its tests, with the new page, and the new line among the imports.
 
-    The copied tests find the new operator only. Collecting all others takes most of the time.
+    The copied tests find the new operator only. Collecting the tests of
+    all others would take most of the time.
     """
     folder = tmp_path_factory.mktemp("project")
     for name in ("fcnn", "tests"):  # with __pycache__, which saves seconds

@@ -54,7 +54,7 @@ def test_one_group_per_channel_equals_instance_norm():
 
 
 def test_rms_norm_known_values():
-    """The root mean square of 3, 4, 5, sqrt(50 / 3)."""
+    """The root mean square of 3, 4 and 5 is sqrt(50 / 3)."""
     x, scale = np.array([3.0, 4.0, 5.0]), np.array([1.0, 2.0, 3.0])
     y = run(partial(fcnn.rms_norm, eps=1e-15), x, scale)
     np.testing.assert_allclose(y, np.array([3.0, 8.0, 15.0]) / np.sqrt(50 / 3), rtol=1e-14)
@@ -86,7 +86,7 @@ def test_an_empty_mask_leaves_the_running_values_unchanged():
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
 def test_an_overflowing_variance_gives_zeros(mode):
-    """In float32, where its square root would not overflow. All gradients are finite."""
+    """The variance overflows in float32, its square root would not. All gradients are finite."""
     x, (scale, bias) = (1e20 * normal(2, 4, 3)).astype(np.float32), ones_and_zeros(3, np.float32)
 
     def norms(x, scale, bias):

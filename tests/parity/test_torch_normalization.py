@@ -41,10 +41,10 @@ def test_rms_norm(seed):
 
 @seeds
 def test_instance_norm(seed):
-    """torch rejects a single cell, where z is 0.
+    """torch rejects an input of a single cell, for which fcnn returns the bias.
 
-    Its gradient for a single example is wrong when y was transposed (2.13, CPU). So x has at least
-    two cells and two examples.
+    For a single example with y transposed in memory, torch's gradient is wrong (torch 2.13, CPU).
+    So x has at least two cells and two examples.
     """
     rng, x, scale, bias, eps = draw(seed, least=1)
     x = np.concatenate([x, x + 1], axis=1)

@@ -88,7 +88,7 @@ def _counts(c):
     for y in c.y:
         if c.argument.size and y.size % c.argument.size == 0:
             n = y.size // c.argument.size
-            seen.setdefault(n, f"the {n} entries of y for each of {c.names[c.i]}")
+            seen.setdefault(n, f"the {n} entries of y for each entry of {c.names[c.i]}")
     return [(n, what) for n, what in seen.items() if n > 2]
 
 

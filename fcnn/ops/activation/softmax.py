@@ -12,10 +12,11 @@ As dp_i / dx_j = p_i ([i = j] - p_j),
 p is saved, in the accumulation dtype. Rounded to half precision, a p near 1 would lose the sum of
 the others. If p were computed as exp of a rounded log p, its error would grow with |log p|.
 
-The largest d must be 0. XLA computes x again at each of its uses. Where x is a product, the
-difference can become one fused multiply-add, whose product is not rounded as that in top is. Then d
-has the rounding error of x, and exp(d) is arbitrary if x is large. So 0 is added to x first, as
-top - top, which the compiler cannot know to be 0. The product can fuse with that addition alone.
+The largest d must be 0. XLA computes x again at each of its uses. Where x is a product, the product
+and the difference can become one fused multiply-add. It does not round the product, but top is
+rounded. Then d has the rounding error of x, and exp(d) is arbitrary if x is large. So 0 is added to
+x first, as top - top, which the compiler cannot know to be 0. The product can fuse with that
+addition alone.
 """
 
 import jax.numpy as jnp

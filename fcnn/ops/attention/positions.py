@@ -34,7 +34,7 @@ def positional_encoding(
 
     Shapes: x (n, t, c) -> y (n, t, c), with c even.
     Options:
-        base: frequencies fall from 1 to almost 1 / base radians per step; at least 1.
+        base: at least 1; frequencies fall from 1 to almost 1 / base radians per step.
     Units:  plain numbers; angles are in radians.
     Raises: ValueError if c is odd, x does not have 3 axes, or base is below 1 or infinite;
             TypeError if x does not hold floats.
@@ -83,7 +83,7 @@ def rotary_embedding(
     Shapes: x (n, t, h, d), positions (t,) or (n, t) -> y (n, t, h, d), with d even. positions are
             0 .. t - 1 if None.
     Options:
-        base: frequencies fall from 1 to almost 1 / base radians per step; at least 1.
+        base: at least 1; frequencies fall from 1 to almost 1 / base radians per step.
         interleaved: whether pairs are features 2 i and 2 i + 1, as in the paper, rather than i and
             i + d / 2.
     Units:  those of x; angles are in radians.

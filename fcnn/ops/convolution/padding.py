@@ -11,9 +11,9 @@ padded input is a copy of cell read(u) of the input:
     y[u]  = x[read(u)]                        pad_cells
     dx[v] = sum of dy[u] over read(u) = v     fold_cells, the adjoint: y is linear in x
 
-Axes are padded one after the other, so that corners read along both. An end of k cells copies one
-contiguous run of cells, so both functions consist of slices: on CPU, gather and scatter cost as
-much as the convolution.
+Axes are padded one after the other, so that corners read along both. The k cells added at one end
+are copied from one contiguous run of cells, so both functions consist of slices: on CPU, gather and
+scatter cost as much as the convolution.
 """
 
 from collections.abc import Callable

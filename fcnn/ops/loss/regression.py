@@ -14,7 +14,7 @@ and, of one array of weights as a whole,
 
     L2 penalty            l = 1/2 rate sum w^2                      dw = dl rate w
 
-`off` is saved in the accumulation dtype; for the penalty w is. All losses of fcnn return one value
+`off` is saved in the accumulation dtype. The penalty saves w. All losses of fcnn return one value
 per example, which you average yourself; `l2_penalty` returns one number. Losses of probabilities
 are in nats. Only the losses above have a factor 1/2 or a mean. The slope at a kink is 0.
 """
@@ -208,7 +208,7 @@ def _tiny(shape):
 
 
 def _spread(shape):
-    """Entries of both signs which, minus any of `_tiny`, are away from 0 and from ±1 and ±2."""
+    """Entries of both signs. Their differences from `_tiny` entries are not near 0, ±1 or ±2."""
     steps = np.linspace(-3.3, 3.3, math.prod(shape)).reshape(shape)
     return lambda rng: steps + _tiny(shape)(rng)
 

@@ -1,4 +1,4 @@
-"""Min-max scaling: map the entries that are pooled together linearly to the range from a to b.
+"""Min-max scaling: map each set of pooled entries linearly to the range from a to b.
 
     lo = min x      hi = max x      t = (x - lo) / (hi - lo)      y = a + (b - a) t
 
