@@ -162,7 +162,7 @@ def expected_error(size, window, stride, dilation, padding, mode):
     pairs = reference.pad_pairs(padding, size, window, stride, dilation)
     most = {"reflect": lambda n: n - 1, "wrap": lambda n: n}.get(mode, lambda n: math.inf)
     fine = all(max(pair) <= most(n) for n, pair in zip(size, pairs, strict=True))
-    return None if fine else f"{mode} padding of . cells is at most"
+    return None if fine else f"{mode} padding of an axis of . cells is at most"
 
 
 def output_size(size, window, stride, dilation, padding, ceil_mode=False):
