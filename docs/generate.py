@@ -1,9 +1,9 @@
-"""Make what README.md and docs/ show of the code and of kept results.
+"""Generate the picture and the tables of README.md and docs/, from the code and kept results.
 
     python -m docs.generate
 
 draws docs/ladder.png and writes every block between `<!-- NAME -->` and `<!-- /NAME -->`. A test
-fails where a block is not what this page makes. Needs the `experiments` extra.
+fails if a block differs from what this module generates. Needs the `experiments` extra.
 """
 
 import json
@@ -36,7 +36,7 @@ RUNGS = {  # the stages of each network, then its head
     "conv3-gap": "conv conv conv mean",
 }
 COLOURS = {"dense": "#f2c879", "conv": "#8fb8de", "mean": "#b7d7b0"}
-BOX = 0.86  # of the distance between two boxes
+BOX = 0.86  # width of a box, relative to the distance between the centres of two
 
 
 def results(name: str) -> dict:
@@ -100,10 +100,10 @@ def ladder() -> Figure:
 
 
 def train_steps() -> str:
-    """Milliseconds of a train step in fcnn, and how many times longer other libraries take."""
+    """Milliseconds of a train step in fcnn, and times of other libraries relative to it."""
     recorded = results("speed/cpu_peers")
     machine, packages = recorded["machine"], recorded["machine"]["packages"]
-    first = (
+    caption = (
         f"Train steps (forward, backward, Adam), medians of {recorded['rounds']} rounds, "
         f"{machine['processor']}, {machine['cores']} cores, {recorded['dtype']}, "
         f"jax {packages['jax']}, torch {packages['torch']}. Above 1, fcnn is faster."
@@ -114,7 +114,7 @@ def train_steps() -> str:
         fcnn = f"{1e3 * median(row['steps']['fcnn']):.1f}"
         rows.append((row["title"], fcnn, *(f"{r:.2f}" for r in ratios)))
     head = ("train step", "fcnn, ms", "fastest other on JAX / fcnn", "torch / fcnn")
-    return "\n".join([first, "", *markdown_table(head, rows)])
+    return "\n".join([caption, "", *markdown_table(head, rows)])
 
 
 def operators() -> str:
@@ -152,7 +152,7 @@ BLOCKS = {
 
 
 def generated(text: str) -> str:
-    """`text` with every block made anew."""
+    """`text` with every block generated again."""
     block = r"<!-- ([\w ]+) -->\n.*?<!-- /\1 -->"
     new = lambda match: f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- /{match[1]} -->"
     return re.sub(block, new, text, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Programs in a process of their own that Ctrl-C stops, and for which no test waits in vain."""
+"""Python programs in a child process, which Ctrl-C interrupts and a time limit kills."""
 
 import signal
 import subprocess
@@ -10,16 +10,16 @@ from typing import Any
 
 
 @contextmanager
-def started(*words: str, seconds: float = 120, **how: Any) -> Iterator[subprocess.Popen]:
+def started(*words: str, seconds: float = 120, **options: Any) -> Iterator[subprocess.Popen]:
     """`python *words`, with pipes for its output; killed after `seconds`, and when the block ends.
 
-    A child inherits that SIGINT is ignored, as after `nohup ... &`, but no handler: so this process
-    has one while the child starts.
+    A child inherits an ignored SIGINT, as after `nohup ... &`, but not a handler. So this process
+    has a handler while the child starts.
     """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        process = subprocess.Popen([sys.executable, *words], **pipes, **how)
+        process = subprocess.Popen([sys.executable, *words], **pipes, **options)
     finally:
         signal.signal(signal.SIGINT, before)
     alarm = Timer(seconds, process.kill)

@@ -44,19 +44,19 @@ def test_only_one_module_knows_of_hijax():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_device_is_named(path):
-    """But where a default is chosen per platform."""
+    """Except "cpu", for which a default of its own is chosen."""
     text = path.read_text()
     for name in ("jax.devices(", '"gpu"', "'gpu'", '"cuda"', '"tpu"'):
         assert name not in text
 
 
 TRACED = [p for p in MODULES if p.relative_to(ROOT).parts[0] in ("ops", "layers", "models")]
-OF_ARRAYS = ("shape", "dtype", "ndim", "astype", "reshape")  # which no tuple has
+OF_ARRAYS = ("shape", "dtype", "ndim", "astype", "reshape")  # attributes that no tuple has
 
 
 @pytest.mark.parametrize("path", TRACED, ids=lambda p: str(p.relative_to(ROOT)))
 def test_sizes_are_read_from_shapes(path):
-    """len(x) is an int, and fails where the first axis of x is symbolic; x.shape[0] serves both."""
+    """len(x) must be an int, so it fails if the first axis is symbolic; x.shape[0] does not."""
     tree = ast.parse(path.read_text())
     arrays = set()
     for node in ast.walk(tree):
@@ -69,8 +69,8 @@ def test_sizes_are_read_from_shapes(path):
                 assert name not in arrays, f"line {node.lineno}: write {name}.shape[0]"
 
 
-def test_importing_starts_nothing_and_leaves_out_what_few_need():
-    """A backend that is up is too late for jax.distributed, and for most of JAX's settings."""
+def test_importing_starts_no_backend_and_imports_no_lazy_module():
+    """Once a backend has started, jax.distributed and most settings of JAX come too late."""
     program = """
 import sys, fcnn
 from importlib import metadata

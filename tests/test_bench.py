@@ -41,7 +41,7 @@ ALIKE = {
 
 @pytest.fixture(autouse=True)
 def fixed_roofline(monkeypatch):
-    """Measuring it takes up to 10 s of every bench; it has a test of its own."""
+    """A measurement would take up to 10 s of every bench; it has a test of its own."""
     monkeypatch.setattr("fcnn.cli.bench.bench.roofline", lambda dtype: Roofline(1e11, 1e10))
 
 
@@ -64,7 +64,7 @@ def test_comparisons_have_64_examples():
 
 @pytest.mark.parametrize("items", [COMPARISONS, BENCHMARKS, JOBS], ids=["ops", "conv", "jobs"])
 def test_names_are_slugs_and_distinct(items):
-    """Any keyboard can type a name; the title has the symbols."""
+    """A name has only characters of every keyboard; a title has symbols such as ×."""
     names = [item.name for item in items]
     assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
     assert len({*names}) == len({item.title for item in items}) == len(items)
@@ -81,7 +81,7 @@ def test_recorded_names_are_slugs(path):
 
 @pytest.mark.parametrize("part", ["forward", "dx", "dw"])
 def test_flop_equal_the_count_of_xla(part):
-    """For a 1×1 convolution, which has no padding: XLA counts padded cells like any others."""
+    """For a 1×1 convolution, which has no padding: XLA counts padding cells too."""
     benchmark = next(b for b in BENCHMARKS if b.window == 1)._replace(n=2)
     (f, args) = convolution(benchmark, part).programs(jnp.float32)["lax"]
     counted = (jax.jit(f).lower(*args).compile().cost_analysis() or {})["flops"]
@@ -237,7 +237,7 @@ sys.exit(main(["bench", *sys.argv[1:]]))
 
 def test_ctrl_c_is_one_line_and_leaves_no_file(tmp_path):
     figure = tmp_path / "roofline.png"
-    with started("-c", BENCH, "ops", "--plot", str(figure)) as bench:  # for minutes
+    with started("-c", BENCH, "ops", "--plot", str(figure)) as bench:  # would run for minutes
         assert bench.stdout.readline().startswith("| name | operator")
         bench.send_signal(signal.SIGINT)
         _, error = bench.communicate()

@@ -1,11 +1,11 @@
-"""What the tests that press Ctrl-C rely on."""
+"""The child process that tests of Ctrl-C use."""
 
 import signal
 
 import pytest
 from child import started
 
-DEAF = """
+IGNORES_CTRL_C = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 print("ready", flush=True)
@@ -13,20 +13,20 @@ signal.pause()
 """
 
 
-@pytest.mark.parametrize("here", [signal.SIG_IGN, signal.default_int_handler])
-def test_ctrl_c_reaches_a_child_whatever_this_process_does_at_it(here):
-    before = signal.signal(signal.SIGINT, here)
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+def test_a_child_handles_ctrl_c_even_if_this_process_ignores_it(handler):
+    before = signal.signal(signal.SIGINT, handler)
     try:
         with started("-c", "import signal; print(signal.getsignal(2), flush=True)") as child:
             out, _ = child.communicate()
         assert "default_int_handler" in out
-        assert signal.getsignal(signal.SIGINT) is here
+        assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def test_who_hears_nothing_is_killed_in_time():
-    with started("-c", DEAF, seconds=0.5) as child:
+def test_a_child_that_ignores_ctrl_c_is_killed_at_the_time_limit():
+    with started("-c", IGNORES_CTRL_C, seconds=0.5) as child:
         assert child.stdout.readline() == "ready\n"
         child.send_signal(signal.SIGINT)
         child.communicate()
@@ -34,6 +34,6 @@ def test_who_hears_nothing_is_killed_in_time():
 
 
 def test_no_child_outlives_its_block():
-    with started("-c", DEAF) as child:
+    with started("-c", IGNORES_CTRL_C) as child:
         assert child.stdout.readline() == "ready\n"
     assert child.returncode == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""README.md and docs/ are run: their code blocks, their commands, their tables, their links."""
+"""README.md and docs/: code blocks and commands run, tables are current, links exist."""
 
 import json
 import os
@@ -37,10 +37,10 @@ WIDE = pytest.mark.all(
 
 
 def run(code, folder, **environment):
-    """`code` in a process of its own, under JAX's default settings; its output."""
-    words = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(ROOT)} | environment}
+    """The output of `code` in a process of its own, under JAX's default settings."""
+    options = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(ROOT)} | environment}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, **words
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, **options
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -87,7 +87,7 @@ def check(code, command, folder):
     ],
 )
 def test_the_wrong_gradient_is_found(page, command, mistake, right, tmp_path):
-    """With the page's file, command and report."""
+    """The file and the command of the page give its report; the corrected file passes."""
     assert command in PAGES[page]
     name = command.partition(":")[2]
     (code,) = (c for c in CODE.findall(PAGES[page]) if f"def {name}_backward" in c)
@@ -130,20 +130,20 @@ def test_the_picture_is_drawn_from_the_kept_results(tmp_path):
 
 @pytest.mark.parametrize("code", RUNS_ALONE)
 def test_code_of_a_page(code, tmp_path):
-    """It runs, and prints what its comments show after `# prints`."""
+    """The code runs, and prints the text of its `# prints` comments."""
     out = run(code, tmp_path)
     for shown in re.findall(r"# prints (.+)$", code, re.MULTILINE):
         assert shown in out
 
 
-def test_the_own_operator_is_checked(tmp_path):
+def test_the_example_operator_is_checked(tmp_path):
     (code,) = (c for c in CODE.findall(PAGES["docs/operators.md"]) if "fcnn.check(square)" in c)
     out = run(code, tmp_path)
     assert "square: a matrix" in out
     assert re.search(r"^  dx +\(2, 3\) +right", out, re.MULTILINE)
 
 
-def test_the_kept_result_of_checkers_is_of_all_cases():
+def test_the_kept_result_of_checkers_has_all_cases():
     results = json.loads((ROOT / "experiments/results/checkers/checkers.json").read_text())
     mutants, correct = judged(results)
     assert len(mutants) == len(MUTANTS)

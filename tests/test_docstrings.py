@@ -55,7 +55,7 @@ print(json.dumps(failures))
 
 @pytest.fixture(scope="module")
 def failures():
-    """Of all examples, in one process under JAX's default settings, which users have."""
+    """Failures of all examples, run in one process under JAX's default settings."""
     names = json.dumps([*PUBLIC, *OTHERS])
     done = subprocess.run(
         [sys.executable, "-c", RUN_ALL], input=names, capture_output=True, text=True
@@ -77,7 +77,7 @@ def test_other_examples_pass(name, failures):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_parameter_is_documented(name):
-    """As an option, or among shapes; key and shape of an initializer by its module."""
+    """As an option or a shape. The module of initializers documents their key and shape."""
     function = OTHERS[name]
     names = set(inspect.signature(function).parameters)
     names -= {"key", "shape"} if name.startswith(initializers.__name__) else set()

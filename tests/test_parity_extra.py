@@ -1,4 +1,4 @@
-"""Parity with other libraries: every operator is compared; without them nothing is collected."""
+"""Parity with other libraries: every operator is compared; without one, no test is collected."""
 
 import re
 import subprocess
@@ -28,7 +28,7 @@ def test_nothing_is_collected_without(missing):
 
 
 def test_every_operator_is_compared():
-    """By name, in some parity test."""
+    """Its name is in some parity test."""
     written = "".join(page.read_text() for page in (ROOT / "tests/parity").glob("test_*.py"))
     missing = [op.name for op in fcnn.ops.OPS if not re.search(rf"\b{op.name}\b", written)]
     assert missing == []

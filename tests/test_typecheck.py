@@ -27,7 +27,7 @@ def half(rate: float) -> float:
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_wrong_annotation_is_an_error(kind):
+def test_a_value_that_contradicts_its_annotation_is_an_error(kind):
     with pytest.raises((BeartypeCallHintViolation, TypeError), match=r"hint|check"):
         WRONG[kind]()
 
@@ -37,5 +37,5 @@ def test_each_call_has_its_own_letters():
     assert [square(jnp.ones((n, n))).shape for n in (2, 3)] == [(2, 2), (3, 3)]
 
 
-def test_an_int_is_a_float():
+def test_an_int_is_accepted_as_a_float():
     assert jaxtyped(typechecker=checked)(half)(1) == 0.5

@@ -1,4 +1,4 @@
-"""Standard technical English: the phrases that `docs/` and docstrings had before are refused."""
+"""Standard technical English: unclear phrases of earlier docs and docstrings are rejected."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ FILES = sorted(
     for path in ROOT.glob(pattern)
     if path.name not in ("CHANGELOG.md", "test_words.py")
 )
-REFUSED = (
+REJECTED = (
     r"\btold\b",
     r"\bsaid\b",
     r"\bwhoever\b",
@@ -34,15 +34,15 @@ REFUSED = (
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_words(path):
-    """Refuse what a field engineer must read twice; there are no exceptions by line."""
+    """No line has a rejected phrase, without exceptions."""
     found = [
         f"{path.name}:{number}: {match[0]!r} in {line.strip()}"
         for number, line in enumerate(path.read_text().splitlines(), 1)
-        for match in [re.search("|".join(REFUSED), line, re.IGNORECASE)]
+        for match in [re.search("|".join(REJECTED), line, re.IGNORECASE)]
         if match
     ]
     assert not found, "\n".join(found)
 
 
-def test_a_refused_phrase_is_found():
-    assert re.search("|".join(REFUSED), "98.1% of the digits are told right")
+def test_a_rejected_phrase_is_found():
+    assert re.search("|".join(REJECTED), "98.1% of the digits are told right")

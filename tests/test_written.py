@@ -1,4 +1,4 @@
-"""Output of commands: paths are tried first, and a failure loses nothing else."""
+"""Output of commands: paths are tested first, and one failure stops no other output."""
 
 import errno
 import io
@@ -29,7 +29,7 @@ RIGHT = Report((Row("relu", "x", (2, 3), "float32", "right", 0.0),), {}, {}, WHE
 
 @pytest.fixture(autouse=True)
 def checked(monkeypatch):
-    """The check itself is not run; its targets are listed."""
+    """The names of the targets to check; the check itself does not run."""
     names = []
     monkeypatch.setattr(check, "_checked", lambda t, chosen: names.append(t.name) or RIGHT)
     return names
@@ -72,15 +72,15 @@ def test_a_path_that_cannot_be_written_is_an_error_before_the_check(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
-def test_a_page_that_cannot_be_written_loses_nothing_else(tmp_path, capsys, monkeypatch, number):
+def test_a_page_that_cannot_be_written_stops_no_other_output(tmp_path, capsys, monkeypatch, number):
     page, recorded = tmp_path / "page.html", tmp_path / "recorded.json"
     page.write_text("before")
-    whole = Path.write_bytes
+    write_bytes = Path.write_bytes
 
     def fails(path, data):
         if "page" in path.name:
             raise OSError(number, os.strerror(number))
-        return whole(path, data)
+        return write_bytes(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", fails)
     assert main(["check", "relu", "--json", str(recorded), "--html", str(page)]) == 2
@@ -179,7 +179,7 @@ def test_a_bench_writes_its_files_though_standard_output_fails(tmp_path, monkeyp
         run(QUICK, chosen)
     assert [row["name"] for row in json.loads(recorded.read_text())["rows"]] == ["one", "two"]
     assert figure.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(BrokenPipeError):  # no file to write: it stops at once
+    with pytest.raises(BrokenPipeError):  # without a file to write, it stops at once
         run(QUICK, Namespace(rounds=1, json=None, plot=None))
 
 
@@ -195,7 +195,7 @@ def test_tables_fit_the_terminal(name, width):
     assert content(shown[1:]) == content(plain[1:])
 
 
-def test_rows_come_as_they_are_measured():
+def test_a_table_takes_rows_from_a_generator():
     def rows():
         yield "a", "123"
         yield "bb bb bb", "2 (222)"

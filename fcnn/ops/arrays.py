@@ -45,9 +45,11 @@ def _native(what: str, given: np.ndarray) -> np.ndarray:
     numbers = jnp.issubdtype(given.dtype, jnp.number) or given.dtype == bool
     if not numbers:
         name, text = _name(what), given.dtype.kind in "US"
-        do = f"write {name}.astype(np.float32)"
-        do += f", or for names of classes np.unique({name}, return_inverse=True)[1]" if text else ""
-        raise TypeError(f"{what} holds {'str' if text else given.dtype}, not numbers; {do}")
+        advice = f"write {name}.astype(np.float32)"
+        advice += (
+            f", or for names of classes np.unique({name}, return_inverse=True)[1]" if text else ""
+        )
+        raise TypeError(f"{what} holds {'str' if text else given.dtype}, not numbers; {advice}")
     if given.dtype == np.longdouble and given.dtype.itemsize > 8:
         return given.astype(np.float64)
     return given if given.dtype.isnative else given.astype(given.dtype.newbyteorder("="))

@@ -6,7 +6,7 @@
         rejects("x holds int32", ints((3,)), kind=TypeError),
     )
 
-They stand on the operator's page. The suites of `tests/ops/`, `fcnn.check` and the experiments run
+They are in the operator's module. The suites of `tests/ops/`, `fcnn.check` and the experiments run
 on them.
 """
 
@@ -29,11 +29,11 @@ class Case:
         args: for each argument a shape (standard normals are drawn), a function of a NumPy
             generator that draws the array, or None for an absent argument.
         options: the operator's static arguments and keywords.
-        kink: whether the function has a kink there. Its slope was chosen, and finite differences
-            cannot confirm it.
-        raises: the type of the error that this bad input raises, and a pattern of its message.
+        kink: whether the function has a kink at these arguments. Its slope there was chosen, and
+            finite differences cannot confirm it.
+        raises: for bad input, the type of the error and a pattern of its message.
         extreme: whether arguments are at the limits of float16 and bfloat16. Such a case is not
-            for float64 and finite differences: tests/ops/test_extremes.py rounds the arguments to
+            compared with finite differences: tests/ops/test_extremes.py rounds the arguments to
             each dtype, and compares with float64.
     """
 

@@ -27,5 +27,5 @@ def contract_wide(
 
 
 def accumulation_dtype(dtype: jnp.dtype) -> jnp.dtype:
-    """The dtype in which sums of `dtype` are accumulated: float32, or `dtype` if it is longer."""
+    """The dtype in which sums of `dtype` are accumulated: float32, or `dtype` if it is wider."""
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype

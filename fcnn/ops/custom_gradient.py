@@ -30,7 +30,7 @@ def by_custom_vjp(op, arrays, options):
 
 
 def choose():
-    """hijax if the installed JAX keeps all that it relies on, else custom_vjp, with a warning."""
+    """hijax if the installed JAX keeps the `PROMISES`, else jax.custom_vjp, with a warning."""
     try:
         from fcnn.ops.hijax_primitive import by_hijax
         from fcnn.ops.hijax_promises import broken_promises

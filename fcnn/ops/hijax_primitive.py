@@ -9,7 +9,7 @@ rules are those of `op` under `jax.vmap`. JAX may trace a rule after the user's 
 `jax.default_matmul_precision` or `jax.enable_x64`, so the primitive stores both settings, and its
 rules run under them.
 
-hijax is experimental. No other module uses it. `hijax_promises.py` tries what we rely on.
+hijax is experimental. No other module uses it. `hijax_promises.py` tests what we rely on.
 """
 
 from collections.abc import Callable, Hashable
@@ -171,7 +171,7 @@ def by_hijax(op, arrays, options):
 
 
 def _as_arrays(given):
-    """JAX passes Python numbers unconverted."""
+    """`given` as arrays: JAX passes Python numbers unconverted."""
     return jax.tree.map(jnp.asarray, given)
 
 

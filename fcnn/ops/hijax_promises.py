@@ -1,4 +1,4 @@
-"""What `hijax_primitive.py` relies on in hijax, tried on the installed JAX.
+"""Tests of what `hijax_primitive.py` relies on in hijax, on the installed JAX.
 
 hijax is experimental. Where `broken_promises` finds that the installed JAX does not keep one of the
 `PROMISES`, `custom_gradient.py` uses jax.custom_vjp instead.
@@ -11,7 +11,10 @@ from fcnn.ops.hijax_primitive import by_hijax
 
 
 def broken_promises() -> dict[str, str]:
-    """The `PROMISES` that the installed JAX breaks, and why. Only traced: no backend starts."""
+    """The `PROMISES` that the installed JAX breaks, and why.
+
+    They are only traced, so no backend starts.
+    """
     causes = {name: _cause(rules, use) for name, (rules, use) in PROMISES.items()}
     return {name: cause for name, cause in causes.items() if cause}
 
@@ -27,7 +30,7 @@ def _cause(rules, use):
 
 
 class Scale:
-    """x y for a scalar y. Its two rules record that they ran."""
+    """The operator x y, for a scalar y. Its two rules record that they ran."""
 
     name = "scale"
     types = jax.ShapeDtypeStruct((2, 3), jnp.float32), jax.ShapeDtypeStruct((), jnp.float32)

@@ -19,7 +19,7 @@ def cotangent_of(aval, cotangent):
 def varying_like(a, *others):
     """`a`, marked as varying along the mesh axes along which any of `others` varies.
 
-    A loop that adds varying values to zeros must start from zeros that are marked as varying.
+    A loop that adds varying values to zeros needs zeros that are marked as varying.
     """
     return _marked(a, frozenset().union(*(_varying(jax.typeof(other)) for other in others)))
 

@@ -49,7 +49,7 @@ F = TypeVar("F", bound=Callable)
 
 @jax.tree_util.register_static
 class Shape(tuple[int, ...]):
-    """A shape as a residual of `fwd`: it is static, not an array."""
+    """A shape as a residual of `fwd`: static, not an array."""
 
 
 class Op(Generic[P, Y]):
@@ -137,7 +137,7 @@ class Op(Generic[P, Y]):
         return IMPLS.get(self.name, ())
 
     def bind(self, *args: Any, **options: Any) -> tuple[tuple, dict[str, Any]]:
-        """The arrays in order, and every option: its given value, else the default of `forward`."""
+        """The arrays in order, and all options: given values, else the defaults of `forward`."""
         with named(self.name):
             try:
                 bound = self.signature.bind(*args, **options)

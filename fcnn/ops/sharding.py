@@ -7,7 +7,7 @@ steps, by its annotations: in
     conv: x "n *size c", w "*window c_per_group o"  ->  y "n *out o"
 
 y is sharded along n as x is, and along o as w is. Every cotangent is sharded as its argument.
-Inside the operator XLA chooses. Residuals have no letters, so the arguments are saved, and the
+Inside the operator, XLA chooses. Residuals have no letters, so the arguments are saved, and the
 backward pass repeats the forward pass. Where both are in one program, XLA merges them at no cost.
 Where they are in two loops, as in a scan over layers, the forward pass runs twice.
 """
@@ -122,7 +122,7 @@ class Sharded:
         return structure.unflatten(self._spec(y.shape, of_y, given) for y, of_y in each)
 
     def _given(self, arrays):
-        """letter -> the mesh axes that shard it, and the first argument in which they do so."""
+        """letter -> the mesh axes that shard it, and the first argument in which it is sharded."""
         given = {}
         for name, a in zip(self.op.arrays, arrays, strict=True):
             if a is not None:
@@ -148,12 +148,13 @@ class Sharded:
             )
 
     def _spec(self, shape, names, given):
-        """A letter that the mesh does not divide, such as that of glu's output, is replicated.
+        """The sharding of one output.
 
-        So is the second occurrence of a letter.
+        An axis whose size the mesh does not divide, such as that of glu's output, is replicated.
+        So is the second axis of one letter.
         """
-        once = [name in given and name not in names[:i] for i, name in enumerate(names)]
-        axes = [given[name][0] if at else () for name, at in zip(names, once, strict=True)]
+        first = [name in given and name not in names[:i] for i, name in enumerate(names)]
+        axes = [given[name][0] if new else () for name, new in zip(names, first, strict=True)]
         fits = lambda axes, size: size % math.prod(self.mesh.shape[a] for a in axes) == 0
         each = zip(axes, shape, strict=True)
         return PartitionSpec(*(axes if fits(axes, size) else () for axes, size in each))

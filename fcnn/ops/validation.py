@@ -66,13 +66,13 @@ def require_floats(**arrays: Array | None) -> None:
     for k, dtype in given.items():
         if not jnp.issubdtype(dtype, jnp.floating):
             floats = f"{k}.real" if jnp.issubdtype(dtype, jnp.complexfloating) else k
-            do = f"write {floats}.astype(jnp.float32)"
-            do += f", or for pixels {k}.astype(jnp.float32) / 255" if dtype == jnp.uint8 else ""
-            raise TypeError(f"{k} holds {dtype}, not floats; {do}")
+            advice = f"write {floats}.astype(jnp.float32)"
+            advice += f", or for pixels {k}.astype(jnp.float32) / 255" if dtype == jnp.uint8 else ""
+            raise TypeError(f"{k} holds {dtype}, not floats; {advice}")
     if len(set(given.values())) > 1:
         kinds = ", ".join(f"{k} {dtype}" for k, dtype in given.items())
-        do = _in_one_dtype(given)
-        raise TypeError(f"one dtype is needed, but got {kinds}; write {do}")
+        advice = _in_one_dtype(given)
+        raise TypeError(f"one dtype is needed, but got {kinds}; write {advice}")
 
 
 def _in_one_dtype(given: dict[str, Any]) -> str:
