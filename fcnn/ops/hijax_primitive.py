@@ -91,6 +91,11 @@ class CustomGradient(Primitive):
         if not jax.tree.leaves(dims) and axis_data.name not in names:
             return self(*args), jax.tree.map(lambda _: None, self.out_aval)
         spmd = axis_data.spmd_name or axis_data.explicit_mesh_axis
+        if hasattr(self.op, "under_vmap"):
+            other = partial(self.op.under_vmap, **dict(self.options))
+            axis = {"axis_size": axis_data.size, "axis_name": axis_data.name}
+            y = jax.vmap(other, dims, **axis, spmd_axis_name=spmd)(*args)
+            return y, jax.tree.map(lambda _: 0, self.out_aval)
         mapped = Mapped(self.op, dims, axis_data.size, axis_data.name, spmd)
         y = self.settings.around(by_hijax)(mapped, args, dict(self.options))
         return y, jax.tree.map(lambda _: 0, self.out_aval)
