@@ -17,7 +17,7 @@ from statistics import mean, median
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from experiments.checkers.tables import by_kind, by_trap, kept, side_by_side
+from experiments.checkers.tables import by_kind, by_trap, judged, side_by_side
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
 from experiments.speed.train_steps import BENCH as SPEED
@@ -128,7 +128,7 @@ def operators() -> str:
 
 
 def checkers(part: str) -> str:
-    mutants, correct = kept(results("checkers/checkers"))
+    mutants, correct = judged(results("checkers/checkers"))
     tables = {"checkers": side_by_side(mutants, correct), "kinds": by_kind(mutants)}
     return (tables | {"traps": by_trap(correct)})[part].markdown()
 

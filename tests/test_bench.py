@@ -30,7 +30,8 @@ from fcnn.cli.bench.jobs import JOBS
 from fcnn.ops.convolution.dispatch import IMPLS
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
-ALIKE = {  # comparisons of programs by different operators, by the number of examples
+# Comparisons whose two programs use different operators, as functions of the number of examples.
+ALIKE = {
     "max-pool-2x2": partial(pooling, 2, 2),
     "max-pool-3x3": partial(pooling, 3, 2),
     "batch-norm": batch_norm_backward,
@@ -53,7 +54,7 @@ def test_programs_of_a_comparison_agree(comparison):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-10 * largest)
 
 
-def test_comparisons_are_of_64_examples():
+def test_comparisons_have_64_examples():
     titles = [comparison.title for comparison in COMPARISONS]
     for name, of in ALIKE.items():
         assert of(n=64).name == name
@@ -63,7 +64,7 @@ def test_comparisons_are_of_64_examples():
 
 @pytest.mark.parametrize("items", [COMPARISONS, BENCHMARKS, JOBS], ids=["ops", "conv", "jobs"])
 def test_names_are_slugs_and_distinct(items):
-    """Typed on any keyboard; the title has the symbols."""
+    """Any keyboard can type a name; the title has the symbols."""
     names = [item.name for item in items]
     assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
     assert len({*names}) == len({item.title for item in items}) == len(items)
@@ -79,8 +80,8 @@ def test_recorded_names_are_slugs(path):
 
 
 @pytest.mark.parametrize("part", ["forward", "dx", "dw"])
-def test_flop_are_what_xla_counts(part):
-    """Of a 1×1 convolution, which has no padding: XLA counts padded cells as any others."""
+def test_flop_equal_the_count_of_xla(part):
+    """For a 1×1 convolution, which has no padding: XLA counts padded cells like any others."""
     benchmark = next(b for b in BENCHMARKS if b.window == 1)._replace(n=2)
     (f, args) = convolution(benchmark, part).programs(jnp.float32)["lax"]
     counted = (jax.jit(f).lower(*args).compile().cost_analysis() or {})["flops"]
@@ -112,7 +113,7 @@ def test_roofline_is_the_best_product_and_the_best_array(monkeypatch):
     assert next(times, None) is None
 
 
-def test_ops_as_json_and_as_a_table_are_one(capsys, tmp_path, monkeypatch):
+def test_ops_as_json_gives_the_table(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(operators, "COMPARISONS", [of(n=1) for of in ALIKE.values()])
     figure, recorded = tmp_path / "roofline.png", tmp_path / "ops.json"
     names = ["max-pool-2x2", "batch"]
@@ -180,7 +181,7 @@ def test_speed_prints_recorded_results(capsys):
     ("arguments", "message"),
     [
         (["models", "mlq"], "models: unknown model 'mlq'; did you mean 'mlp'\\?"),
-        (["ops", "relu"], "ops: unknown operator 'relu'; --help lists all$"),
+        (["ops", "relu"], "ops: unknown operator 'relu'; --help lists all names$"),
         (["ops", "max-poling"], "unknown operator 'max-poling'; did you mean 'max-pool'"),
         (["ops", "--rounds", "0"], "--rounds 0 must be at least 1"),
         (["ops", "--plot", "nowhere/a.png"], "--plot nowhere/a.png: there is no folder nowhere"),

@@ -14,7 +14,7 @@ from matplotlib.image import imread
 
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.mutants import MUTANTS
-from experiments.checkers.tables import kept
+from experiments.checkers.tables import judged
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -145,7 +145,7 @@ def test_the_own_operator_is_checked(tmp_path):
 
 def test_the_kept_result_of_checkers_is_of_all_cases():
     results = json.loads((ROOT / "experiments/results/checkers/checkers.json").read_text())
-    mutants, correct = kept(results)
+    mutants, correct = judged(results)
     assert len(mutants) == len(MUTANTS)
     assert len(correct) == len(CORRECT_GRADIENTS)
     assert all(claim["held"] for claim in results["claims"])

@@ -30,7 +30,7 @@ class Judged(NamedTuple):
         return self.answers["fcnn"].message == self.problem.kind
 
 
-def kept(results: dict[str, Any]) -> tuple[list[Judged], list[Judged]]:
+def judged(results: dict[str, Any]) -> tuple[list[Judged], list[Judged]]:
     """Mutants and correct gradients of a results.json."""
     known = {problem.name: problem for problem in (*MUTANTS, *CORRECT_GRADIENTS)}
     answers = lambda j: {checker: Answer(**answer) for checker, answer in j["answers"].items()}

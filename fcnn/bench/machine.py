@@ -79,7 +79,7 @@ def roofline(dtype: DTypeLike) -> Roofline:
 
 
 def _bytes_per_second(dtype, count):
-    """In place and ten times, because allocating an array takes longer than writing it."""
+    """Negate an array in place ten times, because allocation takes longer than writing."""
     a = jnp.ones(count // jnp.dtype(dtype).itemsize, dtype)
     negate = jax.jit(lambda a: jax.lax.fori_loop(0, 10, lambda _, a: -a, a))
     duration = median(seconds({"": (negate, (a,))}, rounds=5)[""])

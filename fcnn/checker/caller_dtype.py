@@ -1,7 +1,7 @@
 """The claimed gradient in the caller's dtype, for the leaves whose formula is right in float64.
 
-Rounding may cost it all digits, or make it infinite. Its error is compared with the tolerance of
-the dtype, and with the change of R as x is rounded to that dtype.
+Rounding may destroy all its digits, and overflow may make it infinite. Its error is compared with
+the tolerance of the dtype, and with the change of R when x is rounded to that dtype.
 """
 
 from collections.abc import Sequence

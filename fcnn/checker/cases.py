@@ -75,7 +75,7 @@ def ways(op: Op, case: Case) -> list[dict[str, Any]]:
 
 
 def _supports(op, case, impl):
-    """Whether `validate` accepts a case. An implementation may reject a shape, "auto" none."""
+    """Whether the implementation accepts the shapes of the case; "auto" accepts all."""
     if impl.get("impl", "auto") == "auto":
         return True
     arrays, options = op.bind(*case.draw(), **{**case.options, **impl})

@@ -1,4 +1,4 @@
-"""Warnings of arguments that hide mistakes: zeros, constant arrays, equal arguments."""
+"""Warnings about arguments that hide mistakes: zeros, constant arrays, equal arguments."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -7,11 +7,11 @@ import numpy as np
 
 from fcnn.checker.subject import Subject
 
-LISTED = 3  # names in a warning
+LISTED = 3  # largest number of names in a warning
 
 
 def cautions(subject: Subject) -> list[str]:
-    """One line for each kind of such arguments."""
+    """One warning for each kind of argument that hides mistakes."""
     x = dict(zip(subject.names, map(np.asarray, subject.x), strict=True))
     zero = [name for name, a in x.items() if a.size and not a.any()]
     constant = [name for name, a in x.items() if a.size > 1 and a.any() and (a == a.flat[0]).all()]

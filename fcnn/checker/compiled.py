@@ -1,7 +1,7 @@
 """The compiled functions of a subject; those that JAX cannot trace run as they are.
 
     step(v, h)          y = f(x + h v), and J v there by forward autodiff
-    claimed(dy)         y and the claimed gradient G, from two runs, each traced anew
+    claimed(dy)         y and the claimed gradient G, from two runs, each with its own trace
     reference(x, dy)    R = Jᵀ dy by reverse autodiff of the plain function
 
 They take and return NumPy arrays. A value that JAX cannot compute is None: reverse autodiff of a
@@ -81,12 +81,12 @@ class CompiledSubject:
 
     @cached_property
     def shortest(self) -> str:
-        """The shortest dtype in which the plain function is computed, if JAX can trace it."""
+        """The dtype of lowest precision used in the plain function, if JAX can trace it."""
         return self._shortest(self._plain, self.y)
 
     @cached_property
     def shortest_claimed(self) -> str:
-        """The shortest dtype in which the claimed gradient is computed, if JAX can trace it."""
+        """The dtype of lowest precision used in the claimed gradient, if JAX can trace it."""
         return self._shortest([traced.jaxpr for traced in self._claimed_traces], self.y)
 
     def _shortest(self, programs, also):
@@ -126,7 +126,7 @@ class CompiledSubject:
 
     @cached_property
     def _move(self):
-        """y alone, which is cheaper to compute: worth a program of its own where x is large."""
+        """y alone. Where x is large, this saves more time than a second compilation takes."""
         moved = lambda x, v, h: (self.subject.plain(_moved(x, v, h)), None)
         return _program(moved, self.x, self.zeros, np.float64(0)) or _as_it_is(moved)
 
@@ -177,7 +177,7 @@ class CompiledSubject:
 
 
 def shortest(dtypes: Iterable[str]) -> str:
-    """The dtype with the fewest digits."""
+    """The dtype of lowest precision."""
     return min(dtypes, key=lambda name: jnp.finfo(name).bits - (name == "bfloat16"))
 
 
@@ -200,7 +200,7 @@ def _program(f: Callable, *args) -> Callable | None:
 
 
 def _compiled(traced):
-    """Compile a traced function; a small one, which runs shortly, without LLVM's slow passes."""
+    """Compile a traced function; a small one, whose run is short, without LLVM's slow passes."""
     small = sum(v.aval.size for v in traced.jaxpr.jaxpr.invars) < SMALL
     return traced.lower().compile(_quickly() if small else None)
 

@@ -5,8 +5,8 @@
     slopes  of <dy, f>, by finite differences, along any direction
     J v     by forward autodiff
 
-dy is random: with ones, mistakes that cancel in a sum would pass. An output that is not finite has
-no slope, and its cotangent is 0.
+dy is random, because with dy = 1 mistakes that cancel in a sum would pass. An output that is not
+finite has no slope, and its cotangent is 0.
 """
 
 from typing import Any, NamedTuple
@@ -58,8 +58,8 @@ class Evidence(NamedTuple):
     def loose(self) -> tuple[float, str]:
         """The tolerance that the dtypes used internally allow, and the dtype that sets it.
 
-        A claimed gradient may compute in a shorter dtype than the plain function, but its tolerance
-        is then that of the caller's dtype.
+        A claimed gradient may compute in lower precision than the plain function, but that raises
+        its tolerance at most to that of the caller's dtype.
         """
         claimed = min(self.shortest_claimed, self.caller_dtype, key=tolerance)
         short = max(self.compiled.shortest, claimed, key=tolerance)
@@ -67,7 +67,7 @@ class Evidence(NamedTuple):
 
     @property
     def shortest_claimed(self) -> str:
-        """The shortest dtype in which the claimed gradient is computed or returned."""
+        """The dtype of lowest precision in which the claimed gradient is computed or returned."""
         names = {g.dtype.name for g in self.claimed if jnp.issubdtype(g.dtype, jnp.floating)}
         return shortest({self.compiled.shortest_claimed, *names})
 
@@ -105,7 +105,10 @@ def forward(e: Evidence, v: Leaves) -> float | None:
 
 
 def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = None) -> float:
-    """The change of R as x is rounded to `eps` or to its dtype: the larger one of two draws."""
+    """The change of R when x changes by a relative ± `eps`, by default that of its dtype.
+
+    It is the larger one of two random draws.
+    """
     here = e.reference or e.compiled.reference(e.compiled.x, e.dy)
     if here is None:
         return 0.0

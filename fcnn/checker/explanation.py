@@ -33,7 +33,10 @@ def row_of(e: Evidence, i: int, finding: Finding, dtype: str, own_error: float |
 
 
 def _mistake(e: Evidence, i: int, finding: Finding) -> Mistake | None:
-    """The mistake that the verdict found, or else a known one; ties explain a wrong kink better."""
+    """The mistake that the verdict names, else the diagnosed one.
+
+    A diagnosis of ties replaces that of a wrong choice at a kink, which it explains better.
+    """
     if finding.verdict != WRONG or not jnp.issubdtype(e.claimed[i].dtype, jnp.floating):
         return None
     found = Mistake(finding.mistake, finding.says) if finding.mistake else None
@@ -44,7 +47,7 @@ def _mistake(e: Evidence, i: int, finding: Finding) -> Mistake | None:
 
 
 def _sentence(e: Evidence, finding: Finding, mistake: Mistake | None) -> str:
-    """The sentence; of a gradient by JAX alone, with what may make it wrong."""
+    """The sentence on the finding; for a gradient by JAX alone, also a possible cause."""
     says = [mistake.says if mistake else finding.says]
     subject = e.compiled.subject
     if finding.verdict == WRONG and e.reference is None and e.compiled.traced:

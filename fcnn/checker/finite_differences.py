@@ -9,7 +9,7 @@ Where f is smooth, both tend to one slope as h falls, and half of sum (left + ri
 O(h²). Extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, is larger. At a kink the
 two stay apart for every h. The slope of each output may then be chosen between its own two, so a
 valid <G, v> lies between sum min(left, right) and sum max(left, right). A kink nearer than h looks
-like one at x, so a close look uses steps down to where it no longer does.
+like one at x, so a close look goes on to steps that are smaller than this distance.
 
 Where an output has several kinks at once, as |a| - |b| at 0, more slopes are valid than its own two
 along v: also those along v at points near x. Forward autodiff gives them exactly.
@@ -28,7 +28,7 @@ ROUNDINGS = 8  # units in the last place: the expected error of an output
 RATIO = 8  # of two successive steps of a close look
 SETTLED = 0.01  # relative change below which a slope no longer depends on the step
 NEARBY = 32  # points near x
-FLAT = 3  # factor within which widths are constant: they fall with h, and rise with rounding
+FLAT = 3  # a kink's width is constant within this factor; others fall with h, or rise by rounding
 
 
 class Slope(NamedTuple):
@@ -83,18 +83,16 @@ class Slopes:
         size = np.array([np.abs(left).sum() + np.abs(right).sum() for left, right in sides])
         bends = [h * np.linalg.norm(up - down) for h, (down, up) in zip(steps, sides, strict=True)]
         coarse = _coarseness(width, size, steps)
-        floor = max(
-            self.rounding, np.nan_to_num(bends[-2:]).max(), coarse
-        )  # at the smallest steps, f bends by rounding alone
+        # At the smallest steps, the two sides differ by rounding alone.
+        floor = max(self.rounding, np.nan_to_num(bends[-2:]).max(), coarse)
         noise = floor / np.array(steps) + 2 * self.eps * np.nan_to_num(size) / np.array(steps)
         best = _best(central, width, size, noise)
         left, right = sides[best]
         low = float(np.minimum(left, right).sum() - noise[best])
         high = float(np.maximum(left, right).sum() + noise[best])
         slope = _extrapolated(central, noise)
-        if (
-            not low - slope.bar <= slope.value <= high + slope.bar
-        ):  # at steps that reach beyond a kink
+        # A slope outside the interval was found at steps that reach beyond a kink.
+        if not low - slope.bar <= slope.value <= high + slope.bar:
             slope = Slope((low + high) / 2, (high - low) / 2)
         return Close(slope, low, high, _is_flat(width, noise, best))
 
@@ -104,8 +102,8 @@ class Slopes:
         """Whether `value` is a sum of slopes along v that outputs have at points near x.
 
         n kinks of one output have up to 2ⁿ such slopes, all within √n standard deviations of their
-        mean, and nearly all within 4. The same bound serves the slopes that a few points show. An
-        output whose slope does not vary nearby has that of finite differences.
+        mean, and nearly all within 4. The same bound is used for the slopes found at a few points.
+        An output whose slope does not vary nearby gets its slope from finite differences.
         """
         each = []
         for x in self.nearby(rng):

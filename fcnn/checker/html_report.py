@@ -12,11 +12,11 @@ import numpy as np
 from fcnn.bench import Cost
 from fcnn.checker.row import COSTS, HEAD, Row, cells_of, cells_of_cost, name
 
-ROWS, COLUMNS = 40, 64  # squares of a map, at most
+ROWS, COLUMNS = 40, 64  # largest number of squares along each side of a map
 CELL = 11  # pixels, the side of a square
 FAINT = -6  # log10 of the error, relative to the largest, of the palest square
 MAPS = 12  # wrong gradients with a map: the worst ones
-LONG = 60  # rows, from which on a table is folded
+LONG = 60  # a table with more rows is collapsed
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -65,7 +65,7 @@ def section(
             _note(problem, line) for problem, note in notes.items() for line in note.splitlines()
         ),
         right=_part("Right", _table(right), folded=len(right) > LONG) if right else "",
-        costs=_part("Cost", _cells(("of", *COSTS), lines), folded=len(lines) > LONG)
+        costs=_part("Cost", _cells(("function", *COSTS), lines), folded=len(lines) > LONG)
         if lines
         else "",
         environment=_cells(("", ""), [(k, str(v)) for k, v in environment.items()]),
@@ -89,7 +89,7 @@ def _part(title, body, folded=False):
 
 def _leaf(row: Row):
     """The sentence on one leaf, and its map."""
-    says = escape(row.says or "is wrong, by no known mistake.")
+    says = escape(row.says or "is wrong; the mistake is not a known one.")
     head = f"<p><b>{escape(row.problem)}</b>: <code>{escape(name(row))}</code> {says}</p>"
     return f"<section class='leaf'>{head}{_map(row)}</section>"
 
@@ -133,7 +133,7 @@ def _largest(a, axis, most):
 
 
 def _table(rows: Sequence[Row]) -> str:
-    return _cells(("of", *HEAD), [(row.problem, *cells_of(row)) for row in rows])
+    return _cells(("function", *HEAD), [(row.problem, *cells_of(row)) for row in rows])
 
 
 def _cells(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

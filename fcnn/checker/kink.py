@@ -23,12 +23,14 @@ from fcnn.checker.leaf import DIFFERENCE, Leaf
 from fcnn.checker.subject import Leaves
 from fcnn.checker.verdict import KINK, RIGHT, WRONG, Finding
 
-OUTPUTS = 2  # with a kink, that are tested one by one
-CHANGED = 1e3  # times the distance of points nearby: pieces differ by a larger share of gradients
+OUTPUTS = 2  # number of outputs with a kink that are tested one by one
+# Gradients at nearby points are those of different pieces if their relative difference is larger
+# than CHANGED times the distance of the points.
+CHANGED = 1e3
 
 
 def judge_together(e: Evidence, found: Sequence[Finding], seed: int = 0) -> list[Finding]:
-    """The findings, where those at a kink must be valid together with all sound ones."""
+    """The findings, where choices at kinks must also be valid together with right gradients."""
     sound = [i for i, one in enumerate(found) if one.verdict in (RIGHT, KINK)]
     return [
         _explained(e, i, _together(Leaf(e, i, seed), sound, one)) if one.verdict == KINK else one
@@ -51,10 +53,10 @@ def _explained(e: Evidence, i: int, found: Finding) -> Finding:
 
 
 def _together(leaf: Leaf, sound: Sequence[int], found: Finding) -> Finding:
-    """The finding at a kink, or "wrong" if the gradient is no valid choice with those of `sound`.
+    """The finding at a kink, or "wrong" if the choice is not valid with those of leaves `sound`.
 
-    Autodiff chooses at each kink by itself, as a derivation by the chain rule does, so a gradient
-    that equals autodiff's is accepted.
+    Autodiff chooses a slope at each kink separately, as a derivation by the chain rule does. So a
+    gradient that equals autodiff's is accepted.
     """
     by_jax = leaf.R is None and not leaf.e.compiled.subject.by_rule
     if by_jax or (leaf.R is not None and (leaf.off() <= leaf.exact).all()):
@@ -91,7 +93,7 @@ def _against(e: Evidence, v: Leaves, rng: np.random.Generator) -> str:
     if look.kinked:
         slope = f"between {number(look.low)} and {number(look.high)}"
     along = f"a direction of {' and '.join(moved)}" if len(moved) < 4 else "one direction"
-    says = f"is no valid choice at a kink: along {along} the slope is {slope}"
+    says = f"is not a valid choice at a kink: along {along} the slope is {slope}"
     return f"{says}, this gradient gives {number(claim)}"
 
 

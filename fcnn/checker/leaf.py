@@ -14,18 +14,18 @@ import numpy as np
 from fcnn.checker.evidence import Evidence, forward, largest, rounding, tolerance
 from fcnn.checker.finite_differences import Close, Slope
 
-DIFFERENCE = 1e-6  # relative error of finite differences, besides their own bars
-FEW = 32  # entries up to which each entry has a direction of its own
+DIFFERENCE = 1e-6  # relative error of finite differences, besides their error bars
+FEW = 32  # largest number of entries at which each entry has its own direction
 EPS = float(np.finfo(np.float64).eps)
 
 
 class Leaf:
-    """Leaf i.
+    """Leaf i, with the tolerances of its gradient.
 
-    scale: the unit of errors: the largest entry, unless that is a rounding error of 0.
+    scale: the unit of errors: the largest entry, or more where the gradient is 0 but for rounding.
     exact: tolerance of the entries of G and R.
-    loose: tolerance for the shortest dtype used internally, which is `short`.
-    slack: tolerance of a slope, besides the bar of the differences.
+    loose: tolerance for `short`, the dtype of lowest precision used internally.
+    slack: tolerance of a slope, besides the error bar of finite differences.
     """
 
     def __init__(self, e: Evidence, i: int, seed: int):

@@ -10,7 +10,7 @@ from fcnn.checker.verdict import KINK, RIGHT
 
 HEAD = ("gradient", "shape", "verdict", "error", "in its dtype", "worst at", "claimed")
 HEAD += ("autodiff", "differences")
-COSTS = ("cost", "time", "FLOP", "kept", "temporary")
+COSTS = ("cost", "time", "FLOP", "saved", "temporary")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Row:
     own_error: of the same gradient computed in `dtype`, the caller's; None where that is float64.
     at:        the worst entry, with its values as claimed, by autodiff and by finite differences:
                one slope, or at a kink two, left and right.
-    mistake:   its kind in two or three words, if one was recognized; `says` is the sentence.
+    mistake:   kind of the mistake in two or three words, if it is a known one; `says` explains it.
     map:       the error of every entry, where the verdict is "wrong".
     """
 

@@ -1,4 +1,4 @@
-"""A function without its hand-written gradient rules, which JAX alone differentiates.
+"""A function stripped of its hand-written gradient rules, so that JAX alone differentiates it.
 
 `jax.custom_vjp` replaces the gradient of a function and has no forward mode. The operators of fcnn
 follow `fcnn.gradients`. So the function is traced under "autodiff", and each custom_vjp call is
@@ -25,7 +25,7 @@ def has_rules(f: Callable, *args: Any) -> bool:
 
 
 def strip_custom_rules(f: Callable) -> Callable:
-    """f without rules of custom_vjp or fcnn; of NumPy arrays f itself, which JAX may not trace."""
+    """f without rules of custom_vjp or fcnn; for NumPy arguments f itself, untraced."""
     return _Stripped(f)
 
 

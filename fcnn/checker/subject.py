@@ -42,8 +42,8 @@ class Subject:
     differentiable: returns y as plain does; JAX differentiates it by the claimed gradient.
     independent:    whether JAX has a gradient of its own to compare with the claimed one.
     by_rule:        whether the claimed gradient is a hand-written rule.
-    impl:           of an operator: the implementation.
-    timed:          whether its cost is measured: of an operator's cases, that of the first.
+    impl:           the implementation of an operator, else empty.
+    timed:          whether its cost is measured: of an operator's cases, only the first.
     """
 
     name: str
@@ -74,9 +74,9 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
     args, name = tuple(args), name_of(f)
     paths, tree = jax.tree.flatten_with_path(args)
     positions = [i for i, (_, leaf) in enumerate(paths) if is_float(leaf)]
-    other = lambda leaf: isinstance(leaf, np.ndarray) and not is_float(leaf)
+    not_float = lambda leaf: isinstance(leaf, np.ndarray) and not is_float(leaf)
     name_of_leaf = lambda path: f"check: {_path(f, path)}"
-    leaves = [as_array(name_of_leaf(p), leaf) if other(leaf) else leaf for p, leaf in paths]
+    leaves = [as_array(name_of_leaf(p), leaf) if not_float(leaf) else leaf for p, leaf in paths]
     for path, leaf in paths:
         if np.iscomplexobj(leaf):
             raise TypeError(
@@ -84,8 +84,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
             )
         if _hides_arrays(leaf):
             kind = type(leaf).__name__
-            do = "pass its arrays, or register it with jax.tree_util.register_dataclass"
-            raise TypeError(f"check: {_path(f, path)} is a {kind}, which is not a pytree; {do}")
+            advice = "pass its arrays, or register it with jax.tree_util.register_dataclass"
+            raise TypeError(f"check: {_path(f, path)} is a {kind}, which is not a pytree; {advice}")
     if not positions:
         raise TypeError(
             f"check: {name} has no floating argument, so there is no gradient; "
@@ -103,8 +103,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         differentiable, claimed = on_leaves(f), by_vjp(on_leaves(f))
         independent = isinstance(f, jax.custom_jvp) or _has_rules(on_leaves(f), x)
     else:
-        brings_it = operator_of(f)[0] is not None or isinstance(f, jax.custom_vjp)
-        differentiable = on_leaves(f if brings_it and backward is None else with_rule(f, rule))
+        has_own_rule = operator_of(f)[0] is not None or isinstance(f, jax.custom_vjp)
+        differentiable = on_leaves(f if has_own_rule and backward is None else with_rule(f, rule))
         args_of = lambda x: _with(leaves, positions, x, tree)
         claimed = lambda x, dy: _by_rule(rule, name, args_of(x), tree, positions, dy)
         independent = True
@@ -121,7 +121,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
 
 
 def _hides_arrays(leaf):
-    """Whether it holds arrays that JAX does not see, and whose gradient is thus not checked."""
+    """Whether `leaf` has arrays as attributes, which JAX does not see and no check would reach."""
     is_array = lambda a: isinstance(a, np.ndarray | jax.Array)
     return not is_array(leaf) and any(map(is_array, getattr(leaf, "__dict__", {}).values()))
 

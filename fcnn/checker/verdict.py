@@ -2,9 +2,9 @@
 
     every entry     |G - R| is at most a tolerance times the largest entry
     forward         <G, v> = <dy, J v>, the adjoint identity
-    differences     <G, v> is the slope along v: a quick look, and a close one at any disagreement
+    differences     <G, v> is the slope along v: a quick look, then a close one if they disagree
 
-Tolerances are relative to the largest entry and do not grow with the leaf. NaN equals nothing. Two
+Tolerances are relative to the largest entry and do not grow with the leaf. NaN never agrees. Two
 right formulas differ by rounding: G - R may be as large as the change of R when x is rounded.
 """
 
@@ -19,7 +19,7 @@ from fcnn.checker.leaf import Leaf
 
 RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"
 NOT_FINITE, NOT_DETERMINISTIC = "not finite", "not deterministic"
-CLOSE = 4  # worst entries, and random others, that get a close look
+CLOSE = 4  # number of worst entries, and of random others, that get a close look
 
 
 class Finding(NamedTuple):
@@ -112,7 +112,7 @@ def _suspected(leaf: Leaf) -> Finding:
 
 
 def _agreed(leaf: Leaf) -> Finding:
-    """The finding where G equals R, or has none: by forward autodiff and differences along v."""
+    """The finding where G equals R or R is None: by forward autodiff and differences along v."""
     scale = leaf.scale or 1.0
     found = Finding(RIGHT, 0.0 if leaf.R is None else float(leaf.off().max()) / scale)
     for v in leaf.directions():

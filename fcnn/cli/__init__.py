@@ -12,7 +12,7 @@ TOOLS = (ops, check, bench)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the tool that `arguments` name; the exit code."""
-    parser = Parser(prog="fcnn", description="Command-line tools of fcnn.")
+    parser = Parser(prog="fcnn", description="List operators, check gradients, measure speed.")
     parser.add_argument("--version", action="version", version=versions())
     tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
     for tool in TOOLS:
@@ -22,6 +22,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def versions() -> str:
-    """What a bug report needs."""
+    """Versions of fcnn, jax, jaxlib and Python, for a bug report."""
     others = f"jax {version('jax')}, jaxlib {version('jaxlib')}"
     return f"fcnn {installation.version()} ({others}, Python {platform.python_version()})"

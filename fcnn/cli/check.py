@@ -22,10 +22,14 @@ from fcnn.ops import OPS
 WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
 HEAD = ("operator", "impl", "dtype", "count", "verdict", "worst error")
 HEAD += ("hand", "autodiff", "hand saves", "autodiff saves")
-EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 for misuse, or for a FILE that "
-EXIT += "cannot be written."
-JSON = "--json is one object with the keys format (1), ok, rows, costs, notes and environment; a "
-JSON += "format of another number has other keys, or keys of another meaning."
+EXIT = (
+    "Exit code: 0 if every gradient is right, 1 if one is not, 2 if the command line or FILE.py is "
+)
+EXIT += "wrong, or if a report cannot be written."
+JSON = "The output of --json is one object with the keys format, ok, rows, costs, notes and "
+JSON += (
+    "environment. format is 1; it changes when a key is renamed, removed or gets another meaning."
+)
 
 
 def add_to(tools) -> None:
@@ -34,10 +38,10 @@ def add_to(tools) -> None:
         help="check gradients, and name the mistake in a wrong one",
         description="Compare gradients with autodiff and finite differences, in float64 and then "
         "in --dtype, and name the mistake in a wrong one. " + EXIT,
-        epilog="FILE.py:NAME is an operator, a jax.custom_vjp function, or a forward with its "
-        "gradient NAME_backward(*args, dy), or NAME_fwd and NAME_bwd, beside it in FILE.py. Its "
-        "arguments are NAME_args, a tuple or a function, unless --args gives shapes to draw. "
-        + JSON,
+        epilog="FILE.py:NAME is an operator, a jax.custom_vjp function, or a forward function. The "
+        "gradient of a forward function is in the same file: NAME_backward(*args, dy), or NAME_fwd "
+        "and NAME_bwd. So are the arguments: NAME_args is a tuple, or a function that returns one. "
+        "With --args, random arguments are used instead. " + JSON,
     )
     tool.add_argument(
         "names",
@@ -51,17 +55,21 @@ def add_to(tools) -> None:
         metavar="SHAPE",
         help="shapes of random normal arguments, as in 2,5,6,3 3,3,3,4",
     )
-    tool.add_argument("--dtype", choices=[*TOLERANCE], help="check the gradients in this dtype too")
+    tool.add_argument(
+        "--dtype",
+        choices=[*TOLERANCE],
+        help="check in this dtype too (default: that of the arguments)",
+    )
     tool.add_argument(
         "--order",
         type=int,
         choices=[1, 2],
         default=1,
-        help="2: check second derivatives too",
+        help="2 checks second derivatives too (default: 1)",
     )
     tool.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
     add_json(tool)
-    tool.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report to FILE too")
+    tool.add_argument("--html", type=Path, metavar="FILE.html", help="write an HTML report too")
     tool.set_defaults(run=run)
 
 

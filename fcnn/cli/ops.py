@@ -12,7 +12,12 @@ from fcnn.ops import OPS, Op
 
 
 def add_to(tools) -> None:
-    tool = tools.add_parser("ops", help="list every operator")
+    tool = tools.add_parser(
+        "ops",
+        help="list every operator",
+        description="List every operator by family, with its purpose and its implementations, and "
+        "the differences from PyTorch.",
+    )
     tool.set_defaults(run=run)
 
 

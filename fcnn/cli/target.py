@@ -79,7 +79,9 @@ def _of_operator(name, shapes):
         near = did_you_mean(name, known, "; fcnn ops lists all")
         raise ValueError(f"unknown name {name!r}; expected an operator or FILE.py:NAME{near}")
     if shapes is not None:
-        raise ValueError(f"--args: only with FILE.py:NAME; the operator {name} has its own cases")
+        raise ValueError(
+            f"--args: only with FILE.py:NAME; leave it out: operator {name} has its own cases"
+        )
     return Target(name, known[name], None, None)
 
 

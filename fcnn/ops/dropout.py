@@ -176,7 +176,7 @@ def _validate(rank, x, key, *, rate):
 def _validate_classic(x, key, *, rate, train):
     _validate(0, x, key, rate=rate)
     require_flags(train=train)
-    require(not train or key is not None, "training needs a key")
+    require(not train or key is not None, "training needs a key; write key=jax.random.key(0)")
 
 
 random_key = lambda rng: jax.random.key(int(rng.integers(2**31)))
@@ -194,14 +194,14 @@ for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
         rejects("x holds int32", ints((4, 5)), random_key, rate=0.1, kind=TypeError),
     )
 spatial_dropout.cases += (rejects("needs at least 2 axes", (4,), random_key, rate=0.1),)
-stochastic_depth.cases += (rejects("needs at least 1 axes", (), random_key, rate=0.1),)
+stochastic_depth.cases += (rejects("needs at least 1 axis", (), random_key, rate=0.1),)
 classic_dropout.cases = (
     Case("training", ((4, 5), random_key), {"rate": 0.3, "train": True}),
     Case("evaluation", ((4, 5), None), {"rate": 0.3, "train": False}),
     Case("empty", ((0, 5), random_key), {"rate": 0.1, "train": True}),
     extreme("huge", normals((4, 5), 1e9), random_key, rate=0.3, train=True),
     rejects("rate 1.0 must lie in", (4, 5), random_key, rate=1.0, train=True),
-    rejects("training needs a key", (4, 5), None, rate=0.1, train=True),
+    rejects("training needs a key; write key=", (4, 5), None, rate=0.1, train=True),
     rejects("train 1 must be True or False", (4, 5), random_key, rate=0.1, train=1, kind=TypeError),
     rejects("x holds int32", ints((4, 5)), random_key, rate=0.1, train=True, kind=TypeError),
 )

@@ -127,8 +127,9 @@ def require_numbers(**values: object) -> None:
 
 def require_rank(rank: int, **arrays: Array) -> None:
     """ValueError unless every array has at least `rank` axes."""
+    axes = "axis" if rank == 1 else "axes"
     for k, a in arrays.items():
-        require(a.ndim >= rank, f"{k} {a.shape} needs at least {rank} axes")
+        require(a.ndim >= rank, f"{k} {a.shape} needs at least {rank} {axes}")
 
 
 def require_axis(axis: object, **arrays: Array) -> None:

@@ -42,7 +42,7 @@ def predict(model: Layer, train_state: TrainState, x: Any, *, batch_size: int = 
 
 
 def evaluate(model: Layer, train_state: TrainState, x: Any, y: Any) -> jax.Array:
-    """Accuracy of a classifier in evaluation mode: the share of x whose largest output is at y.
+    """Accuracy of a classifier in evaluation mode: share of x whose largest output has index y.
 
     Shapes: x (n, *shape), y (n, *positions) integer labels of outputs (n, *positions, classes);
             the result is one number.
@@ -71,7 +71,8 @@ def evaluate(model: Layer, train_state: TrainState, x: Any, y: Any) -> jax.Array
     outputs = predict(model, train_state, x)
     if y.shape != outputs.shape[:-1]:
         raise ValueError(
-            f"evaluate: labels {y.shape} need one label per row of outputs {outputs.shape}"
+            f"evaluate: labels have shape {y.shape}; expected {outputs.shape[:-1]}, "
+            f"one label per row of outputs {outputs.shape}"
         )
     return accuracy(outputs, y)
 

@@ -112,7 +112,7 @@ def fit(
         mean_loss, accuracy = (float(np.mean(m)) for m in metrics)
         if not np.isfinite(mean_loss):
             why = find_invalid(model, x, y)
-            why = why or "the learning rate is too high, or a label out of range"
+            why = why or "the learning rate is too high, or a label is out of range"
             raise ValueError(f"fit: the loss is {mean_loss} in epoch {epoch}: {why}")
         on_test = None
         if test is not None:  # it may lie on another device than the parameters
@@ -126,15 +126,15 @@ def fit(
 
 
 def _validate(train, test, epochs, batch_size):
-    for what, pair in (("", train), (" of test", test)):
+    for what, pair in (("", train), ("test: ", test)):
         if pair is None:
             continue
         x, y = pair
         if len(x) != len(y):
-            raise ValueError(f"fit: {len(x)} examples{what} but {len(y)} targets")
+            raise ValueError(f"fit: {what}{len(x)} examples but {len(y)} targets")
         if len(x) < 1 or batch_size < 1:
             raise ValueError(
-                f"fit: {len(x)} examples{what} in batches of {batch_size}; at least 1 each"
+                f"fit: {what}{len(x)} examples in batches of {batch_size}; both must be at least 1"
             )
     if epochs < 0:
         raise ValueError(f"fit: epochs {epochs} must not be negative")

@@ -24,7 +24,8 @@ def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> n
     """
     if examples < 1 or batch_size < 1:
         raise ValueError(
-            f"shuffled_indices: {examples} examples in batches of {batch_size}; at least 1 each"
+            f"shuffled_indices: {examples} examples in batches of {batch_size}; "
+            "both must be at least 1"
         )
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(examples) for _ in range(-(-steps * batch_size // examples))]

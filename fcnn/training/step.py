@@ -44,7 +44,7 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
         loss: function (outputs, y) -> one number per example; the step minimizes its mean.
         optimizer: of optax.
     Units:  the metric `loss` is the mean over the batch; `accuracy` is the share of examples whose
-            largest output is at y, and NaN where y are not integer labels.
+            largest output has index y, and NaN where y are not integer labels.
     Raises: from the step, when traced: TypeError if x or y do not hold numbers, or if the loss does
             not return one float per example; errors of the model and of the loss.
     Source: Robbins & Monro 1951.
@@ -86,7 +86,7 @@ def require_per_example(value: Any, outputs: tuple[Any, ...]) -> None:
     if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jnp.floating):
         raise TypeError(f"{what}; it must be an array of floats, one per {per}")
     if shape != outputs[: value.ndim]:
-        y = "labels or targets of another shape than outputs?"
+        y = "do labels or targets have another shape than outputs?"
         raise TypeError(f"{what}; it must be {outputs[:1]}, one number per {per}: {y}")
 
 
@@ -125,7 +125,7 @@ def _read(a: jax.Array, indices: Any) -> jax.Array:
 
 
 def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
-    """Share of examples whose largest output is at y; NaN where y are not their labels."""
+    """Share of examples whose largest output has index y; NaN where y are not their labels."""
     if not jnp.issubdtype(y.dtype, jnp.integer) or y.shape != outputs.shape[:-1]:
         return jnp.full((), jnp.nan, outputs.dtype)
     predicted = outputs.argmax(-1)

@@ -14,7 +14,7 @@ BLOCK = 1000  # examples read at a time: data may be memory-mapped
 
 
 def find_invalid(model: Layer, x: Any, y: Any) -> str:
-    """Message on the first entry that is not finite, or not a label of the model; "" if none."""
+    """Message about the first entry that is not finite, or not a label of the model; "" if none."""
     for name, a in (("x", x), ("y", y)):
         for start, block in _blocks(name, a):
             if not jnp.issubdtype(block.dtype, jnp.floating):

@@ -168,7 +168,7 @@ def test_the_callers_dtype_is_checked_after_the_formula():
     assert 1e-4 < row.own_error < 1e-1
 
 
-def test_what_a_short_dtype_cannot_hold_is_not_finite():
+def test_overflow_in_the_callers_dtype_is_not_finite():
     f = custom(jnp.sum, lambda x: (x.sum(), x), lambda x, dy: (dy * jnp.exp(x) / jnp.exp(x),))
     assert check(f, (np.array([1.0, 30.0]),)).ok
     (row,) = check(f, (np.array([1.0, 30.0]),), dtype="float16").rows
@@ -247,6 +247,14 @@ def test_one_entry_of_a_million():
     assert row.says.startswith(
         "is wrong in 1 entry only: [123,456], where it is 1.1 × the right gradient"
     )
+
+
+@pytest.mark.parametrize(("step", "which"), [(2, "2nd"), (3, "3rd"), (4, "4th")])
+def test_skipped_positions_are_named_by_an_ordinal(step, which):
+    skipping = lambda x, dy: ((2 * x * dy).at[1::step].set(0),)
+    (row,) = check(jnp.square, (normal(24),), backward=skipping).rows
+    assert row.mistake == "positions skipped"
+    assert f"every {which} index along axis 0, from 1 on" in row.says
 
 
 def test_cost_of_both_backward_passes():
@@ -382,7 +390,7 @@ def test_misuse_gets_one_clear_line(says, call):
     ],
 )
 def test_f_must_be_callable_and_args_a_tuple(says, call):
-    """In a process of its own, where annotations are not checked."""
+    """In a separate process, because this one checks annotations first."""
     code = f"import fcnn\ntry:\n    {call}\nexcept TypeError as wrong:\n    print(wrong)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == says
@@ -457,7 +465,7 @@ def test_infinite_outputs_are_not_finite():
     assert row.says == "the function itself returns no finite output"
 
 
-def test_a_warning_of_empty_outputs():
+def test_a_warning_about_empty_outputs():
     nothing = lambda x: x[:0]
     report = check(nothing, (X,), backward=lambda x, dy: (0 * x,))
     assert report.ok
@@ -478,7 +486,7 @@ def cosine_in(dtype):
 
 
 def test_a_cast_in_a_claimed_gradient_does_not_raise_its_tolerance():
-    """A short dtype inside a gradient is a mistake like any other of its size."""
+    """An error by low precision inside a gradient is a mistake, as any error of its size."""
     x = X.astype(np.float32)
     for args, dtype in (((x,), "float16"), ((X,), "float32")):
         (row,) = check(jnp.sin, args, backward=cosine_in(dtype)).rows
@@ -515,18 +523,18 @@ def test_a_cast_in_the_function_itself_is_allowed_for():
     ],
     ids=["ones", "zeros", "equal", "one zero", "equal numbers"],
 )
-def test_a_warning_of_arguments_that_hide_mistakes(args, warning):
+def test_a_warning_about_arguments_that_hide_mistakes(args, warning):
     report = check(lambda x, w: x * w, args)
     assert f"  Warning: {warning}" in str(report)
     assert f"Warning: {warning}" in report.to_html()
     assert f"Warning: {warning}" in json.loads(report.to_json())["notes"]["<lambda>"]
 
 
-def test_no_warning_of_random_arguments():
+def test_no_warning_about_random_arguments():
     assert check(product, (X, W)).notes == {}
 
 
-def test_a_warning_of_many_arguments_is_one_line():
+def test_a_warning_about_many_arguments_is_one_line():
     params = {f"b{i}": np.zeros(2) for i in range(9)}
     report = check(lambda p: sum(p.values()), (params,))
     assert "Warning: p/b0, p/b1, p/b2 and 6 more are all zeros" in str(report)

@@ -87,7 +87,7 @@ def test_a_flat_function_is_flat():
 
 
 def test_a_scale_far_below_x_is_seen():
-    """x of size 1e8, and a function that turns within 1e-2 of it."""
+    """x is about 1e8, and the slope of the function changes within 1e-2 of x."""
     x = 1e8 + np.array([0.0, 0.0])
     normalized = lambda x: (x[0] - x.mean()) / jnp.sqrt(x.var() + 1e-4)
     look = close(normalized, x, np.array([1e8, -1e8]))

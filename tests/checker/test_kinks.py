@@ -25,15 +25,15 @@ def maximum(a, b):
     return jnp.maximum(a, b)
 
 
-def twice(a, b):
+def larger_of_double(a, b):
     return jnp.maximum(a, 2 * b)
 
 
-def size_of_sum(a, b):
+def abs_of_sum(a, b):
     return jnp.abs(a + b)
 
 
-def product_or(x, w, z):
+def larger_of_product(x, w, z):
     return jnp.maximum(x @ w, z)
 
 
@@ -72,7 +72,7 @@ def product_backward(share):
     return lambda x, w, z, dy: (share * dy @ w.T, share * x.T @ dy, (1 - share) * dy)
 
 
-def each_all(x, w, z, dy):
+def all_to_each(x, w, z, dy):
     return dy @ w.T, x.T @ dy, dy
 
 
@@ -95,12 +95,12 @@ def at(weights):
     return lambda x, dy: (dy * jnp.array(weights),)
 
 
-OTHERS = np.random.default_rng(3)
+LAYER_RNG = np.random.default_rng(3)
 LAYER = (
     np.zeros((2, 3)),
-    OTHERS.standard_normal((3, 2)),
+    LAYER_RNG.standard_normal((3, 2)),
     np.zeros(2),
-    OTHERS.standard_normal((2, 3)),
+    LAYER_RNG.standard_normal((2, 3)),
 )
 EACH_WHERE_LARGEST = lambda a, b, dy: (jnp.where(a >= b, dy, 0), jnp.where(b >= a, dy, 0))
 NONE_AT_TIES = lambda a, b, dy: (jnp.where(a > b, dy, 0), jnp.where(b > a, dy, 0))
@@ -113,16 +113,16 @@ SIGN_OF_EACH = lambda a, b, dy: (
 )
 DISTANCE = lambda a, b: jnp.abs(a - b).sum()
 
-WRONG_ONES = {
+INVALID_CHOICES = {
     "larger of ones: dy to each": (maximum, (ONES[:1], ONES[:1]), shares(1, 1)),
     "larger of ones, in float32": (maximum, (np.ones(3, np.float32),) * 2, shares(1, 1)),
     "larger of ones: too little": (maximum, (ONES, ONES), shares(0.3, 0.6)),
     "larger: dy to each that ties": (maximum, tuple(WHOLE), EACH_WHERE_LARGEST),
     "larger: nothing at ties": (maximum, tuple(WHOLE), NONE_AT_TIES),
     "larger, in NumPy": (LARGER_OF_NUMPY, (ONES, ONES), ALL_TO_EACH),
-    "max(a, 2 b)": (twice, (TWOS, ONES), lambda a, b, dy: (dy, 2 * dy)),
-    "max(x w, z)": (product_or, (X, W, X @ W), each_all),
-    "|a + b|, of other signs": (size_of_sum, (X, -X), shares(1, -1)),
+    "max(a, 2 b)": (larger_of_double, (TWOS, ONES), lambda a, b, dy: (dy, 2 * dy)),
+    "max(x w, z)": (larger_of_product, (X, W, X @ W), all_to_each),
+    "|a + b|, of other signs": (abs_of_sum, (X, -X), shares(1, -1)),
     "|a - b|, of equal signs": (DISTANCE, tuple(WHOLE), SIGN_OF_EACH),
     "hinge: at the margin for s alone": (
         margin,
@@ -148,7 +148,7 @@ WRONG_ONES = {
     "median: to each": (jnp.median, (TIES,), at([0, 1, 1, 0, 1])),
     "norm at 0, too long": (jnp.linalg.norm, (ZEROS[:4],), at([1, 1, 1, 1])),
 }
-RIGHT_ONES = {
+VALID_CHOICES = {
     "larger of ones: shared": (maximum, (ONES, ONES), shares(0.3, 0.7)),
     "larger: to the first": (maximum, tuple(WHOLE), FIRST_AT_TIES),
     "larger, in NumPy": (
@@ -156,9 +156,9 @@ RIGHT_ONES = {
         (ONES, ONES),
         lambda a, b, dy: (np.array(dy), 0 * np.array(dy)),
     ),
-    "max(a, 2 b): shared": (twice, (TWOS, ONES), lambda a, b, dy: (dy / 4, 1.5 * dy)),
-    "max(x w, z): all to z": (product_or, (X, W, X @ W), product_backward(0)),
-    "|a + b|, one sign": (size_of_sum, (X, -X), shares(-0.5, -0.5)),
+    "max(a, 2 b): shared": (larger_of_double, (TWOS, ONES), lambda a, b, dy: (dy / 4, 1.5 * dy)),
+    "max(x w, z): all to z": (larger_of_product, (X, W, X @ W), product_backward(0)),
+    "|a + b|, one sign": (abs_of_sum, (X, -X), shares(-0.5, -0.5)),
     "hinge: -t dy and -s dy": (margin, (ONES, ONES), lambda s, t, dy: (-t * dy, -s * dy)),
     "clip: to x": (
         jnp.clip,
@@ -200,19 +200,19 @@ def each(problems):
 
 
 @pytest.fixture(autouse=True)
-def as_people_run_it():
+def jax_default_promotion():
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
 
 
-@each(WRONG_ONES)
+@each(INVALID_CHOICES)
 def test_a_choice_that_is_not_valid_is_wrong(problem):
     f, args, backward = problem
     report = check(f, args, backward=backward)
     assert WRONG in [row.verdict for row in report.rows], report
 
 
-@each(RIGHT_ONES)
+@each(VALID_CHOICES)
 def test_a_valid_choice_is_accepted(problem):
     f, args, backward = problem
     report = check(f, args, backward=backward)
@@ -223,7 +223,7 @@ def test_a_valid_choice_is_accepted(problem):
 def test_the_report_names_the_direction():
     report = check(maximum, (ONES, ONES), backward=shares(1, 1))
     assert [row.mistake for row in report.rows] == ["kink", "kink"]
-    assert "da: is no valid choice at a kink: along a direction of a and b" in str(report)
+    assert "da: is not a valid choice at a kink: along a direction of a and b" in str(report)
     assert str(report).count("; a and b tie, and their shares of dy must add up to 1") == 2
 
 

@@ -39,7 +39,7 @@ FIRST_CORRECT = set({p.kind: p.name for p in reversed(CORRECT_GRADIENTS)}.values
 
 
 @pytest.fixture(autouse=True)
-def as_people_run_it():
+def jax_default_promotion():
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
 

@@ -53,7 +53,7 @@ def test_rules_of_operators_are_stripped():
 
 
 def test_custom_jvp_stays():
-    """JAX's relu chooses its slope at 0 by custom_jvp, which is no rule to check."""
+    """JAX's relu chooses its slope at 0 by custom_jvp, which is not a rule to check."""
     f = lambda x: jax.nn.relu(x) * wrong_sin(x + 1)
     assert jax.grad(strip_custom_rules(f))(0.0) == 0
     assert not has_rules(jax.nn.relu, 0.0)

@@ -33,8 +33,8 @@ parser = argparse.ArgumentParser()
 parser.add_argument("data")
 parser.parse_args()
 """
-ALONE = RIGHT.replace("double_backward(x, dy)", "double_bwd(saved, dy)")
-UNFINISHED = """
+BWD_WITHOUT_FWD = RIGHT.replace("double_backward(x, dy)", "double_bwd(saved, dy)")
+WITHOUT_BWD = """
 import fcnn
 
 @fcnn.operator()
@@ -62,7 +62,7 @@ def file(tmp_path):
     return write
 
 
-def test_version_is_what_a_bug_report_needs(capsys):
+def test_version_lists_fcnn_jax_and_python(capsys):
     with pytest.raises(SystemExit) as left:
         main(["--version"])
     assert left.value.code == 0
@@ -253,7 +253,7 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
             "",
             "notes.txt is not a Python file; its name must end in",
         ),
-        (["{file}:double"], ALONE, "double_bwd needs double_fwd; write both"),
+        (["{file}:double"], BWD_WITHOUT_FWD, "double_bwd needs double_fwd; write both"),
         (["{file}:double"], TYPO.format("double_bakward"), NOT_USED.format("double_bakward")),
         (["{file}:double"], TYPO.format("double_backwards"), NOT_USED.format("double_backwards")),
         (["{file}:double"], TYPO.format("doubel_backward"), NOT_USED.format("doubel_backward")),
@@ -277,8 +277,8 @@ def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
             "--html {file}: does not end in .html; write",
         ),
         (["--html", "relu"], "", "--html relu: does not end in .html; write names before --html"),
-        (["{file}:square"], UNFINISHED, "square needs arguments"),
-        (["{file}:square", "--args", "2,3"], UNFINISHED, "square: has fwd but no bwd"),
+        (["{file}:square"], WITHOUT_BWD, "square needs arguments"),
+        (["{file}:square", "--args", "2,3"], WITHOUT_BWD, "square: has fwd but no bwd"),
         (["one_hot"], "", "one_hot has no case with a floating argument"),
     ],
 )
@@ -402,7 +402,7 @@ def test_as_a_user_runs_it(file, tmp_path):
     assert done.stderr == ""
 
 
-def test_a_closed_pipe_is_no_traceback():
+def test_a_closed_pipe_prints_no_traceback():
     """As `fcnn ops | head -1` does; the table is larger than a pipe's buffer."""
     command = f"{sys.executable} -m fcnn ops | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

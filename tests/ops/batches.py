@@ -48,5 +48,5 @@ def with_batch(op, args, *batch):
 
 
 def exported(f, *types, platforms=PLATFORMS):
-    """f as an exported program that was loaded again."""
+    """f, exported as a program and loaded again."""
     return jax.export.export(jax.jit(f), platforms=platforms)(*types).call

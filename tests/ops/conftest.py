@@ -1,4 +1,4 @@
-"""Tests of one operator are adjacent, so that mostly one process runs them all.
+"""Order of tests: by operator, so that one process runs most tests of one operator.
 
 A program that one test compiled is then in memory for the next.
 """
@@ -7,10 +7,10 @@ from fcnn.ops import Op
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=_problem)
+    items.sort(key=_operator_and_impl)
 
 
-def _problem(item):
+def _operator_and_impl(item):
     given = item.callspec.params if hasattr(item, "callspec") else {}
     op = given.get("op")
     if not isinstance(op, Op):

@@ -31,7 +31,7 @@ def pad_pairs(padding, size, window, stride, dilation):
 
 
 def read(u, n, mode):
-    """The cell, of n, that padded cell u copies, found step by step; None for a zero."""
+    """The cell, of n, that cell u of the padded input copies; None for a zero."""
     if mode == "zeros" and not 0 <= u < n:
         return None
     while not 0 <= u < n:
@@ -45,7 +45,7 @@ def read(u, n, mode):
 
 
 def windows(x, window, stride, padding, dilation, mode="zeros", ceil_mode=False):
-    """For every output position: its index, and the cells of its window as (tap, cell).
+    """For every output position: its index, its window as pairs (tap, cell), and the output size.
 
     The cell is None for padding, and "beyond" for cells that `ceil_mode` adds.
     """
@@ -103,7 +103,7 @@ def conv_transpose(
 ):
     """Add every cell of x, times every tap, to its cell of y, unless that is cropped.
 
-    None if all of y is cropped.
+    The result is None if all of y is cropped.
     """
     rank, size = w.ndim - 2, x.shape[1:-1]
     stride, dilation, output_padding = (

@@ -73,7 +73,7 @@ def takes_floats(op):
 every_operator = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 every_case_of_floats = over(lambda op, case: case.proved and takes_floats(op))
 every_case_served = over(lambda op, case: case.proved)
-every_refusal = over(lambda op, case: case.raises)
+every_rejection = over(lambda op, case: case.raises)
 every_extreme = over(lambda op, case: case.extreme)
 _firsts = [found for op in OPS if takes_floats(op) for found in _first_of_each(op)]
 one_case_each = _parameters(_firsts)

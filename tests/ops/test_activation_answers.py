@@ -123,7 +123,7 @@ def test_identities_between_activations():
 
 
 def test_selu_keeps_mean_0_and_variance_1():
-    """The fixed point that its two constants were solved for, of a standard normal."""
+    """The two constants of selu make these the fixed point for standard normal inputs."""
     x = np.linspace(-10, 10, 20_001)
     density = np.exp(-np.square(x) / 2) / math.sqrt(2 * math.pi)
     mean = lambda a: float(np.trapezoid(a * density, x))
@@ -146,7 +146,7 @@ def test_small_tails_keep_their_relative_precision():
 
 @both
 def test_exponential_units_keep_small_slopes(mode):
-    """y rounds to -alpha there, and alpha + y to 0."""
+    """At x = -20, y rounds to -alpha, and alpha + y to 0."""
     x = jnp.full(1, -20.0, jnp.float32)
     units = fcnn.elu, fcnn.selu, fcnn.celu
     slope = lambda f, x: jax.grad(lambda x: f(x).sum())(x)
@@ -159,7 +159,7 @@ def test_exponential_units_keep_small_slopes(mode):
 
 @both
 def test_softsign_of_large_inputs(mode):
-    """1 / (1 + x) and x / (1 + x)^2 nearly cancel there."""
+    """1 / (1 + x) and x / (1 + x)^2 nearly cancel where x is large."""
     x = jnp.array([1e3, 6e4], jnp.float32)
     with fcnn.gradients(mode):
         slope = jax.jit(jax.grad(lambda x: fcnn.softsign(x).sum()))(x)

@@ -23,7 +23,7 @@ one_part = partial(full_batch, axis_name="d")
 
 
 def by_vmap(x, scale, bias, mean, var, mask):
-    """By vmap, which gives the running values once for each part."""
+    """By vmap, which returns the running values once for each part."""
     halves = lambda a: a.reshape(2, 3, *a.shape[1:])
     one = lambda x, mask: one_part(x, scale, bias, mean, var, mask)
     y, mean, var = jax.vmap(one, axis_name="d")(halves(x), halves(mask))
@@ -61,7 +61,7 @@ PARTS = {
 
 
 def unsupported(name, mode):
-    """The error of custom_vjp for the gradient of a vmap whose rule sums over a named axis."""
+    """Expect custom_vjp's error for the gradient of a vmap whose rule sums over a named axis."""
     if (RULE, name, mode) == ("custom_vjp", "vmap", "hand"):
         return pytest.raises(NameError, match="unbound axis name")
     return nullcontext()
@@ -116,8 +116,8 @@ def of_the_full_batch():
     return jax.jit(full_batch)(X, *OTHERS)
 
 
-def test_a_device_of_padding_changes_nothing():
-    """As at the end of an epoch."""
+def test_a_device_with_only_padding_changes_nothing():
+    """The last batch of an epoch can leave such a device."""
     x, mask = np.concatenate([X, np.full_like(X, 7.0)]), np.arange(12) < 6
     halves = jax.vmap(lambda x, mask: one_part(x, *OTHERS, mask), axis_name="d")
     y, mean, var = map(np.asarray, jax.jit(halves)(x.reshape(2, 6, 2, 3), mask.reshape(2, 6)))

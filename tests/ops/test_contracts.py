@@ -13,7 +13,7 @@ import pytest
 from registry import (
     every_case_of_floats,
     every_operator,
-    every_refusal,
+    every_rejection,
     is_float,
     one_case_each,
     takes_floats,
@@ -37,7 +37,7 @@ def test_every_dtype_is_kept(op, case, options, dtype):
 
 
 def assert_dtype_is_kept(op, case, options, dtype):
-    """Of outputs and of gradients, by tracing alone."""
+    """Assert that outputs and gradients have the dtype of the arguments, by tracing alone."""
     cast = lambda a: jax.ShapeDtypeStruct(a.shape, dtype) if is_float(a) else a
     args = [cast(a) for a in case.shapes()]
     floats = [i for i, a in enumerate(args) if is_float(a)]
@@ -69,7 +69,7 @@ def test_half_precision_is_as_good_as_its_inputs(op, case, options):
         assert worst <= 4 * float(jnp.finfo(jnp.bfloat16).eps) * max(1, np.abs(b).max(initial=0))
 
 
-@every_refusal
+@every_rejection
 def test_error_names_the_problem(op, case, options):
     kind, message = case.raises
     with pytest.raises(kind, match=message) as caught:

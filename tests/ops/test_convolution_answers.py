@@ -1,4 +1,4 @@
-"""Known answers: padding modes, implementations, transposed and separable convolution, weights."""
+"""Known answers: padding, implementations, transposed and separable convolution, kernels."""
 
 import itertools
 from functools import cache, partial
@@ -70,7 +70,7 @@ def test_fft_with_a_large_window():
 @pytest.mark.parametrize(("dtype", "within"), [(jnp.float32, 2e-5), (jnp.bfloat16, 4e-3)])
 @pytest.mark.parametrize("impl", ["lax_forward", "taps", "winograd", "fft"])
 def test_implementations_are_accurate_in_float32_and_bfloat16(impl, dtype, within):
-    """`within` is relative to the largest entry; bfloat16 rounds by 2^-9 of each."""
+    """`within` is relative to the largest entry. bfloat16 has a relative rounding error of 2^-9."""
     x, w = (a.astype(dtype) for a in normals((2, 12, 12, 64), (3, 3, 64, 8)))
     exact = y_and_dw(x.astype(float), w.astype(float), impl="lax")
     for a, b in zip(y_and_dw(x, w, impl=impl), exact, strict=True):
@@ -117,7 +117,7 @@ def test_strips_of_an_image_equal_the_whole_image(impl, case, monkeypatch):
 
 @cache
 def uncut(case):
-    """x, w and dy, the options, and the result of `lax`, which cuts nothing."""
+    """x, w and dy, the options, and the result of `lax`, which does not cut images."""
     *shapes, options = CUT[case]
     f = partial(fcnn.conv, **options, impl="lax")
     y = jax.eval_shape(f, *map(jnp.zeros, shapes))
@@ -224,7 +224,7 @@ def standardized_and_back(w, dy, eps):
 @pytest.mark.parametrize("offset", [0.0, 10.0])
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_error_of_winograd_is_at_most_four_times_that_of_direct_sums(rank, offset):
-    """In float32, against float64: `auto` uses it on CPU. An offset makes large sums cancel."""
+    """In float32, as "auto" uses Winograd on CPU. With an offset, large sums cancel."""
     image, kernel = (2, *(8,) * rank, 32), (*(3,) * rank, 32, 32)
     x, w, dy = normals(image, kernel, image)
     single = [a.astype(np.float32) for a in (offset + x, w, dy)]

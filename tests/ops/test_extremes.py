@@ -84,7 +84,7 @@ def rounded(a, dtype, saturate=True):
         return a.astype(jnp.dtype(dtype))
 
 
-@lru_cache(maxsize=1)  # tests come by operator
+@lru_cache(maxsize=1)  # tests are sorted by operator
 def answers(op):
     """{(case, dtype): ({mode: (outputs, gradients)}, the same in float64, and nearby)}."""
     groups = {}

@@ -27,7 +27,7 @@ def known_of(op, case, options):
 
 @every_case_of_floats
 def test_gradient(op, case, options):
-    """NaN equals no number, so this proves too that all gradients are finite."""
+    """NaN equals no number, so this test also proves that all gradients are finite."""
     known = known_of(op, case, options)
     for found in judge_together(known, verdicts(known)):
         assert found.verdict in ((RIGHT, KINK) if case.kink else (RIGHT,)), found

@@ -1,4 +1,4 @@
-"""What fcnn relies on in hijax, which is experimental, and the fallback where a JAX breaks it.
+"""Behaviour of hijax (experimental) that fcnn relies on, and the fallback where a JAX breaks it.
 
 No other test file needs hijax: tests/without_hijax/ runs the others without it.
 """
@@ -130,7 +130,7 @@ def loss(x, w, b):
     ],
 )
 def test_nested_vmap_over_any_axes(inner, outer):
-    """Of the value, of its gradient, and under grad: each equals the loop over both axes."""
+    """The value, its gradient, and grad of the sum of vmap each equal a loop over both axes."""
     shapes = (4, 3), (3, 2), (2,)
     args = [normal(*grown(grown(s, i), o)) for s, i, o in zip(shapes, inner, outer, strict=True)]
     grad = jax.grad(loss, (0, 1, 2))
@@ -160,14 +160,14 @@ def test_nested_vmap_over_any_axes(inner, outer):
 
 
 def test_shared_weights_are_saved_once():
-    """Under vmap a residual that is not mapped has no axis for it."""
+    """Under vmap a residual that is not mapped has no mapped axis."""
     x, w = normal(7, 4, 3), normal(3, 2)
     _, pull = jax.vjp(lambda x, w: jax.vmap(fcnn.dense, (0, None))(x, w), x, w)
     assert sorted(a.shape for a in jax.tree.leaves(pull)) == [w.shape, x.shape]
 
 
 def test_vmap_over_a_named_axis_of_devices():
-    """spmd_axis_name, and both kinds of mesh: the batch stays split, the gradient is the same."""
+    """On both kinds of mesh the batch stays sharded and the gradient is the same."""
     x, w, b = normal(4, 5, 3), normal(3, 2), normal(2)
     grad = jax.grad(loss, (0, 1, 2))
     wanted = jax.jit(jax.vmap(grad, (0, None, None)))(x, w, b)
@@ -175,15 +175,15 @@ def test_vmap_over_a_named_axis_of_devices():
         mesh = jax.make_mesh((2,), ("d",), axis_types=(kind,))
         with jax.set_mesh(mesh):
             split = jax.device_put(x, NamedSharding(mesh, PartitionSpec("d")))
-            how = {"spmd_axis_name": "d"} if kind is AxisType.Auto else {}
-            found = jax.jit(jax.vmap(grad, (0, None, None), **how))(split, w, b)
+            options = {"spmd_axis_name": "d"} if kind is AxisType.Auto else {}
+            found = jax.jit(jax.vmap(grad, (0, None, None), **options))(split, w, b)
             assert found[0].sharding.spec[0] == "d"
         for a, c in zip(found, wanted, strict=True):
             np.testing.assert_allclose(a, c, rtol=0, atol=1e-12)
 
 
 def test_an_output_without_a_gradient_under_vmap():
-    """max_pool_with_indices gives integers too, whose cotangent has no dtype to compute in."""
+    """max_pool_with_indices also returns integers, whose cotangent is not a float."""
     x = normal(3, 1, 4, 4, 2)
     with_indices = lambda x: jnp.square(fcnn.max_pool_with_indices(x, 2)[0]).sum()
     alone = lambda x: jnp.square(fcnn.max_pool(x, 2)).sum()
@@ -255,24 +255,24 @@ def test_operators_in_one_program_may_have_different_settings():
 
 @pytest.mark.parametrize("names", ["i", ("i", "j")])
 def test_a_named_axis_over_which_nothing_is_mapped(names):
-    """batch_norm sums over it nevertheless: N counts each lane."""
+    """batch_norm still sums over it: N counts the entries of each instance of vmap."""
     x, one = normal(4, 3), jnp.ones(3)
 
     def value(scale):
-        how = {"train": True, "axis_name": names}
-        return jnp.square(fcnn.batch_norm(scale * x, one, one, one, one, **how)[0]).sum()
+        options = {"train": True, "axis_name": names}
+        return jnp.square(fcnn.batch_norm(scale * x, one, one, one, one, **options)[0]).sum()
 
-    def lanes(f):
+    def mapped(f):
         return jax.vmap(
             jax.vmap(lambda _, s: f(s), (0, None), axis_name="i"), (None, 0), axis_name="j"
         )
 
-    run = jax.jit(lambda n, s: (lanes(value)(n, s), lanes(jax.grad(value))(n, s)))
+    run = jax.jit(lambda n, s: (mapped(value)(n, s), mapped(jax.grad(value))(n, s)))
     args = jnp.arange(2.0), normal(3)
-    custom_gradient = run(*args)
+    by_hand = run(*args)
     with fcnn.gradients("autodiff"):
         wanted = run(*args)
-    for a, b in zip(custom_gradient, wanted, strict=True):
+    for a, b in zip(by_hand, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
 
 
@@ -287,7 +287,7 @@ def test_linear_transpose():
     np.testing.assert_array_equal(spread, jnp.full_like(image, 0.25))
 
 
-def test_gradients_at_a_number_of_python():
+def test_gradients_at_a_python_number():
     for mode in ("hand", "autodiff"):
         with fcnn.gradients(mode):
             for f in (fcnn.elu, fcnn.gelu, fcnn.softsign):

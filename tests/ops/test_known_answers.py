@@ -19,7 +19,7 @@ def grad(f, x):
 
 
 def zeros(*shape):
-    """The type of an array."""
+    """The shape and dtype of a float array."""
     return jax.ShapeDtypeStruct(shape, float)
 
 
@@ -107,7 +107,7 @@ def test_avg_pool_excludes_padding_unless_count_include_pad():
     np.testing.assert_array_equal(np.ravel(included), [0.5, 0.5])
 
 
-def test_lp_pool_from_the_sum_to_the_maximum():
+def test_lp_pool_approaches_the_maximum_as_p_grows():
     run = lambda x: [fcnn.lp_pool(x, 2, p=p) for p in (1, 2, 200)]
     np.testing.assert_allclose(np.ravel(jax.jit(run)(row(3, -4))), [7, 5, 4], rtol=1e-12)
 
@@ -277,7 +277,7 @@ def test_long_sums_in_half_precision_do_not_stall():
     ],
 )
 def test_second_order_agrees_with_differences(rank):
-    """The gradient of the hand-derived rule, compared by an independent checker."""
+    """Derivatives of the hand-derived rule, checked by JAX against finite differences."""
     draw = np.random.default_rng(0).standard_normal
     x, w = draw((1, *(4,) * rank, 2)), draw((*(3,) * rank, 2, 1))
     f = jax.jit(lambda x, w: jnp.sin(fcnn.conv(x, w)))

@@ -1,4 +1,4 @@
-"""A new operator is one file and one line: every generic suite then runs on it by itself."""
+"""A new operator is one file and one line: every generic suite then runs on it automatically."""
 
 import importlib.util
 import re
@@ -91,7 +91,7 @@ fcnn.ops.OPS, fcnn.__all__ = (fcnn.halve,), ["halve"]
 def project(tmp_path_factory):
     """A copy of fcnn and its tests, with the new page, and the new line among the imports.
 
-    Its tests find the new operator only, as collecting all others takes most of the time.
+    The copied tests find the new operator only. Collecting all others takes most of the time.
     """
     folder = tmp_path_factory.mktemp("project")
     for name in ("fcnn", "tests"):  # with __pycache__, which saves seconds
@@ -134,7 +134,7 @@ def test_generic_suites_pass_on_a_new_operator(tmp_path):
     test_contracts.test_operator_is_complete(halve)
 
 
-SECONDS = "10 to 20 seconds; the first tier runs the main suites on it without a process"
+SECONDS = "10 to 20 seconds; the first tier runs the main suites on it in this process"
 
 
 @pytest.mark.all(SECONDS)

@@ -90,7 +90,7 @@ CONVOLUTIONS = {  # size, window, stride, dilation, padding, mode; n, groups, c 
 def test_convolution_equals_loops(name):
     """Varied rank, size, window, stride, dilation, padding and groups: implementations and loops.
 
-    "tiled" is left out: for this number of cells it is "im2col".
+    "tiled" is left out: for so few cells it equals "im2col".
     """
     implementations_agree(*CONVOLUTIONS[name])
 

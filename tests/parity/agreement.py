@@ -1,4 +1,4 @@
-"""The same function here and in torch: the same values, and the same gradient for every input."""
+"""Comparison of a function of fcnn with one of torch: outputs, and gradients of all inputs."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,10 +13,10 @@ WITHIN = 1e-10  # of the largest entry, in float64
 def agree(
     ours: Callable, theirs: Callable, arrays: Sequence[np.ndarray | None], within: float = WITHIN
 ) -> None:
-    """`ours` of jax arrays and `theirs` of torch tensors, both in our layout, are one function.
+    """Assert that `ours`, of JAX arrays, and `theirs`, of torch tensors in fcnn's layout, agree.
 
-    Either may return one array or a tuple of them. Every floating array given gets its gradient
-    compared, under one random cotangent per output.
+    Either may return one array or a tuple of them. The gradients of all floating arrays are
+    compared too, under one random cotangent per output.
     """
     floats = [i for i, a in enumerate(arrays) if a is not None and a.dtype.kind == "f"]
 
@@ -40,18 +40,18 @@ def agree(
         ),
     ]:
         b = b.detach().numpy()
-        assert a.shape == b.shape, f"{what}: {a.shape} here, {b.shape} there"
+        assert a.shape == b.shape, f"{what}: shape {a.shape} in fcnn, {b.shape} in torch"
         off = np.abs(np.asarray(a) - b).max(initial=0)
-        assert off <= within * max(1, np.abs(b).max(initial=0)), f"{what}: off by {off}"
+        assert off <= within * max(1, np.abs(b).max(initial=0)), f"{what}: differs by {off}"
 
 
 def _tuple(y):
     return tuple(y) if isinstance(y, tuple | list) else (y,)
 
 
-def _put(arrays, places, values):
+def _put(arrays, indices, values):
     arrays = list(arrays)
-    for i, value in zip(places, values, strict=True):
+    for i, value in zip(indices, values, strict=True):
         arrays[i] = value
     return arrays
 

@@ -1,4 +1,4 @@
-"""Parity with torch, flax and the other peers. Where one is not installed, nothing is collected."""
+"""Parity with torch, flax and the other peers. If one is missing, nothing is collected."""
 
 from importlib.util import find_spec
 

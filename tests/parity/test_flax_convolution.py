@@ -1,4 +1,4 @@
-"""Convolution against flax.linen, for the borders and the kernel that torch has not."""
+"""Convolution against flax.linen: its padding modes, and its flipped transposed kernel."""
 
 import jax
 import jax.numpy as jnp
@@ -20,17 +20,17 @@ def same(ours, theirs, *arrays):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-10 * max(1, np.abs(b).max()))
 
 
-def layer(kind, features, window, **how):
-    made = kind(features, window, param_dtype=float, **how)
+def layer(kind, features, window, **options):
+    made = kind(features, window, param_dtype=float, **options)
     return lambda x, w, b: made.apply({"params": {"kernel": w, "bias": b}}, x)
 
 
 @pytest.mark.parametrize("seed", range(7))
-@pytest.mark.parametrize("word", ["CIRCULAR", "REFLECT", "CAUSAL"])
-def test_conv(word, seed):
-    """Flax pads by the window alone, whatever the stride; "causal" is for one axis."""
+@pytest.mark.parametrize("padding", ["CIRCULAR", "REFLECT", "CAUSAL"])
+def test_conv(padding, seed):
+    """flax's padding depends on the window, not on the stride. "CAUSAL" is for one axis."""
     rng = np.random.default_rng(seed)
-    rank = 1 if word == "CAUSAL" else 1 + seed % 2
+    rank = 1 if padding == "CAUSAL" else 1 + seed % 2
     size = tuple(map(int, rng.integers(5, 9, size=rank)))
     window, stride, d = (tuple(map(int, rng.integers(1, most, size=rank))) for most in (4, 3, 3))
     c, o = map(int, rng.integers(1, 4, size=2))
@@ -41,15 +41,15 @@ def test_conv(word, seed):
         "CIRCULAR": {"padding": around, "padding_mode": "wrap"},
         "REFLECT": {"padding": around, "padding_mode": "reflect"},
         "CAUSAL": {"padding": "causal"},
-    }[word]
-    theirs = layer(linen.Conv, o, window, strides=stride, kernel_dilation=d, padding=word)
-    how = {"stride": stride, "dilation": d, **ours}
-    same(lambda x, w, b: fcnn.conv(x, w, b, **how), theirs, *map(jnp.asarray, (x, w, b)))
+    }[padding]
+    theirs = layer(linen.Conv, o, window, strides=stride, kernel_dilation=d, padding=padding)
+    options = {"stride": stride, "dilation": d, **ours}
+    same(lambda x, w, b: fcnn.conv(x, w, b, **options), theirs, *map(jnp.asarray, (x, w, b)))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_conv_transpose(seed):
-    """Flax's kernel runs the other way."""
+    """flax's kernel is flipped."""
     rng = np.random.default_rng(seed)
     size, window, stride = (tuple(map(int, rng.integers(1, most, size=2))) for most in (6, 4, 4))
     window = tuple(max(k, s) for k, s in zip(window, stride, strict=True))

@@ -1,4 +1,4 @@
-"""Batch normalization with a mask, and over lanes, against flax."""
+"""Batch normalization with a mask, and over a mapped axis, against flax."""
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,8 @@ from flax import linen
 import fcnn
 
 
-def both(seed):
-    """x, the statistics and a mask; our function of them and flax's."""
+def problem(seed):
+    """x, scale, bias and statistics; a mask; and the options."""
     rng = np.random.default_rng(seed)
     n, *size = rng.integers(2, 6, size=1 + rng.integers(0, 3))
     c = rng.integers(1, 5)
@@ -53,21 +53,21 @@ def same(ours, theirs, args):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_masked(seed):
-    args, mask, how = both(seed)
-    ours = lambda *a: fcnn.batch_norm(*a, mask, train=True, **how)
-    same(ours, lambda *a: flax_norm(*a, mask, **how), args)
+def test_batch_norm_with_a_mask(seed):
+    args, mask, options = problem(seed)
+    ours = lambda *a: fcnn.batch_norm(*a, mask, train=True, **options)
+    same(ours, lambda *a: flax_norm(*a, mask, **options), args)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_over_lanes(seed):
-    """flax means the variances of the lanes about the common mean of all."""
-    (x, *others), mask, how = both(seed)
+def test_batch_norm_over_a_mapped_axis(seed):
+    """flax averages the variances of all parts, each about the common mean."""
+    (x, *others), mask, options = problem(seed)
     args = (jnp.stack([x, 1 - x]), *others)
     masks = jnp.ones((2, *mask.shape), bool)
-    lanes = lambda f: (
+    mapped = lambda f: (
         lambda x, *others: jax.vmap(
-            lambda x, mask: f(x, *others, mask, axis_name="lane", **how), axis_name="lane"
+            lambda x, mask: f(x, *others, mask, axis_name="i", **options), axis_name="i"
         )(x, masks)
     )
-    same(lanes(lambda *a, **k: fcnn.batch_norm(*a, train=True, **k)), lanes(flax_norm), args)
+    same(mapped(lambda *a, **k: fcnn.batch_norm(*a, train=True, **k)), mapped(flax_norm), args)

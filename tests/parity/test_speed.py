@@ -34,7 +34,7 @@ TINY = [
     Job("transformer", "", 4, (8,), Transformer(5, depth=1, width=8, heads=2, mlp_width=32)),
 ]
 LEARN = [(name, job) for name in LIBRARIES for job in TINY]
-LEARN.remove(("fcnn", TINY[2]))  # fcnn.models has a ResNet in its published sizes alone: slow
+LEARN.remove(("fcnn", TINY[2]))  # slow: fcnn.models has only published sizes of ResNet
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def as_users_run_it():
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 @pytest.mark.parametrize("name", PEERS)
 def test_the_network_is_the_same(name, job):
-    """By the number of its parameters, on fewer and smaller examples."""
+    """The number of parameters is equal. Examples are fewer and smaller, to save time."""
     shape = job.shape if len(job.shape) < 3 else (16, 16, job.shape[2])
     job = job._replace(batch=1, shape=shape, steps=1)
     params, _, _ = shapes(build(job.network), job.shape)

@@ -1,4 +1,4 @@
-"""Every activation of torch.nn.functional, near its bends and far out."""
+"""Activations against torch.nn.functional, near their kinks and far from 0."""
 
 import numpy as np
 import pytest
@@ -8,15 +8,15 @@ from agreement import agree
 
 import fcnn
 
-# Some of theirs keep a constant of the gradient in float32: marked short, and written out.
-SAME = {  # name here -> the same there, and the range of options to draw from
+# Where torch's gradient has a constant in float32, as marked, the formula is written out.
+SAME = {  # name in fcnn -> the function in torch, and the ranges of its options
     "identity": (lambda x: x, {}),
     "relu": (F.relu, {}),
     "relu6": (F.relu6, {}),
     "leaky_relu": (lambda x, slope: F.leaky_relu(x, slope), {"slope": (0.01, 0.9)}),
     "elu": (F.elu, {"alpha": (0.1, 3)}),
     "selu": (F.selu, {}),
-    "celu": (lambda x, alpha: alpha * F.elu(x / alpha), {"alpha": (0.1, 3)}),  # F.celu's is short
+    "celu": (lambda x, alpha: alpha * F.elu(x / alpha), {"alpha": (0.1, 3)}),  # F.celu: float32
     "sigmoid": (torch.sigmoid, {}),
     "log_sigmoid": (F.logsigmoid, {}),
     "tanh": (torch.tanh, {}),
@@ -24,9 +24,9 @@ SAME = {  # name here -> the same there, and the range of options to draw from
     "silu": (lambda x, beta: F.silu(beta * x) / beta, {"beta": (0.5, 2)}),
     "gelu": (F.gelu, {}),
     "hard_swish": (F.hardswish, {}),
-    "hard_sigmoid": (lambda x: F.hardtanh(x / 6 + 0.5, 0, 1), {}),  # F.hardsigmoid's is short
+    "hard_sigmoid": (lambda x: F.hardtanh(x / 6 + 0.5, 0, 1), {}),  # F.hardsigmoid: float32
     "mish": (F.mish, {}),
-    "softplus": (lambda x: F.softplus(x, threshold=40), {}),  # their shortcut starts at 20
+    "softplus": (lambda x: F.softplus(x, threshold=40), {}),  # y = x beyond it, 20 by default
     "softsign": (F.softsign, {}),
     "squareplus": (lambda x, b: (x + torch.sqrt(x * x + b)) / 2, {"b": (0.5, 8)}),
 }
@@ -35,7 +35,7 @@ twenty = pytest.mark.parametrize("seed", range(20))
 
 
 def draw(rng, *shape):
-    """Any number of axes before `shape`, of any size, and a few whole numbers: the kinks."""
+    """Random x with up to two axes before `shape`. Some entries are integers, where kinks are."""
     lead = tuple(rng.integers(1, 4, size=rng.integers(0, 3)))
     x = rng.standard_normal((*lead, *shape)) * rng.choice(SIZES)
     return np.where(rng.random(x.shape) < 0.1, rng.integers(-3, 7, x.shape), x)
@@ -46,11 +46,11 @@ def draw(rng, *shape):
 def test_elementwise(name, seed):
     rng = np.random.default_rng(seed)
     theirs, ranges = SAME[name]
-    how = {k: rng.uniform(*ends) for k, ends in ranges.items()}
+    options = {k: rng.uniform(*ends) for k, ends in ranges.items()}
     x = draw(rng, rng.integers(1, 7))
     if name == "squareplus":
-        x = np.clip(x, -100, 100)  # theirs cancels beyond
-    agree(lambda x: getattr(fcnn, name)(x, **how), lambda x: theirs(x, **how), (x,))
+        x = np.clip(x, -100, 100)  # torch's formula cancels beyond
+    agree(lambda x: getattr(fcnn, name)(x, **options), lambda x: theirs(x, **options), (x,))
 
 
 @twenty
@@ -59,8 +59,8 @@ def test_gelu_by_tanh(seed):
     agree(lambda x: fcnn.gelu(x, approximate=True), lambda x: F.gelu(x, approximate="tanh"), (x,))
 
 
-def test_hard_sigmoid_itself():
-    """Its slope is 1/6 in float32 there."""
+def test_hard_sigmoid_of_torch():
+    """torch's slope is 1/6 in float32."""
     x = np.linspace(-4, 4, 33)
     agree(fcnn.hard_sigmoid, F.hardsigmoid, (x,), within=1e-7)
 
@@ -76,7 +76,7 @@ def test_softmax_and_its_logarithm(seed):
 
 @twenty
 def test_prelu(seed):
-    """Channels are the last axis here, the second there."""
+    """Channels are the last axis in fcnn, and the second in torch."""
     rng = np.random.default_rng(seed)
     c = rng.integers(1, 6)
     x, slope = draw(rng, rng.integers(1, 5), c), rng.standard_normal(c)
@@ -100,7 +100,7 @@ def test_gated_units(seed):
 
 @twenty
 def test_frelu(seed):
-    """torch has none; this is the paper's max(x, depthwise convolution of x), its norm left out."""
+    """torch has no frelu. This is the paper's max(x, depthwise convolution of x), without norm."""
     rng = np.random.default_rng(seed)
     height, width, c, k, m = rng.integers(1, 6, size=5)
     x = rng.standard_normal((2, height, width, c)) * rng.choice(SIZES)

@@ -1,8 +1,8 @@
 """Attention, embedding and one_hot against torch.
 
-torch has the heads before the sequence; the lambdas exchange the two. Its own plain arithmetic is
-called (MATH), as its fused kernels have no float64 masks with gradients everywhere. A row that may
-look nowhere is NaN there, 0 here; masks here leave every query a key.
+torch has the axis of heads before that of the sequence, so the two are exchanged. Its MATH backend
+is used: not all fused kernels support float64, masks and gradients. A query that may not attend to
+any key gives NaN in torch and 0 in fcnn, so the masks leave each query at least one key.
 """
 
 import numpy as np
@@ -15,10 +15,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 import fcnn
 
 
-def theirs(q, k, v, mask=None, **how):
+def theirs(q, k, v, mask=None, **options):
     heads_first = (a.transpose(1, 2) for a in (q, k, v))
     with sdpa_kernel(SDPBackend.MATH):
-        y = F.scaled_dot_product_attention(*heads_first, attn_mask=mask, enable_gqa=True, **how)
+        y = F.scaled_dot_product_attention(*heads_first, attn_mask=mask, enable_gqa=True, **options)
     return y.transpose(1, 2)
 
 
@@ -29,37 +29,37 @@ def test_attention(seed, impl):
     n, t, s, g, r, d, e = rng.integers(1, 6, 7)
     q, k, v = (rng.standard_normal(a) for a in ((n, t, g * r, d), (n, s, g, d), (n, s, g, e)))
     shape = [a if rng.random() < 0.6 else 1 for a in (n, g * r, t, s)]
-    look = rng.random(shape) < 0.6
-    look[..., 0] = True
-    mask = [None, look, rng.standard_normal(shape)][seed % 3]
-    how = {"scale": [None, 0.7][seed % 2]}
-    ours = lambda *a: fcnn.dot_product_attention(*a, **how, impl=impl, block=2)
-    agree(ours, lambda *a: theirs(*a, **how), (q, k, v, mask))
+    visible = rng.random(shape) < 0.6
+    visible[..., 0] = True
+    mask = [None, visible, rng.standard_normal(shape)][seed % 3]
+    options = {"scale": [None, 0.7][seed % 2]}
+    ours = lambda *a: fcnn.dot_product_attention(*a, **options, impl=impl, block=2)
+    agree(ours, lambda *a: theirs(*a, **options), (q, k, v, mask))
     # both count `causal` from the start
-    ours = lambda *a: fcnn.dot_product_attention(*a, **how, causal=True, impl=impl, block=2)
-    agree(ours, lambda *a: theirs(*a, **how, is_causal=True), (q, k, v))
+    ours = lambda *a: fcnn.dot_product_attention(*a, **options, causal=True, impl=impl, block=2)
+    agree(ours, lambda *a: theirs(*a, **options, is_causal=True), (q, k, v))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_multi_head_attention(seed):
-    """torch's weights are (features out, features in), its q, k and v of one width, no groups."""
+    """torch has weights (features out, features in), one width for q, k and v, and no groups."""
     rng = np.random.default_rng(seed)
     n, t, s, h, d, j = rng.integers(1, 5, 6)
     c = h * d
-    itself = seed % 2
-    s, j = (t, c) if itself else (s, j)
+    self_attention = seed % 2
+    s, j = (t, c) if self_attention else (s, j)
     draw = rng.standard_normal
-    x, context = draw((n, t, c)), None if itself else draw((n, s, j))
+    x, context = draw((n, t, c)), None if self_attention else draw((n, s, j))
     weights = draw((c, h, d)), draw((j, h, d)), draw((j, h, d)), draw((h, d, c))
     biases = draw((h, d)), draw((h, d)), draw((h, d)), draw(c)
-    look = rng.random((n, h, t, s)) < 0.7
-    look[..., 0] = True
-    mask = [None, look, draw((n, h, t, s))][seed % 3]
+    visible = rng.random((n, h, t, s)) < 0.7
+    visible[..., 0] = True
+    mask = [None, visible, draw((n, h, t, s))][seed % 3]
 
-    def torchs(x, wq, wk, wv, wo, bq, bk, bv, bo, context=None, mask=None):
+    def by_torch(x, wq, wk, wv, wo, bq, bk, bv, bo, context=None, mask=None):
         source = (x if context is None else context).transpose(0, 1)
         flat = lambda w, width: w.reshape(width, c).T
-        if mask is not None:  # there True hides
+        if mask is not None:  # True hides a key in torch
             mask = (mask if mask.is_floating_point() else ~mask).reshape(n * h, t, s)
         y, _ = F.multi_head_attention_forward(
             x.transpose(0, 1),
@@ -85,7 +85,7 @@ def test_multi_head_attention(seed):
         return y.transpose(0, 1)
 
     with sdpa_kernel(SDPBackend.MATH):
-        agree(fcnn.multi_head_attention, torchs, (x, *weights, *biases, context, mask))
+        agree(fcnn.multi_head_attention, by_torch, (x, *weights, *biases, context, mask))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -27,14 +27,14 @@ def channels_last(t):
 
 
 def draw(seed):
-    """A problem of one to three axes, ragged, down to a size of 1; the options fit the window."""
+    """A problem of one to three axes, with sizes from 1 and options for which a window fits."""
     rng = np.random.default_rng(seed)
     rank = 1 + seed % 3
     each = lambda low, high: tuple(map(int, rng.integers(low, high + 1, size=rank)))
     window, dilation, stride = each(1, 3), each(1, 2), each(1, 3)
-    reach = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
+    effective = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
     padding = each(0, 2)
-    least = (max(1, r - 2 * p) for r, p in zip(reach, padding, strict=True))
+    least = (max(1, e - 2 * p) for e, p in zip(effective, padding, strict=True))
     size = tuple(int(m + rng.integers(0, 5)) for m in least)
     n, groups, c, o = map(int, rng.integers(1, 4, size=4))
     return rng, rank, size, window, stride, padding, dilation, (n, groups, c, o)
@@ -56,8 +56,8 @@ def test_conv(seed):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("seed", range(9))
-def test_conv_with_its_own_border(seed, mode):
-    """Torch pads the last axis first, and pads before it convolves."""
+def test_conv_with_padding_modes(seed, mode):
+    """F.pad takes the pair of the last axis first. The convolution then has no padding."""
     rng, rank, size, window, stride, _, dilation, (n, groups, c, o) = draw(100 + seed)
     size = tuple(n + d * (k - 1) for n, k, d in zip(size, window, dilation, strict=True))
     most = [min(3, n - 1) for n in size]
@@ -88,7 +88,7 @@ def test_conv_transpose(seed):
     options |= {"output_padding": tuple(int(rng.integers(0, s)) for s in stride)}
 
     def theirs(x, w, b):
-        w = w.movedim(-1, 0).movedim(-1, 0).contiguous()  # or torch cannot go back through it
+        w = w.movedim(-1, 0).movedim(-1, 0).contiguous()  # otherwise torch's backward pass fails
         return channels_last(TRANSPOSED[rank](image(x), w, b, **options))
 
     agreement.agree(lambda x, w, b: fcnn.conv_transpose(x, w, b, **options), theirs, (x, w, b))

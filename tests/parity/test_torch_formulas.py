@@ -1,4 +1,4 @@
-"""What torch has no function for, or only its own random numbers, by torch's own arithmetic."""
+"""Operators without an equal function in torch, against their formulas in torch's arithmetic."""
 
 import jax
 import numpy as np
@@ -14,33 +14,35 @@ every_seed = pytest.mark.parametrize("seed", range(20))
 
 @every_seed
 def test_im2col_and_col2im(seed):
-    """torch's rows have channels outermost, and come as columns."""
+    """torch has columns in place of rows, in which channels are outermost."""
     rng = np.random.default_rng(seed)
     n, c = (int(v) for v in rng.integers(1, 4, 2))
     size, k = rng.integers(4, 9, 2).tolist(), rng.integers(1, 4, 2).tolist()
     s, d, pad = (rng.integers(*span, 2).tolist() for span in ((1, 4), (1, 3), (0, 3)))
-    mine = {"stride": s, "dilation": d, "padding": [(p, p) for p in pad]}
-    there = {"stride": s, "dilation": d, "padding": pad}
-    reach = [gap * (taps - 1) + 1 for gap, taps in zip(d, k, strict=True)]
-    axes = zip(size, pad, reach, s, strict=True)
-    out = [(cells + 2 * p - r) // step + 1 for cells, p, r, step in axes]
+    options = {"stride": s, "dilation": d, "padding": [(p, p) for p in pad]}
+    torch_options = {"stride": s, "dilation": d, "padding": pad}
+    effective = [gap * (taps - 1) + 1 for gap, taps in zip(d, k, strict=True)]
+    axes = zip(size, pad, effective, s, strict=True)
+    out = [(cells + 2 * p - e) // step + 1 for cells, p, e, step in axes]
 
     def unfold(x):
-        columns = F.unfold(x.movedim(-1, 1), k, **there)  # n, (c, i), places
+        columns = F.unfold(x.movedim(-1, 1), k, **torch_options)  # n, (c, i), positions
         return columns.reshape(n, c, -1, *out).permute(0, 3, 4, 2, 1).reshape(n, *out, -1)
 
     def fold(rows):
         columns = rows.reshape(n, *out, -1, c).permute(0, 4, 3, 1, 2)
-        return F.fold(columns.reshape(n, c * k[0] * k[1], -1), size, k, **there).movedim(1, -1)
+        return F.fold(columns.reshape(n, c * k[0] * k[1], -1), size, k, **torch_options).movedim(
+            1, -1
+        )
 
     x, rows = rng.standard_normal((n, *size, c)), rng.standard_normal((n, *out, k[0] * k[1] * c))
-    agree(lambda x: fcnn.im2col(x, k, **mine), unfold, (x,))
-    agree(lambda rows: fcnn.col2im(rows, size, k, **mine), fold, (rows,))
+    agree(lambda x: fcnn.im2col(x, k, **options), unfold, (x,))
+    agree(lambda rows: fcnn.col2im(rows, size, k, **options), fold, (rows,))
 
 
 @every_seed
 def test_dropout(seed):
-    """Under the mask that fcnn drew, found with an x of ones."""
+    """torch gets the mask that fcnn draws, which is read from an output for x = 1."""
     rng = np.random.default_rng(seed)
     shape = tuple(int(v) for v in rng.integers(1, 6, 4))
     rate, key = float(rng.uniform(0, 0.9)), jax.random.key(seed)
@@ -51,8 +53,8 @@ def test_dropout(seed):
     training = lambda x: fcnn.classic_dropout(x, key, rate=rate, train=True)
     keep = torch.tensor(np.array(training(ones)))
     agree(training, lambda x: x * keep, (x,))
-    later = lambda x: fcnn.classic_dropout(x, rate=rate, train=False)
-    agree(later, lambda x: (1 - rate) * x, (x,))
+    evaluation = lambda x: fcnn.classic_dropout(x, rate=rate, train=False)
+    agree(evaluation, lambda x: (1 - rate) * x, (x,))
 
 
 @every_seed
@@ -76,19 +78,19 @@ def test_l2_penalty(seed):
 
 
 @every_seed
-def test_positions(seed):
+def test_position_encodings(seed):
     rng = np.random.default_rng(seed)
     n, t, h, pairs = (int(v) for v in rng.integers(1, 6, 4))
     base, interleaved = float(rng.uniform(10, 1e5)), bool(seed % 2)
     positions = rng.integers(0, 500, (n, t) if seed % 3 else (t,))
-    slow = base ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
+    frequency = base ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
 
     def encoded(x):
-        angle = torch.arange(t)[:, None] * slow
+        angle = torch.arange(t)[:, None] * frequency
         return x + torch.stack([angle.sin(), angle.cos()], -1).reshape(t, 2 * pairs)
 
-    def turned(x):
-        angle = torch.tensor(positions)[..., None, None] * slow
+    def rotated(x):
+        angle = torch.tensor(positions)[..., None, None] * frequency
         split = x.reshape(n, t, h, pairs, 2) if interleaved else x.reshape(n, t, h, 2, pairs).mT
         y = torch.view_as_complex(split.contiguous()) * torch.polar(torch.ones_like(angle), angle)
         y = torch.view_as_real(y)
@@ -96,6 +98,6 @@ def test_positions(seed):
 
     x = rng.standard_normal((n, t, 2 * pairs))
     agree(lambda x: fcnn.positional_encoding(x, base=base), encoded, (x,))
-    how = {"base": base, "interleaved": interleaved}
+    options = {"base": base, "interleaved": interleaved}
     x = rng.standard_normal((n, t, h, 2 * pairs))
-    agree(lambda x: fcnn.rotary_embedding(x, positions, **how), turned, (x,))
+    agree(lambda x: fcnn.rotary_embedding(x, positions, **options), rotated, (x,))

@@ -1,4 +1,4 @@
-"""Every loss of torch.nn.functional that is here too, summed per example, logits of up to ±1e3."""
+"""Losses against torch.nn.functional, summed per example, with logits of magnitude 1 to 1e3."""
 
 import numpy as np
 import pytest
@@ -20,19 +20,19 @@ def numbers(rng, shape):
 
 
 def logits_and_labels(seed):
-    """(n, k) and (n,): ragged, down to one example of one class."""
+    """The generator, logits (n, k) and labels (n,), for n and k from 1 to 6."""
     rng = np.random.default_rng(seed)
     n, k = rng.integers(1, 7, size=2)
     return rng, numbers(rng, (n, k)), rng.integers(0, k, n)
 
 
 @twenty
-def test_distances(seed):
-    """Halves and means are ours: theirs gives one number per entry."""
+def test_regression_losses(seed):
+    """torch's losses of one entry have neither the factor 1/2 nor that of a mean."""
     rng = np.random.default_rng(seed)
     shape = tuple(rng.integers(1, 5, size=rng.integers(1, 4)))
     y, t = numbers(rng, shape), numbers(rng, shape)
-    t = np.where(rng.random(shape) < 0.2, y, t)  # some are met
+    t = np.where(rng.random(shape) < 0.2, y, t)  # some differences are 0
     delta, entries = rng.uniform(0.1, 3), y.size // len(y)
     both = lambda loss: lambda y, t: per_example(loss(y, t, reduction="none"))
     agree(fcnn.squared_error, lambda y, t: both(F.mse_loss)(y, t) / 2, (y, t))
@@ -46,24 +46,24 @@ def test_distances(seed):
 def test_softmax_cross_entropy(seed):
     rng, z, labels = logits_and_labels(seed)
     smoothing, ignored = rng.uniform(0, 1), int(rng.integers(0, z.shape[1]))
-    how = {"label_smoothing": smoothing, "ignore_index": ignored}
-    theirs = lambda z, t, w=None, **how: F.cross_entropy(z, t, w, reduction="none", **how)
+    options = {"label_smoothing": smoothing, "ignore_index": ignored}
+    theirs = lambda z, t, w=None, **options: F.cross_entropy(z, t, w, reduction="none", **options)
     agree(fcnn.softmax_cross_entropy, theirs, (z, labels))
     agree(
-        lambda z, t: fcnn.softmax_cross_entropy(z, t, **how),
-        lambda z, t: theirs(z, t, **how),
+        lambda z, t: fcnn.softmax_cross_entropy(z, t, **options),
+        lambda z, t: theirs(z, t, **options),
         (z, labels),
     )
-    w = rng.uniform(0, 2, z.shape[1])  # theirs has no gradient for the weights
+    w = rng.uniform(0, 2, z.shape[1])  # torch has no gradient for the weights
     agree(
-        lambda z, t: fcnn.softmax_cross_entropy(z, t, w, **how),
-        lambda z, t: theirs(z, t, torch.tensor(w), **how),
+        lambda z, t: fcnn.softmax_cross_entropy(z, t, w, **options),
+        lambda z, t: theirs(z, t, torch.tensor(w), **options),
         (z, labels),
     )
 
 
 @twenty
-def test_soft_targets(seed):
+def test_soft_cross_entropy(seed):
     rng, z, _ = logits_and_labels(seed)
     t = rng.dirichlet(np.ones(z.shape[1]), len(z))
     agree(fcnn.soft_cross_entropy, lambda z, t: F.cross_entropy(z, t, reduction="none"), (z, t))
@@ -76,12 +76,12 @@ def test_nll(seed):
 
 
 @twenty
-def test_divergence(seed):
+def test_kl_divergence(seed):
     rng, z, _ = logits_and_labels(seed)
     p = rng.dirichlet(np.ones(z.shape[1]), len(z))
     theirs = lambda q, p: F.kl_div(q, p, reduction="none").sum(-1)
     agree(fcnn.kl_divergence, theirs, (z, p))
-    p[rng.random(p.shape) < 0.3] = 0  # their gradient for such p is NaN
+    p[rng.random(p.shape) < 0.3] = 0  # torch's gradient for p is NaN there
     agree(lambda q: fcnn.kl_divergence(q, p), lambda q: theirs(q, torch.tensor(p)), (z,))
 
 
@@ -99,7 +99,7 @@ def test_sigmoid_cross_entropy(seed):
 
 @twenty
 def test_focal(seed):
-    """torchvision's sigmoid_focal_loss, written out; it has no gradient for targets between."""
+    """torchvision's sigmoid_focal_loss, written out. It differs for targets between 0 and 1."""
     rng, z, _ = logits_and_labels(seed)
     t, alpha, gamma = (
         rng.integers(0, 2, z.shape).astype(float),
@@ -119,7 +119,7 @@ def test_focal(seed):
 
 @twenty
 def test_hinge(seed):
-    """Theirs is divided by the number of classes."""
+    """torch divides the loss by the number of classes."""
     rng, z, labels = logits_and_labels(seed)
     margin = rng.uniform(0.1, 3)
     theirs = lambda z, t: F.multi_margin_loss(z, t, margin=margin, reduction="none") * z.shape[1]

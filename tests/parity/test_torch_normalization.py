@@ -33,7 +33,7 @@ def test_layer_norm(seed):
 
 @seeds
 def test_rms_norm(seed):
-    """torch's eps is by default that of the dtype."""
+    """torch's default eps is the machine epsilon of the dtype."""
     _, x, scale, _, eps = draw(seed)
     theirs = lambda x, scale: F.rms_norm(x, x.shape[-1:], scale, eps)
     agree(lambda *a: fcnn.rms_norm(*a, eps=eps), theirs, (x, scale))
@@ -41,9 +41,10 @@ def test_rms_norm(seed):
 
 @seeds
 def test_instance_norm(seed):
-    """torch refuses a single cell, where z is 0.
+    """torch rejects a single cell, where z is 0.
 
-    Its gradient for a single example is wrong when y was transposed (2.13, CPU), so none is single.
+    Its gradient for a single example is wrong when y was transposed (2.13, CPU). So x has at least
+    two cells and two examples.
     """
     rng, x, scale, bias, eps = draw(seed, least=1)
     x = np.concatenate([x, x + 1], axis=1)
@@ -66,9 +67,9 @@ def test_group_norm(seed):
 @seeds
 @pytest.mark.parametrize("train", [True, False])
 def test_batch_norm(seed, train):
-    """torch's momentum is the weight of the new value, ours of the old.
+    """torch's momentum is the weight of the new value, fcnn's that of the old value.
 
-    torch refuses a batch of one place, and keeps its running values out of the gradient.
+    torch rejects a batch with one entry per channel, and has no gradient for its running values.
     """
     rng, x, scale, bias, eps = draw(seed)
     x = np.concatenate([x, x + rng.standard_normal(x.shape)])
@@ -82,7 +83,7 @@ def test_batch_norm(seed, train):
 
     if train:
         agree(lambda *a: ours(*a, mean, var), channels_second(theirs), (x, scale, bias))
-    else:  # torch has no gradient for mean and var: they are written out
+    else:  # for gradients of mean and var, the formula is written out
         agree(
             lambda x, scale, bias: ours(x, scale, bias, mean, var),
             channels_second(lambda *a: theirs(*a, torch.tensor(mean), torch.tensor(var))),
@@ -97,16 +98,16 @@ def test_batch_norm(seed, train):
 
 @seeds
 def test_running_values_of_batch_norm(seed):
-    """torch's running variance is the unbiased one, N / (N - 1) times ours."""
+    """torch's running variance is the unbiased one, N / (N - 1) times fcnn's."""
     rng, x, scale, bias, eps = draw(seed)
     x = np.concatenate([x, x + rng.standard_normal(x.shape)])
     mean, var = rng.standard_normal(len(scale)), rng.uniform(0.5, 2, len(scale))
-    places = x.size // x.shape[-1]
+    entries = x.size // x.shape[-1]
     new_mean, new_var = torch.tensor(mean), torch.tensor(var)
     F.batch_norm(torch.tensor(x).movedim(-1, 1), new_mean, new_var, None, None, True, 0.3, eps)
     _, our_mean, our_var = fcnn.batch_norm(
         x, scale, bias, mean, var, train=True, momentum=0.7, eps=eps
     )
     np.testing.assert_allclose(our_mean, new_mean, rtol=1e-10, atol=1e-12)
-    unbiased = 0.7 * var + (our_var - 0.7 * var) * places / (places - 1)
+    unbiased = 0.7 * var + (our_var - 0.7 * var) * entries / (entries - 1)
     np.testing.assert_allclose(unbiased, new_var, rtol=1e-10)

@@ -25,18 +25,20 @@ def theirs(make):
 
 PAIRS = {
     "sgd": (optax.sgd(0.5), lambda p: torch.optim.SGD(p, 0.5)),
-    # Both keep the rate outside the velocity: g + mu v, where the papers have mu v - rate g.
+    # In both the velocity is g + mu v, without the rate. In the papers it is mu v - rate g.
     "momentum": (optax.sgd(0.1, momentum=0.8), lambda p: torch.optim.SGD(p, 0.1, momentum=0.8)),
     "nesterov": (
         optax.sgd(0.1, momentum=0.8, nesterov=True),
         lambda p: torch.optim.SGD(p, 0.1, momentum=0.8, nesterov=True),
     ),
-    # optax starts from 0.1 and has 1e-7 under the root; torch from 0, with 1e-10 outside.
+    # By default optax starts from 0.1 and has eps = 1e-7 under the root. torch starts from 0, with
+    # eps = 1e-10 outside the root.
     "adagrad": (
         optax.adagrad(0.2, initial_accumulator_value=0.1, eps=0.0),
         lambda p: torch.optim.Adagrad(p, 0.2, initial_accumulator_value=0.1, eps=0.0),
     ),
-    # optax decays by 0.9 and has eps under the root; torch by 0.99, with it outside.
+    # By default optax decays by 0.9 and has eps under the root. torch decays by 0.99, with eps
+    # outside the root.
     "rmsprop": (
         optax.rmsprop(0.01, decay=0.95, eps=1e-3, eps_in_sqrt=False),
         lambda p: torch.optim.RMSprop(p, 0.01, alpha=0.95, eps=1e-3),
@@ -46,7 +48,7 @@ PAIRS = {
         lambda p: torch.optim.RMSprop(p, 0.01, alpha=0.95, eps=1e-3, centered=True, momentum=0.5),
     ),
     "adam": (optax.adam(0.02), lambda p: torch.optim.Adam(p, 0.02)),
-    # optax decays by 1e-4, torch by 1e-2.
+    # The default weight decay is 1e-4 in optax, and 1e-2 in torch.
     "adamw": (
         optax.adamw(0.02, weight_decay=0.1),
         lambda p: torch.optim.AdamW(p, 0.02, weight_decay=0.1),

@@ -16,22 +16,22 @@ LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 def draw(seed):
-    """A grid without ties, of 1 + seed % 3 axes."""
+    """The generator, the number of spatial axes (1 + seed % 3), and a grid without ties."""
     rng = np.random.default_rng(seed)
     rank = 1 + seed % 3
     shape = (rng.integers(1, 3), *rng.integers(1, 9 - rank, size=rank), rng.integers(1, 4))
     return rng, rank, (rng.permutation(math.prod(shape)) + 0.3).reshape(shape) / 8 - 2
 
 
-def there(name, x, *args, **options):
-    """The function of torch that is called so, channels last."""
+def by_torch(name, x, *args, **options):
+    """torch's function of this name, of arrays with channels last."""
     rank = "" if name == "interpolate" else f"{x.ndim - 2}d"
     y = getattr(F, name + rank)(x.movedim(-1, 1), *args, **options)
     return tuple(a.movedim(1, -1) for a in y) if isinstance(y, tuple) else y.movedim(1, -1)
 
 
-def with_indices(x, window, **how):
-    return jax.jit(lambda x: fcnn.max_pool_with_indices(x, window, **how))(x)
+def with_indices(x, window, **options):
+    return jax.jit(lambda x: fcnn.max_pool_with_indices(x, window, **options))(x)
 
 
 def ints(values):
@@ -39,7 +39,7 @@ def ints(values):
 
 
 def draw_windows(seed):
-    """Also a window that fits: its size, stride and dilation per axis, and padding."""
+    """The generator, x, and a window that fits: size, stride and dilation per axis, and padding."""
     rng, rank, x = draw(seed)
     while True:
         k, s, d = rng.integers(1, 4, size=(3, rank))
@@ -51,34 +51,34 @@ def draw_windows(seed):
 def test_max_and_average(seed):
     rng, x, k, s, d, lo = draw_windows(seed)
     include, ceil_mode = rng.integers(2, size=2).astype(bool).tolist()
-    how = {"stride": s, "padding": lo, "ceil_mode": ceil_mode}
+    options = {"stride": s, "padding": lo, "ceil_mode": ceil_mode}
     agree(
         lambda x: (
-            fcnn.max_pool(x, k, dilation=d, **how),
-            fcnn.avg_pool(x, k, count_include_pad=include, **how),
+            fcnn.max_pool(x, k, dilation=d, **options),
+            fcnn.avg_pool(x, k, count_include_pad=include, **options),
         ),
         lambda x: (
-            there("max_pool", x, k, dilation=d, **how),
-            there("avg_pool", x, k, count_include_pad=include, **how),
+            by_torch("max_pool", x, k, dilation=d, **options),
+            by_torch("avg_pool", x, k, count_include_pad=include, **options),
         ),
         [x],
     )
-    _, wanted = there("max_pool", torch.tensor(x), k, dilation=d, return_indices=True, **how)
-    np.testing.assert_array_equal(with_indices(x, k, dilation=d, **how)[1], wanted)
+    _, wanted = by_torch("max_pool", torch.tensor(x), k, dilation=d, return_indices=True, **options)
+    np.testing.assert_array_equal(with_indices(x, k, dilation=d, **options)[1], wanted)
 
 
 @seeds
-def test_norm(seed):
-    """torch has neither padding nor dilation here, and no absolute value.
+def test_lp_pool(seed):
+    """torch's lp_pool has no padding, no dilation and no absolute value.
 
-    A window that is cut off it scales up, as if the cells that lack were like the others: so does
-    our mean form, times the number of taps.
+    It scales up the sum of a window that is cut off, as if the missing cells had the mean of the
+    others. The mean form of fcnn does the same, times the number of taps to the power 1 / p.
     """
     rng, rank, x = draw(seed)
     k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
     s, ceil_mode = ints(rng.integers(1, 4, size=rank)), bool(rng.integers(2))
     p = (1, 1.5, 2, 3, 7.5, math.inf)[seed % 6]
-    taps = k if rank > 1 else k[0]  # of one axis torch wants the number itself
+    taps = k if rank > 1 else k[0]  # for one axis torch needs an int
     agree(
         lambda x: (
             fcnn.lp_pool(x, k, p=p, stride=s),
@@ -86,8 +86,8 @@ def test_norm(seed):
             * fcnn.lp_pool(x, k, p=p, stride=s, mean=True, ceil_mode=ceil_mode),
         ),
         lambda x: (
-            there("lp_pool", x.abs(), p, taps, stride=s),
-            there("lp_pool", x.abs(), p, taps, stride=s, ceil_mode=ceil_mode),
+            by_torch("lp_pool", x.abs(), p, taps, stride=s),
+            by_torch("lp_pool", x.abs(), p, taps, stride=s, ceil_mode=ceil_mode),
         ),
         [x],
     )
@@ -95,19 +95,21 @@ def test_norm(seed):
 
 @seeds
 def test_max_unpool(seed):
-    """Windows that do not overlap: where entries share an index torch keeps one and we add."""
+    """Windows do not overlap, since torch keeps one of the entries that share an index."""
     rng, rank, x = draw(seed)
     k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
     y, index = map(np.asarray, with_indices(x, k))
     agree(
         lambda y, i: fcnn.max_unpool(y, i, x.shape[1:-1]),
-        lambda y, i: there("max_unpool", y, i.movedim(-1, 1).long(), k, output_size=x.shape[1:-1]),
+        lambda y, i: by_torch(
+            "max_unpool", y, i.movedim(-1, 1).long(), k, output_size=x.shape[1:-1]
+        ),
         [rng.standard_normal(y.shape), index],
     )
 
 
 @seeds
-def test_bins_and_resizing(seed):
+def test_adaptive_pooling_and_linear_resizing(seed):
     rng, rank, x = draw(seed)
     size = ints(rng.integers(1, 12 - 2 * rank, size=rank))
     agree(
@@ -119,30 +121,30 @@ def test_bins_and_resizing(seed):
             fcnn.global_max_pool(x),
         ),
         lambda x: (
-            there("adaptive_avg_pool", x, size),
-            there("adaptive_max_pool", x, size),
-            there("interpolate", x, size, mode=LINEAR[rank], align_corners=False),
-            there("adaptive_avg_pool", x, 1).flatten(1),
-            there("adaptive_max_pool", x, 1).flatten(1),
+            by_torch("adaptive_avg_pool", x, size),
+            by_torch("adaptive_max_pool", x, size),
+            by_torch("interpolate", x, size, mode=LINEAR[rank], align_corners=False),
+            by_torch("adaptive_avg_pool", x, 1).flatten(1),
+            by_torch("adaptive_max_pool", x, 1).flatten(1),
         ),
         [x],
     )
 
 
 @seeds
-def test_nearest(seed):
-    """torch takes p times n / m in float32: sizes where rounding shows there are drawn again."""
+def test_resize_nearest(seed):
+    """torch computes p times n / m in float32. Sizes where rounding changes it are drawn again."""
     rng, rank, x = draw(seed)
     size = (1,) * rank
-    while (seed and max(size) == 1) or rounded(x.shape[1:-1], size):
+    while (seed and max(size) == 1) or rounding_changes_a_cell(x.shape[1:-1], size):
         size = ints(rng.integers(1, 20, size=rank))
     agree(
         lambda x: fcnn.resize_nearest(x, size),
-        lambda x: there("interpolate", x, size, mode="nearest"),
+        lambda x: by_torch("interpolate", x, size, mode="nearest"),
         [x],
     )
 
 
-def rounded(grid, size):
+def rounding_changes_a_cell(grid, size):
     off = lambda n, m, p: int(np.float32(n) / np.float32(m) * np.float32(p)) != p * n // m
     return any(off(n, m, p) for n, m in zip(grid, size, strict=True) for p in range(m))

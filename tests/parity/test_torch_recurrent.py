@@ -1,7 +1,8 @@
-"""rnn, lstm and gru against torch.nn, whose gates stand in the same order, packed sequences too.
+"""rnn, lstm and gru against torch.nn, also with packed sequences.
 
-Torch has a bias in each of its two products. Only their sum matters, but for gru's candidate: ours
-is the first, and the second is 0, or bu. Torch's gru resets after the product.
+Gates are in the same order. torch has a bias in each of its two products. Only their sum matters,
+except in the candidate of gru. The first bias is b, and the second is 0, or bu in gru. torch's gru
+resets after the product.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ every_kind = pytest.mark.parametrize("kind", GATES)
 
 
 def drawn(kind, seed, reads):
-    """x, the lengths, the weights of one pass per entry of `reads` (c or 2 k features), states."""
+    """x, lengths, weights and states. `reads` has what each pass reads: "c" or "2k" features."""
     rng = np.random.default_rng(seed)
     n, t, c, k = map(int, rng.integers(1, 6, size=4))
     g, draw = GATES[kind] * k, rng.standard_normal
@@ -30,13 +31,13 @@ def drawn(kind, seed, reads):
     return draw((n, t, c)), rng.integers(1, t + 1, size=n), weights, states
 
 
-def by_torch(kind, x, weights, states=(), lengths=None, **how):
-    """torch.nn's module, of two passes per layer: y and the last states, (passes, n, k) each."""
+def by_torch(kind, x, weights, states=(), lengths=None, **options):
+    """y and the last states (passes, n, k) of torch.nn's module, with two passes per layer."""
     m = len(NAMES[kind])
     passes = [weights[i : i + m] for i in range(0, len(weights), m)]
     k = len(weights[1])
-    how |= {"num_layers": len(passes) // 2, "bidirectional": True, "batch_first": True}
-    module = getattr(torch.nn, kind)(x.shape[2], k, dtype=x.dtype, **how)
+    options |= {"num_layers": len(passes) // 2, "bidirectional": True, "batch_first": True}
+    module = getattr(torch.nn, kind)(x.shape[2], k, dtype=x.dtype, **options)
     named = {}
     for i, (w, u, b, *bu) in enumerate(passes):
         inner = torch.cat([torch.zeros_like(b[k:]), *bu]) if bu else torch.zeros_like(b)
@@ -55,27 +56,28 @@ def by_torch(kind, x, weights, states=(), lengths=None, **how):
 
 @pytest.mark.parametrize("seed", range(20))
 @every_kind
-def test_one_pass(kind, seed):
+def test_one_direction(kind, seed):
     """y, the last states and every gradient; half of the seeds in reverse, half with lengths.
 
-    Torch goes in reverse only beside going forward: both get the same weights, one is looked at.
+    torch runs in reverse only as one of two directions. Both get the same weights, and the output
+    of one direction is compared.
     """
     x, lengths, weights, states = drawn(kind, seed, reads=["c"])
     m, k, reverse = len(weights), len(weights[1]), seed % 2 == 1
     lengths = lengths if seed // 2 % 2 else None
     f = "relu" if seed % 3 else "tanh"
-    how, theirs = ({"activation": f}, {"nonlinearity": f}) if kind == "RNN" else ({}, {})
+    options, theirs = ({"activation": f}, {"nonlinearity": f}) if kind == "RNN" else ({}, {})
 
     def ours(x, *given):
         named = dict(zip((*NAMES[kind], "h", "c"), given, strict=False))
-        return getattr(fcnn, kind.lower())(x, **named, lengths=lengths, reverse=reverse, **how)
+        return getattr(fcnn, kind.lower())(x, **named, lengths=lengths, reverse=reverse, **options)
 
-    def one_of_two(x, *given):
+    def one_direction(x, *given):
         twice = tuple(torch.stack([s, s]) for s in given[m:])
         y, *ends = by_torch(kind, x, given[:m] * 2, twice, lengths, **theirs)
         return y.split(k, -1)[reverse], *(end[int(reverse)] for end in ends)
 
-    agree(ours, one_of_two, [x, *weights, *states])
+    agree(ours, one_direction, [x, *weights, *states])
 
 
 @pytest.mark.parametrize("seed", range(3))

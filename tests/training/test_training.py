@@ -154,11 +154,11 @@ def test_fit_stops_at_a_loss_that_is_not_finite():
 
 
 def test_fit_rejects_bad_test_sets_and_counts():
-    with pytest.raises(ValueError, match="20 examples of test but 1 targets"):
+    with pytest.raises(ValueError, match="fit: test: 20 examples but 1 targets"):
         fit(test=(X, Y[:1]))
     with pytest.raises(ValueError, match="20 examples in batches of 0"):
         fit(batch_size=0)
-    with pytest.raises(ValueError, match="0 examples of test in batches of 6"):
+    with pytest.raises(ValueError, match="fit: test: 0 examples in batches of 6; both must"):
         fit(test=(X[:0], Y[:0]))
     with pytest.raises(ValueError, match="epochs -1 must not be negative"):
         fit(epochs=-1)
@@ -183,7 +183,7 @@ def test_fit_rejects_lengths_that_differ():
 
 
 def in_float64(images):
-    """As parameters are in tests."""
+    """Pairs (x, y) with x in float64, the dtype of parameters in tests."""
     return images.x.astype(float), images.y
 
 

@@ -176,15 +176,15 @@ BAD_FITS = {
         r"y holds float64, not integer labels; write y.astype\(int\), or compare predict",
     ),
     "test of another shape": ((X, Y), {"test": (X[:, :1], Y)}, r"\(1, 2\).*\(4, 3\)"),
-    "test of columns": ((X, Y), {"test": (X, Y[:, None])}, r"labels \(1, 1\) need one label per"),
+    "test of columns": ((X, Y), {"test": (X, Y[:, None])}, r"shape \(1, 1\); expected \(1,\), one"),
     "NaN": ((np.where(X == X[3, 1, 0], np.nan, X), Y), {}, r"loss is nan .*: x\[\d, \d, \d\] is"),
     "NaN targets": (
         (X, np.where(np.eye(3)[Y] + Y[:, None] == 3, np.nan, 0)),
         {"loss": fcnn.squared_error},
         r"loss is nan in epoch 1: y\[2, 2\] is nan",
     ),
-    "test is short": ((X, Y), {"test": (X, Y[:-1])}, "^fit: 8 examples of test but 7 targets"),
-    "test is empty": ((X, Y), {"test": (X[:0], Y[:0])}, "^fit: 0 examples of test in batches"),
+    "test is short": ((X, Y), {"test": (X, Y[:-1])}, "^fit: test: 8 examples but 7 targets"),
+    "test is empty": ((X, Y), {"test": (X[:0], Y[:0])}, "^fit: test: 0 examples in batches"),
     "NaN in test": ((X, Y), {"test": (X * np.nan, Y)}, r"^fit: test: x\[0, 0, 0\] is nan"),
     "no class in test": ((X, Y), {"test": (X, Y + 1)}, r"^fit: test: y\[2\] is 3, but the model"),
     "no class": ((X, Y + 1), {}, r"y\[2\] is 3, but the model has classes 0 to 2"),
@@ -219,7 +219,8 @@ BAD_LOSSES = {
     "errors": (lambda z, y: z.argmax(-1) != y, "returns bool[4] for outputs (4, 3); it must be an"),
     "outer": (
         lambda z, y: z.sum(1)[:, None] - z.sum(1)[None],
-        "returns float64[4,4] for outputs (4, 3); it must be (4,), one number per example: labels",
+        "returns float64[4,4] for outputs (4, 3); it must be (4,), one number per example: "
+        "do labels or targets have another shape than outputs?",
     ),
     "batch": (lambda z, y: z[0], "returns float64[3] for outputs (4, 3); it must be (4,), one"),
 }

@@ -1,4 +1,4 @@
-"""Mistakes of use: G is the right gradient for a changed input, as w flipped or dy shifted.
+"""Mistakes of use: G is the right gradient for a changed input, such as flipped w or shifted dy.
 
 Most backward passes are linear in dy and in the other arguments, and use each of them in one place.
 A kernel that is not flipped there, or a border that is left out, gives R for a changed input.
@@ -9,18 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Context, Hypothesis
+from fcnn.checker.diagnosis.context import Context, Hypothesis, ordinal
 from fcnn.checker.diagnosis.order import listed, rolled, some_axes
 
-SMALL = 10**4  # entries; larger arrays are shifted by fewer distances
-EDGES = (
-    (1, 1),
-    (0, 1),
-    (1, 0),
-    (2, 2),
-    (0, 2),
-    (2, 0),
-)  # windows left out at the start and at the end
+SMALL = 10**4  # entries; for larger arrays, fewer shifts are tried
+# Number of windows left out at the start and at the end of an axis.
+EDGES = ((1, 1), (0, 1), (1, 0), (2, 2), (0, 2), (2, 0))
 
 
 def other_arguments(c: Context) -> Iterator[Hypothesis]:
@@ -108,7 +102,9 @@ def parts_of_the_cotangent(c: Context) -> Iterator[Hypothesis]:
     for axis in space:
         for step in (k for k in (2, 3) if dy.shape[axis] > k):
             for first in range(step):
-                says = f"has the contribution of every {step}th window along axis {axis} only"
+                says = (
+                    f"has the contribution of every {ordinal(step)} window along axis {axis} only"
+                )
                 cut = _only(dy, axis, slice(first, None, step))
                 yield from _given(c, "positions skipped", says, dy=cut)
 

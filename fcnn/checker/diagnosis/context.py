@@ -108,6 +108,11 @@ def counted(n: int, one: str, many: str) -> str:
     return f"{n} {one if n == 1 else many}"
 
 
+def ordinal(n: int) -> str:
+    """2nd, 3rd, 4th"""
+    return f"{n}{'th' if n % 100 in (11, 12, 13) else SUFFIX.get(n % 10, 'th')}"
+
+
 def times(factor: float) -> str:
     """A factor by its name, as −½, or with six digits."""
     for value, name in NAMED.items():
@@ -117,6 +122,7 @@ def times(factor: float) -> str:
     return f"{factor:.6g}".replace("-", "−")
 
 
+SUFFIX = {1: "st", 2: "nd", 3: "rd"}
 NAMED = {
     1.0: "1",
     2.0: "2",

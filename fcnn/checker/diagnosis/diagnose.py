@@ -58,11 +58,11 @@ MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
     changed_input.own_argument,
     entries.any_slices,
 )
-MOST = 2048  # entries up to which differences give R where autodiff cannot
+MOST = 2048  # largest number of entries for finite differences to give R where autodiff cannot
 
 
 def diagnose(e: Evidence, i: int) -> Mistake | None:
-    """The mistake in the gradient of leaf i, or None if it is no known one."""
+    """The mistake in the gradient of leaf i, or None if no known mistake explains it."""
     c = _context(e, i)
     if c is None:
         return None

@@ -7,19 +7,19 @@
     slices at the start or end of an axis    border dropped, ragged window, truncated in time
     slices at regular distances              positions skipped
 
-A message adds the factor by which these entries are wrong, if it is one number.
+The message adds the factor between G and R at these entries, if they have one factor.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Context, Hypothesis, counted, times
+from fcnn.checker.diagnosis.context import Context, Hypothesis, counted, ordinal, times
 from fcnn.checker.diagnosis.order import listed
 
 OTHER = "another value"
 FEW = 3  # entries that a message lists
-MANY = 10**4  # rows: from here on, ties within rows are not looked for
+MANY = 10**4  # rows; with this many or more, ties within rows are not searched
 
 
 def single(c: Context) -> Iterator[Hypothesis]:
@@ -53,9 +53,9 @@ def ties(c: Context) -> Iterator[Hypothesis]:
         few = few or ((c.argument[wrong] != 0).all() and not tied.all())
         if few and (tied | ~wrong).all():
             says = (
-                f"is wrong only at tied entries of {c.names[c.i]}: each gets the whole gradient, "
+                f"is wrong only at tied entries of {c.names[c.i]}: each gets the whole gradient; "
             )
-            says += "which one of them should get, or all should share"
+            says += "give it to one of them, or share it among all"
             yield Hypothesis("ties", says, np.where(wrong, c.G, c.R))
 
 
@@ -94,8 +94,8 @@ def gaps(c: Context) -> Iterator[Hypothesis]:
         at = np.flatnonzero(~empty)
         steps = np.diff(at)
         if empty.any() and len(steps) and (steps == steps[0]).all():
-            says = f"is not 0 between the positions that are read, every {steps[0]}th along axis "
-            says += f"{axis}"
+            says = "is not 0 between the positions that are read, "
+            says += f"every {ordinal(int(steps[0]))} along axis {axis}"
             yield Hypothesis("positions skipped", says, np.where(wrong, c.G, c.R))
 
 
@@ -140,18 +140,21 @@ def _pattern(indices, axis, rank):
             return "truncated in time", where
         return ("ragged window" if first else "border dropped"), where
     if len(at) > 2 and step[0] > 1 and (step == step[0]).all():
-        return "positions skipped", f"every {step[0]}th index along axis {axis}, from {first} on"
+        return (
+            "positions skipped",
+            f"every {ordinal(int(step[0]))} index along axis {axis}, from {first} on",
+        )
     gap = np.diff(right)
     if len(gap) > 1 and gap[0] > 1 and (gap == gap[0]).all():
-        return "positions skipped", f"all but every {gap[0]}th index along axis {axis}"
+        return "positions skipped", f"all but every {ordinal(int(gap[0]))} index along axis {axis}"
     return "some slices", f"indices {', '.join(map(str, at[:6]))} of the {n} along axis {axis}"
 
 
 def _hypothesis(c, kind, says, which):
     """The hypothesis that only these entries are wrong, and what G is there."""
     a = _factor(c, which)
-    is_it = OTHER if a is None else f"{times(a)} × the right gradient" if a else "0"
-    return Hypothesis(kind, f"{says} {is_it}", np.where(which, c.G, c.R))
+    value = OTHER if a is None else f"{times(a)} × the right gradient" if a else "0"
+    return Hypothesis(kind, f"{says} {value}", np.where(which, c.G, c.R))
 
 
 def _factor(c, which):

@@ -1,4 +1,4 @@
-"""Mistakes of order: every value is right, at another position.
+"""Mistakes of order: every value is right, but at a wrong position.
 
 G is R transposed, flipped along some axes, shifted along one, with blocks (the gates of a recurrent
 cell) exchanged, or the gradient of another argument.
@@ -13,7 +13,7 @@ from fcnn.checker.diagnosis.context import Context, Hypothesis
 
 NEAR = (-3, -2, -1, 1, 2, 3)  # distances of shifts along all spatial axes at once
 FAR = 16  # the largest distance of a shift along one axis
-ENOUGH = 6  # entries of a shifted gradient that must be known
+ENOUGH = 6  # smallest number of entries that a shift must keep
 
 
 def exchanged_arguments(c: Context) -> Iterator[Hypothesis]:
@@ -95,7 +95,7 @@ def gates(c: Context) -> Iterator[Hypothesis]:
 
 
 def rolled(a: np.ndarray, k: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """a shifted by k along an axis, and a mask of the entries that are known then."""
+    """a shifted by k along an axis, and a mask of the entries that did not wrap around."""
     n = a.shape[axis]
     known = (np.arange(n) >= k) & (np.arange(n) < n + k)
     shape = [1] * a.ndim

@@ -1,4 +1,4 @@
-"""Missing terms: G - R has a form of its own.
+"""Missing terms: G - R has the form of the term that is missing.
 
 In y = (x - m) / s every x changes the mean m and the deviation s too. Along the normalized axes
 

@@ -11,7 +11,12 @@ BENCHES = (operators.BENCH, networks.BENCH, tune.BENCH)
 
 
 def add_to(tools) -> None:
-    tool = tools.add_parser("bench", help="measure speed on this machine")
+    tool = tools.add_parser(
+        "bench",
+        help="measure speed on this machine",
+        description="Measure speed on this machine. `fcnn bench KIND --help` lists what each KIND "
+        "measures.",
+    )
     kinds = tool.add_subparsers(dest="kind", required=True, metavar="KIND")
     for bench in BENCHES:
         add_options(kinds.add_parser(bench.name, help=bench.help), bench)

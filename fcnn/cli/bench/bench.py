@@ -1,4 +1,4 @@
-"""What all benchmarks share: options, measuring with a table that grows, JSON and figures."""
+"""Parts that all benchmarks share: options, a table printed row by row, JSON and figures."""
 
 import io
 import json
@@ -51,7 +51,9 @@ def add_options(tool: ArgumentParser, bench: Bench) -> None:
     tool.formatter_class = RawDescriptionHelpFormatter
     tool.description = fill(bench.description, 80, break_on_hyphens=False)
     bench.options(tool)
-    tool.add_argument("--rounds", type=int, default=10, help="timings of each (default: 10)")
+    tool.add_argument(
+        "--rounds", type=int, default=10, help="timings of each program (default: 10)"
+    )
     add_json(tool)
     if bench.draw:
         tool.add_argument("--plot", type=Path, metavar="FILE", help="draw a figure: .png or .svg")
@@ -59,12 +61,14 @@ def add_options(tool: ArgumentParser, bench: Bench) -> None:
 
 
 def add_dtype(tool: ArgumentParser) -> None:
-    tool.add_argument("--dtype", choices=DTYPES, default="float32", help="(default: float32)")
+    tool.add_argument(
+        "--dtype", choices=DTYPES, default="float32", help="dtype of arrays (default: float32)"
+    )
 
 
 def add_names(tool: ArgumentParser, kind: str, items: Iterable[Any]) -> None:
     """The names to measure, and the list of all below --help."""
-    help = f"a {kind} below, or the beginning of its name (default: all)"
+    help = f"name of a {kind} listed below, or the beginning of names (default: all)"
     tool.add_argument("names", nargs="*", metavar=kind.upper(), help=help)
     titles = [(item.name, item.title) for item in items]
     widest = max(len(name) for name, _ in titles)
@@ -91,7 +95,7 @@ def _unknown(name: str, known: Sequence[str], kind: str) -> str:
     starts = dict.fromkeys("-".join(w[: i + 1]) for w in words for i in range(len(w)))
     near = sorted(get_close_matches(name, starts, n=3), key=len)
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    return f"unknown {kind} {name!r}; {hint}--help lists all"
+    return f"unknown {kind} {name!r}; {hint}--help lists all names"
 
 
 def run(bench: Bench, chosen: Namespace) -> int:

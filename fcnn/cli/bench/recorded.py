@@ -16,7 +16,7 @@ from fcnn.cli.table import terminal_width
 def add_to(kinds, benches: Sequence[Bench]) -> None:
     tool = kinds.add_parser(
         "table",
-        help="tables of recorded results",
+        help="print recorded results as tables",
         description="Print the tables of results that --json recorded.",
     )
     tool.add_argument("files", nargs="+", type=Path, metavar="FILE", help="output of --json")

@@ -69,8 +69,8 @@ BENCH = Bench(
     "fcnn bench conv",
     help="every implementation of convolution, and which one is fastest here",
     description="Time implementations of convolution: forward pass and both gradients. With --tune "
-    "the table shows which of all is the fastest on this machine, the choice of auto, and how many "
-    "times as long that takes.",
+    "the table shows the fastest of all implementations on this machine, the choice of auto, and "
+    "its time relative to the fastest.",
     packages=(),
     options=_options,
     choose=lambda chosen: named(TASKS, chosen.names, "convolution"),

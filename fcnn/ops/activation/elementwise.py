@@ -2,11 +2,11 @@
 
     y = f(x)          dx = f'(x) dy
 
-A table has for each operator its slope, as a function of x or of y, and the kinks of f. That x or y
-is saved. y is preferred for a function that never falls, where y determines the slope: the next
-operator saves it anyway, as its x. x is saved where the slope is inexact in terms of a rounded y.
-In half precision the slope is computed in float32 and dx is rounded once, as a slope may be far
-smaller than its terms. Numeric options must be positive.
+A table has for each operator its slope, as a function of x or of y, and the kinks of f. That
+argument of the slope is saved. It is y where y determines the slope, as for a function that never
+decreases: the next operator saves y anyway, as its x. It is x where the slope is inexact in terms
+of a rounded y. In half precision the slope is computed in float32 and dx is rounded once, as a
+slope may be far smaller than its terms. Numeric options must be positive.
 """
 
 import math
@@ -40,8 +40,8 @@ def _differentiate(op, slope, of):
 
     @op.bwd
     def bwd(saved, dy, **options):
-        long = accumulation_dtype(dy.dtype)
-        dx = slope(saved.astype(long), **options) * dy.astype(long)
+        dtype = accumulation_dtype(dy.dtype)
+        dx = slope(saved.astype(dtype), **options) * dy.astype(dtype)
         return (dx.astype(dy.dtype),)
 
 

@@ -4,7 +4,7 @@
     celu    y = x, or alpha (exp(x / alpha) - 1) where x <= 0    dx = dy, or exp(x / alpha) dy there
 
 selu is a scaled elu. x is saved. The slope of elu is also y + alpha, but that is inexact where y
-nears -alpha. No exponential is of a positive number, so none overflows.
+nears -alpha. exp is only taken of numbers up to 0, so it cannot overflow.
 """
 
 import jax

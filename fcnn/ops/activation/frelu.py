@@ -6,7 +6,7 @@ With the depthwise convolution t[n,p,c] = b[c] + sum_i x[n,p+i,c] w[i,c],
              dt = dy where x < t                        dw, db from dt through the convolution
              dx = dy where x >= t, and the gradient of dt through the convolution
 
-The arguments are saved, and [x >= t].
+The arguments and [x >= t] are saved.
 """
 
 import jax.numpy as jnp
@@ -54,11 +54,11 @@ def frelu_fwd(x, w, b):
 @frelu.bwd
 def frelu_bwd(saved, dy):
     x, w, b, wins = saved
-    none = jnp.zeros_like(dy)
-    through, dw, db = conv.bwd_rule(
-        (x, w, b), jnp.where(wins, none, dy), **_depthwise_options(x, w, b)
+    zero = jnp.zeros_like(dy)
+    dx_conv, dw, db = conv.bwd_rule(
+        (x, w, b), jnp.where(wins, zero, dy), **_depthwise_options(x, w, b)
     )
-    return jnp.where(wins, dy, none) + through, dw, db
+    return jnp.where(wins, dy, zero) + dx_conv, dw, db
 
 
 @frelu.validate

@@ -2,9 +2,9 @@
 
     y = x g(x)          dx = (g(x) + x g'(x)) dy
 
-They fall below 0 before they rise, so y does not determine the slope, and x is saved. Where g or g'
-is 0 the product is 0, even for an infinite x. In half precision the gate is computed in float32 and
-y is rounded once, as a gate may be far smaller than y.
+These functions fall below 0 before they rise, so y does not determine the slope, and x is saved.
+Where g or g' is 0 the product is 0, even for an infinite x. In half precision the gate is computed
+in float32 and y is rounded once, as a gate may be far smaller than y.
 """
 
 import math
@@ -139,8 +139,8 @@ def _mish_slope(x):
 
 
 def _gated(x, gate):
-    long = x.astype(accumulation_dtype(x.dtype))
-    return times(long, gate(long)).astype(x.dtype)
+    wide = x.astype(accumulation_dtype(x.dtype))
+    return times(wide, gate(wide)).astype(x.dtype)
 
 
 def times(x: Array, g: Array) -> Array:

@@ -106,8 +106,8 @@ def _halves(x, axis):
 
 def _concatenated(dy, slope_a, slope_b, axis):
     """dx from dy and the slopes in a and in b."""
-    long = dy.astype(slope_a.dtype)
-    return jnp.concatenate([long * slope_a, long * slope_b], axis).astype(dy.dtype)
+    wide = dy.astype(slope_a.dtype)
+    return jnp.concatenate([wide * slope_a, wide * slope_b], axis).astype(dy.dtype)
 
 
 def _validate_halves(x, *, axis):

@@ -144,6 +144,6 @@ prelu.cases = (
     extreme("huge", normals((4, 3), 1e9), (3,)),
     extreme("tiny slopes", (4, 3), normals((3,), 1e-6)),
     rejects(r"slope \(1,\) needs shape \(3,\)", (4, 3), (1,)),
-    rejects("at least 1 axes", (), (3,)),
+    rejects("at least 1 axis", (), (3,)),
     rejects("x holds int32", ints((4, 3)), (3,), kind=TypeError),
 )

@@ -10,7 +10,7 @@ As dp_i / dx_j = p_i ([i = j] - p_j),
     log_softmax  dx = dy - p sum_j dy_j
 
 p is saved, in the accumulation dtype. Rounded to half precision, a p near 1 would lose the sum of
-the others. As exp of a rounded log p, it would have an error that grows with log p.
+the others. If p were computed as exp of a rounded log p, its error would grow with |log p|.
 
 The largest d must be 0. XLA computes x again at each of its uses. Where x is a product, the
 difference can become one fused multiply-add, whose product is not rounded as that in top is. Then d

@@ -15,7 +15,7 @@ Softmax has the Jacobian dp[t,s] / da[t,u] = p[t,s] ([s = u] - p[t,u]), so
     dq[t,d] = scale sum_s da[t,s] k[s,d]           dk[s,d] = scale sum_t da[t,s] q[t,d]
     dmask   = da, summed over the axes along which the mask is broadcast; none for a boolean mask
 
-All of these are linear in dy, so dy / total can take the place of dy, and e that of p. With
+All of these are linear in dy, so dy / total can replace dy where e replaces p. With
 dz = dy / total,
 
     dv[s,e] = sum_t e[t,s] dz[t,e]                 de[t,s] = sum_e dz[t,e] v[s,e]
@@ -67,7 +67,7 @@ from fcnn.ops.validation import (
     require_numbers,
 )
 
-MAX_SCORES = 2**20  # of impl="auto" for "plain"; beyond, "blocked" is faster too
+MAX_SCORES = 2**20  # up to this, "auto" is "plain"; beyond, "blocked" is also faster
 
 
 @operator()

@@ -45,9 +45,10 @@ def multi_head_attention(
 
     Shapes: x (n, t, c), wq (c, h, d), wk (j, g, d), wv (j, g, e), wo (h, e, o), bq (h, d),
             bk (g, d), bv (g, e), bo (o,), context (n, s, j), mask (n, h, t, s) or 1 along any axis
-            -> y (n, t, o). h heads are a multiple of g groups. The context is x if None. Biases
-            are 0 if None. A boolean mask is True where a query may attend. A mask of floats is
-            added to the scores. y is bo for a query that may not attend to any key.
+            -> y (n, t, o). The number of heads h is a multiple of the number of groups g. The
+            context is x if None. Biases are 0 if None. A boolean mask is True where a query may
+            attend. A mask of floats is added to the scores. y is bo for a query that may not attend
+            to any key.
     Options:
         causal: whether query t attends to keys 0 .. t only, both counted from the start.
     Units:  y and bo are in units of x times wv times wo; scores are in nats.

@@ -1,7 +1,7 @@
 """Position encodings: sinusoidal positional encoding, and rotary embedding (RoPE).
 
-Attention alone does not depend on the order of its inputs. These encode it. With position t and,
-for the i-th pair of features, the angle
+Attention alone does not depend on the order of its inputs. These operators encode the order. With
+position t and, for the i-th pair of features, the angle
 
     angle[t,i] = t / base^(2 i / c)
 

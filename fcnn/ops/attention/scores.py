@@ -29,7 +29,7 @@ def scores(queries: Array, keys: Keys, s: int, causal: bool, scale: float) -> Ar
 
 
 def product(a, b, over_a, over_b):
-    """Sum a * b over these axes, for each n and g, in float32 or in the dtype of a if longer."""
+    """Sum a * b over these axes, for each n and g, in float32 or in the dtype of a if wider."""
     dims = ((over_a, over_b), ((0, 1), (0, 1)))
     return lax.dot_general(
         a, b.astype(a.dtype), dims, preferred_element_type=accumulation_dtype(a.dtype)

@@ -11,10 +11,10 @@ The sum is linear in x and in w, so each gradient is that sum with other indices
     dw[i,c,o] = sum_{n,p}   x[n, s p + d i - lo, c] dy[n,p,o]
     db[o]     = sum_{n,p}   dy[n,p,o]
 
-dx is the full correlation of dy, dilated by s, with the flipped kernel, its channels exchanged.
-With a padding mode that copies cells (`padding.py`), x above is the padded input, and its dx is
-folded: a cell sums the gradients of all its copies. x and w are saved. Patches are not: reading
-them again costs less than keeping them.
+dx is the full correlation of dy, dilated by s, with the flipped kernel, whose channels and features
+are exchanged. With a padding mode that copies cells (`padding.py`), x above is the padded input,
+and its dx is folded: a cell sums the gradients of all its copies. x and w are saved. Patches are
+not saved: reading them again costs less than keeping them.
 """
 
 from jaxtyping import Array, Float
@@ -56,7 +56,7 @@ def conv(
         impl: program that computes y and the gradients; "auto". Timings are in docs/speed.md.
             "auto"         "lax"; on CPU, the choice by shape in `dispatch.py`
             "lax"          XLA's convolution and XLA's own two gradients
-            "lax_forward"  XLA's forward convolution for y and dx, "tiled" for dw: fast in loops
+            "lax_forward"  XLA's forward convolution for y and dx, "tiled" for dw: fast in lax.scan
             "im2col"       all windows as rows of one matrix, and a matrix product
             "tiled"        rows along the last axis only, in tiles that fit the cache
             "taps"         one product per tap of the window: depthwise, 1×1, few channels
@@ -217,7 +217,7 @@ conv.cases = (
     ),
     rejects("must be pairs of integers", (1, 4, 4, 1), (2, 2, 1, 1), None, padding=-1),
     rejects(
-        "reflect padding of 4 cells is at most 3, not 4",
+        "reflect padding of an axis of 4 cells is at most 3, not 4",
         (1, 4, 9, 1),
         (5, 5, 1, 1),
         None,
@@ -225,7 +225,7 @@ conv.cases = (
         padding_mode="reflect",
     ),
     rejects(
-        "wrap padding of 2 cells is at most 2, not 3",
+        "wrap padding of an axis of 2 cells is at most 2, not 3",
         (1, 2, 1),
         (2, 1, 1),
         None,

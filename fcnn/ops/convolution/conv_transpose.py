@@ -48,11 +48,11 @@ def conv_transpose(
             (c, o / groups, *window) has the same entries; flax's is flipped.
     Options:
         stride: step in cells of y per cell of x, one int or one per axis; 1.
-        padding: cells cropped from y, which the `conv` of the same stride pads: an int, a sequence
-            of ints or pairs (lo, hi), "valid" (none), or "same" and "same_lower" (out = size
-            stride, the odd cell at the end or at the start); "valid".
-        output_padding: cells added at the end of each axis, less than stride: those that the
-            `conv` of the same stride leaves unread; 0.
+        padding: cells cropped from y, as many as `conv` with the same options pads: an int, a
+            sequence of ints or pairs (lo, hi), "valid" (none), or "same" and "same_lower" (out =
+            size stride, the odd cell at the end or at the start); "valid".
+        output_padding: cells added at the end of each axis, fewer than stride, which `conv` with
+            the same options does not read; 0.
         dilation: step between taps of a window in cells, one int or one per axis; 1.
         groups: channels and features are split into this many independent operators; 1.
         impl: program that computes y and the gradients, as for `conv`; "auto".

@@ -111,7 +111,7 @@ ON_CPU: tuple[tuple[str, Callable[[ConvShape], bool]], ...] = (
 
 
 def on_cpu(part: str, geometry: Windows, groups: int, c: int, o: int) -> str:
-    """The implementation that "auto" is on CPU, for x of c channels and y of o features."""
+    """The implementation that "auto" chooses on CPU, for x of c channels and y of o features."""
     return next(name for name, fits in ON_CPU if fits(ConvShape(part, geometry, groups, c, o)))
 
 

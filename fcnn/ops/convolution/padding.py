@@ -28,7 +28,7 @@ from fcnn.ops.window import Windows
 
 
 class Mode(NamedTuple):
-    """How an end of k cells is filled on an axis of n cells."""
+    """Rules that fill k cells at either end of an axis of n cells."""
 
     limit: Callable  # (n, k) -> the largest k that can be filled
     first: Callable  # (n, k) -> (start, stop) of the run that the cells before 0 copy
@@ -112,4 +112,6 @@ def validate_mode(geometry: Windows, mode: str) -> None:
     for n, pair in zip(geometry.size, split_padding(geometry, mode)[0], strict=True):
         for k in pair:
             limit = MODES[mode].limit(n, k) if k else 0
-            require(k <= limit, f"{mode} padding of {n} cells is at most {limit}, not {k}")
+            require(
+                k <= limit, f"{mode} padding of an axis of {n} cells is at most {limit}, not {k}"
+            )

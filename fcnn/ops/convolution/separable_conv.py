@@ -90,7 +90,7 @@ def _validate(x, depthwise, pointwise, b, *, stride, padding, dilation):
     c, (one, f) = x.shape[-1], depthwise.shape[-2:]
     require(
         one == 1 and 0 not in depthwise.shape and c > 0 and f % c == 0,
-        f"depthwise {depthwise.shape} needs 1 channel and a multiple of x's {c} features",
+        f"depthwise {depthwise.shape} needs 1 channel and a multiple of {c} features",
     )
     require(
         pointwise.ndim == 2 and pointwise.shape[0] == f,
@@ -111,7 +111,7 @@ separable_conv.cases = (
     Case("1-D", ((2, 5, 3), (2, 1, 3), (3, 1), (1,)), {"padding": "causal"}),
     extreme("huge", normals((1, 5, 2), 1e4), (3, 1, 2), (2, 1), (1,)),
     Case("no examples", ((0, 3, 4, 2), (2, 3, 1, 2), (2, 3), (3,))),
-    rejects("a multiple of x's 2 features", (1, 4, 2), (3, 1, 3), (3, 1), None),
+    rejects("a multiple of 2 features", (1, 4, 2), (3, 1, 3), (3, 1), None),
     rejects(r"depthwise \(3, 2, 2\) needs 1 channel", (1, 4, 2), (3, 2, 2), (2, 1), None),
     rejects(r"pointwise \(3, 1\) needs shape \(2, features\)", (1, 4, 2), (3, 1, 2), (3, 1), None),
     rejects(r"b \(2,\) needs shape \(1,\)", (1, 4, 2), (3, 1, 2), (2, 1), (2,)),

@@ -57,15 +57,15 @@ def sigmoid_cross_entropy(logits: Y, targets: Y) -> L:
 
 @operator()
 def focal(logits: Y, targets: Y, *, alpha: float = 0.25, gamma: float = 2.0) -> L:
-    """Focal loss: binary cross-entropy with less weight on entries already predicted well, summed.
+    """Focal loss: binary cross-entropy with less weight on well predicted entries, per example.
 
     Targets are 0, 1 or any probability between.
 
     Shapes: logits and targets (n, ...) -> loss (n,).
     Options:
-        alpha: the weight of a target of 1, where that of 0 is 1 - alpha; 0.25 by default.
-        gamma: the exponent of the probability of the wrong answer, the weight of an entry; 2.0 by
-            default.
+        alpha: the weight of targets of 1; 0.25 by default. Targets of 0 have weight 1 - alpha.
+        gamma: an entry is weighted by the probability of the wrong class to the power gamma; 2.0
+            by default.
     Units:  nats.
     Raises: ValueError if shapes disagree, or unless 0 <= alpha <= 1 and 0 <= gamma < inf; TypeError
             if an argument does not hold floats, or an option is not a number.
@@ -101,8 +101,8 @@ def focal_bwd(saved, dl, *, alpha, gamma):
 
 
 def _loss(z, t, f, a=1.0, b=1.0):
-    long, t = z.astype(accumulation_dtype(z.dtype)), t.astype(accumulation_dtype(z.dtype))
-    each = a * t * _where_needed(f, t, long) + b * (1 - t) * _where_needed(f, 1 - t, -long)
+    wide, t = z.astype(accumulation_dtype(z.dtype)), t.astype(accumulation_dtype(z.dtype))
+    each = a * t * _where_needed(f, t, wide) + b * (1 - t) * _where_needed(f, 1 - t, -wide)
     return each.sum(range(1, z.ndim)).astype(z.dtype)
 
 
@@ -116,8 +116,8 @@ def _loss_bwd(saved, dl, f, df, a=1.0, b=1.0):
 
 def _where_needed(f, t, z):
     """f(z), but 0 where z is infinite and t is 0."""
-    none = (t == 0) & jnp.isinf(z)
-    return jnp.where(none, 0, f(jnp.where(none, 0, z)))
+    skipped = (t == 0) & jnp.isinf(z)
+    return jnp.where(skipped, 0, f(jnp.where(skipped, 0, z)))
 
 
 def _log_loss(z):
@@ -185,7 +185,7 @@ for op in (sigmoid_cross_entropy, focal):
         extreme("many", (1, 65520), _binary((1, 65520))),
         rejects(r"logits \(4, 3\) and targets \(4,\) need the same", (4, 3), (4,)),
         rejects("targets holds int32", (4, 3), ints((4, 3)), kind=TypeError),
-        rejects("at least 1 axes", (), ()),
+        rejects("at least 1 axis", (), ()),
     )
 focal.cases += (
     Case("even", ((4, 3), _binary((4, 3))), {"alpha": 0.5, "gamma": 0.5}),

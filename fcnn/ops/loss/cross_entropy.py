@@ -15,11 +15,11 @@ and with targets t[n,k], a distribution for each example,
                          dz[n,k] = dl[n] (p[n,k] sum_j t[n,j] - t[n,k])
                          dt[n,k] = -dl[n] log p[n,k]
 
-Without weights w and smoothing e, the first is -log p[n,t_n] with gradient p - [k = t_n]. This is
-the gradient of softmax and cross-entropy together; softmax alone has the Jacobian diag(p) - p pᵀ.
+Without weights w and smoothing e, the first loss is -log p[n,t_n] with gradient p - [k = t_n]. It
+is the gradient of softmax and cross-entropy together. The Jacobian of softmax is diag(p) - p pᵀ.
 
 p is saved, and log p where dw or dt needs it, both in the accumulation dtype. Each is computed
-accurately; exp of a rounded log p would have an error that grows with log p.
+accurately; exp of a rounded log p would have an error that grows with |log p|.
 
 A label outside 0 .. k - 1 gives NaN, with gradient 0, since a compiled program cannot raise. A
 class of weight 0 or target 0 adds 0, even if its log p is -inf. Targets need not sum to 1.
@@ -53,8 +53,8 @@ def softmax_cross_entropy(
 ) -> L:
     """Cross-entropy between integer `labels` and softmax(logits), in nats, one value per example.
 
-    `weights` are of classes. For a weighted mean over examples, divide the sum of losses by the sum
-    of their labels' weights.
+    `weights` has one weight per class. For a weighted mean over examples, divide the sum of losses
+    by the sum of their labels' weights.
 
     Shapes: logits (*n, k), labels (*n), weights (k,) -> loss (*n).
     Options:
@@ -100,7 +100,7 @@ def softmax_cross_entropy_bwd(saved, dl, **options):
 
 
 def _target(z, labels, *, label_smoothing, ignore_index):
-    """q, which is 0 where the label is ignored or unknown, and whether each loss is defined."""
+    """q, 0 where the label is ignored or out of range, and whether each loss is defined."""
     hit = one_hot_of(z.shape, labels)
     counts, known = hit.any(-1), hit.any(-1)
     if ignore_index is not None:

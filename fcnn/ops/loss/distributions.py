@@ -54,5 +54,5 @@ def cases_of_distributions(first, second, *, kink):
         rejects(rf"{first} \(4, 3\) and {second} \(4,\) need the same", (4, 3), (4,)),
         rejects(f"{second} holds int32", (4, 3), ints((4, 3)), kind=TypeError),
         rejects(f"{first} .* have no classes", (3, 0), (3, 0)),
-        rejects("at least 1 axes", (), ()),
+        rejects("at least 1 axis", (), ()),
     )

@@ -22,13 +22,13 @@ from fcnn.ops.validation import require, require_numbers
 
 @operator()
 def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
-    """Multi-class hinge loss: sum of margin + score - label's score over classes where positive.
+    """Multi-class hinge loss: sum of max(0, margin + score - label's score) over other classes.
 
-    The label's own class is left out. The slope is 0 where margin + score is the label's score.
+    The slope is 0 where margin + score equals the label's score.
 
     Shapes: logits (*n, k), labels (*n) -> loss (*n).
     Options:
-        margin: by how much the label's score must exceed every other; 1.0 by default.
+        margin: the amount by which the label's score must exceed every other; 1.0 by default.
     Units:  those of logits.
     Raises: ValueError if shapes disagree, or unless 0 <= margin < inf; TypeError if labels does not
             hold integers, logits does not hold floats, or margin is not a number.
@@ -56,9 +56,9 @@ def hinge_fwd(logits, labels, *, margin):
 def hinge_bwd(saved, dl, *, margin):
     over, labels = saved
     hit = one_hot_of(over.shape, labels)
-    long = accumulation_dtype(dl.dtype)  # float16 counts to 2048 only
-    count = over.sum(-1, keepdims=True, dtype=long)
-    dz = dl[..., None].astype(long) * jnp.where(hit, -count, over.astype(long))
+    dtype = accumulation_dtype(dl.dtype)  # float16 counts to 2048 only
+    count = over.sum(-1, keepdims=True, dtype=dtype)
+    dz = dl[..., None].astype(dtype) * jnp.where(hit, -count, over.astype(dtype))
     return dz.astype(dl.dtype), None
 
 

@@ -50,12 +50,12 @@ def kl_divergence_bwd(saved, dl):
 
 def _log_ratio(log_q, p):
     """log p - log q, or 0 where p is 0."""
-    none, log_q, p = (
+    zero, log_q, p = (
         p == 0,
         log_q.astype(accumulation_dtype(p.dtype)),
         p.astype(accumulation_dtype(p.dtype)),
     )
-    return jnp.log(jnp.where(none, 1, p)) - jnp.where(none, 0, log_q)
+    return jnp.log(jnp.where(zero, 1, p)) - jnp.where(zero, 0, log_q)
 
 
 @kl_divergence.validate

@@ -15,7 +15,7 @@ L = Float[Array, "*n"]
 
 def one_hot_of(shape, labels):
     """One-hot labels [k = t_n], of shape (*n, k)."""
-    if labels.dtype.itemsize < 4:  # may be too short for the largest class
+    if labels.dtype.itemsize < 4:  # may not hold the largest class
         labels = labels.astype(jnp.int32)
     classes = jax.lax.broadcasted_iota(labels.dtype, shape, len(shape) - 1)
     return classes == labels[..., None]
@@ -54,5 +54,5 @@ def cases_of_labels(rows, example, *absent):
         rejects("labels hold float.*, not class numbers", (6, 5), (6,), kind=TypeError),
         rejects(f"{rows} holds int32", ints((6, 5)), ints((6,)), kind=TypeError),
         rejects("have no classes", (6, 0), ints((6,))),
-        rejects("at least 1 axes", (), ints(())),
+        rejects("at least 1 axis", (), ints(())),
     )

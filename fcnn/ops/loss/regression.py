@@ -14,9 +14,9 @@ and, of one array of weights as a whole,
 
     L2 penalty            l = 1/2 rate sum w^2                      dw = dl rate w
 
-off, in the accumulation dtype, or w is saved. All losses of fcnn return one value per example, and
-you average these yourself. Losses of probabilities are in nats. Only the losses above have a factor
-1/2 or a mean. The slope at a kink is 0.
+`off` is saved in the accumulation dtype; for the penalty w is. All losses of fcnn return one value
+per example, which you average yourself; `l2_penalty` returns one number. Losses of probabilities
+are in nats. Only the losses above have a factor 1/2 or a mean. The slope at a kink is 0.
 """
 
 import math
@@ -136,7 +136,7 @@ def _complete(op, r):
         *_extremes(),
         rejects(r"y \(4, 3\) and targets \(4, 1\)", (4, 3), (4, 1)),
         rejects("y holds int32", ints((4, 3)), (4, 3), kind=TypeError),
-        rejects("at least 1 axes", (), ()),
+        rejects("at least 1 axis", (), ()),
     )
 
 
@@ -157,7 +157,7 @@ def l2_penalty(w: Float[Array, "..."], *, rate: float) -> Float[Array, ""]:
     Array(6.25, dtype=float32)
     """
     w, dtype = w.astype(accumulation_dtype(w.dtype)), w.dtype
-    return (w * (rate / 2 * w)).sum().astype(dtype)  # with rate, a square that overflows may fit
+    return (w * (rate / 2 * w)).sum().astype(dtype)  # rate w^2 may fit where w^2 overflows
 
 
 @l2_penalty.fwd
@@ -167,8 +167,8 @@ def l2_penalty_fwd(w, *, rate):
 
 @l2_penalty.bwd
 def l2_penalty_bwd(w, dl, *, rate):
-    long = w.astype(accumulation_dtype(w.dtype))
-    return ((dl.astype(long.dtype) * (rate * long)).astype(w.dtype),)
+    wide = w.astype(accumulation_dtype(w.dtype))
+    return ((dl.astype(wide.dtype) * (rate * wide)).astype(w.dtype),)
 
 
 @l2_penalty.validate

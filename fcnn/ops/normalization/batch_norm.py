@@ -73,10 +73,11 @@ def batch_norm(
             is part of the statistics. Other entries are normalized too, and must be finite.
     Options:
         train: whether the statistics are those of the batch (True) or `mean` and `var` (False).
-        momentum: the weight of the old running values (1 - momentum in torch).
+        momentum: the weight of the old running values (torch's momentum is 1 minus this).
         eps: added to the variance; positive.
         axis_name: one or several mapped axes of vmap, pmap or shard_map, along which the batch is
-            distributed. Under vmap the running values, equal in all instances, need out_axes=0.
+            distributed. Under vmap the running values are equal in all instances, but are mapped
+            outputs: write out_axes=0 for them.
     Units:  y is in units of scale, eps in those of x squared. Where the variance overflows, from
             about |x| = 1e19 in float32, z is 0, and so is dx through y. Where the sum of x
             overflows, y is NaN.
@@ -102,12 +103,14 @@ def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axi
     m, v, f = (a.astype(wide.dtype) for a in (mean, var, jnp.zeros_like(mean)))
     if train:
         count = _sum_over_axes(_count(x, mask), axis_name)
-        at_least_1, new = jnp.maximum(count, 1), _batch_weight(count, momentum)
+        at_least_1, weight = jnp.maximum(count, 1), _batch_weight(count, momentum)
         average = lambda a: _sum_over_axes(_masked(a, mask).sum(_n(x)), axis_name) / at_least_1
         m = average(wide)
         f = lax.stop_gradient(average(wide - expand(m, x)))
         v = average(jnp.square(wide - expand(m, x) - expand(f, x)))
-        blend = lambda old, batch: ((1 - new) * old.astype(new.dtype) + new * batch).astype(x.dtype)
+        blend = lambda old, batch: (
+            (1 - weight) * old.astype(weight.dtype) + weight * batch
+        ).astype(x.dtype)
         mean, var = blend(mean, m + f), blend(var, v)
     r = lax.rsqrt(v + eps)
     y = scale_and_shift(scale, (wide - expand(m, x) - expand(f, x)) * expand(r, x), bias)
@@ -116,7 +119,7 @@ def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axi
 
 @batch_norm.bwd
 def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
-    """dx, dscale, dbias, dmean, dvar, with the adjoint of the sums over `axis_name` taken by JAX.
+    """dx, dscale, dbias, dmean and dvar. JAX derives the adjoint of the sums over `axis_name`.
 
     m and v are such sums, so the terms of dmean and dvar pass through an adjoint. JAX knows whether
     devices share one cotangent (shard_map) or have one each (vmap).
@@ -128,15 +131,15 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
     dm, dv = -r * scale * dbias, -jnp.square(r) * scale * dscale / 2
     dx = expand(r * scale, d) * dy
     if train:
-        new = _batch_weight(count, momentum)
-        local, running = jnp.stack([dm, dv]), new * jnp.stack([dmean, dvar])
+        weight = _batch_weight(count, momentum)
+        local, running = jnp.stack([dm, dv]), weight * jnp.stack([dmean, dvar])
         total = lambda a: _sum_over_axes(a, axis_name)
-        _, adjoint = jax.vjp(lambda a: total(a) + running, local)  # + running, for its type alone
+        _, adjoint = jax.vjp(lambda a: total(a) + running, local)  # running gives the type only
         dm, dv = total(local) + adjoint(running)[0]
         at_least_1 = jnp.maximum(count, 1)
         spread = expand(dm / at_least_1, d) + d * expand(2 * dv / at_least_1, d)
         dx = dx + _masked(spread, mask)
-        dmean, dvar = (1 - new) * dmean, (1 - new) * dvar
+        dmean, dvar = (1 - weight) * dmean, (1 - weight) * dvar
     else:
         dmean, dvar = dmean + dm, dvar + dv
     return *(g.astype(dtype) for g in (dx, dscale, dbias, dmean, dvar)), None

@@ -4,10 +4,10 @@ With m and v the mean and the (biased, two-pass) variance of the entries that ar
 
     r = 1 / sqrt(v + eps)      z = (x - m) r      y = scale z + bias
 
-The rounding error of m would change all z that share it by up to eps |m| r: by 0.03 for
-1000 ± 0.005 in float32. So the mean of the differences is subtracted too: f = mean(x - m) and
-d = x - m - f. Without rounding f is 0, so no gradient goes through it. Each entry of x changes its
-own z and, through m and v, all others:
+The rounding error of m would change all z that share it by up to u |m| r, with u the machine
+epsilon: by 0.03 for 1000 ± 0.005 in float32. So the mean of the differences is subtracted too:
+f = mean(x - m) and d = x - m - f. Without rounding f is 0, so no gradient goes through it. Each
+entry of x changes its own z and, through m and v, all others:
 
     dz = scale dy
     dx = r (dz - mean(dz) - z mean(dz z))

@@ -60,7 +60,7 @@ def lp_pool(
     Options:
         window: cells along each axis, one int or one per axis.
         p: exponent, at least 1: 1 sums |x|, 2 is the Euclidean norm, inf is max |x|; 2.
-        mean: take the pth root of the mean of |x|^p over the cells of x, not of their sum; False.
+        mean: use the mean of |x|^p over the cells of x in the window, not the sum; False.
         stride: step between windows in cells, one int or one per axis; `window` if None.
         padding: an int, a sequence of ints or pairs (lo, hi), "valid" (none), "same", "same_lower",
             "causal" or "full", as for `conv`; "valid". Padding is 0.
@@ -84,7 +84,7 @@ def lp_pool(
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
     nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
     cells = count_cells(geometry, total.dtype) if mean else 1
-    y = unit * (nonzero / cells) ** (1 / p) + (top - unit)  # + infinity, or 0
+    y = unit * (nonzero / cells) ** (1 / p) + (top - unit)  # top - unit is infinity or 0
     return jnp.where(total == 0, total, y).astype(x.dtype)
 
 

@@ -150,7 +150,7 @@ def _validate(x, indices, *, size):
     require_floats(x=x)
     require_rank(3, x=x)
     if not jnp.issubdtype(indices.dtype, jnp.integer):
-        raise TypeError(f"indices hold {indices.dtype}, not integers")
+        raise TypeError(f"indices hold {indices.dtype}, not integers; write indices.astype(int)")
     same = indices.shape == x.shape
     require(same, f"indices {indices.shape} need the shape of x {x.shape}")
     size_per_axis(x, size)

@@ -79,10 +79,10 @@ def max_pool_fwd(x, **options):
 def max_pool_bwd(saved, dy, **options):
     winner, shape = saved
     geometry = pool_windows(shape, **options)
-    won = (
+    parts = (
         jnp.where(winner == i, dy, jnp.zeros_like(dy)) for i in range(math.prod(geometry.window))
     )
-    return (taps_adjoint(list(won), geometry),)
+    return (taps_adjoint(list(parts), geometry),)
 
 
 def _max_and_first_tap(x, geometry):
@@ -158,8 +158,8 @@ def avg_pool(
         dilation: step between taps of a window in cells, one int or one per axis; 1.
         ceil_mode: round the output size up. The last window may extend beyond the padded input,
             but never lies wholly in the high padding; False.
-        count_include_pad: divide by the number of cells including padding, but without those that
-            `ceil_mode` adds; otherwise by the number of cells of x; False.
+        count_include_pad: also count cells of padding in the number to divide by, but not cells
+            that `ceil_mode` adds; False.
     Units:  those of x. A window without cells of x gives 0.
     Raises: ValueError if no window fits the padded input; TypeError if x does not hold floats.
     Cost:   prod(window) additions per output.

@@ -38,8 +38,8 @@ def resize_nearest(x: X, size: Axes) -> Y:
     Raises: ValueError if x has no cells or `size` is less than 1; TypeError if x does not hold
             floats.
     Cost:   one read per output; m n multiply-adds along each axis for the gradient.
-    Source: `nearest` of torch.nn.functional.interpolate, which copies the cell at the corner of the
-            output; other libraries copy the cell at its centre.
+    Source: `nearest` of torch.nn.functional.interpolate, which copies the cell at the low corner of
+            the output cell; other libraries copy the cell at its centre.
 
     >>> x = jnp.array([1.0, 2.0]).reshape(1, 2, 1)
     >>> fcnn.resize_nearest(x, 4).ravel()

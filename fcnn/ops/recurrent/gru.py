@@ -28,7 +28,7 @@ and, with dq = r da_n and dm = da_n u_nᵀ, the gradients of r and the old state
     "before"  du = sum_{n,t} h[n,t-1] (da_r, da_z) for two gates, and of m da_n for the third
 
 h[n,t-1], the gates and, for "after", q of each step are saved. The slopes of gates vanish where the
-gates saturate. They are multiplied first, before factors that may be large.
+gates saturate. The slopes are multiplied first, before factors that may be large.
 """
 
 import jax

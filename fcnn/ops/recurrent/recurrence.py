@@ -16,8 +16,8 @@ Once every da is known, each of the other sums over steps is one matrix product,
     dx[n,t,c] = sum_j da[n,t,j] w[c,j]             dw[c,j] = sum_{n,t} x[n,t,c] da[n,t,j]
     db[j]     = sum_{n,t} da[n,t,j]                du[i,j] = sum_{n,t} h[n,t-1,i] da[n,t,j]
 
-The arguments are saved. So are, for each step, the previous state and the values of the gates: the
-slopes are cheapest in terms of these, and to recompute them would take the product with u again.
+The arguments are saved, and for each step the previous state and the values of the gates. The
+slopes are cheapest in terms of these, and recomputing them would need the product with u again.
 
 Steps at or beyond lengths[n] are padding. They leave the state unchanged, y and dx are 0 there, and
 x has no effect, even if it is NaN. A length below 0 counts as 0, and one above t as t, since a
@@ -56,7 +56,7 @@ def scan_forward(
     *,
     reverse: bool,
 ) -> tuple[Array, State, tuple[State, Any]]:
-    """y, the last state, and the residuals: time first, the state before each step and its gates.
+    """y, the last state, and the residuals: the state before each step and its gates, time first.
 
     step: `recurrent`, p (n, j) and the state -> the new state, and the gates.
     """
@@ -79,8 +79,8 @@ def scan_forward(
 def _steps(step, x, outer, recurrent, start, valid, *, reverse, at_once):
     """y, the last state and the residuals, time first, with p of all steps at once or step by step.
 
-    All steps at once are one large product. On CPU, new memory for all of p costs more than that
-    product gains:
+    All steps at once are one large product. On CPU, new memory for all of p costs more time than
+    that product saves:
 
         p               train step of an LSTM, 64 steps of 64×128
         step by step    31 ms
@@ -193,10 +193,11 @@ def extremes(gates: int, *others: Any) -> Iterator[Case]:
 
 
 def _scan(body, state, inputs, shared, reverse):
-    """lax.scan whose initial carry has the type of the later ones under shard_map.
+    """lax.scan whose initial carry has the type of the later ones, also under shard_map.
 
-    There the type of an array holds the mesh axes along which it varies. The carry varies along the
-    axes of every array that it is computed from, so a 0 of each array's type is added at the start.
+    Under shard_map the type of an array holds the mesh axes along which it varies. The carry varies
+    along the axes of every array that it is computed from, so a 0 of each array's type is added at
+    the start.
     """
     for a in jax.tree.leaves((state, inputs, shared)):
         state = tuple(s + jnp.zeros_like(a, s.dtype, shape=()) for s in state)

@@ -31,7 +31,7 @@ from fcnn.ops.window import Windows
 def map_tiles(of_tile: Callable, x: Array, geometry: Windows, bytes_each: int, most: int) -> Array:
     """y (n, *out, o) from x (n, *size, c), by of_tile(x, geometry) -> y for each tile.
 
-    An example needs `bytes_each` of intermediate memory, and a tile at most `most`.
+    `bytes_each` is the intermediate memory of one example, and `most` the limit of one tile.
     """
     length = _strip_length(geometry, bytes_each, most)
     strips, strip_geometry, bytes_each = _strips_of_input(x, geometry, length, bytes_each)
@@ -76,8 +76,8 @@ def _tiles(bytes_each, most, *arrays):
 def _strip_length(geometry, bytes_each, most):
     """Output positions of a strip along the first axis.
 
-    The length is even, for the tiles of Winograd, and divides the output if a divisor is near. A
-    strip shares no more rows with its neighbour than it has of its own.
+    The length is even, for the tiles of Winograd, and divides the output if a divisor is near. The
+    rows that a strip shares with its neighbour are at most as many as its own.
     """
     m, s = geometry.out[0], geometry.stride[0]
     if bytes_each <= most:
@@ -89,7 +89,7 @@ def _strip_length(geometry, bytes_each, most):
 
 
 def _strips_of_input(x, geometry, length, bytes_each):
-    """The strips of all examples as examples, their windows, and the bytes that one needs."""
+    """All strips as one batch, the windows on a strip, and the bytes that a strip needs."""
     m, s = geometry.out[0], geometry.stride[0]
     if length == m:
         return x, geometry, bytes_each

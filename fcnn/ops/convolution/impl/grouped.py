@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 
 def each_group(sum_of_group: Callable, groups: int, a, b, **options):
-    """Apply the ungrouped `sum_of_group` to each group; its channels are neighbours on axis -1."""
+    """Apply `sum_of_group` to each group of neighbouring channels, on the last axis of a and b."""
     if groups == 1:
         return sum_of_group(a, b, **options)
     split = lambda a: jnp.moveaxis(a.reshape(*a.shape[:-1], groups, a.shape[-1] // groups), -2, 0)

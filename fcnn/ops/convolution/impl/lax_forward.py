@@ -1,7 +1,7 @@
-"""Convolution by XLA's forward convolution only, which is fast on CPU inside loops too.
+"""Convolution without XLA's own gradients, which are slow inside loops on CPU.
 
-The gradients that XLA derives from it are convolutions with another order of axes. Outside loops
-XLA transposes them. Inside a loop on CPU it falls back to a slow program. 16×32×32×16→16, 3×3, ms:
+These gradients are convolutions with another order of axes. Outside loops XLA transposes them.
+Inside a loop on CPU it falls back to a slow program. 16×32×32×16→16, 3×3, milliseconds:
 
     part   XLA's gradient in a loop   outside
     dx     12                         1

@@ -20,7 +20,7 @@ from fcnn.ops.convolution.impl.batch_tiles import sum_tiles
 from fcnn.ops.taps import taps, taps_adjoint
 
 TILE = 2**20  # bytes of x or dy, whichever is larger
-FEW_CHANNELS = 4  # of one group: so few are multiplied one by one
+FEW_CHANNELS = 4  # of one group: up to this number are multiplied one by one
 MAX_EXAMPLES = 4  # of a depthwise tile; more take longer to compile and are no faster
 
 # Arrays are (m, g, c) or (m, g, o) with m over n and p; kernels are (i, c, g, o).

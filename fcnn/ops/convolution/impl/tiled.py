@@ -5,7 +5,7 @@ With i the tap along all other axes, j the tap along the last, and one axis of e
     rows[n,u,q,(j,c)] = x[n, u, s q + d j - lo, c]
     y[n,p,q,o] = sum_i rows[n, s p + d i - lo, q] . w[i]      a matrix product for every i
 
-The rows are larger than x by the width of the window, where those of im2col are larger by
+The rows are as large as x times the width of the window, and those of im2col as large as x times
 prod(window). The rows of a tile stay in the cache until they are read. dx is such a sum of dy
 (`input_gradient`), and
 

@@ -6,9 +6,9 @@ multiplied through their values at 0, 1, -1 and infinity: four products instead 
     y[p] = sum_i x[p + i] w[i] = sum_k A[p,k] z[k]        p = 0, 1, i = 0 .. 2, k = 0 .. 3
     z[k] = X[k] W[k]        X[k] = sum_u B[k,u] x[u]        W[k] = sum_i G[k,i] w[i]
 
-With more axes each is transformed, so an image needs 16 products instead of 36. The sums over
+With more axes, each axis is transformed, so an image needs 16 products instead of 36. The sums over
 channels are one matrix product for each k. dx is such a convolution of dy (`input_gradient`). All
-steps except the product are linear, so dw is the same steps, transposed, in reverse:
+steps except the product are linear, so dw applies the transposed steps in reverse order:
 
     dz = Aᵀ dy        dW = Xᵀ dz        dw = Gᵀ dW
 
@@ -38,8 +38,9 @@ A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
 OUTPUTS, POINTS = A.shape
 
-# Transformed arrays are lists over the last axis's k of arrays (k of the other axes, m, c), with m
-# over examples and pairs of positions. A short list keeps the program, and its compilation, small.
+# A transformed array is a list with one entry for each k of the last axis. An entry is an array
+# (k of the other axes, m, c), with m over examples and pairs of positions. The list is short, which
+# keeps the program small and its compilation fast.
 
 
 def forward(x, w, *, geometry, groups):
