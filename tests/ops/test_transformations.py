@@ -127,9 +127,7 @@ FORWARD_MODE = {"jvp", "linearize", "jacfwd"}  # not supported by custom_vjp
 def reference_of(p):
     """Outputs and gradients at both points, and the Hessian at the first, by autodiff alone."""
     with fcnn.gradients("autodiff"):
-        points = [(one, *p.rest) for one in p.two]
-        found = [(p.f(*x), p.grad(*x)) for x in points]
-        y, g = jax.tree.map(lambda *each: jnp.stack(each), *found)
+        y, g = jax.lax.map(lambda first: (p.f(first, *p.rest), p.grad(first, *p.rest)), p.two)
         return y, g, jax.hessian(p.value, range(len(p.x)))(*p.x)
 
 
