@@ -5,7 +5,7 @@ grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and
 Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses the hand-derived
 rule. Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward
 function. Under vmap the primitive of `op` becomes that of `Mapped(op)`, whose forward function and
-rules are those of `op` under `jax.vmap`. If `op` has a function `under_vmap`, JAX maps that instead.
+rules are those of `op` under `jax.vmap`. If `op` has a function `under_vmap`, JAX maps it instead.
 JAX may trace a rule after the user's code has left `jax.default_matmul_precision` or
 `jax.enable_x64`, so the primitive stores both settings, and its rules run under them.
 
