@@ -5,9 +5,9 @@ grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and
 Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses the hand-derived
 rule. Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward
 function. Under vmap the primitive of `op` becomes that of `Mapped(op)`, whose forward function and
-rules are those of `op` under `jax.vmap`. JAX may trace a rule after the user's code has left
-`jax.default_matmul_precision` or `jax.enable_x64`, so the primitive stores both settings, and its
-rules run under them.
+rules are those of `op` under `jax.vmap`. If `op` has a function `under_vmap`, JAX maps it instead.
+JAX may trace a rule after the user's code has left `jax.default_matmul_precision` or
+`jax.enable_x64`, so the primitive stores both settings, and its rules run under them.
 
 hijax is experimental. No other module uses it. `hijax_promises.py` tests what we rely on.
 """
@@ -92,7 +92,12 @@ class CustomGradient(Primitive):
             return self(*args), jax.tree.map(lambda _: None, self.out_aval)
         spmd = axis_data.spmd_name or axis_data.explicit_mesh_axis
         mapped = Mapped(self.op, dims, axis_data.size, axis_data.name, spmd)
-        y = self.settings.around(by_hijax)(mapped, args, dict(self.options))
+        options = dict(self.options)
+        if hasattr(self.op, "under_vmap"):
+            run = mapped.vmap(self.op.under_vmap, options, dims, 0)
+            y = self.settings.around(run)(*args)
+        else:
+            y = self.settings.around(by_hijax)(mapped, args, options)
         return y, jax.tree.map(lambda _: 0, self.out_aval)
 
 
@@ -135,11 +140,11 @@ class Mapped:
         return self.op.name
 
     def forward(self, *arrays, **options):
-        return self._vmap(self.op.forward, options, self.dims, 0)(*arrays)
+        return self.vmap(self.op.forward, options, self.dims, 0)(*arrays)
 
     def fwd_rule(self, *arrays, **options):
         """Residuals that are not mapped, such as shared weights, are saved once."""
-        run = self._vmap(self.op.fwd_rule, options, self.dims, (0, infer))
+        run = self.vmap(self.op.fwd_rule, options, self.dims, (0, infer))
         (y, saved), (_, dims) = run(*arrays)
         leaves, structure = jax.tree.flatten(dims, is_leaf=lambda dim: dim is None)
         return y, (saved, Dims(tuple(leaves), structure))
@@ -147,10 +152,10 @@ class Mapped:
     def bwd_rule(self, saved, dy, **options):
         saved, dims = saved
         dims = jax.tree.unflatten(dims.structure, dims.leaves)
-        each = self._vmap(self.op.bwd_rule, options, (dims, 0), 0)(saved, dy)
+        each = self.vmap(self.op.bwd_rule, options, (dims, 0), 0)(saved, dy)
         return tuple(map(_from_front, each, self.dims))
 
-    def _vmap(self, f: Callable, options, in_axes, out_axes):
+    def vmap(self, f: Callable, options, in_axes, out_axes):
         axis = {"axis_size": self.size, "axis_name": self.axis_name}
         axis["spmd_axis_name"] = self.spmd_axis_name
         return jax.vmap(partial(f, **options), in_axes, out_axes, **axis)

@@ -56,7 +56,7 @@ def conv(
         impl: program that computes y and the gradients; "auto". Timings are in docs/speed.md.
             "auto"         "lax"; on CPU, the choice by shape in `dispatch.py`
             "lax"          XLA's convolution and XLA's own two gradients
-            "lax_forward"  XLA's forward convolution for y and dx, "tiled" for dw: fast in lax.scan
+            "lax_forward"  XLA's forward convolution for all three: fast in lax.scan too
             "im2col"       all windows as rows of one matrix, and a matrix product
             "tiled"        rows along the last axis only, in tiles that fit the cache
             "taps"         one product per tap of the window: depthwise, 1×1, few channels

@@ -49,25 +49,44 @@ class ConvShape(NamedTuple):
     c: int  # channels of x, of all groups together
     o: int  # features of y, of all groups together
 
+    @property
+    def rank(self) -> int:
+        return len(self.geometry.size)
 
-def _one_tap_or_few_channels(p: ConvShape) -> bool:
+    @property
+    def strided(self) -> bool:
+        return max(self.geometry.stride) > 1
+
+
+def _by_taps(p: ConvShape) -> bool:
+    """One tap, or few channels in a group. Programs of many taps are slow to compile."""
     k = math.prod(p.geometry.window)
-    # each tap is a slice in the program, and many slices take long to compile: see the table below
-    return k == 1 or (p.c // p.groups <= taps.FEW_CHANNELS and k <= (27 if p.groups == 1 else 49))
+    if k == 1 or p.c // p.groups > taps.FEW_CHANNELS:
+        return k == 1
+    if p.groups > 1:
+        return k <= 49
+    if p.part == "dw" and p.rank < 3:  # few columns of a product that reads x once for each tap
+        return k <= 9 and p.c > 1 and p.o >= 32 and not p.strided
+    return k <= 27
 
 
-def _thin_long_or_large(p: ConvShape) -> bool:
-    thin = min(p.c, p.o) < 32 and {*p.geometry.stride} == {1} and len(p.geometry.size) == 2
-    return p.groups == 1 and (
-        thin or len(p.geometry.size) == 1 or math.prod(p.geometry.window) > 27
-    )
+def _by_lax_forward(p: ConvShape) -> bool:
+    """Thin, long, large or strided windows, of which XLA's own sum is the fastest."""
+    if p.groups > 1:
+        return False
+    if p.rank == 1 or math.prod(p.geometry.window) > (9 if p.rank == 2 else 27):
+        return True
+    if p.rank == 2 and p.strided:
+        few = math.prod(p.geometry.out) < 100 or p.c < 32  # output positions, or channels
+        return p.part == "forward" or (p.part == "dw" and few)
+    return p.rank == 2 and min(p.c, p.o) < 48
 
 
 def _strided_dx(p: ConvShape) -> bool:
-    return p.part == "dx" and p.groups == 1 and max(p.geometry.stride) > 1
+    return p.part == "dx" and p.groups == 1 and p.strided
 
 
-def _winograd_with_many_channels(p: ConvShape) -> bool:
+def _winograd(p: ConvShape) -> bool:
     supported = IMPLS["winograd"].unsupported(p.geometry, p.groups) is None
     return supported and min(p.c, p.o) // p.groups >= 32
 
@@ -102,10 +121,10 @@ def _winograd_with_many_channels(p: ConvShape) -> bool:
 #   32×32×32→64, stride 2           taps     dx     0.15
 #   32×32×32→64, stride 2           tiled    dx     0.6
 ON_CPU: tuple[tuple[str, Callable[[ConvShape], bool]], ...] = (
-    ("taps", _one_tap_or_few_channels),
-    ("lax_forward", _thin_long_or_large),
+    ("taps", _by_taps),
+    ("lax_forward", _by_lax_forward),
     ("taps", _strided_dx),
-    ("winograd", _winograd_with_many_channels),
+    ("winograd", _winograd),
     ("tiled", lambda p: True),
 )
 

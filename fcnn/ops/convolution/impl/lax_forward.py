@@ -7,24 +7,81 @@ Inside a loop on CPU it falls back to a slow program. 16×32×32×16→16, 3×3,
     dx     12                         1
     dw     62                         1.5
 
-So here
+So here all three are forward convolutions, with the order of axes that they have:
 
-    y     is a forward convolution
-    dx    is forward convolutions of dy, with w's channels and features exchanged (`input_gradient`)
-    dw    is that of `tiled`
+    y     of x with w
+    dx    of dy with w, whose channels and features are exchanged (`input_gradient`)
+    dw    of x, whose channels are the examples and examples the channels, with dy as the kernel;
+          stride and dilation are exchanged
+
+dw is a primitive of its own, for the sake of vmap. JAX would make the mapped axis the groups of one
+convolution, which must be a number, and XLA is slow for groups. Under vmap dw is that of `tiled`.
+dw is bilinear, so its own gradient is a convolution too:
+
+    L = <dw', dw(x, dy)> = <dy, y(x, dw')>        the cotangent of dy is y(x, dw')
+                                                  the cotangent of x is dx(dw', dy)
 """
+
+import jax.numpy as jnp
 
 from fcnn.ops.convolution.impl import lax, tiled
 from fcnn.ops.convolution.impl.input_gradient import dx_by
+from fcnn.ops.custom_gradient import RULE, custom_gradient
 
-forward, dw = lax.forward, tiled.dw
+forward = lax.forward
 
 
 def dx(w, dy, *, geometry, groups):
     return dx_by(_over_features, w, dy, geometry=geometry, groups=groups)
 
 
+def dw(x, dy, *, geometry, groups):
+    if RULE != "hijax":  # custom_vjp has no rule for vmap, and no forward mode
+        return tiled.dw(x, dy, geometry=geometry, groups=groups)
+    return custom_gradient(_WeightGradient, (x, dy), {"geometry": geometry, "groups": groups})
+
+
 def _over_features(dy, w, *, geometry, groups):
     c, o = w.shape[-2], w.shape[-1] // groups
     w = w.reshape(*geometry.window, c, groups, o).swapaxes(-3, -1)
     return forward(dy, w.reshape(*geometry.window, o, groups * c), geometry=geometry, groups=groups)
+
+
+class _WeightGradient:
+    """dw as an operator, for `custom_gradient`."""
+
+    name = "conv"
+    under_vmap = staticmethod(tiled.dw)
+
+    @staticmethod
+    def forward(x, dy, *, geometry, groups):
+        n, c = x.shape[0], x.shape[-1] // groups
+        x = jnp.moveaxis(x.reshape(n, *geometry.size, groups, c), (0, -1), (-1, 0))
+        x = x.reshape(c, *geometry.size, groups * n)
+        exchanged = geometry._replace(
+            window=geometry.out,
+            stride=geometry.dilation,
+            dilation=geometry.stride,
+            padding=tuple(
+                (lo, e - 1 + span - size - lo)
+                for e, (lo, _), size, span in zip(
+                    geometry.effective_window,
+                    geometry.padding,
+                    geometry.size,
+                    geometry.span,
+                    strict=True,
+                )
+            ),
+        )
+        dw = forward(x, jnp.moveaxis(dy, 0, -2), geometry=exchanged, groups=groups)
+        return jnp.moveaxis(dw, 0, -2)
+
+    @classmethod
+    def fwd_rule(cls, x, dy, **options):
+        return cls.forward(x, dy, **options), (x, dy)
+
+    @staticmethod
+    def bwd_rule(saved, ddw, **options):
+        x, dy = (a.astype(ddw.dtype) for a in saved)
+        found = dx(ddw, dy, **options), forward(x, ddw, **options)
+        return tuple(g.astype(a.dtype) for g, a in zip(found, saved, strict=True))
