@@ -1,7 +1,7 @@
 """Level 1: operators, pure functions of arrays.
 
 Every operator is imported here, as `name as name`, which makes it public. OPS has them
-in this order.
+by module.
 """
 
 import inspect
@@ -99,5 +99,10 @@ from fcnn.ops.recurrent.gru import gru as gru
 from fcnn.ops.recurrent.lstm import lstm as lstm
 from fcnn.ops.recurrent.rnn import rnn as rnn
 
-OPS = tuple(value for value in list(vars().values()) if isinstance(value, Op))
+OPS = tuple(
+    sorted(
+        (value for value in vars().values() if isinstance(value, Op)),
+        key=lambda op: op.forward.__module__,
+    )
+)
 __all__ = [k for k, v in vars().items() if not k.startswith("_") and not inspect.ismodule(v)]
