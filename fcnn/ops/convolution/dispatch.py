@@ -92,27 +92,40 @@ def _winograd(p: ConvShape) -> bool:
 
 
 # "auto" on CPU: the first entry whose condition holds. Milliseconds for y, dx and dw on two cores
-# with AVX-512, November 2026; batch 64, window 3×3 and stride 1 unless the row has others.
+# of an AMD EPYC with AVX-512, November 2026; batch 64, window 3×3 and stride 1 unless the row has
+# others.
 #
 #   shape                           impl           y / dx / dw      "lax"             "tiled"
 #   32×32×64, depthwise             taps           3 / 2 / 14       115 / 118 / 103
 #   14×14×256→256, 1×1              taps           9 / 9 / 15       19 / 20 / 49
-#   32×32×16→16                     lax_forward    5 / 5 / 5        5 / 3 / 9         10 / 7 / 5
-#     the same in a loop, batch 16  lax_forward    1 / 1 / 2        2 / 15 / 72
-#   256×64→64, 1-D, batch 32        lax_forward    1.2 / 1.2 / 2.2  1.2 / 1.2 / 2.3
+#   32×32×16→16                     lax_forward    5 / 5 / –        5 / 3 / –         10 / 7 / –
+#     the same in a loop, batch 16  lax_forward    1 / 1 / –        2 / 15 / –
+#   256×64→64, 1-D, batch 32        lax_forward    1.2 / 1.2 / –    1.2 / 1.2 / –
 #   224×224×3→64, 7×7, stride 2,
-#     batch 8                       lax_forward    22 / 48 / 43     22 / 83 / 43
+#     batch 8                       lax_forward    22 / 48 / –      22 / 83 / –
 #   32×32×64→128, stride 2          taps           – / 30 / –       – / 43 / –
 #   32×32×32→64, stride 2           taps           – / 7 / –        – / 9 / –         – / 11 / –
 #   32×32×64→64                     winograd       30 / 28 / 38     60 / 51 / 96
 #   8×8×256→256                     winograd       15 / 17 / 20     25 / 27 / 38
 #   16×16×128→128, 8 groups         tiled          24 / 24 / 16     71 / 85 / 1480
-#   32×32×64→128, stride 2          tiled          28 / – / 29      26 / – / 28
-#   16×16×128→128, stride 2         tiled          10 / – / 14      14 / – / 21
+#   32×32×64→128, stride 2          tiled          – / – / 29       – / – / 28
 #   16×16×64→64 in a loop,
 #     batch 16                      "auto"         2 / 2 / 3        3 / 9 / 260
 #
-# Compilation, seconds:
+# The same on two cores of an Intel Xeon with AVX-512 and other work beside, minima of 7 rounds, with
+# seconds of compilation in brackets:
+#
+#   shape                           part   lax_forward    "lax"         "tiled"       "taps"
+#   28×28×1→6, 5×5, batch 128       dw     5 (0.2)        5 (0.1)       7 (0.6)       21 (1.9)
+#   28×28×64→64, 5×5, batch 16      dw     53 (0.2)       53 (0.2)      73 (0.8)      111 (1.6)
+#   224×224×3→64, 7×7, stride 2,
+#     batch 8                       dw     140 (0.2)      148 (0.2)     137 (1.0)
+#   32×32×16→16, loop, batch 16     dw     7 (0.3)        230 (0.2)     6 (0.7)
+#   32×32×64→128, stride 2          y      49 (0.0)       48 (0.0)      99 (1.2)
+#   32×32×64→128, stride 2          dw     183 (0.3)      187 (0.3)     83 (1.0)
+#   16×16×128→128, stride 2         dw     34 (0.3)       32 (0.3)      43 (0.8)
+#
+# Compilation on the AMD EPYC, seconds:
 #
 #   shape                           impl     part   compile
 #   3 channels, 7×7                 taps     dw     0.7
