@@ -115,9 +115,9 @@ def _winograd(p: ConvShape) -> bool:
 # The same on two cores of an Intel Xeon with AVX-512 and other work beside, minima of 7 rounds, with
 # seconds of compilation in brackets:
 #
-#   shape                           part   lax_forward    "lax"         "tiled"       "taps"
-#   28×28×1→6, 5×5, batch 128       dw     5 (0.2)        5 (0.1)       7 (0.6)       21 (1.9)
-#   28×28×64→64, 5×5, batch 16      dw     53 (0.2)       53 (0.2)      73 (0.8)      111 (1.6)
+#   shape                           part   lax_forward    "lax"         "tiled"
+#   28×28×1→6, 5×5, batch 128       dw     5 (0.2)        5 (0.1)       7 (0.6)
+#   28×28×64→64, 5×5, batch 16      dw     53 (0.2)       53 (0.2)      73 (0.8)
 #   224×224×3→64, 7×7, stride 2,
 #     batch 8                       dw     140 (0.2)      148 (0.2)     137 (1.0)
 #   32×32×16→16, loop, batch 16     dw     7 (0.3)        230 (0.2)     6 (0.7)
