@@ -112,8 +112,8 @@ def _winograd(p: ConvShape) -> bool:
 #   16×16×64→64 in a loop,
 #     batch 16                      "auto"         2 / 2 / 3        3 / 9 / 260
 #
-# The same on two cores of an Intel Xeon with AVX-512 and other work beside, minima of 7 rounds, with
-# seconds of compilation in brackets:
+# The same on two cores of an Intel Xeon with AVX-512 and other work beside, minima of 7 rounds.
+# Seconds of compilation are in brackets.
 #
 #   shape                           part   lax_forward    "lax"         "tiled"
 #   28×28×1→6, 5×5, batch 128       dw     5 (0.2)        5 (0.1)       7 (0.6)
