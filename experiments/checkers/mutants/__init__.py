@@ -1,4 +1,4 @@
-"""Mutants: gradients with one mistake each, as made when deriving and coding them by hand."""
+"""Mutants: gradients with one mistake each, of the kinds that hand derivation and code produce."""
 
 from experiments.checkers.mutants import (
     activation,

@@ -1,4 +1,4 @@
-"""Mutants of convolution's dw and db: taps in the wrong order, no border, sums over other axes."""
+"""Mutants of convolution's dw and db: taps out of order, borders dropped, sums over wrong axes."""
 
 from functools import partial
 

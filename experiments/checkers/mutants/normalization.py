@@ -1,4 +1,4 @@
-"""Mutants of normalization: terms of mean and variance, the scale, 1 / std, sums over rows."""
+"""Mutants of normalization: missing terms of mean and variance, missing factors, wrong sums."""
 
 from functools import partial
 
@@ -75,7 +75,7 @@ def without_variance(*pooled):
 
 
 def of_groups(dx):
-    """z and r for three groups of two channels, one axis each."""
+    """dx of group_norm, from dx of x with an axis for its three groups of two channels."""
     view = lambda a: a.reshape(*a.shape[:-1], 3, 2)
 
     def of_all(x, scale, dy):
@@ -89,7 +89,7 @@ def of_kernel(dx):
 
 
 def without_slope(x, scale, dy):
-    """rms_norm with a constant r."""
+    """dx of rms_norm with r treated as a constant."""
     return row(scale, x) * dy / jnp.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)
 
 

@@ -53,7 +53,7 @@ def rectified(*shape):
 
 
 def every_largest(f, window):
-    """All cells of a window that equal y get dy."""
+    """dx where every cell of a window that equals y gets dy."""
 
     def dx(x, y, dy):
         at = pool_windows(x, window, f.keywords.get("stride"), "valid", 1, False)
@@ -63,7 +63,7 @@ def every_largest(f, window):
 
 
 def undivided(x, y, dy):
-    """Every window divided by 3², also the smaller windows at the end."""
+    """dx where every window is divided by 3², even the smaller windows at the end."""
     at = pool_windows(x, 3, None, "valid", 1, True)
     return taps_adjoint([dy / 9] * 9, at)
 

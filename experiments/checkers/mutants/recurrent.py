@@ -1,4 +1,4 @@
-"""Mutants of recurrence: no gradient from later steps, gates in another order, reversed time."""
+"""Mutants of recurrence: no gradient from later steps, gates exchanged, time reversed."""
 
 from functools import partial
 
@@ -40,7 +40,7 @@ def smoothed(x):
 
 
 def cell(a, c):
-    """One step of an lstm, from a and the cell before it."""
+    """Output of one LSTM step, from the preactivations a and the previous cell state c."""
     i, f, g, o = jnp.split(a, 4, -1)
     return s(o) * jnp.tanh(s(f) * c + s(i) * jnp.tanh(g))
 

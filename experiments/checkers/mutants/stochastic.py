@@ -25,7 +25,7 @@ later = partial(classic_dropout, rate=0.3, train=False)
 
 
 def with_key(f, change):
-    """dx with another mask than that of the forward pass."""
+    """dx with a mask other than that of the forward pass."""
     return lambda x, key, dy: by_hand(f)(x, change(key), dy)[0]
 
 
