@@ -42,7 +42,7 @@ def problem(
     )
 
 
-def by_hand(f: Callable) -> Callable[..., tuple]:
+def correct_backward(f: Callable) -> Callable[..., tuple]:
     """The correct backward(*args, dy): the operator's own rule, or jax.vjp without one."""
     op, options = (f.func, f.keywords) if isinstance(f, partial) else (f, {})
     if not isinstance(op, Op):
@@ -76,7 +76,7 @@ def one_sum(g: jax.Array) -> jax.Array:
 
 
 def _backward(f, replaced):
-    names, reference = list(inspect.signature(f).parameters), by_hand(f)
+    names, reference = list(inspect.signature(f).parameters), correct_backward(f)
 
     def backward(*args):
         *args, dy = jax.tree.map(jnp.asarray, args)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-STANDARD_ERRORS = 2  # a mean difference must exceed this many of them
+STANDARD_ERRORS = 2  # a claim needs a mean difference above this many
 
 
 @dataclass(frozen=True)

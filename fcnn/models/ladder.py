@@ -67,7 +67,8 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
     Options:
         classes: number of logits.
         width: channels of the first convolutional stage.
-    Raises: ValueError if the image is smaller than 4×4, or a rung cannot be that small.
+    Raises: ValueError if the image is smaller than 4×4, or a rung cannot be as small as
+            "conv3".
     """
     if len(shape) != 3 or min(shape[:2]) < 4:
         raise ValueError(f"ladder: image shape {shape} must be (h, w, c) of at least 4×4 cells")

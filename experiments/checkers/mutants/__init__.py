@@ -1,4 +1,4 @@
-"""Mutants: gradients with one mistake each, of the kinds that hand derivation and code produce."""
+"""Mutants: gradients with one mistake each, as derivation and coding by hand produce them."""
 
 from experiments.checkers.mutants import (
     activation,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.build import by_hand, one_sum, problem
+from experiments.checkers.build import correct_backward, one_sum, problem
 from fcnn import dot_product_attention, multi_head_attention, rotary_embedding
 
 of = partial(problem, "attention")
@@ -69,7 +69,7 @@ def hidden(mask):
 def each_head(q, k, v, dy):
     """dk of every head, as if no heads shared a group."""
     per_head = lambda a: jnp.repeat(a, 3, 2)
-    return by_hand(attention)(q, per_head(k), per_head(v), dy)[1]
+    return correct_backward(attention)(q, per_head(k), per_head(v), dy)[1]
 
 
 MUTANTS = (

@@ -4,7 +4,7 @@ from functools import partial
 
 import jax.numpy as jnp
 
-from experiments.checkers.build import by_hand, one_sum, problem
+from experiments.checkers.build import correct_backward, one_sum, problem
 from fcnn import conv, conv_transpose, separable_conv
 
 of = partial(problem, "convolution")
@@ -33,7 +33,7 @@ depthwise = partial(conv, groups=5)
 
 
 def dw_of(f, *args):
-    return by_hand(f)(*args)[1]
+    return correct_backward(f)(*args)[1]
 
 
 MUTANTS = (

@@ -5,7 +5,7 @@ from functools import partial
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.build import by_hand, problem
+from experiments.checkers.build import correct_backward, problem
 from fcnn import (
     adaptive_max_pool,
     avg_pool,
@@ -75,7 +75,7 @@ def thrice(dy):
 
 def without_last(f):
     """dx without the last window of each axis."""
-    return lambda x, dy: by_hand(f)(x, dy.at[:, -1].set(0).at[:, :, -1].set(0))[0]
+    return lambda x, dy: correct_backward(f)(x, dy.at[:, -1].set(0).at[:, :, -1].set(0))[0]
 
 
 def fill_gaps(g):
@@ -170,7 +170,7 @@ MUTANTS = (
         "resize_linear: as nearest",
         smooth,
         ((4, 5, 7, 3),),
-        dx=lambda x, dy: by_hand(larger)(x, dy)[0],
+        dx=lambda x, dy: correct_backward(larger)(x, dy)[0],
     ),
     of(
         "border dropped",

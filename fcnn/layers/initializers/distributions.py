@@ -47,7 +47,7 @@ def normal(std: float = 0.01) -> Initializer:
 
 
 def truncated(std: float = 0.01) -> Initializer:
-    """Initializer for any shape: a normal distribution with mean 0, truncated at two deviations.
+    """Initializer for any shape: normal with mean 0, truncated at two standard deviations.
 
     Options:
         std: standard deviation after truncation.

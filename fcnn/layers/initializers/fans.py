@@ -65,7 +65,7 @@ def glorot(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def glorot_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Uniform with the variance of `glorot`, on [-bound, bound): sqrt(6 / (fan_in + fan_out)).
+    """Uniform on [-bound, bound) with bound sqrt(6 / (fan_in + fan_out)); variance of `glorot`.
 
     Shapes: `shape` is (*window, c, o).
     Raises: ValueError for a shape of fewer than 2 axes, or without entries.
