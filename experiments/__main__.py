@@ -1,4 +1,4 @@
-"""`python -m experiments NAME` runs an experiment; without a NAME it lists them."""
+"""Command `python -m experiments NAME`: run an experiment, or list them without a NAME."""
 
 import importlib
 import sys

@@ -1,10 +1,11 @@
-"""Gradient checkers, on wrong gradients with one mistake each and on correct ones that look wrong.
+"""Comparison of gradient checkers, on wrong gradients and on correct ones that look wrong.
 
-Claims, of fcnn.check:
+Each wrong gradient has one mistake. The claims are about fcnn.check:
 
     1. it catches every mutant: a backward pass with one deliberate mistake;
     2. it names the mistake in at least 90% of the mutants;
-    3. it calls no correct gradient wrong: at kinks, at ties, in short dtypes or at large values.
+    3. it calls no correct gradient wrong: at kinks, at ties, in low-precision dtypes or at large
+       values.
 
 Command: python -m experiments checkers
 Result:  docs/checking-gradients.md has the tables, with device and minutes.
@@ -35,9 +36,9 @@ TITLE = "Gradient checkers, on wrong gradients and on correct ones that look wro
 DESCRIPTION = (
     f"{TITLE}: fcnn.check compared with jax.test_util.check_grads, and with "
     "torch.autograd.gradcheck if torch is installed. Exit code: 0 if every claim holds, 1 if one "
-    "fails, 2 for misuse, 130 if stopped."
+    "fails, 2 for a usage error, 130 if interrupted."
 )
-NAMED = 0.9  # claim 2: the least share of mutants whose mistake is named
+NAMED = 0.9  # claim 2: the smallest share of mutants whose mistake is named
 PROBLEMS = (*MUTANTS, *CORRECT_GRADIENTS)
 SMOKE = 40  # --smoke runs every 40th problem
 
@@ -45,7 +46,7 @@ SMOKE = 40  # --smoke runs every 40th problem
 @dataclass(frozen=True)
 class Config(Output):
     jobs: int = os.cpu_count() or 1
-    """Number of parallel processes. Seconds are measured while they share the machine."""
+    """Number of parallel processes. Seconds are measured while all of them share the machine."""
 
 
 def main(arguments: list[str]) -> int:
@@ -54,13 +55,13 @@ def main(arguments: list[str]) -> int:
         return refuse(f"checkers: --jobs {config.jobs} must be at least 1")
     try:
         run = Run("checkers", config.output_dir, config)
-    except OSError as wrong:
-        return refuse(f"checkers: --output-dir {config.output_dir}: {wrong.strerror}")
-    every = SMOKE if config.smoke else 1
+    except OSError as error:
+        return refuse(f"checkers: --output-dir {config.output_dir}: {error.strerror}")
+    stride = SMOKE if config.smoke else 1
     console, stopped = Screen(), ""
     mutants: list[Judged] = []
     correct: list[Judged] = []
-    numbers = range(0, len(PROBLEMS), every)
+    numbers = range(0, len(PROBLEMS), stride)
     with Pool(config.jobs, mp_context=get_context("spawn"), initializer=ignore_interrupts) as pool:
         all_answers = pool.map(answers_to, numbers)
         try:
@@ -101,7 +102,7 @@ def ignore_interrupts() -> None:
 
 
 def write_metric(run: Run, judged: Judged) -> None:
-    """One line of metrics.jsonl."""
+    """Write one line of metrics.jsonl."""
     p, answers = judged.problem, {k: dataclasses.asdict(a) for k, a in judged.answers.items()}
     run.metric(problem=p.name, family=p.family, kind=p.kind, answers=answers)
 
@@ -125,7 +126,7 @@ def claims_of(mutants: Sequence[Judged], correct: Sequence[Judged]) -> list[Clai
 
 
 def write(run: Run, mutants, correct, tables: Sequence[Table], claims, stopped: str) -> None:
-    """results.json and report.html."""
+    """Write results.json and report.html."""
     listed = lambda judged: [
         {
             "name": j.problem.name,

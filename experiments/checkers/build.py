@@ -1,13 +1,16 @@
-"""Building problems: a function, its arguments, and the gradients that are replaced.
+"""Construction of problems: a function, its arguments, and the gradients that are replaced.
 
-A replaced gradient is a function whose parameters name what it needs, in the letters of an
-operator's page: arguments by name, the correct gradient of an argument x as dx, y and dy (dl where
-an argument is called y), and g, the correct gradient that is replaced.
+A replaced gradient is a function. The names of its parameters choose the values that it gets:
+
+    x, w, ...      an argument of the function, by its name
+    dx, dw, ...    the correct gradient of that argument
+    y, dy          the output and its cotangent, which is dl where an argument is called y
+    g              the correct gradient that is replaced
 
     problem("affine", "transposed", "dense dw", dense, ((7, 5), (5, 5)), dw=lambda x, dy: dy.T @ x)
 
-All other gradients are correct: by an operator's own rule, or else by jax.vjp. An argument is a
-shape, drawn from a normal distribution, or a function of a NumPy generator.
+All other gradients are correct: from the operator's own rule, or from jax.vjp without one. An
+argument is a shape, drawn from a normal distribution, or a function of a NumPy generator.
 """
 
 import inspect
@@ -39,8 +42,8 @@ def problem(
     )
 
 
-def by_hand(f: Callable) -> Callable[..., tuple]:
-    """The correct backward(*args, dy)."""
+def correct_backward(f: Callable) -> Callable[..., tuple]:
+    """The correct backward(*args, dy): the operator's own rule, or jax.vjp without one."""
     op, options = (f.func, f.keywords) if isinstance(f, partial) else (f, {})
     if not isinstance(op, Op):
         return partial(_by_vjp, f)
@@ -73,23 +76,24 @@ def one_sum(g: jax.Array) -> jax.Array:
 
 
 def _backward(f, replaced):
-    names, right = list(inspect.signature(f).parameters), by_hand(f)
+    names, reference = list(inspect.signature(f).parameters), correct_backward(f)
 
     def backward(*args):
         *args, dy = jax.tree.map(jnp.asarray, args)
-        given, found = (dict(zip(names, a, strict=False)) for a in (args, right(*args, dy)))
-        found = {f"d{name}": g for name, g in found.items()}
-        known = {"y": f(*args), "dy": dy, "dl": dy} | given | found
+        arguments = dict(zip(names, args, strict=False))
+        found = zip(names, reference(*args, dy), strict=False)
+        gradients = {f"d{name}": g for name, g in found}
+        values = {"y": f(*args), "dy": dy, "dl": dy} | arguments | gradients
         return tuple(
-            _written(replaced[d], known | {"g": g}) if d in replaced else g
-            for d, g in found.items()
+            _replacement(replaced[d], values | {"g": g}) if d in replaced else g
+            for d, g in gradients.items()
         )
 
     return backward
 
 
-def _written(gradient, known):
-    return gradient and gradient(**{k: known[k] for k in inspect.signature(gradient).parameters})
+def _replacement(gradient, values):
+    return gradient and gradient(**{k: values[k] for k in inspect.signature(gradient).parameters})
 
 
 def _by_vjp(f, *args):

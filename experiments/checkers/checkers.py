@@ -5,9 +5,9 @@
     jax float64   the same in float64
     torch         torch.autograd.gradcheck of an autograd.Function, in float64
 
-torch runs in its fast mode if arguments and outputs have more than SLOW entries. Where that finds
-an error, it builds a dense Jacobian for its message, 8 TB for a million entries. That part is left
-out, which changes no verdict.
+torch runs in its fast mode if arguments and outputs have more than SLOW entries. If fast mode
+finds an error, torch builds a dense Jacobian for its message, 8 TB for a million entries. That part
+is left out here, which changes no verdict.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ import fcnn
 from experiments.checkers.problem import CheckerProblem
 from fcnn.checker.subject import Subject, subject_of
 
-SLOW = 300  # entries
+SLOW = 300  # entries, above which torch runs in its fast mode
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Answer:
     """The answer of a checker: "" if it accepts the gradient, else its message."""
 
     message: str
-    seconds: float  # compilation included, as users wait for it
+    seconds: float  # compilation included, because users wait for it
 
     @property
     def accepted(self) -> bool:
@@ -46,8 +46,8 @@ def run_checker(checker: str, problem: CheckerProblem) -> Answer:
     try:
         with jax.enable_x64(checker != "jax float32"):
             message = CHECKERS[checker](problem)
-    except Exception as wrong:
-        message = type(wrong).__name__
+    except Exception as error:
+        message = type(error).__name__
     return Answer(message, perf_counter() - start)
 
 
@@ -58,7 +58,7 @@ def by_fcnn(problem: CheckerProblem) -> str:
 
 
 def by_jax(problem: CheckerProblem) -> str:
-    """check_grads in reverse mode, the only one of custom_vjp."""
+    """check_grads in reverse mode, the only mode of a custom_vjp function."""
     subject = _subject(problem)
     check_grads(
         jax.jit(lambda *x: subject.differentiable(list(x))), subject.x, order=1, modes=["rev"]
@@ -67,8 +67,8 @@ def by_jax(problem: CheckerProblem) -> str:
 
 
 def by_torch(problem: CheckerProblem) -> str:
-    """gradcheck of forward and backward in JAX, which torch differentiates numerically."""
-    import torch  # pyright: ignore[reportMissingImports]  # of the extra parity, which dev does not have
+    """gradcheck of an autograd.Function whose forward and backward passes run in JAX."""
+    import torch  # pyright: ignore[reportMissingImports]  # in the extra parity, not in dev
 
     subject = _subject(problem)
     run, pull = jax.jit(subject.plain), lambda x, dy: subject.claimed(x, dy)[1]

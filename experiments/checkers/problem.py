@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = (  # of mistakes, as fcnn.check names them
+KINDS = (  # kinds of mistakes, as fcnn.check names them
     "stopped",
     "constant factor",
     "mean for sum",
@@ -40,8 +40,8 @@ KINDS = (  # of mistakes, as fcnn.check names them
 class CheckerProblem:
     """`backward(*args, dy)` claims to be the gradient of `forward(*args)`.
 
-    It returns one cotangent per argument, None for an argument without one. `args` draws the
-    arguments, the same ones each time. `kind` is one of KINDS, or, of a correct gradient, the
+    It returns one cotangent per argument, None for an argument without one. `args` draws the same
+    arguments in every call. `kind` is the mistake, one of KINDS. For a correct gradient, it is the
     property that misleads simpler checkers.
     """
 

@@ -31,7 +31,7 @@ class Judged(NamedTuple):
 
 
 def judged(results: dict[str, Any]) -> tuple[list[Judged], list[Judged]]:
-    """Mutants and correct gradients of a results.json."""
+    """Mutants and correct gradients, read from a results.json."""
     known = {problem.name: problem for problem in (*MUTANTS, *CORRECT_GRADIENTS)}
     answers = lambda j: {checker: Answer(**answer) for checker, answer in j["answers"].items()}
     read = lambda j: Judged(known[j["name"]], answers(j))
@@ -78,7 +78,7 @@ def by_trap(correct: Sequence[Judged]) -> Table:
 
 
 def side_by_side(mutants: Sequence[Judged], correct: Sequence[Judged]) -> Table:
-    """Each checker on mutants and on correct gradients."""
+    """Counts and seconds of each checker, on mutants and on correct gradients."""
     rows = []
     for checker in mutants[0].answers:
         answers, of_correct = ([j.answers[checker] for j in some] for some in (mutants, correct))

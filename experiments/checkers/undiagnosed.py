@@ -1,7 +1,7 @@
-"""Mutants whose mistake fcnn.check catches, but does not name or names otherwise.
+"""Mutants that fcnn.check catches without naming their mistake, or with another name.
 
-The gradients of some have several explanations or none: a weight's gradient truncated in time, one
-missing term inside attention, a factor of 3 where an axis has 3 entries.
+Some of these gradients have several explanations or none: a weight's gradient truncated in time,
+one missing term inside attention, a factor of 3 where an axis has 3 entries.
 """
 
 UNDIAGNOSED = (

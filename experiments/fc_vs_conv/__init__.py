@@ -86,7 +86,7 @@ def framed(data: Dataset, frame: int) -> Dataset:
 
 
 def judge(measured: dict[str, Measured]) -> list[Claim]:
-    """The claims about networks that were measured."""
+    """The claims, or none without results of dense and conv3."""
     if not {"dense", "conv3"} <= measured.keys():
         return []
     dense, conv = measured["dense"], measured["conv3"]

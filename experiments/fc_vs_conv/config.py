@@ -34,7 +34,7 @@ class Config(Options):
     """The networks to train, from all dense to all convolutional."""
 
     width: int = 16
-    """Channels of the first stage of conv3; the other networks have as many parameters."""
+    """Channels of the first stage of conv3; the others have about equally many parameters."""
 
     seeds: Annotated[int | None, default_shown("5 on digits, else 3", "INT")] = None
     """Number of seeds: independent training runs of each network, in one program."""
@@ -52,7 +52,7 @@ class Config(Options):
         tuple[int, ...] | None,
         default_shown("50 100 200 400 800 on digits, else 100 1000 10000", "INT [INT ...]"),
     ] = None
-    """Sizes of smaller training sets."""
+    """Numbers of images in the smaller training sets."""
 
     gradients: Literal["hand", "autodiff"] = "hand"
     """The gradients of every operator: hand-derived, or by autodiff."""

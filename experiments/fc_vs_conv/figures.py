@@ -12,7 +12,7 @@ from experiments.fc_vs_conv.measure import Measured
 from experiments.framework.report import Figure
 from experiments.framework.run import Run
 
-COLOURS = {  # dense stands out; the more convolutional, the deeper the blue; pooling head in green
+COLOURS = {  # red for dense, darker blue for more convolutional stages, green for global pooling
     "dense": "#d1495b",
     "conv1": "#a9c6e8",
     "conv2": "#5b93d3",

@@ -81,7 +81,7 @@ def experiment(
 
 
 class Runner:
-    """Trains and evaluates networks, shows progress and writes metrics."""
+    """Training and evaluation of networks, with a progress bar and metrics."""
 
     def __init__(self, config, data: Dataset, nets: dict[str, Layer], run: Run, progress: Progress):
         self.config, self.run, self.progress = config, run, progress

@@ -72,7 +72,7 @@ def terminal_table(measured: dict[str, Measured]) -> Table:
 
 
 def tidy(measured: dict[str, Measured], n: int) -> str:
-    """CSV with one line per accuracy, of one seed of one network."""
+    """CSV with one line per accuracy; each is of one seed of one network."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(("network", "seed", "training_images", "shift", "scored_on", "accuracy"))

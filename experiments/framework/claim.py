@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-STANDARD_ERRORS = 2  # a mean difference must exceed this many
+STANDARD_ERRORS = 2  # a claim needs a mean difference above this many
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Claim:
 
     @classmethod
     def paired(cls, text: str, measure: str, greater: list[float], less: list[float]) -> "Claim":
-        """The claim that `greater` exceeds `less` on average; entry i of both is of seed i.
+        """The claim that `greater` exceeds `less` on average; entry i of both is from seed i.
 
         It holds if the mean difference exceeds STANDARD_ERRORS of its standard errors.
         """

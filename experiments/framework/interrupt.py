@@ -1,8 +1,9 @@
-"""Ctrl-C: the first ends the run after a compiled call and keeps its results, the second at once.
+"""Ctrl-C: the first ends the run after a compiled call and keeps its results; the second kills it.
 
 A KeyboardInterrupt raised inside JAX can be lost in a callback, crash a module that is being
-imported, or leave work running at exit. So the signal handler raises none: while modules are
-imported the operating system ends the process; later the signal is recorded, and `check` raises.
+imported, or leave work running at exit. So the signal handler raises nothing. While modules
+are imported, the operating system ends the process. Later the signal is recorded, and `check`
+raises KeyboardInterrupt.
 """
 
 import os
@@ -17,7 +18,7 @@ def end_at_once() -> None:
 
 
 def listen() -> None:
-    """Let Ctrl-C be recorded, for `check`."""
+    """Record Ctrl-C, so that `check` raises."""
     signal.signal(signal.SIGINT, _record)
 
 

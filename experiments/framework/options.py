@@ -44,13 +44,13 @@ class Options(Output):
 
 
 def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C:
-    """The configuration of a command line. A mistake in it exits with a message and code 2."""
+    """The configuration of a command line. A usage error exits with a message and code 2."""
     return tyro.cli(
         kind, prog=f"python -m experiments {name}", description=description, args=arguments
     )
 
 
 def refuse(message: str) -> int:
-    """Print an error message of one line; the exit code of misuse."""
+    """Print an error message of one line, and return the exit code of a usage error."""
     print(message, file=sys.stderr)
     return 2

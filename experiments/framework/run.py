@@ -19,10 +19,10 @@ from fcnn.cli.output import write_whole
 
 
 class Run:
-    """The folder of one run. Files are written whole or not at all, metrics line by line.
+    """The folder of one run. Each file is written whole or not at all, and metrics line by line.
 
-    A file that cannot be written, as on a full disk, does not end the run: `failed` is the error
-    message of the first such file.
+    A file that cannot be written, for example on a full disk, does not end the run. `failed` is the
+    error message of the first such file.
 
     Raises: OSError if the folder cannot be made.
     """
@@ -49,8 +49,8 @@ class Run:
     def _attempt(self, name: str, act: Callable[[], Any]) -> None:
         try:
             act()
-        except OSError as why:
-            self.failed = self.failed or f"{self.folder / name}: {why.strerror}"
+        except OSError as error:
+            self.failed = self.failed or f"{self.folder / name}: {error.strerror}"
 
     def _write(self, name: str, content: str | bytes) -> None:
         write_whole(self.folder / name, content)

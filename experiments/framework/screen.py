@@ -1,4 +1,4 @@
-"""Standard output of an experiment, whose failure does not end the run."""
+"""Standard output of an experiment. A failure to write to it does not end the run."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from fcnn.cli.output import discard_rest
 
 
 class Screen(Console):
-    """A console that is silent after a failure of standard output, as by `head` or a full disk."""
+    """Console that is silent once standard output has failed: a closed pipe, a full disk."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         try:

@@ -1,8 +1,8 @@
 """Many seeds of one network, trained and evaluated as one vmapped program.
 
-Everything is compiled once per network. A training call takes a fixed number of steps, on the
-images with the given indices. An evaluation call takes a fixed number of images, shifted by any
-amount.
+Everything is compiled once per network. A training call runs a fixed number of steps on the
+images with the given indices. An evaluation call reads a fixed number of images, and shifts them by
+any amount.
 """
 
 import math
@@ -21,7 +21,7 @@ BATCH = 500  # images evaluated in one call
 
 
 class Seeds:
-    """`count` training runs of `model` on examples of (x, y), which live on the device."""
+    """`count` training runs of `model` on examples of (x, y), which stay on the device."""
 
     def __init__(
         self, model: Layer, optimizer, x: jax.Array, y: jax.Array, margin: int, count: int
@@ -64,7 +64,7 @@ class Seeds:
 
 
 def shifted(x: jax.Array, shift: jax.Array, margin: int) -> jax.Array:
-    """Images moved down and right by `shift` pixels, at most `margin`; background 0 moves in."""
+    """Images moved down and right by `shift` pixels, at most `margin`; zeros fill the gap."""
     framed = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
     return jax.lax.dynamic_slice(framed, (0, margin - shift[0], margin - shift[1], 0), x.shape)
 
@@ -76,14 +76,14 @@ def _correct(model, margin, train_state, data, indices, shift):
 
 
 def _at_rate(train_state: TrainState, rate: float) -> TrainState:
-    """The learning rate is in the optimizer's state, by optax.inject_hyperparams."""
+    """Set the learning rate, which optax.inject_hyperparams keeps in the optimizer's state."""
     rates = jnp.full((len(train_state.step),), rate)
     opt_state = optax.tree.set(train_state.opt_state, learning_rate=rates)
     return train_state._replace(opt_state=opt_state)
 
 
 def cosine(step: int, total: int, peak: float) -> float:
-    """The learning rate at `step` of `total`, from `peak` to 0.
+    """Learning rate at `step` of `total`, which falls from `peak` to 0 along a cosine.
 
     Source: Loshchilov & Hutter 2017.
     """

@@ -18,7 +18,7 @@ from fcnn.cli.bench.jobs import Job
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
-    """The job on these examples, from parameters drawn by `seed`."""
+    """The job on these examples, from parameters drawn with `seed`."""
     make = eqx.nn.make_with_state(MODELS[type(job.network)])
     model, state = make(job.network, job.shape, key=jax.random.PRNGKey(seed))
     params, static = eqx.partition(model, eqx.is_inexact_array)

@@ -17,7 +17,7 @@ from fcnn.cli.bench.jobs import LEARNING_RATE, Job, build
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
-    """The job on these examples, from parameters drawn by `seed`."""
+    """The job on these examples, from parameters drawn with `seed`."""
     model, optimizer = build(job.network), optax.adam(LEARNING_RATE)
     train_state = training.create(model, optimizer, job.shape, jax.random.key(seed))
     step = training.train_step(model, fcnn.softmax_cross_entropy, optimizer)

@@ -13,7 +13,7 @@ from fcnn.cli.bench.jobs import Job
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
-    """The job on these examples, from parameters drawn by `seed`."""
+    """The job on these examples, from parameters drawn with `seed`."""
     model = MODELS[type(job.network)](job.network)
     first = jnp.asarray(x[: job.batch])
     state = jax.jit(model.init)(jax.random.key(seed), first)

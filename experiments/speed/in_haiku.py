@@ -13,7 +13,7 @@ from fcnn.cli.bench.jobs import Job
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
-    """The job on these examples, from parameters drawn by `seed`."""
+    """The job on these examples, from parameters drawn with `seed`."""
     forward = FORWARD[type(job.network)]
     model = hk.transform_with_state(lambda x: forward(job.network, x))
     first = jnp.asarray(x[: job.batch])

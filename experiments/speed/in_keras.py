@@ -22,7 +22,7 @@ from fcnn.cli.bench.jobs import LEARNING_RATE, Job
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
-    """The job on these examples, from parameters drawn by `seed`."""
+    """The job on these examples, from parameters drawn with `seed`."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(job.shape, dtype=x.dtype.name)
     model = keras.Model(inputs, BUILD[type(job.network)](job.network, inputs))

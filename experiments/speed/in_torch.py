@@ -18,7 +18,7 @@ from fcnn.cli.bench.jobs import LEARNING_RATE, Job, batches
 
 
 def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
-    """The job on these examples, from parameters drawn by `seed`."""
+    """The job on these examples, from parameters drawn with `seed`."""
     torch.manual_seed(seed)
     images = len(job.shape) == 3
     layout = torch.channels_last if images else torch.contiguous_format
@@ -130,7 +130,7 @@ def mlp(network: jobs.Mlp, shape):
 
 
 class Lstm(nn.Module):
-    """Torch has two biases per gate; one would be enough."""
+    """LSTM, and logits from its last state. torch has two biases per gate, where one is enough."""
 
     def __init__(self, network: jobs.Lstm, shape):
         super().__init__()

@@ -1,7 +1,8 @@
 """Training steps of several libraries, timed in turn, round after round.
 
-A machine that slows down slows them alike, so read ratios: those of each round, and their median.
-Each round begins with another library, because what one leaves running disturbs the next.
+A machine that slows down affects all libraries alike, so compare the ratios of each round, and
+their median. Each round begins with a different library, because a library may leave work running
+that disturbs the next.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ def interleave(
 ) -> dict[str, Timing]:
     """Seconds per training step of each library; every round takes `steps` steps of each."""
     first = {name: _seconds(each.run, 1) for name, each in prepared.items()}
-    for each in prepared.values():  # a second call, without the first one's allocations
+    for each in prepared.values():  # untimed, to make the allocations of a full call
         each.run(steps)
     timings = {name: Timing([], first=seconds) for name, seconds in first.items()}
     names = list(prepared)

@@ -1,4 +1,4 @@
-"""The libraries compared, each imported only when it is measured.
+"""The libraries that are compared, each imported only when it is measured.
 
     load("flax").prepare(job, x, y, seed).run(100)
 
@@ -20,7 +20,7 @@ LIBRARIES = ("fcnn", "flax", "haiku", "equinox", "keras", "torch")
 class Prepared(NamedTuple):
     """An initialized network and its training steps.
 
-    run: k -> loss of the last of k >= 1 steps, after the device has finished them. The first call
+    run: take k >= 1 steps, wait for the device, and return the loss of the last. The first call
          compiles.
     """
 
@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
 
 
 def load(name: str) -> ModuleType:
-    """The module that writes the jobs in library `name`, with its `prepare(job, x, y, seed)`.
+    """The module of the jobs in library `name`, with its `prepare(job, x, y, seed)`.
 
     Raises: ValueError for an unknown name; ImportError if the library is not installed.
     """

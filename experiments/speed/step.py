@@ -1,4 +1,4 @@
-"""One jitted training step, called again and again: the loop that all libraries on JAX share.
+"""One jitted training step, called repeatedly: the loop that all libraries on JAX share.
 
 `adam` is the step of the libraries that leave optimizers to optax, as optax's documentation writes
 it. The train state is donated, so that parameters are updated in place.

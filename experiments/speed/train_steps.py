@@ -1,4 +1,4 @@
-"""Train steps of fcnn and other libraries as rows, tables and bars."""
+"""Benchmark of train steps in fcnn and other libraries: rows, tables and bars."""
 
 from statistics import median
 from typing import Any, NamedTuple
@@ -11,19 +11,19 @@ from fcnn.cli.bench.bench import Bench, add_names, named
 from fcnn.cli.bench.jobs import JOBS, Job, draw
 from fcnn.installation import install
 
-PACKAGES = {"haiku": "dm-haiku"}  # where a library and its package differ in name
+PACKAGES = {"haiku": "dm-haiku"}  # where the names of library and package differ
 
 
 class Row(NamedTuple):
-    """Lists and numbers by library, fcnn first."""
+    """Results of one job; dicts are by library, fcnn first."""
 
     name: str
     title: str
     parameters: dict[str, int]
     first: dict[str, float]  # seconds of the first step, compilation included
     steps: dict[str, list[float]]  # seconds per step, one entry per round
-    fastest_on_jax: str | None  # besides fcnn
-    times_faster_on_jax: float | None  # than that
+    fastest_on_jax: str | None  # fastest library on JAX other than fcnn
+    times_faster_on_jax: float | None  # fcnn's speedup over it
     times_faster_than_torch: float | None
 
 
@@ -35,7 +35,7 @@ def _options(tool):
         choices=LIBRARIES[1:],
         default=LIBRARIES[1:],
         metavar="LIBRARY",
-        help=f"to compare with, of {', '.join(LIBRARIES[1:])} (default: all of them)",
+        help=f"libraries to compare with fcnn: {', '.join(LIBRARIES[1:])} (default: all of them)",
     )
 
 
@@ -79,7 +79,7 @@ def _cells(row, _):
 
 
 def _draw(rows: list[Row], _, axes: Any) -> None:
-    """Bars: the time of each library over fcnn's."""
+    """Draw bars: the time of each library divided by fcnn's."""
     names = list(rows[0].steps)
     width = 0.8 / len(names)
     for i, name in enumerate(names):
@@ -88,7 +88,7 @@ def _draw(rows: list[Row], _, axes: Any) -> None:
         axes.bar(at, heights, width, label=name)
     axes.axhline(1, color="0.4", linewidth=1)
     axes.set_xticks(range(len(rows)), [row.title for row in rows], rotation=20, ha="right")
-    axes.set_ylabel("time of a train step over fcnn's")
+    axes.set_ylabel("time of a train step / fcnn's")
     axes.legend()
 
 
@@ -96,8 +96,9 @@ BENCH = Bench(
     "python -m experiments speed",
     help="train steps in fcnn and other libraries",
     description="Time train steps (forward, backward, Adam) in fcnn, flax, haiku, equinox, keras "
-    "and torch, in turn, compilation apart. Prints medians, and how many times faster fcnn is than "
-    "the fastest of the others on JAX, and than torch. To install all of them: " + install("peers"),
+    "and torch, in turn, without compilation. Prints medians, and how many times faster fcnn is "
+    "than the fastest of the others on JAX, and than torch. To install all of them: "
+    + install("peers"),
     packages=("optax", *(PACKAGES.get(name, name) for name in LIBRARIES[1:])),
     options=_options,
     choose=_choose,

@@ -19,8 +19,8 @@ __all__ = ["NAMES", "DataError", "Dataset", "Images", "load"]
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Read a data set of images from its files into memory.
 
-    Files may be gzipped or plain, in any case, and under the endings of common downloads. "digits"
-    comes with scikit-learn and needs no files. Nothing is downloaded.
+    Files may be gzipped or plain. Their names may be in upper or lower case, with the endings of
+    common downloads. "digits" comes with scikit-learn and needs no files. Nothing is downloaded.
 
     Shapes: train and test are pairs of x (n, h, w, c) float32 and y (n,) int32.
     Options:
@@ -29,8 +29,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
             `name` (in any case, as in MNIST or fashion-mnist) is read if it exists, else the folder
             and up to three levels of subfolders.
     Units:  pixels from 0 to 1.
-    Raises: DataError, a ValueError of one line, for an unknown name, and for files that are missing
-            or damaged: it names the file and the cure.
+    Raises: DataError, a ValueError, for an unknown name, and for files that are missing or damaged.
+            Its message is one line with the file and what to do.
     Cost:   memory for all images in float32: 31 MB for 10,000 images of 28×28.
     Source: digits: Alpaydin & Kaynak 1998; MNIST: LeCun et al. 1998; Fashion-MNIST: Xiao et al.,
             arXiv:1708.07747; CIFAR-10: Krizhevsky 2009.
@@ -49,7 +49,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         return digits()
     chosen = data_dir or os.environ.get("FCNN_DATA")
     if not chosen:
-        raise DataError(f"{name}: no folder of its files; give --data-dir DIR or set FCNN_DATA")
+        raise DataError(f"{name}: no data directory; give --data-dir DIR or set FCNN_DATA")
     folder = Path(chosen).expanduser()
     if not folder.is_dir():
         other = other_format(folder)

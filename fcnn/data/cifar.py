@@ -18,7 +18,7 @@ from fcnn.data.files import advice, levels, only, read, unpacked
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 RECORD = 1 + 3 * 32 * 32
-LARGEST = 50_000 * RECORD  # bytes of one batch; all five batches together have as many
+LARGEST = 50_000 * RECORD  # bytes of one file, at most: all five training batches in one
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 BATCH = re.compile(r"((data_batch_[1-5]|test_batch)(\.bin|\.mat|))(\.gz)*", re.IGNORECASE)
 PACKED = re.compile(r".*cifar.*\.(tar|tgz|gz)\b.*", re.IGNORECASE)

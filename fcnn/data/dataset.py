@@ -6,7 +6,7 @@ import numpy as np
 
 
 class DataError(ValueError):
-    """Error on a data set that cannot be read: one line with the file and the cure."""
+    """Error for a data set that cannot be read: one line with the file and what to do."""
 
 
 class Images(NamedTuple):
@@ -25,7 +25,7 @@ class Images(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """Training and test images, and the names of the classes: classes[y] is that of label y."""
+    """Training and test images, and the names of the classes: classes[y] is the name of y."""
 
     name: str
     train: Images

@@ -1,7 +1,8 @@
 """Search for data files in subfolders and under changed names, and decompression.
 
-A file is identified by its name, in any case and with any ending. Its first bytes decide how it is
-decompressed, since a browser may decompress a .gz file and keep its name, or compress it again.
+A file is identified by its name, in upper or lower case and with any ending. Its first bytes decide
+how it is decompressed, since a browser may decompress a .gz file and keep its name, or compress it
+again.
 """
 
 import gzip
@@ -17,11 +18,11 @@ import numpy as np
 from fcnn.data.dataset import DataError
 
 DEPTH = 3  # levels of subfolders that are searched
-LAYERS = 3  # of gzip that are removed, at most
+LAYERS = 3  # layers of gzip that are removed, at most
 CHUNK = 2**20  # bytes read at a time
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 GZIP = b"\x1f\x8b"
-FORMATS = {  # of data sets, not supported here, by ending
+FORMATS = {  # file formats that are not supported, by ending
     ".csv": "a CSV file",
     ".npz": "a NumPy archive",
     ".npy": "a NumPy array",
@@ -33,7 +34,7 @@ FORMATS = {  # of data sets, not supported here, by ending
     ".pkl": "a pickle",
     ".pt": "a torch file",
 }
-OTHER = {  # formats not supported here, by first bytes
+OTHER = {  # file formats that are not supported, by first bytes
     b"PK\3\4": "a zip archive; unpack it first",
     b"BZh": "packed by bzip2; unpack it first",
     b"\xfd7zXZ": "packed by xz; unpack it first",
@@ -46,20 +47,20 @@ OTHER = {  # formats not supported here, by first bytes
 def levels(
     folder: Path, enter: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[Path, ...]]:
-    """Files in `folder`, then those in its subfolders, and so on, without hidden files.
+    """Files by level: those in `folder`, then those in its subfolders, without hidden files.
 
-    A subfolder is searched if `enter` is true of its name.
+    A subfolder is searched if `enter(name)` is true.
 
     Raises: DataError if `folder` cannot be read.
     """
     folders = [folder]
     for _ in range(1 + DEPTH):
         files, inner = [], []
-        for each in folders:
+        for current in folders:
             try:
-                entries = sorted(os.scandir(each), key=lambda entry: entry.name)
+                entries = sorted(os.scandir(current), key=lambda entry: entry.name)
             except OSError as error:
-                if each == folder:
+                if current == folder:
                     raise DataError(f"{folder}: cannot be read ({error.strerror})") from None
                 continue
             visible = [entry for entry in entries if not entry.name.startswith(".")]
@@ -84,7 +85,7 @@ def only(found: list[Path]) -> Path:
 
 
 def advice(folder: Path) -> str:
-    """End of a message on a file that is missing from `folder`: what to do."""
+    """End of an error message on a file that is missing from `folder`: what to do."""
     files = next(levels(folder))
     archives = [p.name for p in files if p.suffix.lower() in ARCHIVES]
     first = f"unpack {archives[0]} there" if archives else "put it there"
@@ -93,16 +94,16 @@ def advice(folder: Path) -> str:
 
 
 def other_format(path: Path) -> str:
-    """Part of a message on a file of a format that is not supported; "" for others."""
+    """Part of an error message that names an unsupported file format; "" for other files."""
     ending = path.suffix.lower()
     return f" is {FORMATS[ending]}, which is not supported" if ending in FORMATS else ""
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
-    """Stream of the bytes of `path`, decompressed from every layer of gzip.
+    """Stream of the bytes of `path`, without its layers of gzip, LAYERS at most.
 
-    Raises: DataError, here and while reading, if it cannot be read.
+    Raises: DataError, on opening and while reading, if the file cannot be read.
     """
     try:
         with ExitStack() as stack:
@@ -127,7 +128,7 @@ def reject_other(path: Path, start: bytes) -> None:
 def read(read_some: Callable[[int], bytes], count: int) -> np.ndarray:
     """The next `count` bytes of a stream, or fewer at its end; read_some(n) returns up to n bytes.
 
-    Memory is that of the bytes in the stream, also where `count` is larger.
+    Memory grows with the bytes in the stream, even if `count` is larger.
     """
     data = bytearray()
     while len(data) < count and (chunk := read_some(min(CHUNK, count - len(data)))):

@@ -2,7 +2,7 @@
 
     0  0  type  d     then d sizes (big-endian uint32), then the values in row-major order
 
-These data sets have type 8 only, unsigned bytes.
+These data sets use only type 8, unsigned bytes.
 
 A file is found by its name: train-images-idx3-ubyte, train-images.idx3-ubyte or TRAIN-IMAGES.GZ,
 in the folder or below it, as in torchvision's MNIST/raw.
@@ -19,7 +19,7 @@ from fcnn.data.dataset import DataError, Dataset, Images
 from fcnn.data.files import advice, levels, only, other_format, read, reject_other, unpacked
 
 LARGEST = 2**30  # bytes of one array: six times the largest of these data sets
-TRAILING = 2**16  # bytes after the announced ones that are counted, at most
+TRAILING = 2**16  # at most this many bytes beyond the announced ones are counted
 # A folder with one of these in its name contains that data set; the first match counts.
 DATA_SETS = (
     *("fashion", "emnist", "kmnist", "qmnist", "notmnist", "medmnist"),
@@ -42,7 +42,7 @@ CLASSES = {
     ),
 }
 
-FIRST_LABELS = {  # of the original training files
+FIRST_LABELS = {  # first labels of the original training files
     "mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5),
     "fashion_mnist": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9),
 }
@@ -133,7 +133,9 @@ def _reject_other_data_set(name: str, path: Path, y: np.ndarray) -> None:
     """DataError for the labels of another data set, whose files have the same names."""
     for other, first in FIRST_LABELS.items():
         if other != name and tuple(y[: len(first)].tolist()) == first:
-            raise DataError(f"{path}: is of {other}, not {name}; name {other}, or another folder")
+            raise DataError(
+                f"{path}: labels of {other}, not {name}; load {other} or another folder"
+            )
 
 
 def _data_set(folder_name: str) -> str | None:

@@ -12,7 +12,7 @@ from fcnn.ops.validation import named, require_numbers
 
 
 def prelu(*, start: float = 0.25) -> Layer:
-    """`fcnn.prelu` with its slope, one per channel.
+    """`fcnn.prelu` with a trained slope for each channel.
 
     Shapes: x (n, *axes, c) -> y (n, *axes, c); params: slope (c,).
     Options:

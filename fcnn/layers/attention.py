@@ -1,4 +1,4 @@
-"""Layers of token networks: embedding and multi-head attention."""
+"""Layers for sequences of tokens: embedding and multi-head attention."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ def embedding(classes: int, features: int, *, table_init: Initializer = STANDARD
         features: entries of each row.
         table_init: initializer of the table; standard normal if not given.
     Raises: ValueError if `classes` or `features` is below 1; TypeError if either is not an integer,
-            or x does not hold integers.
+            or if x does not hold integers.
 
     >>> embedding = fcnn.layers.embedding(3, 3, table_init=fcnn.layers.initializers.identity)
     >>> params, state = embedding.init(jax.random.key(0), ())
@@ -51,9 +51,9 @@ def multi_head_attention(
     bias: bool = True,
     w_init: Initializer = initializers.glorot,
 ) -> Layer:
-    """`fcnn.multi_head_attention` of a sequence to itself.
+    """Multi-head self-attention: `fcnn.multi_head_attention` with its parameters.
 
-    With o = features and d = o / heads,
+    o is `features` and d is o / heads.
 
     Shapes: x (n, t, c) -> y (n, t, o); params: wq (c, heads, d), wk and wv (c, groups, d),
             wo (heads, d, o), bq (heads, d), bk and bv (groups, d), bo (o,).
@@ -61,9 +61,9 @@ def multi_head_attention(
         heads: number of heads; divides o.
         features: o, the width of the output and of all heads together; c if None.
         groups: number of heads of keys and values; divides `heads`, which is the default.
-        causal: whether a position sees only itself and those before it.
-        bias: whether the four maps have biases, which start at 0.
-        w_init: initializer of the four kernels, each as a matrix.
+        causal: whether a position attends only to itself and to earlier positions.
+        bias: whether the four projections have biases, which start at 0.
+        w_init: initializer of the four kernels, each drawn as a matrix.
     Raises: ValueError if `heads` does not divide o, or `groups` does not divide `heads`.
     Source: Vaswani et al., arXiv:1706.03762; groups: Ainslie et al., arXiv:2305.13245.
     """
@@ -91,7 +91,7 @@ def multi_head_attention(
 
     def multiply_adds(shape, out):
         (t, c), o = shape, out[-1]
-        maps = c * o + 2 * c * (o // heads) * groups + o * o
-        return t * maps + 2 * t * t * o
+        projections = c * o + 2 * c * (o // heads) * groups + o * o
+        return t * projections + 2 * t * t * o
 
     return Layer("multi_head_attention", init, apply, multiply_adds)

@@ -2,11 +2,11 @@
 
     serial(f, g)      y = g(f(x))
     residual(f)       y = x + f(x)           residual(f, shortcut)   y = shortcut(x) + f(x)
-    repeat(f, 3)      y = f3(f2(f1(x)))      f1, f2, f3 are f with other parameters
+    repeat(f, 3)      y = f3(f2(f1(x)))      f1, f2, f3 are f with different parameters
 
 `params` and `state` have one entry per part, named by its kind and numbered, as in
 {"conv1": ..., "conv2": ..., "dense1": ...}. A part without parameters or without state has no
-entry. The parameters of `repeat` are those of one block with a leading axis.
+entry. The parameters of `repeat` are those of one block with a leading axis n.
 """
 
 from collections import Counter
@@ -46,13 +46,13 @@ def serial(*layers: Layer, name: str = "serial") -> Layer:
         return found
 
     def apply(params, state, x, *, key=None, train=False):
-        new = {}
+        new_state = {}
         for i, (part, layer) in enumerate(zip(names, layers, strict=True)):
             subkey = None if key is None else jax.random.fold_in(key, i)
             p, s = params.get(part, {}), state.get(part, {})
             x, s = layer.apply(p, s, x, key=subkey, train=train)
-            new |= {part: s} if s else {}
-        return x, new
+            new_state |= {part: s} if s else {}
+        return x, new_state
 
     input_dtype = layers[0].input_dtype if layers else float
     return Layer(name, _init_parts(parts), apply, parts=parts, input_dtype=input_dtype)
@@ -80,19 +80,21 @@ def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residua
 
     def apply(params, state, x, *, key=None, train=False):
         keys = (None, None) if key is None else jax.random.split(key)
-        of = lambda part: (params.get(part, {}), state.get(part, {}))
-        y, of_body = body.apply(*of("body"), x, key=keys[0], train=train)
-        of_shortcut = {}
+        params_and_state = lambda part: (params.get(part, {}), state.get(part, {}))
+        y, body_state = body.apply(*params_and_state("body"), x, key=keys[0], train=train)
+        shortcut_state = {}
         if shortcut is not None:
-            x, of_shortcut = shortcut.apply(*of("shortcut"), x, key=keys[1], train=train)
+            x, shortcut_state = shortcut.apply(
+                *params_and_state("shortcut"), x, key=keys[1], train=train
+            )
         with named(name):
             require(
                 x.shape == y.shape,
                 f"body output {y.shape} and shortcut output {x.shape} differ; "
                 "write residual(body, shortcut) with a shortcut of the body's output shape",
             )
-        new = {"body": of_body, "shortcut": of_shortcut}
-        return x + y, {part: s for part, s in new.items() if s}
+        new_state = {"body": body_state, "shortcut": shortcut_state}
+        return x + y, {part: s for part, s in new_state.items() if s}
 
     return Layer(name, _init_parts(parts), apply, parts=parts)
 
@@ -100,10 +102,10 @@ def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residua
 def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
     """Chain of n equal blocks, each with its own parameters, state and key.
 
-    All parameters and state have a leading axis n. `lax.scan` runs the block over it, so the
-    compiled program has the same size for every n.
+    All parameters and state have a leading axis n. `lax.scan` runs the block over this axis,
+    so the compiled program has the same size for every n.
 
-    Shapes: x, y and the output of the block have one shape.
+    Shapes: x, y and the output of the block have the same shape.
     Options:
         block: the layer to repeat.
         n: number of blocks.

@@ -42,7 +42,8 @@ def conv(
         w_init: initializer of w, with the fans of one group.
         impl: implementation, as for `fcnn.conv`.
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
-            `init` if it has another rank than the input, or `groups` does not divide both counts.
+            `init` if `window` and the input differ in the number of spatial axes, or if `groups`
+            does not divide c and `features`.
 
     >>> params, _, output = fcnn.layers.shapes(fcnn.layers.conv(8, (3, 3), stride=2), (28, 28, 4))
     >>> output, params["w"].shape, params["b"].shape
@@ -57,8 +58,8 @@ def conv(
             _require_rank(window, shape)
             divides = shape[-1] % groups == 0
             require(divides, f"groups {groups} does not divide {shape[-1]} channels")
-        start = initializers.grouped(w_init, groups)
-        w = start(key, (*window, shape[-1] // groups, features))
+        grouped_init = initializers.grouped(w_init, groups)
+        w = grouped_init(key, (*window, shape[-1] // groups, features))
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
 
     def apply(params, state, x, *, key=None, train=False):
@@ -94,7 +95,7 @@ def conv_transpose(
         window: cells along each spatial axis.
         stride: cells between windows in the output, one int or one per axis.
         padding: an int, a pair (low, high) per axis, or a mode of `fcnn.conv_transpose`; "same" by
-            default. It crops the output.
+            default. Padding crops the output.
         output_padding: cells added at the end of each axis of the output.
         dilation: cells between the taps of a window, one int or one per axis.
         groups: number of groups of channels that do not mix; divides c and `features`.
@@ -102,7 +103,8 @@ def conv_transpose(
         w_init: initializer of w, with the fans of one group.
         impl: implementation, as for `fcnn.conv_transpose`.
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
-            `init` if it has another rank than the input, or `groups` does not divide both counts.
+            `init` if `window` and the input differ in the number of spatial axes, or if `groups`
+            does not divide c and `features`.
     """
     with named("conv_transpose"):
         require_window(window)
@@ -113,8 +115,8 @@ def conv_transpose(
             _require_rank(window, shape)
             for size, what in ((features, "features"), (shape[-1], "channels")):
                 require(size % groups == 0, f"groups {groups} does not divide {size} {what}")
-        start = initializers.grouped(w_init, groups, axis=-2)
-        w = start(key, (*window, shape[-1], features // groups))
+        grouped_init = initializers.grouped(w_init, groups, axis=-2)
+        w = grouped_init(key, (*window, shape[-1], features // groups))
         return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
 
     def apply(params, state, x, *, key=None, train=False):
@@ -146,14 +148,14 @@ def separable_conv(
     Options:
         features: channels of the output.
         window: cells along each spatial axis of the depthwise kernel.
-        multiplier: depthwise features per channel.
+        multiplier: features of the depthwise convolution per channel.
         stride: cells between windows, one int or one per axis.
         padding: an int, a pair (low, high) per axis, or a mode of `fcnn.conv`; "same" by default.
         dilation: cells between the taps of a window, one int or one per axis.
         bias: whether b is added; it starts at 0.
         w_init: initializer of the pointwise kernel; the depthwise one starts as `lecun`.
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
-            `init` if it has another rank than the input.
+            `init` if `window` and the input differ in the number of spatial axes.
     Source: Chollet, arXiv:1610.02357.
     """
     with named("separable_conv"):
@@ -164,7 +166,7 @@ def separable_conv(
         with named("separable_conv"):
             _require_rank(window, shape)
         f = shape[-1] * multiplier
-        # nothing follows the depthwise kernel but a matrix, so its variance is 1 / fan_in
+        # no activation follows the depthwise convolution, so the variance is 1 / fan_in
         depthwise = initializers.lecun(jax.random.fold_in(key, 0), (*window, 1, f))
         pointwise = w_init(jax.random.fold_in(key, 1), (f, features))
         b = {"b": jnp.zeros(features, pointwise.dtype)} if bias else {}
@@ -183,4 +185,4 @@ def separable_conv(
 
 def _require_rank(window, shape):
     same = len(shape) == len(window) + 1
-    require(same, f"input {shape} and window {window} differ in spatial axes")
+    require(same, f"input {shape} and window {window} differ in the number of spatial axes")

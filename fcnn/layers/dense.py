@@ -1,4 +1,4 @@
-"""The dense layer."""
+"""Dense layer: an affine map of the last axis."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Dropout layers: they drop while training, which needs a key."""
+"""Dropout layers, which drop only while training and need a key for it."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def dropout(rate: float) -> Layer:
     Shapes: x (n, *axes) -> y (n, *axes).
     Options:
         rate: probability of dropping an entry, in [0, 1).
-    Raises: ValueError for another rate, and without a key while training.
+    Raises: ValueError if `rate` is outside [0, 1), or if `key` is missing while training.
 
     >>> dropout, key = fcnn.layers.dropout(0.5), jax.random.key(0)
     >>> sorted(set(dropout.apply({}, {}, jnp.ones(100), key=key, train=True)[0].tolist()))
@@ -32,7 +32,7 @@ def spatial_dropout(rate: float) -> Layer:
     Shapes: x (n, *size, c) -> y (n, *size, c).
     Options:
         rate: probability of dropping a whole channel of an example, in [0, 1).
-    Raises: ValueError for another rate, and without a key while training.
+    Raises: ValueError if `rate` is outside [0, 1), or if `key` is missing while training.
     """
     return _dropout("spatial_dropout", rate, lambda x, key: ops.spatial_dropout(x, key, rate=rate))
 
@@ -40,13 +40,13 @@ def spatial_dropout(rate: float) -> Layer:
 def stochastic_depth(rate: float) -> Layer:
     """`fcnn.stochastic_depth` while training; the identity in evaluation mode.
 
-    It is the last layer in the body of a residual:
+    Use it as the last layer in the body of a `residual`:
     layers.residual(layers.serial(..., stochastic_depth(0.2))).
 
     Shapes: x (n, *axes) -> y (n, *axes).
     Options:
         rate: probability of dropping an example, in [0, 1).
-    Raises: ValueError for another rate, and without a key while training.
+    Raises: ValueError if `rate` is outside [0, 1), or if `key` is missing while training.
     """
     drop = lambda x, key: ops.stochastic_depth(x, key, rate=rate)
     return _dropout("stochastic_depth", rate, drop)
@@ -58,7 +58,7 @@ def classic_dropout(rate: float) -> Layer:
     Shapes: x (n, *axes) -> y (n, *axes).
     Options:
         rate: probability of dropping an entry, in [0, 1).
-    Raises: ValueError for another rate, and without a key while training.
+    Raises: ValueError if `rate` is outside [0, 1), or if `key` is missing while training.
 
     >>> fcnn.layers.classic_dropout(0.5).apply({}, {}, jnp.ones(3))[0]
     Array([0.5, 0.5, 0.5], dtype=float32)

@@ -3,9 +3,9 @@
     init(key, shape)                                     -> params, state
     apply(params, state, x, *, key=None, train=False)    -> y, state
 
-`shape` is that of one example, without the batch axis. The optimizer updates `params`. `state`
-goes from one forward pass to the next, as running statistics do. Both are nested dicts with
-readable names, and {} if empty. A layer made of layers lists them in `parts`.
+`shape` is that of one example, without the batch axis. The optimizer updates `params`. `state`,
+for example running statistics, is passed from one forward pass to the next. Both are nested
+dicts with readable names, and {} if empty. A layer made of layers lists them in `parts`.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Layer:
     Shapes: `shape` is that of one example; x and y have a leading batch axis.
     Options:
         name: kind of the layer; `serial` numbers its layers by it.
-        init: function that draws `params` and makes the first `state`.
+        init: function that draws `params` and makes the initial `state`.
         apply: forward pass; `train=True` with a `key` for training.
         multiply_adds: function of the shapes of one input and one output; 0 if not given.
         parts: function from the shape of one example to the layers within this one, if any.
@@ -107,7 +107,7 @@ def shapes(layer: Layer, shape: Dims) -> tuple[Params, State, Dims]:
     Shapes: `shape` is that of one example, without the batch axis; so is the shape of the output.
     Options:
         layer: a layer.
-    Raises: ValueError from the operator if the layer cannot take such an input.
+    Raises: ValueError from the operator if the layer cannot take an input of this shape.
     Cost:   tracing; nothing is computed.
 
     >>> params, state, output = fcnn.layers.shapes(fcnn.layers.dense(4), (3,))

@@ -14,8 +14,9 @@ def batch_norm(
 ) -> Layer:
     """`fcnn.batch_norm` with its parameters and running statistics.
 
-    While training, statistics are those of the batch, and the state that `apply` returns has
-    moved towards them. In evaluation mode they are the running ones.
+    While training, x is normalized with the statistics of the batch, and `apply` returns running
+    statistics that have moved towards them. In evaluation mode, x is normalized with the running
+    statistics.
 
     Shapes: x (n, *size, c) -> y (n, *size, c); params: scale (c,), bias (c,);
             state: mean (c,), var (c,).

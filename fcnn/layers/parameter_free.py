@@ -2,8 +2,8 @@
 
     layers.relu()      layers.max_pool(2, stride=1)      layers.softmax(axis=-1)
 
-Each function here has the options of its operator, and its name. The names are written out, one a
-line, for editors and type checkers; tests/layers/test_layers.py proves that none is missing.
+Each function here has the name and the options of its operator. The names are written out, one per
+line, for editors and type checkers. tests/layers/test_layers.py proves that none is missing.
 """
 
 import inspect
@@ -21,7 +21,7 @@ from fcnn.ops.validation import named, require_rank
 
 
 def as_layer(op: Op) -> Callable[..., Layer]:
-    """Function of the operator's options that makes a layer of an operator of x alone."""
+    """Function from the options of an operator of x alone to a layer."""
     _, *others = op.signature.parameters.values()
     signature = inspect.Signature(others, return_annotation=Layer)
 
@@ -72,10 +72,10 @@ positional_encoding = as_layer(ops.positional_encoding)
 
 
 def flatten() -> Layer:
-    """All axes of an example in one.
+    """Flatten each example to one axis.
 
     Shapes: x (n, *size, c) -> y (n, prod(size) c), in row-major order.
-    Raises: ValueError from `apply` if x is one number.
+    Raises: ValueError from `apply` if x is a scalar.
 
     >>> fcnn.layers.flatten().apply({}, {}, jnp.ones((2, 3, 4)))[0].shape
     (2, 12)

@@ -1,12 +1,12 @@
 """Recurrent layers over whole sequences, in one or both directions, stacked.
 
-    {"forward1": {"w", "u", "b"}, "backward1": ..., "forward2": ...}
+    params = {"forward1": {"w", "u", "b"}, "backward1": ..., "forward2": ...}
 
-An example (t, c) has the output (t, features), or with `sequence=False` the last state
-(features,). With both directions, the features of the forward pass precede those of the backward
-pass, and the next layer reads both. The weights of each gate are drawn separately, since each gate
-has its own fans. A layer has no input but x, so all steps count. For `lengths` or an initial state,
-call the operator with the parameters of one pass.
+For an example (t, c), the output is (t, features), or the last state (features,) with
+`sequence=False`. With both directions, the features of the forward pass precede those of the
+backward pass, and the next layer reads both. The weights of each gate are drawn separately, since
+each gate has its own fans. A layer has no input other than x, so it reads every step. For `lengths`
+or an initial state, call the operator with the parameters of one pass.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def rnn(
     Options:
         features: entries of the state of one pass.
         layers: number of layers; every layer but the last passes all steps to the next.
-        bidirectional: whether each layer also reads the sequence from its end.
+        bidirectional: whether each layer also reads the sequence in reverse.
         sequence: whether y has every step, or the last state only.
         activation: "tanh" or "relu".
         w_init: initializer of w.
@@ -79,7 +79,7 @@ def lstm(
     Options:
         features: entries of the state of one pass.
         layers: number of layers; every layer but the last passes all steps to the next.
-        bidirectional: whether each layer also reads the sequence from its end.
+        bidirectional: whether each layer also reads the sequence in reverse.
         sequence: whether y has every step, or the last state only.
         w_init: initializer of w, for each gate.
         u_init: initializer of u, for each gate.
@@ -120,7 +120,7 @@ def gru(
     Options:
         features: entries of the state of one pass.
         layers: number of layers; every layer but the last passes all steps to the next.
-        bidirectional: whether each layer also reads the sequence from its end.
+        bidirectional: whether each layer also reads the sequence in reverse.
         sequence: whether y has every step, or the last state only.
         reset: "after" or "before": where the gate r multiplies, as in `fcnn.gru`.
         w_init: initializer of w, for each gate.
@@ -151,7 +151,7 @@ def _one_pass(
     u_init: Initializer,
     biases: Callable,
 ) -> Layer:
-    """One pass over the sequence, with its parameters; returns y or the last state."""
+    """Layer of one pass over the sequence, whose output is y or the last state."""
 
     def init(key, shape):
         with named(name):
@@ -185,14 +185,17 @@ def _stacked(
     """Layers of one pass per direction; all but the last pass every step to the next."""
     with named(name):
         require_counts(features=features, layers=layers)
-    ways = {"forward": False, "backward": True} if bidirectional else {"forward": False}
+    reversed_by_name = {"forward": False} | ({"backward": True} if bidirectional else {})
     stacked_layers = [
-        {f"{way}{i}": direction(reverse, sequence or i < layers) for way, reverse in ways.items()}
+        {
+            f"{way}{i}": direction(reverse, sequence or i < layers)
+            for way, reverse in reversed_by_name.items()
+        }
         for i in range(1, layers + 1)
     ]
 
     def parts(shape):
-        inner = (shape[0], len(ways) * features)
+        inner = (shape[0], len(reversed_by_name) * features)
         return [
             Part(part, one_pass, inner if i else shape)
             for i, passes in enumerate(stacked_layers)

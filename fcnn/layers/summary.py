@@ -10,17 +10,17 @@ from fcnn.layers.layer import Dims, Layer, shapes
 
 
 class Row(NamedTuple):
-    """One layer, for one example."""
+    """Costs of one layer, for one example."""
 
     path: str
     output: Dims
     parameters: int
     multiply_adds: int
-    activation_bytes: int  # of its output
+    activation_bytes: int  # of the layer's output
 
 
 class Summary(NamedTuple):
-    """Rows of a network, and their totals; printed as a table, also in notebooks."""
+    """Rows of a network and their totals, shown as a table by print and in notebooks."""
 
     input: Dims
     rows: tuple[Row, ...]
@@ -93,8 +93,14 @@ def _rows(path: str, layer: Layer, shape: Dims) -> list[Row]:
         within = lambda name: f"{path}/{name}".lstrip("/")
         return [row for p in layer.parts(shape) for row in _rows(within(p.name), p.layer, p.shape)]
     params, _, out = shapes(layer, shape)
-    size = sum(math.prod(p.shape) for p in jax.tree.leaves(params))
-    item = jax.dtypes.canonicalize_dtype(float).itemsize
+    parameters = sum(math.prod(p.shape) for p in jax.tree.leaves(params))
+    itemsize = jax.dtypes.canonicalize_dtype(float).itemsize
     return [
-        Row(path or layer.name, out, size, layer.multiply_adds(shape, out), math.prod(out) * item)
+        Row(
+            path or layer.name,
+            out,
+            parameters,
+            layer.multiply_adds(shape, out),
+            math.prod(out) * itemsize,
+        )
     ]

@@ -1,4 +1,4 @@
-"""Level 4: whole networks, each a function of a few numbers."""
+"""Level 4: models, each built by a function of a few sizes."""
 
 import types
 

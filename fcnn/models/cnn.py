@@ -37,7 +37,7 @@ def cnn(
         dropout: probability of dropping after each hidden dense layer; 0 for no dropout.
         batch_norm: whether batch normalization precedes each relu of a stage; the convolutions then
             have no bias.
-        gap: global average pooling in place of flattening.
+        gap: whether global average pooling replaces flattening.
     Raises: ValueError for a dropout rate of 1 or above, or counts below 1.
     Source: LeCun et al. 1998, with relu and dropout as in Krizhevsky, Sutskever & Hinton 2012.
 

@@ -1,7 +1,7 @@
 """Networks from fully connected to convolutional, one stage at a time, with equal parameters.
 
 A rung is a classifier of three stages and a head. Each rung replaces the first dense stage of the
-one before it by a convolutional stage:
+rung before it by a convolutional stage:
 
     dense      D D D  dense head        D  dense, relu (the image is flattened before the first)
     conv1      C D D  dense head        C  conv 3×3, relu, max pool 2×2 (the last C has no pool)
@@ -9,9 +9,9 @@ one before it by a convolutional stage:
     conv3      C C C  dense head
     conv3-gap  C C C  global average pooling, dense to the classes
 
-All rungs have about the same number of parameters, so a comparison is one of kinds of stages and
-not of sizes. Convolutional stages have width, 2 width and 4 width channels. The rest of the budget
-of parameters decides the one free number of a rung: `hidden`, or for conv3-gap `width`.
+All rungs have about the same number of parameters, so that a comparison measures the kind of stages
+and not the size of a network. Convolutional stages have width, 2 width and 4 width channels. The
+number of parameters then determines the one free size of a rung: `hidden`, or `width` in conv3-gap.
 """
 
 import itertools
@@ -37,7 +37,7 @@ RUNGS = ("dense", "conv1", "conv2", "conv3", "conv3-gap")
 def hybrid(
     convolutional: int, width: int, hidden: int, classes: int, *, gap: bool = False
 ) -> Layer:
-    """Network of three stages, the first `convolutional` of them convolutional, the others dense.
+    """Network of three stages: the first `convolutional` are convolutional, the others dense.
 
     Shapes: x (n, h, w, c) -> logits (n, classes).
     Options:
@@ -45,7 +45,7 @@ def hybrid(
         width: channels of the first convolutional stage.
         hidden: features of each dense stage.
         classes: number of logits.
-        gap: global average pooling in place of flattening before the dense stages.
+        gap: whether global average pooling replaces flattening before the dense stages.
 
     >>> rows = fcnn.summary(fcnn.models.hybrid(1, 8, 32, 10), (12, 12, 1)).rows
     >>> [row.path for row in rows if row.parameters]
@@ -67,7 +67,8 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
     Options:
         classes: number of logits.
         width: channels of the first convolutional stage.
-    Raises: ValueError if the image is smaller than 4×4, or no dense stage fits the budget.
+    Raises: ValueError if the image is smaller than 4×4, or a rung cannot be as small as
+            "conv3".
     """
     if len(shape) != 3 or min(shape[:2]) < 4:
         raise ValueError(f"ladder: image shape {shape} must be (h, w, c) of at least 4×4 cells")
@@ -86,12 +87,13 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
 def _fit(build: Callable[[int], Layer], budget: int, shape: tuple[int, ...], name: str) -> Layer:
     """build(k) for the k whose number of parameters is nearest to the budget.
 
-    That number is a + b k + c k² in the free number k of a rung, so three of them determine it.
+    The number of parameters is a + b k + c k², so its values for k = 1, 2, 3 determine a, b and c.
     """
     one, two, three = (summary(build(k), shape).parameters for k in (1, 2, 3))
     if one > budget:
         raise ValueError(
-            f"ladder: images {shape} leave no room for {name!r} within {budget} parameters"
+            f"ladder: for images {shape}, {name!r} has at least {one:,} parameters, more than the "
+            f"{budget:,} of 'conv3'; write a larger width"
         )
     c = (three - 2 * two + one) // 2
     b = two - one - 3 * c

@@ -17,7 +17,7 @@ def mlp(
     Options:
         hidden: features of each hidden layer.
         classes: number of logits.
-        activation: function that makes the layer after each hidden one.
+        activation: function that returns the layer after each hidden dense layer.
     Raises: ValueError for counts below 1.
     Source: Rumelhart, Hinton & Williams 1986.
 

@@ -22,8 +22,9 @@ def mobilenet(
     """MobileNet for small images: stem, depthwise separable blocks, global average, logits.
 
     The stem is a 3×3 convolution; a block is a depthwise 3×3 and a 1×1 convolution. Batch norm and
-    relu follow every convolution. Only the strides of blocks reduce the image. Convolutions pad
-    "same", which at stride 2 is (0, 1) around even sizes; torch pads 1 on both sides.
+    relu follow every convolution. Only the strides of the blocks reduce the image.
+    Convolutions pad "same". At stride 2 that is (0, 1) for even sizes, where torch pads 1 on both
+    sides.
 
     Shapes: x (n, h, w, c) -> logits (n, classes).
     Options:

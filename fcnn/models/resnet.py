@@ -1,10 +1,10 @@
-"""Residual networks: stages of blocks, each of which adds a correction to its input.
+"""Residual networks: stages of blocks, each of which adds a residual to its input.
 
     basic         y = relu(x + conv 3×3 (relu (conv 3×3 x)))
     bottleneck    y = relu(x + conv 1×1 (relu (conv 3×3 (relu (conv 1×1 x)))))
 
 Batch norm follows every convolution. The first block of a stage changes the shape, so its shortcut
-is conv 1×1. The blocks after it are equal, and one `repeat`.
+is conv 1×1. The other blocks of the stage keep the shape and form one `repeat`.
 """
 
 from fcnn.layers import (
@@ -36,17 +36,17 @@ EXPANSION = 4  # features of a bottleneck's output / features within
 def resnet(depth: int = 18, classes: int = 10, *, small: bool = True) -> Layer:
     """ResNet-18, -34, -50, -101 or -152.
 
-    The stride of a bottleneck is in its conv 3×3. Convolutions pad "same", which at stride 2 puts
-    one cell less before an even size than after it. torch pads k // 2 on both sides, so torch's
-    weights give other outputs here.
+    The stride of a bottleneck is in its conv 3×3. Convolutions pad "same". At stride 2 this
+    pads an axis of even size with one cell less at its start than at its end. torch pads k // 2 on
+    both sides, so torch's weights give different outputs here.
 
     Shapes: x (n, h, w, c) -> logits (n, classes).
     Options:
         depth: 18, 34, 50, 101 or 152.
         classes: number of logits.
-        small: whether images are small, like CIFAR's: the stem is then one conv 3×3, else conv 7×7
-            and max pooling, both at stride 2.
-    Raises: ValueError for another depth.
+        small: whether the stem is one conv 3×3, for small images such as CIFAR's; if False, it is
+            conv 7×7 and max pooling, both at stride 2.
+    Raises: ValueError for any other depth.
     Source: He et al., arXiv:1512.03385.
     """
     with named("resnet"):

@@ -3,8 +3,8 @@
     x = x + attention(norm(x))
     x = x + dense(gelu(dense(norm(x))))
 
-`depth` times. Normalization is first in each branch (pre-norm), so that deep networks train without
-a warm-up of the learning rate.
+These two lines are one block, of which there are `depth`. Normalization comes first in each branch
+(pre-norm), so that deep networks train without a warm-up of the learning rate.
 """
 
 from fcnn.layers import (

@@ -253,7 +253,7 @@ def test_files_of_the_other_data_set_are_rejected(tmp_path, wanted, first):
     labels.write_bytes(idx(np.array([*first, *[0] * 8])))
     (other,) = {"mnist", "fashion_mnist"} - {wanted}
     with pytest.raises(
-        DataError, match=f"^{labels}: is of {other}, not {wanted}; name {other}, or"
+        DataError, match=f"^{labels}: labels of {other}, not {wanted}; load {other} or"
     ):
         load(wanted, folder)
     assert load(other, folder).name == other

@@ -16,7 +16,7 @@ from fcnn.data import DataError, load
 
 
 def renamed(change):
-    """A layout of the same folder, each name changed."""
+    """Layout of the same folder with each file name changed."""
 
     def apply(folder):
         for path in sorted(folder.iterdir()):
@@ -28,7 +28,7 @@ def renamed(change):
 
 
 def rewritten(change):
-    """The same names, the content of each changed."""
+    """Layout with the same file names and the content of each changed."""
 
     def apply(folder):
         for path in sorted(folder.iterdir()):
@@ -105,19 +105,19 @@ def zipped(folder):
 
 
 BAD = {
-    "bomb": (
+    "decompression bomb": (
         lambda d: (d / IMAGES).write_bytes(huge((6, 28, 28))),
         "announces 6×28×28 bytes but holds more than 70240; fetch",
     ),
-    "absurd size": (
+    "announced size too large": (
         lambda d: (d / IMAGES).write_bytes(huge((2**31, 2**16, 2**16), count=0)),
         "announces 2147483648×65536×65536 bytes, over 1,073,741,824; is it another file",
     ),
-    "far too short": (
+    "far fewer bytes than announced": (
         lambda d: (d / IMAGES).write_bytes(huge((10**4, 300, 300), count=10**6)),
         "announces 10000×300×300 bytes but holds 1000000; fetch",
     ),
-    "a quine of gzip": (
+    "gzipped five times": (
         lambda d: [
             (d / IMAGES).write_bytes(gzip.compress((d / IMAGES).read_bytes())) for _ in range(4)
         ],
@@ -136,7 +136,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("damage", BAD)
-def test_other_formats_are_rejected_in_one_line_and_little_memory(tmp_path, damage):
+def test_damaged_files_are_rejected_in_one_line_and_with_little_memory(tmp_path, damage):
     damage_files, message = BAD[damage]
     damage_files(write_mnist(tmp_path))
     tracemalloc.start()

@@ -65,6 +65,6 @@ def test_tables_count():
 
 @pytest.mark.parametrize("option", ["--dataset", "--epochs"])
 def test_options_of_training_are_rejected(option, capsys):
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["checkers", option, "3"])
-    assert left.value.code == 2
+    assert exit_info.value.code == 2

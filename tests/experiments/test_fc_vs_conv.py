@@ -171,7 +171,7 @@ def test_an_output_folder_that_is_a_file(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5])
-def test_an_interrupt_while_starting_leaves_at_once(tmp_path, seconds):
+def test_an_interrupt_while_starting_ends_the_process_at_once(tmp_path, seconds):
     with start("fc_vs_conv", "--output-dir", str(tmp_path)) as process:
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
@@ -180,9 +180,9 @@ def test_an_interrupt_while_starting_leaves_at_once(tmp_path, seconds):
 
 
 def test_misspelt_options_exit_with_2(capsys):
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["--seedz", "3"])
-    assert left.value.code == 2
+    assert exit_info.value.code == 2
 
 
 def test_smoke_replaces_only_defaults():
@@ -204,7 +204,7 @@ def test_the_claims_can_fail():
     assert judge({"dense": dense}) == []
 
 
-def test_a_missing_result_is_no_claim():
+def test_a_missing_result_gives_no_claim():
     bare = Measured(1, 1, 1, [0.9] * 3, [1.0] * 3, {0: [0.9] * 3})
     assert len(judge({"dense": bare, "conv3": bare})) == 1
 

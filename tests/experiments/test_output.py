@@ -1,4 +1,4 @@
-"""The table fits a terminal of 80 columns; a file that cannot be written loses nothing else."""
+"""The table fits a terminal of 80 columns; other files are written if one cannot be."""
 
 import errno
 import json
@@ -49,7 +49,7 @@ def test_a_missing_result_is_a_dash():
 
 
 def full(monkeypatch, *names):
-    """A disk that has no room for files of these names."""
+    """Simulate a full disk for files of these names."""
     whole = Path.write_bytes
 
     def write_bytes(path, data):
@@ -78,7 +78,7 @@ def test_a_run_goes_on_where_a_file_cannot_be_written(tmp_path, monkeypatch):
 
 @pytest.fixture
 def measured(monkeypatch):
-    """The experiment without its measuring."""
+    """Replace the measurements of the experiment by fixed results."""
 
     def experiment(config, data, nets, measured, run, console):
         measured.update(dense=WIDEST, conv3=WIDEST)

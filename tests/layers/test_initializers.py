@@ -35,7 +35,7 @@ def test_variance_and_bound(name, kind, shape, key):
 
 @pytest.mark.parametrize("name", VARIANCES)
 def test_each_group_has_its_own_fans(name, key):
-    """12 channels to 40 features in 4 groups: 3 to 10, 4 times."""
+    """12 channels and 40 features in 4 groups: 3 channels and 10 features in each."""
     shape = (5, 7, 3, 40)
     expected = VARIANCES[name](35 * 3, 35 * 10)
     w = grouped(getattr(initializers, name), 4)(key, shape)
@@ -52,7 +52,8 @@ def test_grouped_transposed_convolution_has_the_fans_of_a_group(key):
     assert abs(float(params["w"].std()) / np.sqrt(2 / 72) - 1) < 0.05
 
 
-LAYERS = {  # layer of an initializer; taps that meet one output; channels and features of a group
+# function of an initializer; taps that contribute to an output; channels and features of a group
+LAYERS = {
     "dense": (lambda w: layers.dense(96, w_init=w), 1, 64, 96),
     "conv": (lambda w: layers.conv(96, (3, 2), padding="valid", w_init=w), 6, 64, 96),
     "grouped": (lambda w: layers.conv(96, (3, 2), stride=2, groups=4, w_init=w), 6, 16, 24),
@@ -69,9 +70,9 @@ WINDOWS = {"transposed": 4, "transposed, grouped": 16}  # taps of a window, wher
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_outputs_have_the_variance_of_the_fans(name, key):
-    """fan_in var(w) mean(x^2), of the taps that meet an output, away from the borders."""
-    make, met, c, o = LAYERS[name]
-    taps = WINDOWS.get(name, met)
+    """fan_in var(w) mean(x^2), of the taps that contribute to an output, away from the borders."""
+    make, contributing, c, o = LAYERS[name]
+    taps = WINDOWS.get(name, contributing)
     shape = (64,) if name == "dense" else (12, 12, 64)
     x = np.random.default_rng(0).standard_normal((64 if name == "dense" else 4, *shape))
 
@@ -82,12 +83,12 @@ def test_outputs_have_the_variance_of_the_fans(name, key):
     found = jax.jit(lambda: {i: outputs(getattr(initializers, i)) for i in VARIANCES})()
     for init, y in found.items():
         inner = y if y.ndim == 2 else y[:, 2:-2, 2:-2]
-        expected = met * c * VARIANCES[init](taps * c, taps * o)
+        expected = contributing * c * VARIANCES[init](taps * c, taps * o)
         assert abs(float(inner.var()) / expected - 1) < 0.1, init
 
 
 def test_gates_and_heads_have_fans_of_their_own(key):
-    """w and u of a gate, and maps of attention, as a dense layer of their features has."""
+    """Each gate and each projection of attention has the fans of a dense layer of its shape."""
     made = {
         "lstm": (layers.lstm(40, u_init=initializers.he), (5, 60)),
         "attention": (layers.multi_head_attention(4, groups=2), (5, 128)),

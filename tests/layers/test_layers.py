@@ -15,7 +15,7 @@ from fcnn import layers
 from fcnn.layers import parameter_free
 
 IMAGE = (6, 6, 4)
-SEQUENCE = layers.stateless("sequence", lambda x: x.reshape(x.shape[0], 6, 24))  # of image rows
+SEQUENCE = layers.stateless("sequence", lambda x: x.reshape(x.shape[0], 6, 24))  # rows as steps
 WITHOUT_OPTIONS = (
     *("identity", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
     *("sigmoid", "log_sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "hard_swish", "softplus"),
@@ -54,7 +54,7 @@ every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 
 @every_layer
 def test_shapes_are_those_of_init_and_apply(layer, key):
-    """For any number of examples; params and state have a dtype that promotion cannot change."""
+    """For a symbolic number of examples; no entry of params and state is weakly typed."""
     (n,) = jax.export.symbolic_shape("n")
     params, state = jax.eval_shape(lambda key: layer.init(key, IMAGE), key)
     run = lambda *args: layer.apply(*args, key=key, train=True)
@@ -84,14 +84,14 @@ def test_gradients_reach_every_parameter(layer, key):
 
 
 def test_every_operator_has_a_layer():
-    """Except losses, halves of others, and operators on weights, labels, or within attention."""
+    """Except losses, operators used in pairs, and those on weights, labels or inside attention."""
     losses = {op.name for op in fcnn.ops.OPS if "loss" in op.forward.__module__.split(".")}
-    halves = {"im2col", "col2im", "max_pool_with_indices", "max_unpool"}
+    pairs = {"im2col", "col2im", "max_pool_with_indices", "max_unpool"}
     inside = {"weight_standardization", "one_hot", "dot_product_attention", "rotary_embedding"}
-    without = losses | halves | inside
+    without = losses | pairs | inside
     assert {op.name for op in fcnn.ops.OPS} - without <= set(layers.__all__)
     of_x_alone = {op.name for op in fcnn.ops.OPS if op.arrays == ("x",)}
-    assert set(parameter_free.__all__) == (of_x_alone - halves) | {"flatten"}
+    assert set(parameter_free.__all__) == (of_x_alone - pairs) | {"flatten"}
 
 
 def test_serial_names_its_parts_and_leaves_out_empty_ones(key):
@@ -239,7 +239,10 @@ def test_a_layer_rejects_an_option_that_its_operator_lacks():
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (layers.conv(3, (3,)), r"input \(6, 6, 4\) and window \(3,\) differ in spatial axes"),
+        (
+            layers.conv(3, (3,)),
+            r"input \(6, 6, 4\) and window \(3,\) differ in the number of spatial axes",
+        ),
         (layers.conv(3, (3, 3), groups=3), "groups 3 does not divide 4 channels"),
         (layers.serial(layers.max_pool(7)), r"window \(7, 7\) exceeds"),
     ],

@@ -27,7 +27,7 @@ def test_two_layers_of_two_directions(kind, key):
     np.testing.assert_allclose(run(sequence=False), np.concatenate([h, k], axis=-1), atol=1e-12)
 
 
-def test_every_gate_has_a_fan_of_its_own(key):
+def test_every_gate_has_fans_of_its_own(key):
     params, _ = jax.jit(lambda key: layers.lstm(100).init(key, (7, 60)))(key)
     for gate in np.split(np.asarray(params["forward1"]["w"]), 4, axis=1):
         assert abs(gate.var() / (2 / 160) - 1) < 0.1
@@ -38,7 +38,7 @@ def test_the_forget_bias_starts_at_1(key):
     np.testing.assert_array_equal(params["forward1"]["b"], [0, 0, 1, 1, 0, 0, 0, 0])
 
 
-def test_bu_exists_for_reset_after_alone(key):
+def test_bu_exists_only_with_reset_after(key):
     names = lambda reset: list(layers.gru(2, reset=reset).init(key, (7, 3))[0]["forward1"])
     assert names("after") == ["w", "u", "b", "bu"]
     assert names("before") == ["w", "u", "b"]

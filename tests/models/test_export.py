@@ -30,7 +30,7 @@ def drawn(model, *dims):
 
 
 def predicts_alike(model, shape, sizes):
-    """One exported program gives what the model itself gives, for every number of examples."""
+    """Assert that one exported program equals the model for every number of examples."""
     rng, types = np.random.default_rng(0), types_of(model, shape)
     params, state = jax.tree.map(lambda a: rng.uniform(0.1, 0.2, a.shape), types[:2])
     predict = lambda params, state, x: model.apply(params, state, x)[0]
@@ -98,7 +98,7 @@ def test_a_loaded_train_step_takes_another_number_of_examples(name, small, key):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
 
 
-@pytest.mark.all("flatbuffers' and JAX's own; the first tier calls the program that would be saved")
+@pytest.mark.all("saving is code of flatbuffers and JAX; the first tier calls the same program")
 def test_a_saved_program_is_loaded():
     model, shape = TRAINED["mlp"]
     types = types_of(model, shape)

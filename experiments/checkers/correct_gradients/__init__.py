@@ -1,4 +1,4 @@
-"""Correct gradients that mislead simpler checkers: at kinks and ties, at extremes, in few bits."""
+"""Correct gradients that mislead simpler checkers: kinks, ties, extreme values, low precision."""
 
 from experiments.checkers.correct_gradients import kinks, shapes, values
 

@@ -1,4 +1,4 @@
-"""Kinks and ties, where a slope is chosen: exactly at them, and within one finite step of them."""
+"""Gradients at kinks and ties, where a slope is chosen, and within one finite step of them."""
 
 from functools import partial
 

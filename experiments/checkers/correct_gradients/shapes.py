@@ -1,4 +1,4 @@
-"""Empty and large arrays, integers and keys, several outputs, zero gradients, many steps."""
+"""Gradients of empty and large arrays, of integers and keys, of several outputs, of many steps."""
 
 from functools import partial
 
@@ -47,7 +47,7 @@ first_and_rest = lambda x: {"first": x[0], "rest": (x[1:], x.sum(1))}
 
 
 def shifted(x, b):
-    """A bias that batch_norm removes."""
+    """batch_norm of x + b, which does not depend on b."""
     one = jnp.ones_like(b)
     return fcnn.batch_norm(x + b[None], one, one, one, one, train=True)[0]
 

@@ -1,4 +1,4 @@
-"""Large and small numbers, short dtypes, cancellation, and minus infinity."""
+"""Gradients at large and small values, in low precision, with cancellation, and at -inf."""
 
 from functools import partial
 

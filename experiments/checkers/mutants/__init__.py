@@ -1,4 +1,4 @@
-"""Mutants: gradients with one mistake each, as made when deriving and coding them by hand."""
+"""Mutants: gradients with one mistake each, as derivation and coding by hand produce them."""
 
 from experiments.checkers.mutants import (
     activation,

@@ -38,7 +38,7 @@ calls = count(1)
 
 
 def sided(x, low, high):
-    """`low` where x is below 0, `high` above."""
+    """`low` where x <= 0, `high` elsewhere."""
     return jnp.where(x <= 0, low, high)
 
 
@@ -50,7 +50,7 @@ def tanh_form(x):
 
 
 def glu(x, dy):
-    """dx of a gated linear unit whose db lacks the factor a."""
+    """dx of a gated linear unit a s(b), where db lacks the factor a."""
     _, b = jnp.split(x, 2, -1)
     return jnp.concatenate([dy * s(b), dy * s(b) * s(-b)], -1)
 

@@ -1,4 +1,4 @@
-"""Mutants of attention: no 1 / sqrt(d), no sum of softmax, queries for keys, groups not summed."""
+"""Mutants of attention: no 1 / sqrt(d), no softmax sum, dq and dk exchanged, groups not summed."""
 
 from functools import partial
 from math import sqrt
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.build import by_hand, one_sum, problem
+from experiments.checkers.build import correct_backward, one_sum, problem
 from fcnn import dot_product_attention, multi_head_attention, rotary_embedding
 
 of = partial(problem, "attention")
@@ -58,7 +58,7 @@ def dv_of(p, dy):
 
 
 def visible_keys(rng):
-    """A mask that hides all keys from the first query."""
+    """A random mask that hides all keys from the first query."""
     return (rng.random((1, 1, 5, 7)) < 0.7) & (np.arange(5) > 0)[:, None]
 
 
@@ -68,8 +68,8 @@ def hidden(mask):
 
 def each_head(q, k, v, dy):
     """dk of every head, as if no heads shared a group."""
-    alone = lambda a: jnp.repeat(a, 3, 2)
-    return by_hand(attention)(q, alone(k), alone(v), dy)[1]
+    per_head = lambda a: jnp.repeat(a, 3, 2)
+    return correct_backward(attention)(q, per_head(k), per_head(v), dy)[1]
 
 
 MUTANTS = (

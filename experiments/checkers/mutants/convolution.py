@@ -7,7 +7,7 @@ from functools import partial
 
 import jax.numpy as jnp
 
-from experiments.checkers.build import by_hand, problem
+from experiments.checkers.build import correct_backward, problem
 from fcnn import conv, conv_transpose, frelu, separable_conv
 
 of = partial(problem, "convolution")
@@ -51,27 +51,27 @@ spread = conv_transpose
 
 
 def with_kernel(f, change):
-    """dx for another kernel than that of the forward pass."""
-    return lambda x, w, dy: by_hand(f)(x, change(w), dy)[0]
+    """dx for a kernel other than that of the forward pass."""
+    return lambda x, w, dy: correct_backward(f)(x, change(w), dy)[0]
 
 
 def by_other(f):
-    """dx of another convolution than the forward pass."""
-    return lambda x, w, dy: by_hand(f)(x, w, dy)[0]
+    """dx of a convolution other than the forward pass."""
+    return lambda x, w, dy: correct_backward(f)(x, w, dy)[0]
 
 
 def separable(x, depthwise, pointwise, dy):
-    return by_hand(separable_conv)(x, flip(depthwise), pointwise, dy)[0]
+    return correct_backward(separable_conv)(x, flip(depthwise), pointwise, dy)[0]
 
 
 def cropped_at_0(x, w, dy):
-    """dx of the padded image, cropped at the far end alone."""
+    """dx of the padded image, cropped only at the end of each axis."""
     wide = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return by_hand(conv)(wide, w, dy)[0][:, :-2, :-2]
+    return correct_backward(conv)(wide, w, dy)[0][:, :-2, :-2]
 
 
 def alone(*at):
-    """The entries there, and 0 elsewhere."""
+    """Gradient whose entries outside `at` are 0."""
     return lambda g: jnp.zeros_like(g).at[:, *at].set(g[:, *at])
 
 

@@ -1,10 +1,10 @@
-"""Mutants of convolution's dw and db: taps in the wrong order, no border, sums over other axes."""
+"""Mutants of convolution's dw and db: taps out of order, borders dropped, sums over wrong axes."""
 
 from functools import partial
 
 import jax.numpy as jnp
 
-from experiments.checkers.build import by_hand, one_sum, problem
+from experiments.checkers.build import correct_backward, one_sum, problem
 from fcnn import conv, conv_transpose, separable_conv
 
 of = partial(problem, "convolution")
@@ -33,7 +33,7 @@ depthwise = partial(conv, groups=5)
 
 
 def dw_of(f, *args):
-    return by_hand(f)(*args)[1]
+    return correct_backward(f)(*args)[1]
 
 
 MUTANTS = (

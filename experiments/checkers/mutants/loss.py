@@ -1,4 +1,4 @@
-"""Mutants of losses: means for sums, signs, factors of ½, the label's entry, 1 / probability."""
+"""Mutants of losses: means for sums, signs, factors of 2, the label's entry, 1 / probability."""
 
 from functools import partial
 
@@ -51,12 +51,12 @@ def t_of(logits, labels):
     return one_hot(labels, logits.shape[-1], dtype=logits.dtype)
 
 
-def off(logits, labels):
+def p_minus_t(logits, labels):
     return softmax(logits) - t_of(logits, labels)
 
 
 def through_p(logits, labels, dl):
-    """dx by dp = -t / p, then through softmax."""
+    """dlogits by dp = -t / p, then through softmax."""
     p = softmax(logits)
     dp = -dl[:, None] * t_of(logits, labels) / p
     return p * (dp - (p * dp).sum(-1, keepdims=True))
@@ -68,13 +68,13 @@ def through_sigmoid(logits, targets, dl):
 
 
 def without_modulation(logits, targets, dl):
-    """focal's dz, with s(-z)^gamma taken for a constant."""
+    """dz of focal, with s(-z)^gamma treated as a constant."""
     p, t = sigmoid(logits), targets
     return dl[:, None] * (0.75 * (1 - t) * p**3 - 0.25 * t * (1 - p) ** 3)
 
 
 def unweighted(logits, labels, dl):
-    return dl[:, None] * off(logits, labels)
+    return dl[:, None] * p_minus_t(logits, labels)
 
 
 def noisy(g):
@@ -96,7 +96,7 @@ MUTANTS = (
         "averaged cross entropy: not divided",
         averaged,
         ROWS,
-        dlogits=lambda logits, labels, dl: dl * off(logits, labels),
+        dlogits=lambda logits, labels, dl: dl * p_minus_t(logits, labels),
     ),
     sum_(
         "mean_squared_error: not divided",
@@ -138,7 +138,7 @@ MUTANTS = (
         ROWS,
         dlogits=lambda g, logits, labels: g * (1 - t_of(logits, labels)),
     ),
-    product("cross entropy: dl forgotten", cross_entropy, ROWS, dlogits=off),
+    product("cross entropy: dl forgotten", cross_entropy, ROWS, dlogits=p_minus_t),
     product(
         "weighted cross entropy: weights forgotten", cross_entropy, WEIGHTED, dlogits=unweighted
     ),

@@ -1,11 +1,11 @@
-"""Mutants of normalization: terms of mean and variance, the scale, 1 / std, sums over rows."""
+"""Mutants of normalization: missing terms of mean and variance, missing factors, wrong sums."""
 
 from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.build import by_hand, one_sum, problem
+from experiments.checkers.build import correct_backward, one_sum, problem
 from fcnn import (
     batch_norm,
     group_norm,
@@ -75,7 +75,7 @@ def without_variance(*pooled):
 
 
 def of_groups(dx):
-    """z and r for three groups of two channels, one axis each."""
+    """dx of group_norm, by `dx` of x with separate axes for its three groups and two channels."""
     view = lambda a: a.reshape(*a.shape[:-1], 3, 2)
 
     def of_all(x, scale, dy):
@@ -89,12 +89,12 @@ def of_kernel(dx):
 
 
 def without_slope(x, scale, dy):
-    """rms_norm with a constant r."""
+    """dx of rms_norm with r treated as a constant."""
     return row(scale, x) * dy / jnp.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)
 
 
 def unscaled(x, scale, bias, dy):
-    return by_hand(layer_norm)(x, jnp.ones_like(scale), bias, dy)[0]
+    return correct_backward(layer_norm)(x, jnp.ones_like(scale), bias, dy)[0]
 
 
 def z_from_y(y, bias, scale, dy):

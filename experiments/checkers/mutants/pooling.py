@@ -5,7 +5,7 @@ from functools import partial
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.build import by_hand, problem
+from experiments.checkers.build import correct_backward, problem
 from fcnn import (
     adaptive_max_pool,
     avg_pool,
@@ -53,7 +53,7 @@ def rectified(*shape):
 
 
 def every_largest(f, window):
-    """All cells of a window that equal y get dy."""
+    """dx where every cell of a window that equals y gets dy."""
 
     def dx(x, y, dy):
         at = pool_windows(x, window, f.keywords.get("stride"), "valid", 1, False)
@@ -63,7 +63,7 @@ def every_largest(f, window):
 
 
 def undivided(x, y, dy):
-    """Every window divided by 3², also the smaller windows at the end."""
+    """dx where every window is divided by 3², even the smaller windows at the end."""
     at = pool_windows(x, 3, None, "valid", 1, True)
     return taps_adjoint([dy / 9] * 9, at)
 
@@ -75,7 +75,7 @@ def thrice(dy):
 
 def without_last(f):
     """dx without the last window of each axis."""
-    return lambda x, dy: by_hand(f)(x, dy.at[:, -1].set(0).at[:, :, -1].set(0))[0]
+    return lambda x, dy: correct_backward(f)(x, dy.at[:, -1].set(0).at[:, :, -1].set(0))[0]
 
 
 def fill_gaps(g):
@@ -170,7 +170,7 @@ MUTANTS = (
         "resize_linear: as nearest",
         smooth,
         ((4, 5, 7, 3),),
-        dx=lambda x, dy: by_hand(larger)(x, dy)[0],
+        dx=lambda x, dy: correct_backward(larger)(x, dy)[0],
     ),
     of(
         "border dropped",

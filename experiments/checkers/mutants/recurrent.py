@@ -1,4 +1,4 @@
-"""Mutants of recurrence: no gradient from later steps, gates in another order, reversed time."""
+"""Mutants of recurrence: no gradient from later steps, gates exchanged, time reversed."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.nn import sigmoid as s
 
-from experiments.checkers.build import by_hand, one_sum, problem
+from experiments.checkers.build import correct_backward, one_sum, problem
 from fcnn import gru, lstm, rnn
 
 of = partial(problem, "recurrent")
@@ -40,7 +40,7 @@ def smoothed(x):
 
 
 def cell(a, c):
-    """One step of an lstm, from a and the cell before it."""
+    """Output of one LSTM step, from the preactivations a and the previous cell state c."""
     i, f, g, o = jnp.split(a, 4, -1)
     return s(o) * jnp.tanh(s(f) * c + s(i) * jnp.tanh(g))
 
@@ -62,7 +62,7 @@ def last_step(i):
 
     def gradient(x, w, u, b, y, dy):
         h = y[0][:, -2]
-        return by_hand(gru)(x[:, -1:], w, u, b, None, h, (dy[0][:, -1:], dy[1]))[i]
+        return correct_backward(gru)(x[:, -1:], w, u, b, None, h, (dy[0][:, -1:], dy[1]))[i]
 
     return gradient
 

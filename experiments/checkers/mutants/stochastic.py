@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.checkers.build import by_hand, key, problem
+from experiments.checkers.build import correct_backward, key, problem
 from fcnn import classic_dropout, dropout, spatial_dropout, stochastic_depth
 
 of = partial(problem, "stochastic")
@@ -25,8 +25,8 @@ later = partial(classic_dropout, rate=0.3, train=False)
 
 
 def with_key(f, change):
-    """dx with another mask than that of the forward pass."""
-    return lambda x, key, dy: by_hand(f)(x, change(key), dy)[0]
+    """dx with a mask other than that of the forward pass."""
+    return lambda x, key, dy: correct_backward(f)(x, change(key), dy)[0]
 
 
 split = lambda key: jax.random.split(key)[0]

@@ -1,4 +1,4 @@
-"""Distributions of parameters: initializers for any shape, whose spread is given."""
+"""Initializers for any shape, with a given value, standard deviation or bound."""
 
 import math
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def constant(value: float) -> Initializer:
 
 
 def normal(std: float = 0.01) -> Initializer:
-    """Initializer: normal with mean 0, for any shape.
+    """Initializer for any shape: a normal distribution with mean 0.
 
     Options:
         std: standard deviation.
@@ -47,7 +47,7 @@ def normal(std: float = 0.01) -> Initializer:
 
 
 def truncated(std: float = 0.01) -> Initializer:
-    """Initializer: normal with mean 0, truncated at two standard deviations, for any shape.
+    """Initializer for any shape: normal with mean 0, truncated at two standard deviations.
 
     Options:
         std: standard deviation after truncation.
@@ -60,7 +60,7 @@ def truncated(std: float = 0.01) -> Initializer:
 
 
 def uniform(bound: float = 0.01) -> Initializer:
-    """Initializer: uniform on [-bound, bound), for any shape.
+    """Initializer for any shape: a uniform distribution on [-bound, bound).
 
     Options:
         bound: largest absolute value.
@@ -73,7 +73,7 @@ def uniform(bound: float = 0.01) -> Initializer:
 
 
 def drawn(name: str, draw: Initializer) -> Initializer:
-    """`draw` with validation of the key."""
+    """The initializer `draw` with validation of the key."""
 
     def init(key, shape):
         with named(name):

@@ -1,7 +1,7 @@
-"""Normal, uniform and truncated kernels whose variance keeps the size of signals between layers.
+"""Random kernels whose variance keeps the variance of signals from layer to layer.
 
 A kernel is (*window, c, o). One output is a sum of fan_in = prod(window) c products, and one input
-enters fan_out = prod(window) o of them. A variance of about 1 / fan keeps signals at the same size
+enters fan_out = prod(window) o of them. A variance of about 1 / fan keeps the variance of signals
 from layer to layer. There are three such variances,
 
     he        2 / fan_in                  for relu: He et al. 2015
@@ -12,7 +12,8 @@ each with three distributions: normal (`he`), uniform (`he_uniform`), and normal
 standard deviations (`he_truncated`).
 
 The output of a layer then has the variance fan_in var(w) mean(x^2) around b. In a transposed
-convolution only one in prod(stride) taps meets an output, so the variance is as much smaller.
+convolution only one in prod(stride) taps contributes to an output, so the variance is smaller by
+the factor prod(stride).
 """
 
 import math
@@ -34,7 +35,7 @@ def he(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def he_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Uniform on [-bound, bound) with bound sqrt(6 / fan_in), the variance of `he`.
+    """Uniform on [-bound, bound) with bound sqrt(6 / fan_in), with the variance of `he`.
 
     Shapes: `shape` is (*window, c, o).
     Raises: ValueError for a shape of fewer than 2 axes, or without entries.
@@ -64,7 +65,7 @@ def glorot(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def glorot_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Uniform on [-bound, bound) with bound sqrt(6 / (fan_in + fan_out)), the variance of `glorot`.
+    """Uniform on [-bound, bound) with bound sqrt(6 / (fan_in + fan_out)); variance of `glorot`.
 
     Shapes: `shape` is (*window, c, o).
     Raises: ValueError for a shape of fewer than 2 axes, or without entries.
@@ -94,7 +95,7 @@ def lecun(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def lecun_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Uniform on [-bound, bound) with bound sqrt(3 / fan_in), the variance of `lecun`.
+    """Uniform on [-bound, bound) with bound sqrt(3 / fan_in), with the variance of `lecun`.
 
     Shapes: `shape` is (*window, c, o).
     Raises: ValueError for a shape of fewer than 2 axes, or without entries.

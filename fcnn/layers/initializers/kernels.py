@@ -1,7 +1,7 @@
 """Kernels with a structure: identity, orthogonal, and one kernel for each group of channels.
 
 The kernel of a grouped convolution is `groups` kernels side by side. `grouped` draws each of them
-separately, so initializers do not depend on groups. With c and o of the whole layer,
+separately, so other initializers need no option for groups. With c and o of the whole layer,
 
     fan_in = prod(window) c / groups      fan_out = prod(window) o / groups
 """
@@ -39,7 +39,7 @@ def orthogonal(scale: float = 1.0) -> Initializer:
     As a matrix (prod(window) c, o), the kernel has orthogonal rows or columns, whichever are fewer,
     each of length `scale`.
 
-    Shapes: of the initializer: (*window, c, o).
+    Shapes: the initializer takes (*window, c, o).
     Options:
         scale: length of each row or column.
     Raises: ValueError for a negative or infinite scale, or a shape of fewer than 2 axes.
@@ -56,9 +56,9 @@ def orthogonal(scale: float = 1.0) -> Initializer:
 
 
 def grouped(init: Initializer, groups: int, axis: int = -1) -> Initializer:
-    """Initializer of a grouped kernel (*window, c, o): `init` for each of `groups` kernels.
+    """Initializer of a grouped kernel (*window, c, o), which draws each group with `init`.
 
-    Shapes: of the initializer: (*window, c, o) of the whole kernel.
+    Shapes: the initializer takes (*window, c, o) of the whole kernel.
     Options:
         init: initializer of the kernel of one group.
         groups: number of groups.
@@ -73,17 +73,17 @@ def grouped(init: Initializer, groups: int, axis: int = -1) -> Initializer:
     if groups == 1:
         return init
 
-    def each(key, shape):
+    def draw_groups(key, shape):
         with named("grouped"):
             require_key(key)
         with named("initializer"):
             what = "features" if axis == -1 else "channels"
             divides = shape[axis] % groups == 0
             require(divides, f"groups {groups} does not divide {shape[axis]} {what}")
-        one = list(shape)
-        one[axis] //= groups
-        draw = lambda key: init(key, tuple(one))
+        group_shape = list(shape)
+        group_shape[axis] //= groups
+        draw = lambda key: init(key, tuple(group_shape))
         w = jax.vmap(draw, out_axes=axis - 1)(jax.random.split(key, groups))
         return w.reshape(shape)  # the axis of groups precedes the axis that they share
 
-    return each
+    return draw_groups
