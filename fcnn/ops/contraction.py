@@ -12,7 +12,10 @@ def contract(
     over: tuple[Sequence[int], Sequence[int]],
     batch: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> Array:
-    """Sum of a * b over the axes `over`; remaining axes are those of `batch`, of a, and of b."""
+    """Sum of a * b over the axes `over`.
+
+    The axes of the result are `batch`, then the other axes of a, then the other axes of b.
+    """
     return contract_wide(a, b, over, batch).astype(a.dtype)
 
 
@@ -27,5 +30,5 @@ def contract_wide(
 
 
 def accumulation_dtype(dtype: jnp.dtype) -> jnp.dtype:
-    """The dtype in which sums of `dtype` are accumulated: float32, or `dtype` if it is longer."""
+    """The dtype in which sums of `dtype` are accumulated: float32 for half precision, or `dtype`."""
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype

@@ -6,7 +6,7 @@ import jax
 
 from fcnn.ops.validation import named
 
-LONGEST = 160  # characters of a description
+LONGEST = 160  # maximum number of characters of a description
 
 
 def y_and_saved(returned: Any) -> tuple[Any, Any]:
