@@ -30,5 +30,5 @@ def contract_wide(
 
 
 def accumulation_dtype(dtype: jnp.dtype) -> jnp.dtype:
-    """The dtype in which sums of `dtype` are accumulated: float32 for half precision, or `dtype`."""
+    """The dtype in which `dtype` is accumulated: float32 for half precision, otherwise `dtype`."""
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype

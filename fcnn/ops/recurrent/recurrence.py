@@ -10,7 +10,7 @@ Backward, dh[n,t] is dy[n,t] plus the cotangent that step t + 1 passes back. da[
 times the slopes of the cell. Only the following product is computed step by step, from the last
 step to the first:
 
-    dh[n,t-1,i] = sum_j da[n,t,j] u[i,j]           plus the gradient through a direct path from h[n,t-1]
+    dh[n,t-1,i] = sum_j da[n,t,j] u[i,j]           plus the cell's direct path from h[n,t-1]
 
 Once every da is known, each other gradient is one product or sum over all steps:
 
@@ -146,7 +146,7 @@ def input_gradients(
 
 
 def product(a: Array, w: Array, *, axis: int = 0) -> Array:
-    """Sum of a w over the last axis of a and one axis of w, in float32 if w is in half precision."""
+    """Sum of a w over the last axis of a and one axis of w, in the accumulation dtype of w."""
     over = ((a.ndim - 1,), (axis,)), ((), ())
     return lax.dot_general(
         a.astype(w.dtype), w, over, preferred_element_type=accumulation_dtype(w.dtype)
