@@ -4,7 +4,7 @@
 
 These functions fall below 0 before they rise, so y does not determine the slope, and x is saved.
 Where g or g' is 0, its product with x is 0, even if x is infinite. In half precision the gate is
-computed in float32, as it may underflow where y does not, and y is rounded once.
+computed in float32, since it may underflow where y does not, and y is rounded once.
 """
 
 import math

@@ -4,7 +4,7 @@
     log_sigmoid     y = -log(1 + exp(-x))               dx = (1 - exp(y)) dy
     hard_sigmoid    y = min(max(x / 6 + 1/2, 0), 1)     dx = [-3 < x < 3] dy / 6
 
-sigmoid and log_sigmoid save y, as the next operator often saves y too, as its input. hard_sigmoid
+sigmoid and log_sigmoid save y: the next operator often saves y too, as its input. hard_sigmoid
 saves x: a rounded y may be 1 where x is below 3.
 """
 

@@ -3,7 +3,7 @@
     softplus      y = log(1 + exp(x))              dx = (1 - exp(-y)) dy
     squareplus    y = (x + sqrt(x^2 + b)) / 2      dx = dy y^2 / (y^2 + b / 4)
 
-y is saved, as the next operator often saves y too, as its input.
+y is saved: the next operator often saves y too, as its input.
 """
 
 import math

@@ -4,7 +4,7 @@
     hard_tanh    y = min(max(x, -1), 1)       dx = [-1 < y < 1] dy
     softsign     y = x / (1 + |x|)            dx = dy / (1 + |x|)^2
 
-tanh and hard_tanh save y, as the next operator often saves y too, as its input. softsign saves x:
+tanh and hard_tanh save y: the next operator often saves y too, as its input. softsign saves x:
 its slope in terms of y, (1 - |y|)^2, is inexact where |y| nears 1.
 """
 

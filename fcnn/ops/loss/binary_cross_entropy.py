@@ -14,7 +14,7 @@ With targets t, s(z) = 1 / (1 + exp(-z)) the probability of 1, and f(z) the loss
 
 where s(-z) = 1 - s(z). The terms of l, and the terms of f' in parentheses, are never negative, so
 they do not cancel. z and t are saved. Where an infinite logit predicts its target with certainty,
-the entry adds 0. An f that is infinite there is not evaluated: 0 times infinity is NaN.
+the entry adds 0. f is not evaluated there: it may be infinite, and 0 times infinity is NaN.
 """
 
 import math
@@ -64,7 +64,7 @@ def focal(logits: Y, targets: Y, *, alpha: float = 0.25, gamma: float = 2.0) -> 
     Shapes: logits and targets (n, ...) -> loss (n,).
     Options:
         alpha: the weight of targets of 1; 0.25 by default. Targets of 0 have weight 1 - alpha.
-        gamma: the power of the weight of an entry, (probability of the wrong class)^gamma; 2.0 by
+        gamma: the loss of an entry is multiplied by (probability of the wrong class)^gamma; 2.0 by
             default.
     Units:  nats.
     Raises: ValueError if shapes disagree, or unless 0 <= alpha <= 1 and 0 <= gamma < inf; TypeError

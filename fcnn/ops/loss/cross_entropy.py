@@ -20,7 +20,7 @@ is the gradient through cross-entropy and softmax together, so the Jacobian of s
 diag(p) - p pᵀ, is never computed.
 
 p is saved, and log p where dw or dt needs it, both in the accumulation dtype. p is not computed as
-exp of a rounded log p, since its relative error would grow with |log p|.
+exp of a rounded log p, since the relative error would grow with |log p|.
 
 A label outside 0 .. K - 1 gives the loss NaN and the gradient 0, since a compiled program cannot
 raise. A class of weight 0 or target 0 adds 0, even if its log p is -inf. Targets need not sum to 1.

@@ -4,8 +4,8 @@
     dlog_q[n,k] = -dl[n] p[n,k]
     dp[n,k] = dl[n] (log p[n,k] - log q[n,k] + 1), or 0 where p is 0
 
-Both arguments are saved. A class of probability p = 0 adds 0, even if its log q is -inf. p
-and q are not normalized to sum to 1.
+Both arguments are saved. A class of probability p = 0 adds 0, even if its log q is -inf. The
+operator does not normalize p or q.
 """
 
 import jax.numpy as jnp

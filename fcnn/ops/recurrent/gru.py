@@ -29,8 +29,8 @@ and, with dq = r da_n and dm = da_n u_nᵀ, the gradients of r and the old state
     "before"  du_r, du_z = sum_{n,t} h[n,t-1] (da_r, da_z)    du_n = sum_{n,t} m da_n
 
 h[n,t-1], the gates and, for "after", q of each step are saved. The slope of a gate vanishes where
-the gate saturates, and a cotangent may be large. So the factors of a slope are multiplied before
-the cotangent.
+the gate saturates, and a cotangent may be large. So each slope is computed first, and multiplied by
+the cotangent last.
 """
 
 import jax
