@@ -183,8 +183,8 @@ random_key = lambda rng: jax.random.key(int(rng.integers(2**31)))
 for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
     op.validate(partial(_validate, rank))
     op.cases = (
-        Case("half", ((6, 2, 3), random_key), {"rate": 0.5}),
-        Case("none", ((4, 5), random_key), {"rate": 0.0}),
+        Case("rate 0.5", ((6, 2, 3), random_key), {"rate": 0.5}),
+        Case("rate 0", ((4, 5), random_key), {"rate": 0.0}),
         Case("empty", ((0, 5), random_key), {"rate": 0.1}),
         extreme("huge", normals((2, 3, 2), 1e9), random_key, rate=0.5),
         extreme("tiny", normals((2, 3, 2), 1e-30), random_key, rate=0.5),

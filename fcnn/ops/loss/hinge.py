@@ -76,9 +76,9 @@ def _apart(rng):
 
 hinge.cases = (
     *cases_of_labels("logits", _apart),
-    Case("narrower", (_apart, five), {"margin": 0.5}),
+    Case("margin 0.5", (_apart, five), {"margin": 0.5}),
     extreme("many equal", normals((1, 65520), 0), ints((1,))),
-    Case("touching", (lambda rng: np.eye(3), lambda rng: np.arange(3)), kink=True),
+    Case("at the margin", (lambda rng: np.eye(3), lambda rng: np.arange(3)), kink=True),
     rejects("margin -1.0 must be at least 0", (6, 5), five, margin=-1.0),
     rejects("margin 'no' must be a number", (6, 5), five, margin="no", kind=TypeError),
 )

@@ -238,14 +238,14 @@ ones = lambda rng: np.ones((2, 3))
 absolute_error.cases += (Case("equal", (ones, ones), kink=True),)
 huber.cases += (
     Case("at delta", (ones, lambda rng: 2 * np.eye(2, 3)), kink=True),
-    Case("wider", (_spread((4, 3)), _tiny((4, 3))), {"delta": 2.0}),
+    Case("delta 2", (_spread((4, 3)), _tiny((4, 3))), {"delta": 2.0}),
     rejects("delta 0.0 must be positive", (4, 3), (4, 3), delta=0.0),
     rejects("delta 'far' must be a number", (4, 3), (4, 3), delta="far", kind=TypeError),
 )
 l2_penalty.cases = (
     Case("kernel", ((3, 3, 2, 2),), {"rate": 1e-2}),
     Case("number", ((),), {"rate": 0.5}),
-    Case("nothing", ((0, 3),), {"rate": 0.5}),
+    Case("empty", ((0, 3),), {"rate": 0.5}),
     *(extreme(f"{size:g}", normals((2, 2), size), rate=1e-6) for size in (2e19, 1e9, 6e4, 1e-18)),
     rejects("rate -0.1 must be at least 0", (3,), rate=-0.1),
     rejects("rate 'low' must be a number", (3,), rate="low", kind=TypeError),

@@ -74,14 +74,14 @@ def batch_norm(
             where x is part of the statistics. Other entries of x are normalized too, and must be
             finite.
     Options:
-        train: whether the statistics are those of the batch (True) or `mean` and `var` (False).
+        train: whether to normalize by batch statistics (True), or by `mean` and `var` (False).
         momentum: the weight of the old running values (torch's momentum is 1 minus this).
         eps: added to the variance; positive.
         axis_name: one or several mapped axes of vmap, pmap or shard_map, along which the batch is
             distributed. Under vmap the new running values are equal in all instances, but vmap
             treats them as mapped: write out_axes=0 for them.
-    Units:  y is in units of scale, eps in those of x squared. Where the variance overflows, from
-            about |x| = 1e19 in float32, z is 0, and so is dx through y. Where the sum of x
+    Units:  y is in units of scale, eps in units of x squared. Where the variance overflows, from
+            about |x| = 1e19 in float32, y is bias, and dx through y is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, x has no entries in training, eps <= 0, or momentum lies
             outside [0, 1]; TypeError if an argument does not hold floats, or mask not booleans;

@@ -52,7 +52,7 @@ def layer_norm(
     Shapes: x (*n, c), scale and bias (c,) -> y (*n, c).
     Options:
         eps: added to the variance; positive.
-    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+    Units:  y is in units of scale and bias, eps in units of x squared. Where the variance
             overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, c is 0, or eps <= 0; TypeError if an argument does
@@ -77,7 +77,7 @@ def instance_norm(
     Shapes: x (n, *size, c) with at least one spatial axis, scale and bias (c,) -> y (n, *size, c).
     Options:
         eps: added to the variance; positive.
-    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+    Units:  y is in units of scale and bias, eps in units of x squared. Where the variance
             overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, x has no cells, or eps <= 0; TypeError if an argument
@@ -104,7 +104,7 @@ def group_norm(
         groups: number of groups of neighbouring channels, a divisor of c. One group pools a whole
             example; c groups give `instance_norm`.
         eps: added to the variance; positive.
-    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+    Units:  y is in units of scale and bias, eps in units of x squared. Where the variance
             overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, groups does not divide c, or eps <= 0; TypeError if an
@@ -186,7 +186,7 @@ def rms_norm(x: Float[Array, "*n c"], scale: C, *, eps: float = 1e-6) -> Float[A
     Shapes: x (*n, c), scale (c,) -> y (*n, c).
     Options:
         eps: added to the mean square; positive.
-    Units:  y is in units of scale, eps in those of x squared. Where the mean square overflows, from
+    Units:  y is in units of scale, eps in units of x squared. Where the mean square overflows, from
             about |x| = 1e19 in float32, y and dx are 0.
     Raises: ValueError if shapes disagree, c is 0, or eps <= 0; TypeError if an argument does not
             hold floats.
