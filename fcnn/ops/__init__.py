@@ -1,7 +1,7 @@
 """Level 1: operators, pure functions of arrays.
 
-Every operator is imported here, as `name as name`, which makes it public. OPS has them
-by module.
+Every operator is imported here, as `name as name`, which makes it public. OPS lists
+them in the order of their modules.
 """
 
 import inspect

@@ -34,7 +34,7 @@ def as_array(what: str, given: Any) -> jax.Array:
 
 
 def is_float(leaf: Any) -> bool:
-    """Whether a leaf holds floats, and so has a gradient: an array, a shape with dtype, a float."""
+    """Whether a leaf holds floats, and so has a gradient. Without a dtype, it must be a float."""
     if hasattr(leaf, "dtype"):
         return bool(jnp.issubdtype(leaf.dtype, jnp.floating))
     return type(leaf) is float

@@ -12,7 +12,10 @@ def contract(
     over: tuple[Sequence[int], Sequence[int]],
     batch: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> Array:
-    """Sum of a * b over the axes `over`; remaining axes are those of `batch`, of a, and of b."""
+    """Sum of a * b over the axes `over`.
+
+    The axes of the result are `batch`, then the other axes of a, then the other axes of b.
+    """
     return contract_wide(a, b, over, batch).astype(a.dtype)
 
 

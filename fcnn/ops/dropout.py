@@ -1,17 +1,17 @@
 """Dropout: set entries to 0 at random in training.
 
-With a random mask k, which is 1 with probability 1 - rate and else 0,
+With a random mask k, which is 1 with probability 1 - rate and otherwise 0,
 
     inverted    y = k x / (1 - rate)              dx = k dy / (1 - rate)
     classic     y = k x  in training              dx = k dy
                 y = (1 - rate) x  in evaluation   dx = (1 - rate) dy
 
-In the inverted form the mean of y is x, so evaluation needs no dropout. In the classic form y in
-evaluation is the mean of y in training. The operators differ in which entries share one k:
+In the inverted form the expected y is x, so evaluation needs no dropout. In the classic form y in
+evaluation is the expected y of training. The operators differ in which entries of x share one k:
 
-    dropout, classic_dropout    none: each entry has its own
-    spatial_dropout             one channel of one example, at all positions
-    stochastic_depth            one example
+    dropout, classic_dropout    none: k is drawn for every entry
+    spatial_dropout             all positions of one channel of one example
+    stochastic_depth            all entries of one example
 
 The mask k is saved. The same key gives the same mask.
 """
@@ -39,7 +39,7 @@ RandomKey = Key[Array, ""] | UInt32[Array, "2"]
 
 @operator()
 def dropout(x: X, key: RandomKey, *, rate: float) -> X:
-    """Dropout: set each entry to 0 with probability `rate`, and divide the others by 1 - rate.
+    """Dropout: set entries to 0 with probability `rate`, and divide the other entries by 1 - rate.
 
     Shapes: x (...), key () -> y (...).
     Options:
@@ -61,15 +61,15 @@ def dropout(x: X, key: RandomKey, *, rate: float) -> X:
 def spatial_dropout(
     x: Float[Array, "n *size c"], key: RandomKey, *, rate: float
 ) -> Float[Array, "n *size c"]:
-    """Spatial dropout: set whole channels to 0 with probability `rate`, and scale the others.
+    """Spatial dropout: set whole channels to 0 with probability `rate`, scale the other channels.
 
     Shapes: x (n, *size, c), key () -> y (n, *size, c).
     Options:
-        rate: the probability of dropping a channel; the others are divided by 1 - rate.
+        rate: the probability of dropping a channel; other channels are divided by 1 - rate.
     Units:  those of x.
     Raises: ValueError unless 0 <= rate < 1, or if x has fewer than 2 axes; TypeError if x does not
             hold floats, rate is not a number, or key is not one random key.
-    Cost:   one random number per channel and example; one byte for each is saved.
+    Cost:   one random number per channel and example; one byte per number is saved.
     Source: Tompson et al., arXiv:1411.4280.
 
     >>> y = fcnn.spatial_dropout(jnp.ones((8, 5, 4)), jax.random.key(0), rate=0.5)
@@ -83,17 +83,17 @@ def spatial_dropout(
 def stochastic_depth(
     x: Float[Array, "n ..."], key: RandomKey, *, rate: float
 ) -> Float[Array, "n ..."]:
-    """Stochastic depth: set whole examples to 0 with probability `rate`, and scale the others.
+    """Stochastic depth: set whole examples to 0 with probability `rate`, scale the other examples.
 
-    It is applied to the branch of a residual block, in the inverted form.
+    It is meant for the branch of a residual block. The inverted form is used.
 
     Shapes: x (n, ...), key () -> y (n, ...).
     Options:
-        rate: the probability of dropping an example; the others are divided by 1 - rate.
+        rate: the probability of dropping an example; other examples are divided by 1 - rate.
     Units:  those of x.
     Raises: ValueError unless 0 <= rate < 1, or if x has no axes; TypeError if x does not hold
             floats, rate is not a number, or key is not one random key.
-    Cost:   one random number per example; one byte for each is saved.
+    Cost:   one random number per example; one byte per number is saved.
     Source: Huang et al., arXiv:1603.09382.
 
     >>> y = fcnn.stochastic_depth(jnp.ones((16, 3)), jax.random.key(0), rate=0.5)
@@ -103,7 +103,7 @@ def stochastic_depth(
     return stochastic_depth.fwd_rule(x, key, rate=rate)[0]
 
 
-MASK_SHAPES = {  # the shape of k, from that of x
+MASK_SHAPES = {  # the shape of k, from the shape of x
     dropout: lambda shape: shape,
     spatial_dropout: lambda shape: (shape[0], *(1 for _ in shape[1:-1]), shape[-1]),
     stochastic_depth: lambda shape: (shape[0], *(1 for _ in shape[1:])),
@@ -128,16 +128,16 @@ for op, mask_shape in MASK_SHAPES.items():
 
 @operator()
 def classic_dropout(x: X, key: RandomKey | None = None, *, rate: float, train: bool) -> X:
-    """Classic dropout: set entries to 0 with probability `rate`, and scale in evaluation instead.
+    """Classic dropout: set entries to 0 with probability `rate` in training, scale in evaluation.
 
     Shapes: x (...), key () -> y (...). Only training needs a key.
     Options:
-        rate: the probability of dropping an entry; in evaluation all are multiplied by 1 - rate.
+        rate: the probability of dropping an entry; in evaluation x is multiplied by 1 - rate.
         train: whether to drop entries (True) or to scale them (False).
     Units:  those of x.
     Raises: ValueError unless 0 <= rate < 1, or without a key in training; TypeError if x does not
             hold floats, rate is not a number, train is not a bool, or key is not one random key.
-    Cost:   one random number per entry in training; one byte per entry is saved.
+    Cost:   one random number per entry in training, and one byte per entry is saved.
     Source: Hinton et al., arXiv:1207.0580.
 
     >>> fcnn.classic_dropout(jnp.ones(2), rate=0.25, train=False)
@@ -183,8 +183,8 @@ random_key = lambda rng: jax.random.key(int(rng.integers(2**31)))
 for op, rank in ((dropout, 0), (spatial_dropout, 2), (stochastic_depth, 1)):
     op.validate(partial(_validate, rank))
     op.cases = (
-        Case("half", ((6, 2, 3), random_key), {"rate": 0.5}),
-        Case("none", ((4, 5), random_key), {"rate": 0.0}),
+        Case("rate 0.5", ((6, 2, 3), random_key), {"rate": 0.5}),
+        Case("rate 0", ((4, 5), random_key), {"rate": 0.0}),
         Case("empty", ((0, 5), random_key), {"rate": 0.1}),
         extreme("huge", normals((2, 3, 2), 1e9), random_key, rate=0.5),
         extreme("tiny", normals((2, 3, 2), 1e-30), random_key, rate=0.5),

@@ -2,11 +2,12 @@
 
     y = f(x)          dx = f'(x) dy
 
-A table has for each operator its slope, as a function of x or of y, and the kinks of f. That
-argument of the slope is saved. It is y where y determines the slope, as for a function that never
-decreases: the next operator saves y anyway, as its x. It is x where the slope is inexact in terms
-of a rounded y. In half precision the slope is computed in float32 and dx is rounded once, as a
-slope may be far smaller than its terms. Numeric options must be positive.
+A table has for each operator its slope and the kinks of f. The slope is a function of y or of x,
+and this array is saved. y is saved where it determines the slope, as for a function that never
+decreases: the next operator often saves y too, as its input. x is saved where y does not determine
+the slope, or where a rounded y makes it inexact. In half precision the slope is computed in float32
+and dx is rounded once: a difference such as 1 - y may be far smaller than its terms. Numeric
+options must be positive.
 """
 
 import math
@@ -104,7 +105,7 @@ def _cases_of_a_number(option, default, kinks):
 
 
 def _away_from(kinks):
-    """Entries on all sides of the kinks, at least 0.1 away from them; one is 0 if 0 is no kink."""
+    """Entries on all sides of the kinks, at least 0.1 away; one is 0 unless 0 is a kink."""
 
     def draw(rng):
         x = 3 * rng.standard_normal((4, 5))

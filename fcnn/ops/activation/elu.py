@@ -3,8 +3,8 @@
     elu     y = x, or alpha (exp(x) - 1) where x <= 0            dx = dy, or alpha exp(x) dy there
     celu    y = x, or alpha (exp(x / alpha) - 1) where x <= 0    dx = dy, or exp(x / alpha) dy there
 
-selu is a scaled elu. x is saved. The slope of elu is also y + alpha, but that is inexact where y
-nears -alpha. exp is only taken of numbers up to 0, so it cannot overflow.
+selu is a scaled elu. x is saved. Below 0 the slope of elu equals y + alpha too, but this sum is
+inexact where y nears -alpha. exp is computed for numbers up to 0 only, so it cannot overflow.
 """
 
 import jax
@@ -25,7 +25,7 @@ def elu(x: X, *, alpha: float = 1.0) -> X:
 
     Shapes: x (...) -> y (...).
     Options:
-        alpha: the slope at 0, and -y far below 0; 1.0 by default.
+        alpha: the slope at 0; 1.0 by default. Far below 0, y approaches -alpha.
     Units:  x and y are plain numbers.
     Raises: TypeError if x does not hold floats, or alpha is not a number; ValueError unless 0 <
             alpha < inf.
@@ -40,9 +40,9 @@ def elu(x: X, *, alpha: float = 1.0) -> X:
 
 @operator()
 def selu(x: X) -> X:
-    """Scaled exponential linear unit, which keeps mean 0 and variance 1.
+    """Scaled exponential linear unit, which keeps activations near mean 0 and variance 1.
 
-    It is SCALE elu(x) at alpha = ALPHA. Its slope at 0 is SCALE ALPHA, about 1.758.
+    It is SCALE elu(x, alpha=ALPHA). Its slope at 0 is SCALE ALPHA, about 1.758.
 
     Shapes: x (...) -> y (...).
     Units:  x and y are plain numbers.
@@ -62,7 +62,7 @@ def celu(x: X, *, alpha: float = 1.0) -> X:
 
     Shapes: x (...) -> y (...).
     Options:
-        alpha: -y far below 0; 1.0 by default. The slope at 0 is 1 for every alpha.
+        alpha: far below 0, y approaches -alpha; 1.0 by default. The slope at 0 is always 1.
     Units:  x and y are plain numbers.
     Raises: TypeError if x does not hold floats, or alpha is not a number; ValueError unless 0 <
             alpha < inf.
@@ -77,7 +77,7 @@ def celu(x: X, *, alpha: float = 1.0) -> X:
 
 @jax.custom_jvp
 def _expm1(x):
-    """exp(x) - 1 with a slope of exp(x). JAX's own slope y + 1 is inexact where y nears -1."""
+    """exp(x) - 1, with the slope exp(x). The slope in JAX, y + 1, is inexact where y nears -1."""
     return jnp.expm1(x)
 
 

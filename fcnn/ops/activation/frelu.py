@@ -4,7 +4,7 @@ With the depthwise convolution t[n,p,c] = b[c] + sum_i x[n,p+i,c] w[i,c],
 
     frelu    y = max(x, t)
              dt = dy where x < t                        dw, db from dt through the convolution
-             dx = dy where x >= t, and the gradient of dt through the convolution
+             dx = dy where x >= t, plus the gradient of dt through the convolution
 
 The arguments and [x >= t] are saved.
 """
@@ -28,8 +28,8 @@ def frelu(
 ) -> Float[Array, "n *size c"]:
     """Funnel activation: the larger of x and a depthwise convolution of x.
 
-    Where both are equal, x wins and takes all of dy. The paper's batch normalization of the
-    convolution is left out.
+    Where both are equal, all of dy goes to x. The paper applies batch normalization to the
+    convolution; this operator does not.
 
     Shapes: x (n, *size, c), w (*window, 1, c), b (c,) -> y (n, *size, c); padding is "same".
     Units:  those of x; w holds plain numbers.
@@ -37,7 +37,7 @@ def frelu(
     Cost:   n prod(size) prod(window) c multiply-adds; one byte per entry is saved besides x.
     Source: Ma, Zhang & Sun, arXiv:2007.11824.
 
-    >>> w = jnp.array([0.0, 0.0, 1.0]).reshape(3, 1, 1)  # of the right neighbour
+    >>> w = jnp.array([0.0, 0.0, 1.0]).reshape(3, 1, 1)  # selects the right neighbour
     >>> fcnn.frelu(jnp.array([1.0, 3.0, -1.0]).reshape(1, 3, 1), w).ravel()
     Array([3., 3., 0.], dtype=float32)
     """
@@ -68,7 +68,7 @@ def _validate_frelu(x, w, b):
     c = x.shape[-1]
     depthwise = w.ndim == x.ndim and w.shape[-2:] == (1, c) and 0 not in w.shape
     window = f"({'window, ' * (x.ndim - 2)}1, {c})"
-    require(depthwise, f"w {w.shape} needs shape {window}, as x {x.shape}")
+    require(depthwise, f"w {w.shape} needs shape {window} for x {x.shape}")
     require(b is None or b.shape == (c,), f"b {b is None or b.shape} needs shape ({c},)")
     windows(x.shape[1:-1], w.shape[:-2], 1, "same", 1)
 
@@ -79,7 +79,7 @@ def _depthwise_options(x, w, b):
 
 
 def _apart(rng):
-    """Entries with alternating signs, far larger than 9 neighbours weighted by 1/16."""
+    """Entries with |x| >= 2. With `_small` w and b, |t| < 2, so x and t are never nearly equal."""
     size = rng.uniform(2, 3, (2, 4, 3, 2))
     row, column = np.indices((4, 3))
     return size * np.where((row + column) % 2, 1.0, -1.0)[None, :, :, None]

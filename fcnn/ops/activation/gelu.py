@@ -3,8 +3,8 @@
     y = x g(x)          dx = (g(x) + x g'(x)) dy
 
 These functions fall below 0 before they rise, so y does not determine the slope, and x is saved.
-Where g or g' is 0 the product is 0, even for an infinite x. In half precision the gate is computed
-in float32 and y is rounded once, as a gate may be far smaller than y.
+Where g or g' is 0, its product with x is 0, even if x is infinite. In half precision the gate is
+computed in float32, since it may underflow where y does not, and y is rounded once.
 """
 
 import math
@@ -31,7 +31,7 @@ def silu(x: X, *, beta: float = 1.0) -> X:
 
     Shapes: x (...) -> y (...).
     Options:
-        beta: the steepness of the gate; 1.0 by default. As it grows, y approaches relu(x).
+        beta: the steepness of the gate; 1.0 by default. As beta grows, y approaches relu(x).
     Units:  x and y are plain numbers.
     Raises: TypeError if x does not hold floats, or beta is not a number; ValueError unless 0 < beta
             < inf.
@@ -72,7 +72,7 @@ def _gelu_gate(x, approximate):
     """g and g'."""
     if not approximate:
         return _normal_distribution(x), _normal_density(x)
-    x = jnp.clip(x, -40, 40)  # beyond, g is 0 or 1 in any precision
+    x = jnp.clip(x, -40, 40)  # where |x| > 40, g is 0 or 1 in any precision
     c = 2 * math.sqrt(2 / math.pi)
     g = jax.nn.sigmoid(c * x * (1 + 0.044715 * jnp.square(x)))
     return g, c * g * (1 - g) * (1 + 3 * 0.044715 * jnp.square(x))
@@ -88,7 +88,7 @@ _normal_distribution.defjvps(lambda dx, y, x: _normal_density(x) * dx)
 
 
 def _normal_density(x):
-    x = jnp.clip(x, -40, 40)  # beyond, it is 0 in any precision
+    x = jnp.clip(x, -40, 40)  # where |x| > 40, the density is 0 in any precision
     return jnp.exp(-jnp.square(x) / 2) / math.sqrt(2 * math.pi)
 
 
@@ -144,7 +144,10 @@ def _gated(x, gate):
 
 
 def times(x: Array, g: Array) -> Array:
-    """x g, but 0 where g is 0 and x where g is 1, where autodiff would multiply x by g' = 0."""
+    """x g, but 0 where g is 0, and x where g is 1.
+
+    At these ends autodiff of x g would multiply x by g' = 0, which gives NaN if x is infinite.
+    """
     end = (g == 0) | (g == 1)
     return jnp.where(g == 1, x, jnp.where(end, jnp.zeros_like(x), x) * g)
 

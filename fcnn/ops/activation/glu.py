@@ -5,10 +5,10 @@ With the halves a, b of x along one axis, s = 1 / (1 + exp(-b)) and r = 1 / (1 +
     glu      y = a s           da = dy s                          db = dy a s (1 - s)
     swiglu   y = a r b         da = dy b r (1 + a (1 - r))        db = dy a r
 
-dx is [da, db], concatenated. x alone is saved. Factors that may be 0 are multiplied first: dy a can
+dx is [da, db], concatenated. Only x is saved. Factors that may be 0 are multiplied first: dy a can
 overflow where dy (a s (1 - s)) is 0. Where s or r is 0, its products are 0 even if the other half
-is infinite, as in `gelu.py`. Half precision is rounded once, at the end. The order differs, as in
-the papers: glu has its gate last, swiglu first.
+is infinite, as in `gelu.py`. Half precision is computed in float32 and rounded once, at the end. As
+in the papers, the gate is the second half of x in glu, and the first half in swiglu.
 """
 
 import jax
@@ -63,7 +63,7 @@ def glu_bwd(x, dy, *, axis):
 def swiglu(x: X, *, axis: int = -1) -> X:
     """Swish-gated linear unit: silu of the first half of x along one axis, times the second half.
 
-    With [w, v] side by side, swiglu(dense(x, [w, v])) is silu(x w) * (x v) of the paper.
+    With [w, v] the columns of w and then of v, swiglu(dense(x, [w, v])) = silu(x w) * (x v).
 
     Shapes: x (..., 2 k, ...) -> y (..., k, ...), with 2 k entries along `axis`.
     Options:
@@ -95,7 +95,7 @@ def swiglu_bwd(x, dy, *, axis):
 
 
 def _passed(a, b):
-    """b, but 0 where the gate of a is 0."""
+    """b, but 0 where sigmoid(a) is 0."""
     return jnp.where(jax.nn.sigmoid(a) == 0, jnp.zeros_like(b), b)
 
 
@@ -105,7 +105,7 @@ def _halves(x, axis):
 
 
 def _concatenated(dy, slope_a, slope_b, axis):
-    """dx from dy and the slopes in a and in b."""
+    """dx from dy and the slopes of y in a and in b."""
     wide = dy.astype(slope_a.dtype)
     return jnp.concatenate([wide * slope_a, wide * slope_b], axis).astype(dy.dtype)
 

@@ -1,4 +1,4 @@
-"""Rectifiers: x where it is positive; 0, or a smaller slope, below.
+"""Rectifiers: x where x > 0, and 0 or a multiple of x where x <= 0.
 
     relu          y = max(x, 0)                        dx = [y > 0] dy
     relu6         y = min(max(x, 0), 6)                dx = [0 < y < 6] dy
@@ -6,8 +6,8 @@
     prelu         y = x, or slope[c] x where x <= 0
                   dx = dy, or slope[c] dy there        dslope[c] = sum_n dy x there
 
-The first three save y alone: it has the sign of x. prelu learns its slope, which may be negative,
-so it saves x.
+relu, relu6 and leaky_relu save only y, which determines the slope. The learned slope of prelu may
+be negative. Then y does not have the sign of x, so prelu saves x.
 """
 
 import jax.numpy as jnp
@@ -95,7 +95,8 @@ def prelu(x: Float[Array, "*n c"], slope: Float[Array, " c"]) -> Float[Array, "*
     >>> fcnn.prelu(jnp.array([[-2.0, -2.0, 3.0]]), jnp.array([0.5, 0.25, 0.5]))
     Array([[-1. , -0.5,  3. ]], dtype=float32)
     """
-    return jnp.where(x <= 0, _row(slope, x) * at_most_0(x), x)  # no infinite x times slope
+    # without at_most_0, autodiff would compute 0 times an infinite x
+    return jnp.where(x <= 0, _row(slope, x) * at_most_0(x), x)
 
 
 @prelu.fwd
@@ -117,7 +118,7 @@ def _validate_prelu(x, slope):
     require_floats(x=x, slope=slope)
     require_rank(1, x=x)
     one_each = slope.shape == x.shape[-1:]
-    require(one_each, f"slope {slope.shape} needs shape {x.shape[-1:]}, as x {x.shape}")
+    require(one_each, f"slope {slope.shape} needs shape {x.shape[-1:]} for x {x.shape}")
 
 
 def _row(v, x):

@@ -4,8 +4,8 @@
     log_sigmoid     y = -log(1 + exp(-x))               dx = (1 - exp(y)) dy
     hard_sigmoid    y = min(max(x / 6 + 1/2, 0), 1)     dx = [-3 < x < 3] dy / 6
 
-sigmoid and log_sigmoid save y, which the next operator saves anyway, as its x. hard_sigmoid saves
-x: a rounded y may be 1 where x is below 3.
+sigmoid and log_sigmoid save y: the next operator often saves y too, as its input. hard_sigmoid
+saves x: a rounded y may be 1 where x is below 3.
 """
 
 import jax
@@ -36,7 +36,7 @@ def sigmoid(x: X) -> X:
 
 @operator()
 def log_sigmoid(x: X) -> X:
-    """Logarithm of the sigmoid: -log(1 + exp(-x)), exact where the sigmoid rounds to 0.
+    """Logarithm of the sigmoid: -log(1 + exp(-x)), accurate where the sigmoid rounds to 0.
 
     Shapes: x (...) -> y (...).
     Units:  x is a plain number; y is the logarithm of a probability, in nats.

@@ -9,14 +9,15 @@ As dp_i / dx_j = p_i ([i = j] - p_j),
     softmax      dx = p (dy - sum_j p_j dy_j)
     log_softmax  dx = dy - p sum_j dy_j
 
-p is saved, in the accumulation dtype. Rounded to half precision, a p near 1 would lose the sum of
-the others. If p were computed as exp of a rounded log p, its error would grow with |log p|.
+p is saved, in the accumulation dtype. In half precision, a p near 1 would round to 1, and 1 - p,
+the sum of the other probabilities, would be lost. If p were computed as exp of a rounded log p, its
+relative error would grow with |log p|.
 
-The largest d must be 0. XLA computes x again at each of its uses. Where x is a product, the product
-and the difference can become one fused multiply-add. It does not round the product, but top is
-rounded. Then d has the rounding error of x, and exp(d) is arbitrary if x is large. So 0 is added to
-x first, as top - top, which the compiler cannot know to be 0. The product can fuse with that
-addition alone.
+The largest d must be 0. XLA may compute x again at each use of x. Where x is a product, the product
+and x - top can become one fused multiply-add. It does not round the product, but top is rounded.
+Then the largest d is the rounding error of x instead of 0, and exp(d) is arbitrary if x is large.
+So top - top is added to x first. It is 0, but the compiler cannot know this. The product can then
+fuse with this addition only, whose result is rounded.
 """
 
 import jax.numpy as jnp
@@ -42,7 +43,7 @@ def softmax(x: X, *, axis: int = -1) -> X:
     Units:  x is in nats, up to a constant; y is a probability.
     Raises: ValueError if x has no such axis, or no entries along it; TypeError if x does not hold
             floats.
-    Cost:   one exponential per entry, three passes over x and two back.
+    Cost:   one exponential per entry; three passes over x forward, two backward.
     Source: Bridle 1990.
 
     >>> fcnn.softmax(jnp.array([[0.0, 0.0], [1000.0, 0.0]]))
@@ -74,7 +75,7 @@ def log_softmax(x: X, *, axis: int = -1) -> X:
     Units:  nats.
     Raises: ValueError if x has no such axis, or no entries along it; TypeError if x does not hold
             floats.
-    Cost:   one exponential per entry, three passes over x and two back.
+    Cost:   one exponential per entry; three passes over x forward, two backward.
     Source: Bridle 1990.
 
     >>> fcnn.log_softmax(jnp.array([1000.0, 0.0]))
@@ -105,7 +106,7 @@ def probabilities(x: Array, axis: int = -1) -> tuple[Array, Array]:
 
 
 def below(x: Array, top: Array) -> Array:
-    """x - top, exactly 0 where x is top, even if x is a product; NaN if top is infinite."""
+    """x - top, exactly 0 where x equals top, even if x is a product; NaN if top is infinite."""
     return (x + (top - top)) - top
 
 
@@ -116,7 +117,7 @@ def _validate_axis(x, *, axis):
 
 
 def extreme_scores(shape):
-    """Entries of `Case.args` by name: extreme scores (*n, k) of softmax."""
+    """Extreme inputs of softmax by name, each of this shape (*n, k) and an entry of `Case.args`."""
     k = np.indices(shape)[-1]
     apart = lambda low: lambda rng: np.where(k % 2, low, rng.standard_normal(shape))
     return {

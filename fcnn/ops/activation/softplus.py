@@ -3,7 +3,7 @@
     softplus      y = log(1 + exp(x))              dx = (1 - exp(-y)) dy
     squareplus    y = (x + sqrt(x^2 + b)) / 2      dx = dy y^2 / (y^2 + b / 4)
 
-y is saved, which the next operator saves anyway, as its x.
+y is saved: the next operator often saves y too, as its input.
 """
 
 import math
@@ -41,7 +41,7 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
 
     Shapes: x (...) -> y (...).
     Options:
-        b: the width of the bend, where y(0) = sqrt(b) / 2; 4.0 by default. f(x) f(-x) = b / 4.
+        b: the width of the bend; 4.0 by default. y(0) = sqrt(b) / 2, and y(x) y(-x) = b / 4.
     Units:  x and y are plain numbers.
     Raises: TypeError if x does not hold floats, or b is not a number; ValueError unless 0 < b <
             inf.
@@ -51,7 +51,8 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
     >>> fcnn.squareplus(jnp.array([-3.0, 0.0, 3.0]), b=16.0)
     Array([1., 2., 4.], dtype=float32)
     """
-    size = jnp.where(x <= 0, -x, x).astype(accumulation_dtype(x.dtype))  # a negative x would cancel
+    # y(|x|) first: x + sqrt(x^2 + b) would cancel for a negative x
+    size = jnp.where(x <= 0, -x, x).astype(accumulation_dtype(x.dtype))
     far = size > 2 * math.sqrt(b / jnp.finfo(size.dtype).eps)  # there sqrt(x^2 + b) rounds to |x|
     near = jnp.where(far, jnp.ones_like(size), size)
     y = size / 2 + jnp.where(far, size, jnp.sqrt(jnp.square(near) + b)) / 2
@@ -59,7 +60,7 @@ def squareplus(x: X, *, b: float = 4.0) -> X:
 
 
 def _squareplus_slope(y, b):
-    """y^2 / (y^2 + b / 4), by the square of a quotient of at most 1, so that no power overflows."""
+    """y^2 / (y^2 + b / 4), computed by squaring a quotient of at most 1, which cannot overflow."""
     c = math.sqrt(b) / 2
     low = y < c
     u = jnp.where(low, y, c) / jnp.where(low, c, y)

@@ -4,8 +4,8 @@
     hard_tanh    y = min(max(x, -1), 1)       dx = [-1 < y < 1] dy
     softsign     y = x / (1 + |x|)            dx = dy / (1 + |x|)^2
 
-tanh and hard_tanh save y, which the next operator saves anyway, as its x. softsign saves x: its
-slope in terms of y, (1 - |y|)^2, is inexact where y nears 1.
+tanh and hard_tanh save y: the next operator often saves y too, as its input. softsign saves x:
+its slope in terms of y, (1 - |y|)^2, is inexact where |y| nears 1.
 """
 
 import jax
@@ -69,7 +69,10 @@ def softsign(x: X) -> X:
 
 @jax.custom_jvp
 def _softsign(x):
-    """x / (1 + |x|) with its own slope: JAX's is a difference of quotients, inexact for large x."""
+    """x / (1 + |x|) with the slope of `_softsign_slope`.
+
+    JAX would compute the slope as a difference of quotients, which is inexact for large x.
+    """
     return x / (1 + jnp.abs(x))
 
 

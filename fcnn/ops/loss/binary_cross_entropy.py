@@ -12,9 +12,9 @@ With targets t, s(z) = 1 / (1 + exp(-z)) the probability of 1, and f(z) the loss
     focal                   f(z) = -s(-z)^gamma log s(z)                  a = alpha, b = 1 - alpha
                             f'(z) = -s(-z)^gamma (s(-z) - gamma s(z) log s(z))
 
-where s(-z) = 1 - s(z). No term is negative, so none cancels. z and t are saved. Where an infinite
-logit predicts its target with certainty, the entry adds 0. f is not evaluated there, as autodiff
-would multiply 0 by an infinite slope.
+where s(-z) = 1 - s(z). The terms of l, and the terms of f' in parentheses, are never negative, so
+they do not cancel. z and t are saved. Where an infinite logit predicts its target with certainty,
+the entry adds 0. f is not evaluated there: it may be infinite, and 0 times infinity is NaN.
 """
 
 import math
@@ -64,8 +64,8 @@ def focal(logits: Y, targets: Y, *, alpha: float = 0.25, gamma: float = 2.0) -> 
     Shapes: logits and targets (n, ...) -> loss (n,).
     Options:
         alpha: the weight of targets of 1; 0.25 by default. Targets of 0 have weight 1 - alpha.
-        gamma: an entry is weighted by the probability of the wrong class to the power gamma; 2.0
-            by default.
+        gamma: the loss of an entry is multiplied by (probability of the wrong class)^gamma; 2.0 by
+            default.
     Units:  nats.
     Raises: ValueError if shapes disagree, or unless 0 <= alpha <= 1 and 0 <= gamma < inf; TypeError
             if an argument does not hold floats, or an option is not a number.
@@ -188,8 +188,8 @@ for op in (sigmoid_cross_entropy, focal):
         rejects("at least 1 axis", (), ()),
     )
 focal.cases += (
-    Case("even", ((4, 3), _binary((4, 3))), {"alpha": 0.5, "gamma": 0.5}),
-    Case("unfocused", ((4, 3), _binary((4, 3))), {"gamma": 0}),
+    Case("gamma 0.5", ((4, 3), _binary((4, 3))), {"alpha": 0.5, "gamma": 0.5}),
+    Case("gamma 0", ((4, 3), _binary((4, 3))), {"gamma": 0}),
     rejects("alpha 1.5 must lie", (4, 3), (4, 3), alpha=1.5),
     rejects("gamma -1 must be at least 0", (4, 3), (4, 3), gamma=-1),
     rejects("gamma 'two' must be a number", (4, 3), (4, 3), gamma="two", kind=TypeError),

@@ -1,13 +1,13 @@
 """Cross-entropy of labels or of distributions under softmax, and negative log-likelihood.
 
-Labels t_n are class numbers 0 .. k - 1. With log p = log softmax(z), and
-q[n,k] = (1 - e) [k = t_n] + e / K the label among K classes, smoothed by e,
+Labels t_n are class numbers 0 .. K - 1. With log p = log softmax(z), and the one-hot label that is
+smoothed by e over K classes, q[n,k] = (1 - e) [k = t_n] + e / K,
 
     cross entropy    l[n] = -sum_k w[k] q[n,k] log p[n,k]
                      dz[n,k] = dl[n] (p[n,k] sum_j w[j] q[n,j] - w[k] q[n,k])
                      dw[k] = -sum_n dl[n] q[n,k] log p[n,k]
 
-    likelihood       l[n] = -log_p[n,t_n]                    dlog_p[n,k] = -dl[n] [k = t_n]
+    nll              l[n] = -log_p[n,t_n]                    dlog_p[n,k] = -dl[n] [k = t_n]
 
 and with targets t[n,k], a distribution for each example,
 
@@ -15,14 +15,15 @@ and with targets t[n,k], a distribution for each example,
                          dz[n,k] = dl[n] (p[n,k] sum_j t[n,j] - t[n,k])
                          dt[n,k] = -dl[n] log p[n,k]
 
-Without weights w and smoothing e, the first loss is -log p[n,t_n] with gradient p - [k = t_n]. It
-is the gradient of softmax and cross-entropy together. The Jacobian of softmax is diag(p) - p pᵀ.
+Without weights w and smoothing e, the first loss is -log p[n,t_n] with gradient p - [k = t_n]. This
+is the gradient through cross-entropy and softmax together, so the Jacobian of softmax,
+diag(p) - p pᵀ, is never computed.
 
-p is saved, and log p where dw or dt needs it, both in the accumulation dtype. Each is computed
-accurately; exp of a rounded log p would have an error that grows with |log p|.
+p is saved, and log p where dw or dt needs it, both in the accumulation dtype. p is not computed as
+exp of a rounded log p, since the relative error would grow with |log p|.
 
-A label outside 0 .. k - 1 gives NaN, with gradient 0, since a compiled program cannot raise. A
-class of weight 0 or target 0 adds 0, even if its log p is -inf. Targets need not sum to 1.
+A label outside 0 .. K - 1 gives the loss NaN and the gradient 0, since a compiled program cannot
+raise. A class of weight 0 or target 0 adds 0, even if its log p is -inf. Targets need not sum to 1.
 """
 
 import jax.numpy as jnp
@@ -53,15 +54,15 @@ def softmax_cross_entropy(
 ) -> L:
     """Cross-entropy between integer `labels` and softmax(logits), in nats, one value per example.
 
-    `weights` has one weight per class. For a weighted mean over examples, divide the sum of losses
-    by the sum of their labels' weights.
+    `weights` has one weight per class. For a weighted mean over examples, divide the sum of the
+    losses by the sum of weights[labels].
 
     Shapes: logits (*n, k), labels (*n), weights (k,) -> loss (*n).
     Options:
         label_smoothing: the share of each label that is spread evenly over all classes; 0.0 by
             default.
-        ignore_index: a label whose loss and gradient are 0; it may lie outside 0 .. k - 1. None by
-            default, for no such label.
+        ignore_index: examples with this label have loss 0 and gradient 0. It may lie outside
+            0 .. k - 1. None by default: no example is ignored.
     Units:  nats.
     Raises: ValueError if shapes disagree, or an option is out of range; TypeError if labels does
             not hold integers, logits or weights do not hold floats, or an option is not a number.
@@ -80,7 +81,7 @@ def softmax_cross_entropy(
 def softmax_cross_entropy_fwd(logits, labels, weights, **options):
     q, known = _target(logits, labels, **options)
     counts = q.any(-1, keepdims=True)
-    p, log_p = probabilities(jnp.where(counts, logits, 0))  # ignored logits may be NaN
+    p, log_p = probabilities(jnp.where(counts, logits, 0))  # logits of ignored labels may be NaN
     wq = _weighted(q, weights)
     loss = -(wq * safe_factor(wq, log_p)).sum(-1).astype(logits.dtype)
     loss = jnp.where(known, loss, jnp.nan)
@@ -100,7 +101,7 @@ def softmax_cross_entropy_bwd(saved, dl, **options):
 
 
 def _target(z, labels, *, label_smoothing, ignore_index):
-    """q, 0 where the label is ignored or out of range, and whether each loss is defined."""
+    """q, or 0 where a label is ignored or out of range; and whether each loss is not NaN."""
     hit = one_hot_of(z.shape, labels)
     counts, known = hit.any(-1), hit.any(-1)
     if ignore_index is not None:

@@ -28,11 +28,11 @@ def hinge(logits: Rows, labels: Labels, *, margin: float = 1.0) -> L:
 
     Shapes: logits (*n, k), labels (*n) -> loss (*n).
     Options:
-        margin: the amount by which the label's score must exceed every other; 1.0 by default.
+        margin: the amount by which the label's score must exceed every other score; 1.0 by default.
     Units:  those of logits.
     Raises: ValueError if shapes disagree, or unless 0 <= margin < inf; TypeError if labels does not
             hold integers, logits does not hold floats, or margin is not a number.
-    Cost:   about 4 operations per logit; one byte is saved for each.
+    Cost:   about 4 operations per logit; one byte per logit is saved.
     Source: Weston & Watkins 1999.
 
     >>> fcnn.hinge(jnp.array([[3.0, 2.0, 2.5], [3.0, 1.0, 0.0]]), jnp.array([0, 0]))
@@ -46,7 +46,7 @@ def hinge_fwd(logits, labels, *, margin):
     hit = one_hot_of(logits.shape, labels)
     z = logits.astype(accumulation_dtype(logits.dtype))
     label_score = jnp.where(hit, z, 0).sum(-1, keepdims=True)
-    m = margin + (z - label_score)  # margin + z first would lose the margin where z is large
+    m = margin + (z - label_score)  # margin + z would lose the margin where z is large
     over = (m > 0) & ~hit & hit.any(-1, keepdims=True)
     loss = jnp.where(over, m, 0).sum(-1).astype(logits.dtype)
     return jnp.where(hit.any(-1), loss, jnp.nan), (over, labels)
@@ -56,7 +56,7 @@ def hinge_fwd(logits, labels, *, margin):
 def hinge_bwd(saved, dl, *, margin):
     over, labels = saved
     hit = one_hot_of(over.shape, labels)
-    dtype = accumulation_dtype(dl.dtype)  # float16 counts to 2048 only
+    dtype = accumulation_dtype(dl.dtype)  # float16 holds integers up to 2048 only
     count = over.sum(-1, keepdims=True, dtype=dtype)
     dz = dl[..., None].astype(dtype) * jnp.where(hit, -count, over.astype(dtype))
     return dz.astype(dl.dtype), None
@@ -76,9 +76,9 @@ def _apart(rng):
 
 hinge.cases = (
     *cases_of_labels("logits", _apart),
-    Case("narrower", (_apart, five), {"margin": 0.5}),
+    Case("margin 0.5", (_apart, five), {"margin": 0.5}),
     extreme("many equal", normals((1, 65520), 0), ints((1,))),
-    Case("touching", (lambda rng: np.eye(3), lambda rng: np.arange(3)), kink=True),
+    Case("at the margin", (lambda rng: np.eye(3), lambda rng: np.arange(3)), kink=True),
     rejects("margin -1.0 must be at least 0", (6, 5), five, margin=-1.0),
     rejects("margin 'no' must be a number", (6, 5), five, margin="no", kind=TypeError),
 )

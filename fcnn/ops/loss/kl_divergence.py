@@ -4,8 +4,8 @@
     dlog_q[n,k] = -dl[n] p[n,k]
     dp[n,k] = dl[n] (log p[n,k] - log q[n,k] + 1), or 0 where p is 0
 
-Both arguments are saved. A class of probability p = 0 adds 0, even if its log q is -inf. Neither
-argument is normalized to sum to 1.
+Both arguments are saved. A class of probability p = 0 adds 0, even if its log q is -inf. The
+operator does not normalize p or q.
 """
 
 import jax.numpy as jnp
@@ -17,9 +17,10 @@ from fcnn.ops.op import operator
 
 @operator()
 def kl_divergence(log_q: Rows, p: Rows) -> L:
-    """KL divergence of q from p, sum p (log p - log q), in nats, one value per example.
+    """KL divergence of p from q, sum p (log p - log q), in nats, one value per example.
 
-    The first argument is log q, as log_softmax returns it. The gradient -inf at p = 0 is set to 0.
+    The first argument is log q, as log_softmax returns it. Where p is 0, the gradient of p is 0
+    instead of -inf.
 
     Shapes: log_q and p (*n, k) -> loss (*n).
     Units:  nats.

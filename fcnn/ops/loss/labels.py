@@ -15,7 +15,7 @@ L = Float[Array, "*n"]
 
 def one_hot_of(shape, labels):
     """One-hot labels [k = t_n], of shape (*n, k)."""
-    if labels.dtype.itemsize < 4:  # may not hold the largest class
+    if labels.dtype.itemsize < 4:  # int8 and int16 may not hold the largest class
         labels = labels.astype(jnp.int32)
     classes = jax.lax.broadcasted_iota(labels.dtype, shape, len(shape) - 1)
     return classes == labels[..., None]

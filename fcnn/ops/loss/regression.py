@@ -10,13 +10,14 @@ With off = y - t, and sums and means over all axes but the first,
 
     dy = dl r = -dt
 
-and, of one array of weights as a whole,
+and, for one array of weights,
 
     L2 penalty            l = 1/2 rate sum w^2                      dw = dl rate w
 
 `off` is saved in the accumulation dtype. The penalty saves w. All losses of fcnn return one value
-per example, which you average yourself; `l2_penalty` returns one number. Losses of probabilities
-are in nats. Only the losses above have a factor 1/2 or a mean. The slope at a kink is 0.
+per example: the caller averages them. `l2_penalty` returns one number. Losses of probabilities are
+in nats. No other loss has a factor 1/2 or a mean. At its kink, y = t, the absolute error has
+slope 0.
 """
 
 import math
@@ -48,7 +49,7 @@ def squared_error(y: Y, targets: Y) -> L:
     Array([12.5], dtype=float32)
     """
     off = _off(y, targets)
-    return _summed(off * (off / 2), y)  # half the square may fit where the square overflows
+    return _summed(off * (off / 2), y)  # off^2 may overflow where off^2 / 2 does not
 
 
 @operator()
@@ -146,8 +147,8 @@ def l2_penalty(w: Float[Array, "..."], *, rate: float) -> Float[Array, ""]:
 
     Shapes: w (...) -> penalty ().
     Options:
-        rate: the factor of the gradient, which is rate w.
-    Units:  those of w squared, times those of rate.
+        rate: the coefficient of the penalty, whose gradient is rate w.
+    Units:  the square of units of w, times units of rate.
     Raises: ValueError unless 0 <= rate < inf; TypeError if w does not hold floats, or rate is not a
             number.
     Cost:   3 operations per weight, and 2 in the backward pass.
@@ -157,7 +158,7 @@ def l2_penalty(w: Float[Array, "..."], *, rate: float) -> Float[Array, ""]:
     Array(6.25, dtype=float32)
     """
     w, dtype = w.astype(accumulation_dtype(w.dtype)), w.dtype
-    return (w * (rate / 2 * w)).sum().astype(dtype)  # rate w^2 may fit where w^2 overflows
+    return (w * (rate / 2 * w)).sum().astype(dtype)  # w^2 may overflow where rate w^2 does not
 
 
 @l2_penalty.fwd
@@ -215,7 +216,7 @@ def _spread(shape):
 
 def _extremes():
     shape = (3, 4)
-    one = lambda rng: 2e19 * np.eye(3, 4)  # its square overflows in float32, half of it does not
+    one = lambda rng: 2e19 * np.eye(3, 4)  # in float32 off^2 overflows, off^2 / 2 does not
     yield extreme("huge", normals(shape, 1e9), normals(shape, 1e9))
     yield extreme("far from 0", normals(shape, 32, 3e4), normals(shape, 32, 3e4))
     yield extreme("tiny", normals(shape, 1e-18), normals(shape, 1e-18))
@@ -237,14 +238,14 @@ ones = lambda rng: np.ones((2, 3))
 absolute_error.cases += (Case("equal", (ones, ones), kink=True),)
 huber.cases += (
     Case("at delta", (ones, lambda rng: 2 * np.eye(2, 3)), kink=True),
-    Case("wider", (_spread((4, 3)), _tiny((4, 3))), {"delta": 2.0}),
+    Case("delta 2", (_spread((4, 3)), _tiny((4, 3))), {"delta": 2.0}),
     rejects("delta 0.0 must be positive", (4, 3), (4, 3), delta=0.0),
     rejects("delta 'far' must be a number", (4, 3), (4, 3), delta="far", kind=TypeError),
 )
 l2_penalty.cases = (
     Case("kernel", ((3, 3, 2, 2),), {"rate": 1e-2}),
     Case("number", ((),), {"rate": 0.5}),
-    Case("nothing", ((0, 3),), {"rate": 0.5}),
+    Case("empty", ((0, 3),), {"rate": 0.5}),
     *(extreme(f"{size:g}", normals((2, 2), size), rate=1e-6) for size in (2e19, 1e9, 6e4, 1e-18)),
     rejects("rate -0.1 must be at least 0", (3,), rate=-0.1),
     rejects("rate 'low' must be a number", (3,), rate="low", kind=TypeError),

@@ -1,7 +1,7 @@
-"""Batch normalization: each channel, by its mean and variance over the batch and space.
+"""Batch normalization: normalize each channel by its mean and variance over the batch and space.
 
-The statistics of a channel are those of N entries: of all, or of those where a mask is True. With
-sums over these entries, in training,
+The statistics of a channel are computed from N entries: all entries of the channel, or the entries
+where a mask is True. With sums over these entries, in training,
 
     m = sum x / N      f = sum (x - m) / N      d = x - m - f
     v = sum d^2 / N    r = 1 / sqrt(v + eps)    z = d r            y = scale z + bias
@@ -17,15 +17,16 @@ and, with dz / dm = -r, dz / dv = -z r^2 / 2 and the cotangent scale dy of z,
 
     dm = -r scale dbias             dv = -r^2 scale dscale / 2
 
-In training, the cotangents of the new running values are added, and x gets the gradient of m and v:
+In training, the cotangents of the new running values are added, and x gets the gradients through m
+and v:
 
     dm += (1 - momentum) dmean      dv += (1 - momentum) dvar
     dx = r scale dy + [mask] (dm + 2 d dv) / N
 
 Where a batch is distributed along a mapped axis of vmap, pmap or shard_map, the sums in N, m, f, v,
-dm and dv run over that axis too. x, m, f, r, scale, N and the mask are saved: d rounded to half
-precision would not cancel with dy where dx is small. If N = 0, then m = v = 0 and the running
-values remain.
+dm and dv run over that axis too. x, m, f, r, scale, N and the mask are saved. d is recomputed: in
+half precision, the terms of dx would not cancel with a rounded d. If N = 0, then m = v = 0 and the
+running values stay unchanged.
 """
 
 import math
@@ -65,27 +66,28 @@ def batch_norm(
     eps: float = 1e-5,
     axis_name: str | tuple[str, ...] | None = None,
 ) -> tuple[Float[Array, "n *size c"], C, C]:
-    """Batch normalization: each channel, by the statistics of the batch or by the running ones.
+    """Batch normalization: normalize each channel by batch statistics or running statistics.
 
     Shapes: x (n, *size, c), scale, bias, mean and var (c,), mask (n,), (n, *size) or any leading
             axes of x -> y (n, *size, c), mean (c,), var (c,). The outputs mean and var are the new
-            running values in training, and the given ones in evaluation. mask is True where x
-            is part of the statistics. Other entries are normalized too, and must be finite.
+            running values in training, and the inputs mean and var in evaluation. mask is True
+            where x is part of the statistics. Other entries of x are normalized too, and must be
+            finite.
     Options:
-        train: whether the statistics are those of the batch (True) or `mean` and `var` (False).
+        train: whether to normalize by batch statistics (True), or by `mean` and `var` (False).
         momentum: the weight of the old running values (torch's momentum is 1 minus this).
         eps: added to the variance; positive.
         axis_name: one or several mapped axes of vmap, pmap or shard_map, along which the batch is
-            distributed. Under vmap the running values are equal in all instances, but are mapped
-            outputs: write out_axes=0 for them.
-    Units:  y is in units of scale, eps in those of x squared. Where the variance overflows, from
-            about |x| = 1e19 in float32, z is 0, and so is dx through y. Where the sum of x
+            distributed. Under vmap the new running values are equal in all instances, but vmap
+            treats them as mapped: write out_axes=0 for them.
+    Units:  y is in units of scale, eps in units of x squared. Where the variance overflows, from
+            about |x| = 1e19 in float32, y is bias, and dx through y is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, x has no entries in training, eps <= 0, or momentum lies
             outside [0, 1]; TypeError if an argument does not hold floats, or mask not booleans;
             NameError if axis_name is not bound.
-    Cost:   about 10 operations per entry forward, 11 back; `axis_name` adds four sums of c numbers
-            over the mapped axis forward, and one of 2 c back.
+    Cost:   about 10 operations per entry forward, 11 backward. `axis_name` adds sums over the
+            mapped axis: one of 1 and three of c numbers forward, one of 2 c numbers backward.
     Source: Ioffe & Szegedy, arXiv:1502.03167.
 
     >>> x, one, zero = jnp.array([[1.0], [3.0]]), jnp.ones(1), jnp.zeros(1)
@@ -119,10 +121,11 @@ def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axi
 
 @batch_norm.bwd
 def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
-    """dx, dscale, dbias, dmean and dvar. JAX derives the adjoint of the sums over `axis_name`.
+    """dx, dscale, dbias, dmean and dvar.
 
-    m and v are such sums, so the terms of dmean and dvar pass through an adjoint. JAX knows whether
-    devices share one cotangent (shard_map) or have one each (vmap).
+    m and v are sums over `axis_name`. So dmean and dvar enter dm and dv through the adjoint of such
+    a sum, which JAX derives: under shard_map all devices share one cotangent, under vmap each
+    instance has one.
     """
     x, m, f, r, scale, count, mask = saved
     dtype, (x, scale, dy, dmean, dvar) = x.dtype, in_dtype_of(r, x, scale, *dout)
@@ -134,7 +137,7 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
         weight = _batch_weight(count, momentum)
         local, running = jnp.stack([dm, dv]), weight * jnp.stack([dmean, dvar])
         total = lambda a: _sum_over_axes(a, axis_name)
-        _, adjoint = jax.vjp(lambda a: total(a) + running, local)  # running gives the type only
+        _, adjoint = jax.vjp(lambda a: total(a) + running, local)  # `+ running` sets the type
         dm, dv = total(local) + adjoint(running)[0]
         at_least_1 = jnp.maximum(count, 1)
         spread = expand(dm / at_least_1, d) + d * expand(2 * dv / at_least_1, d)
@@ -201,7 +204,7 @@ def _require_bound(names):
         _sum_over_axes(1, tuple(name for name in names if name is not None))
     except NameError:
         write = "call it inside of vmap, pmap or shard_map with axes of these names"
-        # a call puts the name in front of ValueError and TypeError alone
+        # an operator adds its name to a ValueError or TypeError, not to a NameError
         raise NameError(f"batch_norm: axis_name {names} is not bound; {write}") from None
 
 

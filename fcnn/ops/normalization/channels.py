@@ -15,7 +15,7 @@ def expand(v, x):
 
 
 def scale_and_shift(scale, z, bias=None):
-    """scale z + bias in z's accumulation dtype, rounded once to the dtype of scale."""
+    """scale z + bias, computed in the dtype of z and rounded once to the dtype of scale."""
     s, *b = (expand(v, z).astype(z.dtype) for v in (scale, bias) if v is not None)
     return (s * z + b[0] if b else s * z).astype(scale.dtype)
 
@@ -32,7 +32,7 @@ def scale_and_bias_gradients(z, dy):
 
 
 def extremes(shape, *others, **options):
-    """Cases of `Op.cases`: extreme x of this shape, followed by the `others`."""
+    """Cases of `Op.cases`: an extreme x of this shape, followed by the other arguments."""
     first = np.arange(np.prod(shape)).reshape(shape) % 6 == 0
     drawn = {
         "huge": normals(shape, 1e9),

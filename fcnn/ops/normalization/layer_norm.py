@@ -5,22 +5,22 @@ With m and v the mean and the (biased, two-pass) variance of the entries that ar
     r = 1 / sqrt(v + eps)      z = (x - m) r      y = scale z + bias
 
 The rounding error of m would change all z that share it by up to u |m| r, with u the machine
-epsilon: by 0.03 for 1000 ± 0.005 in float32. So the mean of the differences is subtracted too:
+epsilon: by 0.02 for x = 1000 ± 0.005 in float32. So the mean of x - m is subtracted too:
 f = mean(x - m) and d = x - m - f. Without rounding f is 0, so no gradient goes through it. Each
-entry of x changes its own z and, through m and v, all others:
+entry of x changes its z directly, and through m and v every z that is pooled with it:
 
     dz = scale dy
     dx = r (dz - mean(dz) - z mean(dz z))
     dscale = sum dy z          dbias = sum dy
 
 with each mean over the pooled entries, and each sum over all entries that share a scale. x, m, f, r
-and scale are saved: z is recomputed by three operations, and a z rounded to half precision would
-not cancel with dz where dx is small. The entries that are pooled together, for each example:
+and scale are saved. z is recomputed from these by three operations: in half precision, the terms of
+dx would not cancel with a rounded z. For each example, these entries are pooled together:
 
     layer       the last axis                  group    space and neighbouring channels
     instance    space, for each channel        batch    see `batch_norm.py`
 
-RMS normalization is layer normalization with m = 0, so without mean(dz), and without bias.
+RMS normalization is layer normalization with m = 0 and without bias. Its dx has no mean(dz).
 """
 
 import jax.numpy as jnp
@@ -47,12 +47,12 @@ from fcnn.ops.validation import require, require_counts, require_rank
 def layer_norm(
     x: Float[Array, "*n c"], scale: C, bias: C, *, eps: float = 1e-5
 ) -> Float[Array, "*n c"]:
-    """Layer normalization: each example, over its features, the last axis.
+    """Layer normalization: normalize each example over its features, the last axis.
 
     Shapes: x (*n, c), scale and bias (c,) -> y (*n, c).
     Options:
         eps: added to the variance; positive.
-    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+    Units:  y is in units of scale and bias, eps in units of x squared. Where the variance
             overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, c is 0, or eps <= 0; TypeError if an argument does
@@ -72,12 +72,12 @@ def layer_norm(
 def instance_norm(
     x: Float[Array, "n *size c"], scale: C, bias: C, *, eps: float = 1e-5
 ) -> Float[Array, "n *size c"]:
-    """Instance normalization: each channel of each example, over space.
+    """Instance normalization: normalize each channel of each example over space.
 
     Shapes: x (n, *size, c) with at least one spatial axis, scale and bias (c,) -> y (n, *size, c).
     Options:
         eps: added to the variance; positive.
-    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+    Units:  y is in units of scale and bias, eps in units of x squared. Where the variance
             overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, x has no cells, or eps <= 0; TypeError if an argument
@@ -97,13 +97,14 @@ def instance_norm(
 def group_norm(
     x: Float[Array, "n *size c"], scale: C, bias: C, *, groups: int, eps: float = 1e-5
 ) -> Float[Array, "n *size c"]:
-    """Group normalization: each group of neighbouring channels of each example, over space.
+    """Group normalization: normalize each group of channels of each example, over space.
 
     Shapes: x (n, *size, c), scale and bias (c,) -> y (n, *size, c).
     Options:
-        groups: number of groups, a divisor of c; 1 pools a whole example, c is `instance_norm`.
+        groups: number of groups of neighbouring channels, a divisor of c. One group pools a whole
+            example; c groups give `instance_norm`.
         eps: added to the variance; positive.
-    Units:  y is in units of scale and bias, eps in those of x squared. Where the variance
+    Units:  y is in units of scale and bias, eps in units of x squared. Where the variance
             overflows, from about |x| = 1e19 in float32, y is bias and dx is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, groups does not divide c, or eps <= 0; TypeError if an
@@ -180,12 +181,12 @@ def _validate_group(x, scale, bias, *, groups, eps):
 
 @operator()
 def rms_norm(x: Float[Array, "*n c"], scale: C, *, eps: float = 1e-6) -> Float[Array, "*n c"]:
-    """RMS normalization: each example divided by the root mean square of its last axis.
+    """RMS normalization: divide each example by the root mean square over its last axis.
 
     Shapes: x (*n, c), scale (c,) -> y (*n, c).
     Options:
         eps: added to the mean square; positive.
-    Units:  y is in units of scale, eps in those of x squared. Where the mean square overflows, from
+    Units:  y is in units of scale, eps in units of x squared. Where the mean square overflows, from
             about |x| = 1e19 in float32, y and dx are 0.
     Raises: ValueError if shapes disagree, c is 0, or eps <= 0; TypeError if an argument does not
             hold floats.

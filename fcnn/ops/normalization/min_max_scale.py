@@ -2,15 +2,18 @@
 
     lo = min x      hi = max x      t = (x - lo) / (hi - lo)      y = a + (b - a) t
 
-Each entry changes its own t, and the two extremes change all: dt / dlo = (t - 1) / (hi - lo) and
-dt / dhi = -t / (hi - lo). So with dt = (b - a) dy, and sums over the pooled entries,
+Each entry changes its own t, and the two extremes change every t:
+
+    dt / dlo = (t - 1) / (hi - lo)      dt / dhi = -t / (hi - lo)
+
+So with dt = (b - a) dy, and sums over the pooled entries,
 
     dx = (dt + [first minimum] sum dt (t - 1) - [first maximum] sum dt t) / (hi - lo)
 
-Of equal extremes, the first in row-major order gets the gradient. Where all entries are equal, or
-hi - lo is below the smallest normal number, y = a and dx = 0. x is divided by 8 first, which does
-not change t, so that neither hi - lo nor its reciprocal overflows. t, 1 / (hi - lo) and the indices
-of both extremes are saved.
+If several entries equal an extreme, the first in row-major order gets its gradient. Where all
+entries are equal, or hi - lo is below 8 times the smallest normal number, y = a and dx = 0. x is
+divided by 8 first, so that neither hi - lo nor its reciprocal overflows. t stays the same.
+t, 1 / (hi - lo) and the indices of both extremes are saved.
 """
 
 import math
@@ -35,7 +38,7 @@ def min_max_scale(
     to: tuple[float, float] = (0.0, 1.0),
     axis: int | tuple[int, ...] | None = None,
 ) -> Float[Array, "..."]:
-    """Min-max scaling: map each example linearly to a range, from its minimum to its maximum.
+    """Min-max scaling: map each example linearly, so that its entries span the range `to`.
 
     Shapes: x of any shape -> y of the same shape.
     Options:
@@ -60,9 +63,9 @@ def min_max_scale_fwd(x, *, to, axis):
     eighth = _rows(x.astype(accumulation_dtype(x.dtype)) / 8, axis)  # (rest, pooled)
     extreme = eighth.argmin(1), eighth.argmax(1)
     lo, hi = (jnp.where(_at(i, eighth), eighth, 0).sum(1, keepdims=True) for i in extreme)
-    differ = ~(hi - lo < jnp.finfo(eighth.dtype).tiny)  # True for NaN, so that y is NaN
+    differ = ~(hi - lo < jnp.finfo(eighth.dtype).tiny)  # True if hi - lo is NaN: y is NaN
     gap = jnp.where(differ, hi - lo, jnp.ones_like(lo))
-    unit = lax.stop_gradient(gap)  # autodiff of a quotient would square the gap, and overflow
+    unit = lax.stop_gradient(gap)  # autodiff of a quotient squares the gap, which may overflow
     t = jnp.where(differ, (eighth - lo) / unit / (gap / unit), jnp.zeros_like(eighth))
     y = _unrows(to[0] + (to[1] - to[0]) * t, x.shape, axis).astype(x.dtype)
     return y, (t.astype(x.dtype), jnp.where(differ, 0.125 / gap, jnp.zeros_like(gap)), *extreme)

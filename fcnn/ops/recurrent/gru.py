@@ -1,12 +1,13 @@
 """Gated recurrent unit (GRU): the new state is a weighted mean of the old state and a candidate.
 
-The columns of w, u and b are three blocks of k each, in the order r, z, n (as in torch):
+The last axis of w, u and b has three blocks of k entries, in the order r, z, n (as in torch):
 
     r = sigmoid(b_r + x w_r + h u_r)      reset gate: the share of h that the candidate uses
     z = sigmoid(b_z + x w_z + h u_z)      update gate: the share of h that is kept
     h[n,t] = (1 - z) n + z h[n,t-1]
 
-Here h is h[n,t-1]. The reset gate acts after the product with u_n, or before it:
+Here h is h[n,t-1]. In brackets n is the example; otherwise n is the candidate. The reset gate acts
+after the product with u_n, or before it:
 
     reset="after"     n = tanh(b_n + x w_n + r q)     q = h u_n + bu
     reset="before"    n = tanh(b_n + x w_n + m u_n)   m = r h
@@ -25,10 +26,11 @@ and, with dq = r da_n and dm = da_n u_nᵀ, the gradients of r and the old state
 `recurrence.py` computes the steps, and dx, dw and db from da. The gradients of u and bu are
 
     "after"   du = sum_{n,t} h[n,t-1] (da_r, da_z, dq)    dbu = sum_{n,t} dq
-    "before"  du = sum_{n,t} h[n,t-1] (da_r, da_z) for two gates, and of m da_n for the third
+    "before"  du_r, du_z = sum_{n,t} h[n,t-1] (da_r, da_z)    du_n = sum_{n,t} m da_n
 
-h[n,t-1], the gates and, for "after", q of each step are saved. The slopes of gates vanish where the
-gates saturate. The slopes are multiplied first, before factors that may be large.
+h[n,t-1], the gates and, for "after", q of each step are saved. The slope of a gate vanishes where
+the gate saturates, and a cotangent may be large. So each slope is computed first, and multiplied by
+the cotangent last.
 """
 
 import jax
@@ -66,10 +68,10 @@ def gru(
     """GRU over a sequence: the output y of every step, and the last state.
 
     Shapes: x (n, t, c), w (c, 3 k), u (k, 3 k), b (3 k,), bu (k,), h (n, k), lengths (n,)
-            -> y (n, t, k), h (n, k). The columns of w, u and b are gates in the order r, z, n. bu
-            is the bias that the reset gate multiplies, h the initial state; both are 0 if None.
-            lengths[n] is the number of steps of example n, t if None. The steps after it are
-            padding, where y is 0.
+            -> y (n, t, k), h (n, k). The last axis of w, u and b has the gates in the order r,
+            z, n. bu is the bias that the reset gate multiplies, and h is the initial state; each is
+            0 if None. lengths[n] is the number of steps of example n, or t if lengths is None.
+            Later steps are padding, where y is 0.
     Options:
         reset: "after" if the reset gate multiplies h u_n + bu, as in torch; "before" if it
             multiplies h.

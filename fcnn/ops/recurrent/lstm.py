@@ -1,6 +1,6 @@
 """Long short-term memory (LSTM): gates control what a cell c takes in, keeps and outputs.
 
-The columns of w, u and b are four blocks of k each, in the order i, f, g, o (as in torch):
+The last axis of w, u and b has four blocks of k entries, in the order i, f, g, o (as in torch):
 
     a = b + x[n,t] w + h[n,t-1] u
     i = sigmoid(a_i)      input gate: the share of g that is added to c
@@ -57,9 +57,10 @@ def lstm(
     """LSTM over a sequence: the output y of every step, the last state, and the last cell.
 
     Shapes: x (n, t, c), w (c, 4 k), u (k, 4 k), b (4 k,), h and c (n, k), lengths (n,)
-            -> y (n, t, k), h (n, k), c (n, k). The columns of w, u and b are gates in the order
-            i, f, g, o. h and c are the initial state and cell, 0 if None. lengths[n] is the number
-            of steps of example n, t if None. The steps after it are padding, where y is 0.
+            -> y (n, t, k), h (n, k), c (n, k). The last axis of w, u and b has the gates in the
+            order i, f, g, o. h and c are the initial state and cell; each is 0 if None. lengths[n]
+            is the number of steps of example n, or t if lengths is None. Later steps are padding,
+            where y is 0.
     Options:
         reverse: whether steps run from the last to the first.
     Units:  plain numbers.

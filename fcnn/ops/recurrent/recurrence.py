@@ -6,27 +6,29 @@ A cell computes the state h[n,t] from the previous state and x[n,t]:
     a[n,t,j] = p[n,t,j] + sum_i h[n,t-1,i] u[i,j]
     h[n,t,:] = cell(a[n,t,:], h[n,t-1,:])          y = h
 
-Backward, dh[n,t] is dy[n,t] plus the cotangent that step t + 1 passes back. The slopes of the cell
-turn it into da[n,t]. Only this product is computed step by step, last step first:
+Backward, dh[n,t] is dy[n,t] plus the cotangent that step t + 1 passes back. da[n,t] is dh[n,t]
+times the slopes of the cell. Only the following product is computed step by step, from the last
+step to the first:
 
     dh[n,t-1,i] = sum_j da[n,t,j] u[i,j]           plus the cell's direct path from h[n,t-1]
 
-Once every da is known, each of the other sums over steps is one matrix product, not one per step:
+Once every da is known, each other gradient is one product or sum over all steps:
 
     dx[n,t,c] = sum_j da[n,t,j] w[c,j]             dw[c,j] = sum_{n,t} x[n,t,c] da[n,t,j]
     db[j]     = sum_{n,t} da[n,t,j]                du[i,j] = sum_{n,t} h[n,t-1,i] da[n,t,j]
 
 The arguments are saved, and for each step the previous state and the values of the gates. The
-slopes are cheapest in terms of these, and recomputing them would need the product with u again.
+slopes are computed from these. Recomputing the gates would need the product with u again.
 
 Steps at or beyond lengths[n] are padding. They leave the state unchanged, y and dx are 0 there, and
-x has no effect, even if it is NaN. A length below 0 counts as 0, and one above t as t, since a
-compiled program cannot raise. In reverse, steps run from the last to the first, so each example
-starts at its own last step. y[n,t] still belongs to x[n,t]. The last state is the one after the
-last step that is computed.
+x has no effect, even if it is NaN. A length below 0 counts as 0, and a length above t counts as t,
+since a compiled program cannot raise. In reverse, steps run from the last to the first, so example
+n starts at step lengths[n] - 1. y[n,t] still belongs to x[n,t]. The last state is the state after
+the step that is computed last.
 
 In half precision the state and the gates are carried and saved in float32: a gate rounded to 1
-would have slope 0. They are rounded where they enter a product, and where they are returned.
+would have slope 0. Values are rounded where they enter a matrix product, and where they are
+returned.
 """
 
 from collections.abc import Callable, Iterator
@@ -56,9 +58,11 @@ def scan_forward(
     *,
     reverse: bool,
 ) -> tuple[Array, State, tuple[State, Any]]:
-    """y, the last state, and the residuals: the state before each step and its gates, time first.
+    """y, the last state, and the residuals.
 
-    step: `recurrent`, p (n, j) and the state -> the new state, and the gates.
+    The residuals are, for each step, the state before it and its gates. Time is their first axis.
+
+    step: maps `recurrent`, p (n, j) and the state to the new state and the gates.
     """
     valid = _valid(lengths, x.shape[1])
     zeros = jnp.zeros((x.shape[0], recurrent[0].shape[0]), accumulation_dtype(w.dtype))
@@ -77,10 +81,10 @@ def scan_forward(
 
 
 def _steps(step, x, outer, recurrent, start, valid, *, reverse, at_once):
-    """y, the last state and the residuals, time first, with p of all steps at once or step by step.
+    """y, the last state and the residuals, each with time as its first axis.
 
-    All steps at once are one large product. On CPU, new memory for all of p costs more time than
-    that product saves:
+    With `at_once`, p is computed for all steps by one large product; otherwise step by step. On
+    CPU, allocating p for all steps takes more time than the large product saves:
 
         p               train step of an LSTM, 64 steps of 64×128
         step by step    31 ms
@@ -116,8 +120,8 @@ def scan_backward(
 ) -> tuple[Array, State]:
     """da (t, n, j) of every step, and the cotangents of the initial state.
 
-    step: `recurrent`, the cotangents of the new state, the previous state, the gates
-          -> da, and the cotangents of the previous state.
+    step: maps `recurrent`, the cotangents of the new state, the previous state and the gates
+          to da and the cotangents of the previous state.
     """
     dtype = accumulation_dtype(dy.dtype)
 
@@ -142,7 +146,7 @@ def input_gradients(
 
 
 def product(a: Array, w: Array, *, axis: int = 0) -> Array:
-    """Product of the last axis of a and an axis of w, in float32 if w is in half precision."""
+    """Sum of a w over the last axis of a and one axis of w, in the accumulation dtype of w."""
     over = ((a.ndim - 1,), (axis,)), ((), ())
     return lax.dot_general(
         a.astype(w.dtype), w, over, preferred_element_type=accumulation_dtype(w.dtype)
@@ -159,12 +163,12 @@ def validate_cell(
     reverse: Any,
     **state: Array | None,
 ) -> None:
-    """Raise unless the arguments fit a cell of this number of gates."""
+    """Raise unless the arguments fit a cell with this number of gates."""
     require_floats(x=x, w=w, u=u, b=b, **state)
     require(x.ndim == 3, f"x {x.shape} needs 3 axes: examples, steps, features")
     require(u.ndim == 2, f"u {u.shape} needs 2 axes")
     n, c, k = x.shape[0], x.shape[2], u.shape[0]
-    for_gates = f" for {gates} gates of {k}" if gates > 1 else ""
+    for_gates = f" for {gates} gates of {k} units" if gates > 1 else ""
     require(u.shape == (k, gates * k), f"u {u.shape} needs shape {(k, gates * k)}{for_gates}")
     require(
         w.shape == (c, gates * k),
@@ -193,7 +197,7 @@ def extremes(gates: int, *others: Any) -> Iterator[Case]:
 
 
 def _scan(body, state, inputs, shared, reverse):
-    """lax.scan whose initial carry has the type of the later ones, also under shard_map.
+    """lax.scan whose initial carry has the type of the later carries, also under shard_map.
 
     Under shard_map the type of an array holds the mesh axes along which it varies. The carry varies
     along the axes of every array that it is computed from, so a 0 of each array's type is added at
@@ -205,7 +209,7 @@ def _scan(body, state, inputs, shared, reverse):
 
 
 def _valid(lengths, t):
-    """Whether t < lengths[n], (n, t, 1); None if every step is."""
+    """Whether step t < lengths[n], as (n, t, 1); None if lengths is None."""
     if lengths is None:
         return None
     if lengths.dtype.itemsize < 4:  # int8 and int16 are too short to number every step
@@ -214,7 +218,7 @@ def _valid(lengths, t):
 
 
 def _where(valid: Array | None, new: Any, old: Any) -> Any:
-    """`new` in valid steps, `old` (or 0) in padding."""
+    """`new` in valid steps, and `old`, which may be 0, in padding."""
     if valid is None:
         return new
     old = jax.tree.map(jnp.zeros_like, new) if isinstance(old, int) else old

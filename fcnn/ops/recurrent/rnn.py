@@ -3,7 +3,7 @@
     a[n,t,j] = b[j] + sum_c x[n,t,c] w[c,j] + sum_i h[n,t-1,i] u[i,j]
     h[n,t,j] = f(a[n,t,j])
 
-With f' written in terms of h, 1 - h^2 for tanh and [h > 0] for relu, whose slope at 0 is 0:
+With f' in terms of h, f' = 1 - h^2 for tanh, and f' = [h > 0] for relu, so its slope at 0 is 0:
 
     da[n,t,j]   = f'(h[n,t,j]) dh[n,t,j]
     dh[n,t-1,i] = sum_j da[n,t,j] u[i,j]
@@ -50,11 +50,11 @@ def rnn(
 
     Shapes: x (n, t, c), w (c, k), u (k, k), b (k,), h (n, k), lengths (n,)
             -> y (n, t, k), h (n, k). h is the initial state, 0 if None. lengths[n] is the number of
-            steps of example n, t if None. The steps after it are padding, where y is 0.
+            steps of example n, or t if lengths is None. Later steps are padding, where y is 0.
     Options:
         activation: "tanh" or "relu".
         reverse: whether steps run from the last to the first.
-    Units:  those of x times w; plain numbers for "tanh".
+    Units:  for "relu" y is in units of x times units of w; for "tanh" all are plain numbers.
     Raises: ValueError if shapes disagree or `activation` is unknown; TypeError if x, w, u, b or h
             do not hold floats, or lengths do not hold integers.
     Cost:   n t (c + k) k multiply-adds; twice that for the gradients, which save 2 n t k numbers.
