@@ -245,5 +245,6 @@ dot_product_attention.cases = (
     rejects("unknown impl 'flash'; expected one of", *SMALL, None, impl="flash"),
 )
 dot_product_attention.torch_difference = (
-    "gives NaN for a query without any key, here 0: such rows are left out"
+    "torch gives NaN for a query that may not attend to any key, fcnn gives 0; the test has no "
+    "such query"
 )

@@ -179,5 +179,5 @@ rotary_embedding.cases = (
     rejects("interleaved 1 must be", (2, 3, 2, 4), None, interleaved=1, kind=TypeError),
     rejects("x holds int32", ints((2, 3, 2, 4)), None, kind=TypeError),
 )
-positional_encoding.torch_difference = "not in PyTorch: compared with the formula"
-rotary_embedding.torch_difference = "not in PyTorch: compared with complex multiplication"
+positional_encoding.torch_difference = "torch has none; the test compares with the formula"
+rotary_embedding.torch_difference = "torch has none; the test compares with complex multiplication"

@@ -121,4 +121,4 @@ separable_conv.cases = (
     rejects("stride 1.5 must be", (1, 4, 2), (3, 1, 2), (2, 1), None, stride=1.5, kind=TypeError),
     rejects("x holds int32", ints((1, 4, 2)), (3, 1, 2), (2, 1), None, kind=TypeError),
 )
-separable_conv.torch_difference = "none there: compared with its two convolutions"
+separable_conv.torch_difference = "torch has none; the test compares with its two convolutions"

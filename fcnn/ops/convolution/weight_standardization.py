@@ -88,4 +88,6 @@ weight_standardization.cases = (
     rejects("w holds int32", ints((4, 3)), kind=TypeError),
 )
 weight_standardization.cases += extremes((6, 2))
-weight_standardization.torch_difference = "none there: compared with layer_norm of each filter"
+weight_standardization.torch_difference = (
+    "torch has none; the test compares with layer_norm of each filter"
+)

@@ -180,6 +180,6 @@ lp_pool.cases = (
     rejects("p 'two' must be a number", (1, 4, 4, 1), window=2, p="two", kind=TypeError),
 )
 lp_pool.torch_difference = (
-    "takes powers of x, not of |x|, and rescales windows that extend beyond the input: compared "
-    "where both agree"
+    "torch takes powers of x, not of |x|, and scales up the sum of a window that extends beyond "
+    "the input; the test passes |x| to torch, and compares such windows with the mean form"
 )

@@ -173,6 +173,6 @@ max_unpool.cases = (
 max_pool_with_indices.validate(validate_windows)
 max_pool_with_indices.cases = max_pool.cases
 max_unpool.torch_difference = (
-    "keeps one of the entries that share an index, here they are added: compared where no index is "
-    "shared"
+    "torch keeps one of the entries that share an index, fcnn adds them; in the test no entries "
+    "share an index"
 )

@@ -119,5 +119,6 @@ def _validate(x, *, size):
 _resizing(resize_nearest, _one_hot)
 _resizing(resize_linear, _linear)
 resize_nearest.torch_difference = (
-    "rounds n / m to float32, which shifts a position at some sizes: those are left out"
+    "torch rounds n / m to float32, which shifts positions at some sizes; the test avoids such "
+    "sizes"
 )
