@@ -50,9 +50,9 @@ def conv_transpose(
             flipped.
     Options:
         stride: step in cells of y per cell of x, one int or one per axis; 1.
-        padding: cells (lo, hi) cropped from y, which `conv` with the same options pads: an int, a
-            sequence of ints or pairs, "valid" (none), "same" (out = size stride; hi is lo or
-            lo + 1) or "same_lower" (out = size stride; lo is hi or hi + 1); "valid".
+        padding: cells (lo, hi) cropped from the ends of y. `conv` with the same options adds them.
+            An int, a sequence of ints or pairs, "valid" (none), "same" (out = size stride; hi is lo
+            or lo + 1) or "same_lower" (out = size stride; lo is hi or hi + 1); "valid".
         output_padding: cells added to y at the end of each axis, fewer than stride. `conv` with
             the same options does not read these cells; 0.
         dilation: step between taps of a window in cells, one int or one per axis; 1.

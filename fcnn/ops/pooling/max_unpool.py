@@ -5,8 +5,8 @@ With i[n,p,c] the cell of the maximum at output position p, cells numbered in ro
     gather         y[n,p,c] = x[n, i[n,p,c], c]
     scatter_add    x[n,u,c] = sum of y[n,p,c] over all p with i[n,p,c] = u
 
-are linear and adjoint to each other, so each is the gradient of the other. Max pooling is `gather`
-at the maxima, and `max_unpool` is `scatter_add`, which is the gradient of max pooling. i is saved.
+are linear and adjoint to each other, so the gradient of one is the other. Max pooling is `gather`
+at the maxima, so its gradient is `scatter_add`. `max_unpool` is `scatter_add`. i is saved.
 """
 
 import math
@@ -67,7 +67,7 @@ def max_pool_with_indices(
     parts = zip(taps(x, geometry, fill=-jnp.inf), taps(cells, geometry, fill=-1), strict=True)
     best, index = jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(-1, jnp.int32)
     for part, cell in parts:
-        wins = beats(part, best) | (index < 0)  # a cell at -inf takes precedence over padding
+        wins = beats(part, best) | (index < 0)  # -inf in x takes precedence over padding
         best, index = jnp.where(wins, part, best), jnp.where(wins, cell, index)
     return best, index
 
@@ -91,10 +91,10 @@ def max_unpool(
     """Max unpooling: add every entry of x to a grid of zeros, at its index.
 
     Shapes: x (n, *out, c), indices (n, *out, c) -> (n, *m, c), m the option `size`. The indices are
-            those of `max_pool_with_indices`; entries with an index outside the grid are left out.
+            as from `max_pool_with_indices`. Entries with an index outside the grid are ignored.
     Options:
         size: cells of the output along each axis, one int or one per axis.
-    Units:  those of x. Entries that share an index, as those of overlapping windows can, are added.
+    Units:  those of x. Entries that share an index, as overlapping windows can give, are added.
     Raises: ValueError if shapes disagree; TypeError if indices are not integers.
     Cost:   one scatter addition per entry of x; one gather per entry for the gradient.
     Source: Zeiler & Fergus 2014, the "switches"; the sum makes it the adjoint of max pooling.
@@ -117,7 +117,7 @@ def max_unpool_bwd(indices, dy, *, size):
 
 
 def scatter_add(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
-    """Add y (n, *out, c) to a grid of zeros (n, *size, c); indices outside of it are left out."""
+    """Add y (n, *out, c) to a grid of zeros (n, *size, c), ignoring indices outside the grid."""
     cells, flat = math.prod(size), (y.shape[0], math.prod(y.shape[1:-1]), y.shape[-1])
     zeros = jnp.zeros(cells, accumulation_dtype(y.dtype))
     one = lambda y, i: zeros.at[jnp.where(i < 0, cells, i)].add(y, mode="drop")

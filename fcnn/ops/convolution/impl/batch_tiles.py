@@ -12,7 +12,7 @@ If the number of examples is symbolic, as in `jax.export`, the numbers of tiles 
 tile are symbolic too. JAX replaces all of them by integers before it compiles the loaded program.
 That program has the same tiles as one traced with integers. It loops over the tiles even if there
 is only one, but XLA removes a loop of one step. Only dw of depthwise "taps" is slower: it cannot
-unroll a symbolic sum over examples, and takes up to 1.4 times as long (64×8×8×256, two CPU cores).
+unroll its sum over examples, and takes up to 1.4 times as long (64×8×8×256, two CPU cores).
 """
 
 import math
