@@ -5,7 +5,7 @@ With queries t, keys s, and a mask that is -inf where query t may not attend to 
     a[t,s]   = scale sum_d q[t,d] k[s,d] + mask[t,s]
     top[t]   = max_s a[t,s]                        e[t,s] = exp(a[t,s] - top[t])
     total[t] = sum_s e[t,s]
-    p[t,s]   = e[t,s] / total[t]                   0 for a query t without any key
+    p[t,s]   = e[t,s] / total[t]                   0 for a query t without visible keys
     y[t,e]   = sum_s p[t,s] v[s,e]
 
 Softmax has the Jacobian dp[t,s] / da[t,u] = p[t,s] ([s = u] - p[t,u]), so
@@ -142,7 +142,7 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
     if len(next_keys.position):
         step = lambda merged, keys: (merge(merged, attend(keys)), None)
         (top, total, z), _ = lax.scan(step, (top, total, z), next_keys)
-    total = jnp.where(total > 0, total, jnp.ones_like(total))  # 0 for a query without any key
+    total = jnp.where(total > 0, total, jnp.ones_like(total))  # 0 for a query without visible keys
     y = by_head(z / total).astype(q.dtype)
     return y, (q, k, v, mask, _finite(top), total, z if len(next_keys.position) else None)
 
@@ -176,7 +176,7 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
 
 
 def _finite(top):
-    """top, or 0 for a query without any key, whose top is -inf: -inf - top would be NaN."""
+    """top, or 0 for a query without visible keys: its top is -inf, and -inf - -inf is NaN."""
     return jnp.where(jnp.isfinite(top), top, 0)
 
 

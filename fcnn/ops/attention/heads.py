@@ -1,7 +1,7 @@
 """Array layouts of attention: heads by group, keys in blocks of equal length.
 
     q, y      (n, t, h, d)            ->  (n, g, r, t, d)          head i is the r-th of group g
-    k, v      (n, s, g, d)            ->  (b, n, g, l, d)          b blocks of l keys, filled with 0
+    k, v      (n, s, g, d)            ->  (b, n, g, l, d)          b blocks of l keys; 0 from key s
     mask      (n|1, h|1, t|1, s|1)    ->  (b, n|1, g|1, r|1, t|1, l|1)
 
 where n|1 is an axis of length n or 1. The scores of one block are (n, g, r, t, l).

@@ -37,9 +37,9 @@ def product(a, b, over_a, over_b):
 
 
 def for_product(a, dtype):
-    """Round a to bfloat16 if `dtype` is bfloat16, for faster products, and return a otherwise.
+    """Round a to bfloat16 if `dtype` is bfloat16, for faster products.
 
-    a is not rounded to float16, whose range is too small: a may overflow where the sum of products
-    does not.
+    For other dtypes a is unchanged. It is not rounded to float16, whose range is too small: a may
+    overflow where the sum of products does not.
     """
     return a.astype(dtype) if dtype == jnp.bfloat16 else a

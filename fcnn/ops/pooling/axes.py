@@ -2,9 +2,9 @@
 
     y[n,p,q,..,c] = sum_{i,j,..} A[p,i] B[q,j] .. x[n,i,j,..,c]
 
-The adjoint of this map has Aᵀ, Bᵀ, .. in place of A, B, .., and is its gradient. Every output is a
-sum over all cells along each axis, most of them times 0. Infinities and NaN therefore spread along
-the axes: 0 times infinity is NaN.
+The gradient for x is the adjoint map, with Aᵀ in place of A, Bᵀ in place of B, and so on. Every
+output is a sum over all cells along each axis, most of them times 0. Infinities and NaN therefore
+spread along the axes: 0 times infinity is NaN.
 """
 
 from collections.abc import Iterable

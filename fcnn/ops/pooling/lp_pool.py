@@ -1,7 +1,7 @@
 """Lp pooling: the Lp norm of each window, or its mean form.
 
-With x[i] the cell that tap i of a window reads, at one output position, count = 1 in the sum form,
-and count the number of cells of x in the window in the mean form,
+With x[i] the cell that tap i of a window reads, at one output position, and with count = 1 in the
+sum form, or the number of cells of x in the window in the mean form,
 
     y     = (sum_i |x[i]|^p / count)^(1/p)
     dx[i] = dy sign(x[i]) |x[i]|^(p-1) (sum_j |x[j]|^p)^(1/p - 1) count^(-1/p)
@@ -84,9 +84,8 @@ def lp_pool(
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
     nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
     cells = count_cells(geometry, total.dtype) if mean else 1
-    y = unit * (nonzero / cells) ** (1 / p) + (
-        top - unit
-    )  # top - unit is infinity or 0, but for top = 0
+    # top - unit is 0, or infinity if top is. Where top is 0, y is replaced below.
+    y = unit * (nonzero / cells) ** (1 / p) + (top - unit)
     return jnp.where(total == 0, total, y).astype(x.dtype)
 
 

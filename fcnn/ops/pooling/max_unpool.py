@@ -5,8 +5,9 @@ With i[n,p,c] the cell of the maximum at output position p, cells numbered in ro
     gather         y[n,p,c] = x[n, i[n,p,c], c]
     scatter_add    x[n,u,c] = sum of y[n,p,c] over all p with i[n,p,c] = u
 
-are linear and adjoint to each other, so the gradient of one is the other. Max pooling is `gather`
-at the maxima, so its gradient is `scatter_add`. `max_unpool` is `scatter_add`. i is saved.
+are linear and adjoint to each other, so each computes the gradient of the other. Max pooling is
+`gather` at the maxima, and its gradient is `scatter_add`. `max_unpool` is `scatter_add` too. i is
+saved.
 """
 
 import math
@@ -90,11 +91,12 @@ def max_unpool(
 ) -> Float[Array, "n *size c"]:
     """Max unpooling: add every entry of x to a grid of zeros, at its index.
 
-    Shapes: x (n, *out, c), indices (n, *out, c) -> (n, *m, c), m the option `size`. The indices are
-            as from `max_pool_with_indices`. Entries with an index outside the grid are ignored.
+    Shapes: x (n, *out, c), indices (n, *out, c) -> (n, *m, c), m the option `size`. The indices
+            number cells as in `max_pool_with_indices`. Entries with an index outside the grid are
+            ignored.
     Options:
         size: cells of the output along each axis, one int or one per axis.
-    Units:  those of x. Entries that share an index, as overlapping windows can give, are added.
+    Units:  those of x. Entries that share an index, as happens if windows overlap, are added.
     Raises: ValueError if shapes disagree; TypeError if indices are not integers.
     Cost:   one scatter addition per entry of x; one gather per entry for the gradient.
     Source: Zeiler & Fergus 2014, the "switches"; the sum makes it the adjoint of max pooling.
