@@ -77,7 +77,10 @@ dense.cases = (
     extreme("huge", normals((4, 3), 1e9), (3, 5), normals((5,), 1e9)),
     extreme("tiny", normals((4, 3), 1e-6), (3, 5), normals((5,), 1e-6)),
     extreme(
-        "b is opposite", normals((4, 3), 0, 6e4), normals((3, 5), 0, 0.5), normals((5,), 0, -6e4)
+        "b of opposite sign",
+        normals((4, 3), 0, 6e4),
+        normals((3, 5), 0, 0.5),
+        normals((5,), 0, -6e4),
     ),
     extreme("long sums", (1, 65520), (65520, 1), (1,)),
     rejects(r"x \(4, 3\) has 3 features but w \(4, 5\) takes 4", (4, 3), (4, 5), None),

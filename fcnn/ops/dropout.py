@@ -206,7 +206,8 @@ classic_dropout.cases = (
     rejects("x holds int32", ints((4, 5)), random_key, rate=0.1, train=True, kind=TypeError),
 )
 
-for op in (dropout, classic_dropout, spatial_dropout, stochastic_depth):
-    op.torch_difference = (
-        "draws other random numbers: compared with its formula and the mask drawn here"
-    )
+MASKED = "the test compares with the formula and the mask that fcnn draws"
+for op in (dropout, spatial_dropout):
+    op.torch_difference = f"torch draws different random numbers; {MASKED}"
+for op in (classic_dropout, stochastic_depth):
+    op.torch_difference = f"torch has none; {MASKED}"

@@ -145,7 +145,7 @@ def test_an_unsupported_implementation_is_an_error():
     x, w = jnp.ones((1, 6, 6, 1)), jnp.ones((5, 5, 1, 1))
     with (
         fcnn.implementations(conv="winograd"),
-        pytest.raises(ValueError, match=r"not of \(5, 5\) at stride \(1, 1\)"),
+        pytest.raises(ValueError, match=r"not windows of \(5, 5\) at stride \(1, 1\)"),
     ):
         fcnn.conv(x, w)
 

@@ -91,5 +91,5 @@ SLOPES = {  # dy/dx in terms of x, and the kinks along x
 }
 differentiate(SLOPES, of="x")
 celu.torch_difference = (
-    "its gradient keeps 1 / alpha in float32: compared with alpha elu(x / alpha)"
+    "torch's gradient has 1 / alpha in float32; the test compares with alpha elu(x / alpha)"
 )

@@ -109,4 +109,6 @@ frelu.cases = (
     rejects("at least 3 axes", (4, 2), (3, 1, 2), None),
     rejects("x holds int32", ints((1, 4, 4, 2)), (3, 3, 1, 2), None, kind=TypeError),
 )
-frelu.torch_difference = "not in PyTorch: compared with its maximum and convolution"
+frelu.torch_difference = (
+    "torch has none; the test compares with the maximum of x and a convolution of x"
+)

@@ -73,4 +73,6 @@ SLOPES = {  # dy/dx in terms of y, and the kinks along x
 }
 differentiate(SLOPES, of="y")
 differentiate({hard_sigmoid: (lambda x: between(x, -3, 3) / 6, (-3, 3))}, of="x")
-hard_sigmoid.torch_difference = "its gradient keeps 1 / 6 in float32: compared with hardtanh"
+hard_sigmoid.torch_difference = (
+    "torch's gradient has 1 / 6 in float32; the test compares with hardtanh(x / 6 + 1 / 2, 0, 1)"
+)

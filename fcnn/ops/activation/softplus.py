@@ -73,6 +73,6 @@ SLOPES = {  # dy/dx in terms of y, and the kinks along x
 }
 differentiate(SLOPES, of="y")
 softplus.torch_difference = (
-    "returns x itself above a threshold, 20 by default: compared with a threshold of 40"
+    "torch returns x above a threshold, 20 by default; the test sets the threshold to 40"
 )
-squareplus.torch_difference = "not in PyTorch: compared with the formula"
+squareplus.torch_difference = "torch has none; the test compares with the formula"

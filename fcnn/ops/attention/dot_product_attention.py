@@ -1,11 +1,11 @@
 """Scaled dot-product attention: for each query, a mean of the values weighted by softmax scores.
 
-With queries t, keys s, and a mask that is -inf where t may not attend to s,
+With queries t, keys s, and a mask that is -inf where query t may not attend to key s,
 
     a[t,s]   = scale sum_d q[t,d] k[s,d] + mask[t,s]
     top[t]   = max_s a[t,s]                        e[t,s] = exp(a[t,s] - top[t])
     total[t] = sum_s e[t,s]
-    p[t,s]   = e[t,s] / total[t]                   0 in a row without any key
+    p[t,s]   = e[t,s] / total[t]                   0 for a query t without visible keys
     y[t,e]   = sum_s p[t,s] v[s,e]
 
 Softmax has the Jacobian dp[t,s] / da[t,u] = p[t,s] ([s = u] - p[t,u]), so
@@ -15,26 +15,26 @@ Softmax has the Jacobian dp[t,s] / da[t,u] = p[t,s] ([s = u] - p[t,u]), so
     dq[t,d] = scale sum_s da[t,s] k[s,d]           dk[s,d] = scale sum_t da[t,s] q[t,d]
     dmask   = da, summed over the axes along which the mask is broadcast; none for a boolean mask
 
-All of these are linear in dy, so dy / total can replace dy where e replaces p. With
+These gradients are linear in dy, and p = e / total. So the division moves from p to dy: with
 dz = dy / total,
 
     dv[s,e] = sum_t e[t,s] dz[t,e]                 de[t,s] = sum_e dz[t,e] v[s,e]
     da[t,s] = e[t,s] (de[t,s] - D[t] / total[t])
 
-The arguments, top and total are saved: e is cheaper to recompute than to store. top and total are
-kept apart, since log total is lost in L = top + log total where the scores are large: at |a| = 1e9
-a float32 L is a multiple of 64, and exp(a - L) may be any multiple of p.
+The arguments, top and total are saved, and e is not: it is cheaper to recompute than to store. top
+and total are saved separately. A sum L = top + log total would lose log total where the scores are
+large: at |a| = 1e9 a float32 L is a multiple of 64, and exp(a - L) is far from p.
 
 The keys can be processed in blocks, as in FlashAttention. The results of two blocks are merged by
 
     top = max(top1, top2)      c_i = exp(top_i - top)      (total, z) = sum_i c_i (total, z)_i
 
 with z = sum_s e v. At the end y = z / total. "plain" has all keys in one block. "blocked" loops
-over the blocks, forward and backward, and never holds t s numbers. Its backward pass needs D before
-the loop, so it saves z too. D is computed from z, not from y: y is rounded once more, in half
-precision to few digits, and D must cancel with dp where one key dominates. "plain" sums
-D = sum_s e de, from the same de. total is the sum of the rounded e that v is multiplied by. So y is
-a weighted mean of the values, however e is rounded.
+over the blocks, forward and backward, and never stores all t s scores. Its backward pass needs D
+before the loop, so it saves z too. D is computed from z, not from y. y is rounded to the dtype of
+q, to few digits in half precision, but where one key dominates D must be accurate enough to cancel
+dp. "plain" computes D = sum_s e de. total is the sum of the same rounded e that multiply v. So the
+weights in y sum to 1, however e is rounded.
 """
 
 import math
@@ -67,7 +67,7 @@ from fcnn.ops.validation import (
     require_numbers,
 )
 
-MAX_SCORES = 2**20  # up to this, "auto" is "plain"; beyond, "blocked" is also faster
+MAX_SCORES = 2**20  # "auto" is "plain" up to this many scores; with more, "blocked" is faster
 
 
 @operator()
@@ -85,21 +85,23 @@ def dot_product_attention(
     """Scaled dot-product attention: softmax(scale q kᵀ + mask) v for each head.
 
     Shapes: q (n, t, h, d), k (n, s, g, d), v (n, s, g, e), mask (n, h, t, s) or 1 along any axis
-            -> y (n, t, h, e). h is a multiple of g, and head i uses keys and values of group
-            i // (h / g) (grouped-query attention). A boolean mask is True where a query may attend.
-            A mask of floats is added to the scores. A query that may not attend to any key gives 0,
-            with gradient 0. Masked keys and values must be finite.
+            -> y (n, t, h, e). The number of heads h is a multiple of g, and head i uses the keys
+            and values of group i // (h / g) (grouped-query attention). A boolean mask is True where
+            a query may attend. A mask of floats is added to the scores. A query that may not attend
+            to any key gives 0, with gradient 0. Masked keys and values must be finite.
     Options:
         causal: whether query t attends to keys 0 .. t only, both counted from the start.
         scale: the factor of q kᵀ; 1 / sqrt(d) if None.
         block: number of keys that "blocked" processes at once.
-        impl: "plain", which holds n h t s scores; "blocked", which holds n h t `block`; or "auto",
-            which is "plain" up to 2**20 scores (of one example where n is symbolic).
+        impl: "plain" stores all n h t s scores, and "blocked" n h t `block` scores. "auto" is
+            "plain" for up to 2**20 scores and "blocked" for more. Where n is symbolic, "auto"
+            counts the scores of one example.
     Units:  y is in units of v; scores and a mask of floats are in nats.
     Raises: ValueError if shapes disagree, d is 0, scale is not finite, block < 1, or impl is
-            unknown; TypeError if q, k or v do not hold floats, or mask neither booleans nor floats.
-    Cost:   n h t s (d + e) multiply-adds; 2.5 times that for the gradients. Masked keys cost the
-            same as others.
+            unknown; TypeError if q, k or v do not hold floats, or if the mask holds neither
+            booleans nor floats.
+    Cost:   n h t s (d + e) multiply-adds forward, and 2.5 times as many backward. Masked keys cost
+            as much as visible keys.
     Source: Vaswani et al. 2017; groups: Ainslie et al. 2023; blocks: Dao et al. 2022.
 
     >>> q, k = jnp.ones((1, 1, 1, 1)), jnp.array([0.0, 9.0]).reshape(1, 2, 1, 1)
@@ -136,13 +138,13 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
         return top, *(c1 * a + c2 * b for a, b in zip(one[1:], two[1:], strict=True))
 
     top, total, z = attend(jax.tree.map(lambda a: a[0], keys))
-    others = jax.tree.map(lambda a: a[1:], keys)
-    if len(others.position):
+    next_keys = jax.tree.map(lambda a: a[1:], keys)
+    if len(next_keys.position):
         step = lambda merged, keys: (merge(merged, attend(keys)), None)
-        (top, total, z), _ = lax.scan(step, (top, total, z), others)
-    total = jnp.where(total > 0, total, jnp.ones_like(total))  # 0 for a query without any key
+        (top, total, z), _ = lax.scan(step, (top, total, z), next_keys)
+    total = jnp.where(total > 0, total, jnp.ones_like(total))  # 0 for a query without visible keys
     y = by_head(z / total).astype(q.dtype)
-    return y, (q, k, v, mask, _finite(top), total, z if len(others.position) else None)
+    return y, (q, k, v, mask, _finite(top), total, z if len(next_keys.position) else None)
 
 
 @dot_product_attention.bwd
@@ -174,7 +176,7 @@ def dot_product_attention_bwd(saved, dy, *, causal, scale, block, impl):
 
 
 def _finite(top):
-    """top, or 0 for a query without any key: -inf - -inf is NaN."""
+    """top, or 0 for a query without visible keys: its top is -inf, and -inf - -inf is NaN."""
     return jnp.where(jnp.isfinite(top), top, 0)
 
 
@@ -185,7 +187,7 @@ def _scale(scale, q):
 def _block_length(q, k, block, impl):
     """Number of keys in each block."""
     (n, t, h, _), s = q.shape, k.shape[1]
-    n = n if isinstance(n, int) else 1  # symbolic n: decided by one example
+    n = n if isinstance(n, int) else 1  # a symbolic n counts as 1
     plain = impl == "plain" or (impl == "auto" and n * h * t * s <= MAX_SCORES)
     return max(1, s if plain else min(s, block))
 
@@ -202,7 +204,9 @@ def _validate(q, k, v, mask, *, causal, scale, block, impl):
     require(k.shape == (n, s, g, d), f"q {q.shape} and k {k.shape} differ in n or d")
     require(v.shape[:3] == (n, s, g), f"k {k.shape} and v {v.shape} differ in n, s or g")
     require(d > 0, f"q {q.shape} has no features")
-    require(g > 0 and h % g == 0, f"h {h} must be a multiple of the g {g} of k {k.shape}")
+    require(
+        g > 0 and h % g == 0, f"h {h} of q {q.shape} must be a multiple of g {g} of k {k.shape}"
+    )
     require_mask(mask, q, (n, h, t, s))
     require_flags(causal=causal)
     require_numbers(**({} if scale is None else {"scale": scale}))
@@ -219,7 +223,9 @@ dot_product_attention.cases = (
         {"causal": True, "block": 2, "scale": 1.5},
     ),
     Case("broadcast mask", ((2, 3, 4, 2), (2, 3, 2, 2), (2, 3, 2, 2), (2, 4, 1, 1)), {"block": 2}),
-    Case("far apart", (lambda rng: 1e3 * rng.standard_normal((1, 2, 2, 2)), *SMALL[1:], None)),
+    Case(
+        "scores far apart", (lambda rng: 1e3 * rng.standard_normal((1, 2, 2, 2)), *SMALL[1:], None)
+    ),
     Case("no keys", ((1, 2, 1, 2), (1, 0, 1, 2), (1, 0, 1, 3), (1, 1, 2, 0))),
     Case("no queries", ((1, 0, 1, 2), (1, 3, 1, 2), (1, 3, 1, 2), None), {"block": 2}),
     Case("no examples", ((0, 2, 1, 2), (0, 3, 1, 2), (0, 3, 1, 2), None), {"block": 2}),
@@ -231,7 +237,7 @@ dot_product_attention.cases = (
     extreme("many keys", (1, 1, 1, 4), (1, 65520, 1, 4), (1, 65520, 1, 1), None),
     rejects("q .* and k .* differ in n or d", (1, 2, 2, 3), *SMALL[1:], None),
     rejects("k .* and v .* differ in n, s or g", *SMALL[:2], (1, 4, 1, 1), None),
-    rejects("h 2 must be a multiple of the g 3", SMALL[0], (1, 5, 3, 2), (1, 5, 3, 1), None),
+    rejects("h 2 of q .* must be a multiple of g 3", SMALL[0], (1, 5, 3, 2), (1, 5, 3, 1), None),
     rejects(r"q \(2, 2, 2\) needs 4 axes", (2, 2, 2), *SMALL[1:], None),
     rejects("has no features", (1, 2, 2, 0), (1, 5, 1, 0), SMALL[2], None),
     rejects(r"mask \(1, 3, 2, 5\) must broadcast to", *SMALL, (1, 3, 2, 5)),
@@ -245,5 +251,6 @@ dot_product_attention.cases = (
     rejects("unknown impl 'flash'; expected one of", *SMALL, None, impl="flash"),
 )
 dot_product_attention.torch_difference = (
-    "gives NaN for a query without any key, here 0: such rows are left out"
+    "torch gives NaN for a query that may not attend to any key, fcnn gives 0; the test has no "
+    "such query"
 )

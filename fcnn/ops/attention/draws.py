@@ -22,10 +22,11 @@ def _integers(shape, size=1.0):
 
 
 def _extremes():
-    """Arguments by name: extreme scores and masks, and those where dp - D almost cancels.
+    """Two dictionaries of arguments: extreme scores and masks, and cases where dp almost equals D.
 
-    "blocked" rounds D differently from dp. Where they cancel, its error is up to four times that of
-    autodiff, and both are far more than one rounding.
+    The gradient of `dot_product_attention` contains dp - D, and "blocked" rounds D differently from
+    dp. In the second dictionary its error is up to four times the error of autodiff, and both
+    errors are far larger than one rounding.
     """
     q, k, v, m = (1, 3, 2, 4), (1, 5, 1, 4), (1, 5, 1, 2), (1, 1, 3, 5)
     full = lambda value: lambda rng: np.full(m, value)
@@ -36,15 +37,15 @@ def _extremes():
         "one key dominates": (lambda rng: 4 + _integers(q)(rng), _integers(k), v, full(0.0)),
     }
     no_keys = lambda rng: np.where(np.indices(m)[2] == 1, -np.inf, 0)
-    others = {
+    extremes = {
         "huge scores": (_integers(q, 2.0**14), _integers(k, 2.0**14), v, full(0.0)),
         "one query without keys": (*mild, no_keys),
     }
     for value in (-1e9, -np.inf, -1.7e308):
-        others[f"some masked by {value:g}"] = (*mild, some(value))
+        extremes[f"some masked by {value:g}"] = (*mild, some(value))
     for value in (-1e9, -1.7e308):
-        others[f"all masked by {value:g}"] = (normals(q, 0), k, v, full(value))
-    return others, cancelling
+        extremes[f"all masked by {value:g}"] = (normals(q, 0), k, v, full(value))
+    return extremes, cancelling
 
 
 EXTREMES, CANCELLING = _extremes()

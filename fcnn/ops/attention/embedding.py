@@ -3,8 +3,8 @@
     embedding   y[n,c] = table[i_n, c]        dtable[k,c] = sum_n dy[n,c] [i_n = k]
     one_hot     y[n,k] = [i_n = k]            no gradient: i_n is an integer
 
-n is all axes of the ids. The ids and the shape of the table are saved. The gradient of a row that
-is read more than once is the sum over its reads.
+n stands for all axes of the ids. The ids and the shape of the table are saved. The gradient of a
+row that is read more than once is the sum over its reads.
 """
 
 import jax
@@ -55,7 +55,7 @@ def embedding_bwd(saved, dy):
 
 
 def _in_range(ids, k):
-    """Whether each id is in range, and the ids with 0 for those that are not."""
+    """Whether each id is in 0 .. k - 1, and the ids with 0 in place of ids out of this range."""
     ids = _at_least_int32(ids)
     inside = (ids >= 0) & (ids < k)
     return inside, jnp.where(inside, ids, jnp.zeros_like(ids))

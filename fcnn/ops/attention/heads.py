@@ -1,10 +1,10 @@
 """Array layouts of attention: heads by group, keys in blocks of equal length.
 
     q, y      (n, t, h, d)            ->  (n, g, r, t, d)          head i is the r-th of group g
-    k, v      (n, s, g, d)            ->  (b, n, g, l, d)          b blocks of l keys, 0 beyond s
+    k, v      (n, s, g, d)            ->  (b, n, g, l, d)          b blocks of l keys; 0 from key s
     mask      (n|1, h|1, t|1, s|1)    ->  (b, n|1, g|1, r|1, t|1, l|1)
 
-where a | b is one of the two. The scores of one block are (n, g, r, t, l).
+where n|1 is an axis of length n or 1. The scores of one block are (n, g, r, t, l).
 """
 
 import math
@@ -17,7 +17,7 @@ from jax import Array
 class Keys(NamedTuple):
     """A block of keys, with its values and its part of the mask."""
 
-    position: Array  # of each key among all s
+    position: Array  # the index of each key, from 0
     k: Array
     v: Array
     mask: Array | None
@@ -58,7 +58,7 @@ def blocks_adjoint(a: Array, s: int) -> Array:
 
 
 def _mask_blocks(mask, g, r, b, length):
-    """(n, h, t, s) -> (b, n, g, r, t, l); an axis of length 1 remains."""
+    """(n, h, t, s) -> (b, n, g, r, t, l); axes of length 1 keep this length."""
     if mask is None:
         return None
     n, heads, t, s = mask.shape
@@ -70,7 +70,7 @@ def _mask_blocks(mask, g, r, b, length):
 
 
 def mask_blocks_adjoint(a: Array, shape: tuple) -> Array:
-    """(b, n, g, r, t, l) -> `shape`, that of the mask."""
+    """(b, n, g, r, t, l) -> `shape`, the shape of the mask."""
     if shape[-1] == 1:
         return a.sum(0).reshape(shape)
     b, *_, length = a.shape

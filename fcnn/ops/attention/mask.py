@@ -12,11 +12,11 @@ def added(mask: Array | None) -> Array | None:
 
 
 def require_mask(mask: Array | None, q: Array, scores: tuple) -> None:
-    """Raise unless `mask` holds booleans or floats of q's dtype, and broadcasts to the scores."""
+    """Raise an error unless `mask` broadcasts to `scores`, and has dtype bool or the dtype of q."""
     if mask is not None:
         if jnp.issubdtype(mask.dtype, jnp.integer):
             raise TypeError(f"mask holds {mask.dtype}; write mask.astype(bool)")
         require_floats(q=q, mask=added(mask))
-        require(mask.ndim == 4, f"mask {mask.shape} needs 4 axes, (n, h, t, s) or 1 along any")
+        require(mask.ndim == 4, f"mask {mask.shape} needs 4 axes (n, h, t, s), of full length or 1")
         fits = all(m in (1, size) for m, size in zip(mask.shape, scores, strict=True))
         require(fits, f"mask {mask.shape} must broadcast to the scores {scores}")

@@ -4,13 +4,13 @@
     z        = dot_product_attention(q, k, v)
     y[t,o]   = bo[o] + sum_{h,e} z[t,h,e] wo[h,e,o]
 
-The gradient is composed of those of the four dense maps and of attention, from last to first:
+The backward pass applies the gradients of the four dense maps and of attention, from last to first:
 
     dy -> dz, dwo, dbo      dz -> dq, dk, dv, dmask      dq -> dx, dwq, dbq      and dk, dv likewise
 
-The gradients of the context through k and v are summed. In self-attention, where the context is x,
-they are added to dx. The residuals of the five operators are saved. bk changes all scores of a
-query equally, so its gradient is 0 up to rounding.
+The gradients of the context through k and v are summed. In self-attention the context is x, and
+this sum is added to dx. The residuals of the five operators are saved. bk adds the same number to
+all scores of a query and head, so its gradient is 0 up to rounding.
 """
 
 from jaxtyping import Array, Bool, Float
@@ -41,7 +41,7 @@ def multi_head_attention(
     *,
     causal: bool = False,
 ) -> Float[Array, "n t o"]:
-    """Multi-head attention, of x to itself, or to a context, with grouped or shared keys.
+    """Multi-head attention of x to itself or to a context; heads may share keys and values.
 
     Shapes: x (n, t, c), wq (c, h, d), wk (j, g, d), wv (j, g, e), wo (h, e, o), bq (h, d),
             bk (g, d), bv (g, e), bo (o,), context (n, s, j), mask (n, h, t, s) or 1 along any axis
@@ -52,10 +52,10 @@ def multi_head_attention(
     Options:
         causal: whether query t attends to keys 0 .. t only, both counted from the start.
     Units:  y and bo are in units of x times wv times wo; scores are in nats.
-    Raises: ValueError if shapes disagree; TypeError if an argument does not hold floats, or a mask
-            neither booleans nor floats.
-    Cost:   n t c h d + n s j g (d + e) + n h t s (d + e) + n t h e o multiply-adds; 2 to 2.5 times
-            that for the gradients.
+    Raises: ValueError if shapes disagree; TypeError if the mask holds neither booleans nor floats,
+            or another argument does not hold floats.
+    Cost:   n t c h d + n s j g (d + e) + n h t s (d + e) + n t h e o multiply-adds forward, and 2
+            to 2.5 times as many backward.
     Source: Vaswani et al. 2017; gradients: the chain rule.
 
     >>> x, one = jnp.array([4.0, 8.0, 0.0]).reshape(1, 3, 1), jnp.ones((1, 1, 1))

@@ -1,6 +1,6 @@
 """Position encodings: sinusoidal positional encoding, and rotary embedding (RoPE).
 
-Attention alone does not depend on the order of its inputs. These operators encode the order. With
+Attention does not depend on the order of its keys. These operators encode positions in x. With
 position t and, for the i-th pair of features, the angle
 
     angle[t,i] = t / base^(2 i / c)
@@ -9,8 +9,9 @@ position t and, for the i-th pair of features, the angle
     rotary_embedding       (y_1, y_2) = (x_1 cos angle - x_2 sin angle,
                                          x_1 sin angle + x_2 cos angle)     for each pair of x
 
-The first adds a constant, so dx = dy. The second rotates each pair. The transpose of a rotation is
-the rotation by the opposite angle, so dx is dy rotated back. Only the positions are saved.
+positional_encoding adds a constant, so dx = dy. rotary_embedding rotates each pair. The transpose
+of a rotation is the rotation by the opposite angle, so dx is dy rotated back. Only the positions
+are saved.
 """
 
 import math
@@ -38,7 +39,7 @@ def positional_encoding(
     Units:  plain numbers; angles are in radians.
     Raises: ValueError if c is odd, x does not have 3 axes, or base is below 1 or infinite;
             TypeError if x does not hold floats.
-    Cost:   t c / 2 sines and as many cosines; one addition per entry.
+    Cost:   t c / 2 sines and t c / 2 cosines; one addition per entry.
     Source: Vaswani et al. 2017.
 
     >>> np.asarray(fcnn.positional_encoding(jnp.zeros((1, 3, 2)))).round(2)  # sin t, cos t
@@ -78,7 +79,7 @@ def rotary_embedding(
 ) -> Float[Array, "n t h d"]:
     """Rotary position embedding (RoPE): each pair of features, rotated by an angle per position.
 
-    Products of rotated queries and keys depend on the difference of their positions alone.
+    The product of a rotated query and a rotated key depends only on the difference of positions.
 
     Shapes: x (n, t, h, d), positions (t,) or (n, t) -> y (n, t, h, d), with d even. positions are
             0 .. t - 1 if None.
@@ -179,5 +180,5 @@ rotary_embedding.cases = (
     rejects("interleaved 1 must be", (2, 3, 2, 4), None, interleaved=1, kind=TypeError),
     rejects("x holds int32", ints((2, 3, 2, 4)), None, kind=TypeError),
 )
-positional_encoding.torch_difference = "not in PyTorch: compared with the formula"
-rotary_embedding.torch_difference = "not in PyTorch: compared with complex multiplication"
+positional_encoding.torch_difference = "torch has none; the test compares with the formula"
+rotary_embedding.torch_difference = "torch has none; the test compares with complex multiplication"

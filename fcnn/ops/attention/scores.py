@@ -14,7 +14,7 @@ from fcnn.ops.contraction import accumulation_dtype
 
 
 def scores(queries: Array, keys: Keys, s: int, causal: bool, scale: float) -> Array:
-    """a for one block of keys, (n, g, r, t, l); -inf for masked keys."""
+    """The scores a of one block of keys, (n, g, r, t, l), with -inf for masked keys."""
     a = scale * product(queries, keys.k, (4,), (3,))
     position = keys.position.reshape(1, 1, 1, 1, -1)
     visible = position < s
@@ -29,7 +29,7 @@ def scores(queries: Array, keys: Keys, s: int, causal: bool, scale: float) -> Ar
 
 
 def product(a, b, over_a, over_b):
-    """Sum a * b over these axes, for each n and g, in float32 or in the dtype of a if wider."""
+    """Sum a * b over `over_a` of a and `over_b` of b, for each n and g, in float32 or float64."""
     dims = ((over_a, over_b), ((0, 1), (0, 1)))
     return lax.dot_general(
         a, b.astype(a.dtype), dims, preferred_element_type=accumulation_dtype(a.dtype)
@@ -37,8 +37,9 @@ def product(a, b, over_a, over_b):
 
 
 def for_product(a, dtype):
-    """a in bfloat16 if that is the dtype, for faster products; unchanged for any other dtype.
+    """Round a to bfloat16 if `dtype` is bfloat16, for faster products.
 
-    The range of float16 is too small: a may overflow where the sum of products does not.
+    For other dtypes a is unchanged. It is not rounded to float16, whose range is too small: a may
+    overflow where the sum of products does not.
     """
     return a.astype(dtype) if dtype == jnp.bfloat16 else a

@@ -1,1 +1,1 @@
-"""Convolution operators, and the implementations of their three sums."""
+"""Convolution operators. `impl/` has their implementations."""

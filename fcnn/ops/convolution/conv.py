@@ -1,20 +1,22 @@
 """Convolution over any number of spatial axes.
 
-Written for one axis and one group; with more, p, i, s, d and lo become vectors, and group g sees
-only its own channels c and features o. Outside the image x is 0.
+For one spatial axis and one group, with output position p, tap i, stride s, dilation d and lo cells
+of padding before the first cell of x, where x counts as 0,
 
     y[n,p,o]  = b[o] + sum_{i,c} x[n, s p + d i - lo, c] w[i,c,o]
 
-The sum is linear in x and in w, so each gradient is that sum with other indices left free:
+With more axes, p, i, s, d and lo are vectors. With more groups, each group convolves its part of
+the channels c to its part of the features o. y is linear in x and in w, so each gradient sums the
+same products over other indices:
 
     dx[n,u,c] = sum_{p,i,o} dy[n,p,o] w[i,c,o]     over all p, i with s p + d i - lo = u
     dw[i,c,o] = sum_{n,p}   x[n, s p + d i - lo, c] dy[n,p,o]
     db[o]     = sum_{n,p}   dy[n,p,o]
 
-dx is the full correlation of dy, dilated by s, with the flipped kernel, whose channels and features
-are exchanged. With a padding mode that copies cells (`padding.py`), x above is the padded input,
-and its dx is folded: a cell sums the gradients of all its copies. x and w are saved. Patches are
-not saved: reading them again costs less than keeping them.
+dx is the full correlation of dy, dilated by s, with w flipped and its channels and features
+exchanged. If the padding copies cells (`padding.py`), x in these sums is the padded input. The
+gradient of the padded input is then folded: each cell sums the gradients of all its copies. x and w
+are saved. Copies of windows are not saved: making them again costs less than storing them.
 """
 
 from jaxtyping import Array, Float
@@ -48,30 +50,32 @@ def conv(
     Options:
         stride: step between windows in cells, one int or one per axis; 1.
         padding: amount (lo, hi) per axis: an int, a sequence of ints or pairs, "valid" (none),
-            "same" (out = ceil(size / stride), the odd cell at the end), "same_lower" (at the
-            start), "causal" (all before the first cell) or "full" (every overlap); "valid".
+            "same" (out = ceil(size / stride); hi is lo or lo + 1), "same_lower" (the same out; lo
+            is hi or hi + 1), "causal" (all padding before the first cell) or "full" (every window
+            that overlaps x); "valid".
         padding_mode: content of the padding: "zeros", "reflect", "edge" or "wrap"; "zeros".
         dilation: step between taps of a window in cells, one int or one per axis; 1.
         groups: channels and features are split into this many independent convolutions; 1.
         impl: program that computes y and the gradients; "auto". Timings are in docs/speed.md.
-            "auto"         "lax"; on CPU, the choice by shape in `dispatch.py`
+            "auto"         on CPU, chosen by shape in `dispatch.py`; on other devices, "lax"
             "lax"          XLA's convolution and XLA's own two gradients
             "lax_forward"  XLA's forward convolution for all three: fast in lax.scan too
             "im2col"       all windows as rows of one matrix, and a matrix product
-            "tiled"        rows along the last axis only, in tiles that fit the cache
+            "tiled"        im2col along the last axis only, in tiles that fit the cache
             "taps"         one product per tap of the window: depthwise, 1×1, few channels
             "winograd"     fewer multiplications; windows of 3, stride 1 and dilation 1 only
             "fft"          Fourier transforms: large windows; up to 3 spatial axes
     Units:  y and b are in units of x times units of w. stride, padding and dilation are in cells.
-            Products are summed in float32 for 16-bit inputs. "fft" rounds every cell relative to
-            the largest one; a cell that is not finite spoils its whole example with "fft", and two
-            positions per axis with "winograd".
+            Products are summed in float32 for 16-bit inputs. Rounding errors of "fft" are relative
+            to the largest entry. With "fft", one infinity or NaN in x makes its whole example NaN.
+            With "winograd", an infinity in x can give NaN where a direct sum gives an infinity.
     Raises: ValueError if ranks, channels or groups disagree, no window fits, padding_mode has too
-            few cells to copy, or `impl` does not support these windows; TypeError for integers.
+            few cells to copy, or `impl` does not support these windows; TypeError if x, w or b
+            hold integers.
     Cost:   With N = n prod(out) prod(window) c o / groups:
 
             impl                multiply-adds               extra memory
-            lax, lax_forward    N                           XLA's
+            lax, lax_forward    N                           chosen by XLA
             im2col              N                           n prod(out) prod(window) c numbers
             tiled               N                           2 MB
             taps                N                           none
@@ -116,7 +120,7 @@ def add_bias(y, b):
 
 
 def _geometry(x, w, stride, padding, padding_mode, dilation):
-    """The (lo, hi) pairs of cells to copy, and the windows on the input padded by them."""
+    """Cells (lo, hi) to copy at the ends of each axis, and the windows on the padded input."""
     geometry = windows(x.shape[1:-1], w.shape[:-2], stride, padding, dilation)
     return split_padding(geometry, padding_mode)
 
@@ -171,7 +175,7 @@ conv.cases = (
     extreme("huge", normals((1, 5, 2), 1e9), (3, 2, 2), (2,)),
     extreme("tiny", normals((1, 5, 2), 1e-6), (3, 2, 2), (2,)),
     extreme(
-        "b is opposite",
+        "b of opposite sign",
         normals((1, 5, 2), 0, 6e4),
         normals((3, 2, 2), 0, 0.25),
         normals((2,), 0, -6e4),
@@ -240,7 +244,7 @@ conv.cases = (
         padding_mode="mirror",
     ),
     rejects(
-        r"impl 'winograd' supports windows of 3 along every axis, .* not of \(3, 2\) at stride",
+        r"impl 'winograd' supports windows of 3 .*, not windows of \(3, 2\) at stride",
         (1, 4, 4, 1),
         (3, 2, 1, 1),
         None,

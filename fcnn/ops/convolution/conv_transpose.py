@@ -1,18 +1,19 @@
 """Transposed convolution: the adjoint of convolution, as an operator.
 
 A convolution reads cell s p + d i - lo at output position p and tap i. Transposed convolution
-writes to that cell. With x at output positions and y at cells, one axis and one group,
+writes to that cell: x is indexed by output positions p, and y by cells u. For one axis and one
+group,
 
     y[n,u,o]  = b[o] + sum_{p,i,c} x[n,p,c] w[i,c,o]     over all p, i with s p + d i - lo = u
 
-which is dx of the convolution from o channels to c features whose kernel is w[i,c,o] read as
-w[i,o,c]. The adjoint of that map is the convolution itself, and the gradient for w is its dw:
+The sum is the input gradient of the convolution from o channels to c features whose kernel is w
+with axes c and o exchanged. So dx is that convolution of dy, and dw its gradient for the kernel:
 
     dx[n,p,c] = sum_{i,o} dy[n, s p + d i - lo, o] w[i,c,o]
     dw[i,c,o] = sum_{n,p} dy[n, s p + d i - lo, o] x[n,p,c]
     db[o]     = sum_{n,u} dy[n,u,o]
 
-The three sums are those of convolution, with x and y exchanged. x and w are saved.
+These are the three sums of `conv`, with the roles of x and y exchanged. x and w are saved.
 """
 
 from jaxtyping import Array, Float
@@ -40,25 +41,26 @@ def conv_transpose(
 ) -> Float[Array, "n *out o"]:
     """Transposed convolution: add w, times each cell of x, to windows of a larger grid.
 
-    It is the adjoint of `conv` in x, with a kernel whose channels and features are exchanged.
+    For b = 0 it is the adjoint of `conv` with the kernel w, whose last two axes are exchanged.
 
     Shapes: x (n, *size, c), w (*window, c, o / groups), b (o) -> y (n, *out, o), out =
             (size - 1) stride - (lo + hi) + dilation (window - 1) + 1 + output_padding per axis.
-            The kernel is not flipped: tap i of w is added i cells further. PyTorch's kernel
-            (c, o / groups, *window) has the same entries; flax's is flipped.
+            The kernel is not flipped: tap i of w is added at dilation i cells after tap 0.
+            PyTorch's kernel (c, o / groups, *window) has the same entries; flax's kernel is
+            flipped.
     Options:
         stride: step in cells of y per cell of x, one int or one per axis; 1.
-        padding: cells cropped from y, as many as `conv` with the same options pads: an int, a
-            sequence of ints or pairs (lo, hi), "valid" (none), or "same" and "same_lower" (out =
-            size stride, the odd cell at the end or at the start); "valid".
-        output_padding: cells added at the end of each axis, fewer than stride, which `conv` with
-            the same options does not read; 0.
+        padding: cells (lo, hi) cropped from the ends of y. `conv` with the same options adds them.
+            An int, a sequence of ints or pairs, "valid" (none), "same" (out = size stride; hi is lo
+            or lo + 1) or "same_lower" (out = size stride; lo is hi or hi + 1); "valid".
+        output_padding: cells added to y at the end of each axis, fewer than stride. `conv` with
+            the same options does not read these cells; 0.
         dilation: step between taps of a window in cells, one int or one per axis; 1.
         groups: channels and features are split into this many independent operators; 1.
         impl: program that computes y and the gradients, as for `conv`; "auto".
     Units:  y and b are in units of x times units of w. stride, padding and dilation are in cells.
     Raises: ValueError if ranks, channels or groups disagree, padding crops all of y, or `impl` does
-            not support these windows; TypeError for integers.
+            not support these windows; TypeError if x, w or b hold integers.
     Cost:   n prod(size) prod(window) c o / groups multiply-adds; memory as for `conv`.
     Source: Zeiler et al. 2010; Dumoulin & Visin, arXiv:1603.07285, ch. 4.
 
@@ -118,7 +120,7 @@ conv_transpose.cases = (
     Case("plain", ((2, 2, 3, 2), (3, 3, 2, 2), (2,))),
     extreme("huge", normals((1, 4, 2), 1e9), (3, 2, 1), (1,)),
     extreme(
-        "b is opposite",
+        "b of opposite sign",
         normals((1, 4, 2), 0, 6e4),
         normals((3, 2, 1), 0, 0.5),
         normals((1,), 0, -6e4),

@@ -3,7 +3,8 @@
     rows[n,p,(i,c)] = x[n, s p + d i - lo, c]                    im2col
     x[n,u,c]        = sum of rows[n,p,(i,c)] over all p, i with s p + d i - lo = u      col2im
 
-Both are linear and adjoint to each other, so each is the gradient of the other. Nothing is saved.
+Both are linear and adjoint to each other, so `col2im` computes the gradient of `im2col`, and
+`im2col` computes the gradient of `col2im`. Nothing is saved.
 """
 
 import math
@@ -38,8 +39,9 @@ def im2col(
             "same", "same_lower", "causal" or "full"; "valid".
         dilation: step between taps of a window in cells, one int or one per axis; 1.
     Units:  those of x.
-    Raises: ValueError if no window fits the padded input; TypeError for integers.
-    Cost:   no arithmetic; n prod(out) k numbers of memory, prod(window) times x at stride 1.
+    Raises: ValueError if no window fits the padded input; TypeError if x holds integers.
+    Cost:   no arithmetic. The output has n prod(out) k numbers: at stride 1, about prod(window)
+            times as many as x.
     Source: Chellapilla et al. 2006.
 
     >>> x = jnp.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1)
@@ -88,8 +90,8 @@ def col2im(
         padding: zero padding of the grid, as for `im2col`; "valid".
         dilation: step between taps of a window in cells, one int or one per axis; 1.
     Units:  those of rows.
-    Raises: ValueError if rows do not have the shape of `im2col` at this size; TypeError for
-            integers.
+    Raises: ValueError if rows do not have the shape that `im2col` returns for an input of `size`;
+            TypeError if rows hold integers.
     Cost:   one addition per entry of rows.
     Source: Chellapilla et al. 2006.
 
@@ -120,12 +122,13 @@ def _validate_col2im(rows, *, size, window, stride, padding, dilation):
         f"rows {rows.shape} need output size {geometry.out} for size {geometry.size}",
     )
     k = math.prod(geometry.window)
-    require(rows.shape[-1] % k == 0, f"{k} taps do not divide rows of {rows.shape[-1]} entries")
+    entries = rows.shape[-1]
+    require(entries % k == 0, f"rows {rows.shape} have {entries} entries, not a multiple of {k}")
 
 
 def _col2im_windows(rows, size, window, stride, padding, dilation):
     size = (size,) * (rows.ndim - 2) if isinstance(size, int) else size
-    require(len(size) == rows.ndim - 2, f"size {size} and rows {rows.shape} differ in rank")
+    require(len(size) == rows.ndim - 2, f"size {size} and rows {rows.shape} differ in spatial axes")
     return windows(size, window, stride, padding, dilation)
 
 
@@ -162,7 +165,7 @@ col2im.cases = (
     rejects(
         r"need output size \(5, 4\) for size \(7, 5\)", (2, 4, 4, 18), size=(7, 5), window=(3, 2)
     ),
-    rejects("6 taps do not divide rows of 17", (2, 4, 4, 17), size=(6, 5), window=(3, 2)),
-    rejects("differ in rank", (2, 4, 4, 18), size=(6,), window=3),
+    rejects("have 17 entries, not a multiple of 6", (2, 4, 4, 17), size=(6, 5), window=(3, 2)),
+    rejects("differ in spatial axes", (2, 4, 4, 18), size=(6,), window=3),
     rejects("rows holds int32", ints((2, 5, 6)), size=6, window=2, kind=TypeError),
 )

@@ -11,9 +11,9 @@ padded input is a copy of cell read(u) of the input:
     y[u]  = x[read(u)]                        pad_cells
     dx[v] = sum of dy[u] over read(u) = v     fold_cells, the adjoint: y is linear in x
 
-Axes are padded one after the other, so that corners read along both. The k cells added at one end
-are copied from one contiguous run of cells, so both functions consist of slices: on CPU, gather and
-scatter cost as much as the convolution.
+Axes are padded one after the other, so cells at corners are copies of copies. The k cells added
+at one end are copied from one contiguous run of cells, so both functions slice arrays. On CPU, a
+gather or a scatter would take as long as the convolution.
 """
 
 from collections.abc import Callable
@@ -31,9 +31,9 @@ class Mode(NamedTuple):
     """Rules that fill k cells at either end of an axis of n cells."""
 
     limit: Callable  # (n, k) -> the largest k that can be filled
-    first: Callable  # (n, k) -> (start, stop) of the run that the cells before 0 copy
-    last: Callable  # (n, k) -> (start, stop) of the run that the cells from n on copy
-    fill: Callable  # (run, axis, k) -> the end
+    first: Callable  # (n, k) -> (start, stop) of the run copied to the cells before cell 0
+    last: Callable  # (n, k) -> (start, stop) of the run copied to the cells from n on
+    fill: Callable  # (run, axis, k) -> the k cells at this end
     fill_adjoint: Callable  # (end, axis) -> the run; the adjoint of `fill`
 
 
@@ -79,7 +79,7 @@ def pad_cells(x, pairs, mode):
 
 
 def fold_cells(dy, pairs, mode):
-    """The adjoint of `pad_cells`: each cell sums the gradients of its copies."""
+    """The adjoint of `pad_cells`: each cell of x sums dy over the cells that copy it."""
     dx = dy.astype(accumulation_dtype(dy.dtype))
     for axis, (lo, hi) in reversed(list(enumerate(pairs, start=1))):
         n = dx.shape[axis] - lo - hi
@@ -92,13 +92,16 @@ def fold_cells(dy, pairs, mode):
 
 
 def _add(dx, run, cells, axis):
-    """Add `run` to the `cells` of dx; on CPU four times as fast as adding a zero-padded run."""
+    """Add `run` to dx[start:stop], `cells` = (start, stop), along `axis`.
+
+    On CPU this is four times as fast as padding the run with zeros and adding it.
+    """
     before, held, after = jnp.split(dx, cells, axis)
     return jnp.concatenate([before, held + run, after], axis)
 
 
 def split_padding(geometry: Windows, mode: str) -> tuple[tuple[tuple[int, int], ...], Windows]:
-    """The pairs for `pad_cells`, and the windows on the input padded by them."""
+    """The pairs for `pad_cells`, and the windows on the output of `pad_cells`."""
     none = ((0, 0),) * len(geometry.size)
     if mode == "zeros":
         return none, geometry

@@ -1,6 +1,6 @@
 """Separable convolution: a depthwise convolution, then a dense layer across channels.
 
-With m features per channel c, feature f = m c + j the j-th of them, and one axis,
+For one axis and m features per channel, with f = m c + j the j-th feature of channel c,
 
     h[n,p,f] = sum_i x[n, s p + d i - lo, f // m] depthwise[i,0,f]     a grouped convolution
     y[n,p,o] = b[o] + sum_f h[n,p,f] pointwise[f,o]                    dense at every position
@@ -34,16 +34,17 @@ def separable_conv(
 
     Shapes: x (n, *size, c), depthwise (*window, 1, f), pointwise (f, o), b (o) -> y (n, *out, o),
             out as for `conv`; f is a multiple of c. depthwise is the kernel of `conv` with
-            groups = c: features of one channel are neighbours. Keras's depthwise kernel
-            (*window, c, m) is reshaped to it. pointwise is the kernel of `dense`.
+            groups = c: features of one channel are neighbours. Reshape Keras's depthwise kernel
+            (*window, c, m) to (*window, 1, c m). pointwise is the kernel of `dense`.
     Options:
         stride: step between windows in cells, one int or one per axis; 1.
         padding: zero padding as for `conv`: an int, a sequence of ints or pairs (lo, hi), "valid",
             "same", "same_lower", "causal" or "full"; "valid".
         dilation: step between taps of a window in cells, one int or one per axis; 1.
-    Units:  y and b are in units of x times those of both kernels. stride, padding and dilation are
-            in cells. The result of the first convolution is rounded to the dtype of x.
-    Raises: ValueError if ranks or channels disagree or no window fits; TypeError for integers.
+    Units:  y and b are in units of x times the units of both kernels. stride, padding and dilation
+            are in cells. The result of the first convolution is rounded to the dtype of x.
+    Raises: ValueError if ranks or channels disagree or no window fits; TypeError if an
+            array holds integers.
     Cost:   n prod(out) f (prod(window) + o) multiply-adds; `conv` needs
             n prod(out) prod(window) c o.
     Source: Sifre 2014; Chollet, arXiv:1610.02357.
@@ -121,4 +122,4 @@ separable_conv.cases = (
     rejects("stride 1.5 must be", (1, 4, 2), (3, 1, 2), (2, 1), None, stride=1.5, kind=TypeError),
     rejects("x holds int32", ints((1, 4, 2)), (3, 1, 2), (2, 1), None, kind=TypeError),
 )
-separable_conv.torch_difference = "none there: compared with its two convolutions"
+separable_conv.torch_difference = "torch has none; the test compares with its two convolutions"

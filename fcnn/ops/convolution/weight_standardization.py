@@ -5,8 +5,9 @@ With m and v the mean and the (biased, two-pass) variance of the N entries of on
     r = 1 / sqrt(v + eps)      y = (w - m) r
     dw = r (dy - mean(dy) - y mean(dy y))
 
-as for any normalization: an entry changes its own y and, through m and v, all others of its filter.
-The rounding error of m, mean(w - m), is subtracted too. y and r are saved.
+as for any normalization. Each entry of w changes one entry of y directly, and all entries of y in
+the same filter through m and v. The rounding error of m is mean(w - m), which is subtracted too. y
+and r are saved.
 """
 
 import jax.numpy as jnp
@@ -27,13 +28,13 @@ def weight_standardization(
     """Weight standardization: shift and scale each filter to mean 0 and variance 1.
 
     Shapes: w (*fan, o) -> (*fan, o), a kernel of `conv` (*window, c, o) or `dense` (c, o); a filter
-            is all axes but the last.
+            is w[..., o] for one o.
     Options:
         eps: added to the variance under the square root; 1e-5.
     Units:  the output is dimensionless. The variance is biased: it divides by the number of
             entries. A filter of equal entries gives 0. If the variance overflows, from about
             |w| = 1e19 in float32, y and the gradient are 0.
-    Raises: ValueError if a filter has no entries or eps <= 0; TypeError for integers.
+    Raises: ValueError if a filter has no entries or eps <= 0; TypeError if w holds integers.
     Cost:   about 10 operations per entry forward, 10 back.
     Source: Qiao et al., arXiv:1903.10520.
 
@@ -88,4 +89,6 @@ weight_standardization.cases = (
     rejects("w holds int32", ints((4, 3)), kind=TypeError),
 )
 weight_standardization.cases += extremes((6, 2))
-weight_standardization.torch_difference = "none there: compared with layer_norm of each filter"
+weight_standardization.torch_difference = (
+    "torch has none; the test compares with layer_norm of each filter"
+)

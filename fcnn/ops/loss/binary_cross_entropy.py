@@ -194,4 +194,4 @@ focal.cases += (
     rejects("gamma -1 must be at least 0", (4, 3), (4, 3), gamma=-1),
     rejects("gamma 'two' must be a number", (4, 3), (4, 3), gamma="two", kind=TypeError),
 )
-focal.torch_difference = "not in PyTorch: compared with torchvision's formula"
+focal.torch_difference = "torch has none; the test compares with torchvision's formula"

@@ -66,5 +66,6 @@ def _validate(log_q, p):
 
 kl_divergence.cases = cases_of_distributions("log_q", "p", kink=True)
 kl_divergence.torch_difference = (
-    "its gradient for p is NaN where p is 0, here 0: such entries are not compared"
+    "torch's gradient for p is NaN where p is 0, fcnn's is 0; the test does not compare these "
+    "entries"
 )

@@ -276,6 +276,6 @@ instance_norm.cases += extremes((2, 6, 2), (2,), (2,))
 group_norm.cases += extremes((2, 3, 4), (4,), (4,), groups=2)
 rms_norm.cases += extremes((3, 6), (6,))
 instance_norm.torch_difference = (
-    "rejects a single cell, and its gradient of a single example is wrong where memory is "
-    "transposed (2.13): both are left out"
+    "torch rejects an input of a single cell, and its gradient for a single example is wrong where "
+    "y is transposed in memory (torch 2.13, CPU); the test has at least two cells and two examples"
 )

@@ -6,8 +6,9 @@ Bins overlap where m does not divide n, and every cell is in a bin.
     average   y[p] = mean_{i in p} x[i] = sum_i A[p,i] x[i]    dx[i] = sum_p A[p,i] dy[p]
     max       y[p] = x[i_p], i_p the first maximum             dx[i] = sum_{p: i_p = i} dy[p]
 
-with A[p,i] = [i in p] / cells in p, and one such matrix per axis. Ties in max go to the first cell
-in row-major order, and NaN counts as the maximum. Max saves the indices i_p; average saves nothing.
+with A[p,i] = 1 / (number of cells in bin p) if bin p reads cell i, else 0. With more axes, there is
+one matrix A per axis. Ties in max go to the first cell in row-major order, and NaN counts as the
+maximum. Max saves the indices i_p, and average saves nothing.
 """
 
 import math
@@ -103,7 +104,7 @@ def _first_maxima(x, size):
     """The index of the first maximum of each bin.
 
     Axes are reduced one after the other, from the last to the first. The first maximum in row-major
-    order is the first one within the first row that holds the maximum.
+    order is the first maximum in the first row that contains it.
     """
     grid, n, c = x.shape[1:-1], x.shape[0], x.shape[-1]
     cell = jnp.broadcast_to(cell_indices(grid), x.shape)

@@ -2,8 +2,8 @@
 
     y[n,p,q,..,c] = sum_{i,j,..} A[p,i] B[q,j] .. x[n,i,j,..,c]
 
-The adjoint has Aᵀ, Bᵀ, .. in place of A, B, .., which gives the gradient of each operator built on
-it. Every output reads all cells along each axis, most of them times 0. Infinities and NaN therefore
+The gradient for x is the adjoint map, with Aᵀ in place of A, Bᵀ in place of B, and so on. Every
+output is a sum over all cells along each axis, most of them times 0. Infinities and NaN therefore
 spread along the axes: 0 times infinity is NaN.
 """
 

@@ -19,7 +19,7 @@ def distinct(shape):
     return draw
 
 
-EXTREMES = {  # x (1, 5, 2); the last has sums and powers that overflow in float16
+EXTREMES = {  # x (1, 5, 2); sums and powers of "far from 0" overflow in float16
     "huge": normals((1, 5, 2), 1e9),
     "tiny": normals((1, 5, 2), 1e-30),
     "far from 0": normals((1, 5, 2), 32, 5e4),

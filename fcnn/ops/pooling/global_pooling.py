@@ -3,7 +3,7 @@
 Over the N cells x[i] of one example and channel,
 
     average   y = mean_i x[i]                       dx[i] = dy / N
-    max       y = x[i*], i* the first maximum       dx[i] = dy if i = i*, else 0
+    max       y = x[i*], i* the first maximum       dx[i] = dy if i = i*, 0 otherwise
 
 Ties in max go to the first cell in row-major order, and NaN counts as the maximum. Max saves i*;
 average saves nothing.
@@ -49,7 +49,7 @@ def global_avg_pool_fwd(x):
 
 @global_avg_pool.bwd
 def global_avg_pool_bwd(shape, dy):
-    cells = math.prod(shape[1:-1])  # may exceed the largest float16
+    cells = math.prod(shape[1:-1])  # N, which may exceed the largest float16
     dx = (dy.astype(accumulation_dtype(dy.dtype)) / cells).astype(dy.dtype)
     return (jnp.broadcast_to(dx.reshape(shape[0], *(1 for _ in shape[1:-1]), shape[-1]), shape),)
 

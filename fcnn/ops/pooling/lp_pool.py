@@ -1,16 +1,16 @@
 """Lp pooling: the Lp norm of each window, or its mean form.
 
-With x[i] the cell that tap i of a window reads, at one output position, and count = 1 in the sum
-form, or the number of cells of x in the mean form,
+With x[i] the cell that tap i of a window reads, at one output position, and with count = 1 in the
+sum form, or the number of cells of x in the window in the mean form,
 
     y     = (sum_i |x[i]|^p / count)^(1/p)
     dx[i] = dy sign(x[i]) |x[i]|^(p-1) (sum_j |x[j]|^p)^(1/p - 1) count^(-1/p)
 
-Both are computed with r[i] = x[i] / top in place of x[i], where top is the largest |x[i]|. No power
-overflows then, and one of them is always 1. y is then multiplied by top; dx does not depend on top.
-As p grows, y approaches top, and p = inf gives top: then dx[i] = dy sign(x[i]) where i is the first
-largest, else 0. Infinite x[i] count as equally large, so that dx is finite. Where all x[i] are 0
-there is a kink, with slope 0. x is saved.
+y and dx are computed with r[i] = x[i] / top in place of x[i], where top is the largest |x[i]|. Then
+the largest power is 1, so no power overflows. The norm of r is multiplied by top, which gives y. dx
+is the same for r as for x. For p = inf, y is top, the limit for large p. Then dx[i] is
+dy sign(x[i]) for the first x[i] with |x[i]| = top, and 0 for other i. All infinite x[i] count as
+equally large, so that dx is finite. Where all x[i] are 0 there is a kink, with slope 0. x is saved.
 
 Padding reads as 0, which adds nothing to a sum, and is not counted in a mean.
 """
@@ -84,7 +84,8 @@ def lp_pool(
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
     nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
     cells = count_cells(geometry, total.dtype) if mean else 1
-    y = unit * (nonzero / cells) ** (1 / p) + (top - unit)  # top - unit is infinity or 0
+    # top - unit is 0, or infinity if top is. Where top is 0, y is replaced below.
+    y = unit * (nonzero / cells) ** (1 / p) + (top - unit)
     return jnp.where(total == 0, total, y).astype(x.dtype)
 
 
@@ -106,7 +107,7 @@ def lp_pool_bwd(x, dy, *, p, mean, **options):
         return (taps_adjoint(list(parts_of_dx), geometry),)
     r, *_ = _scaled(x, geometry, p)
     slopes = [part if p == 2 else jnp.sign(part) * _power(part, p - 1) for part in r]
-    if p == 1:  # also where r underflows
+    if p == 1:  # r may underflow to 0, where the sign of x is still known
         slopes = [jnp.sign(part) for part in taps(x.astype(accumulation_dtype(x.dtype)), geometry)]
     total = reduce(jnp.add, (part * slope for part, slope in zip(r, slopes, strict=True)))
     nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
@@ -123,8 +124,8 @@ def _magnitude(x):
 def _scaled(x, geometry, p):
     """r = x / unit, unit and top, in the accumulation dtype.
 
-    The unit is top, or 1 if top is 0 or infinite. In a window with an infinite x[i], a finite one
-    counts as 0, except for p = 1.
+    The unit is top, or 1 if top is 0 or infinite. In a window with an infinite x[i], finite x[i]
+    count as 0, except for p = 1.
     """
     parts = taps(x.astype(accumulation_dtype(x.dtype)), geometry)
     top = lax.stop_gradient(reduce(jnp.maximum, map(jnp.abs, parts)))
@@ -136,7 +137,7 @@ def _scaled(x, geometry, p):
 
 @jax.custom_jvp
 def _finite(x):
-    """x, or 1 or -1 at infinity, with slope 1 there too."""
+    """x, with 1 and -1 in place of the infinities; the slope is 1 everywhere."""
     return jnp.where(jnp.isinf(x), jnp.sign(x), x)
 
 
@@ -144,9 +145,9 @@ _finite.defjvps(lambda dx, y, x: dx)
 
 
 def _power(r, p):
-    """|r|^p, with all derivatives 0 at r = 0, where some of them would be infinite.
+    """|r|^p, with all derivatives 0 at r = 0, where some derivatives would be infinite.
 
-    p = 2 is computed as r r instead: its second derivative is 2 at 0 too.
+    Callers compute |r|^2 as r r instead, whose second derivative at 0 is 2.
     """
     zero = r == 0
     return jnp.where(zero, jnp.zeros_like(r), jnp.abs(jnp.where(zero, jnp.ones_like(r), r)) ** p)
@@ -162,14 +163,14 @@ def _validate(x, *, p, mean, **options):
     pool_windows(x, **options)
 
 
-some = partial(Case, args=(distinct(GRID),))
+on_grid = partial(Case, args=(distinct(GRID),))
 ties = lambda rng: np.array([1.0, -1, 1, 1, -1, -1, 0, 0, 0, 0]).reshape(1, 10, 1)
 lp_pool.cases = (
     *CASES,
-    some("p = 1", options={"window": 2, "p": 1}),
-    some("p = 3.5", options={"window": 2, "p": 3.5, "padding": "same"}),
-    some("mean", options={"window": 3, "padding": 1, "p": 3, "mean": True}),
-    some("p = inf", options={"window": 3, "padding": 1, "p": math.inf}),
+    on_grid("p = 1", options={"window": 2, "p": 1}),
+    on_grid("p = 3.5", options={"window": 2, "p": 3.5, "padding": "same"}),
+    on_grid("mean", options={"window": 3, "padding": 1, "p": 3, "mean": True}),
+    on_grid("p = inf", options={"window": 3, "padding": 1, "p": math.inf}),
     *(extreme(f"p = 3, {name}", x, window=3, stride=1, p=3) for name, x in EXTREMES.items()),
     extreme("p = inf, far from 0", EXTREMES["far from 0"], window=3, stride=1, p=math.inf),
     Case("huge", (lambda rng: 1e200 * distinct(GRID)(rng),), {"window": 2}),
@@ -180,6 +181,6 @@ lp_pool.cases = (
     rejects("p 'two' must be a number", (1, 4, 4, 1), window=2, p="two", kind=TypeError),
 )
 lp_pool.torch_difference = (
-    "takes powers of x, not of |x|, and rescales windows that extend beyond the input: compared "
-    "where both agree"
+    "torch takes powers of x, not of |x|, and scales up the sum of a window that extends beyond "
+    "the input; the test passes |x| to torch, and compares such windows with the mean form"
 )

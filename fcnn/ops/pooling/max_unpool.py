@@ -5,8 +5,9 @@ With i[n,p,c] the cell of the maximum at output position p, cells numbered in ro
     gather         y[n,p,c] = x[n, i[n,p,c], c]
     scatter_add    x[n,u,c] = sum of y[n,p,c] over all p with i[n,p,c] = u
 
-are linear and adjoint to each other, so each is the gradient of the other. Max pooling is `gather`
-at the maxima, and `max_unpool` is `scatter_add`, which is the gradient of max pooling. i is saved.
+are linear and adjoint to each other, so each computes the gradient of the other. Max pooling is
+`gather` at the maxima, and its gradient is `scatter_add`. `max_unpool` is `scatter_add` too. i is
+saved.
 """
 
 import math
@@ -67,7 +68,7 @@ def max_pool_with_indices(
     parts = zip(taps(x, geometry, fill=-jnp.inf), taps(cells, geometry, fill=-1), strict=True)
     best, index = jnp.asarray(-jnp.inf, x.dtype), jnp.asarray(-1, jnp.int32)
     for part, cell in parts:
-        wins = beats(part, best) | (index < 0)  # a cell at -inf takes precedence over padding
+        wins = beats(part, best) | (index < 0)  # -inf in x takes precedence over padding
         best, index = jnp.where(wins, part, best), jnp.where(wins, cell, index)
     return best, index
 
@@ -90,11 +91,12 @@ def max_unpool(
 ) -> Float[Array, "n *size c"]:
     """Max unpooling: add every entry of x to a grid of zeros, at its index.
 
-    Shapes: x (n, *out, c), indices (n, *out, c) -> (n, *m, c), m the option `size`. The indices are
-            those of `max_pool_with_indices`; entries with an index outside the grid are left out.
+    Shapes: x (n, *out, c), indices (n, *out, c) -> (n, *m, c), m the option `size`. The indices
+            number cells as in `max_pool_with_indices`. Entries with an index outside the grid are
+            ignored.
     Options:
         size: cells of the output along each axis, one int or one per axis.
-    Units:  those of x. Entries that share an index, as those of overlapping windows can, are added.
+    Units:  those of x. Entries that share an index, as happens if windows overlap, are added.
     Raises: ValueError if shapes disagree; TypeError if indices are not integers.
     Cost:   one scatter addition per entry of x; one gather per entry for the gradient.
     Source: Zeiler & Fergus 2014, the "switches"; the sum makes it the adjoint of max pooling.
@@ -117,7 +119,7 @@ def max_unpool_bwd(indices, dy, *, size):
 
 
 def scatter_add(y: Array, indices: Array, size: tuple[int, ...]) -> Array:
-    """Add y (n, *out, c) to a grid of zeros (n, *size, c); indices outside of it are left out."""
+    """Add y (n, *out, c) to a grid of zeros (n, *size, c), ignoring indices outside the grid."""
     cells, flat = math.prod(size), (y.shape[0], math.prod(y.shape[1:-1]), y.shape[-1])
     zeros = jnp.zeros(cells, accumulation_dtype(y.dtype))
     one = lambda y, i: zeros.at[jnp.where(i < 0, cells, i)].add(y, mode="drop")
@@ -173,6 +175,6 @@ max_unpool.cases = (
 max_pool_with_indices.validate(validate_windows)
 max_pool_with_indices.cases = max_pool.cases
 max_unpool.torch_difference = (
-    "keeps one of the entries that share an index, here they are added: compared where no index is "
-    "shared"
+    "torch keeps one of the entries that share an index, fcnn adds them; in the test no entries "
+    "share an index"
 )

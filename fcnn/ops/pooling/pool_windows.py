@@ -9,7 +9,7 @@ from fcnn.ops.window import Windows, windows
 
 
 def pool_windows(x, window, stride, padding, dilation, ceil_mode) -> Windows:
-    """The windows on x, an array or its shape; the options are those of `max_pool`."""
+    """The windows on x, which is an array or a shape, from the options of `max_pool`."""
     size = getattr(x, "shape", x)[1:-1]
     stride = window if stride is None else stride
     return windows(size, window, stride, padding, dilation, ceil_mode=ceil_mode)
@@ -23,9 +23,9 @@ def validate_windows(x, *, ceil_mode, count_include_pad=False, **options):
 
 
 def count_cells(geometry: Windows, dtype: jnp.dtype, *, padding: bool = False) -> Array:
-    """Cells of each window, (1, *out, 1), at least 1; with `padding`, cells of padding count too.
+    """The number of cells of x in each window, (1, *out, 1), or 1 for a window without cells of x.
 
-    Cells that `ceil_mode` adds never count.
+    With `padding`, cells of padding count too, except for cells that `ceil_mode` added.
     """
     counts = np.ones((1,) * len(geometry.size), int)
     for axis, (n, k, s, d, (lo, hi), extra, m) in enumerate(

@@ -2,15 +2,14 @@
 
 With x[i] the cell that tap i of a window reads, at one output position,
 
-    max       y = max_i x[i]            dx[i] = dy where i is the first maximum, else 0
+    max       y = max_i x[i]            dx[i] = dy for the first maximum x[i], 0 for other i
     average   y = sum_i x[i] / count    dx[i] = dy / count
 
-and a cell in several windows sums the gradients of all of them (`taps_adjoint`). Max pooling saves
-the tap of the maximum, and average pooling saves nothing. Ties go to the first maximum in row-major
-window order. NaN counts as the maximum.
+and a cell in several windows sums the gradients from all these windows (`taps_adjoint`). Max
+pooling saves the tap of the maximum, and average pooling saves nothing. Ties go to the first
+maximum in row-major window order. NaN counts as the maximum.
 
-The program has one slice per tap of the window and gathers nothing, so windows of hundreds of taps
-are slow to compile.
+The program slices x once per tap of the window, so windows of hundreds of taps compile slowly.
 """
 
 import itertools
@@ -86,7 +85,7 @@ def max_pool_bwd(saved, dy, **options):
 
 
 def _max_and_first_tap(x, geometry):
-    """The maxima and their first taps; a cell at -inf takes precedence over padding."""
+    """The maxima and their first taps. A cell of x that is -inf takes precedence over padding."""
     return first_largest(taps(x, geometry, fill=-jnp.inf), _first_real_taps(geometry))
 
 
@@ -105,11 +104,11 @@ def _first_real_taps(geometry):
     for n, k, s, d, (lo, _), m in axes:
         cell = s * np.arange(m)[:, None] + d * np.arange(k) - lo
         real.append((cell >= 0) & (cell < n))
-    none = np.ones(geometry.out, bool)
+    only_padding_yet = np.ones(geometry.out, bool)
     for tap in itertools.product(*map(range, geometry.window)):
         reads = reduce(np.logical_and.outer, (r[:, i] for r, i in zip(real, tap, strict=True)))
-        yield (none & reads)[None, ..., None]
-        none &= ~reads
+        yield (only_padding_yet & reads)[None, ..., None]
+        only_padding_yet &= ~reads
 
 
 def first_largest(
@@ -158,8 +157,8 @@ def avg_pool(
         dilation: step between taps of a window in cells, one int or one per axis; 1.
         ceil_mode: round the output size up. The last window may extend beyond the padded input,
             but never lies wholly in the high padding; False.
-        count_include_pad: also count cells of padding in the number to divide by, but not cells
-            that `ceil_mode` adds; False.
+        count_include_pad: whether cells of padding count in the divisor. Cells that `ceil_mode`
+            adds never count; False.
     Units:  those of x. A window without cells of x gives 0.
     Raises: ValueError if no window fits the padded input; TypeError if x does not hold floats.
     Cost:   prod(window) additions per output.

@@ -7,8 +7,8 @@ to the first and the last centre.
     nearest   y[p] = x[floor(p n / m)]
     linear    y[p] = (1 - t) x[i] + t x[i + 1]    with i = floor(u), t = u - i
 
-Both are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]; more axes have a matrix each.
-Nothing is saved.
+Both are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]. With more axes, there is one
+matrix A per axis. Nothing is saved.
 """
 
 from functools import reduce
@@ -53,7 +53,7 @@ def resize_nearest(x: X, size: Axes) -> Y:
 def resize_linear(x: X, size: Axes) -> Y:
     """Linear resizing: interpolate between neighbouring cells along each axis (bilinear on images).
 
-    There is no antialiasing: a smaller grid reads two cells per axis and output.
+    There is no antialiasing: even for a smaller grid, an output reads only two cells per axis.
 
     Shapes: x (n, *size, c) -> (n, *m, c), m the option `size`.
     Options:
@@ -119,5 +119,6 @@ def _validate(x, *, size):
 _resizing(resize_nearest, _one_hot)
 _resizing(resize_linear, _linear)
 resize_nearest.torch_difference = (
-    "rounds n / m to float32, which shifts a position at some sizes: those are left out"
+    "torch rounds n / m to float32, which shifts positions at some sizes; the test avoids such "
+    "sizes"
 )

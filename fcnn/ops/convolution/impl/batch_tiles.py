@@ -1,18 +1,18 @@
 """Loops over tiles of a batch, so that the intermediate arrays of a tile stay in the cache.
 
 A tile is a few examples. If one example is too large, images are cut along their first axis into
-strips, and each strip is an example. With e the effective window along that axis, a strip has L
-output positions and the rows that these read,
+strips, and each strip counts as an example. With stride s and effective window e along that axis, a
+strip has L output positions, which read e + s (L - 1) rows of the padded input:
 
     strip j  =  padded rows s L j .. s L (j + 1) + e - s - 1        L = length
 
-so neighbours share a margin of e - s rows. The last tile, or strip, is filled up with zeros.
+So neighbouring strips share e - s rows. The last tile, or strip, is filled up with zeros.
 
-A symbolic number of examples, as in `jax.export`, makes the number of tiles, and of examples in a
-tile, symbolic too. JAX replaces both by numbers before it compiles the loaded program, which then
-has the same tiles as any other. XLA removes a loop of one step, so this costs nothing. The
-exception is dw of depthwise "taps", which reads a tile in another order: it takes up to 1.4 times
-as long (64×8×8×256, two CPU cores).
+If the number of examples is symbolic, as in `jax.export`, the numbers of tiles and of examples in a
+tile are symbolic too. JAX replaces all of them by integers before it compiles the loaded program.
+That program has the same tiles as one traced with integers. It loops over the tiles even if there
+is only one, but XLA removes a loop of one step. Only dw of depthwise "taps" is slower: it cannot
+unroll its sum over examples, and takes up to 1.4 times as long (64×8×8×256, two CPU cores).
 """
 
 import math
@@ -29,9 +29,10 @@ from fcnn.ops.window import Windows
 
 
 def map_tiles(of_tile: Callable, x: Array, geometry: Windows, bytes_each: int, most: int) -> Array:
-    """y (n, *out, o) from x (n, *size, c), by of_tile(x, geometry) -> y for each tile.
+    """Compute y (n, *out, o) from x (n, *size, c) by of_tile(x, geometry) -> y for each tile.
 
-    `bytes_each` is the intermediate memory of one example, and `most` the limit of one tile.
+    `bytes_each` is the size of the intermediate arrays of one example. `most` is the largest size
+    for one tile. Both are in bytes.
     """
     length = _strip_length(geometry, bytes_each, most)
     strips, strip_geometry, bytes_each = _strips_of_input(x, geometry, length, bytes_each)
@@ -76,8 +77,9 @@ def _tiles(bytes_each, most, *arrays):
 def _strip_length(geometry, bytes_each, most):
     """Output positions of a strip along the first axis.
 
-    The length is even, for the tiles of Winograd, and divides the output if a divisor is near. The
-    rows that a strip shares with its neighbour are at most as many as its own.
+    If there are several strips, the length is even, because "winograd" computes positions in pairs.
+    It divides the output size if a divisor is near. A strip of L positions advances by s L rows,
+    and the e - s rows that it shares with the next strip are at most as many.
     """
     m, s = geometry.out[0], geometry.stride[0]
     if bytes_each <= most:
@@ -89,7 +91,7 @@ def _strip_length(geometry, bytes_each, most):
 
 
 def _strips_of_input(x, geometry, length, bytes_each):
-    """All strips as one batch, the windows on a strip, and the bytes that a strip needs."""
+    """All strips as one batch, the windows on a strip, and `bytes_each` of a strip."""
     m, s = geometry.out[0], geometry.stride[0]
     if length == m:
         return x, geometry, bytes_each

@@ -1,16 +1,18 @@
 """Convolution by Fourier transforms: the same cost for every size of window.
 
-Let X, W and D be the transforms of x with its padding, of w with d - 1 zeros between taps, and of
-dy with s - 1 zeros between positions, each filled up with zeros to the L cells of padded x. At
-every frequency a correlation is a product with a conjugate, and a convolution is a product:
+Let X be the Fourier transform of padded x, which has L cells. Let W be the transform of w with
+d - 1 zeros between taps, and D the transform of dy with s - 1 zeros between positions, both filled
+up with zeros to L cells. The transform of a correlation is a product with a conjugate, and the
+transform of a convolution is a product:
 
-    y  = inverse of sum_c X conj(W),  every s-th cell      dx = inverse of sum_o D W, less padding
+    y  = inverse of sum_c X conj(W),  every s-th cell      dx = inverse of sum_o D W, cropped to x
     dw = inverse of sum_n X conj(D),  every d-th cell
 
-The transform is periodic with period L, but no sum here wraps around: the cell s p + d i - lo that
-position p reads at tap i is always one of the L. The rounding error of every cell is relative to
-the largest cell, and a cell that is not finite spoils all. Transforms are in float32 at least. On
-CPU, 16×32×32×8 with a window of 15×15 takes a third of the time of "lax".
+The transform is periodic with period L, but these sums do not wrap around: the cell s p + d i - lo
+that position p reads at tap i is always one of the L cells. The rounding error of every entry is
+relative to the largest entry, and one infinity or NaN spreads to all positions. Transforms are in
+float32 or float64. On CPU, x of 16×32×32×8 with a window of 15×15 takes a third of the time of
+"lax".
 """
 
 import math
@@ -20,7 +22,7 @@ from jax import lax
 
 from fcnn.ops.contraction import accumulation_dtype, contract
 
-# Transforms are (n, f, g, c), (f, g, c, o) and (n, f, g, o), with f over all frequencies.
+# Transforms are (n, f, g, c), (f, g, c, o) and (n, f, g, o), with f over frequencies, g groups.
 
 
 def forward(x, w, *, geometry, groups):
@@ -62,7 +64,7 @@ def _transform_output(dy, geometry, groups):
 
 
 def _transform_kernel(w, geometry, groups):
-    w = jnp.moveaxis(w, -2, 0)  # channels in the place of examples
+    w = jnp.moveaxis(w, -2, 0)  # channels take the place of examples
     w_hat = _split(
         _transform(w, geometry, ((0, 0),) * len(geometry.size), geometry.dilation), groups
     )
@@ -70,7 +72,7 @@ def _transform_kernel(w, geometry, groups):
 
 
 def _transform(a, geometry, padding, dilation):
-    """The transform along the spatial axes of a (n, *cells, c), dilated: (n, f, c)."""
+    """The transform over the spatial axes of a (n, *cells, c), padded and dilated: (n, f, c)."""
     a = a.astype(accumulation_dtype(a.dtype))
     margins = [(lo, hi, s - 1) for (lo, hi), s in zip(padding, dilation, strict=True)]
     a = lax.pad(a, jnp.zeros((), a.dtype), [(0, 0, 0), *margins, (0, 0, 0)])
@@ -99,5 +101,5 @@ def _split(a, groups):
 
 
 def _strided(a, step, span):
-    """Every step-th of the first `span` cells."""
+    """Every step-th cell of the first `span` cells, along each axis."""
     return a[:, *(slice(0, m, s) for s, m in zip(step, span, strict=True))]

@@ -1,8 +1,9 @@
-"""Convolution by explicit im2col: three matrix products with the kernel W[(i,c), o].
+"""Convolution by explicit im2col: each of y, dW and dx is one matrix product.
 
     y = rows W        dW = rowsᵀ dy        dx = col2im(dy Wᵀ)
 
-Here rows are (m, i, g, c), with m over n and p, and kernels (i, c, g, o), with g the groups.
+W is the kernel as a matrix W[(i,c),o]. In the code, rows have shape (m, i, g, c) and kernels have
+shape (i, c, g, o), where m runs over n and p, and g over groups.
 """
 
 import math

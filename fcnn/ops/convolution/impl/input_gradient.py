@@ -1,10 +1,10 @@
 """The gradient of a convolution with respect to x, as forward convolutions of dy.
 
-Let d i = s j + r, 0 <= r < s. Counted from the first cell of the padding, cell s q + r is read by
-the taps i with that r, at output position q - j. With g = gcd(s, d), these taps are s / g apart in
-i and d / g apart in j. So the cells of one r are a convolution of dy at stride 1 and dilation
-d / g, with these taps, flipped, summed over features. At stride 1 there is one such convolution,
-with all taps.
+For each tap i, let d i = s j + r with 0 <= r < s. Count cells from the first cell of the padding.
+Then cell s q + r is read at output position q - j, by each tap i that has remainder r. With
+g = gcd(s, d), successive taps of one remainder differ by s / g in i and by d / g in j. So dx at the
+cells of one remainder is a convolution of dy with these taps in reverse order, at stride 1 and
+dilation d / g, summed over features. At stride 1, one convolution with all taps gives dx.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from fcnn.ops.window import Windows
 
 
 class Cells(NamedTuple):
-    """The cells s q + r along one axis, and the convolution of dy that computes them."""
+    """The cells s q + r along one axis, and the convolution of dy that computes dx there."""
 
     r: int
     taps: slice
@@ -32,7 +32,7 @@ def dx_by(forward: Callable, w, dy, *, geometry: Windows, groups: int):
     """dx (n, *size, c) from w (*window, c, o) and dy (n, *out, o).
 
     forward(dy, kernel, geometry=, groups=) sums over the last axis of the kernel, its features.
-    Exchanging channels and features beforehand can cost as much as the products.
+    Exchanging the last two axes of the kernel beforehand can take as long as the products.
     """
     if 0 in geometry.size:  # x has no cells
         return jnp.zeros((dy.shape[0], *geometry.size, groups * w.shape[-2]), dy.dtype)
@@ -48,19 +48,20 @@ def dx_by(forward: Callable, w, dy, *, geometry: Windows, groups: int):
             strict=True,
         )
     ]
-    found = {}
-    for each in itertools.product(*axes):
-        r, taps, window, dilation, padding = zip(*each, strict=True)
-        kernel = jnp.flip(w[taps], range(len(each)))
-        ones, zeros = (1,) * len(each), (0,) * len(each)
+    dx_by_remainder = {}
+    rank = len(axes)
+    for cells in itertools.product(*axes):
+        r, taps, window, dilation, padding = zip(*cells, strict=True)
+        kernel = jnp.flip(w[taps], range(rank))
+        ones, zeros = (1,) * rank, (0,) * rank
         on_dy = Windows(geometry.out, window, ones, dilation, padding, zeros)
-        found[r] = forward(dy, kernel, geometry=on_dy, groups=groups)
+        dx_by_remainder[r] = forward(dy, kernel, geometry=on_dy, groups=groups)
     starts = [lo % s for (lo, _), s in zip(geometry.padding, geometry.stride, strict=True)]
-    return cropped(interleave(found, geometry.stride), starts, geometry.size)
+    return cropped(interleave(dx_by_remainder, geometry.stride), starts, geometry.size)
 
 
 def _cells(n, k, s, d, padding, m) -> Iterator[Cells]:
-    """For every r that a tap has, the cells from q = lo // s to the end of the grid."""
+    """The cells of every remainder r that a tap has, from q = lo // s to the end of the grid."""
     first, step, g = padding[0] // s, s // math.gcd(s, d), math.gcd(s, d)
     count = -(-(padding[0] + n) // s) - first
     for i in range(min(step, k)):

@@ -1,8 +1,8 @@
 """Convolution and its two gradients as three XLA convolutions.
 
-XLA tunes them for each device. In its terms, dx is the correlation of dy, dilated by the stride,
-with the flipped kernel. dw is the correlation of x with dy, with stride and dilation exchanged, and
-with batch and channels exchanged.
+XLA tunes its convolutions for each device. dx is the correlation of dy, dilated by the stride, with
+the flipped kernel. dw is the correlation of x with dy, in which stride and dilation are exchanged,
+and batch and channels are exchanged.
 """
 
 import jax.numpy as jnp

@@ -4,10 +4,11 @@ With x_i the cells of x that tap i reads, and w_i the channels-by-features matri
 
     y = sum_i x_i w_i        dx_i = dy w_iᵀ, added to the cells of x_i        dw_i = x_iᵀ dy
 
-No patches are written to memory, except for dx with few channels, where they are about as large as
-dy. If a group has few channels to sum over, as in depthwise convolution and in a first layer, w_i
-multiplies them one by one, and XLA fuses all taps into one loop. dw reads x and dy once per tap, so
-it is computed tile by tile. Sums over taps are kept in the accumulation dtype.
+No copies of windows are written to memory, except for dx with few channels, where dy w_iᵀ of all
+taps is about as large as dy. If a sum is over few channels of a group, as in depthwise convolution
+and in the first layer of a network, they are multiplied one by one, and XLA fuses all taps into one
+loop. dw reads x and dy once per tap, so it is computed tile by tile. Sums over taps are in the
+accumulation dtype.
 """
 
 import math
@@ -19,11 +20,11 @@ from fcnn.ops.contraction import accumulation_dtype, contract
 from fcnn.ops.convolution.impl.batch_tiles import sum_tiles
 from fcnn.ops.taps import taps, taps_adjoint
 
-TILE = 2**20  # bytes of x or dy, whichever is larger
-FEW_CHANNELS = 4  # of one group: up to this number are multiplied one by one
-MAX_EXAMPLES = 4  # of a depthwise tile; more take longer to compile and are no faster
+TILE = 2**20  # bytes of a tile of x or of dy, whichever is larger
+FEW_CHANNELS = 4  # up to this many channels of a group are multiplied one by one
+MAX_EXAMPLES = 4  # in a tile of a depthwise dw; with more, compilation is slower and dw no faster
 
-# Arrays are (m, g, c) or (m, g, o) with m over n and p; kernels are (i, c, g, o).
+# Arrays are (m, g, c) or (m, g, o), with m over n and p, g groups; kernels are (i, c, g, o).
 
 
 def forward(x, w, *, geometry, groups):
@@ -74,10 +75,10 @@ def _over_positions(a, dy, groups):
 
 
 def _over_positions_depthwise(a, dy):
-    """The same for depthwise convolution: (c,).
+    """The sum over n and p of a (n, *p, c) times dy (n, *p, c), for depthwise convolution: (c,).
 
-    The sum over examples comes first and is unrolled, so that no product is written to memory. A
-    symbolic number of examples cannot be unrolled: then the product of the whole tile is written.
+    The sum over examples comes first and is unrolled, so that no product is written to memory. With
+    a symbolic number of examples it cannot be unrolled: the product of the whole tile is written.
     """
     n = a.shape[0]
     if isinstance(n, int) and n > 0:

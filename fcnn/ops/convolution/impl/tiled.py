@@ -1,13 +1,14 @@
 """Convolution by im2col along the last axis only, in tiles that fit the cache.
 
-With i the tap along all other axes, j the tap along the last, and one axis of each,
+With output position q and tap j along the last axis, with cell u, output position p and tap i along
+the other axes, and with stride s, dilation d and low padding lo of each axis,
 
     rows[n,u,q,(j,c)] = x[n, u, s q + d j - lo, c]
     y[n,p,q,o] = sum_i rows[n, s p + d i - lo, q] . w[i]      a matrix product for every i
 
-The rows are as large as x times the width of the window, and those of im2col as large as x times
-prod(window). The rows of a tile stay in the cache until they are read. dx is such a sum of dy
-(`input_gradient`), and
+At stride 1 the rows are window[-1] times as large as x. The rows of im2col are prod(window) times
+as large. The rows of a tile stay in the cache until they are read. dx is computed from dy by the
+same functions (`input_gradient.py`), and
 
     dw[i] = sum_{n,p,q} rows[n, s p + d i - lo, q] dy[n,p,q]
 """
@@ -23,7 +24,7 @@ from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
 from fcnn.ops.taps import taps
 
-TILE = 2**21  # bytes of rows
+TILE = 2**21  # bytes of the rows of a tile
 
 
 def forward(x, w, *, geometry, groups):
@@ -47,7 +48,7 @@ def dw(x, dy, *, geometry, groups):
 
 
 def _convolve(x, w, *, geometry, groups, over):
-    """Convolve x, summing over axis `over` of w: -2, its channels, or -1, its features."""
+    """Convolve x, summing over axis `over` of w: -2 for channels, -1 for features."""
 
     def of_group(x, w):
         kernel = jnp.moveaxis(w, over, -2)
@@ -72,12 +73,12 @@ def _parts(x, geometry):
 
 
 def _flat(a):
-    """Merge examples and positions into one axis: matrix products are fastest that way."""
+    """Merge examples and positions into one axis, for fast matrix products."""
     return a.reshape(-1, a.shape[-1])
 
 
 def _split_windows(geometry):
-    """The windows along the last axis, and the windows on the rows made by these."""
+    """The windows on x along the last axis, and the windows on the rows along the other axes."""
     one, plain = (1,), ((0, 0),)
     rest = len(geometry.size) - 1
     along = geometry._replace(

@@ -1,20 +1,21 @@
 """Winograd convolution F(2×2, 3×3): windows of 3 with 4/9 of the multiplications on images.
 
-Along one axis, two neighbouring output positions p read four cells u together. Polynomials can be
-multiplied through their values at 0, 1, -1 and infinity: four products instead of six.
+Along one axis, two neighbouring output positions p read the same four cells u. Direct sums take six
+products. The values of polynomials at four points (0, 1, -1 and infinity) take four products:
 
     y[p] = sum_i x[p + i] w[i] = sum_k A[p,k] z[k]        p = 0, 1, i = 0 .. 2, k = 0 .. 3
     z[k] = X[k] W[k]        X[k] = sum_u B[k,u] x[u]        W[k] = sum_i G[k,i] w[i]
 
-With more axes, each axis is transformed, so an image needs 16 products instead of 36. The sums over
-channels are one matrix product for each k. dx is such a convolution of dy (`input_gradient`). All
-steps except the product are linear, so dw applies the transposed steps in reverse order:
+With more axes, each axis is transformed, so an image needs 16 products instead of 36. The sum over
+channels is one matrix product for each k. dx is computed from dy by the same functions
+(`input_gradient.py`). y is linear in w, so dw applies the transposed steps in reverse order:
 
     dz = Aᵀ dy        dW = Xᵀ dz        dw = Gᵀ dW
 
-X, dz and z are 2^rank times as large as x and y, so they are computed tile by tile, in float32 at
-least. Tiles of more than 2 positions would need fewer products and lose more bits. The error of
-these tiles is at most 3 times that of direct sums, and often smaller.
+X is 2^rank times as large as x, and z and dz are 2^rank times as large as y. So they are computed
+for one tile of examples at a time, in float32 or float64. With more than 2 positions per axis, the
+method would need fewer products and lose more bits. With 2 positions, its error is often smaller
+than the error of direct sums, and at most 3 times as large.
 Source: Lavin & Gray, arXiv:1509.09308.
 """
 
@@ -31,7 +32,7 @@ from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
 from fcnn.ops.taps import cropped, padded
 
-TILE = 2**22  # bytes of X, or of z, for dw; twice as many for y and dx; at least the bytes of W
+TILE = 2**22  # bytes of X or z in a tile for dw; 2 * TILE for y and dx; at least W's bytes
 
 B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
@@ -68,14 +69,14 @@ def unsupported(geometry, groups):
     if {*geometry.window} == {3} and {*geometry.stride, *geometry.dilation} == {1}:
         return None
     return (
-        "supports windows of 3 along every axis, at stride 1 and dilation 1, not of "
+        "supports windows of 3 along every axis, at stride 1 and dilation 1, not windows of "
         f"{geometry.window} at stride {geometry.stride} and dilation {geometry.dilation}; "
         "write impl='auto'"
     )
 
 
 def _convolve(x, w, *, geometry, groups, over):
-    """Convolve x, summing over axis `over` of w: 0, its channels, or 1, its features."""
+    """Convolve x, summing over axis `over` of one tap of w: 0 for channels, 1 for features."""
 
     def of_group(x, w):
         kernel = w.astype(accumulation_dtype(w.dtype)).reshape(-1, *w.shape[-2:])
@@ -99,7 +100,7 @@ def _tile(w_hat, over, x, geometry):
 
 
 def _products(x, dy, geometry):
-    """Xᵀ dz for every k: (k of the last axis, k of the others, c, o)."""
+    """Xᵀ dz for every k: (k of the last axis, k of the other axes, c, o)."""
     times = lambda x, dz: contract(x, dz, ((1,), (1,)), ((0,), (0,)))
     return jnp.stack(list(map(times, _x_hat(x, geometry), _dz(dy, geometry))))
 
@@ -139,7 +140,11 @@ def _from_points(z):
 
 
 def _kernel_transform(rank, dtype):
-    """G for every axis of w: (k of the last axis to the first, i of the first to the last)."""
+    """The matrix that applies G along every axis of w.
+
+    Its row index is k of the last axis to the first; its column index is i of the first axis to the
+    last.
+    """
     g = np.ones((1, 1))
     for _ in range(rank):
         g = np.einsum("ki,lj->klji", G, g).reshape(POINTS * g.shape[0], -1)
@@ -147,7 +152,7 @@ def _kernel_transform(rank, dtype):
 
 
 def _combine(m, parts):
-    """The sums of parts by the rows of m, whose entries are 0, 1 and -1."""
+    """For each row of m, sum `parts` times the entries of the row, which are 0, 1 or -1."""
     each = lambda row: (int(k) * a for k, a in zip(row, parts, strict=True) if k)
     return [reduce(jnp.add, each(row)) for row in m]
 
