@@ -67,7 +67,7 @@ def with_rule(f: Callable, rule: Rule) -> Callable:
 
 
 def gradients_of(returned: Any) -> tuple[Any, ...]:
-    """The output of bwd as a tuple; for one argument, bwd may return the gradient without a tuple."""
+    """The output of bwd as a tuple; for one argument, bwd may return the gradient itself."""
     return tuple(returned) if isinstance(returned, tuple | list) else (returned,)
 
 

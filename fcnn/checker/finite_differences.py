@@ -43,7 +43,7 @@ class Slope(NamedTuple):
 
 
 class Close(NamedTuple):
-    """The result of `Slopes.close`: one slope where f is smooth, an interval of slopes at a kink."""
+    """Result of `Slopes.close`: one slope where f is smooth, an interval of slopes at a kink."""
 
     slope: Slope
     low: float

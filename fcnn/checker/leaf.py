@@ -53,7 +53,7 @@ class Leaf:
         return 30 * rounding(self.e, self.i, self.rng)
 
     def directions(self) -> Iterator[np.ndarray]:
-        """Directions by random signs and, if leaves and entries are few, along each single entry."""
+        """Directions by random signs and, if entries are few, along each single entry."""
         few = len(self.e.compiled.x) <= 8
         yield from (self.signs() for _ in range(3 if few else 1))
         if few and self.x.size <= FEW:

@@ -121,7 +121,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
 
 
 def _hides_arrays(leaf):
-    """Whether `leaf` has arrays as attributes. JAX does not see them, so no check would reach them."""
+    """Whether `leaf` has arrays as attributes, where neither JAX nor the check sees them."""
     is_array = lambda a: isinstance(a, np.ndarray | jax.Array)
     return not is_array(leaf) and any(map(is_array, getattr(leaf, "__dict__", {}).values()))
 
