@@ -181,10 +181,10 @@ def _coarseness(width, size, steps):
     It is ROUNDINGS times the slope of f times the largest step at which y stays the same. The slope
     is the median over the steps at which the two sides agree. Without such steps, it is 0.
     """
-    alike, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
-    if not (alike.any() and still.size):
+    smooth, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
+    if not (smooth.any() and still.size):
         return 0.0
-    return float(ROUNDINGS * np.median(size[alike]) / 2 * steps[still[0]])
+    return float(ROUNDINGS * np.median(size[smooth]) / 2 * steps[still[0]])
 
 
 def _best(central, width, size, noise):

@@ -108,8 +108,8 @@ def _of_ties(leaf: Leaf, v: Leaves) -> str:
     one_leaf = len(moved) < 2
     if e.slopes.close(v).kinked or (one_leaf and len(np.unique(leaf.x)) == leaf.x.size):
         return ""
-    alike = [np.where(b == 0, b, leaf.size).astype(b.dtype) for b in v]
-    slope, all_of_dy = e.slopes.close(alike).slope.value, leaf.size * sum(d.sum() for d in e.dy)
+    equal = [np.where(b == 0, b, leaf.size).astype(b.dtype) for b in v]
+    slope, all_of_dy = e.slopes.close(equal).slope.value, leaf.size * sum(d.sum() for d in e.dy)
     shares = abs(slope - all_of_dy) <= 10 * DIFFERENCE * max(abs(slope), abs(all_of_dy))
     total = "their shares of dy must add up to 1"
     total = total if shares else "their gradients must add up to that slope"

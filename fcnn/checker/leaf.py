@@ -36,7 +36,8 @@ class Leaf:
         self.size = e.slopes.sizes[i]
         self.top = largest(self.G, self.G if self.R is None else self.R)
         self.exact = self.top * max(tolerance(a.dtype.name) for a in (self.x, *e.compiled.y))
-        zero = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size  # 0 with rounding errors
+        # The size of rounding errors in a gradient of 0.
+        zero = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size
         is_zero = self.top < 10 * zero
         self.exact += 4 * np.finfo(np.float64).tiny + (zero if is_zero else 0.0)
         self.scale = 1e3 * zero if is_zero else self.top

@@ -42,7 +42,7 @@ def create(
 
     `vmap` over keys of `create` and `train_step` trains several seeds in one program.
 
-    Shapes: `shape` is that of one example, without the batch axis; key is one random key.
+    Shapes: `shape` is the shape of one example, without the batch axis; key is one random key.
     Options:
         model: a layer.
         optimizer: of optax.

@@ -140,7 +140,7 @@ def outputs(c: Context) -> Iterator[Hypothesis]:
 
 
 def without_recurrence(c: Context) -> Iterator[Hypothesis]:
-    """R of sequences (n, t, ...) or (t, ...), with each step independent of the others."""
+    """R of sequences (n, t, ...) or (t, ...), with each step independent of the other steps."""
     dy, states = c.dy[0], c.dy[1:]
     axis = 1 if dy.ndim > 2 else 0
     t = dy.shape[axis] if dy.ndim else 0

@@ -1,4 +1,4 @@
-"""Mistakes of formula: y = f(x) entry by entry, and dx = dy f'(x) with a wrong derivative f'.
+"""Mistakes of formula: y = f(x) for each entry, but dx is not dy f'(x). Examples:
 
 wrong                    right
 1 - y² (tanh)            y (1 - y) (sigmoid)

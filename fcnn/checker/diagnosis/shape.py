@@ -1,4 +1,4 @@
-"""Mistakes of shape: the shape of G is not that of its argument."""
+"""Mistakes of shape: G and its argument have different shapes."""
 
 import itertools
 from collections.abc import Iterator
