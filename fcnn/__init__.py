@@ -1,6 +1,6 @@
-"""Neural networks as pure functions, each operator with the gradient derived for it by hand.
+"""Neural networks as pure functions; the gradient of every operator is derived by hand.
 
-Levels, each importing only from those before it: ops, bench, checker, layers, models and data,
+Each level imports only from the levels before it: ops, bench, checker, layers, models and data,
 training, and then the command line. Every public name of `fcnn.ops` is public here too.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_LAZY = {  # imported on first use: together these take as long to import as all the rest
+_LAZY = {  # imported on first use: together they take as long to import as the rest of fcnn
     "Report": "fcnn.checker:Report",
     "check": "fcnn.checker:check",
     "testing": "fcnn.testing",
@@ -27,7 +27,7 @@ _LAZY = {  # imported on first use: together these take as long to import as all
 
 __all__ = ["Layer", "data", "layers", "models", "ops", "summary", *_LAZY, *ops.__all__]
 
-if not TYPE_CHECKING:  # a type checker then finds unknown names
+if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
 
     def __getattr__(name):
         if name == "__version__":

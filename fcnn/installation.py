@@ -19,7 +19,7 @@ def version() -> str:
 def install(extra: str) -> str:
     """The command that installs the packages of `extra`, from the source of this installation.
 
-    The source is the clone that is imported, or the folder, repository or archive.
+    The source is the imported clone, or the folder, repository or archive that was installed.
     """
     if (ROOT / "pyproject.toml").is_file():
         return f"pip install -e {shlex.quote(f'{ROOT}[{extra}]')}"

@@ -24,7 +24,7 @@ from fcnn.ops.pooling.pooling import max_pool
 from fcnn.ops.window import Windows, windows
 
 PARTS = ("forward", "dx", "dw")
-EXAMPLES = 64  # in a batch, unless a comparison has its own
+EXAMPLES = 64  # batch size, unless a comparison sets another
 
 
 class Comparison(NamedTuple):
@@ -32,15 +32,15 @@ class Comparison(NamedTuple):
 
     name: str  # on the command line
     title: str
-    flop: float  # a multiply-add is two
+    flop: float  # a multiply-add counts as two
     programs: Callable[[DTypeLike], Mapping[str, Program]]
 
 
 class Benchmark(NamedTuple):
     """A convolution with padding "same", of examples (*size, c)."""
 
-    kind: str  # begins the name
-    kind_title: str  # begins the title
+    kind: str  # first part of the name
+    kind_title: str  # first part of the title
     n: int
     size: tuple[int, ...]
     c: int
@@ -117,7 +117,7 @@ def convolution(benchmark: Benchmark, part: str) -> Comparison:
 
 
 def in_a_loop(benchmark: Benchmark, part: str, steps: int) -> Comparison:
-    """The same for one batch after the other, inside `lax.scan`."""
+    """`convolution` of `steps` batches, one after the other, inside `lax.map`."""
 
     def programs(dtype):
         a, b = benchmark.arrays(part, dtype)
@@ -185,7 +185,8 @@ def batch_norm_backward(n: int = EXAMPLES) -> Comparison:
 
 def transposed(n: int = EXAMPLES) -> Comparison:
     """The gradient in x of a transposed convolution, against autodiff of `lax.conv_transpose`."""
-    benchmark = Benchmark("", "", n, (32, 32), 64, 128, stride=2)  # y is its dx, of dy 16×16×128
+    # conv_transpose computes the dx of this convolution, for dy (n, 16, 16, 128).
+    benchmark = Benchmark("", "", n, (32, 32), 64, 128, stride=2)
 
     def programs(dtype):
         x, w = draw(0, (n, 16, 16, 128), dtype), draw(1, (3, 3, 128, 64), dtype)

@@ -1,7 +1,7 @@
 """Seconds, FLOP and bytes of functions and of their backward passes.
 
-Compilation is never inside a timing. Programs are timed in turn, round after round, so that a
-machine that slows down slows them alike. Quote medians, and ratios rather than seconds.
+Compilation is never inside a timing. Programs are timed in turn, round after round, so that all of
+them are affected equally if the machine slows down. Quote medians, and ratios rather than seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ def seconds(programs: Mapping[str, Program], *, rounds: int = 20) -> dict[str, l
     """Wall seconds of each compiled program, one entry per round, measured in turn.
 
     Options:
-        rounds: how often each program is timed; one more round goes first, to warm up.
+        rounds: how often each program is timed, after one round to warm up.
     Cost:   rounds + 1 calls of every program.
 
     >>> from fcnn import bench
@@ -93,7 +93,7 @@ def times_faster(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 
 def backward(f: Callable, args: Sequence[Any]) -> Program:
-    """The backward pass of f alone, as a program: a function of residuals and a cotangent.
+    """The backward pass of f, without the forward pass: a function of residuals and a cotangent.
 
     The cotangent dy is y in reverse order. With dy = y, a normalization would have gradient zero.
 
@@ -112,7 +112,7 @@ def backward(f: Callable, args: Sequence[Any]) -> Program:
 def compare(ways: Mapping[str, Callable], args: Sequence[Any], *, rounds: int = 20) -> list[Cost]:
     """Cost of the forward pass of the first of `ways`, then of the backward pass of each.
 
-    `ways` are functions with the same output y, each with a gradient of its own.
+    `ways` are functions with the same output y and different backward passes.
 
     Options:
         rounds: how often each program is timed.

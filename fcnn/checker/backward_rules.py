@@ -3,8 +3,8 @@
     fwd(*args)      -> y, saved
     bwd(saved, dy)  -> one cotangent per argument, None for an argument without one
 
-An operator of fcnn and a `jax.custom_vjp` function have a rule. For any other function, `backward`
-is a function (*args, dy) -> cotangents, or such a pair.
+An operator of fcnn and a `jax.custom_vjp` function have a rule. For any other function, the option
+`backward` is a function (*args, dy) -> cotangents, or a pair (fwd, bwd).
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ Rule = tuple[Callable, Callable]
 
 
 def rule_of(f: Callable, backward: Any = None) -> Rule | None:
-    """The rule for f; None where JAX alone differentiates f.
+    """The rule for f; None if the claimed gradient is jax.vjp of f.
 
-    Raises: TypeError for a backward of another form, for a custom_vjp function without a rule, and
-            for an operator with only one of fwd and bwd.
+    Raises: TypeError if backward is neither a function nor a pair of functions, if a custom_vjp
+            function has no rule, or if an operator has only one of fwd and bwd.
     """
     if isinstance(backward, tuple) and len(backward) == 2 and all(map(callable, backward)):
         return backward
@@ -45,7 +45,7 @@ def rule_of(f: Callable, backward: Any = None) -> Rule | None:
 
 
 def operator_of(f: Any) -> tuple[Op | None, dict[str, Any]]:
-    """The operator that f is, and the options that functools.partial adds to it."""
+    """The operator f and the options that functools.partial binds; (None, {}) if f is another."""
     options: dict[str, Any] = {}
     while isinstance(f, partial) and not f.args:
         f, options = f.func, {**f.keywords, **options}
@@ -59,7 +59,7 @@ def name_of(f: Any) -> str:
 
 
 def with_rule(f: Callable, rule: Rule) -> Callable:
-    """`f` with `rule` as its custom_vjp, which requires tuples."""
+    """`f` with `rule` as its custom_vjp, which requires that fwd and bwd return tuples."""
     fwd, bwd = rule
     ruled = jax.custom_vjp(f)
     ruled.defvjp(lambda *args: tuple(fwd(*args)), lambda saved, dy: gradients_of(bwd(saved, dy)))
@@ -67,7 +67,7 @@ def with_rule(f: Callable, rule: Rule) -> Callable:
 
 
 def gradients_of(returned: Any) -> tuple[Any, ...]:
-    """The output of bwd as a tuple; for one argument, bwd may return its gradient alone."""
+    """The output of bwd as a tuple; for one argument, bwd may return the gradient itself."""
     return tuple(returned) if isinstance(returned, tuple | list) else (returned,)
 
 

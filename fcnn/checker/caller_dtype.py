@@ -1,7 +1,8 @@
 """The claimed gradient in the caller's dtype, for the leaves whose formula is right in float64.
 
-Rounding may destroy all its digits, and overflow may make it infinite. Its error is compared with
-the tolerance of the dtype, and with the change of R when x is rounded to that dtype.
+In that dtype, rounding may destroy all digits of the gradient, and overflow may make it infinite.
+The error of the gradient is compared with the tolerance of the dtype, and with the change of R when
+x is rounded to that dtype.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ from fcnn.checker.verdict import KINK, NOISY, NOT_FINITE, RIGHT, Finding
 def in_caller_dtype(
     subject: Subject, e: Evidence, findings: Sequence[Finding], seed: int
 ) -> tuple[list[Finding], list[float | None]]:
-    """Findings and errors in the dtypes of subject.x; the error of a float64 leaf is None."""
+    """Findings and errors in the dtypes of subject.x.
+
+    The error is None for a float64 leaf, and for a leaf whose gradient is not right in float64.
+    """
     found = list(findings)
     errors: list[float | None] = [None] * len(found)
     dtypes = [a.dtype.name for a in subject.x]
@@ -35,7 +39,7 @@ def in_caller_dtype(
 
 def _claimed(subject: Subject, e: Evidence) -> Leaves:
     """G as computed in the dtypes of subject.x."""
-    compiled = CompiledSubject(replace(subject, independent=False))  # R is known
+    compiled = CompiledSubject(replace(subject, independent=False))  # R is not computed again
     try:
         types = jax.eval_shape(subject.plain, subject.x)
     except Exception:  # JAX cannot trace it
@@ -54,7 +58,7 @@ def _judged(e: Evidence, i: int, finding: Finding, dtype: str, G, seed) -> tuple
         says = f"is not finite in {dtype}; in float64 it is {finding.verdict}"
         return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
     eps, off = float(jnp.finfo(dtype).eps), largest(G - R)
-    zero = 30 * eps * largest(e.slopes.parts) / e.slopes.sizes[i]  # rounding turns 0 into this
+    zero = 30 * eps * largest(e.slopes.parts) / e.slopes.sizes[i]  # a gradient of 0, after rounding
     top = (largest(R) if largest(R) > zero else zero / TOLERANCE[dtype]) or 1.0
     if off > max(TOLERANCE[dtype], e.loose[0]) * top and finding.verdict == RIGHT:
         rng = np.random.default_rng((seed, 3, i))

@@ -30,16 +30,16 @@ class CheckCase(NamedTuple):
 def subjects_of(
     f: Callable, args: Sequence[Any] | None, backward: Any, seed: int
 ) -> Iterator[Subject]:
-    """f at `args`; without args, f is an operator, and each of its cases is a subject.
+    """f at `args`. Without args, f must be an operator, and each of its cases is a subject.
 
-    Raises: TypeError if args are missing and f brings no cases; else as `subject_of`.
+    Raises: TypeError if args are missing and f has no case with a gradient; errors of `subject_of`.
     """
     if args is not None:
         yield subject_of(f, args, backward)
         return
     if not isinstance(f, Op):
         raise TypeError(
-            "check: args are missing; write check(f, (x, w)), as only operators have cases"
+            "check: args are missing; write check(f, (x, w)): only an operator has cases to use"
         )
     if not has_gradient(f):
         lacks = "no case with a floating argument" if f.cases else "no cases"
@@ -57,7 +57,7 @@ def subject_in(case: CheckCase, seed: int) -> Subject:
 
 
 def check_cases(op: Op) -> Iterator[CheckCase]:
-    """Each case of an operator that is proved and has a gradient, by each implementation."""
+    """The proved cases of an operator that have a gradient, once for each implementation."""
     for case in op.cases:
         if case.proved and any(map(is_float, case.shapes())):
             yield from (CheckCase(op, case, options) for options in ways(op, case))

@@ -32,7 +32,7 @@ def cautions(subject: Subject) -> list[str]:
                 _are(constant, "constant"),
                 "a transposed or permuted gradient",
             ),
-            (twins, "are equal", "a gradient with the two exchanged"),
+            (twins, "are equal", "an exchange of their two gradients"),
         )
         if names
     ]

@@ -1,11 +1,11 @@
-"""The compiled functions of a subject; those that JAX cannot trace run as they are.
+"""The compiled functions of a subject. A function that JAX cannot trace runs uncompiled.
 
     step(v, h)          y = f(x + h v), and J v there by forward autodiff
-    claimed(dy)         y and the claimed gradient G, from two runs, each with its own trace
+    claimed(dy)         y and the claimed gradient G, from two runs that are traced separately
     reference(x, dy)    R = Jᵀ dy by reverse autodiff of the plain function
 
-They take and return NumPy arrays. A value that JAX cannot compute is None: reverse autodiff of a
-while loop, and any autodiff of a NumPy function.
+They take and return NumPy arrays. A value that JAX cannot compute is None, such as reverse autodiff
+of a while loop, or any autodiff of a NumPy function.
 """
 
 import re
@@ -22,7 +22,7 @@ import numpy as np
 from fcnn.checker.strip_rules import dtypes_in
 from fcnn.checker.subject import Leaves, Subject
 
-SMALL = 10**5  # entries in all arguments
+SMALL = 10**5  # total number of entries of all arguments; a subject or program below it is small
 FEW_PASSES = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
@@ -34,7 +34,10 @@ def exactly() -> Iterator[None]:
 
 
 def compiled_in_float64(subject: Subject) -> tuple["CompiledSubject", list[str]]:
-    """`subject` compiled in float64, or in its own dtypes where f rejects float64, with a note."""
+    """`subject` compiled in float64, and notes.
+
+    If f rejects float64, it is compiled in the dtypes of x, and a note shows f's error.
+    """
     compiled = CompiledSubject(replace(subject, x=[jnp.asarray(a, "float64") for a in subject.x]))
     try:
         _ = compiled.y
@@ -50,7 +53,7 @@ def compiled_in_float64(subject: Subject) -> tuple["CompiledSubject", list[str]]
 
 
 class CompiledSubject:
-    """`subject` at its x. Use it within `exactly`."""
+    """The functions of `subject`, compiled for its x. Use them within `exactly`."""
 
     def __init__(self, subject: Subject):
         self.subject, self.x = subject, to_host(subject.x)
@@ -81,12 +84,12 @@ class CompiledSubject:
 
     @cached_property
     def shortest(self) -> str:
-        """The dtype of lowest precision used in the plain function, if JAX can trace it."""
+        """The dtype of lowest precision in x, y and, if JAX can trace it, the plain function."""
         return self._shortest(self._plain, self.y)
 
     @cached_property
     def shortest_claimed(self) -> str:
-        """The dtype of lowest precision used in the claimed gradient, if JAX can trace it."""
+        """The dtype of lowest precision in x, y and, if JAX can trace it, the claimed gradient."""
         return self._shortest([traced.jaxpr for traced in self._claimed_traces], self.y)
 
     def _shortest(self, programs, also):
@@ -119,20 +122,20 @@ class CompiledSubject:
 
     @cached_property
     def _step(self):
-        """y and J v by one program if JAX can trace it; else y alone."""
+        """y and J v by one program. If JAX cannot trace it, y without J v."""
         f, args = self.subject.plain, (self.x, self.zeros, np.float64(0))
         with_jvp = lambda x, v, h: jax.jvp(f, (_moved(x, v, h),), (v,))
         return _program(with_jvp, *args) or self._move
 
     @cached_property
     def _move(self):
-        """y alone. Where x is large, this saves more time than a second compilation takes."""
+        """y without J v. For a large x this saves more time than its compilation takes."""
         moved = lambda x, v, h: (self.subject.plain(_moved(x, v, h)), None)
         return _program(moved, self.x, self.zeros, np.float64(0)) or _as_it_is(moved)
 
     @cached_property
     def _claimed(self):
-        """Two runs, by one program if both traces are equal."""
+        """Two functions that compute y and G. If both traces are equal, they share one program."""
         if not self._claimed_traces:
             return [_as_it_is(self.subject.claimed)] * 2
         first, second = self._claimed_traces
@@ -160,8 +163,8 @@ class CompiledSubject:
     def _claimed_and_reference(self):
         """The claimed gradient of the first trace, and R, by one program that computes f once.
 
-        None where JAX cannot trace both, where R is not needed, or where x is so large that running
-        both costs more than compiling twice.
+        None if JAX cannot trace both, if R is not needed, or if x is large. For a large x, it costs
+        more to compute R again in every run than to compile G and R separately.
         """
         if self.large or not self.subject.independent or not self._claimed_traces:
             return None
@@ -200,7 +203,7 @@ def _program(f: Callable, *args) -> Callable | None:
 
 
 def _compiled(traced):
-    """Compile a traced function; a small one, whose run is short, without LLVM's slow passes."""
+    """Compile a traced function. LLVM's slow passes are left out for a small one: it runs fast."""
     small = sum(v.aval.size for v in traced.jaxpr.jaxpr.invars) < SMALL
     return traced.lower().compile(_quickly() if small else None)
 

@@ -1,4 +1,4 @@
-"""Seconds, FLOP and bytes of the claimed backward pass, beside those of autodiff."""
+"""Seconds, FLOP and bytes of the claimed backward pass and of the backward pass by autodiff."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from fcnn.ops import gradients
 
 
 def costs_of(subject: Subject, dtype: str | None) -> list[Cost]:
-    """Costs at the caller's shapes and dtype; none for a function that JAX cannot compile."""
+    """Costs at the caller's shapes and dtype; an empty list if JAX cannot compile the function."""
     x64 = "float64" in {dtype or a.dtype.name for a in subject.x}
     with jax.enable_x64(x64), gradients("hand"):
         x = [jnp.asarray(a, dtype or a.dtype) for a in subject.x]

@@ -1,11 +1,11 @@
 """The evidence on a claimed gradient, computed once for all leaves.
 
     G       the claimed gradient, from two runs
-    R       the reference Jᵀ dy, by reverse autodiff of the plain function if that differs from f
+    R       the reference Jᵀ dy, by reverse autodiff of the plain function; None if that is G itself
     slopes  of <dy, f>, by finite differences, along any direction
     J v     by forward autodiff
 
-dy is random, because with dy = 1 mistakes that cancel in a sum would pass. An output that is not
+dy is random: with dy = 1, mistakes that cancel in a sum would go unnoticed. An output that is not
 finite has no slope, and its cotangent is 0.
 """
 
@@ -25,7 +25,7 @@ TOLERANCE = {"float64": 1e-10, "float32": 3e-4, "float16": 3e-2, "bfloat16": 1e-
 def known_dtype(dtype: Any) -> str:
     """The name of a dtype that has a tolerance.
 
-    Raises: ValueError for any other.
+    Raises: ValueError for any other dtype.
     """
     try:
         name = jnp.dtype(dtype).name
@@ -48,7 +48,7 @@ class Evidence(NamedTuple):
     compiled: CompiledSubject
     slopes: Slopes
     dy: Leaves
-    y: Leaves  # the output of the claimed gradient's own forward pass
+    y: Leaves  # the output of the claimed gradient's forward pass
     claimed: Leaves  # G
     repeat: Leaves  # G of a second run
     reference: Leaves | None  # R
@@ -56,10 +56,10 @@ class Evidence(NamedTuple):
 
     @property
     def loose(self) -> tuple[float, str]:
-        """The tolerance that the dtypes used internally allow, and the dtype that sets it.
+        """The tolerance of the lowest precision used internally, and the name of that dtype.
 
-        A claimed gradient may compute in lower precision than the plain function, but that raises
-        its tolerance at most to that of the caller's dtype.
+        If the claimed gradient computes in lower precision than the plain function, the tolerance
+        grows at most to the tolerance of the caller's dtype.
         """
         claimed = min(self.shortest_claimed, self.caller_dtype, key=tolerance)
         short = max(self.compiled.shortest, claimed, key=tolerance)
@@ -73,7 +73,7 @@ class Evidence(NamedTuple):
 
 
 def gather(compiled: CompiledSubject, seed: int, caller_dtype: str = "float64") -> Evidence:
-    """The evidence at a random dy, rounded to the caller's dtype."""
+    """The evidence at a random dy that is rounded to the caller's dtype."""
     return evidence_at(compiled, cotangent(compiled, seed, caller_dtype), caller_dtype)
 
 
@@ -105,9 +105,9 @@ def forward(e: Evidence, v: Leaves) -> float | None:
 
 
 def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = None) -> float:
-    """The change of R when x changes by a relative ± `eps`, by default that of its dtype.
+    """The change of R when each entry of x is multiplied by 1 + eps or 1 - eps, at random.
 
-    It is the larger one of two random draws.
+    The larger change of two random draws counts. Without `eps`, the eps of x's dtype is used.
     """
     here = e.reference or e.compiled.reference(e.compiled.x, e.dy)
     if here is None:

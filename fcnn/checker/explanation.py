@@ -1,4 +1,4 @@
-"""A finding as a row of the report: with the mistake by name, a sentence, and a map of errors."""
+"""The row of the report for a finding: kind of the mistake, a sentence, and a map of errors."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -33,9 +33,10 @@ def row_of(e: Evidence, i: int, finding: Finding, dtype: str, own_error: float |
 
 
 def _mistake(e: Evidence, i: int, finding: Finding) -> Mistake | None:
-    """The mistake that the verdict names, else the diagnosed one.
+    """The mistake that the finding names, else the diagnosed mistake.
 
-    A diagnosis of ties replaces that of a wrong choice at a kink, which it explains better.
+    If the finding names a wrong choice at a kink and the diagnosis is a mistake at ties, the
+    diagnosis counts, because it is more specific.
     """
     if finding.verdict != WRONG or not jnp.issubdtype(e.claimed[i].dtype, jnp.floating):
         return None
@@ -47,7 +48,7 @@ def _mistake(e: Evidence, i: int, finding: Finding) -> Mistake | None:
 
 
 def _sentence(e: Evidence, finding: Finding, mistake: Mistake | None) -> str:
-    """The sentence on the finding; for a gradient by JAX alone, also a possible cause."""
+    """The sentence on the finding; for JAX's own gradient, also a possible cause."""
     says = [mistake.says if mistake else finding.says]
     subject = e.compiled.subject
     if finding.verdict == WRONG and e.reference is None and e.compiled.traced:
@@ -57,7 +58,7 @@ def _sentence(e: Evidence, finding: Finding, mistake: Mistake | None) -> str:
 
 
 def _map(e: Evidence, i: int, finding: Finding) -> np.ndarray | None:
-    """|G - R| of every entry, where a wrong G has the shape of R."""
+    """|G - R| of every entry, if the verdict is "wrong" and G has the shape of R."""
     G, R = e.claimed[i], None if e.reference is None else e.reference[i]
     if finding.verdict != WRONG or R is None or G.shape != R.shape:
         return None

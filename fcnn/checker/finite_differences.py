@@ -6,13 +6,15 @@ Along v, at step h, each output y[k] has two one-sided slopes, weighted by its c
     left[k]  = dy[k] (y[k](x) - y[k](x - h v)) / h
 
 Where f is smooth, both tend to one slope as h falls, and half of sum (left + right) has an error of
-O(h²). Extrapolation leaves O(h⁴), until rounding, which grows as 1 / h, is larger. At a kink the
-two stay apart for every h. The slope of each output may then be chosen between its own two, so a
-valid <G, v> lies between sum min(left, right) and sum max(left, right). A kink at less than h
-from x looks like a kink at x, so `Slopes.close` continues with smaller steps.
+O(h²). Extrapolation leaves an error of O(h⁴). The rounding error grows as 1 / h and is larger at
+small h. At a kink, left and right differ for every h. Any slope between left[k] and right[k] is
+then valid for output k, so a valid <G, v> lies between sum min(left, right) and
+sum max(left, right). A kink at less than h from x looks like a kink at x, so `Slopes.close`
+continues with smaller steps.
 
-Where an output has several kinks at once, as |a| - |b| at 0, valid slopes may lie outside its own
-two along v. The slopes along v at points near x are valid too. Forward autodiff gives them exactly.
+If an output k has several kinks at once, as |a| - |b| at 0, valid slopes may lie outside left[k]
+and right[k]. The slopes along v at points near x are valid too; forward autodiff gives them
+exactly.
 """
 
 from collections.abc import Iterator
@@ -25,9 +27,9 @@ from fcnn.checker.compiled import CompiledSubject
 from fcnn.checker.subject import Leaves
 
 ROUNDINGS = 8  # units in the last place: the expected error of an output
-RATIO = 8  # of two successive steps of a close look
+RATIO = 8  # ratio of two successive steps h in `Slopes.close`
 SETTLED = 0.01  # relative change below which a slope no longer depends on the step
-NEARBY = 32  # points near x
+NEARBY = 32  # number of points near x
 # At a kink, sum |right - left| varies by at most this factor between steps. Elsewhere it falls with
 # h, or rises by rounding.
 FLAT = 3
@@ -41,7 +43,7 @@ class Slope(NamedTuple):
 
 
 class Close(NamedTuple):
-    """A close look along a direction: one slope where f is smooth, an interval at a kink."""
+    """Result of `Slopes.close`: one slope where f is smooth, an interval of slopes at a kink."""
 
     slope: Slope
     low: float
@@ -49,7 +51,7 @@ class Close(NamedTuple):
     kinked: bool
 
     def admits(self, value: float, slack: float = 0.0) -> bool:
-        """Whether a gradient may have this slope."""
+        """Whether `value` is a valid slope."""
         if self.kinked:
             slack += 1e-6 * (self.high - self.low)
             return bool(self.low - slack <= value <= self.high + slack)
@@ -57,7 +59,7 @@ class Close(NamedTuple):
 
 
 class Slopes:
-    """Slopes of <dy, f> around x. An output that is not finite at x has none."""
+    """Slopes of <dy, f> around x. An output that is not finite at x has no slope."""
 
     def __init__(self, compiled: CompiledSubject, dy: Leaves):
         self.compiled = compiled
@@ -66,7 +68,7 @@ class Slopes:
         self.eps = max(float(jnp.finfo(a.dtype).eps) for a in [*compiled.x, *compiled.y])
         self.h = 2.0 ** round(np.log2(self.eps) * 0.38)  # 2^-20 in float64, 2^-9 in float32
         self.sizes = [size_of(a) for a in compiled.x]
-        self.distance = 256 * self.eps  # of points nearby, per size of a leaf
+        self.distance = 256 * self.eps  # from x to points nearby, relative to the size of a leaf
         self.parts = self.dy * np.where(self.counts, self.y, 0)
         self.rounding = ROUNDINGS * self.eps * float(np.linalg.norm(self.parts))
 
@@ -85,7 +87,7 @@ class Slopes:
         size = np.array([np.abs(left).sum() + np.abs(right).sum() for left, right in sides])
         bends = [h * np.linalg.norm(up - down) for h, (down, up) in zip(steps, sides, strict=True)]
         coarse = _coarseness(width, size, steps)
-        # At the smallest steps, the two sides differ by rounding alone.
+        # At the smallest steps, the two sides differ only by rounding.
         floor = max(self.rounding, np.nan_to_num(bends[-2:]).max(), coarse)
         noise = floor / np.array(steps) + 2 * self.eps * np.nan_to_num(size) / np.array(steps)
         best = _best(central, width, size, noise)
@@ -103,9 +105,10 @@ class Slopes:
     ) -> bool:
         """Whether `value` is a sum of slopes along v that outputs have at points near x.
 
-        n kinks of one output have up to 2ⁿ such slopes, all within √n standard deviations of their
-        mean, and nearly all within 4. The same bound is used for the slopes found at a few points.
-        An output whose slope does not vary nearby gets its slope from finite differences.
+        An output with n kinks has up to 2ⁿ such slopes. All of them are within √n standard
+        deviations of their mean, and nearly all within 4 standard deviations. The slopes found at a
+        few points are extended by this bound. An output whose slope does not vary nearby gets its
+        slope from finite differences.
         """
         each = []
         for x in self.nearby(rng):
@@ -126,7 +129,7 @@ class Slopes:
         return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
 
     def nearby(self, rng: np.random.Generator) -> Iterator[Leaves]:
-        """Points where f is smooth, in opposite pairs: one on each side of every kink at x."""
+        """Random points x + u and x - u, where f is smooth: one on each side of every kink at x."""
         for _ in range(NEARBY // 2):
             far = [self.distance * size for size in self.sizes]
             u = [
@@ -137,7 +140,7 @@ class Slopes:
                 yield [(a + sign * b).astype(a.dtype) for a, b in pairs]
 
     def kinked(self, directions: list[Leaves]) -> np.ndarray:
-        """Mask of the outputs, flattened, that have two slopes along any of the directions."""
+        """Mask of the flattened outputs whose left and right slopes differ along any direction."""
         found, h = np.zeros(self.y.shape, bool), self.h / 64
         for v in directions:
             left, right = self._sides(v, h)
@@ -175,21 +178,21 @@ def flat(leaves: Leaves) -> np.ndarray:
 def _coarseness(width, size, steps):
     """The resolution of f: y does not show changes that are smaller than this.
 
-    It is the change expected at the largest of the steps at which y stays the same. A change is
-    expected if f changes alike on both sides at larger steps, and so has no kink.
+    It is ROUNDINGS times the slope of f times the largest step at which y stays the same. The slope
+    is the median over the steps at which the two sides agree. Without such steps, it is 0.
     """
-    alike, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
-    if not (alike.any() and still.size):
+    smooth, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
+    if not (smooth.any() and still.size):
         return 0.0
-    return float(ROUNDINGS * np.median(size[alike]) / 2 * steps[still[0]])
+    return float(ROUNDINGS * np.median(size[smooth]) / 2 * steps[still[0]])
 
 
 def _best(central, width, size, noise):
     """The index of the step at which the slope has the smallest relative error.
 
     The error is the difference of the two sides, plus noise, plus the change of slope to the next
-    step. At a step where y stays the same, f is flat or computes in a shorter dtype than that of x.
-    In the latter case f changes alike on both sides at larger steps, and one of them is chosen.
+    step. If y stays the same at a step, then f is constant there or computes in lower precision
+    than x. In the second case, the two sides agree at larger steps, and one of these is chosen.
     """
     off = width + noise + np.append(np.abs(np.diff(central)), 0)
     off = np.where(np.isfinite(off), off, np.inf)
@@ -198,7 +201,10 @@ def _best(central, width, size, noise):
 
 
 def _extrapolated(central, noise):
-    """The extrapolated slope that differs least from its neighbours, relative to its size."""
+    """The extrapolated slope with the smallest relative error bar.
+
+    The error bar is the difference from the slopes at the neighbouring steps, plus noise.
+    """
     r = RATIO**2
     better = (r * central[1:] - central[:-1]) / (r - 1)
     off = np.abs(np.diff(better))
@@ -212,7 +218,7 @@ def _extrapolated(central, noise):
 
 
 def _is_flat(width, noise, best):
-    """Whether the widths at `best` and two steps beside it are equal within FLAT, above noise."""
+    """Whether three successive widths, with `best` among them, agree within FLAT, above noise."""
     for start in range(max(0, best - 2), min(best, len(width) - 3) + 1):
         three = width[start : start + 3]
         if three.min() > 10 * noise[best] and three.max() <= FLAT * three.min():

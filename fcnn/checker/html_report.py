@@ -1,4 +1,4 @@
-"""The report of a check as HTML, with a map of the errors of each of the worst gradients."""
+"""The report of a check as HTML, with an error map for each of the worst gradients."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from fcnn.checker.row import COSTS, HEAD, Row, cells_of, cells_of_cost, name
 
 ROWS, COLUMNS = 40, 64  # largest number of squares along each side of a map
 CELL = 11  # pixels, the side of a square
-FAINT = -6  # log10 of the error, relative to the largest, of the palest square
-MAPS = 12  # wrong gradients with a map: the worst ones
+FAINT = -6  # log10 of the relative error at the palest square; the largest error is 1
+MAPS = 12  # number of gradients with a map, the worst ones
 LONG = 60  # a table with more rows is collapsed
 
 PAGE = """<!doctype html>
@@ -51,7 +51,7 @@ def section(
     notes: Mapping[str, str],
     environment: Mapping[str, Any],
 ) -> str:
-    """The part of the page that a notebook shows; its style applies to this section alone."""
+    """The part of the page that a notebook shows; its style applies only to this section."""
     wrong = [row for row in rows if not row.ok]
     right = [row for row in rows if row.ok]
     worst = sorted(wrong, key=lambda row: -row.error)[:MAPS]

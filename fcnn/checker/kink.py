@@ -1,17 +1,17 @@
-"""The verdicts on all leaves together: at a kink, their gradients must be one valid choice.
+"""The verdicts on all leaves together: at a kink, all gradients together must be a valid choice.
 
-Each leaf by itself may lie between its two slopes, and yet all of them may be wrong: at a = b
-either gradient of max(a, b) may be dy, but not both. Near a kink f is smooth piece by piece, and a
-valid gradient of an output is a mean of the gradients of its pieces: Clarke's generalized gradient
-(1983). So along any v
+The gradient of each leaf may lie between the two slopes of that leaf, while the gradients together
+are wrong. At a = b, for example, the gradient of max(a, b) in a may be dy, and so may the gradient
+in b, but not both. Near a kink f consists of smooth pieces. A valid gradient of an output is a
+weighted mean of the gradients of its pieces: Clarke's generalized gradient (1983). So along any v
 
     the least slope nearby  <=  <G, v>  <=  the largest slope nearby
 
 The test is strictest along a direction of all leaves in which the pieces agree:
 
-    tied      equal entries, of any leaf, move alike
-    across    random, minus every direction along which the gradients nearby differ; dy is 0 except
-              at one output with a kink, because each output has a choice of its own
+    tied      equal entries, also of different leaves, move by the same amount
+    across    a random direction, minus its part along which the gradients nearby differ. dy is 0
+              except at one output with a kink, because the choices of outputs are independent.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,13 +24,13 @@ from fcnn.checker.subject import Leaves
 from fcnn.checker.verdict import KINK, RIGHT, WRONG, Finding
 
 OUTPUTS = 2  # number of outputs with a kink that are tested one by one
-# Gradients at nearby points are those of different pieces if their relative difference is larger
+# Gradients at two nearby points belong to different pieces if their relative difference is larger
 # than CHANGED times the distance of the points.
 CHANGED = 1e3
 
 
 def judge_together(e: Evidence, found: Sequence[Finding], seed: int = 0) -> list[Finding]:
-    """The findings, with each choice at a kink judged again, together with the accepted leaves."""
+    """The findings, where each verdict "kink" is tested again together with all accepted leaves."""
     sound = [i for i, one in enumerate(found) if one.verdict in (RIGHT, KINK)]
     return [
         _explained(e, i, _together(Leaf(e, i, seed), sound, one)) if one.verdict == KINK else one
@@ -53,7 +53,7 @@ def _explained(e: Evidence, i: int, found: Finding) -> Finding:
 
 
 def _together(leaf: Leaf, sound: Sequence[int], found: Finding) -> Finding:
-    """The finding at a kink, or "wrong" if the choice is not valid with those of leaves `sound`.
+    """The finding at a kink, or "wrong" if the choices of all leaves `sound` are invalid together.
 
     Autodiff chooses a slope at each kink separately, as a derivation by the chain rule does. So a
     gradient that equals autodiff's is accepted.
@@ -72,9 +72,9 @@ def _refuted(leaf: Leaf, sound: Sequence[int]) -> str:
         if says := _against(e, v, leaf.rng):
             return says + _of_ties(leaf, v)
     for dy in _one_output(leaf):
-        alone = evidence_at(e.compiled, dy, e.caller_dtype)
-        for v in _across(alone, leaf.rng, sound):
-            if says := _against(alone, v, leaf.rng):
+        of_output = evidence_at(e.compiled, dy, e.caller_dtype)
+        for v in _across(of_output, leaf.rng, sound):
+            if says := _against(of_output, v, leaf.rng):
                 return says
     return ""
 
@@ -98,22 +98,22 @@ def _against(e: Evidence, v: Leaves, rng: np.random.Generator) -> str:
 
 
 def _of_ties(leaf: Leaf, v: Leaves) -> str:
-    """The required sum of the gradients of tied entries, or "" where the kink is no tie.
+    """The required sum of the gradients of tied entries, or "" if the kink is not a tie.
 
-    Tied entries that move alike have no kink. The outputs of maximum, sort and median then move by
-    the same amount, so the shares of dy add up to 1.
+    If tied entries move by the same amount, there is no kink along this direction. The outputs of
+    maximum, sort and median move by that amount too, so the shares of dy add up to 1.
     """
     e, moved = leaf.e, [i for i, b in enumerate(v) if b.any()]
     names = [e.compiled.subject.names[i] for i in moved]
-    alone = len(moved) < 2
-    if e.slopes.close(v).kinked or (alone and len(np.unique(leaf.x)) == leaf.x.size):
+    one_leaf = len(moved) < 2
+    if e.slopes.close(v).kinked or (one_leaf and len(np.unique(leaf.x)) == leaf.x.size):
         return ""
-    alike = [np.where(b == 0, b, leaf.size).astype(b.dtype) for b in v]
-    slope, all_of_dy = e.slopes.close(alike).slope.value, leaf.size * sum(d.sum() for d in e.dy)
+    equal = [np.where(b == 0, b, leaf.size).astype(b.dtype) for b in v]
+    slope, all_of_dy = e.slopes.close(equal).slope.value, leaf.size * sum(d.sum() for d in e.dy)
     shares = abs(slope - all_of_dy) <= 10 * DIFFERENCE * max(abs(slope), abs(all_of_dy))
     total = "their shares of dy must add up to 1"
     total = total if shares else "their gradients must add up to that slope"
-    return f"; {f'entries of {names[0]}' if alone else ' and '.join(names)} tie, and {total}"
+    return f"; {f'entries of {names[0]}' if one_leaf else ' and '.join(names)} tie, and {total}"
 
 
 def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
@@ -133,16 +133,16 @@ def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
 
 
 def _one_output(leaf: Leaf) -> Iterator[Leaves]:
-    """For up to OUTPUTS outputs with a kink along this leaf: dy at this output, 0 elsewhere."""
+    """For each of up to OUTPUTS outputs with a kink in this leaf: dy there, 0 at other outputs."""
     dy = leaf.e.dy
     kinked = np.flatnonzero(leaf.kinked())
     for k in leaf.rng.permutation(kinked)[:OUTPUTS]:
-        alone, start = [np.zeros_like(d) for d in dy], 0
-        for d, a in zip(dy, alone, strict=True):
+        at_k, start = [np.zeros_like(d) for d in dy], 0
+        for d, a in zip(dy, at_k, strict=True):
             if start <= k < start + d.size:
                 a.flat[k - start] = d.flat[k - start]
             start += d.size
-        yield alone
+        yield at_k
 
 
 def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iterator[Leaves]:
@@ -160,7 +160,7 @@ def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iter
     least = CHANGED * e.slopes.distance * np.abs(pieces).max(initial=0)
     _, strength, basis = np.linalg.svd(differ, full_matrices=False)
     basis = basis[strength > least]
-    if len(basis) == len(rows) - 1:  # there are more pieces than points
+    if len(basis) == len(rows) - 1:  # no two points are on one piece, so pieces may be missing
         return
     for _ in range(2):
         z = rng.standard_normal(used.sum())
@@ -177,6 +177,6 @@ def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iter
 
 
 def _row(g: Leaves, sizes: Sequence[float], sound: Sequence[int]) -> np.ndarray:
-    """The gradients of the sound leaves as one vector, times the size of each leaf."""
+    """The gradients of the leaves `sound` as one vector, each times the size of its leaf."""
     parts = [sizes[i] * g[i].astype(np.float64).ravel() for i in sound]
     return np.nan_to_num(np.concatenate(parts))

@@ -1,10 +1,10 @@
-"""One leaf of x: the tolerances of its gradient, the directions to try, the search for an entry.
+"""One leaf of x: tolerances of its gradient, directions to try, and the search for a wrong entry.
 
-Directions v move this leaf alone, each entry by ± the leaf's root mean square:
+Directions v move only this leaf, each entry by ± the leaf's root mean square:
 
     signs    all entries, by random signs
     one      a single entry
-    tied     all entries, by one random sign for each value, so that ties stay ties
+    tied     all entries, by one random sign for each value, so that equal entries stay equal
 """
 
 from collections.abc import Callable, Iterator
@@ -14,18 +14,18 @@ import numpy as np
 from fcnn.checker.evidence import Evidence, forward, largest, rounding, tolerance
 from fcnn.checker.finite_differences import Close, Slope
 
-DIFFERENCE = 1e-6  # relative error of finite differences, besides their error bars
-FEW = 32  # largest number of entries at which each entry has its own direction
+DIFFERENCE = 1e-6  # relative error of finite differences, in addition to their error bars
+FEW = 32  # largest size of a leaf that is also tested along each single entry
 EPS = float(np.finfo(np.float64).eps)
 
 
 class Leaf:
     """Leaf i, with the tolerances of its gradient.
 
-    scale: the unit of errors: the largest entry, or more where the gradient is 0 but for rounding.
+    scale: the unit of errors: the largest entry, or more if the gradient is 0 except for rounding.
     exact: tolerance of the entries of G and R.
     loose: tolerance for `short`, the dtype of lowest precision used internally.
-    slack: tolerance of a slope, besides the error bar of finite differences.
+    slack: tolerance of a slope, in addition to the error bar of finite differences.
     """
 
     def __init__(self, e: Evidence, i: int, seed: int):
@@ -36,7 +36,8 @@ class Leaf:
         self.size = e.slopes.sizes[i]
         self.top = largest(self.G, self.G if self.R is None else self.R)
         self.exact = self.top * max(tolerance(a.dtype.name) for a in (self.x, *e.compiled.y))
-        zero = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size  # 0 with rounding errors
+        # The size of rounding errors in a gradient of 0.
+        zero = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size
         is_zero = self.top < 10 * zero
         self.exact += 4 * np.finfo(np.float64).tiny + (zero if is_zero else 0.0)
         self.scale = 1e3 * zero if is_zero else self.top
@@ -49,11 +50,11 @@ class Leaf:
         return np.asarray(np.nan_to_num(np.abs(self.G - self.R), nan=np.inf, posinf=np.inf))
 
     def noise(self) -> float:
-        """The largest difference of two right formulas that rounding explains."""
+        """The largest difference between two right formulas that rounding can cause."""
         return 30 * rounding(self.e, self.i, self.rng)
 
     def directions(self) -> Iterator[np.ndarray]:
-        """Random signs, and each entry alone if the leaf is small."""
+        """Directions by random signs and, if entries are few, along each single entry."""
         few = len(self.e.compiled.x) <= 8
         yield from (self.signs() for _ in range(3 if few else 1))
         if few and self.x.size <= FEW:
@@ -95,7 +96,7 @@ class Leaf:
         return self.e.slopes.gap(self._of_all(v))
 
     def kinked(self) -> np.ndarray:
-        """Mask of the outputs, flattened, that have a kink along random directions."""
+        """Mask of the flattened outputs that have a kink along random directions."""
         return self.e.slopes.kinked([self._of_all(self.signs()) for _ in range(3)])
 
     def jvp(self, v: np.ndarray) -> float | None:
@@ -103,7 +104,10 @@ class Leaf:
         return forward(self.e, self._of_all(v))
 
     def jvp_bar(self, v: np.ndarray, off: float) -> float:
-        """Tolerance of <dy, J v> - <G, v>; rounding is measured only if it can matter."""
+        """Tolerance of `off` = <dy, J v> - <G, v>.
+
+        Rounding is measured only if `off` exceeds the rest of the tolerance.
+        """
         norm = float(np.linalg.norm(v))
         bar = 64 * EPS * float(np.linalg.norm(self.G * v)) + self.exact * self.size
         if abs(off) > bar:
@@ -117,7 +121,7 @@ class Leaf:
         return still
 
     def bisect(self, v: np.ndarray, score: Callable[[np.ndarray], float]) -> int:
-        """The entry found by bisection of v, which keeps the half with the higher score."""
+        """The entry that bisection of v finds; each step keeps the half with the higher score."""
         entries = np.flatnonzero(v)
         while len(entries) > 1:
             halves = np.array_split(entries, 2)
@@ -128,7 +132,7 @@ class Leaf:
         return tuple(map(int, np.unravel_index(entry, self.x.shape)))
 
     def slopes(self, look: Close) -> tuple[float, ...]:
-        """The slope of one entry, or at a kink the two."""
+        """The slope of one entry, or the lower and the upper slope at a kink."""
         both = (look.low, look.high) if look.kinked else (look.slope.value,)
         return tuple(slope / self.size for slope in both)
 

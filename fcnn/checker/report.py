@@ -10,7 +10,7 @@ from fcnn.bench import Cost
 from fcnn.checker import html_report
 from fcnn.checker.row import COSTS, HEAD, Row, cells_of, cells_of_cost, columns, name
 
-FORMAT = 1  # of to_json: a key that is renamed, removed or has another meaning raises it
+FORMAT = 1  # version of to_json; increased if a key is renamed, removed or gets another meaning
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Report:
         """The report as a JSON object; numbers that are not finite are strings: "inf", "nan".
 
         Its keys are `format` (1), `ok`, `rows`, `costs`, `notes` and `environment`. A row has the
-        fields of `Row` except `map`; a cost has those of `fcnn.bench.Cost`.
+        fields of `Row` except `map`; a cost has the fields of `fcnn.bench.Cost`.
         """
         rows = [{k: v for k, v in vars(row).items() if k != "map"} for row in self.rows]
         costs = {problem: [c._asdict() for c in each] for problem, each in self.costs.items()}

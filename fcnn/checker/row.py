@@ -17,11 +17,13 @@ COSTS = ("cost", "time", "FLOP", "saved", "temporary")
 class Row:
     """The verdict on the gradient of one leaf.
 
-    problem:   the name of the function or case, and `impl` the implementation if there are several.
-    error:     of the formula, in float64: largest difference over largest entry.
-    own_error: of the same gradient computed in `dtype`, the caller's; None where that is float64.
-    at:        the worst entry, with its values as claimed, by autodiff and by finite differences:
-               one slope, or at a kink two, left and right.
+    problem:   the name of the function or case.
+    error:     error of the formula in float64: largest difference divided by largest entry.
+    impl:      the implementation, if the operator has several.
+    own_error: error of the same formula computed in the caller's `dtype`; None if that is float64,
+               or if the formula is not right in float64.
+    at:        the index of the worst entry. `claimed`, `autodiff` and `slopes` are its values.
+    slopes:    by finite differences: one slope, or the lower and the upper slope at a kink.
     mistake:   kind of the mistake in two or three words, if it is a known one; `says` explains it.
     map:       the error of every entry, where the verdict is "wrong".
     """

@@ -38,23 +38,23 @@ def check(
     f is an operator of fcnn, a `jax.custom_vjp` or `jax.custom_jvp` function, or any function of
     arrays and pytrees, in JAX or NumPy. The claimed gradient is compared in float64 with reverse
     and forward autodiff of f without hand-written rules, and with finite differences. A correct
-    one is then computed and compared in the caller's dtype.
+    gradient is then computed and compared in the caller's dtype too.
 
     Shapes: args: any pytrees; each floating array in them is a leaf, and has a row in the report.
     Options:
         backward: the claimed gradient: a function (*args, dy) -> one cotangent per argument, None
             for an argument without one; or a pair (fwd, bwd) as for `jax.custom_vjp`. dy has the
             structure of f's output. Default: the gradient that f already has.
-        dtype: compute the gradient in this dtype too, one of float64, float32, float16 and
-            bfloat16; that of `args` if None.
+        dtype: compute the gradient in this dtype too: float64, float32, float16 or bfloat16.
+            Default: the dtypes of `args`.
         order: 2 checks the gradient of the gradient too.
         cost: measure seconds, FLOP and bytes of the backward pass.
-        seed: of the random cotangent dy and of random directions.
+        seed: seed of the random cotangent dy and the random directions.
     Units:  errors are relative to the largest entry of a leaf.
     Raises: TypeError if f is not callable, if args or outputs have no floats or are complex, or if
             an operator without cases has no args; ValueError for an unknown order or dtype, or a
             backward that does not return one gradient per argument. Errors of f pass through.
-    Cost:   about 30 values of f per leaf, and 4 more per entry of a leaf of at most 32 entries. Two
+    Cost:   about 30 evaluations of f per leaf. Leaves of at most 32 entries add 4 per entry. Two
             programs are compiled, and up to three more for `cost`.
     Source: Claerbout (1992), Earth Soundings Analysis (adjoint test <dy, J v> = <G, v>); Ridders
             (1982), Accurate computation of F'(x) (extrapolated differences).
@@ -86,7 +86,7 @@ def check(
 
 
 def _judged(subject: Subject, dtype: str | None, seed: int) -> tuple[list[Row], list[str]]:
-    """One row per leaf, and notes on all of them."""
+    """One row per leaf, and notes on the subject."""
     dtypes = [dtype or known_dtype(a.dtype) for a in subject.x]
     with exactly():
         x = [jnp.asarray(a, to) for a, to in zip(subject.x, dtypes, strict=True)]

@@ -3,7 +3,7 @@
     plain(x)      Jᵀ dy by reverse autodiff of the plain function
     claimed(x)    the claimed gradient at dy
 
-JAX differentiates both through their own operations.
+JAX differentiates the operations of both by autodiff.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from fcnn.checker.subject import Subject, by_vjp
 
 
 def second_order(subject: Subject, seed: int) -> Subject:
-    """The gradient of `subject` at a random dy, as a subject of its own, in float64."""
+    """The gradient of `subject` at a random dy, as a new subject in float64."""
     with exactly():
         x = [jnp.asarray(a, "float64") for a in subject.x]
         first = CompiledSubject(replace(subject, x=x))

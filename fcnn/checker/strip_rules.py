@@ -1,9 +1,9 @@
-"""A function stripped of its hand-written gradient rules, so that JAX alone differentiates it.
+"""A function without its hand-written gradient rules, so that JAX differentiates its operations.
 
-`jax.custom_vjp` replaces the gradient of a function and has no forward mode. The operators of fcnn
-follow `fcnn.gradients`. So the function is traced under "autodiff", and each custom_vjp call is
-replaced by the function that it wraps. `jax.custom_jvp` stays: JAX's own functions choose a slope
-at a kink with it.
+`jax.custom_vjp` replaces the gradient of a function and has no forward mode. `fcnn.gradients`
+selects the gradients of fcnn's operators. So the function is traced under gradients("autodiff"),
+and each custom_vjp call is replaced by the function that it wraps. `jax.custom_jvp` rules stay:
+JAX's own functions use them to choose a slope at a kink.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ def has_rules(f: Callable, *args: Any) -> bool:
 
 
 def strip_custom_rules(f: Callable) -> Callable:
-    """f without rules of custom_vjp or fcnn; for NumPy arguments f itself, untraced."""
+    """f without rules of custom_vjp or fcnn. With NumPy arguments only, f runs untraced."""
     return _Stripped(f)
 
 
 class _Stripped:
-    """f without rules. Most functions have none: the first trace decides whether f runs as is."""
+    """f without rules. If the first trace finds no rules in f, later calls run f directly."""
 
     def __init__(self, f: Callable):
         self.f, self.ruled = f, None

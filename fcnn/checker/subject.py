@@ -1,13 +1,13 @@
 """The subject of a check: a function at one point, and the gradient claimed for it there.
 
-However the gradient was derived, a subject has two functions of x, the floating leaves of the
-arguments, and dy, the cotangents of the floating outputs:
+A subject has two functions. Here x are the floating leaves of the arguments, and dy the cotangents
+of the floating outputs:
 
-    plain(x)        -> y       the function without hand-written rules: JAX alone differentiates it
-    claimed(x, dy)  -> y, dx   the claimed gradient, by a rule (`backward_rules.py`) or by jax.vjp,
-                               and the output of its own forward pass
+    plain(x)        -> y       the function without hand-written rules, for autodiff
+    claimed(x, dy)  -> y, dx   the claimed gradient dx, by a rule (`backward_rules.py`) or by
+                               jax.vjp, and the output y of the rule's forward pass
 
-JAX cannot trace NumPy functions; their gradients are compared with finite differences alone.
+JAX cannot trace NumPy functions, so their gradients are compared only with finite differences.
 """
 
 import inspect
@@ -40,14 +40,14 @@ class Subject:
     """The two functions, the leaves x, and their names.
 
     differentiable: returns y as plain does; JAX differentiates it by the claimed gradient.
-    independent:    whether JAX has a gradient of its own to compare with the claimed one.
+    independent:    whether autodiff of plain is a reference; False if it is the claimed gradient.
     by_rule:        whether the claimed gradient is a hand-written rule.
     impl:           the implementation of an operator, else empty.
-    timed:          whether its cost is measured: of an operator's cases, only the first.
+    timed:          whether the cost is measured. For an operator, only the first case is timed.
     """
 
     name: str
-    names: tuple[str, ...]  # of the leaves: params/conv1/w
+    names: tuple[str, ...]  # of the leaves, such as params/conv1/w
     x: Leaves
     plain: Callable[[Leaves], Leaves]
     claimed: Callable[[Leaves, Leaves], tuple[Leaves, Leaves]]
@@ -62,8 +62,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
     """`f` at `args`, with the gradient that `backward` or f itself claims.
 
     Raises: TypeError or ValueError, in one line, if f is not callable, if args have no floats, or
-            if backward has another form. The two functions raise TypeError, in one line, if outputs
-            have no floats or are complex.
+            if backward is neither a function nor a pair of functions. plain and claimed raise
+            TypeError, in one line, if outputs have no floats or are complex.
     """
     if not callable(f):
         raise TypeError(f"check: f must be a function, not {f!r:.60}")
@@ -121,7 +121,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
 
 
 def _hides_arrays(leaf):
-    """Whether `leaf` has arrays as attributes, which JAX does not see and no check would reach."""
+    """Whether `leaf` has arrays as attributes, where neither JAX nor the check sees them."""
     is_array = lambda a: isinstance(a, np.ndarray | jax.Array)
     return not is_array(leaf) and any(map(is_array, getattr(leaf, "__dict__", {}).values()))
 
@@ -138,12 +138,12 @@ def _has_rules(f, x):
     try:
         with jax.enable_x64(True):
             return has_rules(f, x)
-    except Exception:  # JAX cannot trace it; the run without tracing raises the error
+    except Exception:  # JAX cannot trace f; the run without tracing raises the error
         return False
 
 
 def by_vjp(f):
-    """The gradient by JAX, with the hand-written rules inside f."""
+    """The claimed gradient by jax.vjp, which uses the hand-written rules inside f."""
 
     def claimed(x, dy):
         with gradients("hand"):
@@ -154,7 +154,10 @@ def by_vjp(f):
 
 
 def _by_rule(rule: Rule, name, args, tree, positions, dy):
-    """y and the gradient by fwd and bwd: one entry per leaf of x, None where bwd returns None."""
+    """y, and the gradient by fwd and bwd with one entry per leaf of x.
+
+    An entry is None if bwd returns None for its argument.
+    """
     fwd, bwd = rule
     returned = fwd(*args)
     if not (isinstance(returned, tuple | list) and len(returned) == 2):
@@ -178,7 +181,7 @@ def _by_rule(rule: Rule, name, args, tree, positions, dy):
         count = f"{plural(len(found), 'gradient')} for {plural(len(args), 'argument')}"
         raise ValueError(
             f"check: the backward of {name} returns {count}; "
-            "return one for each, None for an argument without one"
+            "return one gradient per argument, and None for an argument without gradient"
         )
     each: Leaves = []
     for i, (part, given) in enumerate(zip(tree.children(), found, strict=True)):
@@ -193,7 +196,7 @@ def _by_rule(rule: Rule, name, args, tree, positions, dy):
 
 
 def _path(f, path):
-    """The name of a leaf: that of the parameter, then the keys within it, as in params/conv1/w."""
+    """The name of a leaf: the parameter's name, then the keys of the leaf, as in params/conv1/w."""
     first, *rest = path
     keys = [str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in rest]
     return "/".join([_parameter(f, first.idx), *keys])

@@ -2,10 +2,11 @@
 
     every entry     |G - R| is at most a tolerance times the largest entry
     forward         <G, v> = <dy, J v>, the adjoint identity
-    differences     <G, v> is the slope along v: a quick look, then a close one if they disagree
+    differences     <G, v> is the slope by `Slopes.along` or, if they disagree, by `Slopes.close`
 
-Tolerances are relative to the largest entry and do not grow with the leaf. NaN never agrees. Two
-right formulas differ by rounding: G - R may be as large as the change of R when x is rounded.
+Tolerances are relative to the largest entry and do not grow with the size of the leaf. NaN agrees
+with nothing. Two right formulas may differ by rounding, so G - R may be up to 30 times the change
+of R when x is rounded.
 """
 
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from fcnn.checker.leaf import Leaf
 
 RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"
 NOT_FINITE, NOT_DETERMINISTIC = "not finite", "not deterministic"
-CLOSE = 4  # number of worst entries, and of random others, that get a close look
+CLOSE = 4  # number of worst entries, and of random further ones, tested by `Slopes.close`
 
 
 class Finding(NamedTuple):
@@ -30,9 +31,9 @@ class Finding(NamedTuple):
     at: tuple[int, ...] | None = None
     claimed: float | None = None
     autodiff: float | None = None
-    slopes: tuple[float, ...] = ()  # by finite differences: one, or left and right at a kink
+    slopes: tuple[float, ...] = ()  # by finite differences: one, or lower and upper at a kink
     says: str = ""
-    mistake: str = ""  # its kind, where the tests themselves show it
+    mistake: str = ""  # kind of the mistake, if the tests show it without a diagnosis
 
 
 def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
@@ -58,7 +59,7 @@ def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
     leaf = Leaf(e, i, seed)
     if not np.array_equal(G, repeat, equal_nan=True):
         off = np.nan_to_num(np.abs(repeat - G), nan=np.inf).astype(np.float64)
-        says = f"a second run returns {repeat.flat[int(off.argmax())]:.6g} there"
+        says = f"a second run returns {repeat.flat[int(off.argmax())]:.6g} at this entry"
         return _found(leaf, NOT_DETERMINISTIC, off, says=says)
     if not np.isfinite(G).all():
         return _found(leaf, NOT_FINITE, np.where(np.isfinite(G), 0, np.inf))
@@ -83,7 +84,7 @@ def _suspected(leaf: Leaf) -> Finding:
     if np.isfinite(off).all() and not first.kinked:
         noise = leaf.noise()
         if off.max() <= noise:
-            clear = noise <= 1e-3 * leaf.top or leaf.top <= noise  # the latter: both are 0
+            clear = noise <= 1e-3 * leaf.top or leaf.top <= noise  # G and R are 0 if top <= noise
             return _found(leaf, RIGHT if clear else NOISY, off, first)
         if off.max() <= leaf.loose:
             says = f"accurate to {leaf.loose / leaf.top:.0e} only: "
@@ -91,7 +92,7 @@ def _suspected(leaf: Leaf) -> Finding:
             return _found(leaf, RIGHT, off, first, says)
         short = leaf.e.shortest_claimed
         if off.max() <= ROUNDINGS * leaf.top * float(jnp.finfo(short).eps):
-            says = f"is computed in {short}, the function in {leaf.short}: use {leaf.short} in both"
+            says = f"is computed in {short}, but f in {leaf.short}: use {leaf.short} in both"
             return _found(leaf, WRONG, off, first, says)._replace(mistake="short dtype")
     together = [suspects * leaf.size, suspects * leaf.signs(), leaf.tied(), leaf.tied()]
     R = leaf.G if leaf.R is None else np.where(np.isfinite(leaf.R), leaf.R, np.inf)
@@ -112,7 +113,7 @@ def _suspected(leaf: Leaf) -> Finding:
 
 
 def _agreed(leaf: Leaf) -> Finding:
-    """The finding where G equals R or R is None: by forward autodiff and differences along v."""
+    """The finding if G equals R or R is None, by forward autodiff and finite differences."""
     scale = leaf.scale or 1.0
     found = Finding(RIGHT, 0.0 if leaf.R is None else float(leaf.off().max()) / scale)
     for v in leaf.directions():
@@ -133,7 +134,7 @@ def _agreed(leaf: Leaf) -> Finding:
 
 
 def _disputed(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
-    """The finding where differences disagree along v: a kink, rounding, or a mistake."""
+    """The finding if finite differences along v disagree with G: a kink, rounding, or a mistake."""
     along, look = leaf.claims(v), leaf.look(v)
     if not look.kinked and look.admits(along, leaf.slack):
         return found
@@ -144,7 +145,7 @@ def _disputed(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
 
 
 def _is_certain(leaf: Leaf, look: Close, along: float) -> bool:
-    """Whether differences are precise enough to refute a gradient, even one that equals R."""
+    """Whether finite differences are precise enough to refute G, even where G equals R."""
     off, most = abs(look.slope.value - along), max(abs(along), abs(look.slope.value))
     if leaf.R is not None and off <= 10 * look.slope.bar + 1e-5 * most:
         return False
@@ -159,7 +160,7 @@ def _at_kink(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
 
 
 def _located(leaf: Leaf, v: np.ndarray, unsure: Finding) -> Finding:
-    """The finding at the entry that differences refute, or `unsure` if there is no single one."""
+    """The finding at the entry that finite differences refute, or `unsure` if they refute none."""
     entry = leaf.bisect(v, lambda part: abs(leaf.quick(part).value - leaf.claims(part)))
     look, along = leaf.look(leaf.one(entry)), leaf.claims(leaf.one(entry))
     if leaf.allows(leaf.one(entry), look, leaf.slack) or not _is_certain(leaf, look, along):
@@ -168,7 +169,7 @@ def _located(leaf: Leaf, v: np.ndarray, unsure: Finding) -> Finding:
 
 
 def _beyond_kinks(leaf: Leaf) -> Finding | None:
-    """A mistake that kinks hide, found with dy = 0 for every output that has a kink."""
+    """The finding of a mistake that kinks hide: dy is set to 0 for every output with a kink."""
     kinked, dy = leaf.kinked(), []
     if kinked.all() or not kinked.any():
         return None

@@ -11,7 +11,7 @@ TOOLS = (ops, check, bench)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the tool that `arguments` name; the exit code."""
+    """Run the tool that `arguments` name, and return the exit code."""
     parser = Parser(prog="fcnn", description="List operators, check gradients, measure speed.")
     parser.add_argument("--version", action="version", version=versions())
     tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")

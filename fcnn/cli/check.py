@@ -40,7 +40,8 @@ def add_to(tools) -> None:
         "in --dtype, and name the mistake in a wrong one. " + EXIT,
         epilog="FILE.py:NAME is an operator, a jax.custom_vjp function, or a forward function. The "
         "gradient of a forward function is in the same file: NAME_backward(*args, dy), or NAME_fwd "
-        "and NAME_bwd. So are the arguments: NAME_args is a tuple, or a function that returns one. "
+        "and NAME_bwd. The arguments are there too: NAME_args is a tuple, or a function that "
+        "returns a tuple. "
         "With --args, random arguments are used instead. " + JSON,
     )
     tool.add_argument(
@@ -58,7 +59,7 @@ def add_to(tools) -> None:
     tool.add_argument(
         "--dtype",
         choices=[*TOLERANCE],
-        help="check in this dtype too (default: that of the arguments)",
+        help="check in this dtype too (default: dtypes of the arguments)",
     )
     tool.add_argument(
         "--order",
@@ -100,10 +101,10 @@ def run(chosen) -> int:
 
 
 def _require_page(path: Path | None) -> None:
-    """Raise Misuse for a name that is not .html: a source file there would be destroyed."""
+    """Raise Misuse if the name does not end in .html: the report might overwrite a source file."""
     if path is None or path.suffix.lower() in (".html", ".htm"):
         return
-    if path.is_file() or not path.exists():  # else a device or a pipe
+    if path.is_file() or not path.exists():  # a device or a pipe may have any name
         raise Misuse(f"--html {path}: does not end in .html; write each NAME before --html")
 
 
@@ -137,7 +138,7 @@ def merged(reports: list[Report]) -> Report:
 def text(targets: list[Target], reports: list[Report]) -> str:
     """One line per operator and implementation, then choices at kinks, then wrong gradients.
 
-    Reports on other functions are printed in full.
+    If a target is a function with arguments, all reports are printed in full instead.
     """
     if any(t.args is not None for t in targets):
         return "\n\n".join(map(str, reports))
@@ -153,7 +154,7 @@ def text(targets: list[Target], reports: list[Report]) -> str:
 
 
 def _choices(reports: list[Report]) -> list[str]:
-    """The first gradient of each operator that is accepted at a kink, with place and reason."""
+    """For each operator, the first gradient that is accepted at a kink, with place and reason."""
     first: dict[str, Row] = {}
     for row in (row for report in reports for row in report.rows if row.verdict == KINK):
         first.setdefault(row.problem.partition(":")[0], row)

@@ -1,8 +1,8 @@
 """Import of a Python file of the user, as `python FILE` would run it.
 
 The module is in `sys.modules`, where dataclasses, pickle and typing.get_type_hints look for it. A
-file in a package is imported by its dotted name, so that its relative imports work. It sees no
-arguments in `sys.argv`, and its warning filters end with its import.
+file in a package is imported by its dotted name, so that its relative imports work. During the
+import, `sys.argv` has no arguments. Warning filters that the file sets end with the import.
 """
 
 import importlib
@@ -89,7 +89,7 @@ def _place(path):
 
 
 def _free(name, path):
-    """A free name in `sys.modules` for a file, whose own name may be that of another module."""
+    """`name`, with underscores added until no other module has it."""
     known = sys.modules.get(name)
     taken = name in sys.stdlib_module_names or (known is not None and not _is(known, path))
     return _free(f"{name}_", path) if taken else name
@@ -115,9 +115,10 @@ def _executed(path, name):
 
 @contextmanager
 def _as_a_script(path):
-    """Run with an empty `sys.argv`, and hold standard error.
+    """Run with only the path in `sys.argv`, and hold back standard error.
 
-    The last line that argparse writes there before it exits becomes a note of SystemExit.
+    If the file exits, as argparse does, the last line on standard error becomes a note of
+    SystemExit, and the other lines are dropped.
     """
     given, sys.argv = sys.argv, [str(path)]
     held: Any = _Held(sys.stderr)
@@ -135,9 +136,9 @@ def _as_a_script(path):
 
 
 class _Held:
-    """A stream that holds its output until `release`, and writes directly after that.
+    """A stream that holds its output back until `release`, and later writes to `stream` directly.
 
-    A logging handler may use it after the import.
+    A logging handler of the file may still use it after the import.
     """
 
     def __init__(self, stream):

@@ -1,9 +1,9 @@
-"""Output of commands: lines on standard output, and files, whose paths are tried before a long run.
+"""Output of commands: lines on standard output, and files. Paths are tried before a long run.
 
-try_place("--html", path)             before the run
-show(lines, keep_on=True)             if standard output fails, files are still to be written
+try_place("--html", path)             try the path, before the run
+show(lines, keep_on=True)             print; compute all lines even if standard output fails
 write("fcnn check", [("--html", path, text)])
-exit_code("fcnn", run)                run a command; its failures as one line and an exit code
+exit_code("fcnn", run)                run a command; turn errors into one line and an exit code
 """
 
 import errno
@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from fcnn.ops.validation import did_you_mean
 
-UNKNOWN = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")  # as argparse writes it
+UNKNOWN = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")  # message of argparse
 File = tuple[str, Path, Callable[[], str | bytes]]  # option, path, function for the content
 
 
@@ -36,7 +36,7 @@ class Parser(ArgumentParser):
 
 
 def add_json(tool: ArgumentParser) -> None:
-    """Add --json: True alone, a path with a file name."""
+    """Add --json. Its value is the path, or True if no file name follows."""
     tool.add_argument(
         "--json",
         nargs="?",
@@ -66,7 +66,7 @@ def try_place(option: str, path: Path) -> None:
         if path.is_file():
             path.open("ab").close()
         first = _written_first(path)
-        if not path.is_fifo():  # opening one waits for its reader
+        if not path.is_fifo():  # opening a pipe waits for its reader
             first.open("ab").close()
         if first != path:
             first.unlink()
@@ -75,9 +75,9 @@ def try_place(option: str, path: Path) -> None:
 
 
 def write(command: str, files: Iterable[File]) -> bool:
-    """Write each file whole, or not at all; whether all are written.
+    """Write each file completely or not at all, and return whether all are written.
 
-    A file that cannot be written gets a line on standard error, and the others are still written.
+    If a file cannot be written, an error is printed, and the remaining files are still written.
     """
     done = True
     for option, path, content in files:
@@ -91,7 +91,7 @@ def write(command: str, files: Iterable[File]) -> bool:
 
 
 def write_whole(path: Path, data: str | bytes) -> None:
-    """Replace the content of `path` by `data`, or leave it as it is.
+    """Replace the content of `path` by `data`; a failure leaves a regular file unchanged.
 
     Raises: OSError if it cannot be written.
     """
@@ -107,7 +107,7 @@ def write_whole(path: Path, data: str | bytes) -> None:
 
 
 def _written_first(path: Path) -> Path:
-    """A file beside `path`; `path` itself where that is a device or a pipe."""
+    """The path to write first: a file beside `path`, or a device or pipe at `path` itself."""
     if path.exists() and not path.is_file():
         return path
     real = path.resolve()
@@ -117,8 +117,8 @@ def _written_first(path: Path) -> Path:
 def show(lines: Iterable[str], *, keep_on: bool) -> OSError | None:
     """Print each line as soon as it is computed.
 
-    Standard output may fail: `head` stops reading, or a disk is full. With `keep_on` the other
-    lines are still computed, for files that are to be written, and the failure is returned.
+    Standard output may fail: `head` stops reading, or a disk is full. With `keep_on` the remaining
+    lines are still computed, because files are written from them later, and the error is returned.
     """
     failed = None
     for line in lines:
@@ -132,9 +132,9 @@ def show(lines: Iterable[str], *, keep_on: bool) -> OSError | None:
 
 
 def exit_code(command: str, run: Callable[[], int]) -> int:
-    """The result of `run`, or the exit code of its failure.
+    """The exit code that `run` returns, or the exit code for an error.
 
-    1 if standard output is closed early, as by `head`; 2 if its disk is full; 130 at Ctrl-C.
+    1 if standard output is closed early, as by `head`; 2 if the disk is full; 130 at Ctrl-C.
     """
     try:
         code = run()
@@ -155,5 +155,5 @@ def exit_code(command: str, run: Callable[[], int]) -> int:
 
 
 def discard_rest() -> None:
-    """Drop buffered output: standard output failed, and would fail again when Python ends."""
+    """Drop buffered output: standard output failed, and would fail again when Python exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

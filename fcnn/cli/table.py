@@ -1,7 +1,7 @@
 """Tables: Markdown for a file or a pipe, columns that fit a terminal.
 
-Cells are wrapped at spaces. A word that is wider than its column is wrapped after `_`, `-` or `→`,
-and where that is not enough, after the `x` of a shape.
+Cells are wrapped at spaces. A word that is wider than its column is wrapped after `_`, `-` or `→`.
+A part that is still too wide is wrapped after the `x` of a shape.
 """
 
 import re
@@ -17,7 +17,7 @@ TIMES = re.compile(r"(?<=\d[x×])(?=\d)")
 
 
 class Columns(NamedTuple):
-    """The width of each column, and the gap between two."""
+    """The width of each column, and the spaces between two columns."""
 
     widths: list[int]
     gap: str
@@ -39,10 +39,10 @@ def table(
 ) -> Iterator[str]:
     """The lines of a table, each row as soon as `rows` yields it.
 
-    Without `width` they are Markdown, else columns of at most `width` characters together: cells
-    are wrapped, those of the widest column first. If `rows` is an iterator, later rows are assumed
-    to be as wide as the first, with two digits more, and to have `names` in their first column.
-    With `numbers` all but the first `left` columns are aligned on the right.
+    Without `width` the lines are Markdown. Otherwise no line is longer than `width` characters:
+    cells are wrapped, in the widest column first. If `rows` is an iterator, column widths follow
+    from the first row, with two characters added to each number, and from `names`, the first cells
+    of all rows. With `numbers` all but the first `left` columns are aligned on the right.
     """
     if width is None:
         yield from markdown(head, rows, left=left if numbers else len(head))
@@ -72,9 +72,9 @@ def markdown(head: Cells, rows: Iterable[Cells], *, left: int = 1) -> Iterator[s
 
 
 def fitted(head: Cells, rows: Sequence[Cells], width: int) -> Columns:
-    """Each column as wide as its widest cell, or less where all together exceed `width`.
+    """Columns as wide as their widest cell, or less if the table would be wider than `width`.
 
-    None is narrower than its longest piece. Titles are wrapped to the width of the cells below.
+    No column is narrower than its longest piece. Titles are wrapped to the width of the cells.
     """
     cells = [[c for c in column if c] for column in zip_longest(*rows, fillvalue="")]
     cells += [[] for _ in range(len(head) - len(cells))]
@@ -96,7 +96,7 @@ def pieces(text: str, width: int) -> list[str]:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` characters: words whole where they fit, else in pieces."""
+    """`text` in lines of at most `width` characters. A word that is too wide is cut into pieces."""
     lines = [""]
     for word in text.split():
         if len(lines[-1]) + len(word) + bool(lines[-1]) <= width:

@@ -4,7 +4,7 @@
     my_module.py:my_op    an operator, a custom_vjp function, or a forward function
 
 The gradient of a forward function is in the same file: my_op_backward(*args, dy), or my_op_fwd and
-my_op_bwd. So are its arguments: my_op_args, a tuple or a function that returns one.
+my_op_bwd. The arguments are there too: my_op_args, a tuple or a function that returns a tuple.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from fcnn.cli.load import blamed, load
 from fcnn.ops import OPS, Op
 from fcnn.ops.validation import did_you_mean
 
-SUFFIXES = ("", "_args", "_fwd", "_bwd", "_backward")  # of a function and what belongs to it
+SUFFIXES = ("", "_args", "_fwd", "_bwd", "_backward")  # of a function, its arguments and gradient
 NEAR = 0.85  # similarity of a name and its misspelling, by difflib
 
 
@@ -80,7 +80,7 @@ def _of_operator(name, shapes):
         raise ValueError(f"unknown name {name!r}; expected an operator or FILE.py:NAME{near}")
     if shapes is not None:
         raise ValueError(
-            f"--args: only with FILE.py:NAME; leave it out: operator {name} has its own cases"
+            f"--args: only with FILE.py:NAME; leave it out: the operator {name} has cases"
         )
     return Target(name, known[name], None, None)
 
@@ -106,7 +106,7 @@ def _has(module, wanted):
 
 
 def _refuse_misspelt(module, wanted, beside, path):
-    """Raise ValueError for a misspelt gradient or arguments, which would be ignored silently."""
+    """Raise ValueError for a misspelt gradient or arguments: they would silently be ignored."""
     known = {f"{name}{part}" for name in (wanted, *_functions(module)) for part in SUFFIXES[1:]}
     others = [name for name in vars(module) if name not in (wanted, *known)]
     has_gradient = beside["_backward"] is not None or None not in (beside["_fwd"], beside["_bwd"])

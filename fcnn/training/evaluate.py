@@ -42,7 +42,7 @@ def predict(model: Layer, train_state: TrainState, x: Any, *, batch_size: int = 
 
 
 def evaluate(model: Layer, train_state: TrainState, x: Any, y: Any) -> jax.Array:
-    """Accuracy of a classifier in evaluation mode: share of x whose largest output has index y.
+    """Accuracy in evaluation mode: share of examples x whose largest output has the index y.
 
     Shapes: x (n, *shape), y (n, *positions) integer labels of outputs (n, *positions, classes);
             the result is one number.
@@ -51,7 +51,7 @@ def evaluate(model: Layer, train_state: TrainState, x: Any, y: Any) -> jax.Array
         train_state: state of training, as `create`, a step or `fit` returns it.
     Raises: ValueError if there are no examples, or y does not have one label per row of outputs;
             TypeError if labels are not integers.
-    Cost:   that of `predict`.
+    Cost:   the cost of `predict`.
 
     >>> import optax
     >>> model = fcnn.layers.identity()

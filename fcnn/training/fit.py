@@ -19,7 +19,7 @@ from fcnn.training.state import TrainState, create
 from fcnn.training.step import Loss, scan_steps, train_step
 from fcnn.training.validation import find_invalid
 
-Pair = Any  # (x, y), each an array or what `as_array` makes one of
+Pair = Any  # (x, y), each an array or a value that `as_array` converts
 DEVICE_BYTES = 2**30
 
 
@@ -30,7 +30,7 @@ class EpochMetrics(NamedTuple):
     loss: float  # mean over the steps
     accuracy: float  # mean over the steps, each before its update
     test_accuracy: float | None
-    seconds: float  # with compilation in the first epoch
+    seconds: float  # the first epoch includes compilation
 
     def __str__(self) -> str:
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:6.2%}"
@@ -53,9 +53,9 @@ def fit(
 ) -> tuple[TrainState, list[EpochMetrics]]:
     """Train a model, and return its state with the metrics of each epoch.
 
-    Examples of up to `device_bytes` bytes are copied to the device, and an epoch is one compiled
-    scan. Larger data stay on the host, where they may be memory-mapped, and each batch is copied
-    while the batch before it computes.
+    If all examples have at most `device_bytes` bytes, they are copied to the device, and an epoch
+    is one compiled scan. Larger data stay on the host, where they may be memory-mapped. Each batch
+    is then copied while the step of the previous batch runs.
 
     x and y are arrays of NumPy or JAX, or lists of numbers. Floats are converted to the dtype of
     the parameters.
@@ -68,7 +68,7 @@ def fit(
         train: the pair (x, y) of training examples.
         epochs: number of passes over the examples.
         batch_size: examples of one step.
-        key: random key of the parameters, the order of examples, and dropout.
+        key: random key for the parameters, the order of examples, and dropout.
         test: a pair (x, y) with integer labels y, for `test_accuracy` after each epoch.
         report: called with the `EpochMetrics` of each epoch.
         device_bytes: largest size of the data that is copied to the device as a whole.
@@ -98,7 +98,7 @@ def fit(
     source = _on_device if x.nbytes + y.nbytes <= device_bytes else _from_host
     run_epoch = source(step, x, y)
     test_accuracy = jax.jit(partial(evaluate, model))
-    if test is not None:  # its errors are raised before the first epoch
+    if test is not None:  # errors in the test set are raised before the first epoch
         jax.eval_shape(test_accuracy, train_state, *(_first("fit: test", a) for a in test))
         if why := find_invalid(model, *test):
             raise ValueError(f"fit: test: {why}")
@@ -115,7 +115,7 @@ def fit(
             why = why or "the learning rate is too high, or a label is out of range"
             raise ValueError(f"fit: the loss is {mean_loss} in epoch {epoch}: {why}")
         on_test = None
-        if test is not None:  # it may lie on another device than the parameters
+        if test is not None:  # the test set may be on another device than the parameters
             arrays = tuple(map(as_array, ("fit: test x", "fit: test y"), test))
             arrays = jax.device_put(arrays, train_state.step.sharding)
             on_test = float(test_accuracy(train_state, *arrays))
@@ -177,7 +177,7 @@ def _from_host(step, x, y):
 
     def run_epoch(train_state, indices):
         metrics = []
-        for i in indices:  # dispatch is asynchronous: this reads the next batch during a step
+        for i in indices:  # dispatch is asynchronous: the next batch is read while a step runs
             batch = as_array("fit: x", x[i]), as_array("fit: y", y[i])
             train_state, m = step(train_state, batch)
             metrics.append(m)

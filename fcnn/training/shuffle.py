@@ -7,8 +7,8 @@ def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> n
     """Indices of the examples in each batch, for a number of steps.
 
     Random orders of all examples, one after another, are cut into batches. A batch may hold the end
-    of one order and the start of the next, so every batch is full, also where there are fewer
-    examples than `batch_size`.
+    of one order and the start of the next. So every batch is full, even if there are fewer examples
+    than `batch_size`.
 
     Shapes: (steps, batch_size) int32.
     Options:
@@ -16,7 +16,7 @@ def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> n
         batch_size: examples of one step.
         steps: number of batches.
         seed: of the random orders.
-    Raises: ValueError without examples, or for a batch size below 1.
+    Raises: ValueError if there are no examples, or if the batch size is below 1.
 
     >>> indices = fcnn.training.shuffled_indices(examples=6, batch_size=2, steps=3, seed=0)
     >>> indices.shape, sorted(indices.ravel().tolist())

@@ -21,7 +21,7 @@ class TrainState(NamedTuple):
     key: jax.Array  # the key of a step is fold_in(key, step)
 
     def __repr__(self) -> str:
-        """The step, and the counts of numbers and arrays of each tree, in one line."""
+        """The step, and for each tree how many numbers and arrays it has, in one line."""
         trees = {name: getattr(self, name) for name in ("params", "state", "opt_state")}
         each = (f"{name}: {_counted(tree)}" for name, tree in trees.items())
         return f"TrainState(step {self.step}, {', '.join(each)})"
@@ -40,13 +40,13 @@ def create(
 ) -> TrainState:
     """State of training before the first step.
 
-    Under `vmap` over keys, with `train_step`, it trains several seeds in one program.
+    `vmap` over keys of `create` and `train_step` trains several seeds in one program.
 
-    Shapes: `shape` is that of one example, without the batch axis; key is one random key.
+    Shapes: `shape` is the shape of one example, without the batch axis; key is one random key.
     Options:
         model: a layer.
         optimizer: of optax.
-    Raises: ValueError from an operator if the model cannot take such an example; TypeError if `key`
+    Raises: ValueError from an operator if the model does not accept this shape; TypeError if `key`
             is not a random key.
 
     >>> import optax
@@ -65,8 +65,8 @@ def create(
 def cast(params: Any, *arrays: jax.Array) -> tuple[jax.Array, ...]:
     """Arrays of floats in the dtype of the parameters; other arrays unchanged.
 
-    So float32 data serve parameters in float64 or bfloat16. If parameters have several dtypes, all
-    arrays are unchanged.
+    For example, float32 data are converted for bfloat16 parameters. If the parameters have several
+    dtypes, all arrays are unchanged.
     """
     dtypes = {p.dtype for p in jax.tree.leaves(params) if is_float(p)}
     if len(dtypes) != 1:

@@ -22,7 +22,7 @@ from fcnn.ops.sharding import of_batch
 from fcnn.training.state import TrainState, cast
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]  # (outputs, targets) -> one number per example
-Batch = tuple[Any, Any]  # x and y: arrays, or what `as_array` makes arrays of
+Batch = tuple[Any, Any]  # x and y: arrays, or values that `as_array` converts
 Step = Callable[[TrainState, Batch], tuple[TrainState, "Metrics"]]
 
 
@@ -38,13 +38,13 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
 
     Floats in x and y are converted to the dtype of the parameters. The function is not jitted.
 
-    Shapes: of the step: x (n, *shape), y as the loss takes it; each metric is one number.
+    Shapes: of the step: x (n, *shape), y of the shape that the loss needs; a metric is one number.
     Options:
         model: a layer.
         loss: function (outputs, y) -> one number per example; the step minimizes its mean.
         optimizer: of optax.
     Units:  the metric `loss` is the mean over the batch; `accuracy` is the share of examples whose
-            largest output has index y, and NaN where y are not integer labels.
+            largest output has the index y, or NaN if y does not hold integer labels.
     Raises: from the step, when traced: TypeError if x or y do not hold numbers, or if the loss does
             not return one float per example; errors of the model and of the loss.
     Source: Robbins & Monro 1951.
@@ -77,7 +77,7 @@ def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation
 
 
 def require_per_example(value: Any, outputs: tuple[Any, ...]) -> None:
-    """TypeError unless a loss has one float per example, position or entry of the outputs."""
+    """Raise TypeError unless a loss has one float per example, position or entry of the outputs."""
     per = ", or one per ".join(["example", *["position"] * (len(outputs) > 2)])
     what = f"loss: returns {described(value)} for outputs {outputs}"
     shape = getattr(value, "shape", None)
@@ -96,12 +96,12 @@ def scan_steps(
     """Steps over batches of examples on the device, as one `lax.scan`.
 
     Shapes: data (x, y), x (n, *shape), y (n, *targets); indices (steps, batch_size) int32 in
-            0 .. n - 1; each metric (steps,). Where a mesh with explicit axes shards the examples,
-            it must divide the batch size.
+            0 .. n - 1; each metric (steps,). If a mesh with explicit axes shards the examples,
+            the number of shards must divide the batch size.
     Options:
         step: made by `train_step`.
         train_state: state of training before the first step.
-    Cost:   that of the steps; compiled once for any number of equal epochs.
+    Cost:   the cost of the steps. Epochs of equal shapes need one compilation in all.
 
     >>> import optax
     >>> model, sgd = fcnn.layers.dense(1), optax.sgd(0.1)
@@ -119,13 +119,13 @@ def scan_steps(
 
 
 def _read(a: jax.Array, indices: Any) -> jax.Array:
-    """a[indices]; on a mesh with explicit axes the examples are sharded as those of a."""
+    """a[indices]; on a mesh with explicit axes, it is sharded over examples as a is."""
     where = of_batch(a)
     return a[indices] if where is None else a.at[indices].get(out_sharding=where)
 
 
 def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
-    """Share of examples whose largest output has index y; NaN where y are not their labels."""
+    """Share of examples whose largest output has the index y; NaN if y does not hold labels."""
     if not jnp.issubdtype(y.dtype, jnp.integer) or y.shape != outputs.shape[:-1]:
         return jnp.full((), jnp.nan, outputs.dtype)
     predicted = outputs.argmax(-1)

@@ -37,7 +37,7 @@ def find_invalid(model: Layer, x: Any, y: Any) -> str:
 
 
 def _blocks(name: str, a: np.ndarray | jax.Array) -> Iterator[tuple[int, np.ndarray]]:
-    """Pairs (index of the first example, examples), with the dtypes that the device has."""
+    """Pairs (index of the first example, examples), in the dtype that they have on the device."""
     a = np.asarray(a) if isinstance(a, jax.Array) else a
     for start in range(0, len(a), BLOCK):
         yield start, np.asarray(as_array(name, a[start : start + BLOCK]))

@@ -491,7 +491,7 @@ def test_a_cast_in_a_claimed_gradient_does_not_raise_its_tolerance():
     for args, dtype in (((x,), "float16"), ((X,), "float32")):
         (row,) = check(jnp.sin, args, backward=cosine_in(dtype)).rows
         assert (row.verdict, row.mistake) == (WRONG, "short dtype")
-        assert row.says.startswith(f"is computed in {dtype}, the function in {args[0].dtype}")
+        assert row.says.startswith(f"is computed in {dtype}, but f in {args[0].dtype}")
     wrong = lambda x, dy: (1.01 * cosine_in("float16")(x, dy)[0],)
     assert not check(jnp.sin, (x,), backward=wrong).ok
     assert check(jnp.sin, (x,), backward=cosine_in("float32")).ok
@@ -516,7 +516,7 @@ def test_a_cast_in_the_function_itself_is_allowed_for():
         ),
         (
             (normal(3, 3), normal(3, 3)),
-            "x and w are equal, which hides a gradient with the two exchanged",
+            "x and w are equal, which hides an exchange of their two gradients",
         ),
         ((0.0, 2.0), "x is all zeros"),
         ((2.0, 2.0), "x and w are equal"),

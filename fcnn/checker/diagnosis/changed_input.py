@@ -1,7 +1,7 @@
 """Mistakes of use: G is the right gradient for a changed input, such as flipped w or shifted dy.
 
-Most backward passes are linear in dy and in the other arguments, and use each of them in one place.
-A kernel that is not flipped there, or a border that is left out, gives R for a changed input.
+Most backward passes use dy and each other argument in one place, and are linear in them. A backward
+pass that does not flip the kernel, or leaves out a border, then returns R for a changed input.
 """
 
 import itertools
@@ -18,7 +18,7 @@ EDGES = ((1, 1), (0, 1), (1, 0), (2, 2), (0, 2), (2, 0))
 
 
 def other_arguments(c: Context) -> Iterator[Hypothesis]:
-    """R for another leaf flipped, with two axes exchanged, shifted, or replaced by 1 or ±1."""
+    """R for a change of another leaf: flipped, two axes exchanged, shifted, 1, or its sign."""
     own = c.names[c.i]
     for j, name, a in c.other_leaves():
         if a.size < 2:
@@ -66,7 +66,7 @@ def own_argument(c: Context) -> Iterator[Hypothesis]:
 
 
 def cotangent(c: Context) -> Iterator[Hypothesis]:
-    """R for the first dy flipped, shifted or transposed, or of its first example alone."""
+    """R for the first dy flipped, shifted or transposed, or 0 except at its first example."""
     dy = c.dy[0]
     for axes in some_axes(dy.shape):
         says = f"equals the gradient for dy flipped along {listed(axes)}"
@@ -110,7 +110,7 @@ def parts_of_the_cotangent(c: Context) -> Iterator[Hypothesis]:
 
 
 def parts_of_time(c: Context) -> Iterator[Hypothesis]:
-    """R of sequences (n, t, ...) or (t, ...), for some steps only or without the last state."""
+    """R of sequences (n, t, ...) or (t, ...), where dy is 0 at some steps or for the last state."""
     dy, states = c.dy[0], [np.zeros_like(d) for d in c.dy[1:]]
     if dy.ndim < 2:
         return
@@ -139,8 +139,8 @@ def outputs(c: Context) -> Iterator[Hypothesis]:
         yield from _given(c, kind, says, dy=dy)
 
 
-def each_step_alone(c: Context) -> Iterator[Hypothesis]:
-    """R of sequences (n, t, ...) or (t, ...), with each step independent of the others."""
+def without_recurrence(c: Context) -> Iterator[Hypothesis]:
+    """R of sequences (n, t, ...) or (t, ...), with each step independent of the other steps."""
     dy, states = c.dy[0], c.dy[1:]
     axis = 1 if dy.ndim > 2 else 0
     t = dy.shape[axis] if dy.ndim else 0
@@ -154,13 +154,13 @@ def each_step_alone(c: Context) -> Iterator[Hypothesis]:
         if found is None:
             return
         gradient += _only(found, axis, at)
-    says = "is right for each step by itself: the gradient that a step passes to the steps before "
-    says += "it is missing"
+    says = "is right for each step by itself, but lacks the gradient that a step passes to earlier "
+    says += "steps"
     yield Hypothesis("truncated in time", says, gradient)
 
 
 def _given(c, kind, says, x=None, dy=None):
-    """R for changed leaves of x, or for another dy: the first output's array, or all of them."""
+    """R for changed leaves of x, or for another dy: one array for the first output, or a list."""
     dy = [dy, *c.dy[1:]] if isinstance(dy, np.ndarray) else dy
     found = c.for_other(x, dy)
     if found is not None:

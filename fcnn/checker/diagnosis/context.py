@@ -1,8 +1,8 @@
 """The context of a diagnosis: a wrong gradient G, the right one R, and the function they belong to.
 
-A hypothesis is the gradient that one mistake gives. It is derived from R, from the arguments, or
-from R for a changed input (w flipped, dy shifted): a backward pass that does not flip the kernel
-gives the right gradient for a flipped kernel.
+A hypothesis is the gradient that one mistake gives. It is computed from R, from the arguments, or
+as R for a changed input (w flipped, dy shifted): for example, a backward pass that does not flip
+the kernel gives the right gradient for a flipped kernel.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Arrays = list[np.ndarray]
 
 
 class Mistake(NamedTuple):
-    """A mistake: its kind in two or three words, and a sentence, with the formula to compare."""
+    """A mistake: its kind in two or three words, and a sentence that explains it."""
 
     kind: str
     says: str
@@ -57,7 +57,7 @@ class Context:
 
     @property
     def argument(self) -> np.ndarray:
-        """The argument whose gradient this is."""
+        """The argument whose gradient is G."""
         return self.x[self.i]
 
     @property
@@ -75,7 +75,7 @@ class Context:
         return np.asarray(~(np.abs(self.G - self.R) <= self.tolerance * self.top))
 
     def both_zero(self) -> np.ndarray:
-        """Mask of the entries that are 0 in G and R, which most mistakes leave as they are."""
+        """Mask of the entries that are 0 in both G and R. Most mistakes keep the zeros of R."""
         most = self.tolerance * self.top
         return np.asarray((np.abs(self.G) <= most) & (np.abs(self.R) <= most))
 
@@ -90,7 +90,7 @@ class Context:
         return None if found is None else found[self.i].astype(np.float64)
 
     def jvp_along(self, v: np.ndarray) -> np.ndarray | None:
-        """J v, where v moves this leaf alone."""
+        """J v, where v moves only this leaf."""
         found = self.jvp([v if j == self.i else np.zeros_like(a) for j, a in enumerate(self.x)])
         return None if found is None else found[0].astype(np.float64)
 

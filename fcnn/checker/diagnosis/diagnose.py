@@ -1,7 +1,8 @@
 """The one mistake that turns the right gradient R into the claimed gradient G.
 
-Each module of this package yields hypotheses of one sort: the gradients that its mistakes give. The
-first one that G equals in every entry names the mistake. Simple mistakes come first.
+Each module of this package covers one sort of mistakes, and yields the gradients that they give as
+hypotheses. The first hypothesis that equals G in every entry names the mistake. Simple mistakes are
+tried first.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
     factor.dropout_mask,
     factor.reduced_too_far,
     factor.of_an_argument,
-    changed_input.each_step_alone,
+    changed_input.without_recurrence,
     changed_input.outputs,
     terms.terms,
     terms.rows,
@@ -58,7 +59,7 @@ MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
     changed_input.own_argument,
     entries.any_slices,
 )
-MOST = 2048  # largest number of entries for finite differences to give R where autodiff cannot
+MOST = 2048  # largest number of entries for which R is computed by finite differences
 
 
 def diagnose(e: Evidence, i: int) -> Mistake | None:
@@ -72,14 +73,14 @@ def diagnose(e: Evidence, i: int) -> Mistake | None:
         for hypothesis in mistakes(c):
             error = c.distance(hypothesis.gradient, hypothesis.known)
             if error <= c.tolerance and _differs(c, hypothesis):
-                part = "every entry" if hypothesis.known is None else "where both are known"
+                part = "every entry" if hypothesis.known is None else "every determined entry"
                 exact = "" if OTHER in hypothesis.says else f" ({part}, to {max(error, 1e-16):.0e})"
                 return Mistake(hypothesis.kind, hypothesis.says + exact)
     return None
 
 
 def _differs(c, hypothesis):
-    """Whether the hypothesis is another gradient than R."""
+    """Whether the gradient of the hypothesis differs from R."""
     off = np.abs(hypothesis.gradient - c.R)
     return bool((off > c.tolerance * c.top).any())
 

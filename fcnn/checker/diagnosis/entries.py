@@ -7,7 +7,7 @@
     slices at the start or end of an axis    border dropped, ragged window, truncated in time
     slices at regular distances              positions skipped
 
-The message adds the factor between G and R at these entries, if they have one factor.
+If G = a R at these entries with one number a, the message adds a.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from fcnn.checker.diagnosis.context import Context, Hypothesis, counted, ordinal
 from fcnn.checker.diagnosis.order import listed
 
 OTHER = "another value"
-FEW = 3  # entries that a message lists
+FEW = 3  # largest number of entries that a message lists
 MANY = 10**4  # rows; with this many or more, ties within rows are not searched
 
 
@@ -60,7 +60,7 @@ def ties(c: Context) -> Iterator[Hypothesis]:
 
 
 def _tied(x):
-    """Which entries equal another entry: of the whole array, then of their row."""
+    """Masks of the entries that equal another entry: of the array, then of the same row."""
     yield _repeated(x.ravel()).reshape(x.shape)
     if x.ndim > 1 and 0 < x.size // x.shape[-1] < MANY:
         rows = x.reshape(-1, x.shape[-1])
@@ -78,14 +78,14 @@ def slices(c: Context) -> Iterator[Hypothesis]:
 
 
 def any_slices(c: Context) -> Iterator[Hypothesis]:
-    """Whole slices of any values. Along the first axis, that of examples, the kind is not known."""
+    """Whole slices in which G has any values. Along axis 0, of examples, the kind is not known."""
     for which, hypothesis in _slices(c):
         examples = which.all(_but(0, which.ndim)) == which.any(_but(0, which.ndim))
         yield hypothesis._replace(kind="some slices") if examples.all() else hypothesis
 
 
 def gaps(c: Context) -> Iterator[Hypothesis]:
-    """Nonzero entries between the positions that a stride reaches, where R is 0."""
+    """Nonzero entries of G between the positions that a stride reaches; R is 0 there."""
     zero, wrong = np.abs(c.R) <= c.tolerance * c.top, c.wrong()
     if not (wrong & zero).any() or (wrong & ~zero).any():
         return
@@ -100,7 +100,7 @@ def gaps(c: Context) -> Iterator[Hypothesis]:
 
 
 def _slices(c):
-    """Mask and hypothesis of wrong slices: along one axis, or at the borders of all space."""
+    """Mask and hypothesis of wrong slices: along one axis, or at all borders of spatial axes."""
     wrong, rank = c.wrong(), c.R.ndim
     if wrong.all():
         return
@@ -151,7 +151,7 @@ def _pattern(indices, axis, rank):
 
 
 def _hypothesis(c, kind, says, which):
-    """The hypothesis that only these entries are wrong, and what G is there."""
+    """The hypothesis that only these entries are wrong; its message adds the value of G there."""
     a = _factor(c, which)
     value = OTHER if a is None else f"{times(a)} × the right gradient" if a else "0"
     return Hypothesis(kind, f"{says} {value}", np.where(which, c.G, c.R))
@@ -168,7 +168,7 @@ def _factor(c, which):
 
 
 def _is_where(c, which):
-    """Whether the wrong entries are these; entries that are 0 in G and R may be either."""
+    """Whether `which` is the mask of wrong entries; entries that are 0 in G and R do not count."""
     wrong = c.wrong()
     return bool(((wrong == which) | c.both_zero()).all() and (which & wrong).any())
 

@@ -1,4 +1,4 @@
-"""Mistakes of scale: G = a R with one number a, or with one for each index along some axes.
+"""Mistakes of scale: G = a R with one number a, or one number for each index along some axes.
 
     a           mistake
     0           stopped
@@ -56,7 +56,7 @@ def _named(c, a):
 
 
 def _kept(c):
-    """Whether R is scaled dy or 0, independent of the sign of x, as for dropout."""
+    """Whether entries of R are 0 or a constant times dy, for both signs of x, as for dropout."""
     zero = c.R == 0
     if not zero.any() or zero.all() or c.dy[0].shape != c.R.shape:
         return False
@@ -99,7 +99,7 @@ def dropout_mask(c: Context) -> Iterator[Hypothesis]:
     says = "is not 0 where the right gradient is 0: the dropout mask is missing"
     yield Hypothesis("dropout mask", says, a * dy)
     yield Hypothesis("dropout mask", f"{says}, and so is the scale {times(a)}", dy)
-    says = "is scaled dy with another dropout mask than that of the forward pass"
+    says = "has another dropout mask than the forward pass"
     yield Hypothesis("dropout mask", says, np.where(c.G != 0, a * dy, 0))
 
 

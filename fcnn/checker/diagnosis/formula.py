@@ -1,7 +1,10 @@
-"""Mistakes of formula: y = f(x) entry by entry, and dx = dy f'(x) with another derivative f'.
+"""Mistakes of formula: y = f(x) for each entry, but dx is not dy f'(x). Examples:
 
-Examples are 1 - y² (of tanh) where y (1 - y) (of sigmoid) belongs, either with x in place of y,
-f' taken at y instead of x, and a missing dy.
+wrong                    right
+1 - y² (tanh)            y (1 - y) (sigmoid)
+1 - x², x (1 - x)        the same with y in place of x
+f'(y)                    f'(x)
+independent of dy        proportional to dy
 """
 
 from collections.abc import Iterator
@@ -48,7 +51,7 @@ SLOPES = {
 
 
 def elementwise(c: Context) -> Iterator[Hypothesis]:
-    """dy times another derivative, or R times an extra one."""
+    """dy times a wrong derivative, or R times an extra derivative."""
     if (given := _per_entry(c)) is None:
         return
     x, y, dy = c.argument, *given
@@ -69,7 +72,7 @@ def elementwise(c: Context) -> Iterator[Hypothesis]:
 
 
 def differences(c: Context) -> Iterator[Hypothesis]:
-    """Losses of x - t: the derivative of another loss."""
+    """Losses f(x - t): G is the derivative of another loss."""
     if (given := _per_entry(c)) is None:
         return
     _, dy = given
@@ -113,7 +116,7 @@ def adjoint(c: Context) -> Iterator[Hypothesis]:
 
 
 def _per_entry(c):
-    """y and dy broadcast to x: the loss of an example belongs to all its entries."""
+    """y and dy broadcast to the shape of x: a loss per example is repeated for all its entries."""
     if len(c.y) != 1 or c.y[0].shape != c.R.shape[: c.y[0].ndim]:
         return None
     wide = (...,) + (None,) * (c.R.ndim - c.y[0].ndim)
@@ -129,7 +132,7 @@ def _scaled(c, kind, says, name, hypothesis):
 
 
 def _entry_by_entry(c):
-    """Whether entry k of R depends on entry k of dy alone."""
+    """Whether entry k of R depends only on entry k of dy."""
     half = np.arange(c.R.size).reshape(c.R.shape) % 2
     found = c.for_other(dy=[c.dy[0] * half])
     return found is None or np.abs(found - c.R * half).max() <= c.tolerance * c.top

@@ -1,6 +1,7 @@
-"""Mistakes in one half of a gated unit: x holds a and b side by side, as in glu, and one is wrong.
+"""Mistakes in one half of a gated unit: x holds a and b side by side, as in glu.
 
-That half is diagnosed alone, with the other half as another argument.
+If the gradient of only one half is wrong, that half is diagnosed like a leaf, and the other half is
+another leaf.
 """
 
 from collections.abc import Iterator

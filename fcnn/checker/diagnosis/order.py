@@ -1,7 +1,7 @@
 """Mistakes of order: every value is right, but at a wrong position.
 
-G is R transposed, flipped along some axes, shifted along one, with blocks (the gates of a recurrent
-cell) exchanged, or the gradient of another argument.
+G is R transposed, flipped along some axes, shifted along some axes, or with blocks (the gates of a
+recurrent cell) exchanged. Or G is the right gradient of another argument.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from fcnn.checker.diagnosis.context import Context, Hypothesis
 
 NEAR = (-3, -2, -1, 1, 2, 3)  # distances of shifts along all spatial axes at once
 FAR = 16  # the largest distance of a shift along one axis
-ENOUGH = 6  # smallest number of entries that a shift must keep
+ENOUGH = 6  # smallest number of entries that a shift must keep inside the array
 
 
 def exchanged_arguments(c: Context) -> Iterator[Hypothesis]:

@@ -1,6 +1,7 @@
 """Missing terms: G - R has the form of the term that is missing.
 
-In y = (x - m) / s every x changes the mean m and the deviation s too. Along the normalized axes
+In y = (x - m) / s, every entry of x also changes the mean m and the standard deviation s. Along the
+normalized axes
 
     term through            is
     m                       constant
@@ -30,7 +31,7 @@ def terms(c: Context) -> Iterator[Hypothesis]:
 
 
 def rows(c: Context) -> Iterator[Hypothesis]:
-    """A term missing at one entry of each row, as at the label's in a loss of classes."""
+    """A term missing at one entry of each row, such as the label's entry in a cross-entropy."""
     wrong, n = c.wrong(), c.R.ndim - 1
     if n < 0 or np.abs(c.R.sum(-1)).max() > 1e3 * c.tolerance * c.top or (wrong.sum(-1) > 1).any():
         return

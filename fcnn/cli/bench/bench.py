@@ -23,21 +23,21 @@ from fcnn.installation import install
 
 DTYPES = ("float32", "bfloat16")
 Draw = Callable[[list[Any], Roofline, Any], None]  # rows on matplotlib's axes
-FEW = 60  # characters of names that an error message lists in full
+FEW = 60  # largest total length of the names that an error message lists in full
 
 
 class Bench(NamedTuple):
     """One kind of measurement. A row is a NamedTuple with fields for JSON."""
 
-    command: str  # which runs it; its last word is the name
+    command: str  # the command line that runs it, such as "fcnn bench ops"
     help: str
     description: str
     packages: tuple[str, ...]  # versions to record, besides fcnn's and jax's
-    options: Callable[[ArgumentParser], Any]  # adds them
+    options: Callable[[ArgumentParser], Any]  # adds its options to the parser
     choose: Callable[[Namespace], Sequence[Any]]  # items to measure; raises Misuse or ImportError
     measure: Callable[[Any, Namespace], Any]  # item -> row
     row: Callable[..., Any]  # fields of a row, from JSON -> row
-    head: Callable[[Any], Sequence[str]]  # the table's first row -> column titles
+    head: Callable[[Any], Sequence[str]]  # first row of the table -> column titles
     cells: Callable[[Any, Roofline], Sequence[str]]
     draw: Draw | None = None
 
@@ -68,7 +68,7 @@ def add_dtype(tool: ArgumentParser) -> None:
 
 def add_names(tool: ArgumentParser, kind: str, items: Iterable[Any]) -> None:
     """The names to measure, and the list of all below --help."""
-    help = f"name of a {kind} listed below, or the beginning of names (default: all)"
+    help = f"{kind}s from the list below, or beginnings of their names (default: all)"
     tool.add_argument("names", nargs="*", metavar=kind.upper(), help=help)
     titles = [(item.name, item.title) for item in items]
     widest = max(len(name) for name, _ in titles)
@@ -77,7 +77,7 @@ def add_names(tool: ArgumentParser, kind: str, items: Iterable[Any]) -> None:
 
 
 def named(items: Sequence[Any], names: Sequence[str], kind: str) -> list[Any]:
-    """The items with one of `names`, or with a name that begins with one; all for no names.
+    """The items whose name begins with one of `names`; all items if `names` is empty.
 
     Raises: Misuse for an unknown name.
     """
@@ -88,7 +88,7 @@ def named(items: Sequence[Any], names: Sequence[str], kind: str) -> list[Any]:
 
 
 def _unknown(name: str, known: Sequence[str], kind: str) -> str:
-    """The error message: all of `known` if they are few, else the nearest."""
+    """The error message: lists all `known` names if they are few, else the nearest names."""
     if sum(map(len, known)) <= FEW:
         return f"unknown {kind} {name!r}; expected one of {', '.join(map(repr, known))}"
     words = [one.split("-") for one in known]
@@ -99,7 +99,7 @@ def _unknown(name: str, known: Sequence[str], kind: str) -> str:
 
 
 def run(bench: Bench, chosen: Namespace) -> int:
-    """Measure and print; the exit code. All options are checked before the first measurement."""
+    """Measure, print, and return the exit code. All options are checked before that."""
     to_file = isinstance(chosen.json, Path)
     try:
         if chosen.rounds < 1:
@@ -167,7 +167,7 @@ def _json(bench: Bench, chosen: Namespace, top: Roofline, rows: Sequence[Any]) -
 
 
 def ms(seconds: float) -> str:
-    """Milliseconds with three digits; more before the decimal point."""
+    """Milliseconds with three significant digits, or as an integer from 1 s on."""
     return f"{1e3 * seconds:.0f}" if seconds >= 1 else f"{1e3 * seconds:.3g}"
 
 

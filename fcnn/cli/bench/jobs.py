@@ -1,8 +1,8 @@
-"""Training jobs: which network, on batches of which shape.
+"""Training jobs: each is a network and the shape of its batches.
 
 Every job is one step of Adam at a learning rate of 1e-3 on the mean softmax cross-entropy of a
-batch. A network is described by numbers, so that other libraries can write the same one; `build`
-makes it from `fcnn.models`.
+batch. A network is described by numbers, so that it can be written in other libraries too. `build`
+makes the model of `fcnn.models`.
 """
 
 from typing import NamedTuple
@@ -18,8 +18,8 @@ LEARNING_RATE = 1e-3
 class Cnn(NamedTuple):
     """(conv 3×3, relu, max pool 2×2) per entry of channels, then dense layers.
 
-    Each hidden dense layer is followed by relu and `dropout`. With `batch_norm`, which stands
-    before each relu, convolutions have no bias and a global average takes flatten's place.
+    Each hidden dense layer is followed by relu and `dropout`. With `batch_norm`, each convolution
+    has a batch norm instead of a bias, and global average pooling replaces flatten.
     """
 
     channels: tuple[int, ...]
@@ -30,7 +30,7 @@ class Cnn(NamedTuple):
 
 
 class ResNet(NamedTuple):
-    """ResNet-18 for small images: a stem of conv 3×3, and basic blocks, `blocks` at each width."""
+    """ResNet-18 for small images: a stem of conv 3×3, and `blocks` basic blocks at each width."""
 
     classes: int
     widths: tuple[int, ...] = (64, 128, 256, 512)
@@ -116,8 +116,9 @@ JOBS = (
 def build(network: Network) -> Layer:
     """The model of `fcnn.models` that `network` describes.
 
-    A ResNet is ResNet-18, whatever its widths and blocks: `models.resnet` has published sizes
-    alone. A transformer's MLP is 4 times as wide as its blocks, as in `models.transformer`.
+    Three fields are not used. `widths` and `blocks` of a ResNet: `models.resnet` has only published
+    sizes, here ResNet-18. `mlp_width`: the MLP of `models.transformer` is 4 times as wide as its
+    blocks.
     """
     match network:
         case Cnn(channels, hidden, classes, norm, dropout):
@@ -137,7 +138,7 @@ def build(network: Network) -> Layer:
 def draw(job: Job, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Random examples x of one epoch, normal float32, and their labels y, int32.
 
-    The x of a transformer are tokens, and y is the token after each.
+    For a transformer, x are tokens, and y is the next token at each position.
     """
     rng = np.random.default_rng(seed)
     n = job.batch * job.steps

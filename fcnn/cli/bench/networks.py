@@ -13,7 +13,7 @@ from fcnn.bench import timed
 from fcnn.cli.bench.bench import Bench, add_dtype, add_names, megabytes, ms_min, named, rate
 from fcnn.cli.bench.jobs import JOBS, LEARNING_RATE, Job, batches, build, draw
 
-PASSES = 3  # FLOP of a train step over the forward pass's: dx and dw cost as much each
+PASSES = 3  # in a train step: forward, dx and dw, which have equal FLOP
 
 
 class Row(NamedTuple):
@@ -73,8 +73,8 @@ BENCH = Bench(
     help="networks: compilation, forward pass, train step",
     description="Time fcnn's networks: the first train step, which compiles, the forward pass, and "
     "train steps (forward, backward, Adam). FLOP are counted from shapes; a train step counts as "
-    "three forward passes. The peak is a matrix product's, measured in the same run. Memory is "
-    "allocated while a train step runs, besides its arguments and outputs.",
+    "three forward passes. The peak is the rate of a matrix product, measured in the same run. "
+    "Memory is allocated while a train step runs, besides its arguments and outputs.",
     packages=("optax",),
     options=_options,
     choose=lambda chosen: named(JOBS, chosen.names, "model"),

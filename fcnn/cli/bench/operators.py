@@ -79,8 +79,8 @@ BENCH = Bench(
     help="operators, against XLA's own convolution and autodiff",
     description="Time operators and their hand-derived gradients against a baseline: XLA's own "
     "convolution (lax), autodiff, or explicit im2col. Both run in turn. FLOP are counted from "
-    "shapes. The peak is a matrix product's, measured in the same run. Memory is allocated "
-    "while a program runs, besides its arguments and outputs.",
+    "shapes. The peak is the rate of a matrix product, measured in the same run. Memory is "
+    "allocated while a program runs, besides its arguments and outputs.",
     packages=(),
     options=_options,
     choose=lambda chosen: named(COMPARISONS, chosen.names, "operator"),

@@ -24,7 +24,7 @@ def add_to(kinds, benches: Sequence[Bench]) -> None:
 
 
 def print_tables(command: str, benches: Sequence[Bench], files: Iterable[Path]) -> int:
-    """Print the table of each file; the exit code."""
+    """Print the table of each file, and return the exit code."""
     for path in files:
         try:
             recorded = json.loads(path.read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ class Task(NamedTuple):
 class Row(NamedTuple):
     name: str
     title: str
-    auto: str  # the implementation of "auto" here
+    auto: str  # the implementation that "auto" chooses here
     times: dict[str, list[float]]  # seconds, by implementation
 
 
@@ -70,7 +70,7 @@ BENCH = Bench(
     help="every implementation of convolution, and which one is fastest here",
     description="Time implementations of convolution: forward pass and both gradients. With --tune "
     "the table shows the fastest of all implementations on this machine, the choice of auto, and "
-    "its time relative to the fastest.",
+    "the time of that choice relative to the fastest.",
     packages=(),
     options=_options,
     choose=lambda chosen: named(TASKS, chosen.names, "convolution"),
