@@ -1,4 +1,4 @@
-"""fcnn.check from outside: subjects, verdicts, reports, and error messages."""
+"""fcnn.check: forms of subjects, verdicts, reports and error messages."""
 
 import json
 import re
@@ -212,7 +212,7 @@ def test_a_choice_at_a_kink_is_valid_between_the_two_slopes():
 
 @pytest.mark.parametrize("entry", [0, 5])
 def test_kinks_do_not_hide_a_mistake(entry):
-    """Half of a large array stands at a kink, with a choice of its own; one entry is wrong."""
+    """Half of the entries are at a kink, with a valid slope. One of the other entries is wrong."""
     x = normal(90, 100)
     x[:, ::2] = 0
     x[7, 2 * entry + 1] = 1.0
@@ -390,7 +390,7 @@ def test_misuse_gets_one_clear_line(says, call):
     ],
 )
 def test_f_must_be_callable_and_args_a_tuple(says, call):
-    """In a separate process, because this one checks annotations first."""
+    """Run in a separate process, because this process checks annotations first."""
     code = f"import fcnn\ntry:\n    {call}\nexcept TypeError as wrong:\n    print(wrong)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == says
@@ -416,7 +416,7 @@ def test_a_zero_gradient_with_rounding_errors_is_right(dtype):
     assert max(row.error for row in report.rows) < 1e-4
 
 
-def test_without_autodiff_the_error_is_that_of_differences():
+def test_without_autodiff_the_error_is_measured_by_differences():
     power = lambda x: lax.while_loop(lambda c: c[1] < 3, lambda c: (c[0] * x, c[1] + 1), (x, 0))[0]
     right, wrong = (lambda x, dy, k=k: (k * x**3 * dy,) for k in (4, 3))
     x = np.array([1.2, 0.7])
@@ -481,12 +481,12 @@ def test_a_gradient_that_is_not_floating_is_wrong(dtype):
 
 
 def cosine_in(dtype):
-    """dx of sin, with the cosine computed in a dtype."""
+    """The backward pass of sin, with the cosine computed in `dtype`."""
     return lambda x, dy: (dy * jnp.cos(x.astype(dtype)).astype(x.dtype),)
 
 
 def test_a_cast_in_a_claimed_gradient_does_not_raise_its_tolerance():
-    """An error by low precision inside a gradient is a mistake, as any error of its size."""
+    """An error from low precision in a gradient is judged like any other error of that size."""
     x = X.astype(np.float32)
     for args, dtype in (((x,), "float16"), ((X,), "float32")):
         (row,) = check(jnp.sin, args, backward=cosine_in(dtype)).rows
@@ -497,7 +497,7 @@ def test_a_cast_in_a_claimed_gradient_does_not_raise_its_tolerance():
     assert check(jnp.sin, (x,), backward=cosine_in("float32")).ok
 
 
-def test_a_cast_in_the_function_itself_is_allowed_for():
+def test_a_cast_in_the_function_itself_does_not_make_its_gradient_wrong():
     in_half = lambda x: jnp.sin(x.astype("float16")).astype(x.dtype)
     cosine = lambda x, dy: (dy * jnp.cos(x),)
     assert check(in_half, (X.astype(np.float32),), backward=cosine).ok
@@ -542,10 +542,10 @@ def test_a_warning_about_many_arguments_is_one_line():
 
 
 FORMS = {
-    "alone": lambda x, dy: 2 * x * dy,
+    "an array": lambda x, dy: 2 * x * dy,
     "a list": lambda x, dy: [2 * x * dy],
     "a pair that returns lists": (lambda x: [x * x, x], lambda x, dy: [2 * x * dy]),
-    "a pair that returns it alone": (lambda x: (x * x, x), lambda x, dy: 2 * x * dy),
+    "a pair that returns an array": (lambda x: (x * x, x), lambda x, dy: 2 * x * dy),
 }
 
 

@@ -1,4 +1,4 @@
-"""Slopes by finite differences: precise where f is smooth, two at a kink, wide bars in noise."""
+"""Finite differences: a precise slope if f is smooth, two at a kink, wide bars under rounding."""
 
 from dataclasses import replace
 
@@ -19,14 +19,14 @@ def slopes_of(f, x):
 
 
 def close(f, x, v=None):
-    """A close look at sum f along v, or along ones."""
+    """The result of Slopes.close for sum f along v, by default along ones."""
     with exactly():
         x = jnp.asarray(x, jnp.float64)
         return slopes_of(f, x).close([np.ones(x.shape) if v is None else v])
 
 
 def choices(f, x, v, *values):
-    """Which of these slopes along v are valid choices, for each of 10 draws."""
+    """The set of results of 10 draws: for each slope in `values`, whether it is valid along v."""
     with exactly():
         slopes = slopes_of(f, jnp.asarray(x, jnp.float64))
         rngs = map(np.random.default_rng, range(10))
@@ -68,13 +68,13 @@ def test_a_kink_nearby_is_not_at_x(distance, side):
 
 
 def test_each_output_may_choose_its_own_slope():
-    """relu(x) - relu(-x) is x, but as two outputs each has a kink of its own."""
+    """relu(x) - relu(-x) is x, without a kink. As separate outputs, both terms have a kink."""
     look = close(lambda x: jnp.stack([jax.nn.relu(x), -jax.nn.relu(-x)]), 0.0)
     assert (look.low, look.high) == pytest.approx((0, 2), abs=1e-6)
     assert not close(lambda x: jax.nn.relu(x) - jax.nn.relu(-x), 0.0).kinked
 
 
-def test_rounding_inside_widens_the_bar():
+def test_rounding_inside_f_widens_the_error_bar():
     square = lambda x: (x.astype(jnp.float32) ** 2).astype(jnp.float64)
     look = close(square, 1.3)
     assert abs(look.slope.value - 2.6) <= look.slope.bar < 0.1
@@ -86,7 +86,7 @@ def test_a_flat_function_is_flat():
     assert not look.admits(1e-6)
 
 
-def test_a_scale_far_below_x_is_seen():
+def test_slope_of_a_function_that_varies_on_a_scale_far_below_x():
     """x is about 1e8, and the slope of the function changes within 1e-2 of x."""
     x = 1e8 + np.array([0.0, 0.0])
     normalized = lambda x: (x[0] - x.mean()) / jnp.sqrt(x.var() + 1e-4)
@@ -106,7 +106,7 @@ def test_valid_slopes_of_one_kink_do_not_depend_on_the_draw():
 
 
 def test_several_kinks_of_one_output_have_separate_choices():
-    """|a| - |b| along (1, 1), and ten such terms; the two slopes of the output agree there."""
+    """|a| - |b| has equal slopes on both sides along (1, 1), but each term has a choice."""
     signs = np.array([1.0, -1] * 5)
     bends = lambda x: (signs[: len(x)] * jnp.abs(x)).sum()
     assert not close(bends, np.zeros(2)).kinked
@@ -114,7 +114,7 @@ def test_several_kinks_of_one_output_have_separate_choices():
     assert choices(bends, np.zeros(10), np.ones(10), -5, 5) == {(True, True)}
 
 
-def test_there_is_no_choice_where_pieces_agree():
+def test_there_is_no_choice_if_all_pieces_have_the_same_slope():
     larger = lambda x: jnp.maximum(x[0], x[1])
     both = np.array([1.0, 1.0])
     assert choices(larger, both, both, 0, 0.5, 2) == {(False, False, False)}

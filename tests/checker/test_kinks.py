@@ -18,7 +18,7 @@ WHOLE = RNG.integers(-2, 3, (2, 5, 7)).astype(float)
 MIXED = np.array([1.0, -1, 2, -0.5, 3, -2, 0.1, 1])
 AT_BOUNDS = np.array([0.0, 1, 0.5]), np.zeros(3), np.ones(3)
 TIES = np.array([3.0, 1, 1, 2, 1])
-SECOND_TIER = pytest.mark.all("0.5 s each; the first tier has one of each kind")
+SECOND_TIER = pytest.mark.all("0.5 s each; the first tier has one problem of each kind")
 
 
 def maximum(a, b):
@@ -42,7 +42,7 @@ def margin(s, t):
 
 
 def weighted_relu(x):
-    """One output with a kink for each entry of x, upwards or downwards."""
+    """A sum with one kink for each entry of x. The slope rises or falls, by the sign of MIXED."""
     return (MIXED * jax.nn.relu(x)).sum()
 
 
@@ -77,7 +77,7 @@ def all_to_each(x, w, z, dy):
 
 
 def between(inside, low, high):
-    """The backward pass of clip, where each argument gets dy at its own condition."""
+    """A backward pass of clip: each argument gets dy where the condition for it holds."""
     where = lambda test, x, lo, hi, dy: jnp.where(test(x, lo, hi), dy, 0)
     return lambda *args: tuple(where(test, *args) for test in (inside, low, high))
 
@@ -122,9 +122,9 @@ INVALID_CHOICES = {
     "larger, in NumPy": (LARGER_OF_NUMPY, (ONES, ONES), ALL_TO_EACH),
     "max(a, 2 b)": (larger_of_double, (TWOS, ONES), lambda a, b, dy: (dy, 2 * dy)),
     "max(x w, z)": (larger_of_product, (X, W, X @ W), all_to_each),
-    "|a + b|, of other signs": (abs_of_sum, (X, -X), shares(1, -1)),
-    "|a - b|, of equal signs": (DISTANCE, tuple(WHOLE), SIGN_OF_EACH),
-    "hinge: at the margin for s alone": (
+    "|a + b|: opposite signs": (abs_of_sum, (X, -X), shares(1, -1)),
+    "|a - b|: equal signs": (DISTANCE, tuple(WHOLE), SIGN_OF_EACH),
+    "hinge at the margin: dy to s only": (
         margin,
         (ONES, ONES),
         lambda s, t, dy: (-t * dy, 0 * dy),
@@ -227,7 +227,7 @@ def test_the_report_names_the_direction():
     assert str(report).count("; a and b tie, and their shares of dy must add up to 1") == 2
 
 
-def test_ties_of_another_kind_add_up_to_the_slope():
+def test_gradients_of_tied_arguments_of_a_distance_must_add_up_to_the_slope():
     report = check(DISTANCE, (ONES[:2], ONES[:2]), backward=SIGN_OF_EACH)
     assert "a and b tie, and their gradients must add up to that slope" in str(report)
 

@@ -1,4 +1,4 @@
-"""Tests of the checker: every mutant is caught, most are named, no correct gradient is rejected."""
+"""Tests of the checker: it rejects every mutant, names most mistakes, accepts correct gradients."""
 
 from collections import Counter
 
@@ -12,8 +12,8 @@ from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import KINDS
 from experiments.checkers.undiagnosed import UNDIAGNOSED
 
-EVERY = 4  # the second tier has every 4th; the experiment `checkers` runs all
-SECOND = pytest.mark.all("0.5 s each; the first tier has one of each kind")
+EVERY = 4  # the second tier has every 4th problem; the experiment `checkers` runs all problems
+SECOND = pytest.mark.all("0.5 s each; the first tier has one problem of each kind")
 
 
 def one_of_each_kind(problems):

@@ -23,7 +23,7 @@ WITHIN = {
     "checkpoint": jax.checkpoint(wrong_sin),
     "cond": lambda x: lax.cond(x > 0, wrong_sin, jnp.cos, x),
     "loop": lambda x: lax.fori_loop(0, 1, lambda _, c: wrong_sin(c), x),
-    "all of it": jax.jit(
+    "all nested": jax.jit(
         lambda x: lax.scan(lambda c, _: (jax.checkpoint(jax.jit(wrong_sin))(c), None), x, None, 1)[
             0
         ]
@@ -52,7 +52,7 @@ def test_rules_of_operators_are_stripped():
     assert jax.grad(strip_custom_rules(wrong))(x) == pytest.approx(float(jnp.cos(x)))
 
 
-def test_custom_jvp_stays():
+def test_custom_jvp_is_not_stripped():
     """JAX's relu chooses its slope at 0 by custom_jvp, which is not a rule to check."""
     f = lambda x: jax.nn.relu(x) * wrong_sin(x + 1)
     assert jax.grad(strip_custom_rules(f))(0.0) == 0

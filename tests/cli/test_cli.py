@@ -114,7 +114,7 @@ def test_the_nearest_choice_is_named(arguments, message, capsys):
 
 def test_check_of_operators(capsys, monkeypatch):
     attention = fcnn.dot_product_attention
-    (case,) = (c for c in attention.cases if c.name == "no queries")  # test_gradients has them all
+    (case,) = (c for c in attention.cases if c.name == "no queries")  # test_gradients has all cases
     monkeypatch.setattr(attention, "cases", (case,))
     assert main(["check", "relu", "dot_product_attention", "--dtype", "float32"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -175,7 +175,7 @@ def test_check_writes_a_page(file, tmp_path, capsys):
     assert "0 of 1 gradients are right" in text
     assert "equals −1 × the right gradient" in text
     assert text.count("<rect") == 6  # a square for each entry
-    assert not re.search("src=|href=", text)  # nothing is loaded from elsewhere
+    assert not re.search("src=|href=", text)  # the page loads no other file
     assert [p.name for p in tmp_path.glob(".*")] == []
 
 
@@ -348,7 +348,7 @@ def modules(monkeypatch):
 @pytest.mark.parametrize("text", LOADS.values(), ids=list(LOADS))
 @pytest.mark.parametrize("name", ["mine", "json", "jax"])
 def test_a_file_is_loaded_as_python_runs_it(tmp_path, modules, name, text):
-    """Under any name; its changes to this process end with it."""
+    """The file may have any name. Its changes to this process are undone after it is loaded."""
     (tmp_path / "neighbour.py").write_text("two = 2")
     path = tmp_path / f"{name}.py"
     path.write_text(textwrap.dedent(text) + RIGHT)
@@ -407,7 +407,7 @@ def test_as_a_user_runs_it(file, tmp_path):
 
 
 def test_a_closed_pipe_prints_no_traceback():
-    """As `fcnn ops | head -1` does; the table is larger than a pipe's buffer."""
+    """head closes the pipe after one line. The table is larger than the buffer of a pipe."""
     command = f"{sys.executable} -m fcnn ops | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (done.stdout.count("\n"), done.stderr) == (1, "")

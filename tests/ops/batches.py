@@ -1,4 +1,4 @@
-"""Batches for the arguments of any operator: of a symbolic or a given number of examples.
+"""Arguments of any operator, with a symbolic or a given number of examples.
 
 The annotations show which arrays have a batch axis: an axis n, or the first axis of *n or of ...
 (any shape). Other arrays, such as weights, keep their shapes.
@@ -14,7 +14,7 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def batch_axes(op, args):
-    """0 for each argument that has a batch, None for others."""
+    """For each argument: 0 if it has a batch axis, else None."""
     kinds = [op.signature.parameters[name].annotation for name in op.arrays]
     return tuple(0 if has_batch(*each) else None for each in zip(kinds, args, strict=True))
 
@@ -41,12 +41,12 @@ def types_of_batch(op, args, *batch):
 
 
 def with_batch(op, args, *batch):
-    """The arguments with a batch of these sizes, which repeats their own examples."""
+    """The arguments with a batch of these sizes, filled by repeating the examples of `args`."""
     rows = lambda a: np.arange(np.prod(batch)).reshape(batch) % a.shape[0]
     one = lambda a, axis: a if axis is None else a[rows(a)]
     return tuple(map(one, args, batch_axes(op, args)))
 
 
 def exported(f, *types, platforms=PLATFORMS):
-    """f, exported as a program and loaded again."""
+    """A function that calls the exported program of f."""
     return jax.export.export(jax.jit(f), platforms=platforms)(*types).call

@@ -31,7 +31,7 @@ def pad_pairs(padding, size, window, stride, dilation):
 
 
 def read(u, n, mode):
-    """The cell, of n, that cell u of the padded input copies; None for a zero."""
+    """The cell (0 to n - 1) that is copied to position u, or None if a zero is at position u."""
     if mode == "zeros" and not 0 <= u < n:
         return None
     while not 0 <= u < n:
@@ -76,7 +76,7 @@ def output_size(n, lo, hi, effective, stride, ceil_mode):
     while start + effective <= lo + n + hi:  # the whole window is within the padded input
         start, positions = start + stride, positions + 1
     if ceil_mode and start < lo + n and start - stride + effective < lo + n + hi:
-        positions += 1  # not wholly in the high padding, and reads cells that no other window does
+        positions += 1  # starts before the high padding, and reads beyond the last whole window
     return positions
 
 
@@ -88,7 +88,7 @@ def conv(x, w, b=None, *, stride=1, padding="valid", padding_mode="zeros", dilat
     for position, covered, out in windows(x, w.shape[:-2], stride, padding, dilation, padding_mode):
         y = np.zeros((len(x), *out, o)) if y is None else y
         for n, k in itertools.product(range(len(x)), range(o)):
-            first = k // (o // groups) * c  # channel that this output's group starts at
+            first = k // (o // groups) * c  # first input channel of this output's group
             total = 0.0 if b is None else b[k]
             for tap, cell in covered:
                 if cell is not None:
@@ -101,7 +101,7 @@ def conv(x, w, b=None, *, stride=1, padding="valid", padding_mode="zeros", dilat
 def conv_transpose(
     x, w, b=None, *, stride=1, padding="valid", output_padding=0, dilation=1, groups=1
 ):
-    """Add every cell of x, times every tap, to its cell of y, unless that is cropped.
+    """Add each product of a cell of x and a tap to a cell of y, unless that cell is cropped.
 
     The result is None if all of y is cropped.
     """
@@ -133,7 +133,7 @@ def separable_conv(x, depthwise, pointwise, b=None, **options):
 
 
 def pool(x, window, reduce, *, stride=None, padding="valid", dilation=1, ceil_mode=False):
-    """Reduce the cells of each window by `reduce`; None in its list is padding."""
+    """Apply `reduce` to the list of each window's cells, in which None is padding."""
     y = None
     stride = window if stride is None else stride
     for position, covered, out in windows(
@@ -170,7 +170,7 @@ def lp_pool(x, window, *, p=2, mean=False, **options):
 
 
 def im2col(x, window, **options):
-    """Row by row, cell by cell."""
+    """Concatenate the cells of each window to one row."""
     rows = None
     options = {"stride": 1, "padding": "valid", "dilation": 1} | options
     for position, covered, out in windows(x, window, **options):

@@ -21,7 +21,7 @@ def over(wanted):
 
 
 def _parameters(found, reason=""):
-    """With a reason, all implementations but the first are in the second tier."""
+    """If a reason is given, all implementations but the first are in the second tier."""
     name = lambda op, case, options: "-".join([op.name, case.name, *_impl(op, options)])
     second = lambda op, case, options: reason and op.impls and options["impl"] != op.impls[0]
     marks = lambda *each: [pytest.mark.all(reason)] if second(*each) else []
@@ -79,11 +79,11 @@ _firsts = [found for op in OPS if takes_floats(op) for found in _first_of_each(o
 one_case_each = _parameters(_firsts)
 _of_every_operator = [found for op in OPS for found in _first_of_each(op)]
 one_case_of_every_operator = _parameters(
-    _of_every_operator, "1 s for each program; the first tier has one of each operator"
+    _of_every_operator, "1 s for each program; the first tier has one program of each operator"
 )
-one_case_of_auto_alone = _parameters(
+one_case_of_every_operator_by_auto = _parameters(
     found for found in _of_every_operator if found[-1].get("impl", "auto") == "auto"
 )
 one_case_each_of_auto = _parameters(
-    _firsts, "1 s for each program; test_gradients proves the sums in which implementations differ"
+    _firsts, "1 s for each program; test_gradients checks all implementations"
 )

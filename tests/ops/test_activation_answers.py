@@ -87,7 +87,7 @@ KINKS = {  # points, and the slopes at them
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.float64])
 @pytest.mark.parametrize("name", KINKS)
 def test_slopes_chosen_at_kinks(name, dtype, mode):
-    """In float16 XLA multiplies by a rounded 1 / 6 where a program divides by 6."""
+    """In float16, XLA replaces a division by 6 by a product with the rounded 1 / 6."""
     within = float(jnp.finfo(dtype).eps)
     np.testing.assert_allclose(slopes_at_kinks(dtype, mode)[name], KINKS[name][1], rtol=within)
 
@@ -123,7 +123,7 @@ def test_identities_between_activations():
 
 
 def test_selu_keeps_mean_0_and_variance_1():
-    """The two constants of selu make these the fixed point for standard normal inputs."""
+    """selu's constants are chosen so that a standard normal input gives mean 0 and variance 1."""
     x = np.linspace(-10, 10, 20_001)
     density = np.exp(-np.square(x) / 2) / math.sqrt(2 * math.pi)
     mean = lambda a: float(np.trapezoid(a * density, x))
@@ -146,7 +146,7 @@ def test_small_tails_keep_their_relative_precision():
 
 @both
 def test_exponential_units_keep_small_slopes(mode):
-    """At x = -20, y rounds to -alpha, and alpha + y to 0."""
+    """At x = -20, y rounds to -alpha, so alpha + y would be 0."""
     x = jnp.full(1, -20.0, jnp.float32)
     units = fcnn.elu, fcnn.selu, fcnn.celu
     slope = lambda f, x: jax.grad(lambda x: f(x).sum())(x)
@@ -173,7 +173,7 @@ def test_second_derivative_of_gelu_is_0_for_large_inputs(mode):
 
 
 @both
-def test_an_infinite_positive_input_adds_nothing_to_the_slope_of_prelu(mode):
+def test_an_infinite_positive_input_adds_0_to_the_gradient_of_the_slope_of_prelu(mode):
     with fcnn.gradients(mode):
         dslope = jax.jit(jax.grad(lambda s: fcnn.prelu(jnp.full((1, 1), jnp.inf), s).sum()))(
             jnp.ones(1)
@@ -181,12 +181,12 @@ def test_an_infinite_positive_input_adds_nothing_to_the_slope_of_prelu(mode):
     np.testing.assert_array_equal(dslope, [0])
 
 
-def test_monotone_activations_save_y_alone():
+def test_monotone_activations_save_only_y():
     y, saved = fcnn.tanh.fwd_rule(jnp.ones(3))
     assert y is saved
 
 
-def test_prelu_sums_the_slopes_gradient_over_all_but_channels():
+def test_gradient_of_the_slope_of_prelu_is_summed_over_all_axes_but_channels():
     x, slope = np.array([[-1.0, 2.0], [-3.0, 0.0]]), np.array([0.5, 0.1])
 
     def run(x, slope, dy):
@@ -199,7 +199,7 @@ def test_prelu_sums_the_slopes_gradient_over_all_but_channels():
     np.testing.assert_array_equal(dslope, [-31, 0])
 
 
-def test_the_gate_of_glu_is_its_second_half_and_of_swiglu_its_first():
+def test_glu_gates_by_the_second_half_and_swiglu_by_the_first():
     run = lambda x, one: (fcnn.glu(x), fcnn.swiglu(x), fcnn.swiglu(x[::-1] + 1), fcnn.silu(one) * 3)
     glu, swiglu, *two_ways = jax.jit(run)(np.array([2.0, 0.0]), np.ones(1))
     np.testing.assert_array_equal(glu, [1])
@@ -207,7 +207,7 @@ def test_the_gate_of_glu_is_its_second_half_and_of_swiglu_its_first():
     np.testing.assert_allclose(*two_ways)
 
 
-def test_frelu_is_the_larger_of_x_and_its_neighbours_and_ties_go_to_x():
+def test_frelu_is_the_maximum_of_x_and_its_convolution_and_ties_go_to_x():
     w = np.array([0.0, 0.0, 1.0]).reshape(3, 1, 1)  # the right neighbour
     run = jax.jit(lambda x: (fcnn.frelu(x, w), jax.grad(lambda x: fcnn.frelu(x, w).sum())(x)))
     y, dx = run(np.array([1.0, 3.0, -1.0]).reshape(1, 3, 1))

@@ -21,7 +21,7 @@ def normals(*shapes):
 
 
 def by_loops(q, k, v, mask=None, *, causal=False, scale=None):
-    """One query and one head after another."""
+    """Attention by loops over examples, heads and queries."""
     (n, t, h, d), (_, s, g, e) = q.shape, v.shape
     y = np.zeros((n, t, h, e))
     mask = None if mask is None else np.broadcast_to(mask, (n, h, t, s))
@@ -54,7 +54,7 @@ def test_attention_equals_loops(seed, impl):
 
 @cache
 def answers_and_loops(seed):
-    """For every mask, the outputs of all implementations, from one program, and of the loops."""
+    """The outputs of all implementations (from one program) and of the loops, for every mask."""
     rng = np.random.default_rng(seed)
     n, t, s, g, r, d, e = rng.integers(1, 5, 7)
     x = [rng.standard_normal(a) for a in ((n, t, g * r, d), (n, s, g, d), (n, s, g, e))]
@@ -72,7 +72,7 @@ def answers_and_loops(seed):
 
 
 def test_attention_weights_known_values():
-    """Scores 0 and log 3 have weights 1/4 and 3/4; `causal` counts from the start."""
+    """Scores 0 and log 3 have weights 1/4 and 3/4. With `causal`, query i sees keys 0 to i."""
     q, k = np.ones((1, 2, 1, 1)), np.array([0.0, math.log(3)]).reshape(1, 2, 1, 1)
     v = np.array([4.0, 8.0]).reshape(1, 2, 1, 1)
     causal = partial(attend, causal=True)
@@ -113,7 +113,7 @@ def masked_queries(mode, impl):
 
 
 @pytest.mark.parametrize("impl", IMPLS)
-def test_gradient_of_an_added_mask_is_0_where_it_is_infinite(impl):
+def test_gradient_of_an_added_mask_is_0_at_infinite_entries(impl):
     q, k, v = normals(*[(1, 2, 1, 2)] * 3)
     mask = np.array([[0.0, -np.inf], [0.3, -0.2]]).reshape(1, 1, 2, 2)
     total = lambda mask, q, k, v: attend(q, k, v, mask, impl=impl, block=1)[..., 0].sum()
@@ -131,7 +131,7 @@ def largest_array(text):
 
 
 def test_blocked_never_holds_all_scores():
-    """Nor do its gradients, by hand or by autodiff of the same loop."""
+    """Its hand-derived gradient and autodiff of its loop do not hold them either."""
     q = k = jax.ShapeDtypeStruct((1, 512, 1, 4), float)
     for mode in ("hand", "autodiff"):
         for impl, most in (("plain", 512 * 512), ("blocked", 512 * 32)):
@@ -149,13 +149,13 @@ def test_auto_is_blocked_above_2_to_the_20_scores():
 
 
 def test_half_precision_sums_do_not_stall():
-    """4,096 equal keys have weights 1/4096. Their sum in bfloat16 would stop at 256."""
+    """For 4,096 equal scores, softmax sums 4,096 ones. In bfloat16 the sum would stop at 256."""
     q, k = np.ones((1, 1, 1, 1), jnp.bfloat16), np.ones((1, 4096, 1, 1), jnp.bfloat16)
     run = lambda q, k: [attend(q, k, k, impl=impl) for impl in IMPLS]
     assert [y.item() for y in jax.jit(run)(q, k)] == [1, 1]
 
 
-def test_one_head_of_identities_is_attention():
+def test_multi_head_attention_with_one_head_and_identity_weights_is_attention():
     (x,), eye = normals((2, 3, 4)), np.eye(4)
     into, back = eye.reshape(4, 1, 4), eye.reshape(1, 4, 4)
     y = jax.jit(lambda x, w, wo: fcnn.multi_head_attention(x, w, w, w, wo))(x, into, back)
@@ -178,7 +178,7 @@ def test_an_id_out_of_range_gives_nan_and_no_gradient(mode, dtype):
 
 @cache
 def rows_and_gradients(mode):
-    """A table, and for ids of every type the rows and the gradient of their sum."""
+    """A table, then its looked-up rows and the gradient of their sum, for ids of every type."""
     table = np.arange(6.0).reshape(3, 2)
     low = {dtype: -1 if jnp.issubdtype(dtype, jnp.signedinteger) else 3 for dtype in IDS}
     ids = [np.array([2, low[dtype], 0, 2, 100], dtype) for dtype in IDS]
@@ -233,14 +233,14 @@ def test_rotary_embedding_equals_complex_multiplication(interleaved):
     np.testing.assert_array_equal(default, counted)
 
 
-def test_scores_of_rotated_pairs_depend_on_distance_alone():
+def test_scores_of_rotated_queries_and_keys_depend_only_on_distance():
     q, k = normals(*[(1, 1, 1, 8)] * 2)
     rotate = jax.jit(fcnn.rotary_embedding)
     score = lambda at: (np.asarray(rotate(q, np.array([at]))) * rotate(k, np.array([at - 3]))).sum()
     np.testing.assert_allclose(score(3), score(1003), rtol=1e-10)
 
 
-def test_one_array_may_be_every_weight():
+def test_one_array_may_be_passed_as_every_weight():
     x, w, b, bo = (jax.ShapeDtypeStruct(s, float) for s in ((1, 2, 2), (2, 2, 2), (2, 2), (2,)))
     all_by = lambda x, w, b, bo: fcnn.multi_head_attention(x, w, w, w, w, b, b, b, bo)
     assert jax.eval_shape(all_by, x, w, b, bo).shape == (1, 2, 2)

@@ -1,4 +1,4 @@
-"""Batch normalization over devices: outputs and gradients equal those of the whole batch."""
+"""Batch normalization over devices has the outputs and gradients of the full batch."""
 
 from contextlib import nullcontext
 from functools import cache, partial
@@ -23,7 +23,7 @@ one_part = partial(full_batch, axis_name="d")
 
 
 def by_vmap(x, scale, bias, mean, var, mask):
-    """By vmap, which returns the running values once for each part."""
+    """Normalize two halves under vmap, which returns the running values twice."""
     halves = lambda a: a.reshape(2, 3, *a.shape[1:])
     one = lambda x, mask: one_part(x, scale, bias, mean, var, mask)
     y, mean, var = jax.vmap(one, axis_name="d")(halves(x), halves(mask))
@@ -61,7 +61,7 @@ PARTS = {
 
 
 def unsupported(name, mode):
-    """Expect custom_vjp's error for the gradient of a vmap whose rule sums over a named axis."""
+    """Expect an error of custom_vjp, whose rules cannot sum over the named axis of a vmap."""
     if (RULE, name, mode) == ("custom_vjp", "vmap", "hand"):
         return pytest.raises(NameError, match="unbound axis name")
     return nullcontext()
@@ -117,7 +117,7 @@ def of_the_full_batch():
 
 
 def test_a_device_with_only_padding_changes_nothing():
-    """The last batch of an epoch can leave such a device."""
+    """In the last batch of an epoch, a device may hold only padding."""
     x, mask = np.concatenate([X, np.full_like(X, 7.0)]), np.arange(12) < 6
     halves = jax.vmap(lambda x, mask: one_part(x, *OTHERS, mask), axis_name="d")
     y, mean, var = map(np.asarray, jax.jit(halves)(x.reshape(2, 6, 2, 3), mask.reshape(2, 6)))
@@ -134,7 +134,7 @@ def test_evaluation_needs_no_mapped_axis():
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
 def test_devices_with_different_running_values(mode):
-    """Each device has its own state. Batch statistics are common, old running values are not."""
+    """The devices share batch statistics, but start from different running values."""
 
     def one(x, scale, bias, mean, var):
         y, mean, var = one_part(x, scale, bias, mean[0], var[0])

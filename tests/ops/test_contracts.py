@@ -37,7 +37,7 @@ def test_every_dtype_is_kept(op, case, options, dtype):
 
 
 def assert_dtype_is_kept(op, case, options, dtype):
-    """Assert that outputs and gradients have the dtype of the arguments, by tracing alone."""
+    """Trace the operator: outputs and gradients must have the dtype of the arguments."""
     cast = lambda a: jax.ShapeDtypeStruct(a.shape, dtype) if is_float(a) else a
     args = [cast(a) for a in case.shapes()]
     floats = [i for i, a in enumerate(args) if is_float(a)]
@@ -53,7 +53,7 @@ def assert_dtype_is_kept(op, case, options, dtype):
 
 
 @one_case_each
-def test_half_precision_is_as_good_as_its_inputs(op, case, options):
+def test_error_in_half_precision_is_a_few_roundings(op, case, options):
     """Sums are accumulated in float32: the error stays near one rounding for a sum of any length.
 
     Two runs agree to the last bit.
@@ -78,7 +78,7 @@ def test_error_names_the_problem(op, case, options):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.all("three programs each; test_check_of_operators measures two of them")
+@pytest.mark.all("three programs for each operator; test_check_of_operators measures two operators")
 @every_operator
 def test_cost_can_be_measured(op):
     case = op.cases[0]

@@ -83,7 +83,7 @@ def y_and_dw(x, w, impl):
     return y, *pull(jnp.ones_like(y))
 
 
-CUT = {  # x, w and options: an example exceeds a tile of 500 bytes, one row of it does not
+CUT = {  # shapes of x and w, options; an example exceeds a tile of 500 bytes, a row does not
     "an odd row left over": ((2, 13, 5, 4), (3, 3, 4, 6), {"padding": 1}),
     "groups": ((3, 16, 6, 4), (3, 3, 2, 6), {"padding": "full", "groups": 2}),
     "stride": ((2, 17, 6, 4), (3, 2, 4, 6), {"padding": ((1, 0), (0, 2)), "stride": 2}),
@@ -171,7 +171,7 @@ def test_conv_transpose_interpolates_with_a_tent_kernel():
         np.testing.assert_array_equal(y, values)
 
 
-def test_same_padding_of_conv_transpose_inverts_that_of_conv():
+def test_conv_and_conv_transpose_with_same_padding_have_inverse_shapes():
     for size, stride, window in ((1, 1, 1), (3, 2, 3), (4, 3, 2), (2, 3, 1), (5, 2, 4)):
         x, w = jnp.ones((1, size, 1)), jnp.ones((window, 1, 1))
         options = {"stride": stride, "padding": "same"}
@@ -180,7 +180,7 @@ def test_same_padding_of_conv_transpose_inverts_that_of_conv():
         assert jax.eval_shape(partial(fcnn.conv, **options), y, w).shape == x.shape
 
 
-def test_separable_conv_is_a_convolution_of_low_rank():
+def test_separable_conv_equals_a_convolution_with_the_product_of_its_kernels():
     x, depthwise, pointwise = normals((2, 6, 5, 3), (3, 2, 1, 6), (6, 4))
     options = {"stride": (2, 1), "padding": "same", "dilation": (1, 2)}
     w = np.einsum("ijcm,cmo->ijco", depthwise.reshape(3, 2, 3, 2), pointwise.reshape(3, 2, 4))
@@ -199,7 +199,7 @@ def test_weight_standardization_gives_mean_0_and_variance_1():
     np.testing.assert_allclose(standard(1e5 + 3 * w), y, atol=1e-8)
 
 
-def test_gradient_of_weight_standardization_is_orthogonal_to_shift_and_scale():
+def test_gradient_of_weight_standardization_is_orthogonal_to_ones_and_to_w():
     w, dy = normals((3, 4, 5), (3, 4, 5))
     _, dw = standardized_and_back(w, dy, eps=1e-14)
     np.testing.assert_allclose(dw.sum((0, 1)), 0, atol=1e-12)
@@ -223,8 +223,8 @@ def standardized_and_back(w, dy, eps):
 
 @pytest.mark.parametrize("offset", [0.0, 10.0])
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_error_of_winograd_is_at_most_four_times_that_of_direct_sums(rank, offset):
-    """In float32, as "auto" uses Winograd on CPU. With an offset, large sums cancel."""
+def test_error_of_winograd_is_at_most_4_times_the_error_of_direct_sums(rank, offset):
+    """In float32. On CPU, "auto" may use Winograd. With an offset of 10, large terms cancel."""
     image, kernel = (2, *(8,) * rank, 32), (*(3,) * rank, 32, 32)
     x, w, dy = normals(image, kernel, image)
     single = [a.astype(np.float32) for a in (offset + x, w, dy)]
@@ -243,7 +243,7 @@ same_and_back = jax.jit(partial(all_three, padding="same"), static_argnames="imp
 
 @pytest.mark.parametrize("impl", ["auto", "tiled", "taps", "winograd"])
 def test_tiles_on_two_devices(impl, monkeypatch):
-    """Each device loops over tiles of its own examples; dw is the sum over both."""
+    """Each device loops over tiles of its own examples; dw is summed over both devices."""
     for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", 500)
     x, w, dy = normals((6, 5, 4, 4), (3, 3, 4, 6), (6, 5, 4, 6))
@@ -265,7 +265,7 @@ STRIPS = pytest.mark.all(
 @pytest.mark.parametrize("bytes_of_tile", [30_000, pytest.param(500, marks=STRIPS)])
 @pytest.mark.parametrize("impl", ["tiled", "taps", "taps, depthwise", "winograd"])
 def test_tiles_of_a_symbolic_batch(impl, bytes_of_tile, monkeypatch):
-    """A loaded program computes the number of tiles from the number of examples."""
+    """An exported program computes the number of tiles from the number of examples."""
     for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", bytes_of_tile)
     impl, *depthwise = impl.split(", ")
@@ -287,7 +287,7 @@ def test_tiles_of_a_symbolic_batch(impl, bytes_of_tile, monkeypatch):
 
 
 def test_per_example_gradients_of_a_symbolic_batch():
-    """`lax` has no gradient for w: it would be a convolution with a symbolic number of groups."""
+    """For `lax`, the gradient of w would be a convolution with a symbolic number of groups."""
     x, w = normals((5, 6, 2), (3, 2, 3))
     one = lambda x, w, impl: jnp.sin(fcnn.conv(x[None], w, impl=impl)).sum()
     each = lambda impl: jax.vmap(jax.grad(partial(one, impl=impl), 1), (0, None))

@@ -35,7 +35,7 @@ def vjp(f, x, dy):
 
 @pytest.mark.parametrize("impl", ["plain", "blocked"])
 def test_attention_at_large_scores(impl):
-    """Equal scores have equal weights, and one that dominates has weight 1."""
+    """Equal scores have equal weights. A score that dominates has weight 1."""
     q, k = jnp.ones((1, 1, 1, 2), F32), jnp.ones((1, 4, 1, 2), F32)
     v = jnp.arange(4.0, dtype=F32).reshape(1, 4, 1, 1)
     masks = np.array([0, -1e4, -1e6, -1e9, np.finfo(np.float32).min], np.float32)
@@ -92,7 +92,7 @@ PRODUCERS = {
 
 @pytest.mark.parametrize("classes", [3, 33])
 def test_softmax_of_products(classes):
-    """XLA computes x twice: for the maximum and, fused, for the difference from it."""
+    """XLA computes x twice, for its maximum and for x - maximum, and may round it differently."""
     x = (1e9 * np.random.default_rng(0).standard_normal((4, classes))).astype(np.float32)
     labels = jnp.zeros(4, int)
     eye = jnp.eye(classes, dtype=F32)[:, None]
@@ -150,7 +150,7 @@ def test_intermediate_squares_do_not_overflow():
 
 
 def test_closed_gates_pass_no_gradient():
-    """dy a would overflow, although the slope is 0."""
+    """The product of dy and the gated value would overflow, although the gate's slope is 0."""
     closed = jnp.array([6e4, -6e4], F16)
     gates = (fcnn.glu, closed), (fcnn.swiglu, closed[::-1])
     with fcnn.gradients("hand"):
@@ -171,7 +171,7 @@ def test_a_bias_is_added_before_the_sum_is_rounded():
 
 
 def test_slopes_of_saturated_elu_are_accurate():
-    """The slope alpha exp(x) would be lost in y + alpha."""
+    """y + alpha would lose digits of the slope alpha exp(x)."""
     x = jnp.array([-20.0, -12], F32)
     with fcnn.gradients("hand"):
         for op, scale in ((fcnn.elu, 1), (fcnn.celu, 1), (fcnn.selu, 1.7580993408473768)):
@@ -196,7 +196,7 @@ def test_focal_at_infinite_logits():
 
 
 def test_normalization_with_an_overflowing_variance():
-    """z is 0, with gradient 0, as documented."""
+    """The normalized values and their gradient are 0, as documented."""
     x, one = jnp.array([[1e20, -1e20], [2e20, 0]], F32), jnp.ones(2, F32)
     ops = {
         fcnn.layer_norm: lambda x: fcnn.layer_norm(x, one, one),
@@ -230,7 +230,7 @@ def test_normalization_far_from_0():
     }
 
     def exact(x, axes, mask):
-        """In float64: z, and its gradient if no entry is masked."""
+        """z in float64, and its gradient, which is valid only without a mask."""
         mean = lambda a: np.mean(a, axes, keepdims=True, where=True if mask is None else mask)
         d = x - mean(x)
         r = 1 / np.sqrt(mean(d * d) + 1e-5)
@@ -249,7 +249,7 @@ def test_normalization_far_from_0():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_second_derivatives_of_activations_are_finite(mode):
-    """At every extreme and at infinity, where a slope or its reciprocal overflows."""
+    """At large and infinite inputs, a slope or its reciprocal can overflow."""
     ends = np.array([-np.inf, -3e38, -2e19, -1e18, -1e9, 0.3, 1e9, 1e18, 2e19, 3e38, np.inf], F32)
     ops = [op for op in OPS if op.fwd_rule.__module__ == elementwise.__name__]
 
@@ -264,7 +264,7 @@ def test_second_derivatives_of_activations_are_finite(mode):
 
 
 def test_gates_and_pools_of_infinities():
-    """A closed gate passes no infinity. Entries that are infinite together share the slope."""
+    """A closed gate maps infinity to 0. Infinite entries of one window share the slope."""
     inf = np.inf
     glu = np.array([[inf, -inf], [-inf, -inf], [inf, inf], [-inf, inf], [inf, -1e9]], F32)
     swiglu = np.array([[-inf, inf], [-inf, -inf], [-1e9, inf]], F32)

@@ -4,9 +4,9 @@
 operator's extreme cases are rounded to each shorter dtype, and compared with float64 autodiff at
 the rounded inputs. The error bounds are:
 
-    hand-derived gradient    twice the error of autodiff in the same dtype, or four roundings of
-                             its largest entry and of its cotangent
-    value                    four roundings of its largest entry and of its inputs
+    hand-derived gradient    the larger of: twice the error of autodiff in the same dtype; four
+                             roundings of the largest entry and of the cotangent
+    value                    four roundings of the largest entry and of the inputs
 
 Where the exact result fits the dtype, the result is finite.
 
@@ -65,7 +65,7 @@ def error(found, exact, dtype):
 
 
 def roundings(exact, dtype):
-    """One rounding of the largest entry, or of the smallest number."""
+    """The rounding error of the largest entry, at least the smallest number of the dtype."""
     largest = np.abs(exact[fits(exact, dtype)]).max(initial=0)
     least = 2.0**-24 if dtype == "float16" else jnp.finfo(dtype).tiny  # XLA flushes to 0
     return max(float(jnp.finfo(dtype).eps) * largest, float(least))
@@ -86,7 +86,10 @@ def rounded(a, dtype, saturate=True):
 
 @lru_cache(maxsize=1)  # tests are sorted by operator
 def answers(op):
-    """{(case, dtype): ({mode: (outputs, gradients)}, the same in float64, and nearby)}."""
+    """{(case name, dtype): (results by mode, float64 results, float64 results nearby)}.
+
+    Each result is a pair (outputs, gradients).
+    """
     groups = {}
     for case in op.cases:
         if case.extreme:
@@ -116,7 +119,7 @@ class Group:
         return [args[i] for i in self.floats]
 
     def rounded(self, args, y, dtype):
-        """Arguments and two cotangents of each output."""
+        """The arguments and two cotangents of each output, rounded to `dtype`."""
         rng = np.random.default_rng(1)
         cotangents = [
             np.stack([scale * rng.standard_normal(a.shape) for scale in (1.0, LARGE[dtype])])
@@ -132,7 +135,7 @@ class Group:
         return [a for a in jax.tree.leaves(y) if is_float(a)]
 
     def run(self, inputs):
-        """Results of both modes in every dtype, and of float64, also one rounding away."""
+        """Results of both modes in every dtype, and float64 results there and one rounding away."""
         found = {d: self.loop(MODES, self.others, inputs[d]) for d in LARGE}
         float64 = [jax.tree.map(lambda a: a.astype(float), inputs[d]) for d in LARGE]
         for which in range(2):
@@ -144,7 +147,7 @@ class Group:
         return found, self.loop(("autodiff",), others, concatenated(float64))["autodiff"]
 
     def loop(self, modes, others, inputs):
-        """Outputs and gradients of every case, by mode. Modes share what they have in common."""
+        """Outputs and gradients of every case, by mode. One loop runs all modes."""
 
         def one(step):
             others, (floats, cotangents) = step
@@ -172,7 +175,7 @@ class Group:
 
 
 def nearby(inputs, dtype, which):
-    """The arguments (0) or the cotangents (1) one rounding away, up or down."""
+    """`inputs` with the arguments (which = 0) or cotangents (which = 1) about one rounding away."""
     rng, eps = np.random.default_rng(2), float(jnp.finfo(dtype).eps)
     off = lambda a: a * (1 + eps * rng.standard_normal(a.shape))
     return [list(map(off, a)) if i == which else a for i, a in enumerate(inputs)]

@@ -58,7 +58,7 @@ def _at(g, entry, value):
 
 @one_case_each
 def test_the_proof_can_fail(op, case, options):
-    """A relative error of 1e-3 is found, and so is an error in one entry of any cotangent."""
+    """A relative error of 1e-3 is found, and so is an error in one entry of any gradient."""
     known = known_of(op, case, options)
     for i, right in enumerate(known.claimed):
         for mistake in MISTAKES if right.any() else MISTAKES[1:3]:
@@ -70,8 +70,8 @@ def test_the_proof_can_fail(op, case, options):
 
 
 @one_case_each
-def test_each_reference_can_reject_alone(op, case, options, monkeypatch):
-    """A disagreement with forward-mode autodiff alone, or with differences alone, is found."""
+def test_a_gradient_that_disagrees_with_one_reference_is_wrong(op, case, options, monkeypatch):
+    """The references are forward-mode autodiff and finite differences."""
     known = known_of(op, case, options)
     step = known.compiled.step
     monkeypatch.setattr(known.compiled, "step", partial(_wrong_pushforward, step))

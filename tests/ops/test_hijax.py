@@ -1,6 +1,6 @@
-"""Behaviour of hijax (experimental) that fcnn relies on, and the fallback where a JAX breaks it.
+"""Behaviour of hijax (experimental) that fcnn relies on, and the fallback for a JAX without it.
 
-No other test file needs hijax: tests/without_hijax/ runs the others without it.
+Every other test file also passes without hijax, which tests/without_hijax/ disables.
 """
 
 import subprocess
@@ -38,7 +38,7 @@ def breaks(*args, **kwargs):
 
 
 def the_primitive():
-    """hijax's own primitive, under which all operators run."""
+    """The JAX primitive of hijax, which runs all operators."""
     jaxpr = jax.make_jaxpr(fcnn.tanh)(jnp.ones(2)).jaxpr
     return jaxpr.eqns[0].primitive
 
@@ -75,7 +75,7 @@ def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, brok
 
 
 def test_a_jax_without_hijax():
-    """One warning, at import; reverse mode by the hand rule; forward mode under autodiff alone."""
+    """One warning at import. Reverse mode uses the hand rule; forward mode needs autodiff."""
     program = """
 import warnings
 with warnings.catch_warnings(record=True) as caught:
@@ -104,7 +104,7 @@ SIZE = 2  # of every mapped axis
 
 
 def grown(shape, axis):
-    """`shape` with one more axis, the mapped one."""
+    """`shape` with the mapped axis inserted."""
     if axis is None:
         return shape
     axis = axis % (len(shape) + 1)
@@ -130,7 +130,7 @@ def loss(x, w, b):
     ],
 )
 def test_nested_vmap_over_any_axes(inner, outer):
-    """The value, its gradient, and grad of the sum of vmap each equal a loop over both axes."""
+    """vmap of the loss and of its gradient equals loops. grad of the sum equals autodiff."""
     shapes = (4, 3), (3, 2), (2,)
     args = [normal(*grown(grown(s, i), o)) for s, i, o in zip(shapes, inner, outer, strict=True)]
     grad = jax.grad(loss, (0, 1, 2))
@@ -160,7 +160,7 @@ def test_nested_vmap_over_any_axes(inner, outer):
 
 
 def test_shared_weights_are_saved_once():
-    """Under vmap a residual that is not mapped has no mapped axis."""
+    """Under vmap, a residual that does not depend on mapped arguments has no mapped axis."""
     x, w = normal(7, 4, 3), normal(3, 2)
     _, pull = jax.vjp(lambda x, w: jax.vmap(fcnn.dense, (0, None))(x, w), x, w)
     assert sorted(a.shape for a in jax.tree.leaves(pull)) == [w.shape, x.shape]
@@ -218,7 +218,7 @@ def with_setting(setting):
 
 
 def test_rules_run_under_the_settings_of_the_call():
-    """JAX traces them later, when the user's code has left the setting."""
+    """JAX traces the rules after the user's code has left the setting."""
     x, w = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((4, 3), (3, 2)))
     with jax.default_matmul_precision("default"):
         f = with_setting(jax.default_matmul_precision("highest"))
@@ -254,8 +254,8 @@ def test_operators_in_one_program_may_have_different_settings():
 
 
 @pytest.mark.parametrize("names", ["i", ("i", "j")])
-def test_a_named_axis_over_which_nothing_is_mapped(names):
-    """batch_norm still sums over it: N counts the entries of each instance of vmap."""
+def test_batch_norm_over_a_named_axis_that_maps_no_array(names):
+    """All instances along i are equal. batch_norm sums over them, and N counts all of them."""
     x, one = normal(4, 3), jnp.ones(3)
 
     def value(scale):

@@ -33,7 +33,7 @@ def test_output_size_of_a_rectangle():
 
 
 def test_same_padding_at_stride_2_is_at_the_high_end():
-    """As in TensorFlow. In PyTorch, k // 2 cells at both ends give other windows."""
+    """As in TensorFlow. PyTorch networks pad k // 2 cells at both ends: other windows."""
     strided, one = partial(fcnn.conv, stride=2), partial(fcnn.conv, padding="causal")
     same = partial(strided, padding="same")
     run = lambda *a: (same(*a), strided(*a, padding="same_lower"), one(*a))
@@ -55,7 +55,7 @@ def test_tiled_conv_holds_one_tile_of_rows(monkeypatch):
     assert "stablehlo.while" in text(256)
     assert "256x16x16x12x" not in text(256)
     monkeypatch.setattr(tiled, "TILE", 2**40)
-    assert "stablehlo.while" not in text(255)  # JAX has cached the program of 256
+    assert "stablehlo.while" not in text(255)  # not 256, whose program JAX has cached
     assert "255x16x16x12x" in text(255)
 
 
@@ -270,8 +270,8 @@ def test_long_sums_in_half_precision_do_not_stall():
         pytest.param(
             2,
             marks=pytest.mark.all(
-                "2 s for the same rules along another axis; test_transformations compares the "
-                "hessian on images with autodiff's"
+                "2 s; rank 1 tests the same rules, and test_transformations compares hessians "
+                "on images with autodiff"
             ),
         ),
     ],
@@ -309,13 +309,13 @@ def test_options_may_be_numpy_arrays():
     assert jax.eval_shape(pool, zeros(1, 5, 5, 1)).shape == (1, 4, 4, 1)
 
 
-def test_options_may_be_lists_and_python_numbers_are_arrays():
+def test_options_may_be_lists_and_inputs_may_be_python_numbers():
     np.testing.assert_array_equal(fcnn.relu(-1.0), 0)
     pool = lambda x: fcnn.max_pool(x, [2, 2], stride=[1, 1])
     assert jax.eval_shape(pool, zeros(1, 5, 5, 1)).shape == (1, 4, 4, 1)
 
 
-def test_a_saved_shape_is_not_an_array():
+def test_a_shape_saved_as_a_residual_has_no_array_leaves():
     assert jax.tree.leaves(Shape((2, 3))) == []
 
 

@@ -166,7 +166,7 @@ def test_one_hot_targets_equal_labels():
 
 
 @both
-def test_kl_divergence_is_0_from_itself_and_has_slope_0_where_p_is_0(mode):
+def test_kl_divergence_is_0_if_p_equals_q_and_its_slope_is_0_if_p_is_0(mode):
     p, q = np.array([[0.5, 0.5, 0.0]]), np.array([[0.25, 0.5, 0.25]])
 
     def values_and_slope(p, q):

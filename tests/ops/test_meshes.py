@@ -1,7 +1,8 @@
 """Meshes: shardings of the outputs and gradients of every operator.
 
-An explicit mesh axis is part of an array's type, an automatic one is not. The types are found by
-tracing, without compilation. The letters of the operator's annotations give the expected ones.
+Sharding along an explicit mesh axis is part of an array's type. Sharding along an automatic mesh
+axis is not. Tracing gives the types, without compilation. The letters of the operator's annotations
+give the expected shardings.
 """
 
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ AUTOMATIC = mesh((2, 2), AxisType.Auto)
 
 @dataclass(frozen=True)
 class Layout:
-    """A case of an operator: its batch lies along the mesh axis d, another letter along m.
+    """A case of an operator: mesh axis d splits its batch, mesh axis m the axes of `letter`.
 
     The batch is the first letter of the first output.
     """
@@ -63,7 +64,7 @@ class Layout:
         return next(letters(self.out[0], y[0].ndim), None)
 
     def sizes(self):
-        """letter -> its lengths in the arguments, without 1 where the axis is broadcast."""
+        """{letter: lengths of its axes in the arguments}, without the 1 of a broadcast axis."""
         sizes = {}
         for annotation, a in zip(self.given, self.args, strict=True):
             if a is not None:
@@ -86,7 +87,7 @@ class Layout:
         return [None if a is None else put(text, a) for text, a in each]
 
     def gradient(self, **options):
-        """(arguments) -> the outputs, and the gradient of a function of them."""
+        """A function of the arguments: the outputs, and the gradient of a sum of their sines."""
         at = [i for i, a in enumerate(self.args) if is_float(a)]
 
         def run(*args):
@@ -105,7 +106,7 @@ class Layout:
 
 
 def layouts(op):
-    """The batch alone, and each other letter once, in the first case where both are even."""
+    """One layout of the batch, and one for each other letter, in the first case of even lengths."""
     seen = set()
     for case in op.cases:
         if not case.proved or not any(map(is_float, case.shapes())):
@@ -129,7 +130,7 @@ def test_outputs_and_gradients_are_sharded_by_their_letters(op, mode):
     check_types(layout, layout.case.options, mode, GRID)
 
 
-@pytest.mark.all("0.1 s for each of 900; the first tier has the batch and one letter of each")
+@pytest.mark.all("0.1 s for each of 900 layouts; the first tier has one layout of each operator")
 @MODES
 @OF_FLOATS
 def test_shardings_for_every_letter_and_implementation(op, mode):
@@ -151,7 +152,7 @@ def check_types(layout, options, mode, mesh):
         assert jax.typeof(dx).sharding == jax.typeof(args[i]).sharding
 
 
-@pytest.mark.all("two programs each, of XLA's partitioner; the first tier has the types")
+@pytest.mark.all("two programs for each operator; the first tier checks the types")
 @pytest.mark.parametrize("mesh", [GRID, AUTOMATIC], ids=["explicit", "automatic"])
 @OF_FLOATS
 def test_values_equal_those_of_one_device(op, mesh):
@@ -173,7 +174,7 @@ def two_layers(x, w):
     return fcnn.dense(fcnn.tanh(fcnn.dense(x, w)), w.T).sum()
 
 
-def test_the_repeated_forward_pass_of_a_gradient_is_merged():
+def test_a_gradient_on_a_mesh_has_no_repeated_products():
     x, w = np.ones((4, 6)), np.ones((6, 8))
     products = lambda *a: (
         jax.jit(jax.grad(two_layers, 1)).lower(*a).compile().as_text().count(" dot(")
@@ -182,7 +183,7 @@ def test_the_repeated_forward_pass_of_a_gradient_is_merged():
 
 
 @pytest.mark.parametrize("axes", [("d", None), (None, "d")])
-def test_weights_along_the_axis_of_the_batch_must_be_gathered(axes):
+def test_weights_sharded_along_the_mesh_axis_of_the_batch_must_be_gathered(axes):
     x, w = put(np.ones((4, 6)), "d"), put(np.ones((6, 8)), *axes)
     message = r"dense: mesh axes \['d'\] shard both n of x and [co] of w; gather w first: write jax"
     with pytest.raises(ValueError, match=message):

@@ -89,10 +89,10 @@ fcnn.ops.OPS, fcnn.__all__ = (fcnn.halve,), ["halve"]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of fcnn and its tests, with the new page, and the new line among the imports.
+    """A copy of fcnn and its tests, with the page of the new operator and the line that imports it.
 
-    The copied tests find the new operator only. Collecting the tests of
-    all others would take most of the time.
+    The copied tests run only on the new operator. Collecting the tests of all operators would take
+    most of the time.
     """
     folder = tmp_path_factory.mktemp("project")
     for name in ("fcnn", "tests"):  # with __pycache__, which saves seconds
@@ -108,7 +108,7 @@ def project(tmp_path_factory):
 
 
 def run(project, files, *options):
-    """Exit code, outcomes and output of the tests in `files` that have the operator's name."""
+    """Run the tests in `files` whose ids contain halve: exit code, outcomes and output."""
     command = f"{sys.executable} -m pytest -n0 -vv -p no:cacheprovider -k halve".split()
     command += [*options, *(f"tests/{name}" for name in files)]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
@@ -117,7 +117,7 @@ def run(project, files, *options):
 
 
 def test_generic_suites_pass_on_a_new_operator(tmp_path):
-    """The test functions themselves, on an operator of a module that is not in fcnn."""
+    """Call the test functions directly, on an operator of a module outside fcnn."""
     path = tmp_path / "halve.py"
     path.write_text(PAGE)
     spec = importlib.util.spec_from_file_location("halve", path)
@@ -135,7 +135,7 @@ def test_generic_suites_pass_on_a_new_operator(tmp_path):
     test_contracts.test_operator_is_complete(halve)
 
 
-SECONDS = "10 to 20 seconds; the first tier runs the main suites on it in this process"
+SECONDS = "10 to 20 seconds; the first tier calls the main tests on a new operator in this process"
 
 
 @pytest.mark.all(SECONDS)

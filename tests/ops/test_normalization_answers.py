@@ -60,7 +60,7 @@ def test_rms_norm_known_values():
     np.testing.assert_allclose(y, np.array([3.0, 8.0, 15.0]) / np.sqrt(50 / 3), rtol=1e-14)
 
 
-def test_masked_statistics_equal_those_of_the_unmasked_entries():
+def test_masked_batch_norm_uses_only_the_unmasked_entries():
     rng = np.random.default_rng(0)
     x, mask = rng.standard_normal((7, 4, 3)), rng.random((7, 4)) < 0.5
     (scale, bias), train = ones_and_zeros(3), partial(fcnn.batch_norm, train=True, momentum=0.0)
@@ -133,7 +133,7 @@ def test_min_max_scale_reaches_both_ends():
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
 def test_min_max_scale_gradient_of_ties_goes_to_the_first(mode):
-    """With two minima and two maxima, the later two have no gradient."""
+    """The second of two minima and the second of two maxima have no gradient."""
     middle = lambda x: fcnn.min_max_scale(x)[:, 2]
     with fcnn.gradients(mode):
         slope = run(partial(grad, middle), np.array([[0.0, 2.0, 1.0, 0.0, 2.0]]))

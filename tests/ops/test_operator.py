@@ -1,4 +1,4 @@
-"""An operator that is not complete: what works, and what is rejected in one line."""
+"""Incomplete operators: what works without rules or cases, and errors of one line."""
 
 import traceback
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ def square(fwd=None, bwd=None):
     return op
 
 
-def test_without_validate_no_input_is_rejected():
+def test_an_operator_without_validate_rejects_no_input():
     op = square(FWD, BWD)
     assert op(3.0) == 9
     assert jax.grad(op)(3.0) == 9
@@ -34,7 +34,7 @@ def test_without_validate_no_input_is_rejected():
         assert jax.grad(op)(3.0) == 6
 
 
-def test_without_rules_autodiff_differentiates_it():
+def test_an_operator_without_rules_is_differentiated_by_autodiff():
     op = square()
     assert op(3.0) == 9
     assert jax.grad(op)(3.0) == 6
@@ -43,7 +43,7 @@ def test_without_rules_autodiff_differentiates_it():
 
 
 @pytest.mark.parametrize(("rules", "lacks"), [((FWD, None), "bwd"), ((None, BWD), "fwd")])
-def test_one_rule_alone_is_rejected(rules, lacks):
+def test_fwd_without_bwd_and_bwd_without_fwd_are_rejected(rules, lacks):
     op = square(*rules)
     message = rf"^square: has .wd but no {lacks}; add it by @square.{lacks}(\n-+\nFor simplicity|$)"
     for call in (lambda: op(3.0), lambda: jax.grad(op)(3.0), lambda: fcnn.check(op, (X,))):
@@ -51,7 +51,7 @@ def test_one_rule_alone_is_rejected(rules, lacks):
             call()
 
 
-def test_without_cases_it_is_checked_at_arguments_alone():
+def test_check_of_an_operator_without_cases_needs_arguments():
     op = square(FWD, BWD)
     with pytest.raises(TypeError, match=r"^check: square has no cases; write check.*\)$"):
         fcnn.check(op)
@@ -101,7 +101,7 @@ def test_the_message_names_every_cotangent():
         jax.eval_shape(jax.grad(lambda x: op(x, x).sum()), X)
 
 
-def test_misuse_of_the_decorator_is_one_line():
+def test_misuse_of_the_decorator_has_an_error_of_one_line():
     def double(x):
         return 2 * x
 
@@ -187,7 +187,7 @@ def outer(forward, validate=lambda x: None):
     return op
 
 
-def test_an_operator_called_by_another_has_its_own_name_in_front():
+def test_an_error_of_a_nested_operator_starts_with_the_name_of_that_operator():
     inner = lambda x: rejecting(raising(ValueError("x is odd")))(x)
     for op in (outer(inner), outer(lambda x: x, validate=inner)):
         with pytest.raises(ValueError, match=r"^square: x is odd$"):
@@ -195,27 +195,27 @@ def test_an_operator_called_by_another_has_its_own_name_in_front():
 
 
 @pytest.mark.parametrize(("fault", "rules"), {"fwd": (None, BWD), "bwd": (FWD, None)}.items())
-def test_a_fault_of_an_operator_called_in_validate_has_its_own_name_in_front(fault, rules):
+def test_an_incomplete_operator_called_in_validate_is_named_in_the_error(fault, rules):
     op = outer(lambda x: x, validate=square(*rules))
     with pytest.raises(TypeError, match=rf"^square: has .wd but no {fault}; add it by"):
         op(3.0)
 
 
 @pytest.mark.parametrize("fault", RETURNED)
-def test_a_fault_of_a_rule_run_in_validate_has_its_own_name_in_front(fault):
+def test_the_operator_of_a_wrong_rule_run_in_validate_is_named_in_the_error(fault):
     fwd, bwd, message = RETURNED[fault]
     with pytest.raises(TypeError, match=f"^square: {message}"):
         outer(lambda x: x, validate=jax.grad(lambda x: square(fwd, bwd)(x).sum()))(X)
 
 
-def test_a_rule_of_another_operator_has_the_name_of_the_caller_in_front():
+def test_an_error_of_a_validate_rule_starts_with_the_name_of_its_caller():
     two_axes = lambda x: fcnn.conv.validate_rule(x, x, None, **fcnn.conv.bind(x, x)[1])
     with pytest.raises(ValueError, match=r"^outer: w \(2, 3\) needs at least 3 axes$"):
         outer(lambda x: x, validate=two_axes)(X)
 
 
 @pytest.mark.parametrize("names", [("inner",), ("outer", "inner"), ("a", "outer", "inner")])
-def test_the_innermost_of_nested_names_is_the_only_one(names):
+def test_only_the_innermost_of_nested_names_is_in_front(names):
     with ExitStack() as stack:
         stack.enter_context(pytest.raises(TypeError, match=r"^inner: x$"))
         for name in names:

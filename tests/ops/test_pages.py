@@ -1,4 +1,4 @@
-"""A name leads to its page: module names of operators, of their families and of implementations."""
+"""A name leads to its module: operators, families of operators and implementations."""
 
 import pkgutil
 
@@ -8,7 +8,7 @@ from registry import every_operator
 import fcnn
 from fcnn.ops.convolution import impl
 
-FAMILIES = {  # page -> the operators on it; a page not listed here has the operator of its name
+FAMILIES = {  # module -> its operators; any other operator is in the module of its name
     "relu": ("relu", "relu6", "leaky_relu", "prelu"),
     "elu": ("elu", "selu", "celu"),
     "sigmoid": ("sigmoid", "log_sigmoid", "hard_sigmoid"),
@@ -42,7 +42,7 @@ HELPERS = {"batch_tiles", "grouped", "input_gradient"}  # of fcnn/ops/convolutio
 
 
 @every_operator
-def test_an_operator_is_on_the_page_of_its_name_or_family(op):
+def test_an_operator_is_in_the_module_of_its_name_or_family(op):
     assert op.forward.__module__.split(".")[-1] == PAGES.get(op.name, op.name)
 
 
@@ -56,11 +56,11 @@ IMPLS = [name for name in fcnn.conv.impls if name != "auto"]
 
 
 @pytest.mark.parametrize("name", IMPLS)
-def test_an_implementation_of_conv_is_on_the_page_of_its_name(name):
+def test_an_implementation_of_conv_is_in_the_module_of_its_name(name):
     module = pkgutil.resolve_name(f"fcnn.ops.convolution.impl.{name}")
     assert all(callable(getattr(module, part)) for part in ("forward", "dx", "dw"))
 
 
-def test_every_page_of_impl_is_an_implementation_or_a_helper():
+def test_every_module_of_impl_is_an_implementation_or_a_helper():
     pages = {page.name for page in pkgutil.iter_modules(impl.__path__)}
     assert pages == {*IMPLS} | HELPERS

@@ -28,7 +28,7 @@ def grad(f, x):
 
 
 def both_hessians(f, x):
-    """Forward over reverse, and reverse over reverse."""
+    """The Hessian of f, by forward over reverse and by reverse over reverse."""
     return jax.hessian(f)(x), jax.jacrev(jax.jacrev(f))(x)
 
 
@@ -58,7 +58,7 @@ def test_ceil_mode_adds_no_window_wholly_in_the_high_padding():
 
 
 def test_cells_added_by_ceil_mode_are_not_counted():
-    """A window of 3 from the last of 4 cells: one cell of x, one of padding, one added."""
+    """The second window has the last cell of x, one cell of padding and one that is added."""
     options = {"stride": 3, "padding": ((0, 1),), "ceil_mode": True}
     pool = partial(fcnn.avg_pool, window=3, **options)
     plain, padded = run(lambda x: (pool(x), pool(x, count_include_pad=True)), row(1, 2, 3, 4))
@@ -142,7 +142,7 @@ def slopes_at_zero(mode):
 
 @MODES
 def test_second_derivatives_of_the_euclidean_norm_at_a_zero_entry(mode):
-    """At (0, y) its second derivatives are 1 / y along the zero, and 0."""
+    """At (0, y) the Hessian of the norm is [[1 / y, 0], [0, 0]]."""
     f = lambda x: fcnn.lp_pool(x, 2).sum()
     with fcnn.gradients(mode):
         for h in run(partial(both_hessians, f), row(0, 4)):
@@ -207,7 +207,7 @@ def test_indices_of_windows_without_cells_are_negative():
 
 
 def test_unpooling_is_the_gradient_of_max_pooling():
-    """For overlapping windows too, whose gradients are added."""
+    """Windows may overlap: their gradients are added."""
     pool = lambda x: fcnn.max_pool_with_indices(x, 3, stride=1, padding=1)
 
     def both(x):
@@ -240,8 +240,8 @@ def test_unpooling_adds_in_float32():
     assert y.item() == 4096
 
 
-def test_adaptive_bins_overlap_where_they_do_not_divide():
-    """Of 5 cells 3 bins are 0-1, 1-3 and 3-4; of 2 cells they are 0, 0-1 and 1."""
+def test_adaptive_bins_overlap_if_their_number_does_not_divide_the_cells():
+    """3 bins of 5 cells are cells 0-1, 1-3 and 3-4. 3 bins of 2 cells are cells 0, 0-1 and 1."""
     mean, most = (
         partial(pool, size=3) for pool in (fcnn.adaptive_avg_pool, fcnn.adaptive_max_pool)
     )
@@ -257,7 +257,7 @@ def test_adaptive_bins_overlap_where_they_do_not_divide():
 
 @MODES
 def test_ties_in_a_bin_go_to_the_first_in_row_major_order(mode):
-    """The maximum is also in a later row, in an earlier column."""
+    """One of the tied entries is in a later row, but in an earlier column."""
     x = np.array([[0.0, 1, 0], [1, 1, 0]]).reshape(1, 2, 3, 1)
     pools = fcnn.global_max_pool, lambda x: fcnn.adaptive_max_pool(x, 1)
     with fcnn.gradients(mode):
@@ -265,7 +265,7 @@ def test_ties_in_a_bin_go_to_the_first_in_row_major_order(mode):
             same(dx, [0, 1, 0, 0, 0, 0])
 
 
-def test_nan_is_the_maximum_of_its_own_bin_only():
+def test_nan_is_the_maximum_of_its_bin_only():
     both = lambda x: (fcnn.adaptive_max_pool(x, 2), fcnn.global_max_pool(x))
     of_bins, of_all = run(both, row(1, 2, 3, np.nan))
     np.testing.assert_array_equal(of_bins.ravel(), [2, np.nan])
@@ -291,7 +291,7 @@ def test_resize_linear_interpolates_between_centres_and_clips():
 
 
 def test_resize_agrees_with_jax_image():
-    """jax.image takes the cell at the centre: the same one where the sizes divide."""
+    """jax.image reads the cell at the centre. It is fcnn's cell if the sizes have whole ratios."""
 
     def all_pairs(x):
         for size in ((6, 12), (9, 4)):

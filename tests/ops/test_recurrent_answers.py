@@ -1,4 +1,4 @@
-"""Recurrent networks: known values, plain loops, and the products of the backward pass."""
+"""Recurrent networks: known values, plain loops, matrix products of the backward pass."""
 
 from functools import cache, partial
 
@@ -36,7 +36,7 @@ def gru_step(x, h, w, u, b, bu, reset):
 
 
 def loop(cell, x, states, lengths, reverse):
-    """One example after another, one step after another, over its steps before lengths[n]."""
+    """Loop over the examples, and over the steps of each example before its length."""
     n, t, _ = x.shape
     y = np.zeros((n, t, states[0].shape[1]))
     ends = [s.copy() for s in states]
@@ -104,7 +104,7 @@ def both_ways(name):
 
 @every_cell
 def test_padding_has_no_effect(op, cell, gates, more):
-    """NaN in the padding changes no value and no gradient, and the gradient there is 0."""
+    """NaN in the padding changes no value and no gradient, and the gradient of the padding is 0."""
     x, weights, _ = problem(gates, more, "")
     lengths = np.array([5, 3, 0, 1, 2, 4], np.int8)
     padding = np.arange(5)[None, :, None] >= lengths[:, None, None]
@@ -119,7 +119,7 @@ def test_padding_has_no_effect(op, cell, gates, more):
 
 
 def test_a_relu_network_that_counts():
-    """h = relu(h + x - 0.5): half the lead of ones over zeros."""
+    """h rises by 1/2 for each one in x, and falls by 1/2, to at least 0, for each zero."""
     x = np.array([1.0, 1, 1, 0, 0, 0, 0, 1]).reshape(1, 8, 1)
     one = np.ones((1, 1))
     y, end = run(partial(fcnn.rnn, activation="relu"), x, one, one, np.array([-0.5]))
@@ -138,7 +138,7 @@ def test_one_lstm_step_known_values():
 
 
 def test_reset_after_and_before_known_values():
-    """h = (1, 2), u_n swaps the two, r = (1, 0) and z = 0: "after" resets h u_n, "before" h."""
+    """h = (1, 2), u_n swaps, r = (1, 0), z = 0: "after" has r (h u_n), "before" has (r h) u_n."""
     large = 1e3  # sigmoid(±large) is 1 or 0
     u = np.zeros((2, 6))
     u[:, 4:] = [[0, 1], [1, 0]]
@@ -167,7 +167,7 @@ def test_an_open_forget_gate_keeps_the_cell():
 
 
 def test_small_increments_accumulate_in_half_precision():
-    """i = f = o = 1: c = 0.5 + 256 times 2^-10, each a quarter of the spacing of numbers at 0.5."""
+    """i = f = o = 1, so c = 0.5 + 256 (2^-10). The spacing of bfloat16 at 0.5 is 2^-8."""
     dtype = jnp.bfloat16
     x, start = np.full((1, 256, 1), 2.0**-10, dtype), np.full((1, 1), 0.5, dtype)
     w, u, b = (np.array(a, dtype) for a in ([[0, 0, 1, 0]], [[0, 0, 0, 0]], [20, 20, 0, 20]))
@@ -178,7 +178,7 @@ def test_small_increments_accumulate_in_half_precision():
 @every_cell
 @pytest.mark.parametrize("reverse", [False, True])
 def test_weight_gradients_are_one_product_over_all_steps(op, cell, gates, more, reverse):
-    """Only the products with u, (n, ·) by (k, ·), are inside of the loop."""
+    """The backward loop has only the products with u, whose results have n rows."""
     x, weights, _ = problem(gates, more, "")
     x = np.tile(x, (2, 1, 1))  # n = 12, so that no product with u has the shape of du
     found = []

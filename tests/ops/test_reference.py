@@ -27,8 +27,8 @@ REFERENCE = {
 MODES = ("zeros", "reflect", "edge", "wrap")
 
 
-TOO_LARGE = {"many tiles"}  # too slow for loops; other cases of `conv` have as large windows
-UNDEFINED = {"no examples", "huge"}  # no result of the loops; powers overflow
+TOO_LARGE = {"many tiles"}  # too slow for loops; other cases of `conv` have equally large windows
+UNDEFINED = {"no examples", "huge"}  # the loops return None; their powers overflow
 
 
 @over(lambda op, case: op in REFERENCE and case.proved and case.name not in TOO_LARGE | UNDEFINED)
@@ -40,7 +40,7 @@ def test_operator_equals_its_reference(op, case, options):
 
 @cache
 def all_results(op, name):
-    """The result of the loops, and those of all implementations, from one program."""
+    """The result of the loops, and the results {impl: y} of all implementations."""
     (case,) = (case for case in op.cases if case.name == name)
     args = [a if a is None else np.asarray(a) for a in case.draw()]
     run = lambda *a: {options.get("impl"): op(*a, **options) for options in ways(op, case)}
@@ -70,7 +70,7 @@ def paddings(axes):
     return st.one_of(st.sampled_from(NAMED_PADDINGS), st.tuples(*pairs))
 
 
-CONVOLUTIONS = {  # size, window, stride, dilation, padding, mode; n, groups, c and o of a group
+CONVOLUTIONS = {  # size, window, stride, dilation, padding, mode, (n, groups, c and o per group)
     "no examples": ((3,), (2,), (2,), (2,), ((2, 1),), "zeros", (0, 2, 2, 1)),
     "1-D valid": ((8,), (3,), (2,), (2,), "valid", "zeros", (2, 1, 2, 2)),
     "1-D causal": ((7,), (3,), (2,), (2,), "causal", "reflect", (2, 1, 2, 1)),
@@ -88,9 +88,9 @@ CONVOLUTIONS = {  # size, window, stride, dilation, padding, mode; n, groups, c 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_convolution_equals_loops(name):
-    """Varied rank, size, window, stride, dilation, padding and groups: implementations and loops.
+    """Problems of varied rank, size, window, stride, dilation, padding and groups.
 
-    "tiled" is left out: for so few cells it equals "im2col".
+    "tiled" is left out: for few cells it equals "im2col". "winograd" has a separate test.
     """
     implementations_agree(*CONVOLUTIONS[name])
 
@@ -120,7 +120,7 @@ def implementations_agree(size, window, stride, dilation, padding, mode, counts)
 
 @given(some_axes, st.data())
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_convolution_has_its_shape_or_is_an_error(axes, data):
+def test_convolution_has_the_expected_shape_or_error(axes, data):
     size, window, stride, dilation = zip(*axes, strict=True)
     padding, mode = data.draw(paddings(axes)), data.draw(st.sampled_from(MODES))
     x, w = (jax.ShapeDtypeStruct(s, float) for s in ((2, *size, 1), (*window, 1, 3)))
@@ -146,7 +146,7 @@ def test_convolution_has_its_shape_or_is_an_error(axes, data):
     ids=["1 by 10 positions", "9 by 7", "6 by 7", "8 by 8", "no examples"],
 )
 def test_winograd_equals_lax(size, padding, channels):
-    """Odd and even sizes, where tiles of 2 positions extend beyond the output, and padding."""
+    """Sizes are odd or even. At an odd size, the last tile of 2 positions exceeds the output."""
     (n, c, o), draw = channels, np.random.default_rng(0).standard_normal
     x, w = draw((n, *size, c)), draw((3, 3, c, o))
     options = {"padding": padding, "padding_mode": "edge"}
@@ -156,7 +156,7 @@ def test_winograd_equals_lax(size, padding, channels):
 
 
 def expected_error(size, window, stride, dilation, padding, mode):
-    """The error of a convolution without windows, or with too few cells to copy; else None."""
+    """The error message if no window fits, or if padding copies too many cells; else None."""
     if not all(output_size(size, window, stride, dilation, padding)):
         return "exceeds the padded input"
     pairs = reference.pad_pairs(padding, size, window, stride, dilation)
@@ -218,7 +218,7 @@ def test_transposed_convolution_equals_loops_and_the_adjoint(axes, data):
 
 @given(some_axes, st.booleans(), st.data())
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_pooling_has_its_shape_or_is_an_error(axes, ceil_mode, data):
+def test_pooling_has_the_expected_shape_or_error(axes, ceil_mode, data):
     size, window, stride, dilation = zip(*axes, strict=True)
     padding = data.draw(paddings(axes))
     options = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
@@ -232,7 +232,7 @@ def test_pooling_has_its_shape_or_is_an_error(axes, ceil_mode, data):
         assert of() == (2, *positions, 3)
 
 
-POOLINGS = {  # size, window, stride, dilation, padding, ceil_mode; include, mean, p, n
+POOLINGS = {  # size, window, stride, dilation, padding, ceil_mode, (count_include_pad, mean, p, n)
     "no examples": ((7, 6), (1, 2), (2, 1), (1, 1), "same", True, (False, False, 1, 0)),
     "1-D valid": ((7,), (2,), (3,), (2,), "valid", True, (False, False, 2, 1)),
     "1-D low": ((3,), (3,), (2,), (1,), ((2, 0),), True, (True, True, math.inf, 2)),
@@ -286,7 +286,7 @@ def poolings_agree(size, window, stride, dilation, padding, ceil_mode, more):
 
 
 def pooled_and_back(options_of, x, window):
-    """y and dx of every operator, by hand and by autodiff, then max_pool_with_indices."""
+    """y and dx of every operator, by hand and by autodiff, then max_pool_with_indices(x)."""
 
     def one(op, options, x):
         y, pull = jax.vjp(lambda x: op(x, window, **options), x)

@@ -1,6 +1,6 @@
 """Symbolic batch: one exported program works for any number of examples.
 
-The first tier compares values at the number of examples of each case (`test_transformations.py`).
+In the first tier, `test_transformations.py` compares values at one number of examples per case.
 """
 
 from functools import partial
@@ -13,8 +13,8 @@ from batches import M, N, batch_axes, exported, types_of_batch, with_batch
 from registry import (
     every_case_served,
     is_float,
-    one_case_of_auto_alone,
     one_case_of_every_operator,
+    one_case_of_every_operator_by_auto,
 )
 
 import fcnn
@@ -42,7 +42,7 @@ class Problem:
         return self.run(*args), jax.grad(self.value, self.floats)(*args) if self.floats else ()
 
     def of_each(self, *args):
-        """Outputs and gradients of each example alone."""
+        """Outputs and gradients of each example, as a batch of one."""
         alone = lambda a, axis: a if axis is None else a[None]
         return jax.vmap(lambda *args: self.answers(*map(alone, args, self.axes)), self.axes)(*args)
 
@@ -53,7 +53,10 @@ class Problem:
 
 @one_case_of_every_operator
 def test_a_symbolic_batch_is_traced(op, case, options):
-    """Also each example alone. test_transformations exports the hand-derived gradient."""
+    """Trace autodiff of the batch, and the hand-derived gradient of each single example.
+
+    test_transformations exports the hand-derived gradient of the batch.
+    """
     p = Problem(op, case, options)
     with fcnn.gradients("autodiff"):
         _, grads = jax.eval_shape(p.answers, *p.types(N))
@@ -68,15 +71,15 @@ def test_almost_all_operators_have_a_batch():
     assert without == ["weight_standardization"]
 
 
-@pytest.mark.all("0.1 s for each of 400 more cases; the first tier has one of each operator")
+@pytest.mark.all("0.1 s for each of 400 more cases; the first tier has one case of each operator")
 @every_case_served
 def test_a_symbolic_batch_is_traced_in_every_case(op, case, options):
-    """With an even number of examples, as some operators halve an axis."""
+    """The number of examples is even, because some operators halve an axis."""
     p = Problem(op, case, options)
     jax.eval_shape(p.answers, *p.types(2 * N))
 
 
-@pytest.mark.all("2 s each; the first tier has the number of each case, and traces the rest")
+@pytest.mark.all("2 s each; the first tier compares one number of examples, and traces any number")
 @one_case_of_every_operator
 def test_one_program_for_any_number_of_examples(op, case, options):
     p = Problem(op, case, options)
@@ -94,10 +97,10 @@ def test_one_program_for_any_number_of_examples(op, case, options):
         assert_same(found, wanted)
 
 
-@pytest.mark.all("2 s each; the first tier traces the gradient of each example alone")
-@one_case_of_auto_alone
+@pytest.mark.all("2 s each; the first tier traces the gradient of each single example")
+@one_case_of_every_operator_by_auto
 def test_one_program_for_any_number_of_batches(op, case, options):
-    """Under vmap over a symbolic axis, where XLA's own convolution has no gradient for w."""
+    """vmap maps a symbolic axis, for which XLA's convolution has no gradient of w."""
     p = Problem(op, case, options)
     if 0 not in p.axes:
         return

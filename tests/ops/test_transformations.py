@@ -31,9 +31,9 @@ SPLIT, WHOLE = PartitionSpec("d"), PartitionSpec()
 
 
 class Problem:
-    """f, the operator as a function of its floating arguments alone, at two points.
+    """An operator as a function f of only its floating arguments, and two points to evaluate f at.
 
-    `x` is one point. `two` is x and another point, stacked: they differ in the first argument.
+    `x` is the first point. The second point differs in the first argument; `two` stacks the two.
     """
 
     def __init__(self, op, case, options):
@@ -43,7 +43,7 @@ class Problem:
         self.two = jnp.stack([first, 1.5 * first])
 
     def f(self, *x, among=None):
-        """`among` are all arguments, those of the case if None."""
+        """`among` is the list of all arguments. None stands for the arguments of the case."""
         x, args = iter(x), among or self.args
         y = self.op(*(next(x) if is_float(a) else a for a in args), **self.options)
         return list(filter(is_float, jax.tree.leaves(y)))
@@ -60,7 +60,7 @@ class Problem:
         return jax.vmap(f, (0, *(None for _ in self.rest)))
 
     def total(self, both):
-        """A gradient of the two points together, from one gradient for each."""
+        """The gradient of the sum over both points, from the gradient at each point."""
         first, *rest = both
         return (first, *(g.sum(0) for g in rest))
 
@@ -76,7 +76,7 @@ def in_scan(p, two):
 
 
 def in_shards(p, two):
-    """Each device differentiates its own point. The gradients of shared arguments are summed."""
+    """Each device differentiates at one point. The gradients of shared arguments are summed."""
 
     def local(one, *rest):
         g, *gs = p.grad(one[0], *rest)
@@ -178,7 +178,7 @@ def transformed(p, two, names):
 
 
 def compiled(f, p):
-    """f as one program, to be called without arguments: f gets the points, on two devices."""
+    """Compile f(two), with `two` split over two devices. The result is called without arguments."""
     two = jax.device_put(p.two, NamedSharding(TWO, SPLIT))
     return partial(jax.jit(f).lower(two).compile(), two)
 
@@ -246,7 +246,7 @@ def test_every_case_can_be_transformed(op, case, options):
 
 @one_case_each
 def test_reverse_mode_uses_the_hand_rule(op, case, options):
-    """The two rules run under "hand", and only there."""
+    """fwd and bwd run under "hand", and do not run under "autodiff"."""
     spied, called = copy.copy(op), []
     spied.fwd(lambda *a, **k: called.append("fwd") or op.fwd_rule(*a, **k))
     spied.bwd(lambda *a, **k: called.append("bwd") or op.bwd_rule(*a, **k))

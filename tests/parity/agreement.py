@@ -7,16 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-WITHIN = 1e-10  # of the largest entry, in float64
+WITHIN = 1e-10  # relative to the largest entry, in float64
 
 
 def agree(
     ours: Callable, theirs: Callable, arrays: Sequence[np.ndarray | None], within: float = WITHIN
 ) -> None:
-    """Assert that `ours`, of JAX arrays, and `theirs`, of torch tensors in fcnn's layout, agree.
+    """Assert that `ours` (of JAX arrays) and `theirs` (of torch tensors) agree, in fcnn's layout.
 
-    Either may return one array or a tuple of them. The gradients of all floating arrays are
-    compared too, under one random cotangent per output.
+    Either function may return one array or a tuple of arrays. The gradients of all floating arrays
+    are compared too, under one random cotangent per output.
     """
     floats = [i for i, a in enumerate(arrays) if a is not None and a.dtype.kind == "f"]
 

@@ -1,4 +1,4 @@
-"""Parity with torch, flax and the other peers. If one is missing, nothing is collected."""
+"""Parity with torch, flax and the other peers. If a peer is missing, no test here is collected."""
 
 from importlib.util import find_spec
 

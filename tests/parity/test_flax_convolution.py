@@ -10,7 +10,7 @@ import fcnn
 
 
 def same(ours, theirs, *arrays):
-    """Values and all gradients, within 1e-10 of the largest entry."""
+    """Values and all gradients agree to 1e-10 of the largest entry."""
 
     def run(f):
         y, pull = jax.vjp(f, *arrays)
@@ -28,7 +28,7 @@ def layer(kind, features, window, **options):
 @pytest.mark.parametrize("seed", range(7))
 @pytest.mark.parametrize("padding", ["CIRCULAR", "REFLECT", "CAUSAL"])
 def test_conv(padding, seed):
-    """flax's padding depends on the window, not on the stride. "CAUSAL" is for one axis."""
+    """flax's padding depends on the window, not on the stride. "CAUSAL" needs one spatial axis."""
     rng = np.random.default_rng(seed)
     rank = 1 if padding == "CAUSAL" else 1 + seed % 2
     size = tuple(map(int, rng.integers(5, 9, size=rank)))

@@ -10,7 +10,7 @@ import fcnn
 
 
 def problem(seed):
-    """x, scale, bias and statistics; a mask; and the options."""
+    """(x, scale, bias, mean, var), a mask, and the options."""
     rng = np.random.default_rng(seed)
     n, *size = rng.integers(2, 6, size=1 + rng.integers(0, 3))
     c = rng.integers(1, 5)
@@ -29,7 +29,7 @@ def problem(seed):
 
 
 def flax_norm(x, scale, bias, mean, var, mask, *, momentum, eps, axis_name=None):
-    """flax computes E[x^2] - E[x]^2 by default; its mask keeps an axis for the channels."""
+    """By default, flax computes E[x^2] - E[x]^2. Its mask has an axis for the channels."""
     norm = linen.BatchNorm(
         False, momentum=momentum, epsilon=eps, axis_name=axis_name, use_fast_variance=False
     )
@@ -61,7 +61,7 @@ def test_batch_norm_with_a_mask(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_batch_norm_over_a_mapped_axis(seed):
-    """flax averages the variances of all parts, each about the common mean."""
+    """flax averages the parts' variances, which are taken about the common mean."""
     (x, *others), mask, options = problem(seed)
     args = (jnp.stack([x, 1 - x]), *others)
     masks = jnp.ones((2, *mask.shape), bool)

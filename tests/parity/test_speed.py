@@ -55,7 +55,8 @@ def test_the_network_is_the_same(name, job):
     shape = job.shape if len(job.shape) < 3 else (16, 16, job.shape[2])
     job = job._replace(batch=1, shape=shape, steps=1)
     params, _, _ = shapes(build(job.network), job.shape)
-    second = 4 * job.network.hidden if (name, job.name) == ("torch", "lstm") else 0  # biases
+    # torch.nn.LSTM has a second bias:
+    second = 4 * job.network.hidden if (name, job.name) == ("torch", "lstm") else 0
     found = load(name).prepare(job, *draw(job, seed=0), seed=0).parameters
     assert found == size(params) + second
 

@@ -8,7 +8,7 @@ from agreement import agree
 
 import fcnn
 
-# Where torch's gradient has a constant in float32, as marked, the formula is written out.
+# Lines marked "float32" write out the formula, because torch's gradient has a float32 constant.
 SAME = {  # name in fcnn -> the function in torch, and the ranges of its options
     "identity": (lambda x: x, {}),
     "relu": (F.relu, {}),
@@ -26,7 +26,10 @@ SAME = {  # name in fcnn -> the function in torch, and the ranges of its options
     "hard_swish": (F.hardswish, {}),
     "hard_sigmoid": (lambda x: F.hardtanh(x / 6 + 0.5, 0, 1), {}),  # F.hardsigmoid: float32
     "mish": (F.mish, {}),
-    "softplus": (lambda x: F.softplus(x, threshold=40), {}),  # y = x beyond it, 20 by default
+    "softplus": (
+        lambda x: F.softplus(x, threshold=40),
+        {},
+    ),  # y = x above; default 20
     "softsign": (F.softsign, {}),
     "squareplus": (lambda x, b: (x + torch.sqrt(x * x + b)) / 2, {"b": (0.5, 8)}),
 }
@@ -35,7 +38,7 @@ twenty = pytest.mark.parametrize("seed", range(20))
 
 
 def draw(rng, *shape):
-    """Random x with up to two axes before `shape`. Some entries are integers, where kinks are."""
+    """Random x with up to two axes before `shape`. Some entries are integers, like the kinks."""
     lead = tuple(rng.integers(1, 4, size=rng.integers(0, 3)))
     x = rng.standard_normal((*lead, *shape)) * rng.choice(SIZES)
     return np.where(rng.random(x.shape) < 0.1, rng.integers(-3, 7, x.shape), x)
@@ -49,7 +52,7 @@ def test_elementwise(name, seed):
     options = {k: rng.uniform(*ends) for k, ends in ranges.items()}
     x = draw(rng, rng.integers(1, 7))
     if name == "squareplus":
-        x = np.clip(x, -100, 100)  # torch's formula cancels beyond
+        x = np.clip(x, -100, 100)  # for larger |x| torch's formula cancels
     agree(lambda x: getattr(fcnn, name)(x, **options), lambda x: theirs(x, **options), (x,))
 
 

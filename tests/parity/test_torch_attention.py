@@ -1,8 +1,9 @@
 """Attention, embedding and one_hot against torch.
 
-torch has the axis of heads before that of the sequence, so the two are exchanged. Its MATH backend
-is used: not all fused kernels support float64, masks and gradients. A query that may not attend to
-any key gives NaN in torch and 0 in fcnn, so the masks leave each query at least one key.
+torch has the axis of heads before the axis of the sequence, so the test exchanges the two axes.
+torch's MATH backend is used: not all fused kernels support float64, masks and gradients. A query
+that may not attend to any key gives NaN in torch and 0 in fcnn, so the masks leave each query at
+least one key.
 """
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_attention(seed, impl):
     options = {"scale": [None, 0.7][seed % 2]}
     ours = lambda *a: fcnn.dot_product_attention(*a, **options, impl=impl, block=2)
     agree(ours, lambda *a: theirs(*a, **options), (q, k, v, mask))
-    # both count `causal` from the start
+    # with `causal`, query i sees keys 0 to i in both libraries
     ours = lambda *a: fcnn.dot_product_attention(*a, **options, causal=True, impl=impl, block=2)
     agree(ours, lambda *a: theirs(*a, **options, is_causal=True), (q, k, v))
 

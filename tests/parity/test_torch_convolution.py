@@ -27,7 +27,7 @@ def channels_last(t):
 
 
 def draw(seed):
-    """A problem of one to three axes, with sizes from 1 and options for which a window fits."""
+    """A problem of one to three axes. Each axis has at least one cell, and the window fits."""
     rng = np.random.default_rng(seed)
     rank = 1 + seed % 3
     each = lambda low, high: tuple(map(int, rng.integers(low, high + 1, size=rank)))
@@ -76,7 +76,7 @@ def test_conv_with_padding_modes(seed, mode):
 
 @pytest.mark.parametrize("seed", range(24))
 def test_conv_transpose(seed):
-    """Torch's kernel is (c, o / groups, *window), and not flipped either."""
+    """torch's kernel is (c, o / groups, *window). Neither library flips it."""
     rng, rank, size, window, stride, padding, dilation, (n, groups, c, o) = draw(200 + seed)
     axes = zip(size, stride, padding, window, dilation, strict=True)
     least = [(m - 1) * s - 2 * p + d * (k - 1) + 1 for m, s, p, k, d in axes]
@@ -110,7 +110,7 @@ def test_separable_conv(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_weight_standardization(seed):
-    """Torch has no such function: it is layer normalization of each filter."""
+    """torch has no such function. The reference is layer_norm of each filter."""
     rng = np.random.default_rng(seed)
     shape = tuple(map(int, rng.integers(1, 5, size=2 + seed % 4)))
     eps = float(rng.choice([1e-5, 1e-3, 0.1]))

@@ -14,7 +14,7 @@ every_seed = pytest.mark.parametrize("seed", range(20))
 
 @every_seed
 def test_im2col_and_col2im(seed):
-    """torch has columns in place of rows, in which channels are outermost."""
+    """torch's unfold gives columns instead of rows. In a column, channels are outermost."""
     rng = np.random.default_rng(seed)
     n, c = (int(v) for v in rng.integers(1, 4, 2))
     size, k = rng.integers(4, 9, 2).tolist(), rng.integers(1, 4, 2).tolist()
@@ -42,7 +42,7 @@ def test_im2col_and_col2im(seed):
 
 @every_seed
 def test_dropout(seed):
-    """torch gets the mask that fcnn draws, which is read from an output for x = 1."""
+    """torch gets fcnn's mask, which is read from fcnn's output for x = 1."""
     rng = np.random.default_rng(seed)
     shape = tuple(int(v) for v in rng.integers(1, 6, 4))
     rate, key = float(rng.uniform(0, 0.9)), jax.random.key(seed)

@@ -28,7 +28,7 @@ def logits_and_labels(seed):
 
 @twenty
 def test_regression_losses(seed):
-    """torch's losses of one entry have neither the factor 1/2 nor that of a mean."""
+    """torch's losses per entry have no factor 1/2 and no factor 1 / (number of entries)."""
     rng = np.random.default_rng(seed)
     shape = tuple(rng.integers(1, 5, size=rng.integers(1, 4)))
     y, t = numbers(rng, shape), numbers(rng, shape)
@@ -99,7 +99,7 @@ def test_sigmoid_cross_entropy(seed):
 
 @twenty
 def test_focal(seed):
-    """torchvision's sigmoid_focal_loss, written out. It differs for targets between 0 and 1."""
+    """torchvision's sigmoid_focal_loss, written out. fcnn differs if targets are not 0 or 1."""
     rng, z, _ = logits_and_labels(seed)
     t, alpha, gamma = (
         rng.integers(0, 2, z.shape).astype(float),

@@ -67,7 +67,7 @@ def test_group_norm(seed):
 @seeds
 @pytest.mark.parametrize("train", [True, False])
 def test_batch_norm(seed, train):
-    """torch's momentum is the weight of the new value, fcnn's that of the old value.
+    """torch's momentum is the weight of the new value. fcnn's is the weight of the old value.
 
     torch rejects a batch with one entry per channel, and has no gradient for its running values.
     """
@@ -98,7 +98,7 @@ def test_batch_norm(seed, train):
 
 @seeds
 def test_running_values_of_batch_norm(seed):
-    """torch's running variance is the unbiased one, N / (N - 1) times fcnn's."""
+    """torch averages unbiased variances, which are N / (N - 1) times fcnn's variances."""
     rng, x, scale, bias, eps = draw(seed)
     x = np.concatenate([x, x + rng.standard_normal(x.shape)])
     mean, var = rng.standard_normal(len(scale)), rng.uniform(0.5, 2, len(scale))

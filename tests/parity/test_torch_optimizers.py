@@ -1,4 +1,4 @@
-"""Trajectories of the optimizers against torch.optim, each library with its own gradients."""
+"""Trajectories of optax's optimizers on fcnn's gradients, against torch.optim and autograd."""
 
 import jax
 import optax
@@ -25,7 +25,7 @@ def theirs(make):
 
 PAIRS = {
     "sgd": (optax.sgd(0.5), lambda p: torch.optim.SGD(p, 0.5)),
-    # In both the velocity is g + mu v, without the rate. In the papers it is mu v - rate g.
+    # Both libraries have the velocity g + mu v, without the rate. The papers have mu v - rate g.
     "momentum": (optax.sgd(0.1, momentum=0.8), lambda p: torch.optim.SGD(p, 0.1, momentum=0.8)),
     "nesterov": (
         optax.sgd(0.1, momentum=0.8, nesterov=True),

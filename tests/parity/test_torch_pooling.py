@@ -71,8 +71,8 @@ def test_max_and_average(seed):
 def test_lp_pool(seed):
     """torch's lp_pool has no padding, no dilation and no absolute value.
 
-    It scales up the sum of a window that is cut off, as if the missing cells had the mean of the
-    others. The mean form of fcnn does the same, times the number of taps to the power 1 / p.
+    It scales up the sum of a window that is cut off, as if each missing cell had the mean of the
+    cells that exist. This is fcnn's mean form, times the number of taps to the power 1 / p.
     """
     rng, rank, x = draw(seed)
     k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
@@ -95,7 +95,7 @@ def test_lp_pool(seed):
 
 @seeds
 def test_max_unpool(seed):
-    """Windows do not overlap, since torch keeps one of the entries that share an index."""
+    """Windows do not overlap. torch would keep only one of the entries that share an index."""
     rng, rank, x = draw(seed)
     k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
     y, index = map(np.asarray, with_indices(x, k))
@@ -133,7 +133,10 @@ def test_adaptive_pooling_and_linear_resizing(seed):
 
 @seeds
 def test_resize_nearest(seed):
-    """torch computes p times n / m in float32. Sizes where rounding changes it are drawn again."""
+    """torch computes the cell of position p, p n / m, in float32.
+
+    Sizes for which rounding changes a cell are drawn again.
+    """
     rng, rank, x = draw(seed)
     size = (1,) * rank
     while (seed and max(size) == 1) or rounding_changes_a_cell(x.shape[1:-1], size):

@@ -1,6 +1,6 @@
 """Trajectories of the optimizers against the formulas of their papers, written in NumPy.
 
-There is one parameter p, its gradient g and a step number t from 1; `rate` is the learning rate.
+p is a parameter, g its gradient, t the step number (from 1) and `rate` the learning rate.
 """
 
 from functools import partial
@@ -42,14 +42,14 @@ def momentum(p, g, t, u, v, *, rate, mu):
 
 
 def nesterov(ahead, g, t, u, v, *, rate, mu):
-    """Sutskever et al. 2013: the gradient is that of p + mu v, which is what optax calls p."""
+    """Sutskever et al. 2013: the gradient is taken at p + mu v, the parameter of optax."""
     p = ahead - mu * v
     v = mu * v - rate * g
     return (p + v) + mu * v, u, v
 
 
 def adagrad(p, g, t, u, v, *, rate):
-    """Duchi, Hazan & Singer 2011, with u from 0.1; optax would add eps under the root."""
+    """Duchi, Hazan & Singer 2011, with u starting at 0.1. optax adds eps under the root."""
     u = u + g**2
     return p - rate * g / np.sqrt(u), u, v
 

@@ -88,7 +88,7 @@ def test_every_example_is_used_once_before_any_is_used_again(examples, batch, nu
     )
 
 
-def test_shuffled_indices_reject_no_examples():
+def test_shuffled_indices_rejects_0_examples():
     with pytest.raises(ValueError, match="0 examples in batches of 5"):
         training.shuffled_indices(0, 5, 1, seed=0)
 
@@ -134,7 +134,7 @@ def test_fit_reports_each_epoch_with_its_test_accuracy():
     assert history[-1].test_accuracy == pytest.approx(float(accuracy))
 
 
-def test_fit_is_the_same_twice():
+def test_two_runs_of_fit_give_equal_parameters():
     a, b = (fit()[0].params["dense1"]["w"] for _ in range(2))
     np.testing.assert_array_equal(a, b)
 
@@ -164,7 +164,7 @@ def test_fit_rejects_bad_test_sets_and_counts():
         fit(epochs=-1)
 
 
-def test_accuracy_with_labels_of_few_bits():
+def test_accuracy_does_not_wrap_predictions_to_uint8():
     outputs = jax.nn.one_hot(jnp.array([259]), 300)
     assert training.step.accuracy(outputs, jnp.array([3], jnp.uint8)) == 0
 
@@ -204,8 +204,8 @@ def learned(epochs, mode="hand"):
     return history
 
 
-def test_a_network_learns_digits_with_either_gradients():
-    """With derived gradients; autodiff gives the same first epoch."""
+def test_a_network_learns_digits_with_either_kind_of_gradient():
+    """Train with hand-derived gradients. Autodiff gives the same first epoch."""
     history = learned(8)
     assert history[-1].test_accuracy > 0.93
     assert history[-1].loss < history[0].loss / 4

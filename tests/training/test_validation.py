@@ -169,14 +169,18 @@ BAD_FITS = {
     "a data set": (data.Dataset("d", (X, Y), (X, Y), ()), {}, "train must be .*, not Dataset$"),
     "x alone": (X, {}, r"train must be a pair \(x, y\) of arrays, not ndarray"),
     "empty": ((X[:0], Y[:0]), {}, "^fit: 0 examples in batches of 4"),
-    "short": ((X, Y[:-1]), {}, "^fit: 8 examples but 7 targets"),
-    "test of floats": (
+    "fewer targets than examples": ((X, Y[:-1]), {}, "^fit: 8 examples but 7 targets"),
+    "float labels in test": (
         (X, Y),
         {"test": (X, Y.astype(float))},
         r"y holds float64, not integer labels; write y.astype\(int\), or compare predict",
     ),
-    "test of another shape": ((X, Y), {"test": (X[:, :1], Y)}, r"\(1, 2\).*\(4, 3\)"),
-    "test of columns": ((X, Y), {"test": (X, Y[:, None])}, r"shape \(1, 1\); expected \(1,\), one"),
+    "other image size in test": ((X, Y), {"test": (X[:, :1], Y)}, r"\(1, 2\).*\(4, 3\)"),
+    "test labels in a column": (
+        (X, Y),
+        {"test": (X, Y[:, None])},
+        r"shape \(1, 1\); expected \(1,\), one",
+    ),
     "NaN": ((np.where(X == X[3, 1, 0], np.nan, X), Y), {}, r"loss is nan .*: x\[\d, \d, \d\] is"),
     "NaN targets": (
         (X, np.where(np.eye(3)[Y] + Y[:, None] == 3, np.nan, 0)),
@@ -186,13 +190,17 @@ BAD_FITS = {
     "test is short": ((X, Y), {"test": (X, Y[:-1])}, "^fit: test: 8 examples but 7 targets"),
     "test is empty": ((X, Y), {"test": (X[:0], Y[:0])}, "^fit: test: 0 examples in batches"),
     "NaN in test": ((X, Y), {"test": (X * np.nan, Y)}, r"^fit: test: x\[0, 0, 0\] is nan"),
-    "no class in test": ((X, Y), {"test": (X, Y + 1)}, r"^fit: test: y\[2\] is 3, but the model"),
-    "no class": ((X, Y + 1), {}, r"y\[2\] is 3, but the model has classes 0 to 2"),
+    "bad label in test": (
+        (X, Y),
+        {"test": (X, Y + 1)},
+        r"^fit: test: y\[2\] is 3, but the model",
+    ),
+    "bad label": ((X, Y + 1), {}, r"y\[2\] is 3, but the model has classes 0 to 2"),
 }
 
 
 @pytest.mark.parametrize("bad", BAD_FITS)
-def test_fit_rejects_in_one_line_before_the_first_epoch(bad):
+def test_fit_rejects_bad_data_in_one_line_before_the_first_epoch(bad):
     train, options, message = BAD_FITS[bad]
     options = {"loss": fcnn.softmax_cross_entropy, "epochs": 1, "batch_size": 4} | options
     loss, reported = options.pop("loss"), []
@@ -323,7 +331,7 @@ def test_valid_data_has_no_invalid_entry():
 
 
 def test_examples_sharded_over_an_explicit_mesh(fitted):
-    """`fit` and `scan_steps` read batches that are sharded as the examples."""
+    """`fit` and `scan_steps` read batches with the sharding of the examples."""
     mesh = jax.make_mesh((2,), ("examples",), axis_types=(AxisType.Explicit,))
     over = NamedSharding(mesh, PartitionSpec("examples"))
     train_state, _ = fit(*jax.device_put((X, Y), over), test=jax.device_put((X, Y), over))
