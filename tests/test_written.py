@@ -122,7 +122,7 @@ def test_a_file_is_replaced_through_a_link(tmp_path):
     assert "1 of 1 gradients are right" in page.read_text()
 
 
-@pytest.mark.parametrize(("number", "code"), [(errno.EPIPE, 1), (errno.ENOSPC, 2)])
+@pytest.mark.parametrize(("number", "code"), [(errno.EPIPE, 141), (errno.ENOSPC, 2)])
 def test_files_are_written_though_standard_output_fails(tmp_path, monkeypatch, number, code):
     monkeypatch.setattr("sys.stdout", Broken(number))
     assert main(["check", "relu", "--html", str(tmp_path / "page.html")]) == code

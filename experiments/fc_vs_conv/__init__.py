@@ -100,10 +100,11 @@ def judge(measured: dict[str, Measured]) -> list[Claim]:
         )
     ]
     if shift := max(conv.shifted):
+        pixels = "1 pixel" if shift == 1 else f"{shift} pixels"
         lost = lambda m: [a - b for a, b in zip(m.test, m.shifted[shift], strict=True)]
         claims.append(
             Claim.paired(
-                f"Dense falls further when test images are shifted by {shift} pixels",
+                f"Dense falls further when test images are shifted by {pixels}",
                 "accuracy lost, dense − conv3",
                 lost(dense),
                 lost(conv),
@@ -132,9 +133,9 @@ def write(run: Run, config: Config, data: Dataset, measured, claims, stopped: st
     run.save("results.csv", tidy(measured, len(data.train.y)))
     findings = Findings(
         title=TITLE,
-        summary="Five networks from all dense to all convolutional, with about equal numbers of "
-        f"parameters, trained on {len(data.train.y):,} images of {data.name} and tested on "
-        f"{len(data.test.y):,}; {config.seeds} seeds each.",
+        summary=f"{len(measured)} networks between all dense and all convolutional, with about "
+        f"equal numbers of parameters, trained on {len(data.train.y):,} images of {data.name} and "
+        f"tested on {len(data.test.y):,}; {config.seeds} seeds each.",
         claims=claims,
         judged="A claim holds if its mean difference, paired over seeds, exceeds twice its "
         "standard error (±).",
@@ -149,9 +150,10 @@ def write(run: Run, config: Config, data: Dataset, measured, claims, stopped: st
 
 def notes(config: Config) -> list[str]:
     """The meaning of the columns of the table."""
+    pixels = "1 pixel" if config.shift == 1 else f"{config.shift} pixels"
     return [
         "Accuracies are means over seeds ± one standard deviation. gap: train − test accuracy, in "
-        f"percentage points. shifted: test accuracy with every image moved {config.shift} pixels, "
+        f"percentage points. shifted: test accuracy with every image moved {pixels}, "
         "the mean of four directions.",
         "MACs: multiply-adds of one forward pass; act. kB: bytes of all layers' outputs; both are "
         "for one image and counted from shapes. step: one training step of one seed on a batch of "

@@ -22,13 +22,11 @@ from fcnn.ops import OPS
 WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
 HEAD = ("operator", "impl", "dtype", "count", "verdict", "worst error")
 HEAD += ("hand", "autodiff", "hand saves", "autodiff saves")
-EXIT = (
-    "Exit code: 0 if every gradient is right, 1 if one is not, 2 if the command line or FILE.py is "
-)
-EXIT += "wrong, or if a report cannot be written."
+EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 if the command line or FILE.py "
+EXIT += "is wrong, or if a report cannot be written."
 JSON = "The output of --json is one object with the keys format, ok, rows, costs, notes and "
 JSON += (
-    "environment. format is 1; it changes when a key is renamed, removed or gets another meaning."
+    "environment. format is 1; it changes when a key is renamed, removed or changes its meaning."
 )
 
 

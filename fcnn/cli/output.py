@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from fcnn.ops.validation import did_you_mean
 
+CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 UNKNOWN = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")  # message of argparse
 File = tuple[str, Path, Callable[[], str | bytes]]  # option, path, function for the content
 
@@ -134,7 +135,8 @@ def show(lines: Iterable[str], *, keep_on: bool) -> OSError | None:
 def exit_code(command: str, run: Callable[[], int]) -> int:
     """The exit code that `run` returns, or the exit code for an error.
 
-    1 if standard output is closed early, as by `head`; 2 if the disk is full; 130 at Ctrl-C.
+    CLOSED_PIPE if standard output is closed early, as by `head`; 2 if the disk is full; 130 at
+    Ctrl-C.
     """
     try:
         code = run()
@@ -142,7 +144,7 @@ def exit_code(command: str, run: Callable[[], int]) -> int:
         return code
     except BrokenPipeError:
         discard_rest()
-        return 1
+        return CLOSED_PIPE
     except OSError as full:
         if full.errno != errno.ENOSPC:
             raise

@@ -49,13 +49,17 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         return digits()
     chosen = data_dir or os.environ.get("FCNN_DATA")
     if not chosen:
-        raise DataError(f"{name}: no data directory; give --data-dir DIR or set FCNN_DATA")
+        raise DataError(
+            f"{name}: no data directory; give data_dir=DIR (--data-dir DIR), or set FCNN_DATA"
+        )
     folder = Path(chosen).expanduser()
     if not folder.is_dir():
         other = other_format(folder)
         what = "not a folder" if folder.exists() else "no such folder"
         what += f", and{other}" if other and folder.exists() else ""
-        raise DataError(f"{folder}: {what}; give --data-dir the folder that contains {name}")
+        raise DataError(
+            f"{folder}: {what}; give the folder that contains {name} as data_dir (--data-dir)"
+        )
     folder = _named(folder, name)
     return cifar10(folder) if name == "cifar10" else idx_images(name, folder)
 

@@ -79,7 +79,7 @@ def only(found: list[Path]) -> Path:
     if len(folders) > 1:
         raise DataError(
             f"{found[0].name}: is in {folders[0]} and in {folders[1]}; name one of them "
-            "with --data-dir"
+            "as data_dir (--data-dir)"
         )
     return min(found, key=lambda path: len(path.name))
 
@@ -90,7 +90,7 @@ def advice(folder: Path) -> str:
     archives = [p.name for p in files if p.suffix.lower() in ARCHIVES]
     first = f"unpack {archives[0]} there" if archives else "put it there"
     others = [p.name + other_format(p) for p in files if other_format(p)]
-    return "; ".join([f"{first} or name another --data-dir", *others[:1]])
+    return "; ".join([f"{first} or give another data_dir (--data-dir)", *others[:1]])
 
 
 def other_format(path: Path) -> str:

@@ -184,5 +184,6 @@ def separable_conv(
 
 
 def _require_rank(window, shape):
-    same = len(shape) == len(window) + 1
-    require(same, f"input {shape} and window {window} differ in the number of spatial axes")
+    axes = f"{len(window)} spatial axes" if len(window) > 1 else "1 spatial axis"
+    fits = len(shape) == len(window) + 1
+    require(fits, f"input {shape} needs {axes} for window {window}, and an axis of channels")

@@ -11,6 +11,7 @@ dicts with readable names, and {} if empty. A layer made of layers lists them in
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
@@ -73,6 +74,7 @@ class Layer:
         def with_key(key, shape):
             with named(self.name):
                 require_key(key)
+                shape = _shape_of_one_example(shape)
             return init(key, shape)
 
         @wraps(apply)
@@ -83,6 +85,7 @@ class Layer:
                 x = as_array("x", x)
             return apply(params, state, x, **options)
 
+        with_key.__qualname__, on_array.__qualname__ = f"{self.name}.init", f"{self.name}.apply"
         object.__setattr__(self, "init", with_key)
         object.__setattr__(self, "apply", on_array)
 
@@ -99,6 +102,16 @@ class Layer:
             return params, state, y
 
         return jax.jit(run, static_argnums=1)
+
+
+def _shape_of_one_example(shape: Any) -> Dims:
+    """`shape` as a tuple of integers; TypeError if it is anything else, for example an array."""
+    if isinstance(shape, tuple | list) and all(isinstance(n, Integral) for n in shape):
+        return tuple(shape)
+    given = f"shape {shape!r:.60}"
+    if hasattr(shape, "shape"):
+        given = f"shape is an array {shape.shape}"
+    raise TypeError(f"{given}, not a tuple of integers; write x.shape[1:], without the batch")
 
 
 def shapes(layer: Layer, shape: Dims) -> tuple[Params, State, Dims]:

@@ -173,7 +173,9 @@ class Op(Generic[P, Y]):
         return as_array(name, given)
 
     def __repr__(self) -> str:
-        return f"<operator {self.name}{self.signature}>"
+        """The call, without annotations, which would hide the names."""
+        plain = [p.replace(annotation=p.empty) for p in self.signature.parameters.values()]
+        return f"<operator {self.name}{inspect.Signature(plain)}>"
 
     def __reduce__(self) -> str:
         """The name by which an operator is pickled, as a function is."""

@@ -12,7 +12,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.arrays import as_array
-from fcnn.ops.validation import named, require_key
+from fcnn.ops.validation import named, require_integers, require_key
 from fcnn.training.evaluate import evaluate
 from fcnn.training.shuffle import shuffled_indices
 from fcnn.training.state import TrainState, create
@@ -87,6 +87,7 @@ def fit(
     >>> history[-1].accuracy, fcnn.training.predict(model, train_state, x).argmax(1)
     (1.0, Array([0, 0, 1, 1], dtype=int32))
     """
+    _require_parts(model, loss, optimizer, report)
     x, y = train = _pair("train", train)
     test = None if test is None else _pair("test", test)
     _validate(train, test, epochs, batch_size)
@@ -125,7 +126,21 @@ def fit(
     return train_state, history
 
 
+def _require_parts(model, loss, optimizer, report):
+    """TypeError unless these are a layer, an optimizer and functions; the message shows a call."""
+    if not isinstance(model, Layer):
+        raise TypeError(f"fit: model {model!r:.60} is not a layer; write fcnn.models.mlp()")
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        what = f"optimizer {optimizer!r:.60} is not an optimizer of optax"
+        raise TypeError(f"fit: {what}; write optax.adam(1e-3)")
+    for name, f in (("loss", loss), ("report", report)):
+        if not callable(f):
+            raise TypeError(f"fit: {name} {f!r:.60} is not a function")
+
+
 def _validate(train, test, epochs, batch_size):
+    with named("fit"):
+        require_integers(epochs=epochs, batch_size=batch_size)
     for what, pair in (("", train), ("test: ", test)):
         if pair is None:
             continue
@@ -146,7 +161,8 @@ def _pair(what: str, given: Any) -> tuple[Any, ...]:
         x, y = given
     except (TypeError, ValueError):
         kind = type(given).__name__
-        raise TypeError(f"fit: {what} must be a pair (x, y) of arrays, not {kind}") from None
+        write = f"; write data.{what}, with data the {kind}" if hasattr(given, what) else ""
+        raise TypeError(f"fit: {what} must be a pair (x, y) of arrays, not {kind}{write}") from None
     pair = []
     for name, a in (("x", x), ("y", y)):
         if not isinstance(a, np.ndarray | jax.Array):

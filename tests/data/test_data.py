@@ -209,7 +209,7 @@ def test_a_damaged_archive_is_rejected(tmp_path):
 
 def test_no_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("FCNN_DATA", raising=False)
-    with pytest.raises(DataError, match="give --data-dir DIR or set FCNN_DATA"):
+    with pytest.raises(DataError, match=r"give data_dir=DIR \(--data-dir DIR\), or set FCNN_DATA"):
         load("mnist")
     with pytest.raises(DataError, match="nowhere: no such folder"):
         load("mnist", tmp_path / "nowhere")
@@ -262,7 +262,7 @@ def test_files_of_the_other_data_set_are_rejected(tmp_path, wanted, first):
 def test_another_format_is_named(tmp_path):
     table = tmp_path / "mnist_train.csv"
     table.write_text("5,0,0")
-    message = "name another --data-dir; mnist_train.csv is a CSV file, which is not supported$"
+    message = r"give another data_dir \(--data-dir\); mnist_train.csv is a CSV file, which is not"
     for name in ("mnist", "cifar10"):
         with pytest.raises(DataError, match=message):
             load(name, tmp_path)

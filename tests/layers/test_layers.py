@@ -241,7 +241,7 @@ def test_a_layer_rejects_an_option_that_its_operator_lacks():
     [
         (
             layers.conv(3, (3,)),
-            r"input \(6, 6, 4\) and window \(3,\) differ in the number of spatial axes",
+            r"input \(6, 6, 4\) needs 1 spatial axis for window \(3,\), and an axis of channels",
         ),
         (layers.conv(3, (3, 3), groups=3), "groups 3 does not divide 4 channels"),
         (layers.serial(layers.max_pool(7)), r"window \(7, 7\) exceeds"),
@@ -250,6 +250,24 @@ def test_a_layer_rejects_an_option_that_its_operator_lacks():
 def test_a_layer_rejects_an_input_shape(layer, message):
     with pytest.raises(ValueError, match=message):
         fcnn.summary(layer, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (
+            np.ones((8, 6, 6, 4)),
+            r"relu: shape is an array \(8, 6, 6, 4\), not a tuple .* x.shape\[1:\]",
+        ),
+        (6, "relu: shape 6, not a tuple of integers"),
+        ((6.0, 4), r"relu: shape \(6.0, 4\), not a tuple of integers"),
+    ],
+)
+def test_init_rejects_what_is_not_a_shape(shape, message, key):
+    with pytest.raises(TypeError, match=message) as caught:
+        layers.relu().init(key, shape)
+    assert "\n" not in str(caught.value)
+    assert layers.relu().init(key, [6, 4]) == ({}, {})
 
 
 def test_summary_counts_match_a_count_by_hand():

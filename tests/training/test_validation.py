@@ -1,5 +1,6 @@
 """Data in every form: the same result as plain arrays, or an error that shows what to write."""
 
+import inspect
 import re
 from inspect import unwrap
 
@@ -12,7 +13,7 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import fcnn
-from fcnn import data, layers, training
+from fcnn import data, layers, models, training
 from fcnn.checker.subject import subject_of
 from fcnn.ops.arrays import as_array
 from fcnn.training.validation import find_invalid
@@ -166,7 +167,11 @@ BAD_FITS = {
     "text labels": ((X, Y.astype(str)), {}, "^fit: y holds str, not numbers"),
     "float labels": ((X, Y.astype(float)), {}, r"labels hold float64, .*; write labels.astype"),
     "a number": ((1.5, Y), {}, "^fit: x is one number, without an axis of examples"),
-    "a data set": (data.Dataset("d", (X, Y), (X, Y), ()), {}, "train must be .*, not Dataset$"),
+    "a data set": (
+        data.Dataset("d", (X, Y), (X, Y), ()),
+        {},
+        "train must be .*, not Dataset; write data.train, with data the Dataset",
+    ),
     "x alone": (X, {}, r"train must be a pair \(x, y\) of arrays, not ndarray"),
     "empty": ((X[:0], Y[:0]), {}, "^fit: 0 examples in batches of 4"),
     "fewer targets than examples": ((X, Y[:-1]), {}, "^fit: 8 examples but 7 targets"),
@@ -196,17 +201,30 @@ BAD_FITS = {
         r"^fit: test: y\[2\] is 3, but the model",
     ),
     "bad label": ((X, Y + 1), {}, r"y\[2\] is 3, but the model has classes 0 to 2"),
+    "half an epoch": ((X, Y), {"epochs": 1.5}, "^fit: epochs 1.5 must be an integer"),
+    "text batch": ((X, Y), {"batch_size": "4"}, "^fit: batch_size '4' must be an integer"),
+    "loss by name": ((X, Y), {"loss": "hinge"}, "^fit: loss 'hinge' is not a function"),
+    "optimizer by name": ((X, Y), {"optimizer": "adam"}, r"'adam' is not .*; write optax.adam\("),
+    "optimizer not made": (
+        (X, Y),
+        {"optimizer": optax.adam},
+        r"is not an optimizer of optax; write",
+    ),
+    "model not made": ((X, Y), {"model": models.mlp}, r"is not a layer; write fcnn.models.mlp\(\)"),
 }
 
 
 @pytest.mark.parametrize("bad", BAD_FITS)
 def test_fit_rejects_bad_data_in_one_line_before_the_first_epoch(bad):
+    """Without the check of annotations, which users do not have."""
     train, options, message = BAD_FITS[bad]
     options = {"loss": fcnn.softmax_cross_entropy, "epochs": 1, "batch_size": 4} | options
     loss, reported = options.pop("loss"), []
+    model = options.pop("model", LINEAR)
+    optimizer = options.pop("optimizer", optax.sgd(0.5))
     options |= {"key": jax.random.key(1), "report": reported.append}
     with pytest.raises((TypeError, ValueError)) as caught:
-        training.fit(LINEAR, loss, optax.sgd(0.5), train, **options)
+        inspect.unwrap(training.fit)(model, loss, optimizer, train, **options)
     assert re.search(message, str(caught.value))
     assert "\n" not in str(caught.value)
     assert reported == []

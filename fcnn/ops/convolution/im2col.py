@@ -41,7 +41,7 @@ def im2col(
     Units:  those of x.
     Raises: ValueError if no window fits the padded input; TypeError if x holds integers.
     Cost:   no arithmetic. The output has n prod(out) k numbers: at stride 1, about prod(window)
-            times as many as x.
+            times the size of x.
     Source: Chellapilla et al. 2006.
 
     >>> x = jnp.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1)

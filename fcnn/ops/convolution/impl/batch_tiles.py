@@ -79,7 +79,7 @@ def _strip_length(geometry, bytes_each, most):
 
     If there are several strips, the length is even, because "winograd" computes positions in pairs.
     It divides the output size if a divisor is near. A strip of L positions advances by s L rows,
-    and the e - s rows that it shares with the next strip are at most as many.
+    and shares e - s rows with the next strip, at most s L.
     """
     m, s = geometry.out[0], geometry.stride[0]
     if bytes_each <= most:
