@@ -41,11 +41,20 @@ def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
     return [judge(e, i, seed) for i in range(len(e.compiled.x))]
 
 
+def _nan_of(e):
+    """Which arguments hold NaN, or that none does."""
+    each = zip(e.compiled.subject.names, e.compiled.x, strict=True)
+    names = [name for name, a in each if np.isnan(a).any()]
+    if names:
+        return f"; {', '.join(names)} hold{'s' * (len(names) == 1)} NaN"
+    return "; no argument holds NaN: check at arguments in its domain"
+
+
 def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
     """The finding on leaf i."""
     x, G, repeat = e.compiled.x[i], e.claimed[i], e.repeat[i]
     if any(np.isnan(y).any() for y in e.compiled.y):
-        return Finding(NOT_FINITE, np.inf, says="the function itself returns NaN")
+        return Finding(NOT_FINITE, np.inf, says=f"the function itself returns NaN{_nan_of(e)}")
     if not e.compiled.deterministic:
         return Finding(NOT_DETERMINISTIC, np.inf, says="two runs of the function itself differ")
     if G.shape != x.shape or not jnp.issubdtype(G.dtype, jnp.floating):

@@ -117,7 +117,10 @@ def _refuse_misspelt(module, wanted, beside, path):
 
 
 def _kind(value):
-    return "a class" if isinstance(value, type) else f"a {type(value).__name__}"
+    if isinstance(value, type):
+        return "a class"
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
 
 
 def _args(given, path, what, shapes, seed):

@@ -195,7 +195,9 @@ def test_nan_is_not_finite():
     assert row.verdict == NOT_FINITE
     (row,) = check(lambda x: jnp.sqrt(x), (np.array([-1.0]),)).rows
     assert row.verdict == NOT_FINITE
-    assert "function itself" in row.says
+    assert row.says.startswith("the function itself returns NaN; no argument holds NaN")
+    (row,) = check(lambda x: 2 * x, (np.array([np.nan]),)).rows
+    assert row.says == "the function itself returns NaN; x holds NaN"
 
 
 def test_a_choice_at_a_kink_is_valid_between_the_two_slopes():

@@ -174,6 +174,9 @@ def soft_cross_entropy_bwd(saved, dl):
 
 @soft_cross_entropy.validate
 def _validate_soft(logits, targets):
+    if jnp.issubdtype(targets.dtype, jnp.integer):
+        write = "for labels, write softmax_cross_entropy(logits, labels)"
+        raise TypeError(f"targets holds {targets.dtype}, not probabilities; {write}")
     validate_distributions(logits=logits, targets=targets)
 
 
