@@ -41,7 +41,7 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers",
         "all(reason): second tier, run with --all only; the reason names the cost of the test, and "
-        "the test of the first tier that proves the same once",
+        "the test of the first tier that proves the same for fewer cases",
     )
 
 

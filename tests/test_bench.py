@@ -30,7 +30,7 @@ from fcnn.cli.bench.jobs import JOBS
 from fcnn.ops.convolution.dispatch import IMPLS
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
-# Comparisons whose two programs use different operators, as functions of the number of examples.
+# Functions from the number of examples to a comparison of two programs with different operators.
 ALIKE = {
     "max-pool-2x2": partial(pooling, 2, 2),
     "max-pool-3x3": partial(pooling, 3, 2),
@@ -41,7 +41,7 @@ ALIKE = {
 
 @pytest.fixture(autouse=True)
 def fixed_roofline(monkeypatch):
-    """A measurement would take up to 10 s of every bench; it has a test of its own."""
+    """Replace the measurement of the roofline, which takes up to 10 s and has a separate test."""
     monkeypatch.setattr("fcnn.cli.bench.bench.roofline", lambda dtype: Roofline(1e11, 1e10))
 
 
@@ -88,7 +88,7 @@ def test_flop_equal_the_count_of_xla(part):
     assert counted == pytest.approx(benchmark.flop, rel=0.01)
 
 
-def test_times_are_one_for_each_round_and_memory_is_counted():
+def test_timing_has_one_time_per_round_and_counts_temporary_memory():
     x = jnp.ones((64, 64), jnp.float32)
     twice = lambda x: jnp.sin(x @ x) @ x
     timing = timed({"twice": (twice, (x,))}, rounds=3)["twice"]
@@ -97,8 +97,8 @@ def test_times_are_one_for_each_round_and_memory_is_counted():
     assert timing.temporary_bytes >= x.nbytes
 
 
-def test_roofline_is_the_best_product_and_the_best_array(monkeypatch):
-    """With given times: products grow until one takes 50 ms."""
+def test_roofline_is_the_highest_rate_of_products_and_of_arrays(monkeypatch):
+    """Replace the measured times. Matrices grow until their product takes 50 ms."""
     times = iter([1e-3, 0.06, 0.01, 0.04])
 
     def seconds(programs, rounds):

@@ -1,8 +1,8 @@
-"""How annotations are checked while testing: every argument and result, an int as a float too.
+"""How annotations are checked in tests: every argument and result. An int is accepted as a float.
 
 jaxtyping's own decorator binds arguments and checks them twice in each call of every function,
-which took a fifth of the time of tracing. Here a function whose annotations name no array has
-beartype's check alone, and the others have one check in which the letters of shapes are compared.
+which took a fifth of the time of tracing. Here beartype alone checks a function whose annotations
+name no array. Any other function has one check, which also compares the letters of shapes.
 """
 
 from inspect import isfunction

@@ -4,13 +4,15 @@ A replaced gradient is a function. The names of its parameters choose the values
 
     x, w, ...      an argument of the function, by its name
     dx, dw, ...    the correct gradient of that argument
-    y, dy          the output and its cotangent, which is dl where an argument is called y
+    y, dy          the output and its cotangent, if no argument is called y
+    dl             the cotangent of the output, in every case
     g              the correct gradient that is replaced
 
     problem("affine", "transposed", "dense dw", dense, ((7, 5), (5, 5)), dw=lambda x, dy: dy.T @ x)
 
-All other gradients are correct: from the operator's own rule, or from jax.vjp without one. An
-argument is a shape, drawn from a normal distribution, or a function of a NumPy generator.
+All other gradients are correct. They come from the operator's own rule, or from jax.vjp if the
+function is not an operator. An argument is a shape, drawn from a normal distribution, or a function
+of a NumPy generator.
 """
 
 import inspect
@@ -43,7 +45,7 @@ def problem(
 
 
 def correct_backward(f: Callable) -> Callable[..., tuple]:
-    """The correct backward(*args, dy): the operator's own rule, or jax.vjp without one."""
+    """The correct backward(*args, dy): the operator's own rule, or jax.vjp if f is no operator."""
     op, options = (f.func, f.keywords) if isinstance(f, partial) else (f, {})
     if not isinstance(op, Op):
         return partial(_by_vjp, f)

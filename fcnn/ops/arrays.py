@@ -16,7 +16,7 @@ def as_array(what: str, given: Any) -> jax.Array:
             cannot hold.
     """
     if isinstance(given, jax.Array):
-        return jnp.asarray(given)  # while tracing, a wrapped NumPy array becomes a JAX array
+        return jnp.asarray(given)  # a tracer of jvp or vjp may hold a NumPy array
     if isinstance(given, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array; write {_name(what)}.filled(0)")
     if isinstance(given, np.ndarray):
@@ -34,7 +34,7 @@ def as_array(what: str, given: Any) -> jax.Array:
 
 
 def is_float(leaf: Any) -> bool:
-    """Whether a leaf holds floats, and so has a gradient. Without a dtype, it must be a float."""
+    """Whether a leaf holds floats, and so has a gradient: an array of floats, or a Python float."""
     if hasattr(leaf, "dtype"):
         return bool(jnp.issubdtype(leaf.dtype, jnp.floating))
     return type(leaf) is float

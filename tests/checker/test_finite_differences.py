@@ -26,7 +26,10 @@ def close(f, x, v=None):
 
 
 def choices(f, x, v, *values):
-    """The set of results of 10 draws: for each slope in `values`, whether it is valid along v."""
+    """The distinct results of 10 random seeds.
+
+    A result has one bool for each slope in `values`: whether the slope is valid along v.
+    """
     with exactly():
         slopes = slopes_of(f, jnp.asarray(x, jnp.float64))
         rngs = map(np.random.default_rng, range(10))

@@ -153,7 +153,7 @@ def test_a_few_steps_lower_the_loss_of_a_narrow_residual_network(key, narrow):
     assert learns(*TRAINED["resnet"], key)
 
 
-@pytest.mark.all("10 s, mostly compiling; a narrow one of the same blocks learns in the first tier")
+@pytest.mark.all("10 s, mostly compiling; the first tier trains a narrow network of such blocks")
 def test_a_few_steps_lower_the_loss_of_resnet_18(key):
     assert learns(*TRAINED["resnet"], key)
 
@@ -201,7 +201,7 @@ def test_a_train_step_under_autodiff_keeps_the_sharding_of_its_state(name):
         assert keeps_its_sharding(name)
 
 
-@pytest.mark.all("5 s each, XLA's partitioner; the first tier has the types")
+@pytest.mark.all("5 s each in XLA's partitioner; the first tier checks the shardings in the types")
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_train_step_on_a_mesh_equals_that_of_one_device(name, narrow):
     step, create, batch = step_and_its_arguments(name)

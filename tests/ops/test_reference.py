@@ -28,7 +28,8 @@ MODES = ("zeros", "reflect", "edge", "wrap")
 
 
 TOO_LARGE = {"many tiles"}  # too slow for loops; other cases of `conv` have equally large windows
-UNDEFINED = {"no examples", "huge"}  # the loops return None; their powers overflow
+# The loops return None for no examples. Powers of huge entries overflow in the loops.
+UNDEFINED = {"no examples", "huge"}
 
 
 @over(lambda op, case: op in REFERENCE and case.proved and case.name not in TOO_LARGE | UNDEFINED)

@@ -1,4 +1,4 @@
-"""Gradients at kinks and ties, where a slope is chosen, and within one finite step of them."""
+"""Gradients at kinks and ties, where a slope is chosen, and at points near them."""
 
 from functools import partial
 
@@ -13,6 +13,7 @@ kink_of_loss = partial(problem, "loss", "kink")
 tie = partial(problem, "pooling", "tie")
 norm = partial(problem, "normalization", "norm at 0")
 
+# Distances to a kink. Some are smaller than the step of a finite difference.
 STEPS = np.array([0, 1e-9, -1e-9, 1e-7, -1e-7, 1e-5, -1e-5, 0.4, -0.3])
 
 elu = partial(fcnn.elu, alpha=1.5)

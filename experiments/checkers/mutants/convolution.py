@@ -1,4 +1,4 @@
-"""Mutants of convolution's dx: a kernel that is not flipped, wrong cropping, gaps of a stride.
+"""Mutants of convolution's dx: a kernel that is not flipped, wrong cropping, positions skipped.
 
 Most of these are the correct dx of another convolution: with a flipped kernel or other padding.
 """
@@ -76,7 +76,7 @@ def alone(*at):
 
 
 def nearest(g):
-    """Each position between those of stride 2 gets the value of the one before it."""
+    """Nearest-neighbour upsampling by 2: each odd position gets the value of the one before it."""
     return jnp.repeat(jnp.repeat(g[:, ::2, ::2], 2, 1), 2, 2)[:, : g.shape[1], : g.shape[2]]
 
 

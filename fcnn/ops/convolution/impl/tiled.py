@@ -1,7 +1,7 @@
 """Convolution by im2col along the last axis only, in tiles that fit the cache.
 
-With output position q and tap j along the last axis, with cell u, output position p and tap i along
-the other axes, and with stride s, dilation d and low padding lo of each axis,
+Along the last axis, q is the output position and j the tap. Along the other axes, u is the cell of
+x, p the output position and i the tap. Each axis has stride s, dilation d and low padding lo:
 
     rows[n,u,q,(j,c)] = x[n, u, s q + d j - lo, c]
     y[n,p,q,o] = sum_i rows[n, s p + d i - lo, q] . w[i]      a matrix product for every i
