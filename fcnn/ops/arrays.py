@@ -27,9 +27,11 @@ def as_array(what: str, given: Any) -> jax.Array:
         shown = " ".join(f"{given!r}".split())
         raise TypeError(f"{what} {shown:.80} is not an array of numbers") from None
     if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.size:
-        most = max(-int(given.min()) - 1, int(given.max()))
-        if most > jnp.iinfo(array.dtype).max:
+        least, most, limits = int(given.min()), int(given.max()), jnp.iinfo(array.dtype)
+        if most > limits.max:
             raise ValueError(f"{what} holds {most}, too large for {array.dtype}")
+        if least < limits.min:
+            raise ValueError(f"{what} holds {least}, too small for {array.dtype}")
     return array
 
 

@@ -113,6 +113,8 @@ def test_integers_too_large_for_the_dtype_are_rejected():
     with jax.enable_x64(False):
         with pytest.raises(ValueError, match="f: y holds 4294967297, too large for int32"):
             as_array("f: y", np.array([2**32 + 1]))
+        with pytest.raises(ValueError, match="f: y holds -1099511627776, too small for int32"):
+            as_array("f: y", np.array([-(2**40), 1]))
         with pytest.raises(ValueError, match="fit: y holds 4294967297, too large for int32"):
             fit(X, np.full(8, 2**32 + 1))
 

@@ -19,7 +19,7 @@ def identity(x: X) -> X:
     Shapes: x (...) -> y (...).
     Units:  x and y are plain numbers.
     Raises: TypeError if x does not hold floats.
-    Cost:   none; dy is returned.
+    Cost:   none under jit, which removes the product of dy with 1.
     Source: Widrow & Hoff 1960.
 
     >>> fcnn.identity(jnp.array([-1.0, 2.0]))
