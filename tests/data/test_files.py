@@ -87,7 +87,7 @@ def test_a_file_in_two_folders_is_rejected(tmp_path):
 def test_the_error_names_an_archive_to_unpack(tmp_path):
     (tmp_path / "archive.zip").write_bytes(b"PK")
     for name in ("mnist", "cifar10"):
-        with pytest.raises(DataError, match=r"no such .*; unpack archive.zip there or name"):
+        with pytest.raises(DataError, match=r"no such .*; unpack archive.zip there or give"):
             load(name, tmp_path)
 
 
