@@ -1,4 +1,4 @@
-"""Imports point one way: each level imports only earlier levels, and fcnn no experiment."""
+"""Imports point one way: a level imports no later level, and fcnn imports no experiment."""
 
 import ast
 import subprocess
@@ -51,13 +51,8 @@ def test_no_device_is_named(path):
 
 
 TRACED = [p for p in MODULES if p.relative_to(ROOT).parts[0] in ("ops", "layers", "models")]
-OF_ARRAYS = (
-    "shape",
-    "dtype",
-    "ndim",
-    "astype",
-    "reshape",
-)  # attributes of arrays that no tuple has
+# Attributes that arrays have and tuples lack.
+OF_ARRAYS = ("shape", "dtype", "ndim", "astype", "reshape")
 
 
 @pytest.mark.parametrize("path", TRACED, ids=lambda p: str(p.relative_to(ROOT)))

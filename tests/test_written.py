@@ -1,4 +1,4 @@
-"""Output of commands: paths are checked before the work; one failed file stops no other output."""
+"""Commands check output paths first. A file that cannot be written stops no other output."""
 
 import errno
 import io

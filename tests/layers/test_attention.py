@@ -1,4 +1,4 @@
-"""Layers of token networks: integer ids in, sequences out."""
+"""Layers for sequences of tokens: embedding, positional encoding, multi-head attention."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ MODEL = layers.serial(
 )
 
 
-def test_shapes_are_those_of_init_and_apply(key):
+def test_shapes_equal_the_shapes_of_init_and_apply(key):
     params, state = jax.eval_shape(lambda key: MODEL.init(key, SENTENCE), key)
     expected_params, _, out = layers.shapes(MODEL, SENTENCE)
     y, _ = jax.eval_shape(MODEL.apply, params, state, jnp.ones((2, 5), int))
@@ -26,7 +26,7 @@ def test_shapes_are_those_of_init_and_apply(key):
 
 
 def test_gradients_reach_every_parameter(key):
-    """Except bk, which adds the same number to all scores of a query."""
+    """Only the gradient of bk is 0, because bk adds the same number to all scores of a query."""
 
     @jax.jit
     def run(key, ids):
