@@ -11,10 +11,12 @@ from typing import Any
 
 @contextmanager
 def started(*words: str, seconds: float = 120, **options: Any) -> Iterator[subprocess.Popen]:
-    """Start `python *words` with pipes for its output. Kill it after `seconds` or after the block.
+    """Start `python *words` with pipes for its output.
 
-    If this process ignores SIGINT, as after `nohup ... &`, a child ignores it too. If this process
-    has a handler, a child does not ignore SIGINT. So a handler is set while the child starts.
+    The process is killed after `seconds`, and when the `with` block ends.
+
+    If the parent ignores SIGINT, as after `nohup ... &`, a child ignores it too. If the parent has
+    a handler, a child does not ignore SIGINT. So the parent has a handler while the child starts.
     """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

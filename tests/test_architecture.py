@@ -44,7 +44,7 @@ def test_only_one_module_imports_hijax():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_device_is_named(path):
-    """Only "cpu" may be named, because convolutions have other default implementations there."""
+    """Only "cpu" may be named, because operators have other default implementations on a CPU."""
     text = path.read_text()
     for name in ("jax.devices(", '"gpu"', "'gpu'", '"cuda"', '"tpu"'):
         assert name not in text

@@ -45,7 +45,7 @@ def fixed_roofline(monkeypatch):
     monkeypatch.setattr("fcnn.cli.bench.bench.roofline", lambda dtype: Roofline(1e11, 1e10))
 
 
-@pytest.mark.parametrize("comparison", [of(n=1) for of in ALIKE.values()], ids=ALIKE)
+@pytest.mark.parametrize("comparison", [make(n=1) for make in ALIKE.values()], ids=ALIKE)
 def test_programs_of_a_comparison_agree(comparison):
     programs = comparison.programs(jnp.float64).values()
     ours, theirs = (jax.tree.leaves(jax.jit(f)(*args)) for f, args in programs)
@@ -56,10 +56,10 @@ def test_programs_of_a_comparison_agree(comparison):
 
 def test_comparisons_have_64_examples():
     titles = [comparison.title for comparison in COMPARISONS]
-    for name, of in ALIKE.items():
-        assert of(n=64).name == name
-        assert of(n=64).title in titles
-        assert of(n=1).title not in titles
+    for name, make in ALIKE.items():
+        assert make(n=64).name == name
+        assert make(n=64).title in titles
+        assert make(n=1).title not in titles
 
 
 @pytest.mark.parametrize("items", [COMPARISONS, BENCHMARKS, JOBS], ids=["ops", "conv", "jobs"])
@@ -114,7 +114,7 @@ def test_roofline_is_the_highest_rate_of_products_and_of_arrays(monkeypatch):
 
 
 def test_bench_table_prints_the_rows_that_bench_ops_writes_as_json(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(operators, "COMPARISONS", [of(n=1) for of in ALIKE.values()])
+    monkeypatch.setattr(operators, "COMPARISONS", [make(n=1) for make in ALIKE.values()])
     figure, recorded = tmp_path / "roofline.png", tmp_path / "ops.json"
     names = ["max-pool-2x2", "batch"]
     assert main(["bench", "ops", *names, "--rounds", "2", "--json", "--plot", str(figure)]) == 0
@@ -135,7 +135,7 @@ def test_bench_table_prints_the_rows_that_bench_ops_writes_as_json(capsys, tmp_p
 
 def test_bench_models_counts_a_train_step_as_three_forward_passes(capsys):
     arguments = ["bench", "models", "mlp", "--rounds", "1", "--json", "--dtype", "bfloat16"]
-    with jax.numpy_dtype_promotion("standard"):  # optax's Adam
+    with jax.numpy_dtype_promotion("standard"):  # optax's Adam needs it
         assert main(arguments) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["flop"] == 2 * 3 * 128 * (784 * 128 + 128 * 64 + 64 * 10)

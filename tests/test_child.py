@@ -1,4 +1,4 @@
-"""Tests of the child process in which other tests send Ctrl-C to a program."""
+"""Tests of `child.started`, with which other tests send Ctrl-C to a program."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""README.md and docs/: code blocks and commands run, tables are current, links exist."""
+"""README.md and docs/: code blocks and commands run, tables are current, targets of links exist."""
 
 import json
 import os
@@ -32,7 +32,7 @@ RUNS_ALONE = [  # code blocks of docs/, each of which is a complete program
 ]
 RESULTS = sorted((ROOT / "experiments/results/fc_vs_conv").glob("*.json"))
 WIDE = pytest.mark.all(
-    "15 CPU seconds; tests/training/test_validation.py trains on float32 data in x64"
+    "15 CPU seconds; in the first tier, test_validation.py trains on float32 data in x64"
 )
 
 

@@ -22,7 +22,7 @@ def loss(params):
 
 
 def ours(optimizer: optax.GradientTransformation) -> list[dict]:
-    """Parameters after each step of `fcnn.training`."""
+    """Parameters after each train step of `fcnn.training`."""
     step = jax.jit(training.train_step(MODEL, fcnn.softmax_cross_entropy, optimizer))
     train_state = training.create(MODEL, optimizer, X.shape[1:], jax.random.key(1))
     train_state, found = train_state._replace(params=START, opt_state=optimizer.init(START)), []

@@ -23,7 +23,7 @@ def check_annotations_of(package: str) -> None:
 
 
 def jaxtyped(*, typechecker):
-    """The decorator that the import hook writes above every function and class."""
+    """The decorator that the import hook adds to every function and class."""
 
     def decorate(f):
         if not isfunction(f):

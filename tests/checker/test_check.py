@@ -109,7 +109,7 @@ def test_gradients_of_numpy_functions_are_checked_by_finite_differences():
 
     def backward(x, w, dy):
         dy = dy.copy()
-        dy[x @ w <= 0] = 0  # in place: JAX could not trace it
+        dy[x @ w <= 0] = 0  # JAX cannot trace this assignment
         return dy @ w.T, 2 * x.T @ dy
 
     report = check(relu, (X, W), backward=backward)
@@ -214,7 +214,7 @@ def test_a_gradient_at_a_kink_may_lie_between_the_slopes_of_both_sides():
 
 @pytest.mark.parametrize("entry", [0, 5])
 def test_kinks_do_not_hide_a_mistake(entry):
-    """Half of x is at a kink, with a valid slope. One entry away from the kinks is wrong."""
+    """Half of the entries of x are at kinks, with valid slopes. One other entry of dx is wrong."""
     x = normal(90, 100)
     x[:, ::2] = 0
     x[7, 2 * entry + 1] = 1.0
@@ -302,9 +302,9 @@ class Hiding:
 
 
 def test_another_seed_gives_the_same_verdict_and_other_numbers():
-    one, other = (check(product, (X, W), backward=wrong_backward, seed=s) for s in (0, 1))
-    assert verdicts(one) == verdicts(other)
-    assert one.rows[1].claimed != other.rows[1].claimed
+    first, second = (check(product, (X, W), backward=wrong_backward, seed=s) for s in (0, 1))
+    assert verdicts(first) == verdicts(second)
+    assert first.rows[1].claimed != second.rows[1].claimed
 
 
 @pytest.mark.parametrize(

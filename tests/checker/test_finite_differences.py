@@ -13,7 +13,7 @@ from fcnn.checker.subject import subject_of
 
 
 def slopes_of(f, x):
-    """Slopes of sum f around x."""
+    """The slopes around x of the sum of f."""
     compiled = CompiledSubject(replace(subject_of(f, (x,)), x=[x]))
     return Slopes(compiled, [np.ones_like(y) for y in compiled.y])
 

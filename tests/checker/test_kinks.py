@@ -42,7 +42,7 @@ def margin(s, t):
 
 
 def weighted_relu(x):
-    """A sum with one kink per entry of x. There the slope rises if MIXED > 0, and falls if not."""
+    """A sum with kinks at 0. The slope rises where MIXED > 0, and falls where MIXED < 0."""
     return (MIXED * jax.nn.relu(x)).sum()
 
 
@@ -77,7 +77,7 @@ def all_to_each(x, w, z, dy):
 
 
 def between(inside, low, high):
-    """A backward pass of clip(x, lo, hi): they get dy where `inside`, `low` and `high` hold."""
+    """A backward pass of clip: x, lo, hi get dy where `inside`, `low`, `high` hold, elsewhere 0."""
     where = lambda test, x, lo, hi, dy: jnp.where(test(x, lo, hi), dy, 0)
     return lambda *args: tuple(where(test, *args) for test in (inside, low, high))
 

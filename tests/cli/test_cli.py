@@ -89,7 +89,7 @@ def test_ops_lists_every_operator(capsys):
         ["bench", "peers"],
     ],
 )
-def test_misuse_exits_with_2(arguments, capsys):
+def test_misuse_gives_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
@@ -112,7 +112,7 @@ def test_the_nearest_choice_is_named(arguments, message, capsys):
     assert re.search(f"{message}$", capsys.readouterr().err.strip())
 
 
-def test_check_prints_a_row_per_implementation_of_operators(capsys, monkeypatch):
+def test_check_of_operators(capsys, monkeypatch):
     attention = fcnn.dot_product_attention
     # test_gradients checks all cases.
     (case,) = (c for c in attention.cases if c.name == "no queries")
@@ -349,7 +349,7 @@ def modules(monkeypatch):
 @pytest.mark.parametrize("text", LOADS.values(), ids=list(LOADS))
 @pytest.mark.parametrize("name", ["mine", "json", "jax"])
 def test_a_file_is_loaded_as_python_runs_it(tmp_path, modules, name, text):
-    """The file may have any name. Its changes to this process are undone after it is loaded."""
+    """A file may have the name of a module. Its changes to sys.argv and warnings are undone."""
     (tmp_path / "neighbour.py").write_text("two = 2")
     path = tmp_path / f"{name}.py"
     path.write_text(textwrap.dedent(text) + RIGHT)

@@ -1,4 +1,4 @@
-"""Readers of data files: formats byte by byte, and one-line errors for damaged files."""
+"""Readers of data files: the bytes of each format, and one-line errors for damaged files."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ def idx(array):
 
 
 def write_mnist(folder, *, zipped=True, images=6, labels=None, top=9, size=28):
-    """Write image i with the gray value i in every pixel, and with the label min(2 i, top)."""
+    """Write MNIST files in which each pixel of image i is i, and label i is min(2 i, top)."""
     folder.mkdir(parents=True, exist_ok=True)
     for prefix in ("train", "t10k"):
         x = np.broadcast_to(np.arange(images)[:, None, None], (images, size, size))
@@ -64,7 +64,7 @@ def test_digits_are_a_fixed_split_of_1797_images():
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("nested", [True, False])
-def test_idx_files_gzipped_or_plain_in_the_folder_or_a_subfolder(tmp_path, zipped, nested):
+def test_idx_files_are_read_gzipped_or_plain_from_a_folder_or_subfolder(tmp_path, zipped, nested):
     folder = tmp_path / "mnist" if nested else tmp_path
     folder.mkdir(exist_ok=True)
     write_mnist(folder, zipped=zipped)

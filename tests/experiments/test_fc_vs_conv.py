@@ -115,7 +115,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_a_message(tmp_path):
     assert (only(tmp_path) / "report.html").exists()
 
 
-def test_missing_data_is_one_line_and_exit_code_2(tmp_path):
+def test_missing_data_gives_one_line_and_exit_code_2(tmp_path):
     code, out, err = run("fc_vs_conv", "--dataset", "mnist", "--data-dir", str(tmp_path))
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
@@ -128,7 +128,7 @@ def test_without_a_name_the_experiments_are_listed():
     assert "fc_vs_conv    Fully connected against convolutional" in out
 
 
-def test_an_unknown_name_is_exit_code_2():
+def test_an_unknown_name_gives_exit_code_2():
     code, _, err = run("fc_vs_cnv")
     assert code == 2
     known = "'fc_vs_conv', 'checkers', 'speed'"
@@ -154,7 +154,7 @@ def test_an_unknown_name_is_exit_code_2():
         (["--networks"], "--networks needs at least one name"),
     ],
 )
-def test_a_bad_option_is_one_line(options, message, capsys, tmp_path):
+def test_a_bad_option_gives_an_error_of_one_line(options, message, capsys, tmp_path):
     assert main([*options, "--output-dir", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert message in err

@@ -49,13 +49,13 @@ def test_the_table_shows_a_missing_result_as_a_dash():
 
 
 def full(monkeypatch, *names):
-    """Simulate a full disk for files of these names."""
-    whole = Path.write_bytes
+    """Simulate a full disk for files with these names."""
+    original = Path.write_bytes
 
     def write_bytes(path, data):
         if path.name.lstrip(".").removesuffix(".part") in names:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return whole(path, data)
+        return original(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
 

@@ -47,9 +47,9 @@ def test_a_causal_output_does_not_depend_on_later_tokens(key):
     def run(key, ids):
         return model.apply(*model.init(key, SENTENCE), ids)[0]
 
-    one, two = (run(key, np.array([[0, 1, 2, last]])) for last in (3, 4))
-    np.testing.assert_array_equal(one[:, :3], two[:, :3])
-    assert (one[:, 3] != two[:, 3]).all()
+    first, second = (run(key, np.array([[0, 1, 2, last]])) for last in (3, 4))
+    np.testing.assert_array_equal(first[:, :3], second[:, :3])
+    assert (first[:, 3] != second[:, 3]).all()
 
 
 def test_summary_counts_match_a_count_by_hand():
@@ -59,7 +59,7 @@ def test_summary_counts_match_a_count_by_hand():
     assert table.multiply_adds == products
 
 
-def test_heads_that_do_not_divide_are_rejected():
+def test_heads_and_groups_must_divide_features_and_heads():
     with pytest.raises(ValueError, match="heads 3 does not divide 4 features"):
         layers.shapes(layers.multi_head_attention(3), (5, 4))
     with pytest.raises(ValueError, match="groups 2 does not divide 3 heads"):

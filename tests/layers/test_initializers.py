@@ -21,7 +21,7 @@ VARIANCES = {
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["", "_uniform", "_truncated"])
 @pytest.mark.parametrize("name", VARIANCES)
-def test_variance_and_bound(name, kind, shape, key):
+def test_kernels_have_the_variance_and_the_bound_of_their_initializer(name, kind, shape, key):
     *window, c, o = shape
     k = int(np.prod(window))
     std = np.sqrt(VARIANCES[name](k * c, k * o))
@@ -47,7 +47,7 @@ def test_each_group_has_the_fans_of_its_channels_and_features(name, key):
 
 
 def test_grouped_transposed_convolution_has_the_fans_of_a_group(key):
-    """A group has 8 channels and 9 taps, so `he` gives the standard deviation sqrt(2 / 72)."""
+    """A group has 8 channels and 9 taps, so the standard deviation of `he` is sqrt(2 / 72)."""
     params, _ = layers.conv_transpose(64, (3, 3), groups=8).init(key, (5, 5, 64))
     assert abs(float(params["w"].std()) / np.sqrt(2 / 72) - 1) < 0.05
 
@@ -66,7 +66,7 @@ LAYERS = {
     ),
     "separable": (lambda w: layers.separable_conv(96, (3, 2), w_init=w), 1, 64, 96),
 }
-# Numbers of taps of the windows of which only some taps contribute to an output.
+# Number of taps in the window, for layers in which only some taps contribute to an output.
 WINDOWS = {"transposed": 4, "transposed, grouped": 16}
 
 
@@ -96,7 +96,9 @@ def test_gates_and_attention_projections_have_separate_fans(key):
         "attention": (layers.multi_head_attention(4, groups=2), (5, 128)),
         "embedding": (layers.embedding(100, 200), (5,)),
     }
-    params = jax.jit(lambda: {name: of.init(key, shape)[0] for name, (of, shape) in made.items()})()
+    params = jax.jit(
+        lambda: {name: layer.init(key, shape)[0] for name, (layer, shape) in made.items()}
+    )()
     for gate in range(4):
         w, u = (params["lstm"]["forward1"][x][:, 40 * gate : 40 * (gate + 1)] for x in ("w", "u"))
         assert abs(float(w.var()) * (60 + 40) / 2 - 1) < 0.1
@@ -112,7 +114,7 @@ def test_each_group_of_an_orthogonal_kernel_is_orthogonal(key):
         np.testing.assert_allclose(half.T @ half, np.eye(5), atol=1e-12)
 
 
-def test_one_group_is_the_initializer_itself():
+def test_grouped_returns_the_initializer_itself_for_one_group():
     assert grouped(initializers.he, 1) is initializers.he
 
 
@@ -147,7 +149,7 @@ def test_identity_kernel_of_a_dense_layer(key):
     np.testing.assert_array_equal(initializers.identity(key, (2, 3)), np.eye(2, 3))
 
 
-def test_constants(key):
+def test_constant_initializers_fill_arrays_with_one_value(key):
     np.testing.assert_array_equal(constant(2)(key, (2, 3)), np.full((2, 3), 2.0))
     np.testing.assert_array_equal(constant(-0.5)(key, (3,)), [-0.5] * 3)
     np.testing.assert_array_equal(initializers.zeros(key, (2,)), [0, 0])

@@ -185,7 +185,7 @@ def test_repeat_rejects_a_block_that_changes_the_shape(key):
         layers.repeat(layers.relu(), 0)
 
 
-def test_dropout_without_a_key_shows_the_line_to_write(key):
+def test_the_error_of_dropout_without_a_key_shows_the_line_to_write(key):
     layer = layers.dropout(0.5)
     x = jnp.ones((2, 3))
     np.testing.assert_array_equal(layer.apply({}, {}, x)[0], x)
@@ -201,7 +201,7 @@ def test_two_dropouts_in_one_model_drop_different_entries(key):
     assert 0.2 < float(kept.mean()) < 0.3
 
 
-def test_missing_state_shows_the_line_to_write(key):
+def test_the_error_of_missing_state_shows_the_line_to_write(key):
     model = layers.serial(layers.batch_norm())
     params, _ = model.init(key, (3,))
     with pytest.raises(ValueError, match=r"params, state = model.init\(key, shape\)"):
@@ -284,7 +284,7 @@ def test_summary_counts_match_a_count_by_hand():
     assert [row.output for row in table.rows] == [(3, 3, 8), (3, 3, 8), (72,), (10,)]
     assert [row.parameters for row in table.rows] == [3 * 3 * 4 * 8 + 8, 0, 0, 72 * 10 + 10]
     assert [row.multiply_adds for row in table.rows] == [9 * 8 * 9 * 4, 0, 0, 720]
-    assert table.activation_bytes == (72 + 72 + 72 + 10) * 8  # float64 here
+    assert table.activation_bytes == (72 + 72 + 72 + 10) * 8  # 8 bytes for float64
     assert (table.parameters, table.multiply_adds) == (296 + 730, 2592 + 720)
     lines = str(table).splitlines()
     assert lines[0].split() == [

@@ -19,7 +19,7 @@ def exported(f, *types):
 
 
 def types_of(model, shape):
-    """The types of params, state and N examples x."""
+    """The types of params, of state, and of a batch of N examples, where N is symbolic."""
     params, state, _ = fcnn.layers.shapes(model, shape)
     return params, state, jax.ShapeDtypeStruct((N, *shape), model.input_dtype)
 

@@ -116,7 +116,7 @@ TRAINED = {
 def learns(model, shape, key):
     """Whether ten train steps on four examples lower the loss. One program runs all steps.
 
-    For a model of integers, an example is a sequence of tokens, and its label is the same sequence.
+    If the model takes integers, an example is a sequence of tokens, which is also its label.
     """
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)
@@ -143,7 +143,7 @@ def test_a_few_steps_lower_the_loss(name, key):
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """Give resnet(18) two narrow stages with every kind of block: wider, strided, repeated."""
+    """Give resnet(18) two narrow stages with every kind of block: widening, strided, repeated."""
     monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "WIDTHS", (8, 16))
     monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "BLOCKS", {18: ((2, 3), False)})
     monkeypatch.setitem(TRAINED, "resnet", (models.resnet(18), (8, 8, 1)))
@@ -153,7 +153,7 @@ def test_a_few_steps_lower_the_loss_of_a_narrow_residual_network(key, narrow):
     assert learns(*TRAINED["resnet"], key)
 
 
-@pytest.mark.all("10 s, mostly compiling; the first tier trains a narrow network of equal blocks")
+@pytest.mark.all("10 s, mostly compiling; the first tier trains a narrow resnet of the same blocks")
 def test_a_few_steps_lower_the_loss_of_resnet_18(key):
     assert learns(*TRAINED["resnet"], key)
 
@@ -206,10 +206,10 @@ def test_a_train_step_under_autodiff_keeps_the_sharding_of_its_state(name):
 def test_a_train_step_on_a_mesh_equals_the_train_step_on_one_device(name, narrow):
     step, create, batch = step_and_its_arguments(name)
     args = jax.jit(create)(), batch
-    alone, _ = jax.jit(step)(*args)
+    expected, _ = jax.jit(step)(*args)
     for kind in (AxisType.Explicit, AxisType.Auto):
-        shared, _ = jax.jit(step)(*jax.device_put(args, shardings(*args, kind)))
-        for a, b in zip(*map(jax.tree.leaves, (alone.params, shared.params)), strict=True):
+        sharded, _ = jax.jit(step)(*jax.device_put(args, shardings(*args, kind)))
+        for a, b in zip(*map(jax.tree.leaves, (expected.params, sharded.params)), strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""Trajectories of the optimizers against the formulas of their papers, written in NumPy.
+"""Trajectories of optax's optimizers equal the formulas of the papers, written in NumPy.
 
 p is a parameter, g its gradient, t the step number (from 1) and `rate` the learning rate.
 """

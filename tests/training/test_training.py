@@ -67,8 +67,8 @@ def test_training_of_seeds_under_vmap_equals_training_of_each_seed():
     keys = jax.random.split(jax.random.key(0), 3)
     together = jax.jit(jax.vmap(run))(keys)
     for i, key in enumerate(keys):
-        alone = jax.jit(run)(key)
-        for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+        single = jax.jit(run)(key)
+        for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(single), strict=True):
             np.testing.assert_allclose(a[i], b, rtol=1e-8, atol=1e-10)
 
 

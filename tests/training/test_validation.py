@@ -128,8 +128,8 @@ def test_every_function_takes_lists_and_big_endian_arrays(fitted):
     np.testing.assert_array_equal(y, want)
     accuracy = training.evaluate(LINEAR, fitted, X, Y)
     assert training.evaluate(LINEAR, fitted, big, Y.astype(">i8")) == accuracy
-    one, other = (train(fitted, (x, Y))[0].params for x in (X, big))
-    np.testing.assert_array_equal(one["dense1"]["w"], other["dense1"]["w"])
+    first, second = (train(fitted, (x, Y))[0].params for x in (X, big))
+    np.testing.assert_array_equal(first["dense1"]["w"], second["dense1"]["w"])
     np.testing.assert_array_equal(fcnn.relu(X.astype(">f8")), np.maximum(X, 0))
     assert subject_of(jnp.sin, (X.astype(">f4"),)).x[0].dtype == np.float32
 
@@ -351,7 +351,7 @@ def test_valid_data_has_no_invalid_entry():
 def test_fit_on_examples_sharded_over_an_explicit_mesh_gives_the_same_parameters(fitted):
     """Batches that `fit` and `scan_steps` read from sharded examples have the same sharding."""
     mesh = jax.make_mesh((2,), ("examples",), axis_types=(AxisType.Explicit,))
-    over = NamedSharding(mesh, PartitionSpec("examples"))
-    train_state, _ = fit(*jax.device_put((X, Y), over), test=jax.device_put((X, Y), over))
+    sharding = NamedSharding(mesh, PartitionSpec("examples"))
+    train_state, _ = fit(*jax.device_put((X, Y), sharding), test=jax.device_put((X, Y), sharding))
     for a, b in zip(*map(jax.tree.leaves, (train_state.params, fitted.params)), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
