@@ -1,4 +1,4 @@
-"""Python programs in a child process, which Ctrl-C interrupts and a time limit kills."""
+"""Run a Python program in a child process that has a time limit and accepts Ctrl-C."""
 
 import signal
 import subprocess
@@ -11,10 +11,12 @@ from typing import Any
 
 @contextmanager
 def started(*words: str, seconds: float = 120, **options: Any) -> Iterator[subprocess.Popen]:
-    """`python *words`, with pipes for its output; killed after `seconds`, and when the block ends.
+    """Start `python *words` with pipes for its output.
 
-    A child inherits an ignored SIGINT, as after `nohup ... &`, but not a handler. So this process
-    has a handler while the child starts.
+    The process is killed after `seconds`, and when the `with` block ends.
+
+    If the parent ignores SIGINT, as after `nohup ... &`, a child ignores it too. If the parent has
+    a handler, a child does not ignore SIGINT. So the parent has a handler while the child starts.
     """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,8 +1,8 @@
 """Strict settings: float64, no implicit promotion, full precision, every annotation checked.
 
-Tests compile more than they run, so LLVM's slow passes are off. XLA's own passes, fusion among
-them, are on. XLA ends a process that sets an unknown flag, so no flags are set for a jaxlib newer
-than those tested.
+Tests spend more time compiling programs than running them, so the slow passes of LLVM are off.
+XLA's own passes, such as fusion, are on. XLA ends a process that sets an unknown flag, so these
+flags are set only for jaxlib up to 0.12, the newest version tested.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Imports point one way: a level imports only from those before it, and experiments from fcnn."""
+"""Imports point one way: a level imports no later level, and fcnn imports no experiment."""
 
 import ast
 import subprocess
@@ -20,7 +20,7 @@ def level(path):
 
 
 def imported(path):
-    """The names under fcnn that a module imports, as fcnn.x.y."""
+    """The full names that a module imports, such as fcnn.x.y."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -37,26 +37,27 @@ def test_imports_point_one_way(path):
             assert ORDER.index(rest.split(".")[0]) <= level(path), f"{path} imports {name}"
 
 
-def test_only_one_module_knows_of_hijax():
+def test_only_one_module_imports_hijax():
     users = [p.name for p in MODULES if any("experimental.hijax" in n for n in imported(p))]
     assert users == ["hijax_primitive.py"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_device_is_named(path):
-    """Except "cpu", for which a default of its own is chosen."""
+    """Only "cpu" may be named, because operators have other default implementations on a CPU."""
     text = path.read_text()
     for name in ("jax.devices(", '"gpu"', "'gpu'", '"cuda"', '"tpu"'):
         assert name not in text
 
 
 TRACED = [p for p in MODULES if p.relative_to(ROOT).parts[0] in ("ops", "layers", "models")]
-OF_ARRAYS = ("shape", "dtype", "ndim", "astype", "reshape")  # attributes that no tuple has
+# Attributes that arrays have and tuples lack.
+OF_ARRAYS = ("shape", "dtype", "ndim", "astype", "reshape")
 
 
 @pytest.mark.parametrize("path", TRACED, ids=lambda p: str(p.relative_to(ROOT)))
 def test_sizes_are_read_from_shapes(path):
-    """len(x) must be an int, so it fails if the first axis is symbolic; x.shape[0] does not."""
+    """len(x) must be an int, so it fails if the first axis of x is symbolic. x.shape[0] works."""
     tree = ast.parse(path.read_text())
     arrays = set()
     for node in ast.walk(tree):
@@ -70,7 +71,7 @@ def test_sizes_are_read_from_shapes(path):
 
 
 def test_importing_starts_no_backend_and_imports_no_lazy_module():
-    """Once a backend has started, jax.distributed and most settings of JAX come too late."""
+    """jax.distributed and most settings of JAX must be set before a backend starts."""
     program = """
 import sys, fcnn
 from importlib import metadata

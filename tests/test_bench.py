@@ -45,7 +45,7 @@ def fixed_roofline(monkeypatch):
     monkeypatch.setattr("fcnn.cli.bench.bench.roofline", lambda dtype: Roofline(1e11, 1e10))
 
 
-@pytest.mark.parametrize("comparison", [of(n=1) for of in ALIKE.values()], ids=ALIKE)
+@pytest.mark.parametrize("comparison", [make(n=1) for make in ALIKE.values()], ids=ALIKE)
 def test_programs_of_a_comparison_agree(comparison):
     programs = comparison.programs(jnp.float64).values()
     ours, theirs = (jax.tree.leaves(jax.jit(f)(*args)) for f, args in programs)
@@ -56,15 +56,15 @@ def test_programs_of_a_comparison_agree(comparison):
 
 def test_comparisons_have_64_examples():
     titles = [comparison.title for comparison in COMPARISONS]
-    for name, of in ALIKE.items():
-        assert of(n=64).name == name
-        assert of(n=64).title in titles
-        assert of(n=1).title not in titles
+    for name, make in ALIKE.items():
+        assert make(n=64).name == name
+        assert make(n=64).title in titles
+        assert make(n=1).title not in titles
 
 
 @pytest.mark.parametrize("items", [COMPARISONS, BENCHMARKS, JOBS], ids=["ops", "conv", "jobs"])
 def test_names_are_slugs_and_distinct(items):
-    """A name has only characters of every keyboard; a title has symbols such as ×."""
+    """Every keyboard has the characters of a name. A title may have symbols such as ×."""
     names = [item.name for item in items]
     assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
     assert len({*names}) == len({item.title for item in items}) == len(items)
@@ -80,8 +80,8 @@ def test_recorded_names_are_slugs(path):
 
 
 @pytest.mark.parametrize("part", ["forward", "dx", "dw"])
-def test_flop_equal_the_count_of_xla(part):
-    """For a 1×1 convolution, which has no padding: XLA counts padding cells too."""
+def test_flop_of_a_convolution_equal_the_count_of_xla(part):
+    """The convolution is 1×1 and has no padding, because XLA counts FLOP of padding cells too."""
     benchmark = next(b for b in BENCHMARKS if b.window == 1)._replace(n=2)
     (f, args) = convolution(benchmark, part).programs(jnp.float32)["lax"]
     counted = (jax.jit(f).lower(*args).compile().cost_analysis() or {})["flops"]
@@ -113,8 +113,8 @@ def test_roofline_is_the_highest_rate_of_products_and_of_arrays(monkeypatch):
     assert next(times, None) is None
 
 
-def test_ops_as_json_gives_the_table(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(operators, "COMPARISONS", [of(n=1) for of in ALIKE.values()])
+def test_bench_table_prints_the_rows_that_bench_ops_writes_as_json(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(operators, "COMPARISONS", [make(n=1) for make in ALIKE.values()])
     figure, recorded = tmp_path / "roofline.png", tmp_path / "ops.json"
     names = ["max-pool-2x2", "batch"]
     assert main(["bench", "ops", *names, "--rounds", "2", "--json", "--plot", str(figure)]) == 0
@@ -133,16 +133,16 @@ def test_ops_as_json_gives_the_table(capsys, tmp_path, monkeypatch):
     assert {line.count("|") for line in (head, *rows)} == {11}
 
 
-def test_models_counts_three_forward_passes(capsys):
+def test_bench_models_counts_a_train_step_as_three_forward_passes(capsys):
     arguments = ["bench", "models", "mlp", "--rounds", "1", "--json", "--dtype", "bfloat16"]
-    with jax.numpy_dtype_promotion("standard"):  # optax's Adam
+    with jax.numpy_dtype_promotion("standard"):  # optax's Adam needs it
         assert main(arguments) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["flop"] == 2 * 3 * 128 * (784 * 128 + 128 * 64 + 64 * 10)
     assert row["parameters"] == 785 * 128 + 129 * 64 + 65 * 10
 
 
-def test_tune_times_every_supported_implementation(capsys):
+def test_option_tune_times_every_supported_implementation(capsys):
     name = "conv-3x3-4x4x512-forward"
     assert main(["bench", "conv", name, "--tune", "--rounds", "1"]) == 0
     head, _, row = (line.split(" | ") for line in capsys.readouterr().out.splitlines())
@@ -154,12 +154,12 @@ def test_tune_times_every_supported_implementation(capsys):
 
 
 def test_times_faster_is_the_median_of_ratios():
-    assert times_faster([1e-3, 2e-3, 4e-3], [3e-3, 4e-3, 8e-3]) == 2  # of 3, 2, 2
+    assert times_faster([1e-3, 2e-3, 4e-3], [3e-3, 4e-3, 8e-3]) == 2  # median of 3, 2, 2
     with pytest.raises(ValueError, match="shorter"):
         times_faster([1.0, 1.0], [1.0])
 
 
-def test_speed_compares_with_the_fastest_and_with_torch():
+def test_speed_compares_fcnn_with_the_fastest_library_and_with_torch():
     steps = {"fcnn": [1e-3, 2e-3, 4e-3], "flax": [3e-3, 4e-3, 8e-3], "torch": [1e-3, 1e-3, 1e-3]}
     found = train_steps.ratios(steps)
     assert found == ("flax", 2.0, 0.5)  # medians of 3, 2, 2 and of 1, 1/2, 1/4
@@ -235,9 +235,10 @@ sys.exit(main(["bench", *sys.argv[1:]]))
 """
 
 
-def test_ctrl_c_is_one_line_and_leaves_no_file(tmp_path):
+def test_ctrl_c_prints_one_line_and_leaves_no_file(tmp_path):
     figure = tmp_path / "roofline.png"
-    with started("-c", BENCH, "ops", "--plot", str(figure)) as bench:  # would run for minutes
+    # Without an interrupt, the bench would run for minutes.
+    with started("-c", BENCH, "ops", "--plot", str(figure)) as bench:
         assert bench.stdout.readline().startswith("| name | operator")
         bench.send_signal(signal.SIGINT)
         _, error = bench.communicate()

@@ -1,4 +1,4 @@
-"""The child process that tests of Ctrl-C use."""
+"""Tests of `child.started`, with which other tests send Ctrl-C to a program."""
 
 import signal
 
@@ -33,7 +33,7 @@ def test_a_child_that_ignores_ctrl_c_is_killed_at_the_time_limit():
     assert child.returncode == -signal.SIGKILL
 
 
-def test_no_child_outlives_its_block():
+def test_a_child_is_killed_when_its_with_block_ends():
     with started("-c", IGNORES_CTRL_C) as child:
         assert child.stdout.readline() == "ready\n"
     assert child.returncode == -signal.SIGKILL

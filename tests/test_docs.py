@@ -1,4 +1,4 @@
-"""README.md and docs/: code blocks and commands run, tables are current, links exist."""
+"""README.md and docs/: code blocks and commands run, tables are current, targets of links exist."""
 
 import json
 import os
@@ -24,7 +24,7 @@ PAGES = {
 README = PAGES["README.md"]
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 TRAINING = CODE.findall(README)[0]
-RUNS_ALONE = [  # code blocks of docs/, each a program of its own
+RUNS_ALONE = [  # code blocks of docs/, each of which is a complete program
     pytest.param(code, id=f"{page}-{i}")
     for page, text in PAGES.items()
     for i, code in enumerate(CODE.findall(text))
@@ -32,12 +32,12 @@ RUNS_ALONE = [  # code blocks of docs/, each a program of its own
 ]
 RESULTS = sorted((ROOT / "experiments/results/fc_vs_conv").glob("*.json"))
 WIDE = pytest.mark.all(
-    "15 CPU seconds; tests/training/test_validation.py trains on float32 data in x64"
+    "15 CPU seconds; in the first tier, test_validation.py trains on float32 data in x64"
 )
 
 
 def run(code, folder, **environment):
-    """The output of `code` in a process of its own, under JAX's default settings."""
+    """The output of `code` in a new process, under JAX's default settings."""
     options = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(ROOT)} | environment}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, **options
@@ -61,7 +61,10 @@ def test_readme_trains_a_network(tmp_path, x64):
 
 
 def check(code, command, folder):
-    """The exit code and the report, without costs, of `fcnn check FILE.py:NAME` on this file."""
+    """Write `code` to FILE.py and run `command`, which is `fcnn check FILE.py:NAME`.
+
+    Return the exit code and the report without costs.
+    """
     (folder / command.split()[2].partition(":")[0]).write_text(code)
     words = [sys.executable, "-m", *command.split()]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
@@ -87,7 +90,7 @@ def check(code, command, folder):
     ],
 )
 def test_the_wrong_gradient_is_found(page, command, mistake, right, tmp_path):
-    """The file and the command of the page give its report; the corrected file passes."""
+    """The file and the command give the report on the page. The corrected file passes."""
     assert command in PAGES[page]
     name = command.partition(":")[2]
     (code,) = (c for c in CODE.findall(PAGES[page]) if f"def {name}_backward" in c)
@@ -95,9 +98,9 @@ def test_the_wrong_gradient_is_found(page, command, mistake, right, tmp_path):
     assert exit_code == 1
     shown = re.search(rf"^    {name}\n(    .*\n)+", PAGES[page], re.MULTILINE)
     assert shown is not None
-    numbers = r"-?\d+(\.\d+)?(e-?\+?\d+)?"  # rounding differs from machine to machine
-    alike = lambda text: re.sub(r" +", " ", re.sub(numbers, "0", text)).split()
-    assert alike(report) == alike(shown[0])
+    numbers = r"-?\d+(\.\d+)?(e-?\+?\d+)?"  # rounding differs between machines
+    without_numbers = lambda text: re.sub(r" +", " ", re.sub(numbers, "0", text)).split()
+    assert without_numbers(report) == without_numbers(shown[0])
     assert check(code.replace(mistake, right), command, tmp_path)[0] == 0
 
 
@@ -109,13 +112,13 @@ def test_tables_are_made_from_the_code_and_kept_results(page):
     assert GENERATE["generated"](PAGES[page]) == PAGES[page], "run python -m docs.generate"
 
 
-def test_every_block_is_shown_somewhere():
+def test_every_generated_block_is_on_a_page():
     text = "".join(PAGES.values())
     for name in GENERATE["BLOCKS"]:
         assert re.search(f"<!-- {name} -->.*<!-- /{name} -->", text, re.DOTALL), name
 
 
-def test_a_number_changed_by_hand_is_found():
+def test_a_generated_number_that_was_changed_by_hand_is_found():
     page = PAGES["docs/speed.md"]
     changed = re.sub(r"(\| cnn-.*? \| .*? \| )\d", r"\g<1>9", page, count=1)
     assert GENERATE["generated"](changed) == page != changed
@@ -129,7 +132,7 @@ def test_the_picture_is_drawn_from_the_kept_results(tmp_path):
 
 
 @pytest.mark.parametrize("code", RUNS_ALONE)
-def test_code_of_a_page(code, tmp_path):
+def test_code_of_a_page_runs_and_prints_the_shown_text(code, tmp_path):
     """The code runs, and prints the text of its `# prints` comments."""
     out = run(code, tmp_path)
     for shown in re.findall(r"# prints (.+)$", code, re.MULTILINE):
@@ -151,11 +154,11 @@ def test_the_kept_result_of_checkers_has_all_cases():
     assert all(claim["held"] for claim in results["claims"])
 
 
-def test_there_are_kept_results():
+def test_three_data_sets_have_kept_results():
     assert [p.stem for p in RESULTS] == ["digits", "fashion_mnist", "mnist"]
 
 
-def test_the_two_commands_are_what_ci_calls():
+def test_ci_runs_the_two_commands_of_the_readme():
     ci = (ROOT / ".ci/run").read_text()
     commands = re.findall(r"^    (pip install .*&& .*)$", README, re.MULTILINE)
     assert len(commands) == 2
@@ -165,7 +168,7 @@ def test_the_two_commands_are_what_ci_calls():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page):
+def test_targets_of_links_exist(page):
     for target in re.findall(r"\]\(([^)#]+)\)", PAGES[page]):
         assert ((ROOT / page).parent / target).exists(), target
 

@@ -1,4 +1,4 @@
-"""Docstrings are complete by themselves, and their examples run as users would run them."""
+"""Docstrings document every parameter, and their examples run under JAX's default settings."""
 
 import doctest
 import inspect
@@ -14,7 +14,7 @@ from fcnn.layers import initializers, parameter_free
 
 
 def functions(*modules):
-    """The public functions of modules, operators among them, by name."""
+    """The public functions and operators of modules, by full name."""
     public = lambda module: getattr(module, "__all__", vars(module))
     found = [(m.__name__, name, getattr(m, name)) for m in modules for name in public(m)]
     return {
@@ -27,7 +27,7 @@ def functions(*modules):
 
 PUBLIC = functions(fcnn, fcnn.data)
 WITHOUT_PARAMETERS = {f"fcnn.layers.{name}" for name in parameter_free.__all__}
-OTHERS = {  # their examples run too, where they have one
+OTHERS = {  # functions that may lack an example
     name: function
     for name, function in functions(fcnn.layers, initializers, fcnn.models, fcnn.training).items()
     if name not in WITHOUT_PARAMETERS - {"fcnn.layers.flatten"}
@@ -65,7 +65,7 @@ def failures():
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_example(name, failures):
+def test_the_example_of_a_public_function_passes(name, failures):
     assert doctest.DocTestParser().get_examples(PUBLIC[name].__doc__), "needs a >>> example"
     assert name not in failures, failures[name]
 
@@ -77,7 +77,7 @@ def test_other_examples_pass(name, failures):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_parameter_is_documented(name):
-    """As an option or a shape. The module of initializers documents their key and shape."""
+    """The docstring names every parameter, except key and shape of an initializer."""
     function = OTHERS[name]
     names = set(inspect.signature(function).parameters)
     names -= {"key", "shape"} if name.startswith(initializers.__name__) else set()
@@ -87,7 +87,7 @@ def test_every_parameter_is_documented(name):
 
 @pytest.mark.parametrize("op", fcnn.ops.OPS, ids=lambda op: op.name)
 def test_every_option_is_documented(op):
-    doc = inspect.cleandoc(op.__doc__)  # Python 3.13 does so itself
+    doc = inspect.cleandoc(op.__doc__)  # Python 3.13 removes the indentation itself
     options = re.search(r"^Options:\n(.*?)\n\w+:", doc + "\nend:", re.DOTALL | re.MULTILINE)
     documented = re.findall(r"^ {4}(\w+(?:, \w+)*):", options[1], re.MULTILINE) if options else []
     names = {name for line in documented for name in line.split(", ")}
@@ -95,8 +95,8 @@ def test_every_option_is_documented(op):
 
 
 @pytest.mark.parametrize("op", fcnn.ops.OPS, ids=lambda op: op.name)
-def test_headings(op):
-    """In the standard order; only Options may be missing, where an operator has none."""
+def test_docstrings_of_operators_have_the_standard_headings(op):
+    """Headings have the standard order. Only an operator without options lacks `Options:`."""
     found = re.findall(r"^(\w+:)(?= |$)", inspect.cleandoc(op.__doc__), re.MULTILINE)
     found = [heading for heading in found if heading in HEADINGS]
     assert found == [h for h in HEADINGS if h != "Options:" or op.static]

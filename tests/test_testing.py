@@ -13,7 +13,7 @@ def test_a_right_gradient_passes():
     assert_gradients(jnp.tanh, (X,), backward=lambda x, dy: (dy * (1 - jnp.tanh(x) ** 2),), order=2)
 
 
-def test_a_wrong_one_fails_with_the_report():
+def test_a_wrong_gradient_raises_an_error_with_the_report():
     with pytest.raises(AssertionError) as failed:
         assert_gradients(jnp.tanh, (X,), backward=lambda x, dy: (dy * (1 - x**2),))
     assert "dx: is dy (1 − x²): compare it with dy f′(x)" in str(failed.value)

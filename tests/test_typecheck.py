@@ -1,4 +1,4 @@
-"""Annotations of fcnn are checked in every test: arrays, shapes that share letters, options."""
+"""Tests check the annotations of fcnn: arrays, letters shared by shapes, options, results."""
 
 import jax.numpy as jnp
 import pytest
@@ -32,7 +32,7 @@ def test_a_value_that_contradicts_its_annotation_is_an_error(kind):
         WRONG[kind]()
 
 
-def test_each_call_has_its_own_letters():
+def test_a_letter_may_have_another_size_in_the_next_call():
     square = jaxtyped(typechecker=checked)(transposed)
     assert [square(jnp.ones((n, n))).shape for n in (2, 3)] == [(2, 2), (3, 3)]
 

@@ -33,8 +33,8 @@ REJECTED = (
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_words(path):
-    """No line has a rejected phrase, without exceptions."""
+def test_no_line_has_a_rejected_phrase(path):
+    """No line has a rejected phrase."""
     found = [
         f"{path.name}:{number}: {match[0]!r} in {line.strip()}"
         for number, line in enumerate(path.read_text().splitlines(), 1)

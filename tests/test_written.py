@@ -1,4 +1,4 @@
-"""Output of commands: paths are tested first, and one failure stops no other output."""
+"""Commands check output paths first. A file that cannot be written stops no other output."""
 
 import errno
 import io
@@ -29,14 +29,14 @@ RIGHT = Report((Row("relu", "x", (2, 3), "float32", "right", 0.0),), {}, {}, WHE
 
 @pytest.fixture(autouse=True)
 def checked(monkeypatch):
-    """The names of the targets to check; the check itself does not run."""
+    """Replace the check of a target, and list the names of the targets that would be checked."""
     names = []
     monkeypatch.setattr(check, "_checked", lambda t, chosen: names.append(t.name) or RIGHT)
     return names
 
 
 class Broken(io.StringIO):
-    """Standard output that fails."""
+    """Standard output to which each write fails with the error `number`."""
 
     def __init__(self, number):
         super().__init__()
@@ -103,7 +103,7 @@ def test_a_full_device_loses_only_the_page(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["mine.py", "page", "page.html.py"])
-def test_a_page_replaces_no_source_file(tmp_path, capsys, checked, name):
+def test_a_page_must_have_the_suffix_html(tmp_path, capsys, checked, name):
     path = tmp_path / name
     path.write_text("before")
     assert main(["check", "relu", "--html", str(path)]) == 2
@@ -129,7 +129,7 @@ def test_files_are_written_though_standard_output_fails(tmp_path, monkeypatch, n
     assert "1 of 1 gradients are right" in (tmp_path / "page.html").read_text()
 
 
-def test_json_alone_is_printed_and_with_a_file_written_there(tmp_path, capsys):
+def test_json_is_printed_without_a_path_and_written_with_a_path(tmp_path, capsys):
     assert main(["check", "relu", "--json"]) == 0
     printed = capsys.readouterr().out
     assert main(["check", "relu", "--json", str(tmp_path / "a.json")]) == 0
@@ -179,7 +179,7 @@ def test_a_bench_writes_its_files_though_standard_output_fails(tmp_path, monkeyp
         run(QUICK, chosen)
     assert [row["name"] for row in json.loads(recorded.read_text())["rows"]] == ["one", "two"]
     assert figure.read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(BrokenPipeError):  # without a file to write, it stops at once
+    with pytest.raises(BrokenPipeError):  # a run without files to write stops at once
         run(QUICK, Namespace(rounds=1, json=None, plot=None))
 
 
@@ -227,13 +227,13 @@ def test_cells_are_wrapped_at_spaces_then_in_names(text, lines):
     assert wrapped(text, 30) == [text]
 
 
-def test_ops_fit_the_terminal():
+def test_the_list_of_operators_fits_the_terminal():
     shown = "\n".join(ops.listed(80)).splitlines()
     assert max(map(len, shown)) <= 80
     assert {op.name for op in OPS} <= {line.split(" ")[0] for line in shown}
 
 
-def test_a_check_fits_the_terminal(monkeypatch, capsys):
+def test_the_report_of_a_check_fits_the_terminal(monkeypatch, capsys):
     monkeypatch.setattr(check, "terminal_width", lambda: 72)
     assert main(["check", "relu"]) == 0
     shown = capsys.readouterr().out.splitlines()
@@ -243,7 +243,7 @@ def test_a_check_fits_the_terminal(monkeypatch, capsys):
 
 def test_the_command_that_installs_an_extra_names_the_source(monkeypatch, tmp_path):
     assert installation.install("peers") == f"pip install -e '{Path(__file__).parents[1]}[peers]'"
-    monkeypatch.setattr(installation, "ROOT", tmp_path)  # installed, not imported from a clone
+    monkeypatch.setattr(installation, "ROOT", tmp_path)  # as if fcnn were installed, not in a clone
 
     def installed(noted):
         read = lambda name: noted and json.dumps(noted)

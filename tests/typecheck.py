@@ -1,8 +1,9 @@
-"""How annotations are checked in tests: every argument and result. An int is accepted as a float.
+"""Check every argument and result of fcnn's functions against its annotation, in all tests.
 
-jaxtyping's own decorator binds arguments and checks them twice in each call of every function,
-which took a fifth of the time of tracing. Here beartype alone checks a function whose annotations
-name no array. Any other function has one check, which also compares the letters of shapes.
+An int is accepted as a float. jaxtyping's own decorator binds and checks the arguments of each call
+twice, which took a fifth of the tracing time. Here, each call is checked once. If no annotation of
+a function names an array, beartype checks the call without jaxtyping. If one does, jaxtyping also
+compares the letters of shapes.
 """
 
 from inspect import isfunction
@@ -22,7 +23,7 @@ def check_annotations_of(package: str) -> None:
 
 
 def jaxtyped(*, typechecker):
-    """The decorator that the import hook writes above every function and class."""
+    """The decorator that the import hook adds to every function and class."""
 
     def decorate(f):
         if not isfunction(f):

@@ -1,4 +1,4 @@
-"""fcnn.check: forms of subjects, verdicts, reports and error messages."""
+"""fcnn.check: forms of the checked function, verdicts, reports and error messages."""
 
 import json
 import re
@@ -82,7 +82,7 @@ def test_a_right_gradient_is_right(backward):
     assert max(row.error for row in report.rows) < 1e-14
 
 
-def test_a_custom_vjp_function_with_a_static_argument():
+def test_a_custom_vjp_function_may_have_a_static_argument():
     scaled = custom(
         lambda n, x: n * x,
         lambda n, x: (n * x, ()),
@@ -92,7 +92,7 @@ def test_a_custom_vjp_function_with_a_static_argument():
     assert [row.mistake for row in check(scaled, (3, X)).rows] == ["constant factor"]
 
 
-def test_a_custom_jvp_rule_is_judged():
+def test_a_wrong_custom_jvp_rule_is_found():
     @jax.custom_jvp
     def cube(x):
         return x**3
@@ -103,13 +103,13 @@ def test_a_custom_jvp_rule_is_judged():
     assert row.autodiff == pytest.approx(1.5 * row.claimed)
 
 
-def test_numpy_functions_are_judged_by_differences():
+def test_gradients_of_numpy_functions_are_checked_by_finite_differences():
     def relu(x, w):
         return np.maximum(x @ w, 0)
 
     def backward(x, w, dy):
         dy = dy.copy()
-        dy[x @ w <= 0] = 0  # in place: JAX could not trace it
+        dy[x @ w <= 0] = 0  # JAX cannot trace this assignment
         return dy @ w.T, 2 * x.T @ dy
 
     report = check(relu, (X, W), backward=backward)
@@ -118,7 +118,7 @@ def test_numpy_functions_are_judged_by_differences():
     assert report.rows[1].autodiff is None
 
 
-def test_a_numpy_backward_of_a_jax_function():
+def test_a_jax_function_may_have_a_backward_pass_in_numpy():
     report = check(product, (X, W), backward=lambda x, w, dy: (np.array(dy) @ w.T, np.dot(x.T, dy)))
     assert report.ok
 
@@ -142,7 +142,7 @@ def test_an_operator_is_checked_at_its_cases():
     assert {row.problem for row in report.rows} >= {"relu: at its kinks"}
 
 
-def test_options_are_passed_by_partial():
+def test_partial_passes_options_to_the_checked_function():
     report = check(
         partial(fcnn.conv, stride=2, impl="im2col"), (normal(1, 5, 5, 2), normal(3, 3, 2, 2))
     )
@@ -150,7 +150,7 @@ def test_options_are_passed_by_partial():
     assert [row.leaf for row in report.rows] == ["x", "w"]
 
 
-def test_second_order():
+def test_order_2_checks_second_derivatives_too():
     report = check(fcnn.tanh, (X,), order=2)
     assert report.ok
     assert [row.problem for row in report.rows] == ["tanh", "tanh, second order"]
@@ -160,7 +160,7 @@ def test_second_order():
     assert [row.verdict for row in check(once, (X,), order=2).rows] == [RIGHT, WRONG]
 
 
-def test_the_callers_dtype_is_checked_after_the_formula():
+def test_a_gradient_is_checked_in_float64_and_then_in_the_callers_dtype():
     (row,) = check(fcnn.tanh, (X.astype(np.float32),)).rows
     assert row.dtype == "float32"
     assert row.error < 1e-14 < row.own_error < 1e-6
@@ -168,7 +168,7 @@ def test_the_callers_dtype_is_checked_after_the_formula():
     assert 1e-4 < row.own_error < 1e-1
 
 
-def test_overflow_in_the_callers_dtype_is_not_finite():
+def test_overflow_in_the_callers_dtype_has_the_verdict_not_finite():
     f = custom(jnp.sum, lambda x: (x.sum(), x), lambda x, dy: (dy * jnp.exp(x) / jnp.exp(x),))
     assert check(f, (np.array([1.0, 30.0]),)).ok
     (row,) = check(f, (np.array([1.0, 30.0]),), dtype="float16").rows
@@ -183,14 +183,14 @@ def test_a_function_that_rejects_float64_is_checked_in_its_own_dtype(key):
     assert "Checked in float32 only" in str(report)
 
 
-def test_a_random_gradient_is_not_deterministic():
+def test_a_random_gradient_has_the_verdict_not_deterministic():
     rng = np.random.default_rng()
     noisy = lambda x, w, dy: (dy @ w.T, x.T @ dy * rng.uniform(1, 2))
     assert verdicts(check(product, (X, W), backward=noisy)) == {"x": RIGHT, "w": NOT_DETERMINISTIC}
     assert not check(lambda x: x * rng.uniform(), (X,)).ok
 
 
-def test_nan_is_not_finite():
+def test_nan_has_the_verdict_not_finite():
     (row,) = check(jnp.linalg.norm, (np.zeros(3),)).rows
     assert row.verdict == NOT_FINITE
     (row,) = check(lambda x: jnp.sqrt(x), (np.array([-1.0]),)).rows
@@ -200,7 +200,7 @@ def test_nan_is_not_finite():
     assert row.says == "the function itself returns NaN; x holds NaN"
 
 
-def test_a_choice_at_a_kink_is_valid_between_the_two_slopes():
+def test_a_gradient_at_a_kink_may_lie_between_the_slopes_of_both_sides():
     x = np.zeros(3)
     backward = lambda slope: lambda x, dy: (dy * jnp.where(x > 0, 1, slope),)
     for slope in (0, 0.3, 1):
@@ -214,7 +214,7 @@ def test_a_choice_at_a_kink_is_valid_between_the_two_slopes():
 
 @pytest.mark.parametrize("entry", [0, 5])
 def test_kinks_do_not_hide_a_mistake(entry):
-    """Half of the entries are at a kink, with a valid slope. One of the other entries is wrong."""
+    """Half of the entries of x are at kinks, with valid slopes. One other entry of dx is wrong."""
     x = normal(90, 100)
     x[:, ::2] = 0
     x[7, 2 * entry + 1] = 1.0
@@ -240,7 +240,7 @@ def test_tied_entries_cannot_each_have_the_whole_gradient():
     assert (row.verdict, row.mistake) == (WRONG, "ties")
 
 
-def test_one_entry_of_a_million():
+def test_a_mistake_in_one_entry_of_a_million_is_found():
     x = normal(1000, 1000)
     wrong = lambda x, dy: ((dy * jnp.cos(x)).at[123, 456].multiply(1.1),)
     (row,) = check(jnp.sin, (x,), backward=wrong).rows
@@ -259,12 +259,12 @@ def test_skipped_positions_are_named_by_an_ordinal(step, which):
     assert f"every {which} index along axis 0, from 1 on" in row.says
 
 
-def test_cost_of_both_backward_passes():
+def test_a_report_has_the_costs_of_the_backward_passes_by_hand_and_by_autodiff():
     report = fcnn.check(fcnn.softmax, (X,))
     (costs,) = report.costs.values()
     assert [c.what for c in costs] == ["forward", "backward by hand", "backward by autodiff"]
     assert all(c.seconds > 0 for c in costs)
-    assert costs[1].saved_bytes == X.nbytes  # y alone
+    assert costs[1].saved_bytes == X.nbytes  # only y is saved
     assert [c.what for c in fcnn.check(jnp.sin, (X,)).costs["sin"]] == [
         "forward",
         "backward by autodiff",
@@ -302,9 +302,9 @@ class Hiding:
 
 
 def test_another_seed_gives_the_same_verdict_and_other_numbers():
-    one, other = (check(product, (X, W), backward=wrong_backward, seed=s) for s in (0, 1))
-    assert verdicts(one) == verdicts(other)
-    assert one.rows[1].claimed != other.rows[1].claimed
+    first, second = (check(product, (X, W), backward=wrong_backward, seed=s) for s in (0, 1))
+    assert verdicts(first) == verdicts(second)
+    assert first.rows[1].claimed != second.rows[1].claimed
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_another_seed_gives_the_same_verdict_and_other_numbers():
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )
-def test_misuse_gets_one_clear_line(says, call):
+def test_misuse_raises_an_error_of_one_line(says, call):
     with pytest.raises((TypeError, ValueError)) as caught:
         call()
     assert says in str(caught.value)
@@ -392,7 +392,7 @@ def test_misuse_gets_one_clear_line(says, call):
     ],
 )
 def test_f_must_be_callable_and_args_a_tuple(says, call):
-    """Run in a separate process, because this process checks annotations first."""
+    """A new process runs the call. In this process, the check of annotations would fail first."""
     code = f"import fcnn\ntry:\n    {call}\nexcept TypeError as wrong:\n    print(wrong)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == says
@@ -403,7 +403,7 @@ def test_errors_of_f_pass_through():
         check(lambda x: 1 / 0, (X,))
 
 
-def test_a_gradient_of_one_number():
+def test_the_gradient_of_a_scalar_argument_is_checked():
     wrong = lambda x, dy: (-dy * jnp.cos(x),)
     (row,) = check(jnp.sin, (0.3,), backward=wrong).rows
     assert (row.verdict, row.shape, row.at) == (WRONG, (), ())
@@ -418,7 +418,7 @@ def test_a_zero_gradient_with_rounding_errors_is_right(dtype):
     assert max(row.error for row in report.rows) < 1e-4
 
 
-def test_without_autodiff_the_error_is_measured_by_differences():
+def test_without_autodiff_the_error_is_measured_by_finite_differences():
     power = lambda x: lax.while_loop(lambda c: c[1] < 3, lambda c: (c[0] * x, c[1] + 1), (x, 0))[0]
     right, wrong = (lambda x, dy, k=k: (k * x**3 * dy,) for k in (4, 3))
     x = np.array([1.2, 0.7])
@@ -430,30 +430,30 @@ def test_without_autodiff_the_error_is_measured_by_differences():
     assert row.slopes[0] == pytest.approx(4 / 3 * row.claimed)
 
 
-def test_a_missing_output_is_named():
+def test_a_report_names_an_output_whose_contribution_is_missing():
     both = lambda x: (x.sum(0), x**2)
     (row,) = check(both, (X,), backward=lambda x, dy: (2 * x * dy[1],)).rows
     assert row.says.startswith("lacks the contribution of output 0 of 2")
 
 
-def test_a_missing_cotangent_is_named():
+def test_a_report_names_a_gradient_that_does_not_depend_on_dy():
     mean = lambda x: (x**2).mean()
     (row,) = check(mean, (X,), backward=lambda x, dy: (2 * x / x.size,)).rows
     assert row.says.startswith("does not depend on dy")
 
 
-def test_a_stopped_gradient_of_jax_itself():
+def test_a_stop_gradient_in_a_function_without_a_backward_pass_is_found():
     (row,) = check(lambda x: x * lax.stop_gradient(x), (X,)).rows
     assert row.verdict == WRONG
     assert "is there a stop_gradient" in row.says
 
 
-def test_a_missing_return_is_named():
+def test_an_error_names_a_missing_return():
     with pytest.raises(ValueError, match="is a return missing"):
         check(product, (X, W), backward=lambda x, w, dy: None)
 
 
-def test_a_complex_function_is_checked_by_its_parts():
+def test_a_complex_function_is_checked_by_its_real_and_imaginary_parts():
     parts = lambda x: (jnp.fft.fft(x).real, jnp.fft.fft(x).imag)
     back = lambda x, dy: (jnp.fft.fft(dy[0] - 1j * dy[1]).real,)
     assert check(parts, (X,), backward=back).ok
@@ -461,13 +461,13 @@ def test_a_complex_function_is_checked_by_its_parts():
     assert row.verdict == WRONG
 
 
-def test_infinite_outputs_are_not_finite():
+def test_infinite_outputs_have_the_verdict_not_finite():
     (row,) = check(lambda x: jnp.log(0 * x), (X,), backward=lambda x, dy: (dy,)).rows
     assert row.verdict == NOT_FINITE
     assert row.says == "the function itself returns no finite output"
 
 
-def test_a_warning_about_empty_outputs():
+def test_empty_outputs_give_a_warning():
     nothing = lambda x: x[:0]
     report = check(nothing, (X,), backward=lambda x, dy: (0 * x,))
     assert report.ok
@@ -487,8 +487,8 @@ def cosine_in(dtype):
     return lambda x, dy: (dy * jnp.cos(x.astype(dtype)).astype(x.dtype),)
 
 
-def test_a_cast_in_a_claimed_gradient_does_not_raise_its_tolerance():
-    """An error from low precision in a gradient is judged like any other error of that size."""
+def test_a_cast_in_a_backward_pass_does_not_raise_the_tolerance():
+    """An error from a cast in the backward pass is judged like any other error of equal size."""
     x = X.astype(np.float32)
     for args, dtype in (((x,), "float16"), ((X,), "float32")):
         (row,) = check(jnp.sin, args, backward=cosine_in(dtype)).rows
@@ -499,7 +499,7 @@ def test_a_cast_in_a_claimed_gradient_does_not_raise_its_tolerance():
     assert check(jnp.sin, (x,), backward=cosine_in("float32")).ok
 
 
-def test_a_cast_in_the_function_itself_does_not_make_its_gradient_wrong():
+def test_a_cast_in_the_checked_function_does_not_make_its_gradient_wrong():
     in_half = lambda x: jnp.sin(x.astype("float16")).astype(x.dtype)
     cosine = lambda x, dy: (dy * jnp.cos(x),)
     assert check(in_half, (X.astype(np.float32),), backward=cosine).ok
@@ -525,14 +525,14 @@ def test_a_cast_in_the_function_itself_does_not_make_its_gradient_wrong():
     ],
     ids=["ones", "zeros", "equal", "one zero", "equal numbers"],
 )
-def test_a_warning_about_arguments_that_hide_mistakes(args, warning):
+def test_arguments_that_hide_mistakes_give_a_warning(args, warning):
     report = check(lambda x, w: x * w, args)
     assert f"  Warning: {warning}" in str(report)
     assert f"Warning: {warning}" in report.to_html()
     assert f"Warning: {warning}" in json.loads(report.to_json())["notes"]["<lambda>"]
 
 
-def test_no_warning_about_random_arguments():
+def test_random_arguments_give_no_warning():
     assert check(product, (X, W)).notes == {}
 
 
@@ -552,7 +552,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("backward", FORMS.values(), ids=FORMS)
-def test_a_gradient_of_any_form_can_be_compiled_and_so_has_a_cost(backward):
+def test_a_backward_pass_that_returns_any_form_can_be_compiled(backward):
     subject = subject_of(lambda x: x * x, (X,), backward)
     (dx,) = jax.eval_shape(jax.grad(lambda x: subject.differentiable(x)[0].sum()), [X])
     assert dx.shape == X.shape

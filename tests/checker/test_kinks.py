@@ -1,4 +1,4 @@
-"""At a kink, the gradients of all arguments must be one valid choice together."""
+"""At a kink, the gradients of all arguments must follow from one valid choice of slopes."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ WHOLE = RNG.integers(-2, 3, (2, 5, 7)).astype(float)
 MIXED = np.array([1.0, -1, 2, -0.5, 3, -2, 0.1, 1])
 AT_BOUNDS = np.array([0.0, 1, 0.5]), np.zeros(3), np.ones(3)
 TIES = np.array([3.0, 1, 1, 2, 1])
-SECOND_TIER = pytest.mark.all("0.5 s each; the first tier has one problem of each kind")
+SECOND_TIER = pytest.mark.all("0.5 s per problem; the first tier runs one problem of each kind")
 
 
 def maximum(a, b):
@@ -42,12 +42,12 @@ def margin(s, t):
 
 
 def weighted_relu(x):
-    """A sum with one kink for each entry of x. The slope rises or falls, by the sign of MIXED."""
+    """A sum with kinks at 0. The slope rises where MIXED > 0, and falls where MIXED < 0."""
     return (MIXED * jax.nn.relu(x)).sum()
 
 
 def layer(x, w, b, u):
-    """At x = 0 and b = 0 every hidden unit is at its kink, and each output has several."""
+    """At x = 0 and b = 0, every hidden unit is at a kink, so each output has several kinks."""
     return jax.nn.relu(x @ w + b) @ u
 
 
@@ -77,7 +77,7 @@ def all_to_each(x, w, z, dy):
 
 
 def between(inside, low, high):
-    """A backward pass of clip: each argument gets dy where the condition for it holds."""
+    """A backward pass of clip: x, lo, hi get dy where `inside`, `low`, `high` hold, elsewhere 0."""
     where = lambda test, x, lo, hi, dy: jnp.where(test(x, lo, hi), dy, 0)
     return lambda *args: tuple(where(test, *args) for test in (inside, low, high))
 
@@ -87,8 +87,8 @@ def sorted_to(*order):
 
 
 def shared_sort(x, dy):
-    alike = dy[:3].mean()
-    return (jnp.array([dy[4], alike, alike, dy[3], alike]),)
+    tied = dy[:3].mean()
+    return (jnp.array([dy[4], tied, tied, dy[3], tied]),)
 
 
 def at(weights):
@@ -206,21 +206,21 @@ def jax_default_promotion():
 
 
 @each(INVALID_CHOICES)
-def test_a_choice_that_is_not_valid_is_wrong(problem):
+def test_an_invalid_choice_of_slopes_is_wrong(problem):
     f, args, backward = problem
     report = check(f, args, backward=backward)
     assert WRONG in [row.verdict for row in report.rows], report
 
 
 @each(VALID_CHOICES)
-def test_a_valid_choice_is_accepted(problem):
+def test_a_valid_choice_of_slopes_is_accepted(problem):
     f, args, backward = problem
     report = check(f, args, backward=backward)
     assert report.ok, report
     assert KINK in [row.verdict for row in report.rows]
 
 
-def test_the_report_names_the_direction():
+def test_the_report_names_the_direction_of_an_invalid_choice():
     report = check(maximum, (ONES, ONES), backward=shares(1, 1))
     assert [row.mistake for row in report.rows] == ["kink", "kink"]
     assert "da: is not a valid choice at a kink: along a direction of a and b" in str(report)
@@ -232,7 +232,7 @@ def test_gradients_of_tied_arguments_of_a_distance_must_add_up_to_the_slope():
     assert "a and b tie, and their gradients must add up to that slope" in str(report)
 
 
-def test_a_choice_that_is_accepted_is_explained():
+def test_the_report_explains_an_accepted_choice():
     report = check(maximum, (ONES, ONES), backward=shares(0.25, 0.75))
     for row, share in zip(report.rows, (0.25, 0.75), strict=True):
         low, high = sorted(row.slopes)
@@ -243,7 +243,7 @@ def test_a_choice_that_is_accepted_is_explained():
         assert f"d{row.leaf}: {row.says}" in str(report)
 
 
-def test_a_wrong_argument_does_not_make_a_valid_choice_wrong():
+def test_a_wrong_gradient_of_c_does_not_make_a_valid_choice_for_a_and_b_wrong():
     f = lambda a, b, c: jnp.maximum(a, b) * c
     backward = lambda a, b, c, dy: (dy * c, 0 * dy, 2 * dy * jnp.maximum(a, b))
     report = check(f, (ONES, ONES, TWOS), backward=backward)

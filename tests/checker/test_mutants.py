@@ -1,4 +1,4 @@
-"""Tests of the checker: it rejects every mutant, names most mistakes, accepts correct gradients."""
+"""fcnn.check rejects every mutant, names the mistake of most, and accepts correct gradients."""
 
 from collections import Counter
 
@@ -13,29 +13,33 @@ from experiments.checkers.problem import KINDS
 from experiments.checkers.undiagnosed import UNDIAGNOSED
 
 EVERY = 4  # the second tier has every 4th problem; the experiment `checkers` runs all problems
-SECOND = pytest.mark.all("0.5 s each; the first tier has one problem of each kind")
+SECOND = pytest.mark.all("0.5 s per problem; the first tier runs one problem of each kind")
 
 
 def one_of_each_kind(problems):
-    """Names of one diagnosed mutant of each kind, from the family with the fewest chosen so far."""
+    """Names of mutants whose mistake the checker names: one for each kind of mistake.
+
+    Each mutant is from the family of which the fewest mutants are chosen so far.
+    """
     chosen, families = {}, Counter()
     for kind in dict.fromkeys(p.kind for p in problems):
-        alike = [p for p in problems if p.kind == kind and p.name not in UNDIAGNOSED]
-        chosen[kind] = min(alike, key=lambda p: families[p.family])
+        candidates = [p for p in problems if p.kind == kind and p.name not in UNDIAGNOSED]
+        chosen[kind] = min(candidates, key=lambda p: families[p.family])
         families[chosen[kind].family] += 1
     return {p.name for p in chosen.values()}
 
 
 def tiers(problems, first):
-    """One parameter for each problem of the first or second tier."""
+    """A pytest parameter for each problem of the first or second tier."""
     second = {p.name for p in problems[::EVERY]} - first
     marks = lambda p: [SECOND] if p.name in second else []
-    here = [p for p in problems if p.name in first | second]
-    return [pytest.param(p, id=p.name, marks=marks(p)) for p in here]
+    chosen = [p for p in problems if p.name in first | second]
+    return [pytest.param(p, id=p.name, marks=marks(p)) for p in chosen]
 
 
 FIRST = one_of_each_kind(MUTANTS)
-FIRST_CORRECT = set({p.kind: p.name for p in reversed(CORRECT_GRADIENTS)}.values())  # of any family
+# Names of correct gradients: one of each kind, chosen without regard to families.
+FIRST_CORRECT = set({p.kind: p.name for p in reversed(CORRECT_GRADIENTS)}.values())
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Hand-written rules are stripped at every depth of a function."""
+"""strip_custom_rules removes hand-written gradient rules at every depth of a function."""
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +53,7 @@ def test_rules_of_operators_are_stripped():
 
 
 def test_custom_jvp_is_not_stripped():
-    """JAX's relu chooses its slope at 0 by custom_jvp, which is not a rule to check."""
+    """JAX's relu sets its slope at 0 by custom_jvp. `has_rules` does not count custom_jvp."""
     f = lambda x: jax.nn.relu(x) * wrong_sin(x + 1)
     assert jax.grad(strip_custom_rules(f))(0.0) == 0
     assert not has_rules(jax.nn.relu, 0.0)

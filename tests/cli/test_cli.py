@@ -89,7 +89,7 @@ def test_ops_lists_every_operator(capsys):
         ["bench", "peers"],
     ],
 )
-def test_misuse_exits_with_2(arguments, capsys):
+def test_misuse_gives_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
@@ -114,7 +114,8 @@ def test_the_nearest_choice_is_named(arguments, message, capsys):
 
 def test_check_of_operators(capsys, monkeypatch):
     attention = fcnn.dot_product_attention
-    (case,) = (c for c in attention.cases if c.name == "no queries")  # test_gradients has all cases
+    # test_gradients checks all cases.
+    (case,) = (c for c in attention.cases if c.name == "no queries")
     monkeypatch.setattr(attention, "cases", (case,))
     assert main(["check", "relu", "dot_product_attention", "--dtype", "float32"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -126,7 +127,7 @@ def test_check_of_operators(capsys, monkeypatch):
     assert re.match(r"relu: at its kinks: dx: accepted at a kink: at x\[\d\], slopes from ", choice)
 
 
-def test_check_of_a_file(file, capsys):
+def test_check_finds_a_wrong_gradient_in_a_file(file, capsys):
     assert main(["check", f"{file(RIGHT)}:double"]) == 0
     assert main(["check", f"{file(WRONG)}:double"]) == 1
     assert "dx: equals −1 × the right gradient" in capsys.readouterr().out
@@ -174,12 +175,12 @@ def test_check_writes_a_page(file, tmp_path, capsys):
     text = page.read_text()
     assert "0 of 1 gradients are right" in text
     assert "equals −1 × the right gradient" in text
-    assert text.count("<rect") == 6  # a square for each entry
+    assert text.count("<rect") == 6  # one square per entry
     assert not re.search("src=|href=", text)  # the page loads no other file
     assert [p.name for p in tmp_path.glob(".*")] == []
 
 
-def test_a_page_that_cannot_be_written_is_misuse(file, capsys):
+def test_a_page_that_cannot_be_written_gives_exit_code_2(file, capsys):
     assert main(["check", f"{file(RIGHT)}:double", "--html", "/proc/r.html"]) == 2
     assert capsys.readouterr().err.startswith("fcnn check: --html /proc/r.html: ")
 
@@ -337,7 +338,7 @@ LOADS = {
 
 @pytest.fixture
 def modules(monkeypatch):
-    """Modules imported by a test are removed afterwards."""
+    """Restore sys.path, and remove the modules that a test has imported."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield
@@ -348,7 +349,7 @@ def modules(monkeypatch):
 @pytest.mark.parametrize("text", LOADS.values(), ids=list(LOADS))
 @pytest.mark.parametrize("name", ["mine", "json", "jax"])
 def test_a_file_is_loaded_as_python_runs_it(tmp_path, modules, name, text):
-    """The file may have any name. Its changes to this process are undone after it is loaded."""
+    """A file may have the name of a module. Its changes to sys.argv and warnings are undone."""
     (tmp_path / "neighbour.py").write_text("two = 2")
     path = tmp_path / f"{name}.py"
     path.write_text(textwrap.dedent(text) + RIGHT)
@@ -370,7 +371,7 @@ def test_a_file_in_a_package_imports_its_neighbours(tmp_path, modules):
     assert found.f.__module__ == "some_package.inner.mine"
 
 
-def test_two_files_of_one_name_are_two_modules(tmp_path, modules):
+def test_two_files_with_the_same_name_are_two_modules(tmp_path, modules):
     found = []
     for k in (2, 3):
         (tmp_path / f"{k}").mkdir()
@@ -386,14 +387,14 @@ def test_ctrl_c_while_a_file_loads_ends_the_command(file, capsys):
     assert capsys.readouterr().err == "fcnn: interrupted\n"
 
 
-def test_a_partial_is_a_function(file):
+def test_check_accepts_a_partial_as_a_function(file):
     text = "import functools\nfrom jax import numpy as jnp\n"
     text += "twice = functools.partial(jnp.multiply, 2.0)\ntwice_args = (jnp.arange(3.0),)\n"
     assert main(["check", f"{file(text)}:twice"]) == 0
 
 
-def test_as_a_user_runs_it(file, tmp_path):
-    """In a new process, from the folder of the file."""
+def test_check_prints_the_report_in_a_new_process(file, tmp_path):
+    """Run the command in a new process, in the folder of the file."""
     file(WRONG)
     done = subprocess.run(
         [sys.executable, "-m", "fcnn", "check", "mine.py:double"],
@@ -407,7 +408,7 @@ def test_as_a_user_runs_it(file, tmp_path):
 
 
 def test_a_closed_pipe_prints_no_traceback():
-    """head closes the pipe after one line. The table is larger than the buffer of a pipe."""
+    """`head` closes the pipe before the command ends: the table exceeds the buffer of a pipe."""
     command = f"{sys.executable} -m fcnn ops | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (done.stdout.count("\n"), done.stderr) == (1, "")

@@ -1,4 +1,4 @@
-"""Readers of data files: formats byte by byte, and one-line errors for damaged files."""
+"""Readers of data files: the bytes of each format, and one-line errors for damaged files."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ def idx(array):
 
 
 def write_mnist(folder, *, zipped=True, images=6, labels=None, top=9, size=28):
-    """Six images, each of one gray value, its index; and their labels."""
+    """Write MNIST files in which each pixel of image i is i, and label i is min(2 i, top)."""
     folder.mkdir(parents=True, exist_ok=True)
     for prefix in ("train", "t10k"):
         x = np.broadcast_to(np.arange(images)[:, None, None], (images, size, size))
@@ -51,7 +51,7 @@ def pack(folder, inner):
     inner.rmdir()
 
 
-def test_digits_are_a_fixed_split_of_all_1797():
+def test_digits_are_a_fixed_split_of_1797_images():
     data = load("digits")
     assert data.train.x.shape == (1437, 8, 8, 1)
     assert data.test.x.shape == (360, 8, 8, 1)
@@ -64,7 +64,7 @@ def test_digits_are_a_fixed_split_of_all_1797():
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("nested", [True, False])
-def test_idx_files_gzipped_or_plain_in_the_folder_or_a_subfolder(tmp_path, zipped, nested):
+def test_idx_files_are_read_gzipped_or_plain_from_a_folder_or_subfolder(tmp_path, zipped, nested):
     folder = tmp_path / "mnist" if nested else tmp_path
     folder.mkdir(exist_ok=True)
     write_mnist(folder, zipped=zipped)
@@ -76,14 +76,14 @@ def test_idx_files_gzipped_or_plain_in_the_folder_or_a_subfolder(tmp_path, zippe
     assert len(load("fashion_mnist", folder).classes) == 10
 
 
-def test_the_folder_may_come_from_the_environment(tmp_path, monkeypatch):
+def test_the_environment_may_give_the_data_folder(tmp_path, monkeypatch):
     write_mnist(tmp_path)
     monkeypatch.setenv("FCNN_DATA", str(tmp_path))
     assert len(load("mnist").train.y) == 6
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_cifar_planes_become_channels(tmp_path, packed):
+def test_color_planes_of_cifar_become_channels(tmp_path, packed):
     inner = write_cifar(tmp_path)
     if packed:
         pack(tmp_path, inner)
@@ -163,7 +163,7 @@ def test_damaged_idx_error_is_one_line_with_the_file(tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
-def test_images_of_two_sizes_are_rejected(tmp_path):
+def test_training_and_test_images_of_different_sizes_are_rejected(tmp_path):
     write_mnist(tmp_path)
     x = np.zeros((6, 20, 20))
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(x)))
@@ -207,7 +207,7 @@ def test_a_damaged_archive_is_rejected(tmp_path):
         load("cifar10", tmp_path)
 
 
-def test_no_folder(tmp_path, monkeypatch):
+def test_a_missing_folder_is_rejected(tmp_path, monkeypatch):
     monkeypatch.delenv("FCNN_DATA", raising=False)
     with pytest.raises(DataError, match=r"give data_dir=DIR \(--data-dir DIR\), or set FCNN_DATA"):
         load("mnist")
@@ -232,7 +232,7 @@ def test_a_data_set_prints_as_one_line(tmp_path):
     ("name", "near"),
     [("minst", "mnist"), ("MNIST", "mnist"), ("fashion", "fashion_mnist"), ("CIFAR-10", "cifar10")],
 )
-def test_the_nearest_data_set_is_named(name, near):
+def test_an_error_names_the_data_set_with_the_nearest_name(name, near):
     with pytest.raises(
         DataError, match=rf"^unknown data set '{name}'; expected one of .*; did you mean {near}\?$"
     ):
@@ -247,7 +247,7 @@ def test_the_nearest_data_set_is_named(name, near):
     ],
 )
 def test_files_of_the_other_data_set_are_rejected(tmp_path, wanted, first):
-    """Both have files of the same names."""
+    """MNIST and Fashion-MNIST have files of the same names."""
     folder = write_mnist(tmp_path / "raw", images=20, zipped=False)
     labels = folder / "train-labels-idx1-ubyte"
     labels.write_bytes(idx(np.array([*first, *[0] * 8])))
@@ -259,7 +259,7 @@ def test_files_of_the_other_data_set_are_rejected(tmp_path, wanted, first):
     assert load(other, folder).name == other
 
 
-def test_another_format_is_named(tmp_path):
+def test_an_error_names_the_unsupported_format_of_a_file(tmp_path):
     table = tmp_path / "mnist_train.csv"
     table.write_text("5,0,0")
     message = r"give another data_dir \(--data-dir\); mnist_train.csv is a CSV file, which is not"
@@ -279,6 +279,7 @@ def test_another_format_is_named(tmp_path):
         DataError, match="csv: cannot be read: it is a CSV file, which is not supported; f"
     ):
         load("mnist", tmp_path)
-    (tmp_path / "train-images.csv").write_bytes(idx(np.zeros((6, 28, 28))))  # read by its content
+    # The name ends in .csv, but the content is IDX, so the file is read.
+    (tmp_path / "train-images.csv").write_bytes(idx(np.zeros((6, 28, 28))))
     with pytest.raises(DataError, match="npz: cannot be read: it is a NumPy archive, which is not"):
         load("mnist", tmp_path)

@@ -1,4 +1,4 @@
-"""Data files renamed, moved or packed in other ways; files of other formats are rejected."""
+"""Data files may be renamed, moved or packed. Files of other formats are rejected."""
 
 import gzip
 import pickle
@@ -16,7 +16,7 @@ from fcnn.data import DataError, load
 
 
 def renamed(change):
-    """Layout of the same folder with each file name changed."""
+    """A layout: a function that moves each file of a folder to change(name)."""
 
     def apply(folder):
         for path in sorted(folder.iterdir()):
@@ -28,7 +28,7 @@ def renamed(change):
 
 
 def rewritten(change):
-    """Layout with the same file names and the content of each changed."""
+    """A layout: a function that replaces the content of each file by change(content)."""
 
     def apply(folder):
         for path in sorted(folder.iterdir()):
@@ -38,7 +38,7 @@ def rewritten(change):
 
 
 def torchvision(folder):
-    """MNIST/raw holds each file packed and unpacked, beside another data set."""
+    """The layout of torchvision: MNIST/raw has each file packed and unpacked."""
     write_mnist(folder / "MNIST" / "raw", zipped=False)
     write_mnist(folder / "FashionMNIST" / "raw", images=3)
     for path in sorted(folder.glob("*.gz")):
@@ -77,7 +77,7 @@ def test_another_data_set_in_the_folder_is_not_read(tmp_path):
     assert len(load("mnist", tmp_path).train.y) == 6
 
 
-def test_a_file_in_two_folders_is_rejected(tmp_path):
+def test_a_data_set_in_two_subfolders_is_rejected(tmp_path):
     for name in ("a", "b"):
         write_mnist(tmp_path / name)
     with pytest.raises(DataError, match=r"train-images.* is in .*a and in .*b; name one"):
@@ -193,7 +193,7 @@ def python_version(folder, *, packed):
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_the_python_version_of_cifar_is_rejected_by_name(tmp_path, packed):
+def test_an_error_names_the_python_version_of_cifar(tmp_path, packed):
     python_version(tmp_path, packed=packed)
     with pytest.raises(DataError, match=r"is the Python version of CIFAR-10; fetch the binary one"):
         load("cifar10", tmp_path)
@@ -201,7 +201,7 @@ def test_the_python_version_of_cifar_is_rejected_by_name(tmp_path, packed):
     assert len(load("cifar10", tmp_path).train.y) == 10
 
 
-def test_the_matlab_version_of_cifar_is_rejected_by_name(tmp_path):
+def test_an_error_names_the_matlab_version_of_cifar(tmp_path):
     (tmp_path / "data_batch_1.mat").write_bytes(b"MATLAB")
     with pytest.raises(DataError, match=r"is the MATLAB version of CIFAR-10; fetch the binary one"):
         load("cifar10", tmp_path)

@@ -18,8 +18,8 @@ def judged(problem, answers):
     return Judged(problem, {"fcnn": answers, "other": PASSED})
 
 
-def test_a_smoke_run_leaves_a_receipt(tmp_path, capsys, monkeypatch):
-    """With fewer problems than usual: three mutants and one correct gradient."""
+def test_a_smoke_run_writes_results_and_a_report(tmp_path, capsys, monkeypatch):
+    """The smoke run is reduced to three mutants and one correct gradient."""
     monkeypatch.setattr("experiments.checkers.SMOKE", 150)
     few = ["--smoke", "--jobs", "1", "--output-dir", str(tmp_path)]
     assert main(["checkers", *few]) == 0
@@ -46,7 +46,7 @@ def test_claims_can_fail():
     assert not claims_of(named, [judged(CORRECT_GRADIENTS[0], CAUGHT), *correct[1:]])[2].held
 
 
-def test_tables_count():
+def test_tables_count_the_answers_of_checkers():
     flipped = [m for m in MUTANTS if m.kind == "flipped"][:2]
     shifted = next(m for m in MUTANTS if m.kind == "shifted")
     mutants = [judged(flipped[0], CAUGHT), judged(flipped[1], PASSED), judged(shifted, CAUGHT)]

@@ -1,4 +1,4 @@
-"""The experiment as a user runs it: real processes, real digits, a real interrupt."""
+"""The experiment fc_vs_conv as a user runs it: new processes, scikit-learn's digits, Ctrl-C."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def only(folder):
     return found
 
 
-def test_smoke_writes_a_complete_receipt(tmp_path):
+def test_a_smoke_run_writes_all_files(tmp_path):
     code, out, err = run("fc_vs_conv", "--smoke", "--width", "4", "--output-dir", str(tmp_path))
     assert (code, err) == (0, "")
     folder = only(tmp_path)
@@ -78,7 +78,7 @@ def test_smoke_writes_a_complete_receipt(tmp_path):
 
     page = (folder / "report.html").read_text()
     assert page.count("<svg") == 3
-    assert not re.search(r'(src|href)="(?!#)', page)  # self-contained: nothing is fetched
+    assert not re.search(r'(src|href)="(?!#)', page)  # the page loads no other file
     assert "No claim is judged in this run" in page
 
 
@@ -115,7 +115,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_a_message(tmp_path):
     assert (only(tmp_path) / "report.html").exists()
 
 
-def test_missing_data_is_one_line_and_exit_code_2(tmp_path):
+def test_missing_data_gives_one_line_and_exit_code_2(tmp_path):
     code, out, err = run("fc_vs_conv", "--dataset", "mnist", "--data-dir", str(tmp_path))
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
@@ -128,7 +128,7 @@ def test_without_a_name_the_experiments_are_listed():
     assert "fc_vs_conv    Fully connected against convolutional" in out
 
 
-def test_an_unknown_name_is_exit_code_2():
+def test_an_unknown_name_gives_exit_code_2():
     code, _, err = run("fc_vs_cnv")
     assert code == 2
     known = "'fc_vs_conv', 'checkers', 'speed'"
@@ -154,7 +154,7 @@ def test_an_unknown_name_is_exit_code_2():
         (["--networks"], "--networks needs at least one name"),
     ],
 )
-def test_a_bad_option_is_one_line(options, message, capsys, tmp_path):
+def test_a_bad_option_gives_an_error_of_one_line(options, message, capsys, tmp_path):
     assert main([*options, "--output-dir", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert message in err
@@ -162,7 +162,7 @@ def test_a_bad_option_is_one_line(options, message, capsys, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_folder_that_is_a_file(capsys, tmp_path):
+def test_an_output_folder_that_is_a_file_is_an_error(capsys, tmp_path):
     (tmp_path / "taken").write_text("")
     assert main(["--smoke", "--output-dir", str(tmp_path / "taken")]) == 2
     err = capsys.readouterr().err
@@ -176,7 +176,7 @@ def test_an_interrupt_while_starting_ends_the_process_at_once(tmp_path, seconds)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    assert process.returncode in (130, -signal.SIGINT), err  # -SIGINT: before Python was up
+    assert process.returncode in (130, -signal.SIGINT), err  # -SIGINT: Python had no handler yet
 
 
 def test_misspelt_options_exit_with_2(capsys):
@@ -196,7 +196,7 @@ def measured(test, shift, few):
     )
 
 
-def test_the_claims_can_fail():
+def test_claims_hold_for_good_results_and_fail_for_bad_results():
     good, bad = [0.99, 0.98, 0.985], [0.9, 0.91, 0.9]
     conv, dense = measured(good, good, good), measured(bad, [0.2, 0.2, 0.3], bad)
     assert [c.held for c in judge({"dense": dense, "conv3": conv})] == [True] * 3
@@ -209,13 +209,13 @@ def test_a_missing_result_gives_no_claim():
     assert len(judge({"dense": bare, "conv3": bare})) == 1
 
 
-def test_a_claim_needs_more_than_noise():
+def test_a_claim_holds_only_if_the_difference_exceeds_the_noise():
     assert Claim.paired("", "", [0.9, 0.8], [0.8, 0.9]).held is False
     assert Claim.paired("", "", [0.9, 0.91], [0.8, 0.81]).held is True
     assert Claim.paired("", "", [0.9], [0.8]).held is None
 
 
-def test_shifted_moves_down_and_right():
+def test_shifted_moves_images_down_and_right():
     x = np.arange(9.0).reshape(1, 3, 3, 1)
     np.testing.assert_array_equal(
         shifted(x, np.array([1, 0]), 2)[0, :, :, 0], [[0, 0, 0], [0, 1, 2], [3, 4, 5]]
@@ -226,7 +226,7 @@ def test_shifted_moves_down_and_right():
     np.testing.assert_array_equal(shifted(x, np.array([0, 0]), 2), x)
 
 
-def test_small_training_sets_see_only_their_own_images():
+def test_training_on_a_small_set_uses_only_images_of_that_set():
     config = resolved(Config(seeds=2, epochs=3, batch_size=8))
     seen = np.array([[3, 5, 7], [2, 4, 6]])
     blocks = list(schedule(config, seen, 100))

@@ -1,4 +1,4 @@
-"""The table fits a terminal of 80 columns; other files are written if one cannot be."""
+"""The table fits 80 columns. A file that cannot be written stops no other file."""
 
 import errno
 import json
@@ -33,7 +33,7 @@ WIDEST = Measured(
 )
 
 
-def test_nothing_is_cut_at_80_columns():
+def test_no_cell_of_the_table_is_cut_at_80_columns():
     console = Console(width=80, record=True)
     console.print(terminal_table({"conv3-gap": WIDEST}))
     text = console.export_text()
@@ -42,25 +42,25 @@ def test_nothing_is_cut_at_80_columns():
         assert cell in text
 
 
-def test_a_missing_result_is_a_dash():
+def test_the_table_shows_a_missing_result_as_a_dash():
     (row,) = rows_of({"dense": Measured(1, 1, 1)})
     assert row[1:5] == ("–",) * 4
     assert row[-2:] == ("–", "–")
 
 
 def full(monkeypatch, *names):
-    """Simulate a full disk for files of these names."""
-    whole = Path.write_bytes
+    """Simulate a full disk for files with these names."""
+    original = Path.write_bytes
 
     def write_bytes(path, data):
         if path.name.lstrip(".").removesuffix(".part") in names:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return whole(path, data)
+        return original(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
 
 
-def test_a_run_goes_on_where_a_file_cannot_be_written(tmp_path, monkeypatch):
+def test_a_run_continues_if_a_file_cannot_be_written(tmp_path, monkeypatch):
     run = Run("some", tmp_path, Output())
     full(monkeypatch, "results.json", "report.html")
     run.save_json("results.json", {})
@@ -89,7 +89,7 @@ def measured(monkeypatch):
     monkeypatch.setattr(fc_vs_conv.figures, "draw", lambda *args: [])
 
 
-def test_the_table_is_shown_though_the_disk_is_full(tmp_path, monkeypatch, capsys, measured):
+def test_the_table_is_shown_if_the_disk_is_full(tmp_path, monkeypatch, capsys, measured):
     full(monkeypatch, "results.json")
     assert fc_vs_conv.main(["--smoke", "--output-dir", str(tmp_path)]) == 2
     printed = capsys.readouterr()
@@ -100,7 +100,7 @@ def test_the_table_is_shown_though_the_disk_is_full(tmp_path, monkeypatch, capsy
     assert {"report.html", "results.csv"} <= {path.name for path in folder.iterdir()}
 
 
-def test_the_report_is_written_though_standard_output_is_closed(tmp_path, measured):
+def test_the_report_is_written_if_standard_output_is_closed(tmp_path, measured):
     """Standard output is a pipe without a reader."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -119,7 +119,7 @@ def test_the_report_is_written_though_standard_output_is_closed(tmp_path, measur
     assert (folder / "report.html").exists()
 
 
-def test_a_screen_that_failed_is_quiet(monkeypatch):
+def test_a_screen_writes_nothing_after_a_failed_write(monkeypatch):
     class Full:
         encoding = "utf-8"
 

@@ -1,4 +1,4 @@
-"""Layers of token networks: integer ids in, sequences out."""
+"""Layers for sequences of tokens: embedding, positional encoding, multi-head attention."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ MODEL = layers.serial(
 )
 
 
-def test_shapes_are_those_of_init_and_apply(key):
+def test_shapes_equal_the_shapes_of_init_and_apply(key):
     params, state = jax.eval_shape(lambda key: MODEL.init(key, SENTENCE), key)
     expected_params, _, out = layers.shapes(MODEL, SENTENCE)
     y, _ = jax.eval_shape(MODEL.apply, params, state, jnp.ones((2, 5), int))
@@ -26,7 +26,7 @@ def test_shapes_are_those_of_init_and_apply(key):
 
 
 def test_gradients_reach_every_parameter(key):
-    """Except bk, which adds the same number to all scores of a query."""
+    """Only the gradient of bk is 0, because bk adds the same number to all scores of a query."""
 
     @jax.jit
     def run(key, ids):
@@ -47,9 +47,9 @@ def test_a_causal_output_does_not_depend_on_later_tokens(key):
     def run(key, ids):
         return model.apply(*model.init(key, SENTENCE), ids)[0]
 
-    one, two = (run(key, np.array([[0, 1, 2, last]])) for last in (3, 4))
-    np.testing.assert_array_equal(one[:, :3], two[:, :3])
-    assert (one[:, 3] != two[:, 3]).all()
+    first, second = (run(key, np.array([[0, 1, 2, last]])) for last in (3, 4))
+    np.testing.assert_array_equal(first[:, :3], second[:, :3])
+    assert (first[:, 3] != second[:, 3]).all()
 
 
 def test_summary_counts_match_a_count_by_hand():
@@ -59,7 +59,7 @@ def test_summary_counts_match_a_count_by_hand():
     assert table.multiply_adds == products
 
 
-def test_heads_that_do_not_divide_are_rejected():
+def test_heads_and_groups_must_divide_features_and_heads():
     with pytest.raises(ValueError, match="heads 3 does not divide 4 features"):
         layers.shapes(layers.multi_head_attention(3), (5, 4))
     with pytest.raises(ValueError, match="groups 2 does not divide 3 heads"):

@@ -21,7 +21,7 @@ VARIANCES = {
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["", "_uniform", "_truncated"])
 @pytest.mark.parametrize("name", VARIANCES)
-def test_variance_and_bound(name, kind, shape, key):
+def test_kernels_have_the_variance_and_the_bound_of_their_initializer(name, kind, shape, key):
     *window, c, o = shape
     k = int(np.prod(window))
     std = np.sqrt(VARIANCES[name](k * c, k * o))
@@ -34,8 +34,8 @@ def test_variance_and_bound(name, kind, shape, key):
 
 
 @pytest.mark.parametrize("name", VARIANCES)
-def test_each_group_has_its_own_fans(name, key):
-    """12 channels and 40 features in 4 groups: 3 channels and 10 features in each."""
+def test_each_group_has_the_fans_of_its_channels_and_features(name, key):
+    """With 12 channels and 40 features in 4 groups, a group has 3 channels and 10 features."""
     shape = (5, 7, 3, 40)
     expected = VARIANCES[name](35 * 3, 35 * 10)
     w = grouped(getattr(initializers, name), 4)(key, shape)
@@ -47,12 +47,13 @@ def test_each_group_has_its_own_fans(name, key):
 
 
 def test_grouped_transposed_convolution_has_the_fans_of_a_group(key):
-    """64 channels in 8 groups: 8 channels of 9 taps each, so he gives sqrt(2 / 72)."""
+    """A group has 8 channels and 9 taps, so the standard deviation of `he` is sqrt(2 / 72)."""
     params, _ = layers.conv_transpose(64, (3, 3), groups=8).init(key, (5, 5, 64))
     assert abs(float(params["w"].std()) / np.sqrt(2 / 72) - 1) < 0.05
 
 
-# function of an initializer; taps that contribute to an output; channels and features of a group
+# Each entry: a function from an initializer to a layer, the number of taps that contribute to an
+# output, and the numbers of channels and of features in a group.
 LAYERS = {
     "dense": (lambda w: layers.dense(96, w_init=w), 1, 64, 96),
     "conv": (lambda w: layers.conv(96, (3, 2), padding="valid", w_init=w), 6, 64, 96),
@@ -65,12 +66,13 @@ LAYERS = {
     ),
     "separable": (lambda w: layers.separable_conv(96, (3, 2), w_init=w), 1, 64, 96),
 }
-WINDOWS = {"transposed": 4, "transposed, grouped": 16}  # taps of a window, where strides skip some
+# Number of taps in the window, for layers in which only some taps contribute to an output.
+WINDOWS = {"transposed": 4, "transposed, grouped": 16}
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_outputs_have_the_variance_of_the_fans(name, key):
-    """fan_in var(w) mean(x^2), of the taps that contribute to an output, away from the borders."""
+def test_outputs_have_the_variance_that_follows_from_the_fans(name, key):
+    """Away from borders, var(y) = k var(w) mean(x^2), where k weights contribute to an output."""
     make, contributing, c, o = LAYERS[name]
     taps = WINDOWS.get(name, contributing)
     shape = (64,) if name == "dense" else (12, 12, 64)
@@ -87,14 +89,16 @@ def test_outputs_have_the_variance_of_the_fans(name, key):
         assert abs(float(inner.var()) / expected - 1) < 0.1, init
 
 
-def test_gates_and_heads_have_fans_of_their_own(key):
+def test_gates_and_attention_projections_have_separate_fans(key):
     """Each gate and each projection of attention has the fans of a dense layer of its shape."""
     made = {
         "lstm": (layers.lstm(40, u_init=initializers.he), (5, 60)),
         "attention": (layers.multi_head_attention(4, groups=2), (5, 128)),
         "embedding": (layers.embedding(100, 200), (5,)),
     }
-    params = jax.jit(lambda: {name: of.init(key, shape)[0] for name, (of, shape) in made.items()})()
+    params = jax.jit(
+        lambda: {name: layer.init(key, shape)[0] for name, (layer, shape) in made.items()}
+    )()
     for gate in range(4):
         w, u = (params["lstm"]["forward1"][x][:, 40 * gate : 40 * (gate + 1)] for x in ("w", "u"))
         assert abs(float(w.var()) * (60 + 40) / 2 - 1) < 0.1
@@ -104,25 +108,25 @@ def test_gates_and_heads_have_fans_of_their_own(key):
     assert abs(float(params["embedding"]["table"].var()) - 1) < 0.1
 
 
-def test_groups_of_orthogonal_kernels(key):
+def test_each_group_of_an_orthogonal_kernel_is_orthogonal(key):
     w = grouped(orthogonal(), 2)(key, (3, 4, 10))
     for half in jnp.split(w.reshape(12, 10), 2, axis=1):
         np.testing.assert_allclose(half.T @ half, np.eye(5), atol=1e-12)
 
 
-def test_one_group_is_the_initializer_itself():
+def test_grouped_returns_the_initializer_itself_for_one_group():
     assert grouped(initializers.he, 1) is initializers.he
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (9, 4), (4, 9), (3, 2, 4), (3, 3, 2, 40)])
-def test_orthogonal(shape, key):
+def test_orthogonal_kernels_have_orthogonal_rows_or_columns(shape, key):
     w = orthogonal(2.0)(key, shape).reshape(-1, shape[-1])
     product = w.T @ w if w.shape[0] >= w.shape[1] else w @ w.T
     np.testing.assert_allclose(product, 4 * np.eye(len(product)), atol=1e-12)
 
 
 def test_orthogonal_matrices_have_either_determinant(key):
-    """1 and -1 equally often; the mean of the matrices is 0."""
+    """Determinants 1 and -1 are equally frequent. The mean of the matrices is 0."""
     draw = jax.vmap(lambda k: orthogonal()(k, (3, 3)))(jax.random.split(key, 2000))
     assert abs(float((jnp.linalg.det(draw) > 0).mean()) - 0.5) < 0.05
     assert np.abs(draw.mean(0)).max() < 4 * np.sqrt(1 / 3 / 2000)
@@ -139,13 +143,13 @@ def test_identity_convolution_is_the_identity(window, o, key):
     np.testing.assert_array_equal(y[..., 3:], 0)
 
 
-def test_identity_of_a_dense_layer(key):
+def test_identity_kernel_of_a_dense_layer(key):
     x = jax.random.normal(key, (2, 3))
     np.testing.assert_array_equal(fcnn.dense(x, initializers.identity(key, (3, 3))), x)
     np.testing.assert_array_equal(initializers.identity(key, (2, 3)), np.eye(2, 3))
 
 
-def test_constants(key):
+def test_constant_initializers_fill_arrays_with_one_value(key):
     np.testing.assert_array_equal(constant(2)(key, (2, 3)), np.full((2, 3), 2.0))
     np.testing.assert_array_equal(constant(-0.5)(key, (3,)), [-0.5] * 3)
     np.testing.assert_array_equal(initializers.zeros(key, (2,)), [0, 0])
@@ -153,7 +157,7 @@ def test_constants(key):
 
 
 @pytest.mark.parametrize("init", [normal(0.3), truncated(0.3), uniform(0.3 * np.sqrt(3))])
-def test_scale_without_fans(init, key):
+def test_initializers_without_fans_have_the_given_scale(init, key):
     w = init(key, (20_000,))
     assert abs(float(w.std()) / 0.3 - 1) < 0.02
 

@@ -15,7 +15,8 @@ from fcnn import layers
 from fcnn.layers import parameter_free
 
 IMAGE = (6, 6, 4)
-SEQUENCE = layers.stateless("sequence", lambda x: x.reshape(x.shape[0], 6, 24))  # rows as steps
+# Each of the 6 rows of an image is a time step.
+SEQUENCE = layers.stateless("sequence", lambda x: x.reshape(x.shape[0], 6, 24))
 WITHOUT_OPTIONS = (
     *("identity", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
     *("sigmoid", "log_sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "hard_swish", "softplus"),
@@ -53,8 +54,8 @@ every_layer = pytest.mark.parametrize("layer", EVERY.values(), ids=EVERY)
 
 
 @every_layer
-def test_shapes_are_those_of_init_and_apply(layer, key):
-    """For a symbolic number of examples; no entry of params and state is weakly typed."""
+def test_shapes_equal_the_shapes_of_init_and_apply(layer, key):
+    """The number of examples is symbolic. No array of params and state is weakly typed."""
     (n,) = jax.export.symbolic_shape("n")
     params, state = jax.eval_shape(lambda key: layer.init(key, IMAGE), key)
     run = lambda *args: layer.apply(*args, key=key, train=True)
@@ -84,7 +85,10 @@ def test_gradients_reach_every_parameter(layer, key):
 
 
 def test_every_operator_has_a_layer():
-    """Except losses, operators used in pairs, and those on weights, labels or inside attention."""
+    """Losses and operators used in pairs, such as im2col and col2im, need no layer.
+
+    Operators on weights, on labels or inside attention need no layer either.
+    """
     losses = {op.name for op in fcnn.ops.OPS if "loss" in op.forward.__module__.split(".")}
     pairs = {"im2col", "col2im", "max_pool_with_indices", "max_unpool"}
     inside = {"weight_standardization", "one_hot", "dot_product_attention", "rotary_embedding"}
@@ -94,7 +98,7 @@ def test_every_operator_has_a_layer():
     assert set(parameter_free.__all__) == (of_x_alone - pairs) | {"flatten"}
 
 
-def test_serial_names_its_parts_and_leaves_out_empty_ones(key):
+def test_serial_names_its_layers_and_leaves_out_empty_parameters(key):
     block = layers.serial(layers.conv(4, (3, 3)), layers.batch_norm(), layers.relu())
     model = layers.serial(block, block, layers.flatten(), layers.dense(2))
     params, state = model.init(key, IMAGE)
@@ -138,7 +142,7 @@ def test_residual_rejects_a_shortcut_of_another_shape(key):
 
 
 @pytest.mark.parametrize("train", [True, False])
-def test_repeat_equals_its_blocks_in_turn(train, key):
+def test_repeat_equals_its_blocks_applied_in_turn(train, key):
     block = layers.serial(layers.dense(4), layers.batch_norm(), layers.dropout(0.5))
     three = layers.repeat(block, 3)
 
@@ -181,7 +185,7 @@ def test_repeat_rejects_a_block_that_changes_the_shape(key):
         layers.repeat(layers.relu(), 0)
 
 
-def test_dropout_without_a_key_shows_the_line_to_write(key):
+def test_the_error_of_dropout_without_a_key_shows_the_line_to_write(key):
     layer = layers.dropout(0.5)
     x = jnp.ones((2, 3))
     np.testing.assert_array_equal(layer.apply({}, {}, x)[0], x)
@@ -191,13 +195,13 @@ def test_dropout_without_a_key_shows_the_line_to_write(key):
         layer.apply({}, {}, x, train=True)
 
 
-def test_two_dropouts_in_one_model_differ(key):
+def test_two_dropouts_in_one_model_drop_different_entries(key):
     both = layers.serial(layers.dropout(0.5), layers.dropout(0.5))
     kept = both.apply({}, {}, jnp.ones((1, 10_000)), key=key, train=True)[0] > 0
     assert 0.2 < float(kept.mean()) < 0.3
 
 
-def test_missing_state_shows_the_line_to_write(key):
+def test_the_error_of_missing_state_shows_the_line_to_write(key):
     model = layers.serial(layers.batch_norm())
     params, _ = model.init(key, (3,))
     with pytest.raises(ValueError, match=r"params, state = model.init\(key, shape\)"):
@@ -225,7 +229,7 @@ def test_bad_options_are_rejected():
         layers.conv(3, (3, 0))
 
 
-def test_flatten_of_no_examples():
+def test_flatten_accepts_0_examples():
     assert layers.flatten().apply({}, {}, jnp.ones((0, 2, 3)))[0].shape == (0, 6)
 
 
@@ -247,7 +251,7 @@ def test_a_layer_rejects_an_option_that_its_operator_lacks():
         (layers.serial(layers.max_pool(7)), r"window \(7, 7\) exceeds"),
     ],
 )
-def test_a_layer_rejects_an_input_shape(layer, message):
+def test_a_layer_rejects_an_input_of_unsupported_shape(layer, message):
     with pytest.raises(ValueError, match=message):
         fcnn.summary(layer, IMAGE)
 
@@ -263,7 +267,7 @@ def test_a_layer_rejects_an_input_shape(layer, message):
         ((6.0, 4), r"relu: shape \(6.0, 4\), not a tuple of integers"),
     ],
 )
-def test_init_rejects_what_is_not_a_shape(shape, message, key):
+def test_init_rejects_a_shape_that_is_not_a_tuple_of_integers(shape, message, key):
     with pytest.raises(TypeError, match=message) as caught:
         layers.relu().init(key, shape)
     assert "\n" not in str(caught.value)
@@ -280,7 +284,7 @@ def test_summary_counts_match_a_count_by_hand():
     assert [row.output for row in table.rows] == [(3, 3, 8), (3, 3, 8), (72,), (10,)]
     assert [row.parameters for row in table.rows] == [3 * 3 * 4 * 8 + 8, 0, 0, 72 * 10 + 10]
     assert [row.multiply_adds for row in table.rows] == [9 * 8 * 9 * 4, 0, 0, 720]
-    assert table.activation_bytes == (72 + 72 + 72 + 10) * 8  # float64 here
+    assert table.activation_bytes == (72 + 72 + 72 + 10) * 8  # 8 bytes for float64
     assert (table.parameters, table.multiply_adds) == (296 + 730, 2592 + 720)
     lines = str(table).splitlines()
     assert lines[0].split() == [
@@ -294,8 +298,8 @@ def test_summary_counts_match_a_count_by_hand():
     assert lines[-1].split() == ["total", "1,026", "3,312", "1,808"]
 
 
-def test_summary_in_a_notebook_is_the_printed_table():
-    """As HTML, with the same cells; names are escaped."""
+def test_a_notebook_shows_the_summary_as_an_html_table():
+    """The HTML table has the cells of the printed table, and escapes names."""
     odd = layers.stateless("<b>", lambda x: x)
     table = fcnn.summary(layers.serial(layers.dense(2), odd), (3,))
     html = table._repr_html_()
@@ -305,13 +309,13 @@ def test_summary_in_a_notebook_is_the_printed_table():
     assert "&lt;b&gt;1" in html
 
 
-def test_summary_counts_every_block():
+def test_summary_counts_every_block_of_repeat():
     table = fcnn.summary(layers.repeat(layers.dense(3), 4), (3,))
     assert [row.path for row in table.rows] == ["dense1", "dense2", "dense3", "dense4"]
     assert (table.parameters, table.multiply_adds) == (4 * 12, 4 * 9)
 
 
-def test_summary_follows_residuals():
+def test_summary_lists_the_body_and_the_shortcut_of_a_residual():
     model = layers.serial(layers.residual(layers.conv(4, (3, 3)), layers.conv(4, (1, 1))))
     paths = [row.path for row in fcnn.summary(model, IMAGE).rows]
     assert paths == ["residual1/body", "residual1/shortcut"]

@@ -1,4 +1,4 @@
-"""Recurrent layers equal their operators: two directions concatenated, layers in turn."""
+"""Recurrent layers equal their operators. Outputs of both directions are concatenated."""
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,8 @@ from fcnn import layers
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
-def test_two_layers_of_two_directions(kind, key):
-    """With 8 input features, as those of the second layer, so both layers run one program."""
+def test_two_bidirectional_layers_equal_their_operators(kind, key):
+    """Both layers have 8 input features, so JAX compiles one program for both."""
     layer, op = (getattr(module, kind) for module in (layers, fcnn))
     x = np.random.default_rng(0).standard_normal((2, 5, 8))
     options = {"layers": 2, "bidirectional": True}
@@ -27,7 +27,7 @@ def test_two_layers_of_two_directions(kind, key):
     np.testing.assert_allclose(run(sequence=False), np.concatenate([h, k], axis=-1), atol=1e-12)
 
 
-def test_every_gate_has_fans_of_its_own(key):
+def test_every_gate_has_the_fans_of_a_dense_layer(key):
     params, _ = jax.jit(lambda key: layers.lstm(100).init(key, (7, 60)))(key)
     for gate in np.split(np.asarray(params["forward1"]["w"]), 4, axis=1):
         assert abs(gate.var() / (2 / 160) - 1) < 0.1
@@ -44,7 +44,7 @@ def test_bu_exists_only_with_reset_after(key):
     assert names("before") == ["w", "u", "b"]
 
 
-def test_summary_counts_every_pass():
+def test_summary_counts_every_layer_and_direction():
     table = fcnn.summary(layers.lstm(4, layers=2, bidirectional=True), (5, 3))
     assert [row.path for row in table.rows] == ["forward1", "backward1", "forward2", "backward2"]
     assert [row.multiply_adds for row in table.rows] == [4 * 5 * (3 + 4) * 4] * 2 + [

@@ -19,7 +19,7 @@ def exported(f, *types):
 
 
 def types_of(model, shape):
-    """The types of params, state and N examples x."""
+    """The types of params, of state, and of a batch of N examples, where N is symbolic."""
     params, state, _ = fcnn.layers.shapes(model, shape)
     return params, state, jax.ShapeDtypeStruct((N, *shape), model.input_dtype)
 
@@ -49,7 +49,7 @@ def test_every_model_is_exported():
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_one_gradient_serves_every_platform_and_batch(name, narrow):
+def test_one_exported_gradient_is_for_every_platform_and_batch_size(name, narrow):
     model, shape = TRAINED[name]
     params, state, x = types_of(model, shape)
     loss = lambda params, state, x: model.apply(params, state, x, train=True)[0].sum()
@@ -66,17 +66,17 @@ def test_a_loaded_model_predicts_for_another_number_of_examples(name):
 
 @pytest.fixture
 def small(narrow):
-    """Models by name; the residual network is narrow."""
+    """Models by name, with a narrow residual network."""
     return EXPORTED | {"resnet": TRAINED["resnet"]}
 
 
-@pytest.mark.all("2 to 8 s each, mostly compiling; the first tier has one number of examples")
+@pytest.mark.all("2 to 8 s per model, mostly compiling; the first tier tests 3 examples only")
 @pytest.mark.parametrize("name", EXPORTED)
 def test_a_loaded_model_predicts_for_any_number_of_examples(name, small):
     predicts_alike(*small[name], sizes=(1, 7, 64))
 
 
-@pytest.mark.all("2 to 8 s each, mostly compiling; the first tier exports the same gradients")
+@pytest.mark.all("2 to 8 s per model, mostly compiling; the first tier exports gradients")
 @pytest.mark.parametrize("name", EXPORTED)
 def test_a_loaded_train_step_takes_another_number_of_examples(name, small, key):
     model, shape = small[name]
@@ -90,15 +90,15 @@ def test_a_loaded_train_step_takes_another_number_of_examples(name, small, key):
 
     @jax.jit
     def run(start, batch):
-        each = loaded(start, batch), step(start, batch)
-        return [jax.tree.leaves((new.params, new.state, metrics)) for new, metrics in each]
+        results = loaded(start, batch), step(start, batch)
+        return [jax.tree.leaves((new.params, new.state, metrics)) for new, metrics in results]
 
     labels = np.random.default_rng(0).integers(0, 10, (7, *labels))
     for a, b in zip(*run(start, (drawn(model, 7, *shape), labels)), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
 
 
-@pytest.mark.all("saving is code of flatbuffers and JAX; the first tier calls the same program")
+@pytest.mark.all("flatbuffers and JAX save the program; the first tier calls it without saving")
 def test_a_saved_program_is_loaded():
     model, shape = TRAINED["mlp"]
     types = types_of(model, shape)

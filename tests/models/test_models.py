@@ -1,4 +1,4 @@
-"""Whole networks: their layers and sizes, equal rungs of the ladder, train steps."""
+"""Models: layers, sizes, train steps, and a ladder whose rungs have equal sizes."""
 
 import sys
 from functools import cache
@@ -27,7 +27,7 @@ def test_mlp_is_dense_relu_dense():
     assert table.parameters == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10
 
 
-def test_cnn_halves_the_image_stage_by_stage():
+def test_each_stage_of_cnn_halves_the_image():
     table = fcnn.summary(models.cnn((32, 64, 128), (512,)), (28, 28, 1))
     pooled = [row.output for row in table.rows if "max_pool" in row.path]
     assert pooled == [(14, 14, 32), (7, 7, 64), (3, 3, 128)]
@@ -48,7 +48,7 @@ def test_rungs_are_of_equal_size(shape):
     assert all(abs(size / sizes["conv3"] - 1) < 0.05 for size in sizes.values()), sizes
 
 
-def test_each_rung_turns_one_more_stage_convolutional():
+def test_each_rung_has_one_more_convolutional_stage():
     rungs = ladder((12, 12, 1)).values()
     kinds = [
         [r.path.rstrip("0123456789") for r in fcnn.summary(m, (12, 12, 1)).rows] for m in rungs
@@ -92,11 +92,11 @@ def test_ladder_rejects_a_budget_too_small_for_a_dense_stage():
         (models.lstm(128, 10), (64, 128), 4 * 128 * (128 + 128 + 1) + 128 * 10 + 10),
     ],
 )
-def test_the_number_of_parameters_is_the_published_one(model, shape, published):
+def test_the_number_of_parameters_equals_the_published_number(model, shape, published):
     assert fcnn.summary(model, shape).parameters == published
 
 
-def test_an_unknown_depth_is_rejected():
+def test_resnet_rejects_an_unknown_depth():
     with pytest.raises(
         ValueError, match=r"unknown depth 20; expected one of \(18, 34, 50, 101, 152\)"
     ):
@@ -114,9 +114,9 @@ TRAINED = {
 
 
 def learns(model, shape, key):
-    """Whether ten steps on four examples lower the loss; all of it is one compiled program.
+    """Whether ten train steps on four examples lower the loss. One program runs all steps.
 
-    If the input is integers, an example is a sequence of tokens, and y is that sequence.
+    If the model takes integers, an example is a sequence of tokens, which is also its label.
     """
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)
@@ -143,7 +143,7 @@ def test_a_few_steps_lower_the_loss(name, key):
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """Give resnet(18) two narrow stages with every kind of block: wider, strided, repeated."""
+    """Give resnet(18) two narrow stages with every kind of block: widening, strided, repeated."""
     monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "WIDTHS", (8, 16))
     monkeypatch.setattr(sys.modules["fcnn.models.resnet"], "BLOCKS", {18: ((2, 3), False)})
     monkeypatch.setitem(TRAINED, "resnet", (models.resnet(18), (8, 8, 1)))
@@ -153,7 +153,7 @@ def test_a_few_steps_lower_the_loss_of_a_narrow_residual_network(key, narrow):
     assert learns(*TRAINED["resnet"], key)
 
 
-@pytest.mark.all("10 s, mostly compiling; the first tier trains a narrow network of such blocks")
+@pytest.mark.all("10 s, mostly compiling; the first tier trains a narrow resnet of the same blocks")
 def test_a_few_steps_lower_the_loss_of_resnet_18(key):
     assert learns(*TRAINED["resnet"], key)
 
@@ -171,7 +171,7 @@ def step_and_its_arguments(name):
 
 
 def shardings(start, batch, kind):
-    """Examples lie along one axis of the mesh, the features of each weight along the other."""
+    """Shard examples over one axis of the mesh, and features of weights over the other axis."""
     mesh = jax.make_mesh((2, 2), ("examples", "features"), axis_types=(kind,) * 2)
     over = lambda *axes: NamedSharding(mesh, PartitionSpec(*axes))
     features = lambda a: (*(None,) * (a.ndim - 1), "features")
@@ -194,7 +194,7 @@ def test_a_train_step_keeps_the_sharding_of_its_state(name):
     assert keeps_its_sharding(name)
 
 
-@pytest.mark.all("20 s in all: every operator has its own test, in both modes, in the first tier")
+@pytest.mark.all("20 s in all; the first tier checks the sharding of every operator in both modes")
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_train_step_under_autodiff_keeps_the_sharding_of_its_state(name):
     with fcnn.gradients("autodiff"):
@@ -203,17 +203,17 @@ def test_a_train_step_under_autodiff_keeps_the_sharding_of_its_state(name):
 
 @pytest.mark.all("5 s each in XLA's partitioner; the first tier checks the shardings in the types")
 @pytest.mark.parametrize("name", TRAINED)
-def test_a_train_step_on_a_mesh_equals_that_of_one_device(name, narrow):
+def test_a_train_step_on_a_mesh_equals_the_train_step_on_one_device(name, narrow):
     step, create, batch = step_and_its_arguments(name)
     args = jax.jit(create)(), batch
-    alone, _ = jax.jit(step)(*args)
+    expected, _ = jax.jit(step)(*args)
     for kind in (AxisType.Explicit, AxisType.Auto):
-        shared, _ = jax.jit(step)(*jax.device_put(args, shardings(*args, kind)))
-        for a, b in zip(*map(jax.tree.leaves, (alone.params, shared.params)), strict=True):
+        sharded, _ = jax.jit(step)(*jax.device_put(args, shardings(*args, kind)))
+        for a, b in zip(*map(jax.tree.leaves, (expected.params, sharded.params)), strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
 
 
-def test_a_deeper_network_is_a_program_of_the_same_size(key):
+def test_the_program_of_a_deeper_resnet_has_about_the_same_size(key):
     def size(depth):
         model, shape = models.resnet(depth), (8, 8, 3)
         run = lambda key, x: model.apply(*model.init(key, shape), x, train=True)

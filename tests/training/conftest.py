@@ -1,4 +1,4 @@
-"""optax's bias correction is decay ** count with an int32 count, which strict promotion rejects."""
+"""Allow optax's bias correction decay ** count: strict promotion rejects the int32 count."""
 
 import jax
 import pytest

@@ -1,4 +1,4 @@
-"""Trajectories of the optimizers against the formulas of their papers, written in NumPy.
+"""Trajectories of optax's optimizers equal the formulas of the papers, written in NumPy.
 
 p is a parameter, g its gradient, t the step number (from 1) and `rate` the learning rate.
 """
@@ -15,7 +15,7 @@ GRADIENT = jax.jit(jax.grad(loss))
 
 
 def trajectory_of(update, start=0.0):
-    """Parameters after each step of `update`: (p, g, t, *memory) -> p, *memory."""
+    """Parameters after each step of `update`, a function (p, g, t, *memory) -> (p, *memory)."""
     leaves, tree = jax.tree.flatten(START)
     memories = [(np.full_like(p, start), np.zeros_like(p)) for p in leaves]
     found = []
@@ -36,20 +36,20 @@ def sgd(p, g, t, u, v, *, rate):
 
 
 def momentum(p, g, t, u, v, *, rate, mu):
-    """Polyak 1964, with the rate inside the velocity v; optax has it outside."""
+    """Polyak 1964. The velocity v includes the rate; optax multiplies its velocity by the rate."""
     v = mu * v - rate * g
     return p + v, u, v
 
 
 def nesterov(ahead, g, t, u, v, *, rate, mu):
-    """Sutskever et al. 2013: the gradient is taken at p + mu v, the parameter of optax."""
+    """Sutskever et al. 2013. The gradient is taken at p + mu v, which optax keeps in place of p."""
     p = ahead - mu * v
     v = mu * v - rate * g
     return (p + v) + mu * v, u, v
 
 
 def adagrad(p, g, t, u, v, *, rate):
-    """Duchi, Hazan & Singer 2011, with u starting at 0.1. optax adds eps under the root."""
+    """Duchi, Hazan & Singer 2011. u starts at 0.1. optax adds eps under the root; eps is 0 here."""
     u = u + g**2
     return p - rate * g / np.sqrt(u), u, v
 
@@ -61,7 +61,7 @@ def rmsprop(p, g, t, u, v, *, rate, decay, eps):
 
 
 def adam(p, g, t, u, v, *, rate, b1=0.9, b2=0.999, eps=1e-8, decay=0.0):
-    """Kingma & Ba 2015, algorithm 1; with decay, Loshchilov & Hutter 2019, algorithm 2."""
+    """Algorithm 1 of Kingma & Ba 2015. With decay > 0, algorithm 2 of Loshchilov & Hutter 2019."""
     u, v = b1 * u + (1 - b1) * g, b2 * v + (1 - b2) * g**2
     first, second = u / (1 - b1**t), v / (1 - b2**t)
     return p - rate * (first / (np.sqrt(second) + eps) + decay * p), u, v

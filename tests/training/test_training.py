@@ -1,4 +1,4 @@
-"""Train steps against written-out formulas, loops against each other, a network that learns."""
+"""Train steps equal written-out formulas, loops equal single steps, and a network learns."""
 
 from functools import partial
 
@@ -48,7 +48,7 @@ def test_scan_steps_equals_single_steps(key):
         np.testing.assert_allclose(a, b, rtol=1e-10)
 
 
-def test_seeds_under_vmap_equal_single_seeds():
+def test_training_of_seeds_under_vmap_equals_training_of_each_seed():
     model = models.cnn((4,), (8,), classes=3, dropout=0.5)
     x = RNG.standard_normal((16, 4, 4, 1))
     y, indices = (
@@ -67,8 +67,8 @@ def test_seeds_under_vmap_equal_single_seeds():
     keys = jax.random.split(jax.random.key(0), 3)
     together = jax.jit(jax.vmap(run))(keys)
     for i, key in enumerate(keys):
-        alone = jax.jit(run)(key)
-        for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+        single = jax.jit(run)(key)
+        for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(single), strict=True):
             np.testing.assert_allclose(a[i], b, rtol=1e-8, atol=1e-10)
 
 
@@ -139,7 +139,7 @@ def test_two_runs_of_fit_give_equal_parameters():
     np.testing.assert_array_equal(a, b)
 
 
-def test_fit_stops_at_a_loss_that_is_not_finite():
+def test_fit_raises_an_error_if_the_loss_is_not_finite():
     with pytest.raises(ValueError, match=r"the loss is (nan|inf) in epoch 1: the learning rate"):
         training.fit(
             LINEAR,
@@ -169,7 +169,7 @@ def test_accuracy_does_not_wrap_predictions_to_uint8():
     assert training.step.accuracy(outputs, jnp.array([3], jnp.uint8)) == 0
 
 
-def test_fit_rejects_lengths_that_differ():
+def test_fit_rejects_examples_and_targets_of_different_lengths():
     with pytest.raises(ValueError, match="20 examples but 19 targets"):
         training.fit(
             LINEAR,
@@ -205,7 +205,7 @@ def learned(epochs, mode="hand"):
 
 
 def test_a_network_learns_digits_with_either_kind_of_gradient():
-    """Train with hand-derived gradients. Autodiff gives the same first epoch."""
+    """The metrics of the first epoch are equal for hand-derived gradients and autodiff."""
     history = learned(8)
     assert history[-1].test_accuracy > 0.93
     assert history[-1].loss < history[0].loss / 4

@@ -1,4 +1,4 @@
-"""Data in every form: the same result as plain arrays, or an error that shows what to write."""
+"""Data in other forms gives the result of plain arrays, or an error that shows what to write."""
 
 import inspect
 import re
@@ -18,7 +18,7 @@ from fcnn.checker.subject import subject_of
 from fcnn.ops.arrays import as_array
 from fcnn.training.validation import find_invalid
 
-X = np.random.default_rng(0).integers(-8, 8, (8, 2, 2)) / 8  # exact in every dtype
+X = np.random.default_rng(0).integers(-8, 8, (8, 2, 2)) / 8  # exact in every float dtype
 Y = np.arange(8, dtype=np.int32) % 3
 LINEAR = layers.serial(layers.flatten(), layers.dense(3))
 
@@ -119,8 +119,8 @@ def test_integers_too_large_for_the_dtype_are_rejected():
             fit(X, np.full(8, 2**32 + 1))
 
 
-def test_every_function_takes_short_and_big_endian_floats(fitted):
-    """Parameters here are float64, as with JAX_ENABLE_X64=1."""
+def test_every_function_takes_lists_and_big_endian_arrays(fitted):
+    """Parameters are float64 in all tests, as with JAX_ENABLE_X64=1."""
     big = X.astype(">f4")
     train = training.train_step(LINEAR, fcnn.softmax_cross_entropy, optax.sgd(0.5))
     want = training.predict(LINEAR, fitted, X)
@@ -130,8 +130,8 @@ def test_every_function_takes_short_and_big_endian_floats(fitted):
     np.testing.assert_array_equal(y, want)
     accuracy = training.evaluate(LINEAR, fitted, X, Y)
     assert training.evaluate(LINEAR, fitted, big, Y.astype(">i8")) == accuracy
-    one, other = (train(fitted, (x, Y))[0].params for x in (X, big))
-    np.testing.assert_array_equal(one["dense1"]["w"], other["dense1"]["w"])
+    first, second = (train(fitted, (x, Y))[0].params for x in (X, big))
+    np.testing.assert_array_equal(first["dense1"]["w"], second["dense1"]["w"])
     np.testing.assert_array_equal(fcnn.relu(X.astype(">f8")), np.maximum(X, 0))
     assert subject_of(jnp.sin, (X.astype(">f4"),)).x[0].dtype == np.float32
 
@@ -154,7 +154,7 @@ def test_float_targets_have_the_dtype_of_the_parameters():
     assert np.isfinite(epoch.loss)
 
 
-def test_a_test_set_on_another_device():
+def test_fit_takes_a_test_set_on_another_device():
     here, there = jax.local_devices()[0], jax.local_devices()[-1]
     assert here != there
     x, y = (jax.device_put(a, here) for a in (X, Y))
@@ -218,7 +218,7 @@ BAD_FITS = {
 
 @pytest.mark.parametrize("bad", BAD_FITS)
 def test_fit_rejects_bad_data_in_one_line_before_the_first_epoch(bad):
-    """Without the check of annotations, which users do not have."""
+    """Tests check annotations and users do not, so this test calls `fit` without that check."""
     train, options, message = BAD_FITS[bad]
     options = {"loss": fcnn.softmax_cross_entropy, "epochs": 1, "batch_size": 4} | options
     loss, reported = options.pop("loss"), []
@@ -255,14 +255,14 @@ BAD_LOSSES = {
 
 
 @pytest.mark.parametrize("bad", BAD_LOSSES)
-def test_a_loss_is_one_float_per_example(fitted, bad):
+def test_a_loss_must_be_one_float_per_example(fitted, bad):
     loss, message = BAD_LOSSES[bad]
     step = training.train_step(LINEAR, loss, optax.sgd(0.5))
     with pytest.raises(TypeError, match=f"^loss: {re.escape(message)}"):
         jax.eval_shape(step, fitted, (X[:4], Y[:4]))
 
 
-def test_a_loss_may_be_per_entry(fitted):
+def test_a_loss_may_have_one_float_per_entry_of_an_example(fitted):
     step = training.train_step(LINEAR, lambda z, y: jnp.square(z), optax.sgd(0.5))
     assert jax.eval_shape(step, fitted, (X[:4], Y[:4]))[1].loss.shape == ()
 
@@ -308,7 +308,7 @@ def test_an_int_is_rejected_as_a_key(name):
         (1.5, Y, "x is one number"),
     ],
 )
-def test_evaluate_rejects_before_it_computes(fitted, x, y, message):
+def test_evaluate_rejects_bad_data(fitted, x, y, message):
     with pytest.raises((TypeError, ValueError), match=f"^evaluate: {message}"):
         training.evaluate(LINEAR, fitted, x, y)
 
@@ -339,7 +339,7 @@ def test_check_rejects_inputs_without_numbers(form):
         fcnn.check(lambda x, w: w, (NO_NUMBERS[form][0], X))
 
 
-def test_check_names_a_dtype_that_it_has_no_tolerance_for():
+def test_check_rejects_a_dtype_for_which_it_has_no_tolerance():
     with pytest.raises(
         ValueError, match=r"^check: unknown dtype float8_e4m3fn; expected one of float64"
     ):
@@ -350,10 +350,10 @@ def test_valid_data_has_no_invalid_entry():
     assert find_invalid(LINEAR, X, Y) == ""
 
 
-def test_examples_sharded_over_an_explicit_mesh(fitted):
-    """`fit` and `scan_steps` read batches with the sharding of the examples."""
+def test_fit_on_examples_sharded_over_an_explicit_mesh_gives_the_same_parameters(fitted):
+    """Batches that `fit` and `scan_steps` read from sharded examples have the same sharding."""
     mesh = jax.make_mesh((2,), ("examples",), axis_types=(AxisType.Explicit,))
-    over = NamedSharding(mesh, PartitionSpec("examples"))
-    train_state, _ = fit(*jax.device_put((X, Y), over), test=jax.device_put((X, Y), over))
+    sharding = NamedSharding(mesh, PartitionSpec("examples"))
+    train_state, _ = fit(*jax.device_put((X, Y), sharding), test=jax.device_put((X, Y), sharding))
     for a, b in zip(*map(jax.tree.leaves, (train_state.params, fitted.params)), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)

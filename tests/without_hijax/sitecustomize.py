@@ -1,9 +1,10 @@
-"""A JAX without hijax, for all processes that start with this folder on their path:
+"""Remove hijax from JAX in every process that has this folder on its path:
 
     PYTHONPATH=$PWD/tests/without_hijax pytest --ignore tests/ops/test_hijax.py
 
-Python imports this file when it starts. Each import of fcnn then warns, as test_hijax.py checks.
-Programs that tests start do not show the warning, since those tests compare stderr.
+Python imports this file when it starts. Without hijax, each import of fcnn gives a warning, which
+test_hijax.py checks. This file hides the warning, because some tests start programs and compare
+their stderr.
 """
 
 import sys
