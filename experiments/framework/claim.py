@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-STANDARD_ERRORS = 2  # a claim needs a mean difference above this many
+STANDARD_ERRORS = 2  # a claim holds if its mean difference exceeds this many
 
 
 @dataclass(frozen=True)
