@@ -1,7 +1,8 @@
 """Comparison of gradient checkers on wrong gradients, and on correct gradients that look wrong.
 
 The wrong gradients are mutants: backward passes with one deliberate mistake each. The correct
-gradients are taken at kinks, at ties, at large values or in low-precision dtypes. The claims are:
+gradients mislead simpler checkers, for example by kinks, ties, large values or low-precision
+dtypes. The claims are:
 
     1. fcnn.check catches every mutant;
     2. fcnn.check names the mistake in at least 90% of the mutants;

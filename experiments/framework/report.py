@@ -35,9 +35,7 @@ class Findings:
     summary: str
     claims: Sequence[Claim]
     judged: str  # the criterion by which claims are judged
-    tables: Sequence[
-        tuple[Sequence[str], Sequence[Sequence[str]]]
-    ]  # columns, rows of each
+    tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]]  # columns and rows of each
     notes: Sequence[str]
     figures: Sequence[Figure]
     stopped: str = ""

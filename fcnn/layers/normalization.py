@@ -23,7 +23,7 @@ def batch_norm(
     Options:
         momentum: weight of the old running statistics.
         eps: added to the variance.
-        axis_name: mapped axes over which the batch is divided; statistics are over them too.
+        axis_name: mapped axes over which the batch is divided; the statistics include all parts.
     Raises: ValueError if `apply` is called without state.
     Source: Ioffe & Szegedy, arXiv:1502.03167.
 
