@@ -21,7 +21,7 @@ BATCH = 500  # images evaluated in one call
 
 
 class Seeds:
-    """`count` training runs of `model` on examples of (x, y), which stay on the device."""
+    """`count` training runs of `model` on examples of x and y. Both arrays stay on the device."""
 
     def __init__(
         self, model: Layer, optimizer, x: jax.Array, y: jax.Array, margin: int, count: int

@@ -16,7 +16,7 @@ from fcnn.bench import Timing
 def interleave(
     prepared: Mapping[str, Prepared], steps: int, *, rounds: int = 10
 ) -> dict[str, Timing]:
-    """Seconds per training step of each library; every round takes `steps` steps of each."""
+    """Seconds per training step of each library, which takes `steps` steps in every round."""
     first = {name: _seconds(each.run, 1) for name, each in prepared.items()}
     for each in prepared.values():  # an untimed call, which allocates the memory of a full call
         each.run(steps)

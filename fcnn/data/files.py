@@ -94,14 +94,14 @@ def advice(folder: Path) -> str:
 
 
 def other_format(path: Path) -> str:
-    """Part of an error message that names an unsupported file format; "" for other files."""
+    """Part of an error message that names an unsupported file format; "" for other formats."""
     ending = path.suffix.lower()
     return f" is {FORMATS[ending]}, which is not supported" if ending in FORMATS else ""
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
-    """Stream of the bytes of `path`, without its layers of gzip, LAYERS at most.
+    """Stream of the bytes of `path`, after removal of up to LAYERS layers of gzip.
 
     Raises: DataError, on opening and while reading, if the file cannot be read.
     """

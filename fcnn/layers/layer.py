@@ -43,11 +43,11 @@ class Layer:
 
     Shapes: `shape` is the shape of one example; x and y have a leading batch axis.
     Options:
-        name: kind of the layer; `serial` numbers its layers by it.
+        name: kind of the layer; `serial` numbers the layers of each name.
         init: function that draws `params` and makes the initial `state`.
         apply: forward pass; `train=True` with a `key` for training.
         multiply_adds: function of the shapes of one input and one output; 0 if not given.
-        parts: function from the shape of one example to the layers within this one, if any.
+        parts: function from the shape of one example to the list of parts, or None.
         input_dtype: float, or int for layers of token ids.
 
     >>> double = fcnn.layers.Layer(
@@ -95,7 +95,7 @@ class Layer:
 
     @cached_property
     def traced(self) -> Any:
-        """(key, shape) -> params, state, y of one example; jit caches each trace for `shapes`."""
+        """Jitted (key, shape) -> params, state, y of one example. jit caches traces for `shapes`."""
 
         def run(key, shape):
             params, state = self.init(key, shape)

@@ -15,8 +15,8 @@ def batch_norm(
     """`fcnn.batch_norm` with its parameters and running statistics.
 
     While training, x is normalized with the statistics of the batch, and `apply` returns running
-    statistics that have moved towards them. In evaluation mode, x is normalized with the running
-    statistics.
+    statistics that have moved towards the statistics of the batch. In evaluation mode, x is
+    normalized with the running statistics.
 
     Shapes: x (n, *size, c) -> y (n, *size, c); params: scale (c,), bias (c,);
             state: mean (c,), var (c,).

@@ -3,10 +3,11 @@
     params = {"forward1": {"w", "u", "b"}, "backward1": ..., "forward2": ...}
 
 For an example (t, c), the output is (t, features), or the last state (features,) with
-`sequence=False`. With both directions, the features of the forward pass precede those of the
-backward pass, and the next layer reads both. The weights of each gate are drawn separately, since
-each gate has its own fans. A layer has no input other than x, so it reads every step. For `lengths`
-or an initial state, call the operator with the parameters of one pass.
+`sequence=False`. With both directions, the output has the features of the forward pass,
+then the features of the backward pass. The next layer reads all of them. The weights of each gate
+are drawn separately, since each gate has its own fans. A layer has no input other than x, so it
+reads every step. For `lengths` or an initial state, call the operator with the parameters of one
+pass.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,7 @@ def rnn(
     """`fcnn.rnn` with its parameters.
 
     Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
-            2 features with both directions; per pass: w (c, features), u (features, features),
+            2 `features` if bidirectional; per pass: w (c, features), u (features, features),
             b (features,).
     Options:
         features: entries of the state of one pass.
@@ -75,7 +76,7 @@ def lstm(
     The bias of the forget gate f starts at 1, so that the cell keeps its content at first.
 
     Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
-            2 features with both directions; per pass: w (c, 4 features), u (features, 4 features),
+            2 `features` if bidirectional; per pass: w (c, 4 features), u (features, 4 features),
             b (4 features,).
     Options:
         features: entries of the state of one pass.
@@ -116,7 +117,7 @@ def gru(
     """`fcnn.gru` with its parameters, three gates in the order r, z, n.
 
     Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
-            2 features with both directions; per pass: w (c, 3 features), u (features, 3 features),
+            2 `features` if bidirectional; per pass: w (c, 3 features), u (features, 3 features),
             b (3 features,), and bu (features,) with reset="after".
     Options:
         features: entries of the state of one pass.
