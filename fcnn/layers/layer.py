@@ -95,7 +95,7 @@ class Layer:
 
     @cached_property
     def traced(self) -> Any:
-        """Jitted (key, shape) -> params, state, y of one example. jit caches traces for `shapes`."""
+        """Jitted (key, shape) -> params, state, y of one example. Its traces are cached."""
 
         def run(key, shape):
             params, state = self.init(key, shape)
