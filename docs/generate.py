@@ -45,7 +45,7 @@ def results(name: str) -> dict:
 
 
 def accuracies() -> dict[str, tuple[float, float]]:
-    """Mean accuracies of each network in percent: on test images, plain and shifted 4 pixels."""
+    """Mean test accuracies of each network in percent: on plain and on shifted images."""
     networks = results("fc_vs_conv/mnist")["networks"]
     return {
         name: (100 * mean(found["test"]), 100 * mean(found["shifted"]["4"]))

@@ -41,7 +41,7 @@ class Answer:
 
 
 def run_checker(checker: str, problem: CheckerProblem) -> Answer:
-    """The answer of a checker; any exception it raises is the message of a rejection."""
+    """The answer of a checker. An exception is a rejection, with its class name as the message."""
     start = perf_counter()
     try:
         with jax.enable_x64(checker != "jax float32"):
@@ -52,7 +52,7 @@ def run_checker(checker: str, problem: CheckerProblem) -> Answer:
 
 
 def by_fcnn(problem: CheckerProblem) -> str:
-    """The mistake that fcnn.check names in each rejected leaf, or its verdict if it names none."""
+    """The mistakes that fcnn.check names; for a leaf without a named mistake, the verdict."""
     report = fcnn.check(problem.forward, problem.args(), backward=problem.backward, cost=False)
     return " and ".join(sorted({row.mistake or row.verdict for row in report.rows if not row.ok}))
 

@@ -57,7 +57,7 @@ class Table(NamedTuple):
 
 
 def by_kind(mutants: Sequence[Judged]) -> Table:
-    """For each kind of mistake: the numbers of mutants, of those caught, and of those named."""
+    """For each kind of mistake: numbers of mutants, caught mutants and correctly named mistakes."""
     rows = []
     for kind, group in _grouped(mutants):
         counts = len(group), sum(m.caught for m in group), sum(m.named for m in group)
@@ -67,7 +67,7 @@ def by_kind(mutants: Sequence[Judged]) -> Table:
 
 
 def by_trap(correct: Sequence[Judged]) -> Table:
-    """For each kind of correct gradient: their number, and how many each checker called wrong."""
+    """For each kind of correct gradient: the number of gradients, and of each checker's alarms."""
     checkers = list(correct[0].answers)
     alarms = lambda group, checker: str(sum(not r.answers[checker].accepted for r in group))
     rows = [

@@ -1,4 +1,4 @@
-"""Three figures of accuracy: by network, by shift, and by number of training images."""
+"""Three figures: accuracy against network, shift of test images, and number of training images."""
 
 import io
 from statistics import mean, stdev

@@ -31,7 +31,7 @@ DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 @dataclass
 class Measured:
-    """Results of one network. Lists have one entry per seed; missing results are empty or None."""
+    """Results of one network. Lists have one entry per seed. A missing result is empty or None."""
 
     parameters: int
     multiply_adds: int

@@ -21,7 +21,7 @@ from fcnn.cli.output import write_whole
 class Run:
     """The folder of one run.
 
-    metrics.jsonl is written line by line, every other file completely or not at all.
+    metrics.jsonl is written line by line. Every other file is written completely or not at all.
 
     A file that cannot be written, for example on a full disk, does not end the run. `failed` is the
     error message of the first such file.

@@ -59,7 +59,10 @@ def _measure(job: Job, chosen) -> Row:
 
 
 def ratios(steps: dict[str, list[float]]) -> tuple[str | None, float | None, float | None]:
-    """The fastest library on JAX but fcnn, and the speedups of fcnn over it and over torch."""
+    """Comparison of fcnn with the fastest other library on JAX, and with torch.
+
+    Returns the name of that library, the speedup of fcnn over it, and the speedup over torch.
+    """
     ours = steps["fcnn"]
     others = {name: times_faster(ours, each) for name, each in steps.items() if name != "fcnn"}
     torch = others.pop("torch", None)

@@ -65,7 +65,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
 
 def _named(folder: Path, name: str) -> Path:
-    """The subfolder `name`, in any case and with or without dashes, or `folder` without it."""
+    """The subfolder `name`, in any case and with or without dashes, or `folder` if absent."""
     plain = lambda text: re.sub("[-_. ]", "", text).lower()
     try:
         inner = [path for path in sorted(folder.iterdir()) if plain(path.name) == plain(name)]

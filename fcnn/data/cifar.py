@@ -26,7 +26,7 @@ PACKED = re.compile(r".*cifar.*\.(tar|tgz|gz)\b.*", re.IGNORECASE)
 
 
 def cifar10(folder: Path) -> Dataset:
-    """CIFAR-10 from the batches in `folder`, below it, or in a cifar-10-binary.tar.gz there.
+    """CIFAR-10 from batch files or cifar-10-binary.tar.gz, in `folder` or its subfolders.
 
     Raises: DataError that names the file, if a file is missing, damaged or of another version.
     """

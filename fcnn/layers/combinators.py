@@ -4,9 +4,9 @@
     residual(f)       y = x + f(x)           residual(f, shortcut)   y = shortcut(x) + f(x)
     repeat(f, 3)      y = f3(f2(f1(x)))      f1, f2, f3 are f with different parameters
 
-`params` and `state` have one entry per part, named by its kind and numbered, as in
+`params` and `state` have one entry per part. Its name is the kind of the part with a number, as in
 {"conv1": ..., "conv2": ..., "dense1": ...}. A part without parameters has no entry in `params`, and
-a part without state has none in `state`. `repeat` has the parameters of one block, each with a
+a part without state has no entry in `state`. `repeat` has the parameters of one block, each with a
 leading axis n.
 """
 
@@ -111,8 +111,8 @@ def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
         block: the layer to repeat.
         n: number of blocks.
         name: name of the layer, by which an outer `serial` numbers it.
-    Raises: ValueError from `init` if the block changes the shape; TypeError if it is not a layer,
-            or n is not an integer.
+    Raises: ValueError from `init` if the block changes the shape; TypeError if the block is
+            not a layer, or n is not an integer.
 
     >>> params, _, output = fcnn.layers.shapes(fcnn.layers.repeat(fcnn.layers.dense(3), 4), (3,))
     >>> params["w"].shape, output

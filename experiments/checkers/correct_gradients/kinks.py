@@ -1,4 +1,4 @@
-"""Correct gradients at kinks and ties, where a backward pass chooses a slope, and near them."""
+"""Correct gradients at and near kinks and ties, where a backward pass chooses a slope."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Mutants of attention: without 1 / sqrt(d) or softmax's sum, dq for dk, groups not summed."""
+"""Mutants of attention: no 1 / sqrt(d), no sum of softmax, dq for dk, unsummed groups."""
 
 from functools import partial
 from math import sqrt

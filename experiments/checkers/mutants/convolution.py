@@ -1,7 +1,7 @@
 """Mutants of convolution's dx: a kernel that is not flipped, wrong cropping, positions skipped.
 
-Most of these mutants are the correct dx of another convolution, for example one with a flipped
-kernel or with other padding.
+Most of these mutants are the correct dx of another convolution, with a flipped kernel or other
+padding.
 """
 
 from functools import partial
@@ -66,7 +66,7 @@ def separable(x, depthwise, pointwise, dy):
 
 
 def cropped_at_0(x, w, dy):
-    """dx of the padded image, cropped by 2 cells at the end of each axis, not by 1 at each end."""
+    """dx of the padded image, cropped by 2 cells at the ends, not 1 cell at both sides."""
     wide = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     return correct_backward(conv)(wide, w, dy)[0][:, :-2, :-2]
 
