@@ -36,7 +36,7 @@ RUNGS = {  # the stages of each network, then its head
     "conv3-gap": "conv conv conv mean",
 }
 COLOURS = {"dense": "#f2c879", "conv": "#8fb8de", "mean": "#b7d7b0"}
-BOX = 0.86  # width of a box, relative to the distance between the centres of two
+BOX = 0.86  # width of a box, relative to the distance between the centres of adjacent boxes
 
 
 def results(name: str) -> dict:
@@ -45,7 +45,7 @@ def results(name: str) -> dict:
 
 
 def accuracies() -> dict[str, tuple[float, float]]:
-    """Mean test accuracy in percent, plain and shifted by 4 pixels, of each network."""
+    """Mean test accuracies of each network in percent: on plain and on shifted images."""
     networks = results("fc_vs_conv/mnist")["networks"]
     return {
         name: (100 * mean(found["test"]), 100 * mean(found["shifted"]["4"]))
@@ -100,7 +100,7 @@ def ladder() -> Figure:
 
 
 def train_steps() -> str:
-    """Milliseconds of a train step in fcnn, and times of other libraries relative to it."""
+    """Milliseconds of a train step in fcnn, and times of other libraries relative to fcnn's."""
     recorded = results("speed/cpu_peers")
     machine, packages = recorded["machine"], recorded["machine"]["packages"]
     caption = (

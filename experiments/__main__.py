@@ -1,4 +1,4 @@
-"""Command `python -m experiments NAME`: run an experiment, or list them without a NAME."""
+"""Command `python -m experiments NAME`: run an experiment; without NAME, list all of them."""
 
 import importlib
 import sys

@@ -1,11 +1,12 @@
-"""Comparison of gradient checkers, on wrong gradients and on correct ones that look wrong.
+"""Comparison of gradient checkers on wrong gradients, and on correct gradients that look wrong.
 
-Each wrong gradient has one mistake. The claims are about fcnn.check:
+The wrong gradients are mutants: backward passes with one deliberate mistake each. The correct
+gradients mislead simpler checkers, for example by kinks, ties, large values or low-precision
+dtypes. The claims are:
 
-    1. it catches every mutant: a backward pass with one deliberate mistake;
-    2. it names the mistake in at least 90% of the mutants;
-    3. it calls no correct gradient wrong: at kinks, at ties, in low-precision dtypes or at large
-       values.
+    1. fcnn.check catches every mutant;
+    2. fcnn.check names the mistake in at least 90% of the mutants;
+    3. fcnn.check calls no correct gradient wrong.
 
 Command: python -m experiments checkers
 Result:  docs/checking-gradients.md has the tables, with device and minutes.
@@ -97,7 +98,7 @@ def answers_to(i: int) -> dict[str, Answer]:
 
 
 def ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that writes the report."""
+    """Ignore Ctrl-C in a worker: the process that writes the report handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

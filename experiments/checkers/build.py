@@ -1,18 +1,19 @@
-"""Construction of problems: a function, its arguments, and the gradients that are replaced.
+"""Construction of problems: a function, its arguments, and a backward pass with replacements.
 
-A replaced gradient is a function. The names of its parameters choose the values that it gets:
+A replacement is a function that returns the gradient of one argument, or None for no gradient. The
+names of its parameters choose the values that it receives:
 
     x, w, ...      an argument of the function, by its name
     dx, dw, ...    the correct gradient of that argument
     y, dy          the output and its cotangent, if no argument is called y
-    dl             the cotangent of the output, in every case
+    dl             the cotangent of the output, even if an argument is called y
     g              the correct gradient that is replaced
 
     problem("affine", "transposed", "dense dw", dense, ((7, 5), (5, 5)), dw=lambda x, dy: dy.T @ x)
 
-All other gradients are correct. They come from the operator's own rule, or from jax.vjp if the
-function is not an operator. An argument is a shape, drawn from a normal distribution, or a function
-of a NumPy generator.
+Gradients without a replacement are correct. They come from the operator's own rule, or from jax.vjp
+if the function is not an operator. An argument is given as a shape, for values from a normal
+distribution, or as a function of a NumPy generator.
 """
 
 import inspect
@@ -68,12 +69,12 @@ def key(rng: np.random.Generator) -> jax.Array:
 
 
 def numbers(values: Any) -> Draw:
-    """Draw these values."""
+    """Function of a generator that ignores it and returns `values`."""
     return lambda rng: np.array(values, float)
 
 
 def one_sum(g: jax.Array) -> jax.Array:
-    """The sum over all entries, broadcast to each of them: reduced too far."""
+    """The sum of all entries of g, in every entry: the mistake "reduced too far"."""
     return jnp.full_like(g, g.sum())
 
 

@@ -2,12 +2,12 @@
 
     fcnn          fcnn.check(forward, args, backward=backward)
     jax float32   jax.test_util.check_grads of a custom_vjp function, in JAX's default dtype
-    jax float64   the same in float64
+    jax float64   jax.test_util.check_grads of a custom_vjp function, in float64
     torch         torch.autograd.gradcheck of an autograd.Function, in float64
 
 torch runs in its fast mode if arguments and outputs have more than SLOW entries. If fast mode
-finds an error, torch builds a dense Jacobian for its message, 8 TB for a million entries. That part
-is left out here, which changes no verdict.
+finds an error, torch builds a dense Jacobian for its message, 8 TB for a million entries. This
+experiment skips the Jacobian, which changes no verdict.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ import fcnn
 from experiments.checkers.problem import CheckerProblem
 from fcnn.checker.subject import Subject, subject_of
 
-SLOW = 300  # entries, above which torch runs in its fast mode
+SLOW = 300  # for more entries than this, torch runs in its fast mode
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Answer:
 
 
 def run_checker(checker: str, problem: CheckerProblem) -> Answer:
-    """The answer of a checker; any exception it raises is the message of a rejection."""
+    """The answer of a checker. An exception is a rejection, with its class name as the message."""
     start = perf_counter()
     try:
         with jax.enable_x64(checker != "jax float32"):
@@ -52,7 +52,7 @@ def run_checker(checker: str, problem: CheckerProblem) -> Answer:
 
 
 def by_fcnn(problem: CheckerProblem) -> str:
-    """The mistakes that fcnn.check names, or else its verdicts."""
+    """The mistakes that fcnn.check names; for a leaf without a named mistake, the verdict."""
     report = fcnn.check(problem.forward, problem.args(), backward=problem.backward, cost=False)
     return " and ".join(sorted({row.mistake or row.verdict for row in report.rows if not row.ok}))
 

@@ -1,4 +1,4 @@
-"""One problem of a checker: a function at a point, and a correct or a wrong backward pass."""
+"""One problem for a checker: a function, its arguments, and a correct or wrong backward pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ KINDS = (  # kinds of mistakes, as fcnn.check names them
 class CheckerProblem:
     """`backward(*args, dy)` claims to be the gradient of `forward(*args)`.
 
-    It returns one cotangent per argument, None for an argument without one. `args` draws the same
-    arguments in every call. `kind` is the mistake, one of KINDS. For a correct gradient, it is the
-    property that misleads simpler checkers.
+    `backward` returns one entry per argument: its cotangent, or None if it has no cotangent. `args`
+    draws the same arguments in every call. For a wrong gradient, `kind` is the mistake, one of
+    KINDS. For a correct gradient, `kind` is the property that misleads simpler checkers.
     """
 
     name: str

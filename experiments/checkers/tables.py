@@ -1,4 +1,4 @@
-"""Results as tables: by kind of mistake, by kind of correct gradient, and by checker."""
+"""Tables of the results: by kind of mistake, by kind of correct gradient, and by checker."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -57,22 +57,22 @@ class Table(NamedTuple):
 
 
 def by_kind(mutants: Sequence[Judged]) -> Table:
-    """Mutants of each kind: their number, and how many fcnn caught and named."""
+    """For each kind of mistake: numbers of mutants, caught mutants and correctly named mistakes."""
     rows = []
-    for kind, some in _grouped(mutants):
-        counts = len(some), sum(m.caught for m in some), sum(m.named for m in some)
+    for kind, group in _grouped(mutants):
+        counts = len(group), sum(m.caught for m in group), sum(m.named for m in group)
         rows.append((kind, *map(str, counts)))
     total = len(mutants), sum(m.caught for m in mutants), sum(m.named for m in mutants)
     return Table(("mistake", "mutants", "caught", "named"), [*rows, ("all", *map(str, total))])
 
 
 def by_trap(correct: Sequence[Judged]) -> Table:
-    """Correct gradients of each kind: how many each checker called wrong."""
+    """For each kind of correct gradient: the number of gradients, and of each checker's alarms."""
     checkers = list(correct[0].answers)
-    alarms = lambda some, checker: str(sum(not r.answers[checker].accepted for r in some))
+    alarms = lambda group, checker: str(sum(not r.answers[checker].accepted for r in group))
     rows = [
-        (kind, str(len(some)), *(alarms(some, checker) for checker in checkers))
-        for kind, some in [*_grouped(correct), ("all", correct)]
+        (kind, str(len(group)), *(alarms(group, checker) for checker in checkers))
+        for kind, group in [*_grouped(correct), ("all", correct)]
     ]
     return Table(("correct gradient with", "gradients", *checkers), rows)
 
@@ -81,10 +81,10 @@ def side_by_side(mutants: Sequence[Judged], correct: Sequence[Judged]) -> Table:
     """Counts and seconds of each checker, on mutants and on correct gradients."""
     rows = []
     for checker in mutants[0].answers:
-        answers, of_correct = ([j.answers[checker] for j in some] for some in (mutants, correct))
-        missed, alarms = sum(s.accepted for s in answers), sum(not s.accepted for s in of_correct)
+        answers, of_correct = ([j.answers[checker] for j in group] for group in (mutants, correct))
+        missed, alarms = sum(a.accepted for a in answers), sum(not a.accepted for a in of_correct)
         counts = len(answers) - missed, missed, alarms
-        seconds = [s.seconds for s in (*answers, *of_correct)]
+        seconds = [a.seconds for a in (*answers, *of_correct)]
         rows.append((checker, *map(str, counts), f"{median(seconds):.2f}", f"{sum(seconds):.0f}"))
     head = ("checker", "mutants caught", "missed", "false alarms", "median s", "total s")
     return Table(head, rows)

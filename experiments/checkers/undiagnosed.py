@@ -1,7 +1,8 @@
-"""Mutants that fcnn.check catches without naming their mistake, or with another name.
+"""Mutants that fcnn.check catches, but whose mistake it names wrongly or not at all.
 
-Some of these gradients have several explanations or none: a weight's gradient truncated in time,
-one missing term inside attention, a factor of 3 where an axis has 3 entries.
+Some of these gradients fit several mistakes, or none. Examples are a weight's gradient that is
+truncated in time, a gradient of attention that lacks one term, and a factor of 3 where an axis has
+3 entries.
 """
 
 UNDIAGNOSED = (

@@ -1,16 +1,17 @@
-"""Fully connected against convolutional networks, one stage at a time, at equal size.
+"""Comparison of fully connected and convolutional networks of equal size, stage by stage.
 
-The claims compare "conv3" (three convolutional stages, a dense head) with "dense" (the same with
-dense stages) at the same number of parameters, over n paired seeds:
+The claims compare "conv3" (three convolutional stages and a dense head) with "dense" (three dense
+stages and a dense head). Both have about the same number of parameters. Their runs are paired by
+seed.
 
-    1. conv3 has the higher test accuracy;
-    2. dense loses more accuracy when test images are shifted;
-    3. dense overfits first: with few training images, its gap between training and test accuracy
-       is larger.
+    1. conv3 has the higher test accuracy.
+    2. dense loses more accuracy when test images are shifted.
+    3. dense overfits first: with few training images, dense has the larger gap between training and
+       test accuracy.
 
 Command: python -m experiments fc_vs_conv
-Result:  all three hold on digits (5 seeds), MNIST and Fashion-MNIST (3 seeds). The tables with
-         spread, device and minutes are made from experiments/results/fc_vs_conv.
+Result:  all three claims hold on digits (5 seeds), MNIST and Fashion-MNIST (3 seeds). The tables
+         with spread, device and minutes are made from experiments/results/fc_vs_conv.
 """
 
 import dataclasses
@@ -79,14 +80,14 @@ def main(arguments: list[str]) -> int:
 
 
 def framed(data: Dataset, frame: int) -> Dataset:
-    """Add `frame` pixels of background around every image, so that a shift cuts off less."""
+    """Add `frame` pixels of background around every image; a shift then cuts off fewer pixels."""
     sides = ((0, 0), (frame, frame), (frame, frame), (0, 0))
     pad = lambda images: Images(np.pad(images.x, sides), images.y)
     return data._replace(train=pad(data.train), test=pad(data.test))
 
 
 def judge(measured: dict[str, Measured]) -> list[Claim]:
-    """The claims, or none without results of dense and conv3."""
+    """The claims; an empty list if dense or conv3 has no results."""
     if not {"dense", "conv3"} <= measured.keys():
         return []
     dense, conv = measured["dense"], measured["conv3"]

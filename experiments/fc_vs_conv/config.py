@@ -78,7 +78,7 @@ SMOKE = {"seeds": 2, "epochs": 1, "networks": ("dense", "conv3"), "sizes": (100,
 
 
 def resolved(config: Config) -> Config:
-    """`config` with every None replaced by the default of its data set, or of --smoke."""
+    """`config` with a default in place of every None: of --smoke, or of the data set."""
     defaults = {"networks": RUNGS} | DEFAULTS[config.dataset] | (SMOKE if config.smoke else {})
     missing = {k: v for k, v in defaults.items() if getattr(config, k) is None}
     return dataclasses.replace(config, **missing)

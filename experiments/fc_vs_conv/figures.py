@@ -1,4 +1,4 @@
-"""Three figures: accuracy by network, under shift, and by number of training images."""
+"""Three figures: accuracy against network, shift of test images, and number of training images."""
 
 import io
 from statistics import mean, stdev
@@ -36,7 +36,7 @@ STYLE = {
 
 
 def draw(run: Run, measured: dict[str, Measured], n: int) -> list[Figure]:
-    """Save each figure as SVG and PNG, and return those that have data."""
+    """Save each figure that has data, as SVG and PNG, and return the saved figures."""
     done = {name: m for name, m in measured.items() if m.test}
     drawn = []
     with plt.style.context(STYLE):

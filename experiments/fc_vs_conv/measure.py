@@ -24,22 +24,22 @@ from fcnn.data import Dataset
 from fcnn.layers import Layer
 from fcnn.training import TrainState, create, shuffled_indices, train_step
 
-STEPS_PER_CALL = 100  # maximum; an interrupt waits for the end of one call
-FEW = 4  # training on a smaller set takes 1 / FEW of the steps
+STEPS_PER_CALL = 100  # at most; an interrupt takes effect when the current call ends
+FEW = 4  # training on few images takes 1 / FEW of the steps on all images
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 @dataclass
 class Measured:
-    """Results of one network. Lists have one entry per seed; missing results are empty or None."""
+    """Results of one network. Lists have one entry per seed. A missing result is empty or None."""
 
     parameters: int
     multiply_adds: int
     activation_bytes: int
     test: list[float] = field(default_factory=list)
     train: list[float] = field(default_factory=list)
-    shifted: dict[int, list[float]] = field(default_factory=dict)  # by pixels
-    few_test: dict[int, list[float]] = field(default_factory=dict)  # by training images
+    shifted: dict[int, list[float]] = field(default_factory=dict)  # pixels of shift -> accuracies
+    few_test: dict[int, list[float]] = field(default_factory=dict)  # training images -> accuracies
     few_train: dict[int, list[float]] = field(default_factory=dict)
     step_seconds: float | None = None
     compile_seconds: float | None = None
@@ -64,7 +64,7 @@ def experiment(
     run: Run,
     console: Console,
 ) -> None:
-    """Fill `measured`: train each network on all images, then on few; time one step of each."""
+    """Fill `measured`: train each network on all and on few images, and time one step."""
     for name, net in nets.items():
         cost = fcnn.summary(net, data.shape)
         measured[name] = Measured(cost.parameters, cost.multiply_adds, cost.activation_bytes)
@@ -98,7 +98,7 @@ class Runner:
         self.bar = progress.add_task("compiling", total=total)
 
     def on_all(self, name: str, m: Measured) -> None:
-        """Train on all images; evaluate on them, on the test images, and on shifted test images."""
+        """Train on all training images; evaluate on training, test and shifted test images."""
         score = self.score(name)
         train_state, seen = self.train(name, self.n)
         m.test = score(train_state, self.tests).tolist()
@@ -111,7 +111,7 @@ class Runner:
         self.run.metric(network=name, **dataclasses.asdict(m))
 
     def on_few(self, name: str, m: Measured) -> None:
-        """Train on each number of fewer images."""
+        """Train and evaluate with each smaller number of training images."""
         score = self.score(name)
         for size in sorted(self.config.sizes, reverse=True):
             train_state, seen = self.train(name, size)
@@ -129,7 +129,7 @@ class Runner:
         return accuracy
 
     def train(self, name: str, size: int) -> tuple[TrainState, np.ndarray]:
-        """The train states after training on `size` images, and the image indices of each seed."""
+        """Train on `size` images; return the train states, and the image indices of each seed."""
         order = lambda seed: np.random.default_rng([seed, size]).permutation(self.n)[:size]
         seen = np.stack([order(seed) for seed in range(self.config.seeds)]).astype(np.int32)
         blocks = list(schedule(self.config, seen, self.n))
@@ -153,7 +153,10 @@ class Runner:
 
 
 def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, float]]:
-    """Blocks of (indices (seeds, steps, batch), learning rate), all of the same shape."""
+    """Yield the indices and the learning rate of each training call.
+
+    Shapes: indices (seeds, steps, batch), the same in every call.
+    """
     per_epoch = max(1, n // config.batch_size)
     calls_per_epoch = math.ceil(per_epoch / STEPS_PER_CALL)
     length = math.ceil(per_epoch / calls_per_epoch)

@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def rows_of(measured: dict[str, Measured]) -> list[tuple[str, ...]]:
-    """The cells of the table; a dash for results that are missing."""
+    """The cells of the table, with a dash in place of each missing result."""
     return [
         (
             name,
@@ -72,7 +72,7 @@ def terminal_table(measured: dict[str, Measured]) -> Table:
 
 
 def tidy(measured: dict[str, Measured], n: int) -> str:
-    """CSV with one line per accuracy; each is of one seed of one network."""
+    """CSV with one line per accuracy, each measured on one network trained with one seed."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(("network", "seed", "training_images", "shift", "scored_on", "accuracy"))

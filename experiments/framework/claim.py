@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-STANDARD_ERRORS = 2  # a claim needs a mean difference above this many
+STANDARD_ERRORS = 2  # a claim holds if its mean difference exceeds this many
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Claim:
     def paired(cls, text: str, measure: str, greater: list[float], less: list[float]) -> "Claim":
         """The claim that `greater` exceeds `less` on average; entry i of both is from seed i.
 
-        It holds if the mean difference exceeds STANDARD_ERRORS of its standard errors.
+        The claim holds if the mean difference exceeds STANDARD_ERRORS of its standard errors.
         """
         differences = [100 * (a - b) for a, b in zip(greater, less, strict=True)]
         n = len(differences)

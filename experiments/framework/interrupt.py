@@ -1,9 +1,9 @@
-"""Ctrl-C: the first ends the run after a compiled call and keeps its results; the second kills it.
+"""Handling of Ctrl-C: the first ends a run and keeps its results, the second kills the process.
 
 A KeyboardInterrupt raised inside JAX can be lost in a callback, crash a module that is being
 imported, or leave work running at exit. So the signal handler raises nothing. While modules
-are imported, the operating system ends the process. Later the signal is recorded, and `check`
-raises KeyboardInterrupt.
+are imported, Ctrl-C ends the process at once. Later, the handler records the signal. The next
+`check`, after the current compiled call, raises KeyboardInterrupt.
 """
 
 import os
@@ -13,12 +13,12 @@ _interrupted = False
 
 
 def end_at_once() -> None:
-    """Let Ctrl-C end the process without running any of its code."""
+    """Let the operating system end the process on Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def listen() -> None:
-    """Record Ctrl-C, so that `check` raises."""
+    """Record Ctrl-C from now on, so that the next `check` raises KeyboardInterrupt."""
     signal.signal(signal.SIGINT, _record)
 
 

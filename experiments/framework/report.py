@@ -29,12 +29,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Findings:
-    """Results of one run, for the page."""
+    """Results of one run that the page shows."""
 
     title: str
     summary: str
     claims: Sequence[Claim]
-    judged: str  # the criterion of the claims
+    judged: str  # the criterion by which claims are judged
     tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]]  # columns and rows of each
     notes: Sequence[str]
     figures: Sequence[Figure]
@@ -42,7 +42,7 @@ class Findings:
 
 
 def report(run: Run, findings: Findings) -> str:
-    """The page, as HTML."""
+    """The HTML text of report.html."""
     figures = [(f, Markup(f.svg[f.svg.index("<svg") :])) for f in findings.figures]
     return PAGE.render(
         f=findings,

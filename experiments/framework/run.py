@@ -2,7 +2,7 @@
 
 runs/NAME/TIME/config.json     the configuration, complete
                env.json        commit, versions, device, precision, flags
-               metrics.jsonl   one line per measurement, written at once
+               metrics.jsonl   one line per measurement, written immediately
                results.*       results; also figures and report.html
 """
 
@@ -19,7 +19,9 @@ from fcnn.cli.output import write_whole
 
 
 class Run:
-    """The folder of one run. Each file is written whole or not at all, and metrics line by line.
+    """The folder of one run.
+
+    metrics.jsonl is written line by line. Every other file is written completely or not at all.
 
     A file that cannot be written, for example on a full disk, does not end the run. `failed` is the
     error message of the first such file.
@@ -72,7 +74,7 @@ def environment(now: datetime.datetime) -> dict[str, Any]:
 
 
 def _new_folder(stem: Path) -> Path:
-    """`stem`, or stem-2, stem-3, ... where another run started in the same second."""
+    """Make folder `stem`, or stem-2, stem-3, ... if other runs started in the same second."""
     for path in (stem, *(stem.with_name(f"{stem.name}-{i}") for i in range(2, 100))):
         try:
             path.mkdir(parents=True)

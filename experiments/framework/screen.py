@@ -8,7 +8,7 @@ from fcnn.cli.output import discard_rest
 
 
 class Screen(Console):
-    """Console that is silent once standard output has failed: a closed pipe, a full disk."""
+    """Console that prints nothing more after a failed write, for example to a closed pipe."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         try:

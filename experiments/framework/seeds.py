@@ -1,8 +1,8 @@
 """Many seeds of one network, trained and evaluated as one vmapped program.
 
-Everything is compiled once per network. A training call runs a fixed number of steps on the
-images with the given indices. An evaluation call reads a fixed number of images, and shifts them by
-any amount.
+Training and evaluation are each compiled once per network. A training call runs a fixed number of
+steps on the images with the given indices. An evaluation call reads a fixed number of images, and
+shifts them by any amount.
 """
 
 import math
@@ -21,7 +21,7 @@ BATCH = 500  # images evaluated in one call
 
 
 class Seeds:
-    """`count` training runs of `model` on examples of (x, y), which stay on the device."""
+    """`count` training runs of `model` on examples of x and y. Both arrays stay on the device."""
 
     def __init__(
         self, model: Layer, optimizer, x: jax.Array, y: jax.Array, margin: int, count: int
@@ -41,7 +41,7 @@ class Seeds:
     def train(
         self, train_state: TrainState, indices: np.ndarray, rate: float
     ) -> tuple[TrainState, Metrics]:
-        """Training steps on the images with these indices, at one learning rate.
+        """Run training steps on the images with these indices, all at one learning rate.
 
         Shapes: indices (count, steps, batch); the metrics are (count, steps).
         """

@@ -1,10 +1,10 @@
 """Train steps of nine networks in fcnn, flax, haiku, equinox, keras and torch.
 
-Every library trains the same network on the same examples, in turn, round after round. There is no
-claim that can fail; the table has medians and speedups.
+The libraries train the same network on the same examples, and take turns in every round. This
+experiment makes no claim. Its table has medians and speedups.
 
 Command: python -m experiments speed
-Result:  experiments/results/speed/cpu_peers.json, printed by --table.
+Result:  experiments/results/speed/cpu_peers.json, which --table prints.
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""The jobs in equinox: modules of one example, channels first, under `jax.vmap`, with optax.
+"""The jobs in equinox: modules for one example, mapped over the batch by `jax.vmap`, with optax.
 
-The step takes the model's leaves, not the model, as in equinox's "low-overhead training loops".
+Images have their channels first. The step takes the model's leaves in place of the model, as in
+equinox's "low-overhead training loops".
 """
 
 from itertools import pairwise

@@ -1,6 +1,6 @@
 """The jobs in fcnn: a model of `fcnn.models`, and the step of `fcnn.training`.
 
-An epoch of several batches is one compiled scan over them, as `training.fit` runs it.
+If a job takes several steps, one compiled scan runs all of them, as in `training.fit`.
 """
 
 from functools import partial
@@ -34,7 +34,7 @@ def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
 
 
 def scanned(step, train_state, job, x, y):
-    """`Prepared.run` as one scan of k steps, which compiles anew for another k."""
+    """`Prepared.run` as one scan of k steps. The scan is compiled again for each new k."""
     data = jax.device_put((x, y))
     epoch = jax.jit(partial(training.scan_steps, step), donate_argnums=0)
 

@@ -1,4 +1,4 @@
-"""The jobs in flax: linen modules as its guides write them, with optax."""
+"""The jobs in flax: linen modules as in flax's guides, with optax."""
 
 import flax.linen as nn  # pyright: ignore[reportMissingImports]
 import jax

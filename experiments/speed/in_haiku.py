@@ -1,4 +1,4 @@
-"""The jobs in haiku: functions for `hk.transform_with_state` as its documentation writes them."""
+"""The jobs in haiku: functions for `hk.transform_with_state`, as in haiku's documentation."""
 
 import haiku as hk  # pyright: ignore[reportMissingImports]
 import jax

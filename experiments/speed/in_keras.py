@@ -1,6 +1,6 @@
-"""The jobs in keras on JAX: functional models, and its stateless calls in one jitted step.
+"""The jobs in keras on JAX: functional models, whose stateless calls form one jitted step.
 
-The step is the custom loop of its guide "Writing a training loop from scratch in JAX".
+The step follows keras's guide "Writing a training loop from scratch in JAX".
 """
 
 import os

@@ -1,6 +1,7 @@
-"""The jobs in torch: eager modules, channels first, and `torch.optim.Adam` with its defaults.
+"""The jobs in torch: eager modules, and `torch.optim.Adam` with its default options.
 
-Images and kernels are in the channels_last memory format, on the device of JAX's default backend.
+Images have the shape (n, c, h, w). Images and kernels have the memory format channels_last. All
+arrays are on the device of JAX's default backend.
 """
 
 from itertools import cycle, islice
@@ -49,7 +50,7 @@ def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
 
 
 def device_of_jax():
-    """The torch device of JAX's default backend, so that both are timed on one device.
+    """The torch device of JAX's default backend, so that JAX and torch are timed on one device.
 
     Raises: RuntimeError if torch has no such device.
     """

@@ -1,8 +1,8 @@
 """Training steps of several libraries, timed in turn, round after round.
 
-A machine that slows down affects all libraries alike, so compare the ratios of each round, and
-their median. Each round begins with a different library, because a library may leave work running
-that disturbs the next.
+A machine that slows down affects all libraries of a round alike. So compare libraries by the ratio
+of their times in each round, and by the median of these ratios. Each round begins with a different
+library, because a library may leave work running that disturbs the next library.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,9 +16,9 @@ from fcnn.bench import Timing
 def interleave(
     prepared: Mapping[str, Prepared], steps: int, *, rounds: int = 10
 ) -> dict[str, Timing]:
-    """Seconds per training step of each library; every round takes `steps` steps of each."""
+    """Seconds per training step of each library, which takes `steps` steps in every round."""
     first = {name: _seconds(each.run, 1) for name, each in prepared.items()}
-    for each in prepared.values():  # untimed, to make the allocations of a full call
+    for each in prepared.values():  # an untimed call, which allocates the memory of a full call
         each.run(steps)
     timings = {name: Timing([], first=seconds) for name, seconds in first.items()}
     names = list(prepared)

@@ -2,9 +2,9 @@
 
     load("flax").prepare(job, x, y, seed).run(100)
 
-takes a hundred training steps of a job of `fcnn.cli.bench.jobs`: forward, backward and Adam, in one
-compiled function where the library compiles. Each `in_NAME.py` follows that library's
-documentation, without further tuning.
+takes a hundred training steps of a job of `fcnn.cli.bench.jobs`. A step is forward pass, backward
+pass and Adam, in one compiled function if the library compiles. Each `in_NAME.py` follows the
+documentation of library NAME, without further tuning.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ LIBRARIES = ("fcnn", "flax", "haiku", "equinox", "keras", "torch")
 class Prepared(NamedTuple):
     """An initialized network and its training steps.
 
-    run: take k >= 1 steps, wait for the device, and return the loss of the last. The first call
-         compiles.
+    run: take k >= 1 steps, wait for the device, and return the loss of the last step. The first
+         call compiles.
     """
 
     run: Callable[[int], float]
@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
 
 
 def load(name: str) -> ModuleType:
-    """The module of the jobs in library `name`, with its `prepare(job, x, y, seed)`.
+    """The module in_NAME of library `name`, which has `prepare(job, x, y, seed)`.
 
     Raises: ValueError for an unknown name; ImportError if the library is not installed.
     """

@@ -1,7 +1,7 @@
 """One jitted training step, called repeatedly: the loop that all libraries on JAX share.
 
-`adam` is the step of the libraries that leave optimizers to optax, as optax's documentation writes
-it. The train state is donated, so that parameters are updated in place.
+Libraries without optimizers of their own use the step of `adam`, which follows optax's
+documentation. The train state is donated, so that parameters are updated in place.
 """
 
 from collections.abc import Callable

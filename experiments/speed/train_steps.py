@@ -11,11 +11,11 @@ from fcnn.cli.bench.bench import Bench, add_names, named
 from fcnn.cli.bench.jobs import JOBS, Job, draw
 from fcnn.installation import install
 
-PACKAGES = {"haiku": "dm-haiku"}  # where the names of library and package differ
+PACKAGES = {"haiku": "dm-haiku"}  # library -> its package, where the two names differ
 
 
 class Row(NamedTuple):
-    """Results of one job; dicts are by library, fcnn first."""
+    """Results of one job. The keys of each dict are libraries, with fcnn first."""
 
     name: str
     title: str
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     first: dict[str, float]  # seconds of the first step, compilation included
     steps: dict[str, list[float]]  # seconds per step, one entry per round
     fastest_on_jax: str | None  # fastest library on JAX other than fcnn
-    times_faster_on_jax: float | None  # fcnn's speedup over it
+    times_faster_on_jax: float | None  # speedup of fcnn over that library
     times_faster_than_torch: float | None
 
 
@@ -59,7 +59,10 @@ def _measure(job: Job, chosen) -> Row:
 
 
 def ratios(steps: dict[str, list[float]]) -> tuple[str | None, float | None, float | None]:
-    """The fastest other library on JAX, and the speedup of fcnn over it, and over torch."""
+    """Comparison of fcnn with the fastest other library on JAX, and with torch.
+
+    Returns the name of that library, the speedup of fcnn over it, and the speedup over torch.
+    """
     ours = steps["fcnn"]
     others = {name: times_faster(ours, each) for name, each in steps.items() if name != "fcnn"}
     torch = others.pop("torch", None)

@@ -30,7 +30,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
             and up to three levels of subfolders.
     Units:  pixels from 0 to 1.
     Raises: DataError, a ValueError, for an unknown name, and for files that are missing or damaged.
-            Its message is one line with the file and what to do.
+            Its message is one line that names the file and shows what to do.
     Cost:   memory for all images in float32: 31 MB for 10,000 images of 28×28.
     Source: digits: Alpaydin & Kaynak 1998; MNIST: LeCun et al. 1998; Fashion-MNIST: Xiao et al.,
             arXiv:1708.07747; CIFAR-10: Krizhevsky 2009.
@@ -65,7 +65,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
 
 def _named(folder: Path, name: str) -> Path:
-    """The subfolder `name`, in any case, with or without dashes; else `folder`."""
+    """The subfolder `name`, in any case and with or without dashes, or `folder` if absent."""
     plain = lambda text: re.sub("[-_. ]", "", text).lower()
     try:
         inner = [path for path in sorted(folder.iterdir()) if plain(path.name) == plain(name)]

@@ -1,8 +1,9 @@
 """CIFAR-10 in its official binary layout, as a folder or as an archive.
 
-A record is one label byte and 3,072 pixel bytes: the red plane, the green, the blue, row by row.
+A record is one label byte and 3,072 pixel bytes: the red, green and blue plane, each row by row.
 The folder is cifar-10-batches-bin with data_batch_1.bin to data_batch_5.bin and test_batch.bin. The
-archive is cifar-10-binary.tar.gz, which contains that folder. Either may be in a subfolder.
+archive is cifar-10-binary.tar.gz, which contains that folder. Both are also found in
+subfolders.
 """
 
 import re
@@ -18,16 +19,16 @@ from fcnn.data.files import advice, levels, only, read, unpacked
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 RECORD = 1 + 3 * 32 * 32
-LARGEST = 50_000 * RECORD  # bytes of one file, at most: all five training batches in one
+LARGEST = 50_000 * RECORD  # largest size of a file: that of all five training batches together
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 BATCH = re.compile(r"((data_batch_[1-5]|test_batch)(\.bin|\.mat|))(\.gz)*", re.IGNORECASE)
 PACKED = re.compile(r".*cifar.*\.(tar|tgz|gz)\b.*", re.IGNORECASE)
 
 
 def cifar10(folder: Path) -> Dataset:
-    """CIFAR-10 from the batches in `folder`, below it, or in a cifar-10-binary.tar.gz there.
+    """CIFAR-10 from batch files or cifar-10-binary.tar.gz, in `folder` or its subfolders.
 
-    Raises: DataError that names the file, if one is missing, damaged or of another version.
+    Raises: DataError that names the file, if a file is missing, damaged or of another version.
     """
     batch = _reader(folder)
     train = [_records(*batch(f"data_batch_{i}.bin")) for i in range(1, 6)]
@@ -50,7 +51,7 @@ def _reader(folder: Path) -> Callable[[str], tuple[str, np.ndarray]]:
 
 
 def _batch(name: str) -> str:
-    """The name of a batch without .gz, in lower case; "" for other names."""
+    """The file name of a batch without .gz, in lower case; "" for other file names."""
     match = BATCH.fullmatch(name)
     return match[1].lower() if match else ""
 

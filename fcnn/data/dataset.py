@@ -6,11 +6,11 @@ import numpy as np
 
 
 class DataError(ValueError):
-    """Error for a data set that cannot be read: one line with the file and what to do."""
+    """Error for a data set that cannot be read: one line, which names the file and a remedy."""
 
 
 class Images(NamedTuple):
-    """Images with their labels, a pair (x, y) as `fcnn.training.fit` takes it.
+    """Images with their labels: a pair (x, y), which `fcnn.training.fit` takes.
 
     Shapes: x (n, h, w, c) float32, y (n,) int32 labels.
     Units:  x from 0 (background) to 1.
@@ -25,7 +25,7 @@ class Images(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """Training and test images, and the names of the classes: classes[y] is the name of y."""
+    """Training and test images, and the names of the classes: classes[y] names label y."""
 
     name: str
     train: Images

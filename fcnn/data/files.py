@@ -1,8 +1,8 @@
-"""Search for data files in subfolders and under changed names, and decompression.
+"""Search for data files, also in subfolders and under changed names, and their decompression.
 
-A file is identified by its name, in upper or lower case and with any ending. Its first bytes decide
-how it is decompressed, since a browser may decompress a .gz file and keep its name, or compress it
-again.
+A file is identified by its name, in upper or lower case and with any ending. The first bytes of the
+file, not its name, decide how it is decompressed: a browser may decompress a .gz file and keep the
+name, or compress the file again.
 """
 
 import gzip
@@ -47,7 +47,7 @@ OTHER = {  # file formats that are not supported, by first bytes
 def levels(
     folder: Path, enter: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[Path, ...]]:
-    """Files by level: those in `folder`, then those in its subfolders, without hidden files.
+    """Yield the visible files of each level: first of `folder`, then of its subfolders, and so on.
 
     A subfolder is searched if `enter(name)` is true.
 
@@ -71,9 +71,9 @@ def levels(
 
 
 def only(found: list[Path]) -> Path:
-    """The file to read among several of one kind: the one with the shortest name.
+    """The file with the shortest name, among several files of one kind.
 
-    Raises: DataError if they are in different folders.
+    Raises: DataError if the files are in different folders.
     """
     folders = list(dict.fromkeys(path.parent for path in found))
     if len(folders) > 1:
@@ -94,14 +94,14 @@ def advice(folder: Path) -> str:
 
 
 def other_format(path: Path) -> str:
-    """Part of an error message that names an unsupported file format; "" for other files."""
+    """Part of an error message that names an unsupported file format; "" for other formats."""
     ending = path.suffix.lower()
     return f" is {FORMATS[ending]}, which is not supported" if ending in FORMATS else ""
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
-    """Stream of the bytes of `path`, without its layers of gzip, LAYERS at most.
+    """Stream of the bytes of `path`, after removal of up to LAYERS layers of gzip.
 
     Raises: DataError, on opening and while reading, if the file cannot be read.
     """
@@ -119,7 +119,7 @@ def unpacked(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
 
 
 def reject_other(path: Path, start: bytes) -> None:
-    """DataError if the first bytes are those of another compression, format or a web page."""
+    """DataError if the first bytes belong to an unsupported file format or to a web page."""
     for first, what in OTHER.items():
         if start.startswith(first):
             raise DataError(f"{path}: cannot be read: it{other_format(path) or f' is {what}'}")

@@ -18,9 +18,9 @@ import numpy as np
 from fcnn.data.dataset import DataError, Dataset, Images
 from fcnn.data.files import advice, levels, only, other_format, read, reject_other, unpacked
 
-LARGEST = 2**30  # bytes of one array: six times the largest of these data sets
-TRAILING = 2**16  # at most this many bytes beyond the announced ones are counted
-# A folder with one of these in its name contains that data set; the first match counts.
+LARGEST = 2**30  # bytes of one array, at most; MNIST's training images have 47 million
+TRAILING = 2**16  # bytes after the announced bytes are counted up to this number
+# The data set in a folder is the first of these that occurs in the name of the folder.
 DATA_SETS = (
     *("fashion", "emnist", "kmnist", "qmnist", "notmnist", "medmnist"),
     *("mnist", "cifar", "svhn"),
@@ -51,7 +51,7 @@ FIRST_LABELS = {  # first labels of the original training files
 def idx_images(name: str, folder: Path) -> Dataset:
     """Data set from train-images-idx3-ubyte, train-labels-idx1-ubyte and the two t10k files.
 
-    Raises: DataError that names the file, if one is missing, damaged or does not fit the others.
+    Raises: DataError that names the file, if a file is missing, damaged or does not fit the rest.
     """
     parts = []
     for prefix in ("train", "t10k"):
@@ -77,8 +77,8 @@ def idx_images(name: str, folder: Path) -> Dataset:
 def read_idx(path: Path, *, axes: int) -> np.ndarray:
     """Unsigned bytes of one IDX file, decompressed if it is gzipped, whatever its name.
 
-    No more than the announced bytes are kept, so a small file that decompresses to a huge one is
-    rejected at little cost.
+    No more than the announced bytes are kept, so a small file that decompresses to a huge array
+    is rejected at little cost.
 
     Raises: DataError if the file is not an IDX file, or has more or fewer bytes than it announces.
     """

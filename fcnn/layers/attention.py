@@ -60,7 +60,7 @@ def multi_head_attention(
     Options:
         heads: number of heads; divides o.
         features: o, the width of the output and of all heads together; c if None.
-        groups: number of heads of keys and values; divides `heads`, which is the default.
+        groups: number of heads of keys and values; divides `heads`; `heads` if None.
         causal: whether a position attends only to itself and to earlier positions.
         bias: whether the four projections have biases, which start at 0.
         w_init: initializer of the four kernels, each drawn as a matrix.

@@ -4,9 +4,10 @@
     residual(f)       y = x + f(x)           residual(f, shortcut)   y = shortcut(x) + f(x)
     repeat(f, 3)      y = f3(f2(f1(x)))      f1, f2, f3 are f with different parameters
 
-`params` and `state` have one entry per part, named by its kind and numbered, as in
-{"conv1": ..., "conv2": ..., "dense1": ...}. A part without parameters or without state has no
-entry. The parameters of `repeat` are those of one block with a leading axis n.
+`params` and `state` have one entry per part. Its name is the kind of the part with a number, as in
+{"conv1": ..., "conv2": ..., "dense1": ...}. A part without parameters has no entry in `params`, and
+a part without state has no entry in `state`. `repeat` has the parameters of one block, each with a
+leading axis n.
 """
 
 from collections import Counter
@@ -21,7 +22,7 @@ from fcnn.ops.validation import named, require, require_counts
 
 
 def serial(*layers: Layer, name: str = "serial") -> Layer:
-    """Layers in a chain, each with its own key; the identity if there are none.
+    """Chain of layers, each with its own key. A chain without layers is the identity.
 
     Shapes: the output of each layer is the input of the next.
     Options:
@@ -61,7 +62,7 @@ def serial(*layers: Layer, name: str = "serial") -> Layer:
 def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residual") -> Layer:
     """Residual connection: body(x) + shortcut(x), where the default shortcut is the identity.
 
-    Shapes: body and shortcut have outputs of the same shape, which is that of y.
+    Shapes: the output of body, the output of shortcut and y have the same shape.
     Options:
         body: the layer whose output is added.
         shortcut: a layer such as a 1×1 convolution; None for the identity.
@@ -110,8 +111,8 @@ def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
         block: the layer to repeat.
         n: number of blocks.
         name: name of the layer, by which an outer `serial` numbers it.
-    Raises: ValueError from `init` if the block changes the shape; TypeError if it is not a layer,
-            or n is not an integer.
+    Raises: ValueError from `init` if the block changes the shape; TypeError if the block is
+            not a layer, or n is not an integer.
 
     >>> params, _, output = fcnn.layers.shapes(fcnn.layers.repeat(fcnn.layers.dense(3), 4), (3,))
     >>> params["w"].shape, output

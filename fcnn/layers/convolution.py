@@ -148,12 +148,12 @@ def separable_conv(
     Options:
         features: channels of the output.
         window: cells along each spatial axis of the depthwise kernel.
-        multiplier: features of the depthwise convolution per channel.
+        multiplier: number of features that the depthwise convolution makes of each channel.
         stride: cells between windows, one int or one per axis.
         padding: an int, a pair (low, high) per axis, or a mode of `fcnn.conv`; "same" by default.
         dilation: cells between the taps of a window, one int or one per axis.
         bias: whether b is added; it starts at 0.
-        w_init: initializer of the pointwise kernel; the depthwise one starts as `lecun`.
+        w_init: initializer of the pointwise kernel; `lecun` draws the depthwise kernel.
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
             `init` if `window` and the input differ in the number of spatial axes.
     Source: Chollet, arXiv:1610.02357.

@@ -1,4 +1,4 @@
-"""Dropout layers, which drop only while training and need a key for it."""
+"""Dropout layers, which drop entries only while training, and then need a key."""
 
 from collections.abc import Callable
 

@@ -3,9 +3,10 @@
     init(key, shape)                                     -> params, state
     apply(params, state, x, *, key=None, train=False)    -> y, state
 
-`shape` is that of one example, without the batch axis. The optimizer updates `params`. `state`,
-for example running statistics, is passed from one forward pass to the next. Both are nested
-dicts with readable names, and {} if empty. A layer made of layers lists them in `parts`.
+`shape` is the shape of one example, without the batch axis. The optimizer updates `params`.
+`state`, for example running statistics, is passed from one forward pass to the next. `params` and
+`state` are nested dicts with readable names. `params` is {} for a layer without parameters, and
+`state` is {} for a layer without state. A layer made of other layers lists them in `parts`.
 """
 
 from collections.abc import Callable
@@ -40,13 +41,13 @@ class Layer:
         init(key, shape)                                     -> params, state
         apply(params, state, x, *, key=None, train=False)    -> y, state
 
-    Shapes: `shape` is that of one example; x and y have a leading batch axis.
+    Shapes: `shape` is the shape of one example; x and y have a leading batch axis.
     Options:
-        name: kind of the layer; `serial` numbers its layers by it.
+        name: kind of the layer; `serial` numbers the layers of each name.
         init: function that draws `params` and makes the initial `state`.
         apply: forward pass; `train=True` with a `key` for training.
         multiply_adds: function of the shapes of one input and one output; 0 if not given.
-        parts: function from the shape of one example to the layers within this one, if any.
+        parts: function from the shape of one example to the list of parts, or None.
         input_dtype: float, or int for layers of token ids.
 
     >>> double = fcnn.layers.Layer(
@@ -67,7 +68,7 @@ class Layer:
     input_dtype: type[float] | type[int] = float
 
     def __post_init__(self):
-        """Validate keys, and convert x, for example a list, to a JAX array."""
+        """Make init and apply validate `key` and `shape`, and convert x to a JAX array."""
         init, apply = self.init, self.apply
 
         @wraps(init)
@@ -94,7 +95,7 @@ class Layer:
 
     @cached_property
     def traced(self) -> Any:
-        """(key, shape) -> params, state, y of one example; jit caches each trace for `shapes`."""
+        """Jitted (key, shape) -> params, state, y of one example. Its traces are cached."""
 
         def run(key, shape):
             params, state = self.init(key, shape)
@@ -117,7 +118,7 @@ def _shape_of_one_example(shape: Any) -> Dims:
 def shapes(layer: Layer, shape: Dims) -> tuple[Params, State, Dims]:
     """Shapes and dtypes of `params` and `state`, and the shape of one output.
 
-    Shapes: `shape` is that of one example, without the batch axis; so is the shape of the output.
+    Shapes: `shape` and the shape of the output are for one example, without the batch axis.
     Options:
         layer: a layer.
     Raises: ValueError from the operator if the layer cannot take an input of this shape.

@@ -15,15 +15,15 @@ def batch_norm(
     """`fcnn.batch_norm` with its parameters and running statistics.
 
     While training, x is normalized with the statistics of the batch, and `apply` returns running
-    statistics that have moved towards them. In evaluation mode, x is normalized with the running
-    statistics.
+    statistics that have moved towards the statistics of the batch. In evaluation mode, x is
+    normalized with the running statistics.
 
     Shapes: x (n, *size, c) -> y (n, *size, c); params: scale (c,), bias (c,);
             state: mean (c,), var (c,).
     Options:
         momentum: weight of the old running statistics.
         eps: added to the variance.
-        axis_name: mapped axes over which the batch is divided; statistics are over them too.
+        axis_name: mapped axes over which the batch is divided; the statistics include all parts.
     Raises: ValueError if `apply` is called without state.
     Source: Ioffe & Szegedy, arXiv:1502.03167.
 

@@ -3,7 +3,7 @@
     layers.relu()      layers.max_pool(2, stride=1)      layers.softmax(axis=-1)
 
 Each function here has the name and the options of its operator. The names are written out, one per
-line, for editors and type checkers. tests/layers/test_layers.py proves that none is missing.
+line, for editors and type checkers. tests/layers/test_layers.py proves that no name is missing.
 """
 
 import inspect
@@ -21,7 +21,7 @@ from fcnn.ops.validation import named, require_rank
 
 
 def as_layer(op: Op) -> Callable[..., Layer]:
-    """Function from the options of an operator of x alone to a layer."""
+    """For an operator of x alone: the function that takes its options and returns a layer."""
     _, *others = op.signature.parameters.values()
     signature = inspect.Signature(others, return_annotation=Layer)
 

@@ -1,12 +1,13 @@
-"""Recurrent layers over whole sequences, in one or both directions, stacked.
+"""Stacks of recurrent layers over whole sequences, in one or both directions.
 
     params = {"forward1": {"w", "u", "b"}, "backward1": ..., "forward2": ...}
 
 For an example (t, c), the output is (t, features), or the last state (features,) with
-`sequence=False`. With both directions, the features of the forward pass precede those of the
-backward pass, and the next layer reads both. The weights of each gate are drawn separately, since
-each gate has its own fans. A layer has no input other than x, so it reads every step. For `lengths`
-or an initial state, call the operator with the parameters of one pass.
+`sequence=False`. With both directions, the output has the features of the forward pass,
+then the features of the backward pass. The next layer reads all of them. The weights of each gate
+are drawn separately, since each gate has its own fans. A layer has no input other than x, so it
+reads every step. For `lengths` or an initial state, call the operator with the parameters of one
+pass.
 """
 
 from collections.abc import Callable
@@ -35,13 +36,14 @@ def rnn(
 ) -> Layer:
     """`fcnn.rnn` with its parameters.
 
-    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, twice that
-            with both directions; per pass: w (c, features), u (features, features), b (features,).
+    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
+            2 `features` if bidirectional; per pass: w (c, features), u (features, features),
+            b (features,).
     Options:
         features: entries of the state of one pass.
         layers: number of layers; every layer but the last passes all steps to the next.
         bidirectional: whether each layer also reads the sequence in reverse.
-        sequence: whether y has every step, or the last state only.
+        sequence: whether y has every step; if False, y is the last state.
         activation: "tanh" or "relu".
         w_init: initializer of w.
         u_init: initializer of u.
@@ -73,14 +75,14 @@ def lstm(
 
     The bias of the forget gate f starts at 1, so that the cell keeps its content at first.
 
-    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, twice that
-            with both directions; per pass: w (c, 4 features), u (features, 4 features),
+    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
+            2 `features` if bidirectional; per pass: w (c, 4 features), u (features, 4 features),
             b (4 features,).
     Options:
         features: entries of the state of one pass.
         layers: number of layers; every layer but the last passes all steps to the next.
         bidirectional: whether each layer also reads the sequence in reverse.
-        sequence: whether y has every step, or the last state only.
+        sequence: whether y has every step; if False, y is the last state.
         w_init: initializer of w, for each gate.
         u_init: initializer of u, for each gate.
     Raises: ValueError if `features` or `layers` is below 1, or from `init` if an example does not
@@ -114,14 +116,14 @@ def gru(
 ) -> Layer:
     """`fcnn.gru` with its parameters, three gates in the order r, z, n.
 
-    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, twice that
-            with both directions; per pass: w (c, 3 features), u (features, 3 features),
+    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
+            2 `features` if bidirectional; per pass: w (c, 3 features), u (features, 3 features),
             b (3 features,), and bu (features,) with reset="after".
     Options:
         features: entries of the state of one pass.
         layers: number of layers; every layer but the last passes all steps to the next.
         bidirectional: whether each layer also reads the sequence in reverse.
-        sequence: whether y has every step, or the last state only.
+        sequence: whether y has every step; if False, y is the last state.
         reset: "after" or "before": where the gate r multiplies, as in `fcnn.gru`.
         w_init: initializer of w, for each gate.
         u_init: initializer of u, for each gate.
@@ -182,7 +184,7 @@ def _stacked(
     bidirectional: bool,
     sequence: bool,
 ) -> Layer:
-    """Layers of one pass per direction; all but the last pass every step to the next."""
+    """Stack of layers with one pass per direction; each layer passes every step to the next."""
     with named(name):
         require_counts(features=features, layers=layers)
     reversed_by_name = {"forward": False} | ({"backward": True} if bidirectional else {})

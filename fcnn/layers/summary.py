@@ -68,7 +68,7 @@ class Summary(NamedTuple):
 def summary(model: Layer, shape: Dims) -> Summary:
     """Table of a network for one example: output, parameters and costs of every layer.
 
-    Shapes: `shape` is that of one example, without the batch axis, as for `model.init`.
+    Shapes: `shape` is the shape of one example, without the batch axis, as for `model.init`.
     Options:
         model: a layer.
     Units:  multiply-adds of convolutions and matrix products in one forward pass; bytes of the

@@ -1,7 +1,7 @@
 """Networks from fully connected to convolutional, one stage at a time, with equal parameters.
 
-A rung is a classifier of three stages and a head. Each rung replaces the first dense stage of the
-rung before it by a convolutional stage:
+A rung is a classifier of three stages and a head. Each rung up to conv3 replaces the first dense
+stage of the previous rung by a convolutional stage:
 
     dense      D D D  dense head        D  dense, relu (the image is flattened before the first)
     conv1      C D D  dense head        C  conv 3×3, relu, max pool 2×2 (the last C has no pool)
@@ -41,7 +41,7 @@ def hybrid(
 
     Shapes: x (n, h, w, c) -> logits (n, classes).
     Options:
-        convolutional: number of convolutional stages, of width, 2 width, ... channels.
+        convolutional: number of convolutional stages, with width, 2 width, ... channels.
         width: channels of the first convolutional stage.
         hidden: features of each dense stage.
         classes: number of logits.
@@ -61,7 +61,7 @@ def hybrid(
 
 
 def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dict[str, Layer]:
-    """All rungs by name, each with the number of parameters nearest to that of "conv3".
+    """All rungs by name, each sized to have about as many parameters as "conv3".
 
     Shapes: `shape` (h, w, c) of one image, at least 4 cells high and wide.
     Options:

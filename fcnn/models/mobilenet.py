@@ -1,4 +1,4 @@
-"""MobileNet: depthwise separable convolutions, one over space and one over channels."""
+"""MobileNet: blocks of a depthwise convolution over space and a 1×1 convolution over channels."""
 
 from collections.abc import Sequence
 
@@ -23,8 +23,8 @@ def mobilenet(
 
     The stem is a 3×3 convolution; a block is a depthwise 3×3 and a 1×1 convolution. Batch norm and
     relu follow every convolution. Only the strides of the blocks reduce the image.
-    Convolutions pad "same". At stride 2 that is (0, 1) for even sizes, where torch pads 1 on both
-    sides.
+    Convolutions pad "same". At stride 2 this pads an axis of even size by (0, 1) cells. torch pads
+    1 cell on both sides.
 
     Shapes: x (n, h, w, c) -> logits (n, classes).
     Options:

@@ -1,10 +1,10 @@
-"""Residual networks: stages of blocks, each of which adds a residual to its input.
+"""Residual networks: stages of blocks, where each block adds a residual to its input.
 
     basic         y = relu(x + conv 3×3 (relu (conv 3×3 x)))
     bottleneck    y = relu(x + conv 1×1 (relu (conv 3×3 (relu (conv 1×1 x)))))
 
-Batch norm follows every convolution. The first block of a stage changes the shape, so its shortcut
-is conv 1×1. The other blocks of the stage keep the shape and form one `repeat`.
+Batch norm follows every convolution. If the first block of a stage changes the shape, its shortcut
+is conv 1×1. The other blocks of the stage keep the shape. Two or more of them form one `repeat`.
 """
 
 from fcnn.layers import (
@@ -30,7 +30,7 @@ BLOCKS = {  # depth -> (blocks of each stage, whether they are bottlenecks)
     152: ((3, 8, 36, 3), True),
 }
 WIDTHS = (64, 128, 256, 512)
-EXPANSION = 4  # features of a bottleneck's output / features within
+EXPANSION = 4  # features of a bottleneck's output / features inside the bottleneck
 
 
 def resnet(depth: int = 18, classes: int = 10, *, small: bool = True) -> Layer:

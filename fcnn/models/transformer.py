@@ -3,8 +3,8 @@
     x = x + attention(norm(x))
     x = x + dense(gelu(dense(norm(x))))
 
-These two lines are one block, of which there are `depth`. Normalization comes first in each branch
-(pre-norm), so that deep networks train without a warm-up of the learning rate.
+These two lines are one block. The network has `depth` blocks. Normalization comes first in each
+branch (pre-norm), so that deep networks train without a warm-up of the learning rate.
 """
 
 from fcnn.layers import (
@@ -29,8 +29,8 @@ def transformer(
 ) -> Layer:
     """Transformer that predicts the next token: blocks of causal attention, then logits.
 
-    Shapes: x (n, t) integers in 0 .. vocabulary - 1 -> logits (n, t, vocabulary), at each position
-            those of the next token.
+    Shapes: x (n, t) integers in 0 .. vocabulary - 1 -> logits (n, t, vocabulary); the logits at
+            each position are for the next token.
     Options:
         vocabulary: number of tokens.
         depth: number of blocks.

@@ -1,4 +1,4 @@
-"""Gradients at kinks and ties, where a slope is chosen, and at points near them."""
+"""Correct gradients at and near kinks and ties, where a backward pass chooses a slope."""
 
 from functools import partial
 
@@ -34,7 +34,7 @@ def near(*kinks):
 
 
 def nearly_equal(*shape):
-    """Integers, some of them plus 1e-9."""
+    """Random integers, about half of them increased by 1e-9."""
     return lambda rng: rng.integers(0, 3, shape) + 1e-9 * rng.integers(0, 2, shape)
 
 
@@ -51,19 +51,19 @@ def some_windows_0(rng):
 
 
 def last_largest(x, y, dy):
-    """dx where the last of tied entries gets dy."""
+    """dx of the maximum of each row: the last of its largest entries gets dy."""
     last = x.shape[1] - 1 - (x == y[:, None])[:, ::-1].argmax(1)
     return jnp.zeros_like(x).at[jnp.arange(len(x)), last].set(dy)
 
 
 def shared(x, y, dy):
-    """dx where tied entries share dy."""
+    """dx of the maximum of each row: its largest entries share dy equally."""
     wins = (x == y[:, None]).astype(x.dtype)
     return dy[:, None] * wins / wins.sum(1, keepdims=True)
 
 
 def over_length(x, y, dy):
-    """dx of the Euclidean norm, with 0 at x = 0."""
+    """dx of the Euclidean norm of each row, with dx = 0 where the norm is 0."""
     safe = jnp.where(y == 0, 1, y)
     return x * jnp.where(y == 0, 0, dy / safe)[:, None]
 

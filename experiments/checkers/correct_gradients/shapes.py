@@ -1,4 +1,4 @@
-"""Gradients of empty and large arrays, of integers and keys, of several outputs, of many steps."""
+"""Correct gradients with empty or large arrays, integers, keys, several outputs or many steps."""
 
 from functools import partial
 
@@ -47,7 +47,7 @@ first_and_rest = lambda x: {"first": x[0], "rest": (x[1:], x.sum(1))}
 
 
 def shifted(x, b):
-    """batch_norm of x + b, which does not depend on b."""
+    """batch_norm of x + b. The output does not depend on b."""
     one = jnp.ones_like(b)
     return fcnn.batch_norm(x + b[None], one, one, one, one, train=True)[0]
 

@@ -1,4 +1,4 @@
-"""Gradients at large and small values, in low precision, with cancellation, and at -inf."""
+"""Correct gradients at large and small values, in low precision, with cancellation, and at -inf."""
 
 from functools import partial
 
@@ -44,7 +44,7 @@ causal = partial(fcnn.dot_product_attention, causal=True)
 
 
 def batched(x, scale, bias):
-    """The output of batch_norm without the state."""
+    """The output of batch_norm, without its running statistics."""
     return fcnn.batch_norm(x, scale, bias, bias * 0, bias * 0 + 1, train=True)[0]
 
 
@@ -61,7 +61,7 @@ def tiny(rng):
 
 
 def partly_hidden(rng):
-    """Logits, a third of them -inf, never the first of a row."""
+    """Logits, of which about a third are -inf. The first logit of each row is finite."""
     hidden = (rng.random((7, 5)) < 1 / 3) & (np.arange(5) > 0)
     return np.where(hidden, -np.inf, rng.standard_normal((7, 5)))
 
@@ -72,7 +72,7 @@ def visible_keys(rng):
 
 
 def hidden_keys(rng):
-    """A mask of 0 and -inf to add to scores; every query attends to the first key."""
+    """A mask of 0 and -inf that is added to scores. Every query attends to the first key."""
     hidden = (rng.random((1, 1, 5, 7)) < 0.3) & (np.arange(7) > 0)
     return np.where(hidden, -np.inf, 0.0)
 

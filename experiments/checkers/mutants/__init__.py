@@ -1,4 +1,4 @@
-"""Mutants: gradients with one mistake each, as derivation and coding by hand produce them."""
+"""Mutants: gradients with one mistake each, typical of derivation and coding by hand."""
 
 from experiments.checkers.mutants import (
     activation,

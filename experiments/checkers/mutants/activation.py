@@ -1,4 +1,4 @@
-"""Mutants of activations: derivatives taken at y, of another function, or wrong below 0."""
+"""Mutants of activations: derivatives at y for x, of another function, or wrong below 0."""
 
 from functools import partial
 from itertools import count
@@ -50,13 +50,13 @@ def tanh_form(x):
 
 
 def glu(x, dy):
-    """dx of a gated linear unit a s(b), where db lacks the factor a."""
+    """dx of y = a s(b), with x = (a, b). The part for b lacks the factor a."""
     _, b = jnp.split(x, 2, -1)
     return jnp.concatenate([dy * s(b), dy * s(b) * s(-b)], -1)
 
 
 def swiglu(x, dy):
-    """dx of a silu-gated unit, with the derivative of sigmoid."""
+    """dx of swiglu, with the derivative of sigmoid in place of the derivative of silu."""
     a, b = jnp.split(x, 2, -1)
     return jnp.concatenate([dy * b * s(a) * s(-a), dy * a * s(a)], -1)
 

@@ -1,4 +1,4 @@
-"""Mutants of affine maps and products: factors transposed, exchanged or lost, wrong sums."""
+"""Mutants of affine maps and products: transposed, exchanged or missing factors, wrong sums."""
 
 from functools import partial
 from itertools import count

@@ -1,4 +1,4 @@
-"""Mutants of attention: no 1 / sqrt(d), no softmax sum, dq and dk exchanged, groups not summed."""
+"""Mutants of attention: no 1 / sqrt(d), no sum of softmax, dq for dk, unsummed groups."""
 
 from functools import partial
 from math import sqrt
@@ -67,7 +67,7 @@ def hidden(mask):
 
 
 def each_head(q, k, v, dy):
-    """dk of every head, as if no heads shared a group."""
+    """dk of every query head, not summed over the query heads that share a key head."""
     per_head = lambda a: jnp.repeat(a, 3, 2)
     return correct_backward(attention)(q, per_head(k), per_head(v), dy)[1]
 

@@ -1,6 +1,7 @@
 """Mutants of convolution's dx: a kernel that is not flipped, wrong cropping, positions skipped.
 
-Most of these are the correct dx of another convolution: with a flipped kernel or other padding.
+Most of these mutants are the correct dx of another convolution, with a flipped kernel or other
+padding.
 """
 
 from functools import partial
@@ -51,12 +52,12 @@ spread = conv_transpose
 
 
 def with_kernel(f, change):
-    """dx for a kernel other than that of the forward pass."""
+    """dx of the convolution f with the kernel change(w) in place of w."""
     return lambda x, w, dy: correct_backward(f)(x, change(w), dy)[0]
 
 
 def by_other(f):
-    """dx of a convolution other than the forward pass."""
+    """dx of the convolution f, which differs from the forward pass."""
     return lambda x, w, dy: correct_backward(f)(x, w, dy)[0]
 
 
@@ -65,18 +66,18 @@ def separable(x, depthwise, pointwise, dy):
 
 
 def cropped_at_0(x, w, dy):
-    """dx of the padded image, cropped only at the end of each axis."""
+    """dx of the padded image, cropped by 2 cells at the ends, not 1 cell at both sides."""
     wide = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     return correct_backward(conv)(wide, w, dy)[0][:, :-2, :-2]
 
 
 def alone(*at):
-    """Gradient whose entries outside `at` are 0."""
+    """Function of a gradient that sets its entries outside `at` to 0."""
     return lambda g: jnp.zeros_like(g).at[:, *at].set(g[:, *at])
 
 
 def nearest(g):
-    """Nearest-neighbour upsampling by 2: each odd position gets the value of the one before it."""
+    """Nearest-neighbour upsampling by 2: each odd position copies the even one before."""
     return jnp.repeat(jnp.repeat(g[:, ::2, ::2], 2, 1), 2, 2)[:, : g.shape[1], : g.shape[2]]
 
 
@@ -85,7 +86,7 @@ def within_groups(w):
 
 
 def shuffled(g):
-    """Channels counted as (channel, group), not (group, channel)."""
+    """Channels in the order (channel, group) in place of (group, channel)."""
     return g.reshape(*g.shape[:-1], 3, 4).swapaxes(-1, -2).reshape(g.shape)
 
 

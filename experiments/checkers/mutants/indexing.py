@@ -1,4 +1,4 @@
-"""Mutants of indexing: repeated rows, indices off by one, slices written back elsewhere."""
+"""Mutants of indexing: wrong sums of repeated rows, indices off by one, misplaced slices."""
 
 from functools import partial
 
@@ -31,12 +31,12 @@ rows = lambda x, ids: x[ids]
 
 
 def overwritten(ids, dy, g):
-    """Each row gets the dy of its last occurrence."""
+    """The gradient in which each row gets only the dy of its last occurrence."""
     return jnp.zeros_like(g).at[ids].set(dy)
 
 
 def as_mean(g, ids):
-    """Each row's gradient divided by its number of occurrences: 0/0 where that is 0."""
+    """Each row's gradient, divided by the count of that row in ids: 0/0 if ids lacks the row."""
     return g / jnp.zeros_like(g[:, :1]).at[ids].add(1)
 
 

@@ -1,4 +1,4 @@
-"""Mutants of losses: means for sums, signs, factors of 2, the label's entry, 1 / probability."""
+"""Mutants of losses: means for sums, wrong signs or factors, missing terms, 1 / probability."""
 
 from functools import partial
 
@@ -56,7 +56,7 @@ def p_minus_t(logits, labels):
 
 
 def through_p(logits, labels, dl):
-    """dlogits by dp = -t / p, then through softmax."""
+    """dlogits, computed as dp = -dl t / p and then through softmax."""
     p = softmax(logits)
     dp = -dl[:, None] * t_of(logits, labels) / p
     return p * (dp - (p * dp).sum(-1, keepdims=True))

@@ -43,7 +43,7 @@ variance = lambda x: x.var(-1)
 
 
 def batched(x, scale, bias):
-    """The output y without the state."""
+    """The output of batch_norm, without its running statistics."""
     return batch_norm(x, scale, bias, jnp.zeros_like(bias), jnp.ones_like(bias), train=True)[0]
 
 
@@ -75,7 +75,7 @@ def without_variance(*pooled):
 
 
 def of_groups(dx):
-    """dx of group_norm, by `dx` of x with separate axes for its three groups and two channels."""
+    """dx of group_norm: `dx` of x, whose channels are split into 3 groups of 2 channels."""
     view = lambda a: a.reshape(*a.shape[:-1], 3, 2)
 
     def of_all(x, scale, dy):
@@ -98,7 +98,7 @@ def unscaled(x, scale, bias, dy):
 
 
 def z_from_y(y, bias, scale, dy):
-    """dscale with z recovered from y."""
+    """dscale, with z computed from y as (y - bias) / scale."""
     return (dy * (y - row(bias, y)) / row(scale, y)).sum(0)
 
 

@@ -1,4 +1,4 @@
-"""Mutants of pooling and resizing: ties, the ragged last window, missing counts."""
+"""Mutants of pooling and resizing: wrong ties, wrong cut-off windows, missing counts."""
 
 from functools import partial
 
@@ -53,7 +53,7 @@ def rectified(*shape):
 
 
 def every_largest(f, window):
-    """dx where every cell of a window that equals y gets dy."""
+    """dx of max pooling in which every cell that equals the maximum y of its window gets dy."""
 
     def dx(x, y, dy):
         at = pool_windows(x, window, f.keywords.get("stride"), "valid", 1, False)
@@ -63,23 +63,23 @@ def every_largest(f, window):
 
 
 def undivided(x, y, dy):
-    """dx where every window is divided by 3², even the smaller windows at the end."""
+    """dx of avg_pool: dy / 3² in every window, even in the smaller windows at the end."""
     at = pool_windows(x, 3, None, "valid", 1, True)
     return taps_adjoint([dy / 9] * 9, at)
 
 
 def thrice(dy):
-    """The value of a window at each of its cells."""
+    """Copy the value of each 3×3 window to all its cells."""
     return jnp.repeat(jnp.repeat(dy, 3, 1), 3, 2)
 
 
 def without_last(f):
-    """dx without the last window of each axis."""
+    """dx of f without the gradient of the last window along each axis."""
     return lambda x, dy: correct_backward(f)(x, dy.at[:, -1].set(0).at[:, :, -1].set(0))[0]
 
 
 def fill_gaps(g):
-    """Each cell between windows gets the value of the cell before it."""
+    """Each cell in the gap between two windows gets the gradient of the window before it."""
     nearest = jnp.arange(g.shape[1]) // 4 * 4, jnp.arange(g.shape[2]) // 4 * 4
     return g[:, nearest[0]][:, :, nearest[1]]
 

@@ -52,13 +52,13 @@ def dc_of(a, c, dy):
 
 
 def da_at_once(y, dy):
-    """da of an rnn, with each step independent of the others."""
+    """da of an rnn, without the gradients that flow back from later steps."""
     (h, _), (dh, dend) = y, dy
     return (1 - h * h) * dh.at[:, -1].add(dend)
 
 
 def last_step(i):
-    """The gradient of argument i for the last step alone."""
+    """The gradient of argument i of gru, from the last step only."""
 
     def gradient(x, w, u, b, y, dy):
         h = y[0][:, -2]
@@ -68,7 +68,7 @@ def last_step(i):
 
 
 def swapped(*order):
-    """The columns of the gates in another order."""
+    """Function that reorders the columns of the gates in a gradient."""
 
     def change(g):
         parts = jnp.split(g, len(order), -1)

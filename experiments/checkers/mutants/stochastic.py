@@ -1,4 +1,4 @@
-"""Mutants of dropout: the mask missing or drawn again, and 1 / (1 - rate) missing."""
+"""Mutants of dropout: a mask that is missing or drawn again, or a wrong scale."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ later = partial(classic_dropout, rate=0.3, train=False)
 
 
 def with_key(f, change):
-    """dx with a mask other than that of the forward pass."""
+    """dx of f with the mask of change(key), which differs from the mask of the forward pass."""
     return lambda x, key, dy: correct_backward(f)(x, change(key), dy)[0]
 
 

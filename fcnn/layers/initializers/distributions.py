@@ -26,7 +26,7 @@ def constant(value: float) -> Initializer:
     """Initializer that fills any shape with `value`; the key is not used.
 
     Options:
-        value: every entry.
+        value: value of every entry.
 
     >>> fcnn.layers.initializers.constant(0.5)(jax.random.key(0), (3,))
     Array([0.5, 0.5, 0.5], dtype=float32)

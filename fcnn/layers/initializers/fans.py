@@ -1,15 +1,15 @@
-"""Random kernels whose variance keeps the variance of signals from layer to layer.
+"""Random kernels, scaled so that signals have about the same variance in every layer.
 
 A kernel is (*window, c, o). One output is a sum of fan_in = prod(window) c products, and one input
-enters fan_out = prod(window) o of them. A variance of about 1 / fan keeps the variance of signals
-from layer to layer. There are three such variances,
+enters fan_out = prod(window) o products. A kernel of variance about 1 / fan keeps the variance of
+signals from layer to layer. Three variances are common:
 
     he        2 / fan_in                  for relu: He et al. 2015
     glorot    2 / (fan_in + fan_out)      for tanh: Glorot & Bengio 2010, also called Xavier
     lecun     1 / fan_in                  for selu and tanh: LeCun et al. 1998
 
-each with three distributions: normal (`he`), uniform (`he_uniform`), and normal truncated at two
-standard deviations (`he_truncated`).
+Each variance has three distributions: normal (`he`), uniform (`he_uniform`), and normal truncated
+at two standard deviations (`he_truncated`).
 
 The output of a layer then has the variance fan_in var(w) mean(x^2) around b. In a transposed
 convolution only one in prod(stride) taps contributes to an output, so the variance is smaller by

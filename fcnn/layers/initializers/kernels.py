@@ -1,7 +1,8 @@
 """Kernels with a structure: identity, orthogonal, and one kernel for each group of channels.
 
 The kernel of a grouped convolution is `groups` kernels side by side. `grouped` draws each of them
-separately, so other initializers need no option for groups. With c and o of the whole layer,
+separately, so other initializers need no option for groups. Where c and o are the channels and
+features of the whole layer,
 
     fan_in = prod(window) c / groups      fan_out = prod(window) o / groups
 """
@@ -84,6 +85,6 @@ def grouped(init: Initializer, groups: int, axis: int = -1) -> Initializer:
         group_shape[axis] //= groups
         draw = lambda key: init(key, tuple(group_shape))
         w = jax.vmap(draw, out_axes=axis - 1)(jax.random.split(key, groups))
-        return w.reshape(shape)  # the axis of groups precedes the axis that they share
+        return w.reshape(shape)  # w has the axis of groups before the axis that the groups divide
 
     return draw_groups
