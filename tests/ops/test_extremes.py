@@ -27,7 +27,7 @@ import fcnn
 
 MODES = ("hand", "autodiff")
 second_tier = pytest.mark.all("2 s for each operator; test_extreme_answers has known answers")
-LARGE = {"float32": 1e25, "bfloat16": 1e25, "float16": 2.0**13}  # scale of normal cotangents
+LARGE = {"float32": 1e25, "bfloat16": 1e25, "float16": 2.0**13}  # scale of the large cotangents
 
 
 @second_tier
@@ -68,9 +68,8 @@ def error(found, exact, dtype):
 def roundings(exact, dtype):
     """The rounding error of the largest entry, or the smallest number of the dtype if larger."""
     largest = np.abs(exact[fits(exact, dtype)]).max(initial=0)
-    least = (
-        2.0**-24 if dtype == "float16" else jnp.finfo(dtype).tiny
-    )  # XLA flushes smaller numbers to 0
+    # In float32 and bfloat16, XLA flushes numbers below `tiny` to 0.
+    least = 2.0**-24 if dtype == "float16" else jnp.finfo(dtype).tiny
     return max(float(jnp.finfo(dtype).eps) * largest, float(least))
 
 
@@ -139,7 +138,7 @@ class Group:
         return [a for a in jax.tree.leaves(y) if is_float(a)]
 
     def run(self, inputs):
-        """Results of both modes in every dtype, and float64 results at the same inputs and nearby."""
+        """Results of both modes in every dtype, and float64 results at these inputs and nearby."""
         found = {d: self.loop(MODES, self.others, inputs[d]) for d in LARGE}
         float64 = [jax.tree.map(lambda a: a.astype(float), inputs[d]) for d in LARGE]
         for which in range(2):
