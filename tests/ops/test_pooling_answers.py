@@ -58,7 +58,7 @@ def test_ceil_mode_adds_no_window_wholly_in_the_high_padding():
 
 
 def test_cells_added_by_ceil_mode_are_not_counted():
-    """The second window has the last cell of x, one padding cell, and a cell that ceil_mode adds."""
+    """The second window has the last cell of x, one padding cell, and a cell added by ceil_mode."""
     options = {"stride": 3, "padding": ((0, 1),), "ceil_mode": True}
     pool = partial(fcnn.avg_pool, window=3, **options)
     plain, padded = run(lambda x: (pool(x), pool(x, count_include_pad=True)), row(1, 2, 3, 4))

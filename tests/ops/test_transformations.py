@@ -57,7 +57,7 @@ class Problem:
         return jax.grad(partial(self.value, among=among), range(len(x)))(*x)
 
     def each(self, f):
-        """f at both points, by vmap over the first argument. Both points share the other arguments."""
+        """f at both points, by vmap over the first argument. The other arguments are equal."""
         return jax.vmap(f, (0, *(None for _ in self.rest)))
 
     def total(self, both):
@@ -284,7 +284,7 @@ def test_forward_pass_without_jit(op, case, options):
 
 
 @pytest.mark.all(
-    "1 s each, because every primitive is compiled; the first tier runs the forward pass without jit"
+    "1 s each, because every primitive is compiled; the first tier has the forward pass without jit"
 )
 @one_case_each
 def test_gradient_without_jit(op, case, options):

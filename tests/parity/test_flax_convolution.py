@@ -28,7 +28,7 @@ def layer(kind, features, window, **options):
 @pytest.mark.parametrize("seed", range(7))
 @pytest.mark.parametrize("padding", ["CIRCULAR", "REFLECT", "CAUSAL"])
 def test_conv(padding, seed):
-    """In flax, padding depends only on the window, and "CAUSAL" works for one spatial axis only."""
+    """In flax, padding does not depend on the stride. "CAUSAL" works for one spatial axis only."""
     rng = np.random.default_rng(seed)
     rank = 1 if padding == "CAUSAL" else 1 + seed % 2
     size = tuple(map(int, rng.integers(5, 9, size=rank)))

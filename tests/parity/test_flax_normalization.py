@@ -29,7 +29,7 @@ def problem(seed):
 
 
 def flax_norm(x, scale, bias, mean, var, mask, *, momentum, eps, axis_name=None):
-    """Normalize by flax, without its default, inaccurate variance E[x^2] - E[x]^2.
+    """Normalize by flax, whose default formula of the variance, E[x^2] - E[x]^2, is turned off.
 
     The mask of flax has an axis for the channels.
     """

@@ -103,7 +103,7 @@ def test_gated_units(seed):
 
 @twenty
 def test_frelu(seed):
-    """torch has no frelu. The reference is max(x, depthwise convolution of x), as in the paper."""
+    """torch has no frelu. The reference is the paper's max(x, depthwise convolution of x), unnormalized."""
     rng = np.random.default_rng(seed)
     height, width, c, k, m = rng.integers(1, 6, size=5)
     x = rng.standard_normal((2, height, width, c)) * rng.choice(SIZES)

@@ -96,7 +96,7 @@ def test_lp_pool(seed):
 
 @seeds
 def test_max_unpool(seed):
-    """Windows do not overlap, because torch keeps only one of several entries with the same index."""
+    """Windows do not overlap, because torch keeps only one of the entries that share an index."""
     rng, rank, x = draw(seed)
     k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
     y, index = map(np.asarray, with_indices(x, k))

@@ -60,8 +60,8 @@ def by_torch(kind, x, weights, states=(), lengths=None, **options):
 def test_one_direction(kind, seed):
     """Compare y, the last states and all gradients. Half of the seeds reverse, half have lengths.
 
-    torch can run in reverse only as one of two directions. Both directions get the same weights, and
-    the output of one direction is compared.
+    torch can run in reverse only as one of two directions. Both directions get the same weights,
+    and the output of one direction is compared.
     """
     x, lengths, weights, states = drawn(kind, seed, reads=["c"])
     m, k, reverse = len(weights), len(weights[1]), seed % 2 == 1
