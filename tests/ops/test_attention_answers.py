@@ -178,7 +178,7 @@ def test_an_id_out_of_range_gives_nan_and_no_gradient(mode, dtype):
 
 @cache
 def rows_and_gradients(mode):
-    """A table, and for ids of every type: the rows looked up, and the gradient of their sum."""
+    """A table, and for ids of every type the rows looked up and the gradient of their sum."""
     table = np.arange(6.0).reshape(3, 2)
     low = {dtype: -1 if jnp.issubdtype(dtype, jnp.signedinteger) else 3 for dtype in IDS}
     ids = [np.array([2, low[dtype], 0, 2, 100], dtype) for dtype in IDS]

@@ -225,7 +225,10 @@ def standardized_and_back(w, dy, eps):
 @pytest.mark.parametrize("offset", [0.0, 10.0])
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_error_of_winograd_is_at_most_4_times_the_error_of_direct_sums(rank, offset):
-    """Errors of float32. On CPU, "auto" may use Winograd. At inputs near 10, large terms cancel."""
+    """The errors are measured in float32. With an offset of 10 in x, large terms cancel.
+
+    On CPU, "auto" may use Winograd.
+    """
     image, kernel = (2, *(8,) * rank, 32), (*(3,) * rank, 32, 32)
     x, w, dy = normals(image, kernel, image)
     single = [a.astype(np.float32) for a in (offset + x, w, dy)]
@@ -288,7 +291,7 @@ def test_tiles_of_a_symbolic_batch(impl, bytes_of_tile, monkeypatch):
 
 
 def test_per_example_gradients_of_a_symbolic_batch():
-    """By "lax", the gradients of w would be a convolution with a symbolic number of groups."""
+    """Gradients of w by "lax" would be a convolution with a symbolic number of groups."""
     x, w = normals((5, 6, 2), (3, 2, 3))
     one = lambda x, w, impl: jnp.sin(fcnn.conv(x[None], w, impl=impl)).sum()
     each = lambda impl: jax.vmap(jax.grad(partial(one, impl=impl), 1), (0, None))

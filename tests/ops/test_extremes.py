@@ -1,8 +1,8 @@
 """Results at extreme arguments in float32, bfloat16 and float16 are as accurate as by autodiff.
 
-`test_gradients.py` proves formulas in float64, where rounding errors are small. Here the
-inputs of each operator's extreme cases are rounded to each shorter dtype. The results in that dtype
-are compared with exact results: float64 autodiff at the rounded inputs. The error bounds are
+`test_gradients.py` proves formulas in float64, where rounding errors are small. Here the inputs of
+each operator's extreme cases are rounded to each shorter dtype. The results in that dtype are
+compared with exact results: float64 autodiff at the rounded inputs. The error bounds are
 
     value                    4 (r + s)
     hand-derived gradient    the larger of 4 (r + s) and 2 a
@@ -26,7 +26,7 @@ from registry import every_extreme, is_float
 import fcnn
 
 MODES = ("hand", "autodiff")
-second_tier = pytest.mark.all("2 s for each operator; test_extreme_answers has known answers")
+second_tier = pytest.mark.all("2 s for each operator; the first tier has test_extreme_answers")
 LARGE = {"float32": 1e25, "bfloat16": 1e25, "float16": 2.0**13}  # scale of the large cotangents
 
 
@@ -60,13 +60,13 @@ def assert_error_within(found, exact, bound, dtype):
 
 
 def error(found, exact, dtype):
-    """The largest error among the entries that are finite in `found`, and in `exact` by `fits`."""
+    """The largest error among entries for which `found`, and `exact` in this dtype, are finite."""
     counts = fits(exact, dtype) & np.isfinite(found)
     return np.abs(found[counts] - exact[counts]).max(initial=0)
 
 
 def roundings(exact, dtype):
-    """The rounding error of the largest entry, or the smallest number of the dtype if larger."""
+    """One rounding of the largest entry, or the smallest number of the dtype if that is larger."""
     largest = np.abs(exact[fits(exact, dtype)]).max(initial=0)
     # In float32 and bfloat16, XLA flushes numbers below `tiny` to 0.
     least = 2.0**-24 if dtype == "float16" else jnp.finfo(dtype).tiny
@@ -79,7 +79,7 @@ def fits(exact, dtype):
 
 
 def rounded(a, dtype, saturate=True):
-    """Round to a dtype. With `saturate`, a finite number does not become infinite."""
+    """Round `a` to a dtype. With `saturate`, a finite number does not become infinite."""
     a, most = np.asarray(a, float), float(jnp.finfo(dtype).max)
     a = np.where(np.isfinite(a) & saturate, np.clip(a, -most, most), a)
     with np.errstate(over="ignore"):

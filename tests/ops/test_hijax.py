@@ -132,7 +132,7 @@ def loss(x, w, b):
 def test_nested_vmap_over_any_axes(inner, outer):
     """Nested vmap of the loss, and of its gradient, equals loops.
 
-    The gradient of the sum of the losses under nested vmap equals autodiff.
+    The gradient of the sum of all losses equals the gradient by autodiff.
     """
     shapes = (4, 3), (3, 2), (2,)
     args = [normal(*grown(grown(s, i), o)) for s, i, o in zip(shapes, inner, outer, strict=True)]

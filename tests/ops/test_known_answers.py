@@ -55,7 +55,7 @@ def test_tiled_conv_holds_one_tile_of_rows(monkeypatch):
     assert "stablehlo.while" in text(256)
     assert "256x16x16x12x" not in text(256)
     monkeypatch.setattr(tiled, "TILE", 2**40)
-    assert "stablehlo.while" not in text(255)  # for n = 256, JAX has a cached program
+    assert "stablehlo.while" not in text(255)  # JAX has cached the program of n = 256
     assert "255x16x16x12x" in text(255)
 
 

@@ -34,7 +34,7 @@ AUTOMATIC = mesh((2, 2), AxisType.Auto)
 
 @dataclass(frozen=True)
 class Layout:
-    """Shardings for a case: mesh axis d splits the batch axis, mesh axis m the axes of `letter`.
+    """Shardings of a case: mesh axis d splits the batch axis, and m splits the axes of `letter`.
 
     The letter of the batch axis is the first letter of the first output.
     """
@@ -215,7 +215,7 @@ def test_letters_of_annotations():
     assert of("#n *size c", 3) == ["n", "size", "c"]
     assert of("*n c", 1) == ["c"]
     assert list(letters(None, 2)) == ["...[0]", "...[1]"]
-    assert of("n c d", 2) == ["...[0]", "...[1]"]  # the annotation has another number of axes
+    assert of("n c d", 2) == ["...[0]", "...[1]"]  # an annotation of 3 axes for an array of 2
 
 
 def on_grid(f, *args):

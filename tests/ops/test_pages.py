@@ -8,7 +8,7 @@ from registry import every_operator
 import fcnn
 from fcnn.ops.convolution import impl
 
-FAMILIES = {  # module -> its operators. An unlisted operator is in a module with its name.
+FAMILIES = {  # module -> its operators. An unlisted operator is in the module of the same name.
     "relu": ("relu", "relu6", "leaky_relu", "prelu"),
     "elu": ("elu", "selu", "celu"),
     "sigmoid": ("sigmoid", "log_sigmoid", "hard_sigmoid"),

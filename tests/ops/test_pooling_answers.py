@@ -291,9 +291,9 @@ def test_resize_linear_interpolates_between_centres_and_clips():
 
 
 def test_resize_agrees_with_jax_image():
-    """The output sizes are multiples of the input sizes. Otherwise "nearest" may differ.
+    """The output sizes are multiples of the input sizes. At other sizes, "nearest" may differ.
 
-    For an output position, jax.image reads the cell at its centre, and fcnn the cell at its start.
+    For an output position, jax.image reads the cell at the centre, and fcnn the cell at the start.
     """
 
     def all_pairs(x):

@@ -36,7 +36,7 @@ def gru_step(x, h, w, u, b, bu, reset):
 
 
 def loop(cell, x, states, lengths, reverse):
-    """Run `cell` in loops over the examples, and over the first steps of each, up to its length."""
+    """Run `cell` in loops over the examples, and over the steps of each example up to its length."""
     n, t, _ = x.shape
     y = np.zeros((n, t, states[0].shape[1]))
     ends = [s.copy() for s in states]
@@ -138,7 +138,7 @@ def test_one_lstm_step_known_values():
 
 
 def test_reset_after_and_before_known_values():
-    """The product of reset="after" is r (h u_n). The product of reset="before" is (r h) u_n.
+    """reset="after" computes r (h u_n), and reset="before" computes (r h) u_n.
 
     Here h = (1, 2), u_n swaps the two entries of h, r = (1, 0) and z = 0.
     """
@@ -181,7 +181,7 @@ def test_small_increments_accumulate_in_half_precision():
 @every_cell
 @pytest.mark.parametrize("reverse", [False, True])
 def test_weight_gradients_are_one_product_over_all_steps(op, cell, gates, more, reverse):
-    """In the loop of the backward pass, the only products have the factor u, and have n rows."""
+    """In the loop of the backward pass, every product is with u, and its result has n rows."""
     x, weights, _ = problem(gates, more, "")
     x = np.tile(x, (2, 1, 1))  # n = 12, so that no product with u has the shape of du
     found = []

@@ -82,8 +82,8 @@ def test_a_symbolic_batch_is_traced_in_every_case(op, case, options):
 
 
 @pytest.mark.all(
-    "2 s for each program; the first tier compares values of one number of examples, and traces "
-    "programs for any number"
+    "2 s for each program; the first tier compares values at one number of examples, and traces a "
+    "symbolic number of examples"
 )
 @one_case_of_every_operator
 def test_one_program_for_any_number_of_examples(op, case, options):
@@ -107,7 +107,7 @@ def test_one_program_for_any_number_of_examples(op, case, options):
 def test_one_program_for_any_number_of_batches(op, case, options):
     """Export for CPU, because vmap maps a symbolic axis.
 
-    On other platforms "auto" uses XLA's convolution, which then has no gradient of w.
+    On other platforms "auto" uses XLA's convolution, which has no gradient of w under such a vmap.
     """
     p = Problem(op, case, options)
     if 0 not in p.axes:

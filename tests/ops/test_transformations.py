@@ -44,7 +44,10 @@ class Problem:
         self.two = jnp.stack([first, 1.5 * first])
 
     def f(self, *x, among=None):
-        """The floating outputs at `among` (default: all arguments of the case), with floats x."""
+        """The floating outputs.
+
+        x replaces the floats in `among`, the list of all arguments, by default those of the case.
+        """
         x, args = iter(x), among or self.args
         y = self.op(*(next(x) if is_float(a) else a for a in args), **self.options)
         return list(filter(is_float, jax.tree.leaves(y)))
@@ -67,7 +70,7 @@ class Problem:
 
 
 def in_scan(p, two):
-    """The gradient of the sum of `value` over both points, which a loop computes."""
+    """The gradient of a loop that sums `value` over both points."""
 
     def both(two, *rest):
         step = lambda total, one: (total + p.value(one, *rest), None)
@@ -302,7 +305,7 @@ def test_autodiff_differentiates_the_plain_forward(op, case, options, key):
 
 
 def test_the_hessian_of_a_last_layer(key):
-    """Forward mode over reverse mode vmaps an operator whose arguments are constants."""
+    """For this Hessian, JAX vmaps an operator whose arguments are constants."""
     x, w = jax.random.normal(key, (4, 3)), jax.random.normal(key, (3, 2))
     loss = lambda w: jnp.square(fcnn.dense(fcnn.relu(x), w)).sum()
     by_hand, by_autodiff = in_both_modes(lambda: jax.hessian(loss)(w))

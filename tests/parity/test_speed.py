@@ -1,4 +1,4 @@
-"""The jobs of `experiments.speed` in every library: networks are equal, and losses fall."""
+"""The jobs of `experiments.speed` in every library: networks have equal sizes, and losses fall."""
 
 import sys
 

@@ -8,7 +8,8 @@ from agreement import agree
 
 import fcnn
 
-# Lines marked "float32" write out the formula, because torch's gradient has a float32 constant.
+# In lines marked "float32", a formula replaces the function of torch, whose gradient has a constant
+# that is rounded to float32.
 SAME = {  # name in fcnn -> the function in torch, and the ranges of its options
     "identity": (lambda x: x, {}),
     "relu": (F.relu, {}),
@@ -103,7 +104,10 @@ def test_gated_units(seed):
 
 @twenty
 def test_frelu(seed):
-    """torch has no frelu. The reference is the paper's max(x, depthwise convolution of x), unnormalized."""
+    """torch has no frelu. The reference is the paper's max(x, depthwise convolution of x).
+
+    The paper's batch normalization of the convolution is left out.
+    """
     rng = np.random.default_rng(seed)
     height, width, c, k, m = rng.integers(1, 6, size=5)
     x = rng.standard_normal((2, height, width, c)) * rng.choice(SIZES)
