@@ -36,7 +36,7 @@ def gru_step(x, h, w, u, b, bu, reset):
 
 
 def loop(cell, x, states, lengths, reverse):
-    """Run `cell` in loops over the examples, and over the steps of each example up to its length."""
+    """Run `cell` in loops over the examples, and over the steps of an example up to its length."""
     n, t, _ = x.shape
     y = np.zeros((n, t, states[0].shape[1]))
     ends = [s.copy() for s in states]

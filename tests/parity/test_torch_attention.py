@@ -43,7 +43,7 @@ def test_attention(seed, impl):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_multi_head_attention(seed):
-    """torch's weights are (features out, features in). q, k and v have equal widths and no groups."""
+    """torch's weights are (features out, features in). All have one width, without groups."""
     rng = np.random.default_rng(seed)
     n, t, s, h, d, j = rng.integers(1, 5, 6)
     c = h * d
