@@ -218,7 +218,7 @@ def test_frelu_is_the_maximum_of_x_and_its_convolution_and_ties_go_to_x():
     np.testing.assert_array_equal(np.ravel(with_ties), [1, 1, 0])
 
 
-def test_frelu_with_a_kernel_of_0_is_relu():
+def test_frelu_with_a_kernel_of_zeros_is_relu():
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 2))
     frelu, relu = jax.jit(lambda x, w: (fcnn.frelu(x, w), fcnn.relu(x)))(x, np.zeros((3, 3, 1, 2)))
     np.testing.assert_array_equal(frelu, relu)

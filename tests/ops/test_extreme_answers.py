@@ -264,7 +264,10 @@ def test_second_derivatives_of_activations_are_finite(mode):
 
 
 def test_gates_and_pools_of_infinities():
-    """A closed gate maps infinity to 0. Two infinite entries have the slopes of equal entries."""
+    """A closed gate maps an infinite value to 0.
+
+    In lp_pool, two infinite entries of a window have the slopes of two equal finite entries.
+    """
     inf = np.inf
     glu = np.array([[inf, -inf], [-inf, -inf], [inf, inf], [-inf, inf], [inf, -1e9]], F32)
     swiglu = np.array([[-inf, inf], [-inf, -inf], [-1e9, inf]], F32)

@@ -119,7 +119,7 @@ def test_padding_has_no_effect(op, cell, gates, more):
 
 
 def test_a_relu_network_that_counts():
-    """h rises by 1/2 for each one in x, and falls by 1/2, to at least 0, for each zero."""
+    """For each 1 in x, h rises by 1/2. For each 0 in x, h falls by 1/2, but not below 0."""
     x = np.array([1.0, 1, 1, 0, 0, 0, 0, 1]).reshape(1, 8, 1)
     one = np.ones((1, 1))
     y, end = run(partial(fcnn.rnn, activation="relu"), x, one, one, np.array([-0.5]))

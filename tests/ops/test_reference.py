@@ -28,7 +28,7 @@ MODES = ("zeros", "reflect", "edge", "wrap")
 
 
 TOO_LARGE = {"many tiles"}  # too slow for loops; other cases of `conv` have equally large windows
-# The loops return None for no examples. Powers of huge entries overflow in the loops.
+# Without examples, the loops return None. Powers of huge entries overflow in the loops.
 UNDEFINED = {"no examples", "huge"}
 
 

@@ -46,7 +46,7 @@ class Problem:
     def f(self, *x, among=None):
         """The floating outputs.
 
-        x replaces the floats in `among`, the list of all arguments, by default those of the case.
+        x replaces the floats in `among`, the list of all arguments. The default is the case's list.
         """
         x, args = iter(x), among or self.args
         y = self.op(*(next(x) if is_float(a) else a for a in args), **self.options)
@@ -60,7 +60,7 @@ class Problem:
         return jax.grad(partial(self.value, among=among), range(len(x)))(*x)
 
     def each(self, f):
-        """f at both points, by vmap over the first argument. The other arguments are equal."""
+        """f at both points, by vmap over the first argument. The other arguments are shared."""
         return jax.vmap(f, (0, *(None for _ in self.rest)))
 
     def total(self, both):
@@ -206,7 +206,7 @@ AUTODIFFS = [t for t in TRANSFORMATIONS if t not in ("grad by custom_vjp", "expo
 
 @one_case_each_of_auto
 def test_transformations_of_the_plain_forward_can_be_traced(op, case, options):
-    """Under "autodiff", the results have the types of the results of the hand rule."""
+    """Under "autodiff", the traced results have the types that the hand rule gives."""
     found, *_ = in_one_program(op, case, options)
     shared = {name: found[name] for name in AUTODIFFS if name in found}
     assert traced_types(op, case, options, "autodiff") == types(shared)

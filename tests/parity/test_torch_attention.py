@@ -43,7 +43,10 @@ def test_attention(seed, impl):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_multi_head_attention(seed):
-    """torch's weights are (features out, features in). All have one width, without groups."""
+    """torch's weights have shape (features out, features in).
+
+    In torch, the heads of q, k and v have one width, and q, k and v have one number of heads.
+    """
     rng = np.random.default_rng(seed)
     n, t, s, h, d, j = rng.integers(1, 5, 6)
     c = h * d

@@ -58,7 +58,9 @@ def by_torch(kind, x, weights, states=(), lengths=None, **options):
 @pytest.mark.parametrize("seed", range(20))
 @every_kind
 def test_one_direction(kind, seed):
-    """Compare y, the last states and all gradients. Half of the seeds reverse, half have lengths.
+    """Compare y, the last states and all gradients.
+
+    Half of the seeds run in reverse. Half of the seeds have lengths.
 
     torch can run in reverse only as one of two directions. Both directions get the same weights,
     and the output of one direction is compared.
