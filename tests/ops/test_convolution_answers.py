@@ -262,7 +262,7 @@ def test_tiles_on_two_devices(impl, monkeypatch):
 
 
 STRIPS = pytest.mark.all(
-    "1 s each; the first tier tests tiles of whole images here, and strips with a fixed batch"
+    "1 s for each test; the first tier tests tiles of whole images, and strips of a fixed batch"
 )
 
 

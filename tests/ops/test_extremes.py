@@ -172,9 +172,11 @@ class Group:
         pick = lambda tree, i: jax.tree.map(lambda a: a[i], tree)
         for j, dtype in enumerate(LARGE):
             for i, case in enumerate(self.cases):
-                own, *near = ((which * len(LARGE) + j) * len(self.cases) + i for which in range(3))
-                near = [pick(exact, step) for step in near]
-                yield (case.name, dtype), (pick(found[dtype], i), pick(exact, own), near)
+                at_inputs, *changed = (
+                    (which * len(LARGE) + j) * len(self.cases) + i for which in range(3)
+                )
+                near = [pick(exact, step) for step in changed]
+                yield (case.name, dtype), (pick(found[dtype], i), pick(exact, at_inputs), near)
 
 
 def nearby(inputs, dtype, which):

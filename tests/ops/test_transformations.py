@@ -287,7 +287,8 @@ def test_forward_pass_without_jit(op, case, options):
 
 
 @pytest.mark.all(
-    "1 s each, because every primitive is compiled; the first tier has the forward pass without jit"
+    "1 s for each test, because every primitive is compiled; the first tier runs the forward pass "
+    "without jit"
 )
 @one_case_each
 def test_gradient_without_jit(op, case, options):
