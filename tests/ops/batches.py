@@ -1,7 +1,8 @@
 """Arguments of any operator, with a symbolic or a given number of examples.
 
-The annotations show which arrays have a batch axis: an axis n, or the first axis of *n or of ...
-(any shape). Other arrays, such as weights, keep their shapes.
+The annotations of an operator show which of its arrays have a batch axis: the axis n, or the first
+of the axes *n or ..., which stand for any number of axes. Arrays without a batch axis, such as
+weights, keep their shapes.
 """
 
 from typing import get_args
@@ -14,9 +15,9 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def batch_axes(op, args):
-    """For each argument: 0 if it has a batch axis, else None."""
-    kinds = [op.signature.parameters[name].annotation for name in op.arrays]
-    return tuple(0 if has_batch(*each) else None for each in zip(kinds, args, strict=True))
+    """0 for each argument that has a batch axis, and None for each argument without one."""
+    annotations = [op.signature.parameters[name].annotation for name in op.arrays]
+    return tuple(0 if has_batch(*each) else None for each in zip(annotations, args, strict=True))
 
 
 def has_batch(annotation, a):
@@ -34,17 +35,17 @@ def has_batch(annotation, a):
 
 
 def types_of_batch(op, args, *batch):
-    """The types of the arguments, with the sizes `batch` in place of the number of examples."""
+    """The types of the arguments, where axes of sizes `batch` replace the batch axis."""
     shape = lambda a, axis: a.shape if axis is None else (*batch, *a.shape[1:])
-    one = lambda a, axis: a if a is None else jax.ShapeDtypeStruct(shape(a, axis), a.dtype)
-    return tuple(map(one, args, batch_axes(op, args)))
+    type_of = lambda a, axis: a if a is None else jax.ShapeDtypeStruct(shape(a, axis), a.dtype)
+    return tuple(map(type_of, args, batch_axes(op, args)))
 
 
 def with_batch(op, args, *batch):
-    """The arguments with a batch of these sizes, filled by repeating the examples of `args`."""
-    rows = lambda a: np.arange(np.prod(batch)).reshape(batch) % a.shape[0]
-    one = lambda a, axis: a if axis is None else a[rows(a)]
-    return tuple(map(one, args, batch_axes(op, args)))
+    """The arguments, where axes of sizes `batch` replace the batch axis. Examples are repeated."""
+    indices = lambda a: np.arange(np.prod(batch)).reshape(batch) % a.shape[0]
+    repeated = lambda a, axis: a if axis is None else a[indices(a)]
+    return tuple(map(repeated, args, batch_axes(op, args)))
 
 
 def exported(f, *types, platforms=PLATFORMS):

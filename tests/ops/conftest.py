@@ -1,6 +1,6 @@
-"""Order of tests: by operator, so that one process runs most tests of one operator.
+"""Sort the tests by operator, so that one process runs most tests of each operator.
 
-A program that one test compiled is then in memory for the next.
+A program that one test compiles is then in memory for the next test of the same operator.
 """
 
 from fcnn.ops import Op

@@ -31,7 +31,7 @@ def pad_pairs(padding, size, window, stride, dilation):
 
 
 def read(u, n, mode):
-    """The cell (0 to n - 1) that is copied to position u, or None if a zero is at position u."""
+    """The cell (0 to n - 1) that position u repeats, or None if a padded zero is at position u."""
     if mode == "zeros" and not 0 <= u < n:
         return None
     while not 0 <= u < n:
@@ -45,9 +45,9 @@ def read(u, n, mode):
 
 
 def windows(x, window, stride, padding, dilation, mode="zeros", ceil_mode=False):
-    """For every output position: its index, its window as pairs (tap, cell), and the output size.
+    """Yield every output position, its window as pairs (tap, cell), and the output size.
 
-    The cell is None for padding, and "beyond" for cells that `ceil_mode` adds.
+    In a pair, the cell is None for a padded zero, and "beyond" for a cell that `ceil_mode` adds.
     """
     rank = x.ndim - 2
     window, stride, dilation = (
@@ -71,12 +71,13 @@ def windows(x, window, stride, padding, dilation, mode="zeros", ceil_mode=False)
 
 
 def output_size(n, lo, hi, effective, stride, ceil_mode):
-    """Output positions along one axis, counted one by one."""
+    """Count the output positions along one axis, by moving the window one stride at a time."""
     start = positions = 0
     while start + effective <= lo + n + hi:  # the whole window is within the padded input
         start, positions = start + stride, positions + 1
     if ceil_mode and start < lo + n and start - stride + effective < lo + n + hi:
-        positions += 1  # starts before the high padding, and reads beyond the last whole window
+        # The added window starts before the high padding, and reaches beyond the last whole one.
+        positions += 1
     return positions
 
 
@@ -103,7 +104,7 @@ def conv_transpose(
 ):
     """Add each product of a cell of x and a tap to a cell of y, unless that cell is cropped.
 
-    The result is None if all of y is cropped.
+    Return None if the padding crops all of y.
     """
     rank, size = w.ndim - 2, x.shape[1:-1]
     stride, dilation, output_padding = (
@@ -133,7 +134,7 @@ def separable_conv(x, depthwise, pointwise, b=None, **options):
 
 
 def pool(x, window, reduce, *, stride=None, padding="valid", dilation=1, ceil_mode=False):
-    """Apply `reduce` to the list of each window's cells, in which None is padding."""
+    """Apply `reduce` to the cells of each window, a list in which None stands for padding."""
     y = None
     stride = window if stride is None else stride
     for position, covered, out in windows(
@@ -170,7 +171,7 @@ def lp_pool(x, window, *, p=2, mean=False, **options):
 
 
 def im2col(x, window, **options):
-    """Concatenate the cells of each window to one row."""
+    """Concatenate the cells of each window into one row."""
     rows = None
     options = {"stride": 1, "padding": "valid", "dilation": 1} | options
     for position, covered, out in windows(x, window, **options):

@@ -10,7 +10,10 @@ from fcnn.ops.arrays import is_float
 
 
 def over(wanted):
-    """Run a test with (op, case, options) for each `wanted` case and implementation."""
+    """Run a test with (op, case, options) on every case for which `wanted(op, case)` is true.
+
+    A proved case runs once for each implementation that supports it.
+    """
     return _parameters(
         (op, case, options)
         for op in OPS
@@ -21,7 +24,10 @@ def over(wanted):
 
 
 def _parameters(found, reason=""):
-    """If a reason is given, all implementations but the first are in the second tier."""
+    """Run a test on all `found` triples (op, case, options).
+
+    If a reason is given, the first tier has only the first implementation of each operator.
+    """
     name = lambda op, case, options: "-".join([op.name, case.name, *_impl(op, options)])
     second = lambda op, case, options: reason and op.impls and options["impl"] != op.impls[0]
     marks = lambda *each: [pytest.mark.all(reason)] if second(*each) else []
@@ -36,7 +42,7 @@ def _impl(op, options):
 
 
 def _first_of_each(op):
-    """For each implementation, the first case that it can compute."""
+    """Yield, for each implementation of `op`, the first proved case that it supports."""
     seen = set()
     for case in op.cases:
         for options in ways(op, case) if case.proved else []:
@@ -48,8 +54,8 @@ def _first_of_each(op):
 def once_per_problem(compute):
     """Cache compute(op, case, options), for tests that share its result.
 
-    The cache holds one operator at a time: a compiled program takes megabytes, and tests are
-    ordered by operator.
+    The cache holds the results of one operator at a time: a compiled program takes megabytes, and
+    tests are sorted by operator.
     """
     known = {}
 
@@ -79,7 +85,7 @@ _firsts = [found for op in OPS if takes_floats(op) for found in _first_of_each(o
 one_case_each = _parameters(_firsts)
 _of_every_operator = [found for op in OPS for found in _first_of_each(op)]
 one_case_of_every_operator = _parameters(
-    _of_every_operator, "1 s for each program; the first tier has one program of each operator"
+    _of_every_operator, "1 s for each program; the first tier runs one program of each operator"
 )
 one_case_of_every_operator_by_auto = _parameters(
     found for found in _of_every_operator if found[-1].get("impl", "auto") == "auto"

@@ -10,7 +10,7 @@ import pytest
 
 import fcnn
 
-LIMITS = {  # at -inf and at inf
+LIMITS = {  # name -> values at -inf and at inf
     "identity": (-np.inf, np.inf),
     "relu": (0, np.inf),
     "relu6": (0, 6),
@@ -31,6 +31,7 @@ LIMITS = {  # at -inf and at inf
     "hard_swish": (0, np.inf),
     "mish": (0, np.inf),
 }
+# Slopes at -inf and at inf. By default, a finite limit has slope 0, an infinite limit slope 1.
 SLOPES = {"leaky_relu": (0.01, 1), "selu": (0, 1.0507009873554805), "log_sigmoid": (1, 0)}
 SLOPES |= {"identity": (1, 1)}
 every = pytest.mark.parametrize("name", LIMITS)
@@ -71,7 +72,7 @@ def test_large_and_infinite_inputs(name, dtype, mode):
     np.testing.assert_allclose(slopes[:4], wanted, atol=1e-3 + float(jnp.finfo(dtype).eps))
 
 
-KINKS = {  # points, and the slopes at them
+KINKS = {  # name -> the kinks, and the slope at each kink
     "relu6": ([0, 6], [0, 0]),
     "leaky_relu": ([0], [0.01]),
     "elu": ([0], [1]),
@@ -87,7 +88,7 @@ KINKS = {  # points, and the slopes at them
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.float64])
 @pytest.mark.parametrize("name", KINKS)
 def test_slopes_chosen_at_kinks(name, dtype, mode):
-    """In float16, XLA replaces a division by 6 by a product with the rounded 1 / 6."""
+    """In float16, XLA replaces x / 6 by a product with the rounded 1 / 6, so slopes are rounded."""
     within = float(jnp.finfo(dtype).eps)
     np.testing.assert_allclose(slopes_at_kinks(dtype, mode)[name], KINKS[name][1], rtol=within)
 
@@ -100,7 +101,7 @@ def slopes_at_kinks(dtype, mode):
         return jax.jit(run)({name: np.array(kinks, dtype) for name, (kinks, _) in KINKS.items()})
 
 
-def test_elu_at_0_has_slope_alpha_and_celu_1():
+def test_elu_has_slope_alpha_at_0_and_celu_has_slope_1():
     x = np.zeros(1)
     assert grad(partial(fcnn.elu, alpha=0.3), x).item() == 0.3
     assert grad(partial(fcnn.celu, alpha=0.3), x).item() == 1
@@ -132,7 +133,7 @@ def test_selu_keeps_mean_0_and_variance_1():
     assert abs(mean(np.square(y)) - 1) < 1e-6
 
 
-def test_small_tails_keep_their_relative_precision():
+def test_small_outputs_and_slopes_far_from_0_are_accurate():
     def run(x, far):
         slope = jax.grad(lambda x: fcnn.log_sigmoid(x).sum())(-x)
         return fcnn.gelu(x), fcnn.silu(x), fcnn.squareplus(far), slope
@@ -146,7 +147,7 @@ def test_small_tails_keep_their_relative_precision():
 
 @both
 def test_exponential_units_keep_small_slopes(mode):
-    """At x = -20, y rounds to -alpha, so alpha + y would be 0."""
+    """At x = -20, y rounds to -alpha, so a slope computed as alpha + y would be 0."""
     x = jnp.full(1, -20.0, jnp.float32)
     units = fcnn.elu, fcnn.selu, fcnn.celu
     slope = lambda f, x: jax.grad(lambda x: f(x).sum())(x)
@@ -159,7 +160,7 @@ def test_exponential_units_keep_small_slopes(mode):
 
 @both
 def test_softsign_of_large_inputs(mode):
-    """1 / (1 + x) and x / (1 + x)^2 nearly cancel where x is large."""
+    """Computed as 1 / (1 + x) - x / (1 + x)^2, the slope would lose digits."""
     x = jnp.array([1e3, 6e4], jnp.float32)
     with fcnn.gradients(mode):
         slope = jax.jit(jax.grad(lambda x: fcnn.softsign(x).sum()))(x)
@@ -208,7 +209,7 @@ def test_glu_gates_by_the_second_half_and_swiglu_by_the_first():
 
 
 def test_frelu_is_the_maximum_of_x_and_its_convolution_and_ties_go_to_x():
-    w = np.array([0.0, 0.0, 1.0]).reshape(3, 1, 1)  # the right neighbour
+    w = np.array([0.0, 0.0, 1.0]).reshape(3, 1, 1)  # the convolution gives the right neighbour
     run = jax.jit(lambda x: (fcnn.frelu(x, w), jax.grad(lambda x: fcnn.frelu(x, w).sum())(x)))
     y, dx = run(np.array([1.0, 3.0, -1.0]).reshape(1, 3, 1))
     np.testing.assert_array_equal(np.ravel(y), [3, 3, 0])
@@ -217,7 +218,7 @@ def test_frelu_is_the_maximum_of_x_and_its_convolution_and_ties_go_to_x():
     np.testing.assert_array_equal(np.ravel(with_ties), [1, 1, 0])
 
 
-def test_frelu_with_a_kernel_of_0_is_relu():
+def test_frelu_with_a_kernel_of_zeros_is_relu():
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 2))
     frelu, relu = jax.jit(lambda x, w: (fcnn.frelu(x, w), fcnn.relu(x)))(x, np.zeros((3, 3, 1, 2)))
     np.testing.assert_array_equal(frelu, relu)

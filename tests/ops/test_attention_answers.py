@@ -1,4 +1,4 @@
-"""Attention, lookup and positions: loops over the definitions, known values, masked rows."""
+"""Attention, embeddings and positions: known values, loops over the definitions, masks."""
 
 import itertools
 import math
@@ -95,7 +95,7 @@ def test_a_query_without_any_key_gives_0_and_has_no_gradient(mode, impl, added):
 
 @cache
 def masked_queries(mode, impl):
-    """Outputs, first and second gradients, for a boolean and an added mask."""
+    """Outputs, gradients and second gradients of attention, for a boolean and an added mask."""
     x = normals(*[(1, 4, 1, 2)] * 3)
     visible = np.ones((1, 1, 4, 4), bool)
     visible[0, 0, 1] = visible[0, 0, 2, :3] = False
@@ -130,8 +130,8 @@ def largest_array(text):
     return max(math.prod(map(int, shape)) for shape in shapes)
 
 
-def test_blocked_never_holds_all_scores():
-    """Its hand-derived gradient and autodiff of its loop do not hold them either."""
+def test_blocked_attention_never_holds_all_scores():
+    """Neither the hand-derived gradient nor autodiff of the loop holds an array of all scores."""
     q = k = jax.ShapeDtypeStruct((1, 512, 1, 4), float)
     for mode in ("hand", "autodiff"):
         for impl, most in (("plain", 512 * 512), ("blocked", 512 * 32)):
@@ -141,7 +141,7 @@ def test_blocked_never_holds_all_scores():
             assert largest_array(text) == most
 
 
-def test_auto_is_blocked_above_2_to_the_20_scores():
+def test_auto_chooses_blocked_attention_above_2_to_the_20_scores():
     x = lambda t: jax.ShapeDtypeStruct((1, t, 1, 2), float)
     loops = lambda t: "while" in jax.jit(attend).lower(x(t), x(t), x(t)).as_text()
     assert not loops(1024)
@@ -178,7 +178,7 @@ def test_an_id_out_of_range_gives_nan_and_no_gradient(mode, dtype):
 
 @cache
 def rows_and_gradients(mode):
-    """A table, then its looked-up rows and the gradient of their sum, for ids of every type."""
+    """A table, and for ids of every type the rows looked up and the gradient of their sum."""
     table = np.arange(6.0).reshape(3, 2)
     low = {dtype: -1 if jnp.issubdtype(dtype, jnp.signedinteger) else 3 for dtype in IDS}
     ids = [np.array([2, low[dtype], 0, 2, 100], dtype) for dtype in IDS]
@@ -197,7 +197,7 @@ def test_gradient_of_a_row_read_often_is_summed_in_float32():
     assert jax.jit(jax.grad(total))(table, ids)[0, 0] == 4096
 
 
-def test_ids_of_types_too_short_for_the_table():
+def test_ids_of_a_type_with_fewer_values_than_the_table_has_rows():
     (table,) = normals((300, 2))
     for ids in (np.array([3, 255], np.uint8), np.array([3, 127], np.int8)):
         np.testing.assert_array_equal(jax.jit(fcnn.embedding)(table, ids), table[ids.astype(int)])
@@ -211,7 +211,7 @@ def test_one_hot_known_values():
     assert np.asarray(far)[200] == 1
 
 
-def test_sines_at_even_features_and_cosines_at_odd():
+def test_positional_encoding_has_sines_at_even_and_cosines_at_odd_features():
     y = jax.jit(partial(fcnn.positional_encoding, base=100.0))(np.zeros((1, 4, 4)))
     wanted = [[math.sin(t), math.cos(t), math.sin(t / 10), math.cos(t / 10)] for t in range(4)]
     np.testing.assert_allclose(y[0], wanted, rtol=0, atol=1e-15)
@@ -233,7 +233,7 @@ def test_rotary_embedding_equals_complex_multiplication(interleaved):
     np.testing.assert_array_equal(default, counted)
 
 
-def test_scores_of_rotated_queries_and_keys_depend_only_on_distance():
+def test_scores_of_rotated_queries_and_keys_depend_only_on_their_distance():
     q, k = normals(*[(1, 1, 1, 8)] * 2)
     rotate = jax.jit(fcnn.rotary_embedding)
     score = lambda at: (np.asarray(rotate(q, np.array([at]))) * rotate(k, np.array([at - 3]))).sum()

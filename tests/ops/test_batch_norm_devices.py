@@ -23,7 +23,7 @@ one_part = partial(full_batch, axis_name="d")
 
 
 def by_vmap(x, scale, bias, mean, var, mask):
-    """Normalize two halves under vmap, which returns the running values twice."""
+    """Normalize two halves of the batch under vmap, which returns running values for each half."""
     halves = lambda a: a.reshape(2, 3, *a.shape[1:])
     one = lambda x, mask: one_part(x, scale, bias, mean, var, mask)
     y, mean, var = jax.vmap(one, axis_name="d")(halves(x), halves(mask))
@@ -47,7 +47,10 @@ def value(f, *args):
 
 
 def answers(f):
-    """The outputs, the gradient, and the gradient of a function of the gradient."""
+    """A function that returns the outputs of f, and two gradients.
+
+    The first gradient, g, is the gradient of `value`. The second is the gradient of sum(sin(g)).
+    """
     grad = jax.grad(partial(value, f), range(5))
     second = jax.grad(lambda *a: sum(jnp.sin(g).sum() for g in grad(*a)), range(5))
     return lambda *a: (f(*a, MASK), grad(*a), second(*a))
@@ -61,7 +64,7 @@ PARTS = {
 
 
 def unsupported(name, mode):
-    """Expect an error of custom_vjp, whose rules cannot sum over the named axis of a vmap."""
+    """Expect an error if custom_vjp is in use: its rules cannot sum over a named axis of vmap."""
     if (RULE, name, mode) == ("custom_vjp", "vmap", "hand"):
         return pytest.raises(NameError, match="unbound axis name")
     return nullcontext()
@@ -82,7 +85,7 @@ def answers_of_the_full_batch():
 
 
 def gradients_inside(shards):
-    """The gradients of each part's own loss, taken inside the map."""
+    """The gradients of the loss of each part, taken inside vmap or shard_map."""
 
     def loss(x, *others):
         return sum(jnp.sin(a).sum() for a in one_part(x, *others))
@@ -97,14 +100,14 @@ def gradients_inside(shards):
 
 
 @pytest.mark.parametrize("shards", [False, True], ids=["vmap", "shard_map"])
-def test_gradients_inside_the_map_equal_autodiff(shards):
+def test_gradients_inside_vmap_and_shard_map_equal_autodiff(shards):
     by_hand = gradients_inside(shards)
     with fcnn.gradients("autodiff"):
         for a, b in zip(by_hand, gradients_inside(shards), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
-def test_two_mapped_axes():
+def test_parts_along_two_mapped_axes_equal_the_whole_batch():
     grid_part = partial(full_batch, axis_name=("d", "e"))
     grid = jax.vmap(jax.vmap(lambda x: grid_part(x, *OTHERS)[0], axis_name="d"), axis_name="e")
     y = jax.jit(grid)(X.reshape(2, 3, 1, 2, 3)).reshape(X.shape)

@@ -98,7 +98,7 @@ def test_operators_are_pickled_by_name():
 
 def test_every_operator_is_registered():
     pages = pkgutil.walk_packages(fcnn.ops.__path__, "fcnn.ops.")
-    # a JAX without hijax cannot import these:
+    # A JAX without hijax cannot import these modules.
     optional = ("fcnn.ops.hijax_primitive", "fcnn.ops.hijax_promises")
     modules = [pkgutil.resolve_name(page.name) for page in pages if page.name not in optional]
     written = {v for m in modules for v in vars(m).values() if isinstance(v, Op)}

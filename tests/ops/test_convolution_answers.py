@@ -1,4 +1,4 @@
-"""Known answers: padding, implementations, transposed and separable convolution, kernels."""
+"""Convolutions and weight standardization: known answers, padding, implementations, tiles."""
 
 import itertools
 from functools import cache, partial
@@ -20,7 +20,7 @@ def normals(*shapes):
 
 
 def and_back(f, *args):
-    """f(*args) and the gradient of its sum."""
+    """f(*args), and the gradient of f(*args).sum() in the first argument."""
     return jax.jit(lambda *a: (f(*a), jax.grad(lambda *a: f(*a).sum())(*a)))(*args)
 
 
@@ -30,7 +30,7 @@ def all_three(x, w, dy, **options):
     return y, *pull(dy)
 
 
-PADDED = {
+PADDED = {  # mode -> [1, 2, 3] padded by 2 cells, and the number of copies of each cell
     "zeros": ([0, 0, 1, 2, 3, 0, 0], [1, 1, 1]),
     "reflect": ([3, 2, 1, 2, 3, 2, 1], [2, 3, 2]),
     "edge": ([1, 1, 1, 2, 3, 3, 3], [3, 1, 3]),
@@ -40,7 +40,7 @@ PADDED = {
 
 @pytest.mark.parametrize("mode", PADDED)
 def test_padding_modes_and_their_gradient(mode):
-    """The gradient of the sum counts the copies of each cell."""
+    """The gradient of the sum of y is the number of copies of each cell."""
     x, one = np.array([1.0, 2, 3]).reshape(1, 3, 1), np.ones((1, 1, 1))
     y, dx = and_back(lambda x: fcnn.conv(x, one, padding=2, padding_mode=mode), x)
     padded, counts = PADDED[mode]
@@ -83,7 +83,8 @@ def y_and_dw(x, w, impl):
     return y, *pull(jnp.ones_like(y))
 
 
-CUT = {  # shapes of x and w, options; an example exceeds a tile of 500 bytes, a row does not
+# Shapes of x and w, and options. One example exceeds a tile of 500 bytes, one row of it does not.
+CUT = {
     "an odd row left over": ((2, 13, 5, 4), (3, 3, 4, 6), {"padding": 1}),
     "groups": ((3, 16, 6, 4), (3, 3, 2, 6), {"padding": "full", "groups": 2}),
     "stride": ((2, 17, 6, 4), (3, 2, 4, 6), {"padding": ((1, 0), (0, 2)), "stride": 2}),
@@ -105,7 +106,7 @@ WINOGRAD = ("an odd row left over", "groups", "three axes of 3")
         *itertools.product(["winograd"], WINOGRAD),
     ],
 )
-def test_strips_of_an_image_equal_the_whole_image(impl, case, monkeypatch):
+def test_convolution_by_strips_equals_convolution_of_the_whole_image(impl, case, monkeypatch):
     for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", 500)
     args, options, expected = uncut(case)
@@ -117,7 +118,7 @@ def test_strips_of_an_image_equal_the_whole_image(impl, case, monkeypatch):
 
 @cache
 def uncut(case):
-    """x, w and dy, the options, and the result of `lax`, which does not cut images."""
+    """(x, w, dy), the options, and the results of "lax", which does not cut images into strips."""
     *shapes, options = CUT[case]
     f = partial(fcnn.conv, **options, impl="lax")
     y = jax.eval_shape(f, *map(jnp.zeros, shapes))
@@ -126,7 +127,7 @@ def uncut(case):
 
 
 def test_convolution_of_an_empty_image():
-    """Only padding is read: y and all gradients are 0."""
+    """The windows read only padding, so y and all gradients are 0."""
     x, w = np.zeros((1, 0, 2)), np.ones((3, 2, 2))
 
     @jax.jit
@@ -157,7 +158,7 @@ def test_conv_transpose_of_one_cell_is_the_kernel_not_flipped():
 
 
 def test_conv_transpose_interpolates_with_a_tent_kernel():
-    """At stride 2 a tent kernel keeps every cell and inserts the mean of two neighbours."""
+    """At stride 2 a tent kernel keeps every cell, and inserts the mean of each two neighbours."""
     x, tent = np.array([1.0, 2]).reshape(1, 2, 1), np.array([0.5, 1, 0.5]).reshape(3, 1, 1)
     expected = {
         (): [0.5, 1, 1.5, 2, 1],
@@ -190,7 +191,7 @@ def test_separable_conv_equals_a_convolution_with_the_product_of_its_kernels():
 
 
 def test_weight_standardization_gives_mean_0_and_variance_1():
-    """Shifting and scaling a filter does not change the result."""
+    """The result does not change if a filter is multiplied by 3 and a constant is added to it."""
     (w,) = normals((3, 3, 4, 5))
     standard = jax.jit(partial(fcnn.weight_standardization, eps=1e-12))
     y = np.asarray(standard(w))
@@ -224,7 +225,10 @@ def standardized_and_back(w, dy, eps):
 @pytest.mark.parametrize("offset", [0.0, 10.0])
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_error_of_winograd_is_at_most_4_times_the_error_of_direct_sums(rank, offset):
-    """In float32. On CPU, "auto" may use Winograd. With an offset of 10, large terms cancel."""
+    """The errors are measured in float32. With an offset of 10 in x, large terms cancel.
+
+    On CPU, "auto" may use Winograd.
+    """
     image, kernel = (2, *(8,) * rank, 32), (*(3,) * rank, 32, 32)
     x, w, dy = normals(image, kernel, image)
     single = [a.astype(np.float32) for a in (offset + x, w, dy)]
@@ -243,7 +247,7 @@ same_and_back = jax.jit(partial(all_three, padding="same"), static_argnames="imp
 
 @pytest.mark.parametrize("impl", ["auto", "tiled", "taps", "winograd"])
 def test_tiles_on_two_devices(impl, monkeypatch):
-    """Each device loops over tiles of its own examples; dw is summed over both devices."""
+    """Each device loops over the tiles of its examples. dw is the sum over both devices."""
     for module in (tiled, taps, winograd):
         monkeypatch.setattr(module, "TILE", 500)
     x, w, dy = normals((6, 5, 4, 4), (3, 3, 4, 6), (6, 5, 4, 6))
@@ -258,7 +262,7 @@ def test_tiles_on_two_devices(impl, monkeypatch):
 
 
 STRIPS = pytest.mark.all(
-    "1 s each; the first tier has tiles of whole images, and strips of other images"
+    "1 s for each test; the first tier tests tiles of whole images, and strips of a fixed batch"
 )
 
 
@@ -287,7 +291,7 @@ def test_tiles_of_a_symbolic_batch(impl, bytes_of_tile, monkeypatch):
 
 
 def test_per_example_gradients_of_a_symbolic_batch():
-    """For `lax`, the gradient of w would be a convolution with a symbolic number of groups."""
+    """Gradients of w by "lax" would be a convolution with a symbolic number of groups."""
     x, w = normals((5, 6, 2), (3, 2, 3))
     one = lambda x, w, impl: jnp.sin(fcnn.conv(x[None], w, impl=impl)).sum()
     each = lambda impl: jax.vmap(jax.grad(partial(one, impl=impl), 1), (0, None))

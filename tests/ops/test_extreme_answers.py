@@ -1,4 +1,4 @@
-"""Known answers where a correct formula can round to a wrong result in float32 or shorter."""
+"""Known answers at inputs where a correct formula can fail by rounding, or by overflow."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ MODES = ("hand", "autodiff")
 
 
 def in_both(run, *args):
-    """The results of both modes, from one program."""
+    """Results of `run` with hand-derived gradients and with autodiff, from one program."""
 
     def both(*args):
         found = []
@@ -35,7 +35,7 @@ def vjp(f, x, dy):
 
 @pytest.mark.parametrize("impl", ["plain", "blocked"])
 def test_attention_at_large_scores(impl):
-    """Equal scores have equal weights. A score that dominates has weight 1."""
+    """Keys with equal scores have equal weights. A key whose score dominates has weight 1."""
     q, k = jnp.ones((1, 1, 1, 2), F32), jnp.ones((1, 4, 1, 2), F32)
     v = jnp.arange(4.0, dtype=F32).reshape(1, 4, 1, 1)
     masks = np.array([0, -1e4, -1e6, -1e9, np.finfo(np.float32).min], np.float32)
@@ -63,7 +63,7 @@ def test_softmax_sums_half_precision_in_float32():
 
     for dx, p, log_p in in_both(run):
         np.testing.assert_array_equal(dx, [0, 0])
-        np.testing.assert_allclose(p, np.full(3, 1 / 65520), rtol=4e-3)  # below normal float16
+        np.testing.assert_allclose(p, np.full(3, 1 / 65520), rtol=4e-3)  # subnormal in float16
         np.testing.assert_allclose(log_p, np.full(3, -np.log(65520)), rtol=1e-3)
 
 
@@ -81,7 +81,7 @@ def test_cross_entropies_sum_half_precision_in_float32():
         np.testing.assert_allclose(dz, -65519 / 4, rtol=1e-3)
 
 
-PRODUCERS = {
+PRODUCERS = {  # functions that compute the scores from x
     "a product": lambda x: x * 3,
     "a quotient": lambda x: x / 3,
     "two products": lambda x: x * 3 + x[..., ::-1] * 7,
@@ -92,7 +92,7 @@ PRODUCERS = {
 
 @pytest.mark.parametrize("classes", [3, 33])
 def test_softmax_of_products(classes):
-    """XLA computes x twice, for its maximum and for x - maximum, and may round it differently."""
+    """XLA may compute the scores z twice, for max z and for z - max z, with different roundings."""
     x = (1e9 * np.random.default_rng(0).standard_normal((4, classes))).astype(np.float32)
     labels = jnp.zeros(4, int)
     eye = jnp.eye(classes, dtype=F32)[:, None]
@@ -120,7 +120,7 @@ def test_softmax_of_products(classes):
         for name, scores in made.items():
             z = np.asarray(scores, float)
             top = z.max(-1, keepdims=True)
-            p = (z == top).astype(float)  # scores lie far apart
+            p = (z == top).astype(float)  # scores lie far apart, so softmax is one-hot
             np.testing.assert_allclose(found[name][0][0][0], p, atol=1e-6, err_msg=name)
             np.testing.assert_allclose(found[name][0][1][0], z - top, rtol=1e-6, err_msg=name)
             np.testing.assert_allclose(found[name][0][2][0], (top - z)[:, 0], rtol=1e-6)
@@ -171,7 +171,7 @@ def test_a_bias_is_added_before_the_sum_is_rounded():
 
 
 def test_slopes_of_saturated_elu_are_accurate():
-    """y + alpha would lose digits of the slope alpha exp(x)."""
+    """Computed as y + alpha, the slope alpha exp(x) would lose digits."""
     x = jnp.array([-20.0, -12], F32)
     with fcnn.gradients("hand"):
         for op, scale in ((fcnn.elu, 1), (fcnn.celu, 1), (fcnn.selu, 1.7580993408473768)):
@@ -196,7 +196,7 @@ def test_focal_at_infinite_logits():
 
 
 def test_normalization_with_an_overflowing_variance():
-    """The normalized values and their gradient are 0, as documented."""
+    """The normalized values and their gradient are 0, as the docstrings promise."""
     x, one = jnp.array([[1e20, -1e20], [2e20, 0]], F32), jnp.ones(2, F32)
     ops = {
         fcnn.layer_norm: lambda x: fcnn.layer_norm(x, one, one),
@@ -215,7 +215,7 @@ def test_normalization_with_an_overflowing_variance():
 
 
 def test_normalization_far_from_0():
-    """The mean of 1000 ± 0.005 is rounded by up to 3e-5 in float32: 0.006 standard deviations."""
+    """In float32, a mean near 1000 is rounded by up to 3e-5, which is 0.006 standard deviations."""
     rng, one = np.random.default_rng(0), jnp.ones(6, F32)
     x = (1000 + 0.005 * rng.standard_normal((3, 50, 6))).astype(np.float32)
     dy, mask = rng.standard_normal(x.shape).astype(np.float32), rng.random((3, 50)) < 0.8
@@ -230,7 +230,7 @@ def test_normalization_far_from_0():
     }
 
     def exact(x, axes, mask):
-        """z in float64, and its gradient, which is valid only without a mask."""
+        """z in float64, and the gradient dx, whose formula holds only without a mask."""
         mean = lambda a: np.mean(a, axes, keepdims=True, where=True if mask is None else mask)
         d = x - mean(x)
         r = 1 / np.sqrt(mean(d * d) + 1e-5)
@@ -264,7 +264,10 @@ def test_second_derivatives_of_activations_are_finite(mode):
 
 
 def test_gates_and_pools_of_infinities():
-    """A closed gate maps infinity to 0. Infinite entries of one window share the slope."""
+    """A closed gate maps an infinite value to 0.
+
+    In lp_pool, two infinite entries of a window have the slopes of two equal finite entries.
+    """
     inf = np.inf
     glu = np.array([[inf, -inf], [-inf, -inf], [inf, inf], [-inf, inf], [inf, -1e9]], F32)
     swiglu = np.array([[-inf, inf], [-inf, -inf], [-1e9, inf]], F32)

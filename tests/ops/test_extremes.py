@@ -1,17 +1,18 @@
-"""Extreme arguments in float32, bfloat16 and float16: finite, and as accurate as autodiff.
+"""Results at extreme arguments in float32, bfloat16 and float16 are as accurate as by autodiff.
 
-`test_gradients.py` proves formulas in float64, where rounding errors are small. Here each
-operator's extreme cases are rounded to each shorter dtype, and compared with float64 autodiff at
-the rounded inputs. The error bounds are:
+`test_gradients.py` proves formulas in float64, where rounding errors are small. Here the inputs of
+each operator's extreme cases are rounded to each shorter dtype. The results in that dtype are
+compared with exact results: float64 autodiff at the rounded inputs. The error bounds are
 
-    hand-derived gradient    the larger of: twice the error of autodiff in the same dtype; four
-                             roundings of the largest entry and of the cotangent
-    value                    four roundings of the largest entry and of the inputs
+    value                    4 (r + s)
+    hand-derived gradient    the larger of 4 (r + s) and 2 a
 
-Where the exact result fits the dtype, the result is finite.
+where r is one rounding of the largest entry, and a is the error of autodiff in the same dtype. s is
+the change of the exact result if the inputs change by about one rounding. For a gradient, only the
+cotangents change. Where the exact result is finite in the dtype, the result must be finite too.
 
-One program per operator computes all its cases, dtypes and gradients. Cases with the same shapes
-and options differ in numbers alone, so they are steps of one loop.
+One program computes all cases, dtypes and gradients of an operator. Cases with the same shapes and
+options differ only in their numbers, so each of these cases is a step of one loop.
 """
 
 from functools import lru_cache, partial
@@ -25,8 +26,8 @@ from registry import every_extreme, is_float
 import fcnn
 
 MODES = ("hand", "autodiff")
-second_tier = pytest.mark.all("2 s each operator; test_extreme_answers has known failures")
-LARGE = {"float32": 1e25, "bfloat16": 1e25, "float16": 2.0**13}  # cotangents, times normals
+second_tier = pytest.mark.all("2 s for each operator; the first tier has test_extreme_answers")
+LARGE = {"float32": 1e25, "bfloat16": 1e25, "float16": 2.0**13}  # scale of the large cotangents
 
 
 @second_tier
@@ -47,9 +48,9 @@ def test_gradient(op, case, options, dtype):
     found, reference, (_, cotangents_nearby) = answers(op)[case.name, dtype]
     of_each = found["hand"], found["autodiff"], reference, cotangents_nearby
     for of_argument in zip(*(gradients for _, gradients in of_each), strict=True):
-        for hand, auto, exact, near in zip(*of_argument, strict=True):  # each cotangent
-            own = 4 * (roundings(exact, dtype) + error(near, exact, dtype))
-            assert_error_within(hand, exact, max(own, 2 * error(auto, exact, dtype)), dtype)
+        for hand, auto, exact, near in zip(*of_argument, strict=True):  # one step per cotangent
+            bound = 4 * (roundings(exact, dtype) + error(near, exact, dtype))
+            assert_error_within(hand, exact, max(bound, 2 * error(auto, exact, dtype)), dtype)
 
 
 def assert_error_within(found, exact, bound, dtype):
@@ -59,25 +60,26 @@ def assert_error_within(found, exact, bound, dtype):
 
 
 def error(found, exact, dtype):
-    """The largest error among entries that are finite."""
+    """The largest error among entries for which `found`, and `exact` in this dtype, are finite."""
     counts = fits(exact, dtype) & np.isfinite(found)
     return np.abs(found[counts] - exact[counts]).max(initial=0)
 
 
 def roundings(exact, dtype):
-    """The rounding error of the largest entry, at least the smallest number of the dtype."""
+    """One rounding of the largest entry, or the smallest number of the dtype if that is larger."""
     largest = np.abs(exact[fits(exact, dtype)]).max(initial=0)
-    least = 2.0**-24 if dtype == "float16" else jnp.finfo(dtype).tiny  # XLA flushes to 0
+    # In float32 and bfloat16, XLA flushes numbers below `tiny` to 0.
+    least = 2.0**-24 if dtype == "float16" else jnp.finfo(dtype).tiny
     return max(float(jnp.finfo(dtype).eps) * largest, float(least))
 
 
 def fits(exact, dtype):
-    """Whether the exact result is finite in this dtype."""
+    """Whether each entry of the exact result is finite in this dtype."""
     return np.isfinite(rounded(exact, dtype, saturate=False))
 
 
 def rounded(a, dtype, saturate=True):
-    """The nearest numbers of a dtype. Finite numbers remain finite, infinities remain infinite."""
+    """Round `a` to a dtype. With `saturate`, a finite number does not become infinite."""
     a, most = np.asarray(a, float), float(jnp.finfo(dtype).max)
     a = np.where(np.isfinite(a) & saturate, np.clip(a, -most, most), a)
     with np.errstate(over="ignore"):
@@ -86,9 +88,10 @@ def rounded(a, dtype, saturate=True):
 
 @lru_cache(maxsize=1)  # tests are sorted by operator
 def answers(op):
-    """{(case name, dtype): (results by mode, float64 results, float64 results nearby)}.
+    """{(case name, dtype): (results by mode, float64 results, two float64 results nearby)}.
 
-    Each result is a pair (outputs, gradients).
+    Each result is a pair (outputs, gradients). The first result nearby is at changed arguments, and
+    the second is at changed cotangents.
     """
     groups = {}
     for case in op.cases:
@@ -119,7 +122,7 @@ class Group:
         return [args[i] for i in self.floats]
 
     def rounded(self, args, y, dtype):
-        """The arguments and two cotangents of each output, rounded to `dtype`."""
+        """The floating arguments, and two cotangents for each output, rounded to `dtype`."""
         rng = np.random.default_rng(1)
         cotangents = [
             np.stack([scale * rng.standard_normal(a.shape) for scale in (1.0, LARGE[dtype])])
@@ -135,7 +138,7 @@ class Group:
         return [a for a in jax.tree.leaves(y) if is_float(a)]
 
     def run(self, inputs):
-        """Results of both modes in every dtype, and float64 results there and one rounding away."""
+        """Results of both modes in every dtype, and float64 results at these inputs and nearby."""
         found = {d: self.loop(MODES, self.others, inputs[d]) for d in LARGE}
         float64 = [jax.tree.map(lambda a: a.astype(float), inputs[d]) for d in LARGE]
         for which in range(2):
@@ -169,13 +172,15 @@ class Group:
         pick = lambda tree, i: jax.tree.map(lambda a: a[i], tree)
         for j, dtype in enumerate(LARGE):
             for i, case in enumerate(self.cases):
-                own, *near = ((which * len(LARGE) + j) * len(self.cases) + i for which in range(3))
-                near = [pick(exact, step) for step in near]
-                yield (case.name, dtype), (pick(found[dtype], i), pick(exact, own), near)
+                at_inputs, *changed = (
+                    (which * len(LARGE) + j) * len(self.cases) + i for which in range(3)
+                )
+                near = [pick(exact, step) for step in changed]
+                yield (case.name, dtype), (pick(found[dtype], i), pick(exact, at_inputs), near)
 
 
 def nearby(inputs, dtype, which):
-    """`inputs` with the arguments (which = 0) or cotangents (which = 1) about one rounding away."""
+    """Change arguments (which = 0) or cotangents (which = 1) of `inputs` by about one rounding."""
     rng, eps = np.random.default_rng(2), float(jnp.finfo(dtype).eps)
     off = lambda a: a * (1 + eps * rng.standard_normal(a.shape))
     return [list(map(off, a)) if i == which else a for i, a in enumerate(inputs)]

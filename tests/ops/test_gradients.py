@@ -1,4 +1,4 @@
-"""Gradients: hand-derived == autodiff == finite differences, and mistakes are found."""
+"""Hand-derived gradients equal autodiff and finite differences, and the proof finds mistakes."""
 
 from functools import partial
 
@@ -58,7 +58,7 @@ def _at(g, entry, value):
 
 @one_case_each
 def test_the_proof_can_fail(op, case, options):
-    """A relative error of 1e-3 is found, and so is an error in one entry of any gradient."""
+    """The proof finds a relative error of 1e-3, and an error in one entry of any gradient."""
     known = known_of(op, case, options)
     for i, right in enumerate(known.claimed):
         for mistake in MISTAKES if right.any() else MISTAKES[1:3]:

@@ -1,6 +1,6 @@
 """Behaviour of hijax (experimental) that fcnn relies on, and the fallback for a JAX without it.
 
-Every other test file also passes without hijax, which tests/without_hijax/ disables.
+All other test files also pass without hijax. tests/without_hijax/ disables hijax.
 """
 
 import subprocess
@@ -75,7 +75,7 @@ def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, brok
 
 
 def test_a_jax_without_hijax():
-    """One warning at import. Reverse mode uses the hand rule; forward mode needs autodiff."""
+    """The import warns once. Reverse mode uses the hand rule. Forward mode needs autodiff."""
     program = """
 import warnings
 with warnings.catch_warnings(record=True) as caught:
@@ -100,7 +100,7 @@ except TypeError:
     assert (done.returncode, done.stderr) == (7, "")
 
 
-SIZE = 2  # of every mapped axis
+SIZE = 2  # size of every mapped axis
 
 
 def grown(shape, axis):
@@ -130,7 +130,10 @@ def loss(x, w, b):
     ],
 )
 def test_nested_vmap_over_any_axes(inner, outer):
-    """vmap of the loss and of its gradient equals loops. grad of the sum equals autodiff."""
+    """Nested vmap of the loss, and of its gradient, equals loops.
+
+    The gradient of the sum of all losses equals the gradient by autodiff.
+    """
     shapes = (4, 3), (3, 2), (2,)
     args = [normal(*grown(grown(s, i), o)) for s, i, o in zip(shapes, inner, outer, strict=True)]
     grad = jax.grad(loss, (0, 1, 2))
@@ -167,7 +170,7 @@ def test_shared_weights_are_saved_once():
 
 
 def test_vmap_over_a_named_axis_of_devices():
-    """On both kinds of mesh the batch stays sharded and the gradient is the same."""
+    """On automatic and explicit meshes, the batch stays sharded and the gradient is unchanged."""
     x, w, b = normal(4, 5, 3), normal(3, 2), normal(2)
     grad = jax.grad(loss, (0, 1, 2))
     wanted = jax.jit(jax.vmap(grad, (0, None, None)))(x, w, b)
@@ -186,13 +189,13 @@ def test_an_output_without_a_gradient_under_vmap():
     """max_pool_with_indices also returns integers, whose cotangent is not a float."""
     x = normal(3, 1, 4, 4, 2)
     with_indices = lambda x: jnp.square(fcnn.max_pool_with_indices(x, 2)[0]).sum()
-    alone = lambda x: jnp.square(fcnn.max_pool(x, 2)).sum()
-    found, wanted = (jax.jit(jax.vmap(jax.grad(f)))(x) for f in (with_indices, alone))
+    without_indices = lambda x: jnp.square(fcnn.max_pool(x, 2)).sum()
+    found, wanted = (jax.jit(jax.vmap(jax.grad(f)))(x) for f in (with_indices, without_indices))
     np.testing.assert_array_equal(found, wanted)
 
 
 def test_the_plain_forward_runs_where_nothing_is_differentiated():
-    """No residual is computed only to be discarded."""
+    """z is differentiated, but x and y are not. So fwd does not run, and saves no residuals."""
     scale = Scale()
     f = lambda x, y: jax.grad(lambda z: z * by_hijax(scale, (x, y), {}).sum())(1.0)
     jax.eval_shape(f, *scale.types)
@@ -218,7 +221,7 @@ def with_setting(setting):
 
 
 def test_rules_run_under_the_settings_of_the_call():
-    """JAX traces the rules after the user's code has left the setting."""
+    """JAX traces the rules after the user's code has left the `with` block of the setting."""
     x, w = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((4, 3), (3, 2)))
     with jax.default_matmul_precision("default"):
         f = with_setting(jax.default_matmul_precision("highest"))
@@ -255,7 +258,7 @@ def test_operators_in_one_program_may_have_different_settings():
 
 @pytest.mark.parametrize("names", ["i", ("i", "j")])
 def test_batch_norm_over_a_named_axis_that_maps_no_array(names):
-    """All instances along i are equal. batch_norm sums over them, and N counts all of them."""
+    """All instances along axis i are equal. batch_norm sums over them, and N counts all entries."""
     x, one = normal(4, 3), jnp.ones(3)
 
     def value(scale):

@@ -32,8 +32,8 @@ def test_output_size_of_a_rectangle():
     assert y.shape == (1, 3, 2, 1)
 
 
-def test_same_padding_at_stride_2_is_at_the_high_end():
-    """As in TensorFlow. PyTorch networks pad k // 2 cells at both ends: other windows."""
+def test_same_padding_at_stride_2_adds_one_cell_at_the_high_end():
+    """TensorFlow pads in this way too. PyTorch networks pad k // 2 cells at both ends instead."""
     strided, one = partial(fcnn.conv, stride=2), partial(fcnn.conv, padding="causal")
     same = partial(strided, padding="same")
     run = lambda *a: (same(*a), strided(*a, padding="same_lower"), one(*a))
@@ -49,13 +49,13 @@ def test_the_gradient_of_a_convolution_is_a_full_correlation():
 
 
 def test_tiled_conv_holds_one_tile_of_rows(monkeypatch):
-    """The program loops over tiles when the im2col matrix exceeds the cache."""
+    """The program loops over tiles if the rows of im2col exceed `TILE` bytes."""
     by_tiles = partial(fcnn.conv, padding="same", impl="tiled")
     text = lambda n: jax.jit(by_tiles).lower(zeros(n, 16, 16, 4), zeros(3, 3, 4, 2)).as_text()
     assert "stablehlo.while" in text(256)
     assert "256x16x16x12x" not in text(256)
     monkeypatch.setattr(tiled, "TILE", 2**40)
-    assert "stablehlo.while" not in text(255)  # not 256, whose program JAX has cached
+    assert "stablehlo.while" not in text(255)  # JAX has cached the program of n = 256
     assert "255x16x16x12x" in text(255)
 
 
@@ -172,7 +172,7 @@ def test_labels_of_any_integer_type(dtype):
 
 @cache
 def losses_by_type():
-    """Logits, and their losses for labels of every type."""
+    """Logits, and their losses for labels of every integer type."""
     logits = np.random.default_rng(0).standard_normal((2, 300))
     labels = [np.array([3, 40], dtype) for dtype in INTEGERS]
     run = lambda logits, labels: [fcnn.softmax_cross_entropy(logits, each) for each in labels]
@@ -201,7 +201,7 @@ def loss_and_gradient(logits, labels):
     return jax.jit(run)(logits, labels)
 
 
-def test_cross_entropy_of_equal_logits_is_log_k_and_its_gradient_p_minus_t():
+def test_cross_entropy_of_equal_logits_is_log_k_and_its_gradient_is_p_minus_t():
     loss, dz = loss_and_gradient(np.zeros((2, 4)), np.array([0, 3]))
     np.testing.assert_allclose(loss, np.log(4), rtol=1e-15)
     np.testing.assert_allclose(dz, 0.25 - np.eye(4)[[0, 3]], atol=1e-15)
@@ -252,7 +252,7 @@ def test_variance_far_from_0():
 
 
 def test_long_sums_in_half_precision_do_not_stall():
-    """A sum of 4,096 ones in bfloat16 stops at 256; in float32 it does not."""
+    """In bfloat16 a sum of 4,096 ones stops at 256, so the operators sum in float32."""
     ones = lambda *shape: np.ones(shape, jnp.bfloat16)
     conv = lambda x, w: [fcnn.conv(x[None], w, impl=i) for i in ("lax", "im2col", "tiled")]
     assert jax.jit(fcnn.dense)(ones(1, 4096), ones(4096, 1)).item() == 4096
@@ -276,8 +276,8 @@ def test_long_sums_in_half_precision_do_not_stall():
         ),
     ],
 )
-def test_second_order_agrees_with_differences(rank):
-    """Derivatives of the hand-derived rule, checked by JAX against finite differences."""
+def test_second_derivatives_agree_with_finite_differences(rank):
+    """JAX compares derivatives of the hand-derived rule with finite differences."""
     draw = np.random.default_rng(0).standard_normal
     x, w = draw((1, *(4,) * rank, 2)), draw((*(3,) * rank, 2, 1))
     f = jax.jit(lambda x, w: jnp.sin(fcnn.conv(x, w)))
@@ -285,7 +285,7 @@ def test_second_order_agrees_with_differences(rank):
     check_grads(f, (x, w), order=2, modes=modes)
 
 
-def test_dropout_of_rate_0_written_as_an_integer(key):
+def test_dropout_rate_may_be_the_integer_0(key):
     np.testing.assert_array_equal(jax.jit(partial(fcnn.dropout, rate=0))(np.ones(3), key), 1)
 
 
@@ -296,7 +296,7 @@ def test_a_cotangent_may_be_a_numpy_array():
 
 
 def test_auto_does_not_slice_every_tap_of_a_large_window():
-    """XLA would take 10 s to compile the slices."""
+    """XLA would take 10 s to compile one slice per tap."""
     x, w = zeros(1, 20, 20, 1), zeros(16, 16, 1, 1)
     f = lambda x, w: fcnn.conv(x, w).sum()
     assert "stablehlo.convolution" in jax.jit(f).lower(x, w).as_text()

@@ -1,4 +1,4 @@
-"""Losses: values computed by hand, masked classes, labels out of range, and kinks."""
+"""Losses: known values, masked classes, labels out of range, and kinks."""
 
 import math
 from functools import cache, partial
@@ -27,7 +27,7 @@ def with_grad(f, x):
     return f(x), grad(f, x)
 
 
-def test_regression_losses_by_hand():
+def test_regression_losses_known_values():
     y, t = np.array([[3.0, 0.0, -0.5]]), np.zeros((1, 3))
 
     def values_and_slopes(y, t):
@@ -57,7 +57,7 @@ def test_gradient_of_l2_penalty_is_rate_times_w():
 
 @both
 def test_masked_classes_add_no_loss(mode):
-    """A logit of -inf excludes its class: no loss, no gradient, no NaN."""
+    """A class with logit -inf adds no loss and gets no gradient. No result is NaN."""
     labels, soft, sure = np.array([1]), np.array([[0.5, 0.5, 0.0]]), np.array([[0.0, 1.0, 0.0]])
     weights = np.array([1.0, 1.0, 2.0])
     losses = (
@@ -145,7 +145,7 @@ def ignoring(mode):
         return run(lambda *a: {ignored: one(ignored, *a) for ignored in IGNORED}, z, w)
 
 
-def test_label_smoothing_by_hand():
+def test_label_smoothing_known_values():
     smoothed = lambda z, by: fcnn.softmax_cross_entropy(z, np.array([0]), label_smoothing=by)
     z = np.zeros((1, 4)), np.log(np.array([[0.5, 0.25, 0.25]]))
     even, uneven = run(lambda z, log_p: (smoothed(z, 0.2), smoothed(log_p, 0.3)), *z)
@@ -181,7 +181,7 @@ def test_kl_divergence_is_0_if_p_equals_q_and_its_slope_is_0_if_p_is_0(mode):
 
 
 @both
-def test_hinge_by_hand_and_slope_0_at_the_margin(mode):
+def test_hinge_known_values_and_slope_0_at_the_margin(mode):
     z, labels = np.array([[3.0, 2.0, 2.5], [1.0, 0.0, 0.0]]), np.array([0, 0])
     with fcnn.gradients(mode):
         loss, g = run(lambda z, labels: with_grad(lambda z: fcnn.hinge(z, labels), z), z, labels)
@@ -202,6 +202,6 @@ def test_focal_with_gamma_0_is_half_the_cross_entropy():
     np.testing.assert_allclose(of_easy, [-0.25 * 0.01 * np.log(0.9)])
 
 
-def test_losses_of_half_precision_square_in_float32():
+def test_mean_squared_error_of_half_precision_squares_in_float32():
     y = np.full((1, 4), 200, np.float16)
     assert run(fcnn.mean_squared_error, y, 0 * y).item() == 40_000

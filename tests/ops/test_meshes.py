@@ -1,8 +1,8 @@
 """Meshes: shardings of the outputs and gradients of every operator.
 
-Sharding along an explicit mesh axis is part of an array's type. Sharding along an automatic mesh
-axis is not. Tracing gives the types, without compilation. The letters of the operator's annotations
-give the expected shardings.
+The type of an array includes its sharding along explicit mesh axes, but not along automatic mesh
+axes. Tracing gives the types without compilation. The letters of the operator's annotations give
+the expected shardings.
 """
 
 from dataclasses import dataclass, replace
@@ -34,9 +34,9 @@ AUTOMATIC = mesh((2, 2), AxisType.Auto)
 
 @dataclass(frozen=True)
 class Layout:
-    """A case of an operator: mesh axis d splits its batch, mesh axis m the axes of `letter`.
+    """Shardings of a case: mesh axis d splits the batch axis, and m splits the axes of `letter`.
 
-    The batch is the first letter of the first output.
+    The letter of the batch axis is the first letter of the first output.
     """
 
     op: fcnn.ops.Op
@@ -64,7 +64,7 @@ class Layout:
         return next(letters(self.out[0], y[0].ndim), None)
 
     def sizes(self):
-        """{letter: lengths of its axes in the arguments}, without the 1 of a broadcast axis."""
+        """{letter: lengths of the axes with this letter}, without 1 for broadcast axes."""
         sizes = {}
         for annotation, a in zip(self.given, self.args, strict=True):
             if a is not None:
@@ -87,7 +87,7 @@ class Layout:
         return [None if a is None else put(text, a) for text, a in each]
 
     def gradient(self, **options):
-        """A function of the arguments: the outputs, and the gradient of a sum of their sines."""
+        """A function that returns the outputs, and the gradient of a sum of the outputs' sines."""
         at = [i for i, a in enumerate(self.args) if is_float(a)]
 
         def run(*args):
@@ -106,7 +106,10 @@ class Layout:
 
 
 def layouts(op):
-    """One layout of the batch, and one for each other letter, in the first case of even lengths."""
+    """Yield a layout that splits only the batch, and a layout for each letter of the arguments.
+
+    Each layout is of the first case in which the axes to be split have even lengths.
+    """
     seen = set()
     for case in op.cases:
         if not case.proved or not any(map(is_float, case.shapes())):
@@ -130,7 +133,7 @@ def test_outputs_and_gradients_are_sharded_by_their_letters(op, mode):
     check_types(layout, layout.case.options, mode, GRID)
 
 
-@pytest.mark.all("0.1 s for each of 900 layouts; the first tier has one layout of each operator")
+@pytest.mark.all("0.1 s for each of 900 layouts; the first tier tests one layout of each operator")
 @MODES
 @OF_FLOATS
 def test_shardings_for_every_letter_and_implementation(op, mode):
@@ -152,10 +155,10 @@ def check_types(layout, options, mode, mesh):
         assert jax.typeof(dx).sharding == jax.typeof(args[i]).sharding
 
 
-@pytest.mark.all("two programs for each operator; the first tier checks the types")
+@pytest.mark.all("two programs for each operator; the first tier checks the shardings in the types")
 @pytest.mark.parametrize("mesh", [GRID, AUTOMATIC], ids=["explicit", "automatic"])
 @OF_FLOATS
-def test_values_equal_those_of_one_device(op, mesh):
+def test_values_on_a_mesh_equal_values_on_one_device(op, mesh):
     *_, layout = layouts(op)
     run = layout.gradient(**layout.case.options)
     with fcnn.gradients("autodiff"):
@@ -170,7 +173,7 @@ def put(a, *axes):
 
 
 def two_layers(x, w):
-    """Two dense layers: the gradient has five products, two forward and three backward."""
+    """Two dense layers. A gradient computes five products: two forward and three backward."""
     return fcnn.dense(fcnn.tanh(fcnn.dense(x, w)), w.T).sum()
 
 
@@ -206,17 +209,17 @@ def test_an_operator_without_annotations_keeps_the_sharding_of_x():
     assert jax.typeof(jax.jit(double)(put(np.ones((4, 3)), "d"))).sharding.spec[0] == "d"
 
 
-def test_letters():
+def test_letters_of_annotations():
     of = lambda text, rank: list(letters(Float[Array, text] | None, rank))
     assert of("n *size c_per_group", 4) == ["n", "size[0]", "size[1]", "c"]
     assert of("#n *size c", 3) == ["n", "size", "c"]
     assert of("*n c", 1) == ["c"]
     assert list(letters(None, 2)) == ["...[0]", "...[1]"]
-    assert of("n c d", 2) == ["...[0]", "...[1]"]  # an annotation that does not fit
+    assert of("n c d", 2) == ["...[0]", "...[1]"]  # an annotation of 3 axes for an array of 2
 
 
 def on_grid(f, *args):
-    """The shardings of the outputs of f as an operator."""
+    """The shardings of the outputs of an operator whose forward pass is f."""
     y = jax.eval_shape(operator()(f), *args)
     return [jax.typeof(a).sharding.spec for a in jax.tree.leaves(y)]
 
@@ -229,7 +232,7 @@ class Both(NamedTuple):
     first: Vector
 
 
-def test_annotations_of_any_form():
+def test_outputs_are_sharded_by_annotations_of_any_form():
     both = lambda x: (x, x[:, 0])
     forms = {
         "tuple": (both, tuple[Matrix, Vector], [("d", "m"), ("d",)]),
@@ -246,7 +249,7 @@ def test_annotations_of_any_form():
         assert on_grid(f, x) == [PartitionSpec(*axes) for axes in wanted], form
 
 
-def test_arrays_on_two_meshes():
+def test_arrays_on_different_meshes_are_rejected():
     w = jax.device_put(np.ones((6, 8)), NamedSharding(LINE, PartitionSpec()))
     message = r"dense: arrays lie on different meshes, {'d': 2, 'm': 2} and {'d': 2}; use one"
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""A new operator is one file and one line: every generic suite then runs on it automatically."""
+"""Adding an operator takes one file and one line. Every generic suite then runs on the operator."""
 
 import importlib.util
 import re
@@ -108,7 +108,7 @@ def project(tmp_path_factory):
 
 
 def run(project, files, *options):
-    """Run the tests in `files` whose ids contain halve: exit code, outcomes and output."""
+    """Run the tests in `files` whose ids contain halve. Return exit code, outcomes and output."""
     command = f"{sys.executable} -m pytest -n0 -vv -p no:cacheprovider -k halve".split()
     command += [*options, *(f"tests/{name}" for name in files)]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
@@ -117,7 +117,7 @@ def run(project, files, *options):
 
 
 def test_generic_suites_pass_on_a_new_operator(tmp_path):
-    """Call the test functions directly, on an operator of a module outside fcnn."""
+    """Call the test functions directly, on an operator whose module is outside fcnn."""
     path = tmp_path / "halve.py"
     path.write_text(PAGE)
     spec = importlib.util.spec_from_file_location("halve", path)

@@ -1,4 +1,4 @@
-"""Normalization and scaling: known values, pooled axes, limits and kinks."""
+"""Normalization and scaling: known values, axes of the statistics, limits and kinks."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ import fcnn
 
 
 def run(f, *args):
-    """The outputs of f, from one program."""
+    """f(*args), compiled as one program."""
     return jax.tree.map(np.asarray, jax.jit(f)(*args))
 
 
@@ -27,7 +27,7 @@ def normal(*shape):
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def test_pooled_axes_of_each_normalization():
+def test_axes_of_the_mean_and_variance_of_each_normalization():
     x = 3 + 2 * normal(2, 5, 4, 6) + np.arange(24.0).reshape(1, 1, 4, 6)
     pairs = x.reshape(2, 5, 4, 3, 2)
 
@@ -119,7 +119,7 @@ def test_min_max_scale_known_values():
 
 
 def test_min_max_scale_known_gradient():
-    """y = (x - lo) / (hi - lo) of the middle entry has slopes 1/4 in x, -1/8 in lo and in hi."""
+    """The middle entry y = (x - lo) / (hi - lo) has slopes 1/4 in x, -1/8 in lo and -1/8 in hi."""
     middle = lambda x: fcnn.min_max_scale(x)[:, 1]
     slope = run(partial(grad, middle), np.array([[1.0, 3.0, 5.0]]))
     np.testing.assert_allclose(slope, [[-1 / 8, 1 / 4, -1 / 8]])
@@ -141,7 +141,7 @@ def test_min_max_scale_gradient_of_ties_goes_to_the_first(mode):
 
 
 @pytest.mark.parametrize("mode", ["hand", "autodiff"])
-def test_min_max_scale_of_a_constant_is_the_lower_bound(mode):
+def test_min_max_scale_of_equal_entries_is_the_lower_bound(mode):
     x = np.tile(np.array([[7.0], [0.0], [-1e300]]), (1, 3))
     squares = lambda x: jnp.square(fcnn.min_max_scale(x))
     with fcnn.gradients(mode):

@@ -1,4 +1,4 @@
-"""Incomplete operators: what works without rules or cases, and errors of one line."""
+"""Incomplete operators: calls that work without rules or cases, and errors of one line."""
 
 import traceback
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from fcnn.ops import Case, operator
 from fcnn.ops.validation import named
 
 X = np.random.default_rng(0).standard_normal((2, 3))
-FWD, BWD = (lambda x: (x * x, x)), (lambda x, dy: (3 * x * dy,))  # a wrong bwd, to be recognized
+FWD, BWD = (lambda x: (x * x, x)), (lambda x, dy: (3 * x * dy,))  # bwd is wrong: 2 x dy is right
 
 
 def square(fwd=None, bwd=None):
@@ -125,7 +125,7 @@ def raising(error):
 
 
 @pytest.mark.parametrize("kind", [ValueError, TypeError])
-def test_the_name_is_put_in_front_of_a_message(kind):
+def test_error_messages_of_validate_start_with_the_name_of_the_operator(kind):
     op = rejecting(raising(kind("x is odd", 3)))
     for call in (op, jax.jit(op), jax.grad(op)):
         op.validate(raising(kind("x is odd", 3)))
@@ -136,7 +136,7 @@ def test_the_name_is_put_in_front_of_a_message(kind):
         assert caught.value.__cause__ is None
 
 
-def test_the_name_adds_nothing_to_the_traceback():
+def test_the_name_of_the_operator_adds_nothing_to_the_traceback():
     with pytest.raises(ValueError, match=r"^square: x is odd$") as caught:
         rejecting(raising(ValueError("x is odd")))(3.0)
     pages = [Path(f.filename).name for f in traceback.extract_tb(caught.value.__traceback__)]
@@ -146,7 +146,7 @@ def test_the_name_adds_nothing_to_the_traceback():
 
 
 class OfJax(ValueError):
-    """A subclass, as JAX's own errors are."""
+    """A subclass of ValueError, as some errors of JAX are."""
 
 
 UNTOUCHED = [OfJax("x is traced"), KeyError("x"), NameError("x"), ValueError(), TypeError(3)]
@@ -161,7 +161,7 @@ def test_errors_of_other_types_and_without_a_message_are_untouched(error):
     assert error.args == args
 
 
-def test_a_tracer_in_validate_is_an_error_of_jax():
+def test_a_validate_rule_that_reads_a_traced_value_raises_an_error_of_jax():
     def positive(x):
         if x <= 0:
             raise ValueError("x must be positive")
@@ -174,7 +174,7 @@ def test_a_tracer_in_validate_is_an_error_of_jax():
     assert "square: " not in str(caught.value).splitlines()[0]
 
 
-def test_errors_of_forward_have_no_name_in_front():
+def test_errors_of_forward_do_not_start_with_the_name_of_the_operator():
     op = operator()(raising(ValueError("x is odd")))
     with pytest.raises(ValueError, match=r"^x is odd$"):
         op(3.0)
@@ -187,7 +187,7 @@ def outer(forward, validate=lambda x: None):
     return op
 
 
-def test_an_error_of_a_nested_operator_starts_with_the_name_of_that_operator():
+def test_an_error_of_a_nested_operator_starts_with_the_name_of_the_nested_operator():
     inner = lambda x: rejecting(raising(ValueError("x is odd")))(x)
     for op in (outer(inner), outer(lambda x: x, validate=inner)):
         with pytest.raises(ValueError, match=r"^square: x is odd$"):
@@ -202,20 +202,20 @@ def test_an_incomplete_operator_called_in_validate_is_named_in_the_error(fault, 
 
 
 @pytest.mark.parametrize("fault", RETURNED)
-def test_the_operator_of_a_wrong_rule_run_in_validate_is_named_in_the_error(fault):
+def test_an_operator_with_a_wrong_rule_called_in_validate_is_named_in_the_error(fault):
     fwd, bwd, message = RETURNED[fault]
     with pytest.raises(TypeError, match=f"^square: {message}"):
         outer(lambda x: x, validate=jax.grad(lambda x: square(fwd, bwd)(x).sum()))(X)
 
 
-def test_an_error_of_a_validate_rule_starts_with_the_name_of_its_caller():
+def test_errors_of_a_reused_validate_rule_start_with_the_name_of_the_calling_operator():
     two_axes = lambda x: fcnn.conv.validate_rule(x, x, None, **fcnn.conv.bind(x, x)[1])
     with pytest.raises(ValueError, match=r"^outer: w \(2, 3\) needs at least 3 axes$"):
         outer(lambda x: x, validate=two_axes)(X)
 
 
 @pytest.mark.parametrize("names", [("inner",), ("outer", "inner"), ("a", "outer", "inner")])
-def test_only_the_innermost_of_nested_names_is_in_front(names):
+def test_an_error_starts_with_the_innermost_of_nested_names(names):
     with ExitStack() as stack:
         stack.enter_context(pytest.raises(TypeError, match=r"^inner: x$"))
         for name in names:

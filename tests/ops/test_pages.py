@@ -1,4 +1,4 @@
-"""A name leads to its module: operators, families of operators and implementations."""
+"""Operators and implementations are in the modules of their names, or of their families."""
 
 import pkgutil
 
@@ -8,7 +8,7 @@ from registry import every_operator
 import fcnn
 from fcnn.ops.convolution import impl
 
-FAMILIES = {  # module -> its operators; any other operator is in the module of its name
+FAMILIES = {  # module -> its operators. An unlisted operator is in the module of the same name.
     "relu": ("relu", "relu6", "leaky_relu", "prelu"),
     "elu": ("elu", "selu", "celu"),
     "sigmoid": ("sigmoid", "log_sigmoid", "hard_sigmoid"),
@@ -38,7 +38,7 @@ FAMILIES = {  # module -> its operators; any other operator is in the module of 
     "resize": ("resize_nearest", "resize_linear"),
 }
 PAGES = {name: page for page, names in FAMILIES.items() for name in names}
-HELPERS = {"batch_tiles", "grouped", "input_gradient"}  # of fcnn/ops/convolution/impl/
+HELPERS = {"batch_tiles", "grouped", "input_gradient"}  # in impl/, but not implementations
 
 
 @every_operator

@@ -1,4 +1,4 @@
-"""Known answers: pooling, unpooling and resizing, ceil_mode, extremes and kinks."""
+"""Pooling, unpooling and resizing: known answers, ceil_mode, extreme values and kinks."""
 
 import itertools
 import math
@@ -40,7 +40,7 @@ def test_ceil_mode_adds_a_partial_window():
     def all_five(x, one):
         yield fcnn.max_pool(x, 2), [2, 4]
         yield fcnn.max_pool(x, 2, ceil_mode=True), [2, 4, 5]
-        yield fcnn.avg_pool(x, 3, stride=2, ceil_mode=True), [2, 4]  # nothing is left over
+        yield fcnn.avg_pool(x, 3, stride=2, ceil_mode=True), [2, 4]  # no cells are left over
         yield fcnn.lp_pool(x, 2, p=1, ceil_mode=True), [3, 7, 5]
         yield fcnn.lp_pool(one, 2, ceil_mode=True), [3]  # the first window may be partial too
 
@@ -58,7 +58,7 @@ def test_ceil_mode_adds_no_window_wholly_in_the_high_padding():
 
 
 def test_cells_added_by_ceil_mode_are_not_counted():
-    """The second window has the last cell of x, one cell of padding and one that is added."""
+    """The second window has the last cell of x, one padding cell, and a cell added by ceil_mode."""
     options = {"stride": 3, "padding": ((0, 1),), "ceil_mode": True}
     pool = partial(fcnn.avg_pool, window=3, **options)
     plain, padded = run(lambda x: (pool(x), pool(x, count_include_pad=True)), row(1, 2, 3, 4))
@@ -71,7 +71,7 @@ EQUAL_BY = (1, 2, 3.5, 40, math.inf)
 
 @pytest.mark.parametrize("p", EQUAL_BY)
 def test_lp_pool_of_equal_entries(p):
-    """k entries of magnitude a: the norm is a k^(1/p), and the mean form is a."""
+    """The norm of k entries of magnitude a is a k^(1/p). With mean=True it is a."""
     total, mean, of_real_cells = norms_of_equal_entries()[p]
     same(total, 2 * 3 ** (1 / p))
     same(mean, 2)
@@ -154,7 +154,7 @@ CURVED = (1, 1.5, 3)
 
 @MODES
 @pytest.mark.parametrize("p", CURVED)
-def test_second_derivatives_are_finite_over_padding(mode, p):
+def test_second_derivatives_of_lp_pool_are_finite_in_windows_with_padding(mode, p):
     for h in hessians_over_padding(mode)[p]:
         assert np.isfinite(h).all()
 
@@ -207,7 +207,7 @@ def test_indices_of_windows_without_cells_are_negative():
 
 
 def test_unpooling_is_the_gradient_of_max_pooling():
-    """Windows may overlap: their gradients are added."""
+    """The gradients of overlapping windows are added."""
     pool = lambda x: fcnn.max_pool_with_indices(x, 3, stride=1, padding=1)
 
     def both(x):
@@ -241,7 +241,7 @@ def test_unpooling_adds_in_float32():
 
 
 def test_adaptive_bins_overlap_if_their_number_does_not_divide_the_cells():
-    """3 bins of 5 cells are cells 0-1, 1-3 and 3-4. 3 bins of 2 cells are cells 0, 0-1 and 1."""
+    """Of 5 cells, the 3 bins hold cells 0-1, 1-3 and 3-4. Of 2 cells, they hold 0, 0-1 and 1."""
     mean, most = (
         partial(pool, size=3) for pool in (fcnn.adaptive_avg_pool, fcnn.adaptive_max_pool)
     )
@@ -291,7 +291,10 @@ def test_resize_linear_interpolates_between_centres_and_clips():
 
 
 def test_resize_agrees_with_jax_image():
-    """jax.image reads the cell at the centre. It is fcnn's cell if the sizes have whole ratios."""
+    """The output sizes are multiples of the input sizes. At other sizes, "nearest" may differ.
+
+    For an output position, jax.image reads the cell at the centre, and fcnn the cell at the start.
+    """
 
     def all_pairs(x):
         for size in ((6, 12), (9, 4)):

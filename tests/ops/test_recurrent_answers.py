@@ -1,4 +1,4 @@
-"""Recurrent networks: known values, plain loops, matrix products of the backward pass."""
+"""Recurrent networks: known values, plain loops, and the products of the backward pass."""
 
 from functools import cache, partial
 
@@ -13,7 +13,7 @@ sigmoid = lambda a: 1 / (1 + np.exp(-a))
 
 
 def run(f, *args):
-    """The outputs of f, from one program."""
+    """f(*args), compiled as one program."""
     return jax.tree.map(np.asarray, jax.jit(f)(*args))
 
 
@@ -36,7 +36,7 @@ def gru_step(x, h, w, u, b, bu, reset):
 
 
 def loop(cell, x, states, lengths, reverse):
-    """Loop over the examples, and over the steps of each example before its length."""
+    """Run `cell` in loops over the examples, and over the steps of an example up to its length."""
     n, t, _ = x.shape
     y = np.zeros((n, t, states[0].shape[1]))
     ends = [s.copy() for s in states]
@@ -72,7 +72,7 @@ every_cell = pytest.mark.parametrize(("op", "cell", "gates", "more"), CELLS.valu
 
 
 def problem(gates, more, states, seed=0):
-    """x (6, 5, 2), the weights and the initial states, with k = 3."""
+    """x (6, 5, 2), the weights, and the initial states (6, 3)."""
     draw = np.random.default_rng(seed).standard_normal
     shapes = {"w": (2, 3 * gates), "u": (3, 3 * gates), "b": (3 * gates,)} | more
     weights = {name: draw(shape) for name, shape in shapes.items()}
@@ -119,7 +119,7 @@ def test_padding_has_no_effect(op, cell, gates, more):
 
 
 def test_a_relu_network_that_counts():
-    """h rises by 1/2 for each one in x, and falls by 1/2, to at least 0, for each zero."""
+    """For each 1 in x, h rises by 1/2. For each 0 in x, h falls by 1/2, but not below 0."""
     x = np.array([1.0, 1, 1, 0, 0, 0, 0, 1]).reshape(1, 8, 1)
     one = np.ones((1, 1))
     y, end = run(partial(fcnn.rnn, activation="relu"), x, one, one, np.array([-0.5]))
@@ -138,7 +138,10 @@ def test_one_lstm_step_known_values():
 
 
 def test_reset_after_and_before_known_values():
-    """h = (1, 2), u_n swaps, r = (1, 0), z = 0: "after" has r (h u_n), "before" has (r h) u_n."""
+    """reset="after" computes r (h u_n), and reset="before" computes (r h) u_n.
+
+    Here h = (1, 2), u_n swaps the two entries of h, r = (1, 0) and z = 0.
+    """
     large = 1e3  # sigmoid(±large) is 1 or 0
     u = np.zeros((2, 6))
     u[:, 4:] = [[0, 1], [1, 0]]
@@ -157,7 +160,7 @@ def test_reset_after_and_before_known_values():
 
 
 def test_an_open_forget_gate_keeps_the_cell():
-    """With f = 1 and i = 0, c is unchanged after 500 steps, and its gradient is 1."""
+    """With f = 1 and i = 0, c is unchanged after 500 steps. The initial c has gradient 1."""
     b = np.array([-1e3, 1e3, 0.0, 0.0])
     x, none = np.ones((1, 500, 1)), np.ones((1, 4))
     end = lambda c, x, none, b: fcnn.lstm(x, none, none, b, None, c)[2].sum()
@@ -167,7 +170,7 @@ def test_an_open_forget_gate_keeps_the_cell():
 
 
 def test_small_increments_accumulate_in_half_precision():
-    """i = f = o = 1, so c = 0.5 + 256 (2^-10). The spacing of bfloat16 at 0.5 is 2^-8."""
+    """i = f = o = 1, so c = 0.5 + 256 (2^-10). Each increment is below the spacing 2^-8 at 0.5."""
     dtype = jnp.bfloat16
     x, start = np.full((1, 256, 1), 2.0**-10, dtype), np.full((1, 1), 0.5, dtype)
     w, u, b = (np.array(a, dtype) for a in ([[0, 0, 1, 0]], [[0, 0, 0, 0]], [20, 20, 0, 20]))
@@ -178,7 +181,7 @@ def test_small_increments_accumulate_in_half_precision():
 @every_cell
 @pytest.mark.parametrize("reverse", [False, True])
 def test_weight_gradients_are_one_product_over_all_steps(op, cell, gates, more, reverse):
-    """The backward loop has only the products with u, whose results have n rows."""
+    """In the loop of the backward pass, every product is with u, and its result has n rows."""
     x, weights, _ = problem(gates, more, "")
     x = np.tile(x, (2, 1, 1))  # n = 12, so that no product with u has the shape of du
     found = []
@@ -188,7 +191,8 @@ def test_weight_gradients_are_one_product_over_all_steps(op, cell, gates, more, 
         found.extend(_products(jax.make_jaxpr(pull)(y).jaxpr, inside=False))
 
     jax.eval_shape(collect, x, weights)
-    split = 2 if gates == 3 and not more else 1  # reset before: u_n multiplies r h, not h
+    # With reset="before", u is split: u_n multiplies r h, and the rest of u multiplies h.
+    split = 2 if gates == 3 and not more else 1
     inside = [shape for shape, in_loop in found if in_loop]
     assert len(inside) == split
     assert all(shape[0] == 12 for shape in inside)
@@ -198,7 +202,7 @@ def test_weight_gradients_are_one_product_over_all_steps(op, cell, gates, more, 
 
 
 def _products(jaxpr, inside):
-    """The shape of every matrix product, and whether it is inside of a loop."""
+    """Yield the shape of every matrix product, and whether the product is in a loop."""
     for eqn in jaxpr.eqns:
         if eqn.primitive.name == "dot_general":
             yield eqn.outvars[0].aval.shape, inside

@@ -28,7 +28,7 @@ MODES = ("zeros", "reflect", "edge", "wrap")
 
 
 TOO_LARGE = {"many tiles"}  # too slow for loops; other cases of `conv` have equally large windows
-# The loops return None for no examples. Powers of huge entries overflow in the loops.
+# Without examples, the loops return None. Powers of huge entries overflow in the loops.
 UNDEFINED = {"no examples", "huge"}
 
 
@@ -96,7 +96,7 @@ def test_convolution_equals_loops(name):
     implementations_agree(*CONVOLUTIONS[name])
 
 
-@pytest.mark.all("0.4 s each; the first tier has one problem of every kind")
+@pytest.mark.all("0.4 s for each problem; the first tier has one problem of every kind")
 @given(some_axes, st.tuples(st.integers(0, 2), *[st.integers(1, 2)] * 3), st.data())
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_drawn_convolutions_equal_loops(axes, counts, data):
@@ -167,7 +167,7 @@ def expected_error(size, window, stride, dilation, padding, mode):
 
 
 def output_size(size, window, stride, dilation, padding, ceil_mode=False):
-    """Output positions along every axis."""
+    """The number of output positions along every axis."""
     pairs = reference.pad_pairs(padding, size, window, stride, dilation)
     axes = zip(size, pairs, window, stride, dilation, strict=True)
     return [
@@ -248,11 +248,11 @@ POOLINGS = {  # size, window, stride, dilation, padding, ceil_mode, (count_inclu
 
 @pytest.mark.parametrize("name", POOLINGS)
 def test_pooling_equals_loops(name):
-    """Varied rank, size, window, stride, dilation, padding, ceil_mode, and no examples."""
+    """Problems of varied rank, size, window, stride, dilation, padding and ceil_mode."""
     poolings_agree(*POOLINGS[name])
 
 
-@pytest.mark.all("0.4 s each; the first tier has one problem of every kind")
+@pytest.mark.all("0.4 s for each problem; the first tier has one problem of every kind")
 @given(some_axes, st.booleans(), st.data())
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_drawn_poolings_equal_loops(axes, ceil_mode, data):

@@ -13,13 +13,13 @@ ONES = np.ones((200, 3, 2, 50))
 
 
 @pytest.mark.parametrize(
-    ("op", "together"),
+    ("op", "shared_axes"),
     [(fcnn.dropout, ()), (fcnn.spatial_dropout, (1, 2)), (fcnn.stochastic_depth, (1, 2, 3))],
     ids=lambda a: getattr(a, "name", ""),
 )
-def test_shared_masks_and_dropping_rates(op, together, key):
+def test_shared_masks_and_dropping_rates(op, shared_axes, key):
     y = np.asarray(jax.jit(partial(op, rate=RATE))(ONES, key))
-    dropped = (y == 0).mean(together) if together else (y == 0).astype(float)
+    dropped = (y == 0).mean(shared_axes) if shared_axes else (y == 0).astype(float)
     assert set(np.unique(dropped)) == {0.0, 1.0}
     np.testing.assert_allclose(y[y > 0], 1 / (1 - RATE), rtol=1e-15)
     error = np.sqrt(RATE * (1 - RATE) / dropped.size)

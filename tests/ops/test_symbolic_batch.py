@@ -43,8 +43,10 @@ class Problem:
 
     def of_each(self, *args):
         """Outputs and gradients of each example, as a batch of one."""
-        alone = lambda a, axis: a if axis is None else a[None]
-        return jax.vmap(lambda *args: self.answers(*map(alone, args, self.axes)), self.axes)(*args)
+        as_batch = lambda a, axis: a if axis is None else a[None]
+        return jax.vmap(lambda *args: self.answers(*map(as_batch, args, self.axes)), self.axes)(
+            *args
+        )
 
     def of_batches(self, *args):
         """Outputs and gradients of many batches."""
@@ -66,7 +68,7 @@ def test_a_symbolic_batch_is_traced(op, case, options):
         assert {a.shape[0] for a in jax.tree.leaves(of_each)} == {N}
 
 
-def test_almost_all_operators_have_a_batch():
+def test_all_operators_but_weight_standardization_have_a_batch_axis():
     without = [op.name for op in OPS if 0 not in batch_axes(op, op.cases[0].draw())]
     assert without == ["weight_standardization"]
 
@@ -79,7 +81,10 @@ def test_a_symbolic_batch_is_traced_in_every_case(op, case, options):
     jax.eval_shape(p.answers, *p.types(2 * N))
 
 
-@pytest.mark.all("2 s each; the first tier compares one number of examples, and traces any number")
+@pytest.mark.all(
+    "2 s for each program; the first tier compares values at one number of examples, and traces a "
+    "symbolic number of examples"
+)
 @one_case_of_every_operator
 def test_one_program_for_any_number_of_examples(op, case, options):
     p = Problem(op, case, options)
@@ -97,10 +102,13 @@ def test_one_program_for_any_number_of_examples(op, case, options):
         assert_same(found, wanted)
 
 
-@pytest.mark.all("2 s each; the first tier traces the gradient of each single example")
+@pytest.mark.all("2 s for each program; the first tier traces the gradients of single examples")
 @one_case_of_every_operator_by_auto
 def test_one_program_for_any_number_of_batches(op, case, options):
-    """vmap maps a symbolic axis, for which XLA's convolution has no gradient of w."""
+    """Export for CPU, because vmap maps a symbolic axis.
+
+    On other platforms "auto" uses XLA's convolution, which has no gradient of w under such a vmap.
+    """
     p = Problem(op, case, options)
     if 0 not in p.axes:
         return

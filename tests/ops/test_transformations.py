@@ -1,8 +1,8 @@
-"""Transformations of JAX: every operator and its hand-derived gradient under each of them.
+"""Every operator and its hand-derived gradient under every transformation of JAX.
 
 Compilation is the main cost, so one program per operator holds the hand-derived gradient under
-every transformation. The expected results are computed by autodiff without transformations: values
-and gradients at two points, and the Hessian at one.
+every transformation. The expected results are computed from results of autodiff: values and
+gradients at two points, and the Hessian at the first point.
 """
 
 import copy
@@ -33,7 +33,8 @@ SPLIT, WHOLE = PartitionSpec("d"), PartitionSpec()
 class Problem:
     """An operator as a function f of only its floating arguments, and two points to evaluate f at.
 
-    `x` is the first point. The second point differs in the first argument; `two` stacks the two.
+    `x` is the first point. The second point differs in the first argument. `two` stacks the first
+    arguments of both points.
     """
 
     def __init__(self, op, case, options):
@@ -43,7 +44,10 @@ class Problem:
         self.two = jnp.stack([first, 1.5 * first])
 
     def f(self, *x, among=None):
-        """`among` is the list of all arguments. None stands for the arguments of the case."""
+        """The floating outputs.
+
+        x replaces the floats in `among`, the list of all arguments. The default is the case's list.
+        """
         x, args = iter(x), among or self.args
         y = self.op(*(next(x) if is_float(a) else a for a in args), **self.options)
         return list(filter(is_float, jax.tree.leaves(y)))
@@ -56,7 +60,7 @@ class Problem:
         return jax.grad(partial(self.value, among=among), range(len(x)))(*x)
 
     def each(self, f):
-        """f of both points: the first argument is mapped, the others are shared."""
+        """f at both points, by vmap over the first argument. The other arguments are shared."""
         return jax.vmap(f, (0, *(None for _ in self.rest)))
 
     def total(self, both):
@@ -66,7 +70,7 @@ class Problem:
 
 
 def in_scan(p, two):
-    """The gradient of a loop over the two points."""
+    """The gradient of a loop that sums `value` over both points."""
 
     def both(two, *rest):
         step = lambda total, one: (total + p.value(one, *rest), None)
@@ -93,12 +97,12 @@ def with_custom_vjp(p, two):
 
 
 def in_exported_program(p, two):
-    """Exported for every platform and any number of examples, and loaded."""
+    """Run the gradient in a program exported for every platform and any number of examples."""
     grad = lambda *args: p.grad(*filter(is_float, args), among=args)
     return exported(grad, *types_of_batch(p.op, p.args, N))(*p.args)
 
 
-TRANSFORMATIONS = {  # of Problem p; `two` is split over two devices
+TRANSFORMATIONS = {  # functions of a Problem p and of p.two, which is split over two devices
     "grad": lambda p, two: p.grad(*p.x),
     "grad by custom_vjp": with_custom_vjp,
     "export of grad": in_exported_program,
@@ -125,7 +129,7 @@ FORWARD_MODE = {"jvp", "linearize", "jacfwd"}  # not supported by custom_vjp
 
 
 def reference_of(p):
-    """Outputs and gradients at both points, and the Hessian at the first, by autodiff alone."""
+    """Outputs and gradients at both points, and the Hessian at the first point, by autodiff."""
     with fcnn.gradients("autodiff"):
         y, g = jax.lax.map(lambda first: (p.f(first, *p.rest), p.grad(first, *p.rest)), p.two)
         return y, g, jax.hessian(p.value, range(len(p.x)))(*p.x)
@@ -201,8 +205,8 @@ AUTODIFFS = [t for t in TRANSFORMATIONS if t not in ("grad by custom_vjp", "expo
 
 
 @one_case_each_of_auto
-def test_transformations_of_the_plain_forward_trace(op, case, options):
-    """With "autodiff", all transformations can be traced, and give the same types."""
+def test_transformations_of_the_plain_forward_can_be_traced(op, case, options):
+    """Under "autodiff", the traced results have the types that the hand rule gives."""
     found, *_ = in_one_program(op, case, options)
     shared = {name: found[name] for name in AUTODIFFS if name in found}
     assert traced_types(op, case, options, "autodiff") == types(shared)
@@ -219,7 +223,10 @@ def types(tree):
     return jax.tree.map(lambda a: (a.shape, a.dtype), tree)
 
 
-@pytest.mark.all("the values are JAX's; the first tier traces them, and has the hand rule's values")
+@pytest.mark.all(
+    "only JAX computes these values; the first tier traces the same transformations, and compares "
+    "the values of the hand rule"
+)
 @one_case_each_of_auto
 def test_transformations_of_the_plain_forward(op, case, options):
     *_, wanted = in_one_program(op, case, options)
@@ -230,13 +237,13 @@ def test_transformations_of_the_plain_forward(op, case, options):
         assert_same(found[name], wanted[name])
 
 
-OF_TWO = ("grad of vmap", "scan", "shard_map")  # gradients of both points together
+OF_TWO = ("grad of vmap", "scan", "shard_map")  # gradients of the sum over both points
 
 
-@pytest.mark.all("0.2 s for each of 380 more cases; the first tier has one of each operator")
+@pytest.mark.all("0.2 s for each of 380 more cases; the first tier has one case of each operator")
 @every_case_of_floats
 def test_every_case_can_be_transformed(op, case, options):
-    """By tracing: each gradient has the type of its argument."""
+    """Each traced gradient has the type of its argument."""
     p = Problem(op, case, options)
     names = (*OF_TWO, "grad", "checkpoint")
     found = types(jax.eval_shape(lambda two: transformed(p, two, names), p.two))
@@ -273,13 +280,16 @@ def test_a_wrong_rule_is_found_under_every_reverse_mode_transformation():
 
 
 @one_case_each_of_auto
-def test_without_jit(op, case, options):
+def test_forward_pass_without_jit(op, case, options):
     p = Problem(op, case, options)
     *_, wanted = in_one_program(op, case, options)
     assert_same(p.f(*p.x), wanted["vmap of constants"])
 
 
-@pytest.mark.all("1 s each, as every primitive is a program; the first tier has the forward pass")
+@pytest.mark.all(
+    "1 s for each test, because every primitive is compiled; the first tier runs the forward pass "
+    "without jit"
+)
 @one_case_each
 def test_gradient_without_jit(op, case, options):
     p = Problem(op, case, options)
@@ -296,7 +306,7 @@ def test_autodiff_differentiates_the_plain_forward(op, case, options, key):
 
 
 def test_the_hessian_of_a_last_layer(key):
-    """Here forward mode over reverse mode vmaps an operator whose arguments are constants."""
+    """For this Hessian, JAX vmaps an operator whose arguments are constants."""
     x, w = jax.random.normal(key, (4, 3)), jax.random.normal(key, (3, 2))
     loss = lambda w: jnp.square(fcnn.dense(fcnn.relu(x), w)).sum()
     by_hand, by_autodiff = in_both_modes(lambda: jax.hessian(loss)(w))
@@ -309,7 +319,7 @@ def test_changing_the_mode_retraces_a_jitted_function():
     assert by_hand != by_autodiff
 
 
-def test_unknown_kind_of_gradient():
+def test_an_unknown_kind_of_gradient_is_rejected():
     with pytest.raises(ValueError, match="unknown kind 'backprop'; expected"):
         fcnn.gradients("backprop")
 

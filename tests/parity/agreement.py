@@ -1,4 +1,4 @@
-"""Comparison of a function of fcnn with one of torch: outputs, and gradients of all inputs."""
+"""Compare the outputs and all gradients of a function of fcnn and a function of torch."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,10 +13,10 @@ WITHIN = 1e-10  # relative to the largest entry, in float64
 def agree(
     ours: Callable, theirs: Callable, arrays: Sequence[np.ndarray | None], within: float = WITHIN
 ) -> None:
-    """Assert that `ours` (of JAX arrays) and `theirs` (of torch tensors) agree, in fcnn's layout.
+    """Assert that `ours`, a function of JAX arrays, and `theirs`, of torch tensors, agree.
 
-    Either function may return one array or a tuple of arrays. The gradients of all floating arrays
-    are compared too, under one random cotangent per output.
+    Both functions take arrays in fcnn's layout, and return one array or a tuple of arrays. The
+    gradients of all floating arrays are compared too, with one random cotangent per output.
     """
     floats = [i for i, a in enumerate(arrays) if a is not None and a.dtype.kind == "f"]
 

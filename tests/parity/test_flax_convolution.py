@@ -1,4 +1,4 @@
-"""Convolution against flax.linen: its padding modes, and its flipped transposed kernel."""
+"""Convolution against flax.linen, with padding modes, and transposed convolution."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import fcnn
 
 
 def same(ours, theirs, *arrays):
-    """Values and all gradients agree to 1e-10 of the largest entry."""
+    """Assert that the values and all gradients agree to 1e-10 of the largest entry."""
 
     def run(f):
         y, pull = jax.vjp(f, *arrays)
@@ -28,7 +28,7 @@ def layer(kind, features, window, **options):
 @pytest.mark.parametrize("seed", range(7))
 @pytest.mark.parametrize("padding", ["CIRCULAR", "REFLECT", "CAUSAL"])
 def test_conv(padding, seed):
-    """flax's padding depends on the window, not on the stride. "CAUSAL" needs one spatial axis."""
+    """In flax, padding does not depend on the stride. "CAUSAL" works for one spatial axis only."""
     rng = np.random.default_rng(seed)
     rank = 1 if padding == "CAUSAL" else 1 + seed % 2
     size = tuple(map(int, rng.integers(5, 9, size=rank)))
@@ -49,7 +49,7 @@ def test_conv(padding, seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_conv_transpose(seed):
-    """flax's kernel is flipped."""
+    """flax flips the kernel of a transposed convolution, and fcnn does not."""
     rng = np.random.default_rng(seed)
     size, window, stride = (tuple(map(int, rng.integers(1, most, size=2))) for most in (6, 4, 4))
     window = tuple(max(k, s) for k, s in zip(window, stride, strict=True))

@@ -29,7 +29,10 @@ def problem(seed):
 
 
 def flax_norm(x, scale, bias, mean, var, mask, *, momentum, eps, axis_name=None):
-    """By default, flax computes E[x^2] - E[x]^2. Its mask has an axis for the channels."""
+    """Normalize by flax, whose default formula of the variance, E[x^2] - E[x]^2, is turned off.
+
+    The mask of flax has an axis for the channels.
+    """
     norm = linen.BatchNorm(
         False, momentum=momentum, epsilon=eps, axis_name=axis_name, use_fast_variance=False
     )
@@ -61,7 +64,7 @@ def test_batch_norm_with_a_mask(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_batch_norm_over_a_mapped_axis(seed):
-    """flax averages the parts' variances, which are taken about the common mean."""
+    """flax averages the variances of the parts, which are taken about the mean of all parts."""
     (x, *others), mask, options = problem(seed)
     args = (jnp.stack([x, 1 - x]), *others)
     masks = jnp.ones((2, *mask.shape), bool)

@@ -1,4 +1,4 @@
-"""The jobs of `experiments.speed` in every library: equal networks, and training works."""
+"""The jobs of `experiments.speed` in every library: networks have equal sizes, and losses fall."""
 
 import sys
 
@@ -39,7 +39,7 @@ LEARN.remove(("fcnn", TINY[2]))  # slow: fcnn.models has only published sizes of
 
 @pytest.fixture(autouse=True)
 def as_users_run_it():
-    """Float32 and JAX's default promotion, which other libraries need."""
+    """Use float32, and the default promotion of JAX, which other libraries need."""
     with (
         jax.enable_x64(False),
         jax.numpy_dtype_promotion("standard"),
@@ -50,8 +50,8 @@ def as_users_run_it():
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 @pytest.mark.parametrize("name", PEERS)
-def test_the_network_is_the_same(name, job):
-    """The number of parameters is equal. Examples are fewer and smaller, to save time."""
+def test_the_network_has_the_number_of_parameters_of_fcnn(name, job):
+    """To save time, the batch is one example, and images are 16 x 16."""
     shape = job.shape if len(job.shape) < 3 else (16, 16, job.shape[2])
     job = job._replace(batch=1, shape=shape, steps=1)
     params, _, _ = shapes(build(job.network), job.shape)
@@ -77,7 +77,7 @@ def test_interleave_times_every_library():
     for timing in timings.values():
         assert len(timing.times) == 3
         assert 0 < timing.seconds < 1
-    assert timings["fcnn"].first > timings["fcnn"].seconds  # it compiled
+    assert timings["fcnn"].first > timings["fcnn"].seconds  # the first run compiles
     assert times_faster(timings["fcnn"].times, timings["fcnn"].times) == 1
 
 

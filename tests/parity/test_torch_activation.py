@@ -8,7 +8,8 @@ from agreement import agree
 
 import fcnn
 
-# Lines marked "float32" write out the formula, because torch's gradient has a float32 constant.
+# In lines marked "float32", a formula replaces the function of torch, whose gradient has a constant
+# that is rounded to float32.
 SAME = {  # name in fcnn -> the function in torch, and the ranges of its options
     "identity": (lambda x: x, {}),
     "relu": (F.relu, {}),
@@ -27,9 +28,9 @@ SAME = {  # name in fcnn -> the function in torch, and the ranges of its options
     "hard_sigmoid": (lambda x: F.hardtanh(x / 6 + 0.5, 0, 1), {}),  # F.hardsigmoid: float32
     "mish": (F.mish, {}),
     "softplus": (
-        lambda x: F.softplus(x, threshold=40),
+        lambda x: F.softplus(x, threshold=40),  # y = x above the threshold, by default 20
         {},
-    ),  # y = x above; default 20
+    ),
     "softsign": (F.softsign, {}),
     "squareplus": (lambda x, b: (x + torch.sqrt(x * x + b)) / 2, {"b": (0.5, 8)}),
 }
@@ -52,7 +53,7 @@ def test_elementwise(name, seed):
     options = {k: rng.uniform(*ends) for k, ends in ranges.items()}
     x = draw(rng, rng.integers(1, 7))
     if name == "squareplus":
-        x = np.clip(x, -100, 100)  # for larger |x| torch's formula cancels
+        x = np.clip(x, -100, 100)  # for larger |x|, the terms of torch's formula cancel
     agree(lambda x: getattr(fcnn, name)(x, **options), lambda x: theirs(x, **options), (x,))
 
 
@@ -63,7 +64,7 @@ def test_gelu_by_tanh(seed):
 
 
 def test_hard_sigmoid_of_torch():
-    """torch's slope is 1/6 in float32."""
+    """torch rounds the slope 1/6 to float32."""
     x = np.linspace(-4, 4, 33)
     agree(fcnn.hard_sigmoid, F.hardsigmoid, (x,), within=1e-7)
 
@@ -89,7 +90,7 @@ def test_prelu(seed):
 
 @twenty
 def test_gated_units(seed):
-    """torch has no swiglu; this is the paper's silu(x w) * (x v), with x w and x v side by side."""
+    """torch has no swiglu. The reference is the paper's formula, silu(a) * b for x = (a, b)."""
     rng = np.random.default_rng(seed)
     x = draw(rng, 2 * rng.integers(1, 4))
     agree(fcnn.glu, F.glu, (x,))
@@ -103,7 +104,10 @@ def test_gated_units(seed):
 
 @twenty
 def test_frelu(seed):
-    """torch has no frelu. This is the paper's max(x, depthwise convolution of x), without norm."""
+    """torch has no frelu. The reference is the paper's max(x, depthwise convolution of x).
+
+    The paper's batch normalization of the convolution is left out.
+    """
     rng = np.random.default_rng(seed)
     height, width, c, k, m = rng.integers(1, 6, size=5)
     x = rng.standard_normal((2, height, width, c)) * rng.choice(SIZES)

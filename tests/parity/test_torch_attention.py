@@ -1,6 +1,6 @@
 """Attention, embedding and one_hot against torch.
 
-torch has the axis of heads before the axis of the sequence, so the test exchanges the two axes.
+torch has the axis of heads before the axis of the sequence, so `theirs` exchanges the two axes.
 torch's MATH backend is used: not all fused kernels support float64, masks and gradients. A query
 that may not attend to any key gives NaN in torch and 0 in fcnn, so the masks leave each query at
 least one key.
@@ -43,7 +43,10 @@ def test_attention(seed, impl):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_multi_head_attention(seed):
-    """torch has weights (features out, features in), one width for q, k and v, and no groups."""
+    """torch's weights have shape (features out, features in).
+
+    In torch, the heads of q, k and v have one width, and q, k and v have one number of heads.
+    """
     rng = np.random.default_rng(seed)
     n, t, s, h, d, j = rng.integers(1, 5, 6)
     c = h * d

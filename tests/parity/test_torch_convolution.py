@@ -1,4 +1,4 @@
-"""Convolution, transposed and separable, and weight standardization against torch's functional."""
+"""Convolutions and weight standardization against torch.nn.functional."""
 
 import agreement
 import numpy as np
@@ -57,7 +57,7 @@ def test_conv(seed):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("seed", range(9))
 def test_conv_with_padding_modes(seed, mode):
-    """F.pad takes the pair of the last axis first. The convolution then has no padding."""
+    """F.pad takes the pair of the last axis first. Then torch's convolution adds no padding."""
     rng, rank, size, window, stride, _, dilation, (n, groups, c, o) = draw(100 + seed)
     size = tuple(n + d * (k - 1) for n, k, d in zip(size, window, dilation, strict=True))
     most = [min(3, n - 1) for n in size]

@@ -1,4 +1,4 @@
-"""Operators without an equal function in torch, against their formulas in torch's arithmetic."""
+"""Operators without an equal function in torch, against their formulas written in torch."""
 
 import jax
 import numpy as np

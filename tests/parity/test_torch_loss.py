@@ -81,7 +81,7 @@ def test_kl_divergence(seed):
     p = rng.dirichlet(np.ones(z.shape[1]), len(z))
     theirs = lambda q, p: F.kl_div(q, p, reduction="none").sum(-1)
     agree(fcnn.kl_divergence, theirs, (z, p))
-    p[rng.random(p.shape) < 0.3] = 0  # torch's gradient for p is NaN there
+    p[rng.random(p.shape) < 0.3] = 0  # where p is 0, torch's gradient of p is NaN
     agree(lambda q: fcnn.kl_divergence(q, p), lambda q: theirs(q, torch.tensor(p)), (z,))
 
 
@@ -99,7 +99,10 @@ def test_sigmoid_cross_entropy(seed):
 
 @twenty
 def test_focal(seed):
-    """torchvision's sigmoid_focal_loss, written out. fcnn differs if targets are not 0 or 1."""
+    """The reference is the formula of torchvision's sigmoid_focal_loss.
+
+    Targets are 0 or 1. For other targets, fcnn's focal has another value.
+    """
     rng, z, _ = logits_and_labels(seed)
     t, alpha, gamma = (
         rng.integers(0, 2, z.shape).astype(float),

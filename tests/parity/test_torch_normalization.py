@@ -1,4 +1,4 @@
-"""Normalization against torch.nn.functional, which has channels second."""
+"""Normalization against torch.nn.functional, where channels are the second axis."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ seeds = pytest.mark.parametrize("seed", range(20))
 
 
 def draw(seed, least=0):
-    """x (n, *size, c) with `least` to 3 spatial axes, scale, bias, and an eps."""
+    """The generator, x (n, *size, c) with `least` to 3 spatial axes, scale, bias and eps."""
     rng = np.random.default_rng(seed)
     n, *size = rng.integers(1, 5, size=1 + rng.integers(least, 4))
     c = rng.integers(1, 7)
@@ -33,7 +33,7 @@ def test_layer_norm(seed):
 
 @seeds
 def test_rms_norm(seed):
-    """torch's default eps is the machine epsilon of the dtype."""
+    """eps is given, because torch's default is the machine epsilon of the dtype."""
     _, x, scale, _, eps = draw(seed)
     theirs = lambda x, scale: F.rms_norm(x, x.shape[-1:], scale, eps)
     agree(lambda *a: fcnn.rms_norm(*a, eps=eps), theirs, (x, scale))
@@ -83,7 +83,7 @@ def test_batch_norm(seed, train):
 
     if train:
         agree(lambda *a: ours(*a, mean, var), channels_second(theirs), (x, scale, bias))
-    else:  # for gradients of mean and var, the formula is written out
+    else:  # torch has no gradients of mean and var, so a formula gives them
         agree(
             lambda x, scale, bias: ours(x, scale, bias, mean, var),
             channels_second(lambda *a: theirs(*a, torch.tensor(mean), torch.tensor(var))),

@@ -31,8 +31,8 @@ PAIRS = {
         optax.sgd(0.1, momentum=0.8, nesterov=True),
         lambda p: torch.optim.SGD(p, 0.1, momentum=0.8, nesterov=True),
     ),
-    # By default optax starts from 0.1 and has eps = 1e-7 under the root. torch starts from 0, with
-    # eps = 1e-10 outside the root.
+    # By default, optax starts the sum of squares from 0.1, and has eps = 1e-7 under the root. torch
+    # starts it from 0, and has eps = 1e-10 outside the root.
     "adagrad": (
         optax.adagrad(0.2, initial_accumulator_value=0.1, eps=0.0),
         lambda p: torch.optim.Adagrad(p, 0.2, initial_accumulator_value=0.1, eps=0.0),

@@ -24,7 +24,7 @@ def draw(seed):
 
 
 def by_torch(name, x, *args, **options):
-    """torch's function of this name, of arrays with channels last."""
+    """Apply torch's function of this name to x, which has channels last."""
     rank = "" if name == "interpolate" else f"{x.ndim - 2}d"
     y = getattr(F, name + rank)(x.movedim(-1, 1), *args, **options)
     return tuple(a.movedim(1, -1) for a in y) if isinstance(y, tuple) else y.movedim(1, -1)
@@ -71,8 +71,9 @@ def test_max_and_average(seed):
 def test_lp_pool(seed):
     """torch's lp_pool has no padding, no dilation and no absolute value.
 
-    It scales up the sum of a window that is cut off, as if each missing cell had the mean of the
-    cells that exist. This is fcnn's mean form, times the number of taps to the power 1 / p.
+    With ceil_mode, the last window may extend beyond the grid. torch then scales up the sum, as if
+    each missing cell had the mean of the other cells of the window. In fcnn this is the result of
+    mean=True, times the number of taps to the power 1 / p.
     """
     rng, rank, x = draw(seed)
     k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
@@ -95,7 +96,7 @@ def test_lp_pool(seed):
 
 @seeds
 def test_max_unpool(seed):
-    """Windows do not overlap. torch would keep only one of the entries that share an index."""
+    """Windows do not overlap, because torch keeps only one of the entries that share an index."""
     rng, rank, x = draw(seed)
     k = ints(min(n, i) for n, i in zip(x.shape[1:-1], rng.integers(1, 4, size=rank), strict=True))
     y, index = map(np.asarray, with_indices(x, k))
@@ -133,9 +134,9 @@ def test_adaptive_pooling_and_linear_resizing(seed):
 
 @seeds
 def test_resize_nearest(seed):
-    """torch computes the cell of position p, p n / m, in float32.
+    """For n cells and m positions, position p reads cell floor(p n / m).
 
-    Sizes for which rounding changes a cell are drawn again.
+    torch computes p n / m in float32. Sizes for which the rounding changes a cell are drawn again.
     """
     rng, rank, x = draw(seed)
     size = (1,) * rank

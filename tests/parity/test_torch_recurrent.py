@@ -1,8 +1,9 @@
 """rnn, lstm and gru against torch.nn, also with packed sequences.
 
-Gates are in the same order. torch adds one bias to x w, here b, and one to h u. Only the sum of the
-two matters, except in the candidate of gru. The bias of h u is bu in that candidate, and 0 in other
-gates. torch's gru resets after the product.
+Both libraries have the gates in the same order. torch adds one bias to x w, and another bias to
+h u. Only the sum of the two biases matters, except in the candidate of gru. So the tests pass b as
+the bias of x w. As the bias of h u they pass bu in the candidate of gru, and 0 in all other gates.
+torch's gru applies the reset gate after the product h u.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ every_kind = pytest.mark.parametrize("kind", GATES)
 
 
 def drawn(kind, seed, reads):
-    """x, lengths, weights and states. `reads` has the input features of each pass: "c" or "2k"."""
+    """x, lengths, weights and states. `reads` is the input width of each pass, "c" or "2k"."""
     rng = np.random.default_rng(seed)
     n, t, c, k = map(int, rng.integers(1, 6, size=4))
     g, draw = GATES[kind] * k, rng.standard_normal
@@ -57,10 +58,12 @@ def by_torch(kind, x, weights, states=(), lengths=None, **options):
 @pytest.mark.parametrize("seed", range(20))
 @every_kind
 def test_one_direction(kind, seed):
-    """y, the last states and every gradient. Half of the seeds are in reverse, half have lengths.
+    """Compare y, the last states and all gradients.
 
-    torch runs in reverse only as one of two directions. Both directions get the same weights, and
-    the output of one direction is compared.
+    Half of the seeds run in reverse. Half of the seeds have lengths.
+
+    torch can run in reverse only as one of two directions. Both directions get the same weights,
+    and the output of one direction is compared.
     """
     x, lengths, weights, states = drawn(kind, seed, reads=["c"])
     m, k, reverse = len(weights), len(weights[1]), seed % 2 == 1
