@@ -30,8 +30,8 @@ def assert_gradients(
         seed: seed of the random cotangent dy and the random directions.
     Raises: AssertionError with the report if a gradient is not right; TypeError and ValueError as
             `fcnn.check`.
-    Cost:   about 30 evaluations of f per leaf. Leaves of at most 32 entries add 4 per entry. Two
-            programs are compiled.
+    Cost:   about 30 evaluations of f per leaf. Leaves of at most 32 entries add 4 evaluations per
+            entry. Two programs are compiled.
 
     >>> x = jnp.array([0.5, -1.0, 2.0])
     >>> right = lambda x, dy: (dy * (1 - jnp.tanh(x) ** 2),)

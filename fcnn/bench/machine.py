@@ -79,7 +79,7 @@ def roofline(dtype: DTypeLike) -> Roofline:
 
 
 def _bytes_per_second(dtype, count):
-    """Rate of negating an array ten times in place: a new array would also time its allocation."""
+    """Rate of negating an array ten times in place, so that the time includes no allocation."""
     a = jnp.ones(count // jnp.dtype(dtype).itemsize, dtype)
     negate = jax.jit(lambda a: jax.lax.fori_loop(0, 10, lambda _, a: -a, a))
     duration = median(seconds({"": (negate, (a,))}, rounds=5)[""])

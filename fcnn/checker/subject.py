@@ -40,7 +40,7 @@ class Subject:
     """The two functions, the leaves x, and their names.
 
     differentiable: returns y as plain does; JAX differentiates it by the claimed gradient.
-    independent:    whether autodiff of plain is a reference; False if it is the claimed gradient.
+    independent:    whether autodiff of plain is a reference, not the claimed gradient itself.
     by_rule:        whether the claimed gradient is a hand-written rule.
     impl:           the implementation of an operator, else empty.
     timed:          whether the cost is measured. For an operator, only the first case is timed.

@@ -6,7 +6,7 @@
         rejects("x holds int32", ints((3,)), kind=TypeError),
     )
 
-They are in the operator's module. The suites of `tests/ops/`, `fcnn.check` and the experiments run
+Cases are in the operator's module. The suites of `tests/ops/`, `fcnn.check` and the experiments run
 on them.
 """
 

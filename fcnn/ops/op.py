@@ -3,9 +3,9 @@
     forward(*arrays, **options) -> y             what autodiff differentiates
     fwd(*arrays, **options)     -> y, saved      the same y, and the residuals
     bwd(saved, dy, **options)   -> cotangents    one per array; None for no gradient
-    validate(*arrays, **options)                 raises on bad input, from static facts alone
+    validate(*arrays, **options)                 raises on bad input, from static facts only
 
-An operator's page has the four in this order, each marked by a decorator:
+An operator's page has these four functions in this order, each marked by a decorator:
 
     @operator()
     def square(x): ...
@@ -17,8 +17,8 @@ An operator's page has the four in this order, each marked by a decorator:
 call puts "square: " in front of each ValueError and TypeError.
 
 An operator works before its page is complete. Without `fwd` and `bwd`, autodiff differentiates
-`forward`; with only one of the two, a call is an error. Without `validate`, no input is rejected.
-Without cases, `fcnn.check` needs arguments.
+`forward`; with only `fwd` or only `bwd`, a call is an error. Without `validate`, no input is
+rejected. Without cases, `fcnn.check` needs arguments.
 
 `custom_gradient.py` registers the rules with JAX. `validation.py` has the requirements that
 `validate` is made of, `case.py` the cases, and `contexts.py` the choice of gradient and
@@ -59,7 +59,7 @@ class Op(Generic[P, Y]):
     bwd_rule: Callable
     validate_rule: Callable
     cases: tuple[Case, ...] = ()
-    torch_difference: str = ""  # how PyTorch's function differs, and how they are compared
+    torch_difference: str = ""  # how PyTorch's function differs, and how tests compare the two
     __name__: str
     __qualname__: str
 
@@ -118,7 +118,7 @@ class Op(Generic[P, Y]):
     def derived(self) -> bool:
         """Whether the operator has a hand-derived gradient, by `fwd` and `bwd`.
 
-        Raises: TypeError if it has one of the two alone.
+        Raises: TypeError if it has only one of the two rules.
         """
         has = {rule: hasattr(self, f"{rule}_rule") for rule in ("fwd", "bwd")}
         if len({*has.values()}) == 2:

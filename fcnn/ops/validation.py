@@ -76,7 +76,7 @@ def require_floats(**arrays: Array | None) -> None:
 
 
 def _in_one_dtype(given: dict[str, Any]) -> str:
-    """The casts to the most frequent dtype; of equally frequent ones, to that of the last array."""
+    """The casts to the most frequent dtype, or to the last one of equally frequent dtypes."""
     dtypes = list(given.values())
     most = max(reversed(dtypes), key=dtypes.count)
     one = next(k for k, dtype in given.items() if dtype == most)

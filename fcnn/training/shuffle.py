@@ -1,4 +1,4 @@
-"""Shuffled batches: every example is used once before any is used again."""
+"""Shuffled batches: every example is used once before any example is used again."""
 
 import numpy as np
 

@@ -40,7 +40,8 @@ def create(
 ) -> TrainState:
     """State of training before the first step.
 
-    `vmap` over keys of `create` and `train_step` trains several seeds in one program.
+    `vmap` of `create` over keys, and of the train step over the states, trains several seeds in one
+    program.
 
     Shapes: `shape` is the shape of one example, without the batch axis; key is one random key.
     Options:

@@ -31,8 +31,8 @@ The keys can be processed in blocks, as in FlashAttention. The results of two bl
 
 with z = sum_s e v. At the end y = z / total. "plain" has all keys in one block. "blocked" loops
 over the blocks, forward and backward, and never stores all t s scores. Its backward pass needs D
-before the loop, so it saves z too. D is computed from z, not from y. y is rounded to the dtype of
-q, to few digits in half precision, but where one key dominates D must be accurate enough to cancel
+before the loop, so it saves z too. D is computed from z, not from y, because y is rounded to the
+dtype of q, which may have few digits. Where one key dominates, D must be accurate enough to cancel
 dp. "plain" computes D = sum_s e de. total is the sum of the same rounded e that multiply v. So the
 weights in y sum to 1, however e is rounded.
 """
@@ -90,7 +90,7 @@ def dot_product_attention(
             a query may attend. A mask of floats is added to the scores. A query that may not attend
             to any key gives 0, with gradient 0. Masked keys and values must be finite.
     Options:
-        causal: whether query t attends to keys 0 .. t only, both counted from the start.
+        causal: whether query t attends to keys 0 .. t only; queries and keys are numbered from 0.
         scale: the factor of q kᵀ; 1 / sqrt(d) if None.
         block: number of keys that "blocked" processes at once.
         impl: "plain" stores all n h t s scores, and "blocked" n h t `block` scores. "auto" is
@@ -142,7 +142,7 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
     if len(next_keys.position):
         step = lambda merged, keys: (merge(merged, attend(keys)), None)
         (top, total, z), _ = lax.scan(step, (top, total, z), next_keys)
-    total = jnp.where(total > 0, total, jnp.ones_like(total))  # 0 for a query without visible keys
+    total = jnp.where(total > 0, total, jnp.ones_like(total))  # 1 for a query without visible keys
     y = by_head(z / total).astype(q.dtype)
     return y, (q, k, v, mask, _finite(top), total, z if len(next_keys.position) else None)
 

@@ -59,7 +59,7 @@ def conv(
         impl: program that computes y and the gradients; "auto". Timings are in docs/speed.md.
             "auto"         on CPU, chosen by shape in `dispatch.py`; on other devices, "lax"
             "lax"          XLA's convolution and XLA's own two gradients
-            "lax_forward"  XLA's forward convolution for all three: fast in lax.scan too
+            "lax_forward"  XLA's forward convolution for y, dx and dw: fast in lax.scan too
             "im2col"       all windows as rows of one matrix, and a matrix product
             "tiled"        im2col along the last axis only, in tiles that fit the cache
             "taps"         one product per tap of the window: depthwise, 1×1, few channels

@@ -21,7 +21,7 @@ from fcnn.ops.window import Windows
 
 
 class Implementation(NamedTuple):
-    """The three sums, and a function that gives the reason why it cannot compute them, or None."""
+    """The three sums, and a function that returns why windows are not supported, or None."""
 
     forward: Callable
     dx: Callable
@@ -71,7 +71,7 @@ def _by_taps(p: ConvShape) -> bool:
 
 
 def _by_lax_forward(p: ConvShape) -> bool:
-    """Thin, long, large or strided windows, of which XLA's own sum is the fastest."""
+    """Few channels, one axis, large windows or a stride: XLA's own convolution is the fastest."""
     if p.groups > 1:
         return False
     if p.rank == 1 or math.prod(p.geometry.window) > (9 if p.rank == 2 else 27):
@@ -92,8 +92,8 @@ def _winograd(p: ConvShape) -> bool:
 
 
 # "auto" on CPU: the first entry whose condition holds. Milliseconds for y, dx and dw on two cores
-# of an AMD EPYC with AVX-512, November 2026; batch 64, window 3×3 and stride 1 unless the row has
-# others.
+# of an AMD EPYC with AVX-512, November 2026; batch 64, window 3×3 and stride 1 unless the row
+# shows other values.
 #
 #   shape                           impl           y / dx / dw      "lax"             "tiled"
 #   32×32×64, depthwise             taps           3 / 2 / 14       115 / 118 / 103
@@ -112,8 +112,8 @@ def _winograd(p: ConvShape) -> bool:
 #   16×16×64→64 in a loop,
 #     batch 16                      "auto"         2 / 2 / 3        3 / 9 / 260
 #
-# The same on two cores of an Intel Xeon with AVX-512 and other work beside, minima of 7 rounds.
-# Seconds of compilation are in brackets.
+# Milliseconds on two cores of an Intel Xeon with AVX-512, which also ran other programs: minima of
+# 7 rounds. Seconds of compilation are in brackets.
 #
 #   shape                           part   lax_forward    "lax"         "tiled"
 #   28×28×1→6, 5×5, batch 128       dw     5 (0.2)        5 (0.1)       7 (0.6)
@@ -150,7 +150,7 @@ def on_cpu(part: str, geometry: Windows, groups: int, c: int, o: int) -> str:
 def compute(part: str, impl: str, *arrays, geometry: Windows, groups: int):
     """One of the three sums, `part`, by the implementation `impl`.
 
-    The result has the accumulation dtype: a bias may be added before it is rounded.
+    The result has the accumulation dtype: a bias may be added before the result is rounded.
 
     "auto" is "lax", except on CPU, where `ON_CPU` decides. On CPU the gradients of "lax" are slow
     inside loops, under vmap and for groups.

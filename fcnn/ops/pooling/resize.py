@@ -39,7 +39,7 @@ def resize_nearest(x: X, size: Axes) -> Y:
             floats.
     Cost:   one read per output; m n multiply-adds along each axis for the gradient.
     Source: `nearest` of torch.nn.functional.interpolate, which copies the cell at the low corner of
-            the output cell; other libraries copy the cell at its centre.
+            the output cell; other libraries copy the cell at the centre of the output cell.
 
     >>> x = jnp.array([1.0, 2.0]).reshape(1, 2, 1)
     >>> fcnn.resize_nearest(x, 4).ravel()

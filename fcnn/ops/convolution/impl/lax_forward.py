@@ -7,16 +7,16 @@ Inside a loop on CPU it falls back to a slow program. 16×32×32×16→16, 3×3,
     dx     12                         1
     dw     62                         1.5
 
-So here all three are forward convolutions, with the order of axes that they have:
+So here y, dx and dw are forward convolutions, with the order of axes of forward convolutions:
 
     y     of x with w
     dx    of dy with w, whose channels and features are exchanged (`input_gradient`)
-    dw    of x, whose channels are the examples and examples the channels, with dy as the kernel;
+    dw    of x, after an exchange of its channels and examples, with dy as the kernel;
           stride and dilation are exchanged
 
-dw is a primitive of its own, for the sake of vmap. JAX would make the mapped axis the groups of one
-convolution, which must be a number, and XLA is slow for groups. Under vmap dw is that of `tiled`.
-dw is bilinear, so its own gradient is a convolution too:
+dw is a primitive of its own because of vmap. JAX would turn the mapped axis into groups of one
+convolution. But the number of groups must not be symbolic, and XLA is slow for groups. So under
+vmap, `tiled` computes dw. dw is bilinear, so its own gradient is a convolution too:
 
     L = <dw', dw(x, dy)> = <dy, y(x, dw')>        the cotangent of dy is y(x, dw')
                                                   the cotangent of x is dx(dw', dy)

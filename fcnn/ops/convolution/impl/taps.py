@@ -6,9 +6,9 @@ With x_i the cells of x that tap i reads, and w_i the channels-by-features matri
 
 No copies of windows are written to memory, except for dx with few channels, where dy w_iᵀ of all
 taps is about as large as dy. If a sum is over few channels of a group, as in depthwise convolution
-and in the first layer of a network, they are multiplied one by one, and XLA fuses all taps into one
-loop. dw reads x and dy once per tap, so it is computed tile by tile. Sums over taps are in the
-accumulation dtype.
+and in the first layer of a network, the channels are multiplied one by one, and XLA fuses all taps
+into one loop. dw reads x and dy once per tap, so it is computed tile by tile. Sums over taps are in
+the accumulation dtype.
 """
 
 import math
@@ -78,7 +78,7 @@ def _over_positions_depthwise(a, dy):
     """The sum over n and p of a (n, *p, c) times dy (n, *p, c), for depthwise convolution: (c,).
 
     The sum over examples comes first and is unrolled, so that no product is written to memory. With
-    a symbolic number of examples it cannot be unrolled: the product of the whole tile is written.
+    a symbolic number of examples the sum is not unrolled: the product of the whole tile is written.
     """
     n = a.shape[0]
     if isinstance(n, int) and n > 0:

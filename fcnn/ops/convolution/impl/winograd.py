@@ -142,8 +142,8 @@ def _from_points(z):
 def _kernel_transform(rank, dtype):
     """The matrix that applies G along every axis of w.
 
-    Its row index is k of the last axis to the first; its column index is i of the first axis to the
-    last.
+    The rows are numbered by k, with the last axis first. The columns are numbered by i, with the
+    first axis first.
     """
     g = np.ones((1, 1))
     for _ in range(rank):
