@@ -21,9 +21,9 @@ def assert_gradients(
 
     Shapes: args: any pytrees; the gradient of each floating array in them is checked.
     Options:
-        backward: the claimed gradient: a function (*args, dy) -> one cotangent per argument, None
-            for an argument without one; or a pair (fwd, bwd) as for `jax.custom_vjp`. Default: the
-            gradient that f already has.
+        backward: the claimed gradient: a function (*args, dy) -> one cotangent, or None, for each
+            argument; or a pair (fwd, bwd) as for `jax.custom_vjp`. Default: the gradient that f
+            already has.
         dtype: compute the gradient in this dtype too: float64, float32, float16 or bfloat16.
             Default: the dtypes of `args`.
         order: 2 checks the gradient of the gradient too.

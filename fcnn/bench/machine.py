@@ -56,8 +56,8 @@ def machine_info(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
 def roofline(dtype: DTypeLike) -> Roofline:
     """Peak FLOP/s of a matrix product, and peak bytes/s of reading and writing an array.
 
-    Both are measured in `dtype`. Matrices grow until a product takes 50 ms. Arrays have 16 and 128
-    MiB. The highest rate counts.
+    Both rates are measured in `dtype`. Matrices grow until a product takes 50 ms. Arrays have 16
+    and 128 MiB. The highest rate counts.
 
     Units:  FLOP per second, with two FLOP for a multiply-add; bytes per second.
     Cost:   up to 10 s.

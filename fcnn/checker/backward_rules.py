@@ -1,7 +1,7 @@
 """A hand-written gradient as a rule, which is a pair of functions:
 
     fwd(*args)      -> y, saved
-    bwd(saved, dy)  -> one cotangent per argument; None if an argument has none
+    bwd(saved, dy)  -> one cotangent, or None, for each argument
 
 An operator of fcnn and a `jax.custom_vjp` function have a rule. For any other function, the option
 `backward` is a function (*args, dy) -> cotangents, or a pair (fwd, bwd).

@@ -4,8 +4,8 @@
     claimed(dy)         y and the claimed gradient G, from two runs that are traced separately
     reference(x, dy)    R = Jᵀ dy by reverse autodiff of the plain function
 
-They take and return NumPy arrays. A value that JAX cannot compute is None, such as reverse autodiff
-of a while loop, or any autodiff of a NumPy function.
+These functions take and return NumPy arrays. A value that JAX cannot compute is None, such as
+reverse autodiff of a while loop, or any autodiff of a NumPy function.
 """
 
 import re

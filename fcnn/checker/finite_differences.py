@@ -178,9 +178,9 @@ def flat(leaves: Leaves) -> np.ndarray:
 def _coarseness(width, size, steps):
     """The resolution of f: y does not show changes that are smaller than this.
 
-    It is ROUNDINGS times the slope of f times the largest step at which y stays the same. The slope
-    is the median over the steps at which the two sides agree. Without steps of both
-    kinds, the resolution is 0.
+    The resolution is ROUNDINGS times the slope of f times the largest step at which y stays the
+    same. The slope is the median over the steps at which the two sides agree. Without steps of
+    both kinds, the resolution is 0.
     """
     smooth, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
     if not (smooth.any() and still.size):

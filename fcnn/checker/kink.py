@@ -45,12 +45,12 @@ def _explained(e: Evidence, i: int, found: Finding) -> Finding:
     if found.verdict != KINK or found.at is None or found.claimed is None:
         return found
     where = f"{e.compiled.subject.names[i]}[{','.join(map(str, found.at))}]".removesuffix("[]")
-    there = "the slope depends on the direction"
+    slopes = "the slope depends on the direction"
     if len(found.slopes) == 2:
         small = 10 * DIFFERENCE * max(map(abs, found.slopes))
         low, high = sorted(slope if abs(slope) > small else 0.0 for slope in found.slopes)
-        there = f"slopes from {low:.6g} to {high:.6g}"
-    says = f"accepted at a kink: at {where}, {there}; {found.claimed + 0.0:.6g} is a valid choice"
+        slopes = f"slopes from {low:.6g} to {high:.6g}"
+    says = f"accepted at a kink: at {where}, {slopes}; {found.claimed + 0.0:.6g} is a valid choice"
     return found._replace(says=says)
 
 

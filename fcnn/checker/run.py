@@ -42,9 +42,9 @@ def check(
 
     Shapes: args: any pytrees; each floating array in them is a leaf, and has a row in the report.
     Options:
-        backward: the claimed gradient: a function (*args, dy) -> one cotangent per argument, None
-            for an argument without one; or a pair (fwd, bwd) as for `jax.custom_vjp`. dy has the
-            structure of f's output. Default: the gradient that f already has.
+        backward: the claimed gradient: a function (*args, dy) -> one cotangent, or None, for each
+            argument; or a pair (fwd, bwd) as for `jax.custom_vjp`. dy has the structure of f's
+            output. Default: the gradient that f already has.
         dtype: compute the gradient in this dtype too: float64, float32, float16 or bfloat16.
             Default: the dtypes of `args`.
         order: 2 checks the gradient of the gradient too.

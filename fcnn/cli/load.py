@@ -2,8 +2,8 @@
 
 The module is in `sys.modules`, where dataclasses, pickle and typing.get_type_hints look for it. A
 file in a package is imported by its dotted name, so that its relative imports work. During the
-import, `sys.argv` has no arguments. After the import, warning filters that
-the file has set are removed.
+import, `sys.argv` has no arguments. Warning filters that the file sets are
+removed after the import.
 """
 
 import importlib

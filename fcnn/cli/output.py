@@ -76,7 +76,7 @@ def try_place(option: str, path: Path) -> None:
 
 
 def write(command: str, files: Iterable[File]) -> bool:
-    """Write each file completely or not at all, and return whether all are written.
+    """Write each file completely or not at all, and return whether all files are written.
 
     If a file cannot be written, an error is printed, and the remaining files are still written.
     """
@@ -94,7 +94,7 @@ def write(command: str, files: Iterable[File]) -> bool:
 def write_whole(path: Path, data: str | bytes) -> None:
     """Replace the content of `path` by `data`; a failure leaves a regular file unchanged.
 
-    Raises: OSError if it cannot be written.
+    Raises: OSError if `path` cannot be written.
     """
     first = _written_first(path)
     try:

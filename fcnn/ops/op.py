@@ -94,7 +94,7 @@ class Op(Generic[P, Y]):
         return rule
 
     def bwd(self, rule: F) -> F:
-        """Add the backward rule: it returns one cotangent for each array, or None."""
+        """Add the backward rule: it returns one cotangent, or None, for each array."""
 
         @wraps(rule)
         def checked(saved: Any, dy: Any, **options: Any) -> tuple[Any, ...]:
@@ -178,7 +178,7 @@ class Op(Generic[P, Y]):
         return f"<operator {self.name}{inspect.Signature(plain)}>"
 
     def __reduce__(self) -> str:
-        """The name by which an operator is pickled, as a function is."""
+        """Pickle an operator by its name, as functions are pickled."""
         return self.__qualname__
 
     def __copy__(self) -> "Op[P, Y]":
@@ -193,7 +193,7 @@ def operator(
 ) -> Callable[[Callable[P, Y]], Op[P, Y]]:
     """Turn the function below into an operator: write @operator() above it.
 
-    Its positional parameters are arrays, except those named in `static`. Its keyword-only
+    Its positional parameters are arrays, except the parameters in `static`. Its keyword-only
     parameters are static options. `fwd`, `bwd`, `validate` and cases are then added to it. Without
     `fwd` and `bwd`, autodiff differentiates it.
 
@@ -214,7 +214,7 @@ def operator(
 
 
 def _signature(forward):
-    """The signature; postponed annotations are evaluated where their names are known."""
+    """The signature, with postponed annotations evaluated if all their names are defined."""
     try:
         return inspect.signature(forward, eval_str=True)
     except NameError:

@@ -49,7 +49,7 @@ def of_batch(x: Array) -> NamedSharding | None:
 def letters(annotation: Any, rank: int) -> Iterator[str]:
     """The letter of each axis of an array, by its annotation, or "..." if the annotation has none.
 
-    Several axes with one letter are numbered.
+    If one letter stands for several axes, these axes are numbered.
     """
     options = (annotation, *get_args(annotation))  # as in Float[...] | Float[...] | None
     texts = [each.dim_str for each in options if hasattr(each, "dim_str")]

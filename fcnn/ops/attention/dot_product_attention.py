@@ -30,8 +30,8 @@ The keys can be processed in blocks, as in FlashAttention. The results of two bl
     top = max(top1, top2)      c_i = exp(top_i - top)      (total, z) = sum_i c_i (total, z)_i
 
 with z = sum_s e v. At the end y = z / total. "plain" has all keys in one block. "blocked" loops
-over the blocks, forward and backward, and never stores all t s scores. Its backward pass needs D
-before the loop, so it saves z too. D is computed from z, not from y, because y is rounded to the
+over the blocks, forward and backward, and never stores all t s scores. The backward pass needs D
+before the loop, so z is saved too. D is computed from z, not from y, because y is rounded to the
 dtype of q, which may have few digits. Where one key dominates, D must be accurate enough to cancel
 dp. "plain" computes D = sum_s e de. total is the sum of the same rounded e that multiply v. So the
 weights in y sum to 1, however e is rounded.

@@ -157,7 +157,7 @@ conv.cases = (
         ((2, 7, 6, 3), (3, 3, 3, 4), None),
         {"stride": (2, 3), "padding": ((1, 2), (0, 3))},
     ),
-    Case("ragged", ((1, 8, 5, 2), (3, 2, 2, 3), (3,)), {"stride": (3, 2)}),  # last row unused
+    Case("ragged", ((1, 8, 5, 2), (3, 2, 2, 3), (3,)), {"stride": (3, 2)}),  # last cells unused
     Case(
         "dilated, wrapped",
         ((2, 7, 8, 2), (3, 2, 2, 3), (3,)),

@@ -1,7 +1,7 @@
 """Choice of the program that computes a convolution's three sums.
 
-Every implementation is a module with the same three functions. Each takes the windows, `geometry`,
-and the number of groups.
+Every implementation is a module with the same three functions. Each function takes the windows,
+`geometry`, and the number of groups.
 
     forward(x, w)    y      from x and w
     dx(w, dy)        dx     from w and dy
@@ -59,19 +59,19 @@ class ConvShape(NamedTuple):
 
 
 def _by_taps(p: ConvShape) -> bool:
-    """One tap, or few channels in a group. Programs of many taps are slow to compile."""
+    """Whether there is one tap, or few channels in a group. Many taps are slow to compile."""
     k = math.prod(p.geometry.window)
     if k == 1 or p.c // p.groups > taps.FEW_CHANNELS:
         return k == 1
     if p.groups > 1:
         return k <= 49
-    if p.part == "dw" and p.rank < 3:  # few columns of a product that reads x once for each tap
+    if p.part == "dw" and p.rank < 3:  # reads x once per tap: for few taps, many features
         return k <= 9 and p.c > 1 and p.o >= 32 and not p.strided
     return k <= 27
 
 
 def _by_lax_forward(p: ConvShape) -> bool:
-    """Few channels, one axis, large windows or a stride: XLA's own convolution is the fastest."""
+    """Whether XLA's own convolution is fastest: few channels, one axis, large windows, a stride."""
     if p.groups > 1:
         return False
     if p.rank == 1 or math.prod(p.geometry.window) > (9 if p.rank == 2 else 27):

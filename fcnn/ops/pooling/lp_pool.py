@@ -122,7 +122,7 @@ def _magnitude(x):
 
 
 def _scaled(x, geometry, p):
-    """r = x / unit, unit and top, in the accumulation dtype.
+    """Compute r = x / unit, unit and top, in the accumulation dtype.
 
     The unit is top, or 1 if top is 0 or infinite. In a window with an infinite x[i], finite x[i]
     count as 0, except for p = 1.

@@ -7,8 +7,8 @@ to the first and the last centre.
     nearest   y[p] = x[floor(p n / m)]
     linear    y[p] = (1 - t) x[i] + t x[i + 1]    with i = floor(u), t = u - i
 
-Both are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]. With more axes, there is one
-matrix A per axis. Nothing is saved.
+Both methods are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]. With more
+axes, there is one matrix A per axis. Nothing is saved.
 """
 
 from functools import reduce

@@ -31,8 +31,8 @@ from fcnn.ops.window import Windows
 def map_tiles(of_tile: Callable, x: Array, geometry: Windows, bytes_each: int, most: int) -> Array:
     """Compute y (n, *out, o) from x (n, *size, c) by of_tile(x, geometry) -> y for each tile.
 
-    `bytes_each` is the size of the intermediate arrays of one example. `most` is the largest size
-    for one tile. Both are in bytes.
+    The intermediate arrays of one example need `bytes_each` bytes. The intermediate arrays of one
+    tile may need `most` bytes.
     """
     length = _strip_length(geometry, bytes_each, most)
     strips, strip_geometry, bytes_each = _strips_of_input(x, geometry, length, bytes_each)

@@ -1,7 +1,8 @@
 """Convolution without XLA's own gradients, which are slow inside loops on CPU.
 
-These gradients are convolutions with another order of axes. Outside loops XLA transposes them.
-Inside a loop on CPU it falls back to a slow program. 16×32×32×16→16, 3×3, milliseconds:
+These gradients are convolutions with another order of axes. Outside loops XLA transposes the
+arrays.
+Inside a loop on CPU, XLA falls back to a slow program. 16×32×32×16→16, 3×3, milliseconds:
 
     part   XLA's gradient in a loop   outside
     dx     12                         1

@@ -32,7 +32,9 @@ from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
 from fcnn.ops.taps import cropped, padded
 
-TILE = 2**22  # bytes of X or z in a tile for dw; 2 * TILE for y and dx; at least W's bytes
+# The bytes of X or z in a tile of dw; y and dx use 2 * TILE. If W has more bytes than this, a tile
+# may have as many bytes as W.
+TILE = 2**22
 
 B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
