@@ -1,7 +1,7 @@
 """The subject of a check: a function at one point, and the gradient claimed for it there.
 
-A subject has two functions. Here x are the floating leaves of the arguments, and dy the cotangents
-of the floating outputs:
+A subject has two functions. Here x are the floating leaves of the arguments, and dy are the
+cotangents of the floating outputs:
 
     plain(x)        -> y       the function without hand-written rules, for autodiff
     claimed(x, dy)  -> y, dx   the claimed gradient dx, by a rule (`backward_rules.py`) or by

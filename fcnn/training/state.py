@@ -64,7 +64,7 @@ def create(
 
 
 def cast(params: Any, *arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """Arrays of floats in the dtype of the parameters; other arrays unchanged.
+    """Convert arrays of floats to the dtype of the parameters; other arrays are unchanged.
 
     For example, float32 data are converted for bfloat16 parameters. If the parameters have several
     dtypes, all arrays are unchanged.

@@ -1,8 +1,8 @@
 """Mistakes of use: G is the right gradient for a changed input, such as flipped w or shifted dy.
 
 In most formulas of a gradient, dy and each of the other arguments occur at most once, and the
-gradient is linear in them. If such a backward pass does not flip the kernel, or leaves out a
-border, it returns R for a changed input.
+gradient is linear in them. So a backward pass that does not flip the kernel, or leaves out
+a border, returns R for a changed input.
 """
 
 import itertools

@@ -73,7 +73,7 @@ def _repeated(x):
 
 
 def slices(c: Context) -> Iterator[Hypothesis]:
-    """Whole slices in which G is 0 or one multiple of R."""
+    """Whole slices in which G is 0, or a R with one number a."""
     yield from (hypothesis for which, hypothesis in _slices(c) if _factor(c, which) is not None)
 
 

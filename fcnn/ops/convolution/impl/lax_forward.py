@@ -1,8 +1,8 @@
 """Convolution without XLA's own gradients, which are slow inside loops on CPU.
 
 These gradients are convolutions with another order of axes. Outside loops XLA transposes the
-arrays.
-Inside a loop on CPU, XLA falls back to a slow program. 16×32×32×16→16, 3×3, milliseconds:
+arrays. Inside a loop on CPU, XLA falls back to a slow program. Milliseconds for 16×32×32×16→16 and
+a window of 3×3:
 
     part   XLA's gradient in a loop   outside
     dx     12                         1
