@@ -2,8 +2,8 @@
 
 The module is in `sys.modules`, where dataclasses, pickle and typing.get_type_hints look for it. A
 file in a package is imported by its dotted name, so that its relative imports work. During the
-import, `sys.argv` has no arguments. Warning filters that the file sets are
-removed after the import.
+import, `sys.argv` has no arguments. Warning filters that the file sets are removed after the
+import.
 """
 
 import importlib
@@ -49,8 +49,8 @@ def blamed(path: Path | None, what: str = "", hint_at_exit: str = "") -> Iterato
     """Turn errors of the user's code into a ValueError of one line: FILE.py:LINE: TypeError: ...
 
     LINE is the last line of the file at `path` that ran. If none ran, `what` names the function.
-    `sys.exit` is an error too, because it would end the check early with success. An
-    interrupt by Ctrl-C passes through unchanged.
+    `sys.exit` is an error too, because it would end the check early with success. An interrupt by
+    Ctrl-C passes through unchanged.
     """
     try:
         yield

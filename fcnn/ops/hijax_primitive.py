@@ -6,9 +6,9 @@ Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses
 rule. Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward
 function. Under vmap, the primitive of `Mapped(op)` replaces the primitive of `op`. `Mapped(op)`
 applies `jax.vmap` to the forward function and the rules of `op`. If `op` has a function
-`under_vmap`, JAX maps that function instead.
-JAX may trace a rule after the user's code has left `jax.default_matmul_precision` or
-`jax.enable_x64`, so the primitive stores both settings, and its rules run under them.
+`under_vmap`, JAX maps that function instead. JAX may trace a rule after the user's code has left
+`jax.default_matmul_precision` or `jax.enable_x64`, so the primitive stores both settings, and its
+rules run under them.
 
 hijax is experimental. No other module uses it. `hijax_promises.py` tests what we rely on.
 """

@@ -125,7 +125,7 @@ def _winograd(p: ConvShape) -> bool:
 #   32×32×64→128, stride 2          dw     183 (0.3)      187 (0.3)     83 (1.0)
 #   16×16×128→128, stride 2         dw     34 (0.3)       32 (0.3)      43 (0.8)
 #
-# Compilation on the AMD EPYC, seconds:
+# Seconds of compilation on the AMD EPYC:
 #
 #   shape                           impl     part   compile
 #   3 channels, 7×7                 taps     dw     0.7
@@ -148,7 +148,7 @@ def on_cpu(part: str, geometry: Windows, groups: int, c: int, o: int) -> str:
 
 
 def compute(part: str, impl: str, *arrays, geometry: Windows, groups: int):
-    """One of the three sums, `part`, by the implementation `impl`.
+    """Compute one of the three sums, `part`, by the implementation `impl`.
 
     The result has the accumulation dtype: a bias may be added before the result is rounded.
 

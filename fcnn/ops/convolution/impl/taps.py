@@ -22,7 +22,9 @@ from fcnn.ops.taps import taps, taps_adjoint
 
 TILE = 2**20  # bytes of a tile of x or of dy, whichever is larger
 FEW_CHANNELS = 4  # up to this many channels of a group are multiplied one by one
-MAX_EXAMPLES = 4  # in a tile of a depthwise dw; with more, compilation is slower and dw no faster
+# Largest number of examples in a tile of a depthwise dw. Larger tiles are slower to compile, and do
+# not make dw faster.
+MAX_EXAMPLES = 4
 
 # Arrays are (m, g, c) or (m, g, o), with m over n and p, g groups; kernels are (i, c, g, o).
 
