@@ -29,8 +29,8 @@ class Case:
         args: for each argument a shape (standard normals are drawn), a function of a NumPy
             generator that draws the array, or None for an absent argument.
         options: the operator's static arguments and keywords.
-        kink: whether the function has a kink at these arguments. The operator
-            chooses a slope there, which finite differences cannot confirm.
+        kink: whether the function has a kink at these arguments. The operator chooses a
+            slope there, which finite differences cannot confirm.
         raises: for bad input, the type of the error and a pattern of its message.
         extreme: whether arguments are at the limits of float16 and bfloat16. Such a case is not
             compared with finite differences: tests/ops/test_extremes.py rounds the arguments to

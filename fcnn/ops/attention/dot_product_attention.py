@@ -21,7 +21,7 @@ dz = dy / total,
     dv[s,e] = sum_t e[t,s] dz[t,e]                 de[t,s] = sum_e dz[t,e] v[s,e]
     da[t,s] = e[t,s] (de[t,s] - D[t] / total[t])
 
-The arguments, top and total are saved, and e is not: it is cheaper to recompute than to store. top
+The arguments, top and total are saved, and e is not: recomputing e is cheaper than storing it. top
 and total are saved separately. A sum L = top + log total would lose log total where the scores are
 large: at |a| = 1e9 a float32 L is a multiple of 64, and exp(a - L) is far from p.
 
@@ -93,9 +93,9 @@ def dot_product_attention(
         causal: whether query t attends to keys 0 .. t only; queries and keys are numbered from 0.
         scale: the factor of q kᵀ; 1 / sqrt(d) if None.
         block: number of keys that "blocked" processes at once.
-        impl: "plain" stores all n h t s scores, and "blocked" n h t `block` scores. "auto" is
-            "plain" for up to 2**20 scores and "blocked" for more. Where n is symbolic, "auto"
-            counts the scores of one example.
+        impl: "plain" stores all n h t s scores. "blocked" stores n h t `block` scores. "auto" is
+            "plain" for up to 2**20 scores, and "blocked" for more scores. Where n is symbolic,
+            "auto" counts the scores of one example.
     Units:  y is in units of v; scores and a mask of floats are in nats.
     Raises: ValueError if shapes disagree, d is 0, scale is not finite, block < 1, or impl is
             unknown; TypeError if q, k or v do not hold floats, or if the mask holds neither
