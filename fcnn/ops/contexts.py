@@ -15,7 +15,7 @@ def gradients(kind: str) -> AbstractContextManager:
     """Choose how operators called inside the `with` block are differentiated.
 
     The choice is made when an operator is called or traced. It is part of jit's cache key, so a
-    jitted function is traced again under the other kind.
+    jitted function is traced again if the kind changes.
 
     Options:
         kind: "hand", the hand-derived gradient and the default, or "autodiff".

@@ -21,7 +21,7 @@ An operator works before its page is complete. Without `fwd` and `bwd`, autodiff
 rejected. Without cases, `fcnn.check` needs arguments.
 
 `custom_gradient.py` registers the rules with JAX. `validation.py` has the requirements that
-`validate` is made of, `case.py` the cases, and `contexts.py` the choice of gradient and
+`validate` functions check. `case.py` defines cases. `contexts.py` has the choice of gradient and
 implementation.
 """
 

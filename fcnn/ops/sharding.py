@@ -7,8 +7,8 @@ sharding of its outputs once, by its annotations: in
     conv: x "n *size c", w "*window c_per_group o"  ->  y "n *out o"
 
 y is sharded along n as x is, and along o as w is. Every cotangent is sharded as its argument.
-Inside the operator, XLA chooses. Residuals have no letters, so the arguments are saved, and the
-backward pass repeats the forward pass. If both passes are in one program, XLA removes the
+Inside the operator, XLA chooses shardings. Residuals have no letters, so the arguments are saved,
+and the backward pass repeats the forward pass. If both passes are in one program, XLA removes the
 repetition. If they are in two loops, as in a scan over layers, the forward pass runs twice.
 """
 

@@ -27,9 +27,9 @@ def taps(x: Array, geometry: Windows, fill: float = 0) -> list[Array]:
 def taps_adjoint(parts: Sequence[Array], geometry: Windows) -> Array:
     """The adjoint of `taps`: each cell sums the parts of all taps that read it.
 
-    Counted from the first cell of the padding, cell s q + r is read by the taps d i = s j + r, at
-    output position q - j. So the cells of one r are a sum of parts shifted by j, without gaps
-    between their entries. The cells of all r are then interleaved.
+    Count cells from the first cell of the padding. Then cell s q + r is read by the taps with
+    d i = s j + r, at output position q - j. So the cells of one r are a sum of
+    parts shifted by j, without gaps between their entries. The cells of all r are then interleaved.
 
     Gradient of 2×2 max pooling of 64×32×32×64, two CPU cores, ms:
 

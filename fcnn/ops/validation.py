@@ -20,7 +20,7 @@ from jax.core import Tracer
 class named:
     """Context that puts "name: " in front of the message of a ValueError or TypeError.
 
-    In nested contexts the innermost name is the only one. Errors of other types, such as JAX's own
+    In nested contexts only the innermost name is added. Errors of other types, such as JAX's own
     subclasses, are unchanged.
 
     >>> with named("dense"):
