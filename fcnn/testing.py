@@ -21,17 +21,17 @@ def assert_gradients(
 
     Shapes: args: any pytrees; the gradient of each floating array in them is checked.
     Options:
-        backward: the claimed gradient: a function (*args, dy) -> one cotangent per argument, None
-            for an argument without one; or a pair (fwd, bwd) as for `jax.custom_vjp`. Default: the
-            gradient that f already has.
+        backward: the claimed gradient: a function (*args, dy) -> one cotangent, or None, for each
+            argument; or a pair (fwd, bwd) as for `jax.custom_vjp`. Default: the gradient that f
+            already has.
         dtype: compute the gradient in this dtype too: float64, float32, float16 or bfloat16.
             Default: the dtypes of `args`.
         order: 2 checks the gradient of the gradient too.
         seed: seed of the random cotangent dy and the random directions.
     Raises: AssertionError with the report if a gradient is not right; TypeError and ValueError as
             `fcnn.check`.
-    Cost:   about 30 evaluations of f per leaf. Leaves of at most 32 entries add 4 per entry. Two
-            programs are compiled.
+    Cost:   about 30 evaluations of f per leaf. Leaves of at most 32 entries add 4 evaluations per
+            entry. Two programs are compiled.
 
     >>> x = jnp.array([0.5, -1.0, 2.0])
     >>> right = lambda x, dy: (dy * (1 - jnp.tanh(x) ** 2),)

@@ -63,7 +63,7 @@ class Benchmark(NamedTuple):
 
     @property
     def flop(self) -> float:
-        """FLOP of the forward pass, and of each gradient."""
+        """FLOP of the forward pass; each gradient has the same number."""
         positions = self.n * math.prod(self.geometry.out)
         return 2.0 * positions * math.prod(self.geometry.window) * self.c * self.o / self.groups
 
@@ -100,12 +100,12 @@ BENCHMARKS = (*DENSE, *OTHERS)
 
 
 def draw(seed: int, shape: Sequence[int], dtype: DTypeLike) -> jax.Array:
-    """Standard normal numbers."""
+    """Draw an array of standard normal numbers."""
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32), dtype)
 
 
 def convolution(benchmark: Benchmark, part: str) -> Comparison:
-    """`impl="auto"` against XLA's own convolution."""
+    """Convolution by `impl="auto"`, against XLA's own convolution."""
 
     def programs(dtype):
         arrays = benchmark.arrays(part, dtype)
@@ -165,7 +165,7 @@ def pooling(window: int, stride: int, n: int = EXAMPLES) -> Comparison:
 
 
 def batch_norm_backward(n: int = EXAMPLES) -> Comparison:
-    """All three gradients in training mode, against autodiff of the textbook formula."""
+    """All three gradients of batch norm in training, against autodiff of the textbook formula."""
     shape = (n, 32, 32, 64)
 
     def textbook(x, scale, offset):
@@ -216,7 +216,7 @@ COMPARISONS: tuple[Comparison, ...] = comparisons()
 
 
 def bytes_moved(program: Program) -> int:
-    """Minimum traffic: every argument read once, every output written once."""
+    """Minimum memory traffic: every argument is read once, and every output is written once."""
     f, args = program
     sizes: list[Any] = jax.tree.leaves((args, jax.eval_shape(f, *args)))
     return sum(math.prod(a.shape) * a.dtype.itemsize for a in sizes)

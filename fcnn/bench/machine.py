@@ -56,8 +56,8 @@ def machine_info(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
 def roofline(dtype: DTypeLike) -> Roofline:
     """Peak FLOP/s of a matrix product, and peak bytes/s of reading and writing an array.
 
-    Both are measured in `dtype`. Matrices grow until a product takes 50 ms. Arrays have 16 and 128
-    MiB. The highest rate counts.
+    Both rates are measured in `dtype`. Matrices grow until a product takes 50 ms. Arrays have 16
+    and 128 MiB. The highest rate counts.
 
     Units:  FLOP per second, with two FLOP for a multiply-add; bytes per second.
     Cost:   up to 10 s.
@@ -79,7 +79,7 @@ def roofline(dtype: DTypeLike) -> Roofline:
 
 
 def _bytes_per_second(dtype, count):
-    """Rate of negating an array ten times in place: a new array would also time its allocation."""
+    """Rate of negating an array ten times in place, so that the time includes no allocation."""
     a = jnp.ones(count // jnp.dtype(dtype).itemsize, dtype)
     negate = jax.jit(lambda a: jax.lax.fori_loop(0, 10, lambda _, a: -a, a))
     duration = median(seconds({"": (negate, (a,))}, rounds=5)[""])

@@ -61,7 +61,7 @@ def seconds(programs: Mapping[str, Program], *, rounds: int = 20) -> dict[str, l
 
 
 def timed(programs: Mapping[str, Program], *, rounds: int = 20) -> dict[str, Timing]:
-    """Timing of each program: all are compiled first, then timed in turn.
+    """Timing of each program: all programs are compiled first, then timed in turn.
 
     Options:
         rounds: how often each program is timed.
@@ -82,7 +82,7 @@ def timed(programs: Mapping[str, Program], *, rounds: int = 20) -> dict[str, Tim
 def times_faster(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Speedup: the median over rounds of theirs / ours, both in seconds.
 
-    Raises: ValueError if the two have different numbers of rounds.
+    Raises: ValueError if `ours` and `theirs` have different numbers of rounds.
     Cost:   one division per round.
 
     >>> from fcnn import bench
@@ -110,7 +110,7 @@ def backward(f: Callable, args: Sequence[Any]) -> Program:
 
 
 def compare(ways: Mapping[str, Callable], args: Sequence[Any], *, rounds: int = 20) -> list[Cost]:
-    """Cost of the forward pass of the first of `ways`, then of the backward pass of each.
+    """Cost of the forward pass of the first of `ways`, then of the backward pass of each way.
 
     `ways` are functions with the same output y and different backward passes.
 

@@ -1,4 +1,7 @@
-"""Gradient checker: verdicts on gradients, and the mistake in a wrong one. Level 2, on bench."""
+"""Gradient checker: verdicts on gradients, and the mistake in a wrong gradient.
+
+Level 2; it imports bench.
+"""
 
 from fcnn.checker.report import Report
 from fcnn.checker.row import Row

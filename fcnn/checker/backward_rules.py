@@ -1,7 +1,7 @@
 """A hand-written gradient as a rule, which is a pair of functions:
 
     fwd(*args)      -> y, saved
-    bwd(saved, dy)  -> one cotangent per argument, None for an argument without one
+    bwd(saved, dy)  -> one cotangent, or None, for each argument
 
 An operator of fcnn and a `jax.custom_vjp` function have a rule. For any other function, the option
 `backward` is a function (*args, dy) -> cotangents, or a pair (fwd, bwd).
@@ -45,7 +45,7 @@ def rule_of(f: Callable, backward: Any = None) -> Rule | None:
 
 
 def operator_of(f: Any) -> tuple[Op | None, dict[str, Any]]:
-    """The operator f and the options that functools.partial binds; (None, {}) if f is another."""
+    """The operator in f, and the options that partial binds; (None, {}) if f is not an operator."""
     options: dict[str, Any] = {}
     while isinstance(f, partial) and not f.args:
         f, options = f.func, {**f.keywords, **options}

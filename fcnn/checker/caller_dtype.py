@@ -58,7 +58,7 @@ def _judged(e: Evidence, i: int, finding: Finding, dtype: str, G, seed) -> tuple
         says = f"is not finite in {dtype}; in float64 it is {finding.verdict}"
         return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
     eps, off = float(jnp.finfo(dtype).eps), largest(G - R)
-    zero = 30 * eps * largest(e.slopes.parts) / e.slopes.sizes[i]  # a gradient of 0, after rounding
+    zero = 30 * eps * largest(e.slopes.parts) / e.slopes.sizes[i]  # rounding errors where R is 0
     top = (largest(R) if largest(R) > zero else zero / TOLERANCE[dtype]) or 1.0
     if off > max(TOLERANCE[dtype], e.loose[0]) * top and finding.verdict == RIGHT:
         rng = np.random.default_rng((seed, 3, i))

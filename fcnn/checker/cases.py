@@ -57,7 +57,7 @@ def subject_in(case: CheckCase, seed: int) -> Subject:
 
 
 def check_cases(op: Op) -> Iterator[CheckCase]:
-    """The proved cases of an operator that have a gradient, once for each implementation."""
+    """A CheckCase for each proved case with a floating argument and each implementation."""
     for case in op.cases:
         if case.proved and any(map(is_float, case.shapes())):
             yield from (CheckCase(op, case, options) for options in ways(op, case))

@@ -4,8 +4,8 @@
     claimed(dy)         y and the claimed gradient G, from two runs that are traced separately
     reference(x, dy)    R = Jᵀ dy by reverse autodiff of the plain function
 
-They take and return NumPy arrays. A value that JAX cannot compute is None, such as reverse autodiff
-of a while loop, or any autodiff of a NumPy function.
+These functions take and return NumPy arrays. A value that JAX cannot compute is None, such as
+reverse autodiff of a while loop, or any autodiff of a NumPy function.
 """
 
 import re
@@ -22,7 +22,7 @@ import numpy as np
 from fcnn.checker.strip_rules import dtypes_in
 from fcnn.checker.subject import Leaves, Subject
 
-SMALL = 10**5  # total number of entries of all arguments; a subject or program below it is small
+SMALL = 10**5  # a subject or program is small if all its arguments together have fewer entries
 FEW_PASSES = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
@@ -129,7 +129,7 @@ class CompiledSubject:
 
     @cached_property
     def _move(self):
-        """y without J v. For a large x this saves more time than its compilation takes."""
+        """y without J v. For a large x, the time saved exceeds the time to compile this program."""
         moved = lambda x, v, h: (self.subject.plain(_moved(x, v, h)), None)
         return _program(moved, self.x, self.zeros, np.float64(0)) or _as_it_is(moved)
 
@@ -203,14 +203,14 @@ def _program(f: Callable, *args) -> Callable | None:
 
 
 def _compiled(traced):
-    """Compile a traced function. LLVM's slow passes are left out for a small one: it runs fast."""
+    """Compile a traced function. For a small function, LLVM's slow passes are left out."""
     small = sum(v.aval.size for v in traced.jaxpr.jaxpr.invars) < SMALL
     return traced.lower().compile(_quickly() if small else None)
 
 
 @cache
 def _quickly() -> dict[str, Any] | None:
-    """FEW_PASSES, or None where this jaxlib does not have one of these options."""
+    """FEW_PASSES, or None if this jaxlib lacks one of these options."""
     try:
         jax.jit(lambda: 0).lower().compile(FEW_PASSES)
     except jax.errors.JaxRuntimeError:

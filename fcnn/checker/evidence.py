@@ -109,12 +109,12 @@ def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = 
 
     The larger change of two random draws counts. Without `eps`, the eps of x's dtype is used.
     """
-    here = e.reference or e.compiled.reference(e.compiled.x, e.dy)
-    if here is None:
+    R_at_x = e.reference or e.compiled.reference(e.compiled.x, e.dy)
+    if R_at_x is None:
         return 0.0
     near = [[_nudged(a, rng, eps) for a in e.compiled.x] for _ in range(2)]
-    there = [e.compiled.reference(x, e.dy) or here for x in near]
-    return max(largest(R[i] - here[i]) for R in there)
+    R_nearby = [e.compiled.reference(x, e.dy) or R_at_x for x in near]
+    return max(largest(R[i] - R_at_x[i]) for R in R_nearby)
 
 
 def largest(*arrays: Any) -> float:

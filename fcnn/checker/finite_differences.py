@@ -79,7 +79,7 @@ class Slopes:
         return Slope((4 * fine - coarse) / 3, bar)
 
     def close(self, v: Leaves) -> Close:
-        """A close look along v, from about thirty values of f."""
+        """The slope along v, or the interval of slopes at a kink, from about 30 values of f."""
         steps = [h for k in range(14) if (h := RATIO ** -(k + 1.5)) > 8 * self.eps]
         sides = [self._sides(v, h) for h in steps]
         central = np.array([(left + right).sum() / 2 for left, right in sides])
@@ -103,12 +103,12 @@ class Slopes:
     def nearby_admits(
         self, value: float, v: Leaves, rng: np.random.Generator, slack: float
     ) -> bool:
-        """Whether `value` is a sum of slopes along v that outputs have at points near x.
+        """Whether `value` can be the sum over outputs of slopes along v at points near x.
 
         An output with n kinks has up to 2ⁿ such slopes. All of them are within √n standard
-        deviations of their mean, and nearly all within 4 standard deviations. The slopes found at a
-        few points are extended by this bound. An output whose slope does not vary nearby gets its
-        slope from finite differences.
+        deviations of their mean, and nearly all are within 4 standard deviations. So the interval
+        of slopes at a few points is widened to this distance from the mean. An output whose slope
+        does not vary nearby gets its slope from finite differences.
         """
         each = []
         for x in self.nearby(rng):
@@ -129,7 +129,7 @@ class Slopes:
         return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
 
     def nearby(self, rng: np.random.Generator) -> Iterator[Leaves]:
-        """Random points x + u and x - u, where f is smooth: one on each side of every kink at x."""
+        """Random points x + u and x - u near x, where f is smooth, on both sides of each kink."""
         for _ in range(NEARBY // 2):
             far = [self.distance * size for size in self.sizes]
             u = [
@@ -164,7 +164,7 @@ class Slopes:
 
 
 def size_of(x: np.ndarray) -> float:
-    """The root mean square of the finite entries of x, or 1 where that is 0."""
+    """The root mean square of the finite entries of x, or 1 if it is 0."""
     finite = x[np.isfinite(x)].astype(np.float64)
     top = np.abs(finite).max(initial=0)
     return float(top * np.sqrt(np.square(finite / top).mean())) if top > 0 else 1.0
@@ -178,8 +178,9 @@ def flat(leaves: Leaves) -> np.ndarray:
 def _coarseness(width, size, steps):
     """The resolution of f: y does not show changes that are smaller than this.
 
-    It is ROUNDINGS times the slope of f times the largest step at which y stays the same. The slope
-    is the median over the steps at which the two sides agree. Without such steps, it is 0.
+    The resolution is ROUNDINGS times the slope of f times the largest step at which y stays the
+    same. The slope is the median over the steps at which the two sides agree. Without steps of
+    both kinds, the resolution is 0.
     """
     smooth, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
     if not (smooth.any() and still.size):
@@ -218,7 +219,7 @@ def _extrapolated(central, noise):
 
 
 def _is_flat(width, noise, best):
-    """Whether three successive widths, with `best` among them, agree within FLAT, above noise."""
+    """Whether three successive widths, one at `best`, agree within FLAT and exceed the noise."""
     for start in range(max(0, best - 2), min(best, len(width) - 3) + 1):
         three = width[start : start + 3]
         if three.min() > 10 * noise[best] and three.max() <= FLAT * three.min():

@@ -14,8 +14,8 @@ from fcnn.checker.row import COSTS, HEAD, Row, cells_of, cells_of_cost, name
 
 ROWS, COLUMNS = 40, 64  # largest number of squares along each side of a map
 CELL = 11  # pixels, the side of a square
-FAINT = -6  # log10 of the relative error at the palest square; the largest error is 1
-MAPS = 12  # number of gradients with a map, the worst ones
+FAINT = -6  # log10 of (error / largest error) at which a square is palest
+MAPS = 12  # the number of worst gradients that are shown with a map
 LONG = 60  # a table with more rows is collapsed
 
 PAGE = """<!doctype html>
@@ -95,7 +95,7 @@ def _leaf(row: Row):
 
 
 def _map(row: Row) -> str:
-    """The error of every entry: the first half of the axes is vertical, the rest horizontal."""
+    """The map of errors. The first half of the axes is vertical, the other axes are horizontal."""
     if row.map is None or not row.map.size:
         return ""
     shape = row.map.shape
@@ -125,7 +125,7 @@ def _map(row: Row) -> str:
 
 
 def _largest(a, axis, most):
-    """The largest entry of each of at most `most` segments along an axis."""
+    """Cut an axis into at most `most` segments, and return the largest entry of each segment."""
     if a.shape[axis] <= most:
         return a
     starts = np.linspace(0, a.shape[axis], most, endpoint=False).astype(int)

@@ -1,8 +1,8 @@
 """The verdicts on all leaves together: at a kink, all gradients together must be a valid choice.
 
 The gradient of each leaf may lie between the two slopes of that leaf, while the gradients together
-are wrong. At a = b, for example, the gradient of max(a, b) in a may be dy, and so may the gradient
-in b, but not both. Near a kink f consists of smooth pieces. A valid gradient of an output is a
+are wrong. At a = b, for example, max(a, b) may have the gradient dy in a, or the gradient dy in b,
+but not both gradients. Near a kink f consists of smooth pieces. A valid gradient of an output is a
 weighted mean of the gradients of its pieces: Clarke's generalized gradient (1983). So along any v
 
     the least slope nearby  <=  <G, v>  <=  the largest slope nearby
@@ -30,11 +30,13 @@ CHANGED = 1e3
 
 
 def judge_together(e: Evidence, found: Sequence[Finding], seed: int = 0) -> list[Finding]:
-    """The findings, where each verdict "kink" is tested again together with all accepted leaves."""
-    sound = [i for i, one in enumerate(found) if one.verdict in (RIGHT, KINK)]
+    """The findings. A leaf with the verdict "kink" is tested again with all accepted leaves."""
+    sound = [i for i, finding in enumerate(found) if finding.verdict in (RIGHT, KINK)]
     return [
-        _explained(e, i, _together(Leaf(e, i, seed), sound, one)) if one.verdict == KINK else one
-        for i, one in enumerate(found)
+        _explained(e, i, _together(Leaf(e, i, seed), sound, finding))
+        if finding.verdict == KINK
+        else finding
+        for i, finding in enumerate(found)
     ]
 
 
@@ -43,12 +45,12 @@ def _explained(e: Evidence, i: int, found: Finding) -> Finding:
     if found.verdict != KINK or found.at is None or found.claimed is None:
         return found
     where = f"{e.compiled.subject.names[i]}[{','.join(map(str, found.at))}]".removesuffix("[]")
-    there = "the slope depends on the direction"
+    slopes = "the slope depends on the direction"
     if len(found.slopes) == 2:
         small = 10 * DIFFERENCE * max(map(abs, found.slopes))
         low, high = sorted(slope if abs(slope) > small else 0.0 for slope in found.slopes)
-        there = f"slopes from {low:.6g} to {high:.6g}"
-    says = f"accepted at a kink: at {where}, {there}; {found.claimed + 0.0:.6g} is a valid choice"
+        slopes = f"slopes from {low:.6g} to {high:.6g}"
+    says = f"accepted at a kink: at {where}, {slopes}; {found.claimed + 0.0:.6g} is a valid choice"
     return found._replace(says=says)
 
 
@@ -66,7 +68,7 @@ def _together(leaf: Leaf, sound: Sequence[int], found: Finding) -> Finding:
 
 
 def _refuted(leaf: Leaf, sound: Sequence[int]) -> str:
-    """The sentence that refutes the choice, or ""."""
+    """The sentence that refutes the choice at the kink, or "" if no test refutes it."""
     e = leaf.e
     for v in _tied(leaf, sound):
         if says := _against(e, v, leaf.rng):
@@ -133,7 +135,7 @@ def _tied(leaf: Leaf, sound: Sequence[int]) -> Iterator[Leaves]:
 
 
 def _one_output(leaf: Leaf) -> Iterator[Leaves]:
-    """For each of up to OUTPUTS outputs with a kink in this leaf: dy there, 0 at other outputs."""
+    """Up to OUTPUTS cotangents. Each is dy at one output with a kink in this leaf, 0 elsewhere."""
     dy = leaf.e.dy
     kinked = np.flatnonzero(leaf.kinked())
     for k in leaf.rng.permutation(kinked)[:OUTPUTS]:
@@ -146,7 +148,7 @@ def _one_output(leaf: Leaf) -> Iterator[Leaves]:
 
 
 def _across(e: Evidence, rng: np.random.Generator, sound: Sequence[int]) -> Iterator[Leaves]:
-    """Two random directions along which the gradients nearby, by reverse autodiff, agree."""
+    """Two random directions along which the gradients at all points nearby give one slope."""
     compiled, sizes = e.compiled, e.slopes.sizes
     rows = []
     for x in e.slopes.nearby(rng):

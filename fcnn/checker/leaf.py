@@ -46,11 +46,11 @@ class Leaf:
         self.slack = self.size * max(DIFFERENCE * self.top, self.exact)
 
     def off(self) -> np.ndarray:
-        """|G - R| of each entry; inf where one of them is NaN."""
+        """|G - R| of each entry; inf where G or R is NaN."""
         return np.asarray(np.nan_to_num(np.abs(self.G - self.R), nan=np.inf, posinf=np.inf))
 
     def noise(self) -> float:
-        """The largest difference between two right formulas that rounding can cause."""
+        """The largest difference that rounding can cause between two right formulas."""
         return 30 * rounding(self.e, self.i, self.rng)
 
     def directions(self) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""The floating outputs of a function: those that have a cotangent."""
+"""The floating outputs of a function: only they have cotangents."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from fcnn.ops.returned import described
 def outputs(name: str, y: Any) -> list[Any]:
     """The floating leaves of y, which `name` returns.
 
-    Raises: TypeError, in one line, if there are none, or if a leaf is complex.
+    Raises: TypeError, in one line, if y has no floating leaf, or if a leaf is complex.
     """
     leaves = jax.tree.leaves(y)
     if any(map(np.iscomplexobj, leaves)):

@@ -20,9 +20,9 @@ class Row:
     problem:   the name of the function or case.
     error:     error of the formula in float64: largest difference divided by largest entry.
     impl:      the implementation, if the operator has several.
-    own_error: error of the same formula computed in the caller's `dtype`; None if that is float64,
-               or if the formula is not right in float64.
-    at:        the index of the worst entry. `claimed`, `autodiff` and `slopes` are its values.
+    own_error: error of the same formula computed in the caller's `dtype`; None if `dtype` is
+               float64, or if the formula is not right in float64.
+    at:        the index of the worst entry. `claimed`, `autodiff` and `slopes` are values there.
     slopes:    by finite differences: one slope, or the lower and the upper slope at a kink.
     mistake:   kind of the mistake in two or three words, if it is a known one; `says` explains it.
     map:       the error of every entry, where the verdict is "wrong".

@@ -33,7 +33,7 @@ def check(
     cost: bool = True,
     seed: int = 0,
 ) -> Report:
-    """Check the gradient of `f` at `args`, and name the mistake in a wrong one.
+    """Check the gradient of `f` at `args`, and name the mistake in a wrong gradient.
 
     f is an operator of fcnn, a `jax.custom_vjp` or `jax.custom_jvp` function, or any function of
     arrays and pytrees, in JAX or NumPy. The claimed gradient is compared in float64 with reverse
@@ -42,9 +42,9 @@ def check(
 
     Shapes: args: any pytrees; each floating array in them is a leaf, and has a row in the report.
     Options:
-        backward: the claimed gradient: a function (*args, dy) -> one cotangent per argument, None
-            for an argument without one; or a pair (fwd, bwd) as for `jax.custom_vjp`. dy has the
-            structure of f's output. Default: the gradient that f already has.
+        backward: the claimed gradient: a function (*args, dy) -> one cotangent, or None, for each
+            argument; or a pair (fwd, bwd) as for `jax.custom_vjp`. dy has the structure of f's
+            output. Default: the gradient that f already has.
         dtype: compute the gradient in this dtype too: float64, float32, float16 or bfloat16.
             Default: the dtypes of `args`.
         order: 2 checks the gradient of the gradient too.
@@ -54,8 +54,8 @@ def check(
     Raises: TypeError if f is not callable, if args or outputs have no floats or are complex, or if
             an operator without cases has no args; ValueError for an unknown order or dtype, or a
             backward that does not return one gradient per argument. Errors of f pass through.
-    Cost:   about 30 evaluations of f per leaf. Leaves of at most 32 entries add 4 per entry. Two
-            programs are compiled, and up to three more for `cost`.
+    Cost:   about 30 evaluations of f per leaf. Leaves of at most 32 entries add 4 evaluations per
+            entry. Two programs are compiled, and up to three more for `cost`.
     Source: Claerbout (1992), Earth Soundings Analysis (adjoint test <dy, J v> = <G, v>); Ridders
             (1982), Accurate computation of F'(x) (extrapolated differences).
 

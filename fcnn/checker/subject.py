@@ -1,7 +1,7 @@
 """The subject of a check: a function at one point, and the gradient claimed for it there.
 
-A subject has two functions. Here x are the floating leaves of the arguments, and dy the cotangents
-of the floating outputs:
+A subject has two functions. Here x are the floating leaves of the arguments, and dy are the
+cotangents of the floating outputs:
 
     plain(x)        -> y       the function without hand-written rules, for autodiff
     claimed(x, dy)  -> y, dx   the claimed gradient dx, by a rule (`backward_rules.py`) or by
@@ -40,7 +40,7 @@ class Subject:
     """The two functions, the leaves x, and their names.
 
     differentiable: returns y as plain does; JAX differentiates it by the claimed gradient.
-    independent:    whether autodiff of plain is a reference; False if it is the claimed gradient.
+    independent:    whether autodiff of plain is a reference, not the claimed gradient itself.
     by_rule:        whether the claimed gradient is a hand-written rule.
     impl:           the implementation of an operator, else empty.
     timed:          whether the cost is measured. For an operator, only the first case is timed.

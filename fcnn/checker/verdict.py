@@ -20,7 +20,7 @@ from fcnn.checker.leaf import Leaf
 
 RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"
 NOT_FINITE, NOT_DETERMINISTIC = "not finite", "not deterministic"
-CLOSE = 4  # number of worst entries, and of random further ones, tested by `Slopes.close`
+CLOSE = 4  # number of worst entries, and of random other entries, tested by `Slopes.close`
 
 
 class Finding(NamedTuple):
@@ -31,18 +31,18 @@ class Finding(NamedTuple):
     at: tuple[int, ...] | None = None
     claimed: float | None = None
     autodiff: float | None = None
-    slopes: tuple[float, ...] = ()  # by finite differences: one, or lower and upper at a kink
+    slopes: tuple[float, ...] = ()  # by finite differences; at a kink, lower and upper slope
     says: str = ""
     mistake: str = ""  # kind of the mistake, if the tests show it without a diagnosis
 
 
 def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
-    """The finding on each leaf by itself."""
+    """The finding on each leaf, without regard to the other leaves."""
     return [judge(e, i, seed) for i in range(len(e.compiled.x))]
 
 
 def _nan_of(e):
-    """Which arguments hold NaN, or that none does."""
+    """The end of a sentence: which arguments hold NaN, or that no argument holds NaN."""
     each = zip(e.compiled.subject.names, e.compiled.x, strict=True)
     names = [name for name, a in each if np.isnan(a).any()]
     if names:
@@ -169,7 +169,7 @@ def _at_kink(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
 
 
 def _located(leaf: Leaf, v: np.ndarray, unsure: Finding) -> Finding:
-    """The finding at the entry that finite differences refute, or `unsure` if they refute none."""
+    """The finding at an entry that finite differences refute, or `unsure` without such an entry."""
     entry = leaf.bisect(v, lambda part: abs(leaf.quick(part).value - leaf.claims(part)))
     look, along = leaf.look(leaf.one(entry)), leaf.claims(leaf.one(entry))
     if leaf.allows(leaf.one(entry), look, leaf.slack) or not _is_certain(leaf, look, along):

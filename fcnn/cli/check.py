@@ -1,4 +1,4 @@
-"""fcnn check: verdicts on gradients, and the name of the mistake in a wrong one."""
+"""fcnn check: verdicts on gradients, and the name of the mistake in a wrong gradient."""
 
 import sys
 from collections.abc import Iterator
@@ -126,7 +126,7 @@ def with_note(report: Report, note: str) -> Report:
 
 
 def merged(reports: list[Report]) -> Report:
-    """All rows as one report."""
+    """One report with the rows, costs and notes of all reports."""
     rows = tuple(row for report in reports for row in report.rows)
     costs = {name: cost for report in reports for name, cost in report.costs.items()}
     notes = {name: note for report in reports for name, note in report.notes.items()}

@@ -2,7 +2,8 @@
 
 The module is in `sys.modules`, where dataclasses, pickle and typing.get_type_hints look for it. A
 file in a package is imported by its dotted name, so that its relative imports work. During the
-import, `sys.argv` has no arguments. Warning filters that the file sets end with the import.
+import, `sys.argv` has no arguments. Warning filters that the file sets are removed after the
+import.
 """
 
 import importlib
@@ -48,7 +49,8 @@ def blamed(path: Path | None, what: str = "", hint_at_exit: str = "") -> Iterato
     """Turn errors of the user's code into a ValueError of one line: FILE.py:LINE: TypeError: ...
 
     LINE is the last line of the file at `path` that ran. If none ran, `what` names the function.
-    `sys.exit` is an error too, because it would end the check early with success. Ctrl-C is not.
+    `sys.exit` is an error too, because it would end the check early with success. An interrupt by
+    Ctrl-C passes through unchanged.
     """
     try:
         yield
@@ -138,7 +140,7 @@ def _as_a_script(path):
 class _Held:
     """A stream that holds its output back until `release`, and later writes to `stream` directly.
 
-    A logging handler of the file may still use it after the import.
+    A logging handler of the file may still use this stream after the import.
     """
 
     def __init__(self, stream):

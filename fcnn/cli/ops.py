@@ -51,7 +51,7 @@ def table(name: Callable[[Op], str] = lambda op: f"`{op.name}`") -> list[str]:
 
 
 def departures() -> list[str]:
-    """Differences from PyTorch, and what the parity tests compare with."""
+    """Differences from PyTorch, and the references of the parity tests."""
     names: dict[str, list[str]] = {}
     for op in OPS:
         if op.torch_difference:

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from fcnn.ops.validation import did_you_mean
 
-CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+CLOSED_PIPE = 141  # exit code that a shell reports if SIGPIPE ends a program
 UNKNOWN = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")  # message of argparse
 File = tuple[str, Path, Callable[[], str | bytes]]  # option, path, function for the content
 
@@ -57,7 +57,7 @@ def _json_file(text: str) -> Path:
 def try_place(option: str, path: Path) -> None:
     """Check that a file can be written at `path`; nothing there is changed.
 
-    Raises: Misuse if it cannot.
+    Raises: Misuse if no file can be written there.
     """
     if not path.parent.is_dir():
         raise Misuse(f"{option} {path}: there is no folder {path.parent}")
@@ -76,7 +76,7 @@ def try_place(option: str, path: Path) -> None:
 
 
 def write(command: str, files: Iterable[File]) -> bool:
-    """Write each file completely or not at all, and return whether all are written.
+    """Write each file completely or not at all, and return whether all files are written.
 
     If a file cannot be written, an error is printed, and the remaining files are still written.
     """
@@ -94,7 +94,7 @@ def write(command: str, files: Iterable[File]) -> bool:
 def write_whole(path: Path, data: str | bytes) -> None:
     """Replace the content of `path` by `data`; a failure leaves a regular file unchanged.
 
-    Raises: OSError if it cannot be written.
+    Raises: OSError if `path` cannot be written.
     """
     first = _written_first(path)
     try:
@@ -135,8 +135,8 @@ def show(lines: Iterable[str], *, keep_on: bool) -> OSError | None:
 def exit_code(command: str, run: Callable[[], int]) -> int:
     """The exit code that `run` returns, or the exit code for an error.
 
-    CLOSED_PIPE if standard output is closed early, as by `head`; 2 if the disk is full; 130 at
-    Ctrl-C.
+    It is CLOSED_PIPE if standard output is closed early, as by `head`, 2 if the disk is full, and
+    130 after Ctrl-C.
     """
     try:
         code = run()

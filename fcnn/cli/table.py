@@ -40,9 +40,10 @@ def table(
     """The lines of a table, each row as soon as `rows` yields it.
 
     Without `width` the lines are Markdown. Otherwise no line is longer than `width` characters:
-    cells are wrapped, in the widest column first. If `rows` is an iterator, column widths follow
-    from the first row, with two characters added to each number, and from `names`, the first cells
-    of all rows. With `numbers` all but the first `left` columns are aligned on the right.
+    cells are wrapped, in the widest column first. If `rows` is an iterator, column widths are
+    computed from the first row, with two characters added to each number, and from `names`, which
+    are the first cells of all rows. With `numbers`, all but the first `left` columns are aligned on
+    the right.
     """
     if width is None:
         yield from markdown(head, rows, left=left if numbers else len(head))

@@ -34,7 +34,7 @@ class Target(NamedTuple):
 
     @property
     def note(self) -> str:
-        """A line for the report where the file has no gradient and JAX's own is checked."""
+        """A line for the report where the file has no gradient, so that JAX's own is checked."""
         if self.path is None or self.backward is not None or _has_own_gradient(self.f):
             return ""
         lacks = f"no {self.name}_backward, nor {self.name}_fwd and {self.name}_bwd"
@@ -44,7 +44,7 @@ class Target(NamedTuple):
 def target(name: str, shapes: list[str] | None, seed: int) -> Target:
     """The operator or function called `name`.
 
-    Raises: ValueError, in one line, if there is none.
+    Raises: ValueError, in one line, if there is no such operator or function.
     """
     if ":" not in name:
         return _of_operator(name, shapes)
@@ -106,7 +106,7 @@ def _has(module, wanted):
 
 
 def _refuse_misspelt(module, wanted, beside, path):
-    """Raise ValueError for a misspelt gradient or arguments: they would silently be ignored."""
+    """Raise ValueError if a gradient or arguments have a misspelt name: they would be ignored."""
     known = {f"{name}{part}" for name in (wanted, *_functions(module)) for part in SUFFIXES[1:]}
     others = [name for name in vars(module) if name not in (wanted, *known)]
     has_gradient = beside["_backward"] is not None or None not in (beside["_fwd"], beside["_bwd"])

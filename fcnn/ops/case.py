@@ -1,4 +1,4 @@
-"""Cases of an operator: small arguments and options, and what is tested there.
+"""Cases of an operator: small arguments and options, and what is tested with them.
 
     square.cases = (
         Case("a matrix", ((2, 3),)),
@@ -6,7 +6,7 @@
         rejects("x holds int32", ints((3,)), kind=TypeError),
     )
 
-They are in the operator's module. The suites of `tests/ops/`, `fcnn.check` and the experiments run
+Cases are in the operator's module. The suites of `tests/ops/`, `fcnn.check` and the experiments run
 on them.
 """
 
@@ -22,15 +22,15 @@ Draw = Callable[[np.random.Generator], np.ndarray | jax.Array]
 
 @dataclass(frozen=True)
 class Case:
-    """One small set of arguments and options for an operator, with what is tested there.
+    """One small set of arguments and options for an operator, and what is tested with it.
 
     Options:
         name: a name for reports, unique among the cases of an operator.
         args: for each argument a shape (standard normals are drawn), a function of a NumPy
             generator that draws the array, or None for an absent argument.
         options: the operator's static arguments and keywords.
-        kink: whether the function has a kink at these arguments. Its slope there was chosen, and
-            finite differences cannot confirm it.
+        kink: whether the function has a kink at these arguments. The operator chooses a
+            slope there, which finite differences cannot confirm.
         raises: for bad input, the type of the error and a pattern of its message.
         extreme: whether arguments are at the limits of float16 and bfloat16. Such a case is not
             compared with finite differences: tests/ops/test_extremes.py rounds the arguments to
@@ -50,7 +50,7 @@ class Case:
         return not (self.raises or self.extreme)
 
     def draw(self, seed: int = 0) -> tuple[jax.Array | None, ...]:
-        """Draw the arguments, by NumPy, which compiles nothing for each new shape."""
+        """Draw the arguments by NumPy. JAX would compile a program for each new shape."""
         rng = np.random.default_rng(seed)
         one = lambda a: jax.device_put(a(rng) if callable(a) else rng.standard_normal(a))
         return tuple(a if a is None else one(a) for a in self.args)

@@ -15,7 +15,7 @@ def gradients(kind: str) -> AbstractContextManager:
     """Choose how operators called inside the `with` block are differentiated.
 
     The choice is made when an operator is called or traced. It is part of jit's cache key, so a
-    jitted function is traced again under the other kind.
+    jitted function is traced again if the kind changes.
 
     Options:
         kind: "hand", the hand-derived gradient and the default, or "autodiff".
@@ -34,9 +34,9 @@ def gradients(kind: str) -> AbstractContextManager:
 def implementations(**chosen: str) -> AbstractContextManager:
     """Choose the implementation of operators called with impl="auto" inside the `with` block.
 
-    Nested choices are combined. They are part of jit's cache key, as those of `gradients` are. An
-    implementation that cannot compute a shape still rejects it: one for 3×3 windows of stride 1
-    rejects a convolution of stride 2.
+    Nested choices are combined. They are part of jit's cache key, like the choice of `gradients`.
+    An implementation that cannot compute a shape still rejects it: for example, "winograd" rejects
+    a convolution of stride 2.
 
     Options:
         chosen: an implementation for each operator, by its name, as in conv="im2col".

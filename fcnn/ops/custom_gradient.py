@@ -3,8 +3,8 @@
 Each operator becomes a hijax primitive, which supports every transformation. hijax is experimental.
 Where the installed JAX breaks what `hijax_primitive` relies on, `jax.custom_vjp` is used. It does
 not support forward mode of an operator (jvp, linearize, jacfwd), linear_transpose, or the gradient
-of a vmap whose rule sums over the mapped axis by name. Importing fcnn then warns once. `RULE` names
-the mechanism in use.
+under vmap of an operator whose rule sums over the mapped axis by its name. Importing fcnn then
+warns once. `RULE` names the mechanism in use.
 """
 
 import warnings

@@ -34,7 +34,7 @@ def dense(
     Array([[21.,  7.]], dtype=float32)
     """
     y = contract_wide(x, w, over=((x.ndim - 1,), (0,)))
-    if b is not None:  # b is added before y is rounded, or overflows
+    if b is not None:  # b is added before y is rounded: y without b may overflow then
         y = y + b.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
     return y.astype(x.dtype)
 

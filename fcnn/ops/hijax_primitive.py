@@ -4,10 +4,11 @@ A hijax primitive has a reverse rule *and* a forward rule, so grad, jvp, lineari
 grad of grad, vmap of the gradient, checkpoint, scan, sharded jit, shard_map and export all work.
 Sizes of batches and of mapped axes may be symbolic in export. Reverse mode uses the hand-derived
 rule. Forward mode, and jax.checkpoint, which is built on it, differentiate the plain forward
-function. Under vmap the primitive of `op` becomes that of `Mapped(op)`, whose forward function and
-rules are those of `op` under `jax.vmap`. If `op` has a function `under_vmap`, JAX maps it instead.
-JAX may trace a rule after the user's code has left `jax.default_matmul_precision` or
-`jax.enable_x64`, so the primitive stores both settings, and its rules run under them.
+function. Under vmap, the primitive of `Mapped(op)` replaces the primitive of `op`. `Mapped(op)`
+applies `jax.vmap` to the forward function and the rules of `op`. If `op` has a function
+`under_vmap`, JAX maps that function instead. JAX may trace a rule after the user's code has left
+`jax.default_matmul_precision` or `jax.enable_x64`, so the primitive stores both settings, and its
+rules run under them.
 
 hijax is experimental. No other module uses it. `hijax_promises.py` tests what we rely on.
 """
@@ -43,7 +44,7 @@ class CustomGradient(Primitive):
     def __init__(self, op, options, types):
         settings = Settings.now()
         self.in_avals = types
-        # These are compared by equality, and become attributes:
+        # JAX compares primitives by these values, and makes the values attributes:
         self.params = {"op": op, "options": options, "types": types, "settings": settings}
         self.forward = settings.around(partial(op.forward, **dict(options)))
         traced, y = jax.make_jaxpr(self.forward, return_shape=True)(*types)
@@ -164,7 +165,7 @@ class Mapped:
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Dims:
-    """The mapped axes of a pytree: its leaves, None for those not mapped, and its structure."""
+    """The mapped axis of each leaf of a pytree, or None, and the structure of the pytree."""
 
     leaves: tuple[int | None, ...]
     structure: Any

@@ -13,7 +13,7 @@ from fcnn.ops.hijax_primitive import by_hijax
 def broken_promises() -> dict[str, str]:
     """The `PROMISES` that the installed JAX breaks, and why.
 
-    They are only traced, so no backend starts.
+    Each use of an operator is only traced, so no backend starts.
     """
     causes = {name: _cause(rules, use) for name, (rules, use) in PROMISES.items()}
     return {name: cause for name, cause in causes.items() if cause}

@@ -5,7 +5,7 @@ from jax import lax
 
 
 def cotangent_of(aval, cotangent):
-    """`cotangent` with the mesh axes of its primal `aval`; None stays None.
+    """`cotangent`, varying along the mesh axes of its primal `aval`; None stays None.
 
     Devices that share an input compute one cotangent each, and these are summed. A cotangent that
     is equal on all devices, such as zeros, is marked as varying.

@@ -3,9 +3,9 @@
     forward(*arrays, **options) -> y             what autodiff differentiates
     fwd(*arrays, **options)     -> y, saved      the same y, and the residuals
     bwd(saved, dy, **options)   -> cotangents    one per array; None for no gradient
-    validate(*arrays, **options)                 raises on bad input, from static facts alone
+    validate(*arrays, **options)                 raises on bad input, from static facts only
 
-An operator's page has the four in this order, each marked by a decorator:
+An operator's page has these four functions in this order, each marked by a decorator:
 
     @operator()
     def square(x): ...
@@ -17,11 +17,11 @@ An operator's page has the four in this order, each marked by a decorator:
 call puts "square: " in front of each ValueError and TypeError.
 
 An operator works before its page is complete. Without `fwd` and `bwd`, autodiff differentiates
-`forward`; with only one of the two, a call is an error. Without `validate`, no input is rejected.
-Without cases, `fcnn.check` needs arguments.
+`forward`; with only `fwd` or only `bwd`, a call is an error. Without `validate`, no input is
+rejected. Without cases, `fcnn.check` needs arguments.
 
 `custom_gradient.py` registers the rules with JAX. `validation.py` has the requirements that
-`validate` is made of, `case.py` the cases, and `contexts.py` the choice of gradient and
+`validate` functions check. `case.py` defines cases. `contexts.py` has the choice of gradient and
 implementation.
 """
 
@@ -59,7 +59,7 @@ class Op(Generic[P, Y]):
     bwd_rule: Callable
     validate_rule: Callable
     cases: tuple[Case, ...] = ()
-    torch_difference: str = ""  # how PyTorch's function differs, and how they are compared
+    torch_difference: str = ""  # how PyTorch's function differs, and how tests compare the two
     __name__: str
     __qualname__: str
 
@@ -94,7 +94,7 @@ class Op(Generic[P, Y]):
         return rule
 
     def bwd(self, rule: F) -> F:
-        """Add the backward rule: it returns one cotangent for each array, or None."""
+        """Add the backward rule: it returns one cotangent, or None, for each array."""
 
         @wraps(rule)
         def checked(saved: Any, dy: Any, **options: Any) -> tuple[Any, ...]:
@@ -118,7 +118,7 @@ class Op(Generic[P, Y]):
     def derived(self) -> bool:
         """Whether the operator has a hand-derived gradient, by `fwd` and `bwd`.
 
-        Raises: TypeError if it has one of the two alone.
+        Raises: TypeError if it has only one of the two rules.
         """
         has = {rule: hasattr(self, f"{rule}_rule") for rule in ("fwd", "bwd")}
         if len({*has.values()}) == 2:
@@ -178,7 +178,7 @@ class Op(Generic[P, Y]):
         return f"<operator {self.name}{inspect.Signature(plain)}>"
 
     def __reduce__(self) -> str:
-        """The name by which an operator is pickled, as a function is."""
+        """Pickle an operator by its name, as functions are pickled."""
         return self.__qualname__
 
     def __copy__(self) -> "Op[P, Y]":
@@ -193,7 +193,7 @@ def operator(
 ) -> Callable[[Callable[P, Y]], Op[P, Y]]:
     """Turn the function below into an operator: write @operator() above it.
 
-    Its positional parameters are arrays, except those named in `static`. Its keyword-only
+    Its positional parameters are arrays, except the parameters in `static`. Its keyword-only
     parameters are static options. `fwd`, `bwd`, `validate` and cases are then added to it. Without
     `fwd` and `bwd`, autodiff differentiates it.
 
@@ -214,7 +214,7 @@ def operator(
 
 
 def _signature(forward):
-    """The signature; postponed annotations are evaluated where their names are known."""
+    """The signature, with postponed annotations evaluated if all their names are defined."""
     try:
         return inspect.signature(forward, eval_str=True)
     except NameError:

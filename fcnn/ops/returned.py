@@ -6,7 +6,7 @@ import jax
 
 from fcnn.ops.validation import named
 
-LONGEST = 160  # characters of a description, at most
+LONGEST = 160  # largest number of characters of a description
 
 
 def y_and_saved(returned: Any) -> tuple[Any, Any]:

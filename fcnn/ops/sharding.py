@@ -1,15 +1,15 @@
 """Sharding by the letters of the equation, on meshes with explicit axes.
 
-`jax.make_mesh` makes explicit axes, which are part of an array's type. On them nearly every step of
-an operator would have to state the sharding of its result. An operator states it once, for all its
-steps, by its annotations: in
+`jax.make_mesh` makes explicit axes, which are part of an array's type. On such a mesh, nearly every
+step of an operator would have to state the sharding of its result. An operator of fcnn states the
+sharding of its outputs once, by its annotations: in
 
     conv: x "n *size c", w "*window c_per_group o"  ->  y "n *out o"
 
 y is sharded along n as x is, and along o as w is. Every cotangent is sharded as its argument.
-Inside the operator, XLA chooses. Residuals have no letters, so the arguments are saved, and the
-backward pass repeats the forward pass. Where both are in one program, XLA merges them at no cost.
-Where they are in two loops, as in a scan over layers, the forward pass runs twice.
+Inside the operator, XLA chooses shardings. Residuals have no letters, so the arguments are saved,
+and the backward pass repeats the forward pass. If both passes are in one program, XLA removes the
+repetition. If they are in two loops, as in a scan over layers, the forward pass runs twice.
 """
 
 import itertools
@@ -27,9 +27,9 @@ from fcnn.ops.validation import named, require
 
 
 def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
-    """`op`, or `op` on the mesh with explicit axes on which some of the arrays lie.
+    """`Sharded(op)` if some of the arrays lie on a mesh with explicit axes, else `op`.
 
-    Raises: ValueError if they lie on several such meshes.
+    Raises: ValueError if the arrays lie on several such meshes.
     """
     meshes = [jax.typeof(a).sharding.mesh for a in arrays if a is not None]
     meshes = list(dict.fromkeys(mesh for mesh in meshes if _explicit(mesh)))
@@ -39,7 +39,7 @@ def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
 
 
 def of_batch(x: Array) -> NamedSharding | None:
-    """A value for `out_sharding`: the first axis sharded as in x, the others replicated."""
+    """A value for `out_sharding`: the first axis sharded as in x, the other axes replicated."""
     sharding = jax.typeof(x).sharding
     if _explicit(sharding.mesh):
         return NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[:1]))
@@ -49,7 +49,7 @@ def of_batch(x: Array) -> NamedSharding | None:
 def letters(annotation: Any, rank: int) -> Iterator[str]:
     """The letter of each axis of an array, by its annotation, or "..." if the annotation has none.
 
-    Several axes with one letter are numbered.
+    If one letter stands for several axes, these axes are numbered.
     """
     options = (annotation, *get_args(annotation))  # as in Float[...] | Float[...] | None
     texts = [each.dim_str for each in options if hasattr(each, "dim_str")]
@@ -111,7 +111,7 @@ class Sharded:
         return entered
 
     def _of_outputs(self, arrays, y):
-        """The sharding of each output: along each letter as in the arguments."""
+        """The sharding of each output: an axis is sharded as the arguments shard its letter."""
         outputs, structure = jax.tree.flatten(y)
         annotations = _of_each(self.op.signature.return_annotation, len(outputs))
         names = [tuple(letters(a, y.ndim)) for a, y in zip(annotations, outputs, strict=True)]
@@ -134,7 +134,7 @@ class Sharded:
         return given
 
     def _require_apart(self, given, names):
-        """ValueError if one mesh axis shards the batch and another letter, or two of an output."""
+        """ValueError if a mesh axis shards two letters of an output, or the batch and a letter."""
         batch = names[0][0] if names and names[0] else None
         for one, two in itertools.combinations(given, 2):
             (axes, first), (others, second) = given[one], given[two]
@@ -150,8 +150,8 @@ class Sharded:
     def _spec(self, shape, names, given):
         """The sharding of one output.
 
-        An axis whose size the mesh does not divide, such as that of glu's output, is replicated.
-        So is the second axis of one letter.
+        An axis is replicated if the mesh does not divide its size, as may happen for glu, whose
+        output has half as many features as x. A second axis of the same letter is replicated too.
         """
         first = [name in given and name not in names[:i] for i, name in enumerate(names)]
         axes = [given[name][0] if new else () for name, new in zip(names, first, strict=True)]
@@ -167,7 +167,7 @@ def _explicit(mesh: AbstractMesh) -> tuple[str, ...]:
 
 
 def _of_each(annotation, outputs):
-    """The annotation of each output; None for all if an annotation is not of one array."""
+    """The annotation of each output; None for all if there are more or fewer annotations."""
     if get_origin(annotation) is tuple:
         each = get_args(annotation)
         each = each[:1] * outputs if each[1:] == (...,) else each

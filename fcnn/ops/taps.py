@@ -27,9 +27,9 @@ def taps(x: Array, geometry: Windows, fill: float = 0) -> list[Array]:
 def taps_adjoint(parts: Sequence[Array], geometry: Windows) -> Array:
     """The adjoint of `taps`: each cell sums the parts of all taps that read it.
 
-    Counted from the first cell of the padding, cell s q + r is read by the taps d i = s j + r, at
-    output position q - j. So the cells of one r are a sum of parts shifted by j, without gaps
-    between their entries. The cells of all r are then interleaved.
+    Count cells from the first cell of the padding. Then cell s q + r is read by the taps with
+    d i = s j + r, at output position q - j. So the cells of one r are a sum of
+    parts shifted by j, without gaps between their entries. The cells of all r are then interleaved.
 
     Gradient of 2×2 max pooling of 64×32×32×64, two CPU cores, ms:
 
@@ -55,7 +55,7 @@ def taps_adjoint(parts: Sequence[Array], geometry: Windows) -> Array:
 def interleave(cells: Mapping[tuple[int, ...], Array], stride: Sequence[int], r=()) -> Array:
     """The grid of cells s q + r, from one array (n, *q, c) for each r; a missing r is 0.
 
-    With a prefix r, only the cells whose remainders start with r.
+    If r is given, the result has only the cells whose remainders start with r.
     """
     axis = len(r) + 1
     if len(r) == len(stride):
@@ -71,7 +71,7 @@ def padded(x: Array, margins: Sequence[tuple[int, int]], fill: float = 0) -> Arr
     """Pad each spatial axis of x (n, *size, c) by (low, high) cells; negative values crop.
 
     The last spatial axis and c are padded as one axis. The inner loops are longer then: on CPU the
-    program compiles in a sixth of the time and runs in half.
+    program compiles in a sixth of the time, and runs in half the time.
     """
     *rest, size, c = x.shape
     *outer, (lo, hi) = margins

@@ -20,7 +20,7 @@ from jax.core import Tracer
 class named:
     """Context that puts "name: " in front of the message of a ValueError or TypeError.
 
-    In nested contexts the innermost name is the only one. Errors of other types, such as JAX's own
+    In nested contexts only the innermost name is added. Errors of other types, such as JAX's own
     subclasses, are unchanged.
 
     >>> with named("dense"):
@@ -76,7 +76,7 @@ def require_floats(**arrays: Array | None) -> None:
 
 
 def _in_one_dtype(given: dict[str, Any]) -> str:
-    """The casts to the most frequent dtype; of equally frequent ones, to that of the last array."""
+    """The casts to the most frequent dtype, or to the last one of equally frequent dtypes."""
     dtypes = list(given.values())
     most = max(reversed(dtypes), key=dtypes.count)
     one = next(k for k, dtype in given.items() if dtype == most)

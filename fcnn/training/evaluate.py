@@ -21,7 +21,7 @@ def predict(model: Layer, train_state: TrainState, x: Any, *, batch_size: int = 
         model: a layer.
         train_state: state of training, as `create`, a step or `fit` returns it.
         batch_size: largest number of examples computed at a time.
-    Raises: ValueError if x has no axis of examples; TypeError if it does not hold numbers.
+    Raises: ValueError if x has no axis of examples; TypeError if x does not hold numbers.
     Cost:   one forward pass; memory for the activations of `batch_size` examples.
 
     >>> import optax

@@ -28,7 +28,7 @@ class EpochMetrics(NamedTuple):
 
     epoch: int  # from 1
     loss: float  # mean over the steps
-    accuracy: float  # mean over the steps, each before its update
+    accuracy: float  # mean over the steps; each step measures it before its update
     test_accuracy: float | None
     seconds: float  # the first epoch includes compilation
 
@@ -72,9 +72,9 @@ def fit(
         test: a pair (x, y) with integer labels y, for `test_accuracy` after each epoch.
         report: called with the `EpochMetrics` of each epoch.
         device_bytes: largest size of the data that is copied to the device as a whole.
-    Raises: ValueError if x and y differ in length, are empty, or the loss is not finite; TypeError
-            if they do not hold numbers, if `key` is not a random key, or if the loss does not
-            return one float per example. The test set is validated before the first epoch.
+    Raises: ValueError if x and y differ in length or are empty, or if the loss is not finite;
+            TypeError if x or y do not hold numbers, if `key` is not a random key, or if the loss
+            does not return one float per example. The test set is validated before the first epoch.
     Cost:   each call traces and compiles its programs again, since a loss may read variables that
             have changed. jax.config.update("jax_compilation_cache_dir", DIR) keeps compiled
             programs.
@@ -156,7 +156,7 @@ def _validate(train, test, epochs, batch_size):
 
 
 def _pair(what: str, given: Any) -> tuple[Any, ...]:
-    """x and y as arrays; NumPy arrays, also memory-mapped ones, and JAX arrays are unchanged."""
+    """x and y as arrays. NumPy arrays, memory-mapped or not, and JAX arrays are unchanged."""
     try:
         x, y = given
     except (TypeError, ValueError):
@@ -175,7 +175,7 @@ def _pair(what: str, given: Any) -> tuple[Any, ...]:
 
 
 def _first(what: str, a: np.ndarray | jax.Array) -> jax.ShapeDtypeStruct:
-    """Shape and dtype of an array of the first example; TypeError if it does not hold numbers."""
+    """Shape and dtype of a batch of one example; TypeError if it does not hold numbers."""
     dtype = a.dtype if isinstance(a, jax.Array) else as_array(what, a[:1]).dtype
     return jax.ShapeDtypeStruct((1, *a.shape[1:]), dtype)
 

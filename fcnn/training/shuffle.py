@@ -1,4 +1,4 @@
-"""Shuffled batches: every example is used once before any is used again."""
+"""Shuffled batches: every example is used once before any example is used again."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ import numpy as np
 def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
     """Indices of the examples in each batch, for a number of steps.
 
-    Random orders of all examples, one after another, are cut into batches. A batch may hold the end
-    of one order and the start of the next. So every batch is full, even if there are fewer examples
-    than `batch_size`.
+    Random orders of all examples follow one another in a sequence, which is cut into batches. A
+    batch may hold the end of one order and the start of the next order. So every batch is full,
+    even if there are fewer examples than `batch_size`.
 
     Shapes: (steps, batch_size) int32.
     Options:

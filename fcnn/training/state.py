@@ -40,7 +40,8 @@ def create(
 ) -> TrainState:
     """State of training before the first step.
 
-    `vmap` over keys of `create` and `train_step` trains several seeds in one program.
+    `vmap` of `create` over keys, and of the train step over the states, trains several seeds in one
+    program.
 
     Shapes: `shape` is the shape of one example, without the batch axis; key is one random key.
     Options:
@@ -63,7 +64,7 @@ def create(
 
 
 def cast(params: Any, *arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """Arrays of floats in the dtype of the parameters; other arrays unchanged.
+    """Convert arrays of floats to the dtype of the parameters; other arrays are unchanged.
 
     For example, float32 data are converted for bfloat16 parameters. If the parameters have several
     dtypes, all arrays are unchanged.

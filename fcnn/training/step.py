@@ -4,8 +4,9 @@
     update, opt = optimizer(g, opt)
     params      = params + update
 
-`train_step` makes the function of (TrainState, batch). `scan_steps` scans it over indices into
-arrays on the device, so that an epoch is one compiled loop without a dispatch per step.
+`train_step` makes the step, a function of (TrainState, batch). `scan_steps` scans the step over
+indices into arrays on the device, so that an epoch is one compiled loop without a dispatch per
+step.
 """
 
 from collections.abc import Callable
@@ -119,7 +120,7 @@ def scan_steps(
 
 
 def _read(a: jax.Array, indices: Any) -> jax.Array:
-    """a[indices]; on a mesh with explicit axes, it is sharded over examples as a is."""
+    """a[indices]; on a mesh with explicit axes, sharded over examples as a is."""
     where = of_batch(a)
     return a[indices] if where is None else a.at[indices].get(out_sharding=where)
 

@@ -1,7 +1,8 @@
 """Mistakes of use: G is the right gradient for a changed input, such as flipped w or shifted dy.
 
-Most backward passes use dy and each other argument in one place, and are linear in them. A backward
-pass that does not flip the kernel, or leaves out a border, then returns R for a changed input.
+In most formulas of a gradient, dy and each of the other arguments occur at most once, and the
+gradient is linear in them. So a backward pass that does not flip the kernel, or leaves out
+a border, returns R for a changed input.
 """
 
 import itertools
@@ -12,13 +13,13 @@ import numpy as np
 from fcnn.checker.diagnosis.context import Context, Hypothesis, ordinal
 from fcnn.checker.diagnosis.order import listed, rolled, some_axes
 
-SMALL = 10**4  # entries; for larger arrays, fewer shifts are tried
+SMALL = 10**4  # number of entries; for larger arrays, fewer shifts are tried
 # Number of windows left out at the start and at the end of an axis.
 EDGES = ((1, 1), (0, 1), (1, 0), (2, 2), (0, 2), (2, 0))
 
 
 def other_arguments(c: Context) -> Iterator[Hypothesis]:
-    """R for a change of another leaf: flipped, two axes exchanged, shifted, 1, or its sign."""
+    """R for another leaf that is flipped, transposed, shifted, or replaced by 1 or by its sign."""
     own = c.names[c.i]
     for j, name, a in c.other_leaves():
         if a.size < 2:
@@ -66,7 +67,7 @@ def own_argument(c: Context) -> Iterator[Hypothesis]:
 
 
 def cotangent(c: Context) -> Iterator[Hypothesis]:
-    """R for the first dy flipped, shifted or transposed, or 0 except at its first example."""
+    """R for a changed dy of the first output: flipped, shifted, transposed, one example only."""
     dy = c.dy[0]
     for axes in some_axes(dy.shape):
         says = f"equals the gradient for dy flipped along {listed(axes)}"
@@ -160,7 +161,10 @@ def without_recurrence(c: Context) -> Iterator[Hypothesis]:
 
 
 def _given(c, kind, says, x=None, dy=None):
-    """R for changed leaves of x, or for another dy: one array for the first output, or a list."""
+    """R for changed leaves of x, or for another dy.
+
+    dy is one array, for the first output, or a list for all outputs.
+    """
     dy = [dy, *c.dy[1:]] if isinstance(dy, np.ndarray) else dy
     found = c.for_other(x, dy)
     if found is not None:

@@ -1,4 +1,4 @@
-"""The context of a diagnosis: a wrong gradient G, the right one R, and the function they belong to.
+"""The context of a diagnosis: a wrong gradient G, the right gradient R, and the function.
 
 A hypothesis is the gradient that one mistake gives. It is computed from R, from the arguments, or
 as R for a changed input (w flipped, dy shifted): for example, a backward pass that does not flip

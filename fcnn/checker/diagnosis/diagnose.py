@@ -1,8 +1,8 @@
 """The one mistake that turns the right gradient R into the claimed gradient G.
 
-Each module of this package covers one sort of mistakes, and yields the gradients that they give as
-hypotheses. The first hypothesis that equals G in every entry names the mistake. Simple mistakes are
-tried first.
+Each module of this package covers one sort of mistake. It yields hypotheses: the gradients that
+such mistakes give. The first hypothesis that equals G in every entry names the mistake. Simple
+mistakes are tried first.
 """
 
 from collections.abc import Callable, Iterator

@@ -19,7 +19,7 @@ from fcnn.checker.diagnosis.order import listed
 
 OTHER = "another value"
 FEW = 3  # largest number of entries that a message lists
-MANY = 10**4  # rows; with this many or more, ties within rows are not searched
+MANY = 10**4  # an array with this many rows or more is not searched for ties within rows
 
 
 def single(c: Context) -> Iterator[Hypothesis]:
@@ -60,7 +60,7 @@ def ties(c: Context) -> Iterator[Hypothesis]:
 
 
 def _tied(x):
-    """Masks of the entries that equal another entry: of the array, then of the same row."""
+    """Two masks of tied entries: equal to another entry of the array, or of the same row."""
     yield _repeated(x.ravel()).reshape(x.shape)
     if x.ndim > 1 and 0 < x.size // x.shape[-1] < MANY:
         rows = x.reshape(-1, x.shape[-1])
@@ -73,19 +73,19 @@ def _repeated(x):
 
 
 def slices(c: Context) -> Iterator[Hypothesis]:
-    """Whole slices in which G is 0 or one multiple of R."""
+    """Whole slices in which G is 0, or a R with one number a."""
     yield from (hypothesis for which, hypothesis in _slices(c) if _factor(c, which) is not None)
 
 
 def any_slices(c: Context) -> Iterator[Hypothesis]:
-    """Whole slices in which G has any values. Along axis 0, of examples, the kind is not known."""
+    """Whole slices in which G is wrong in any way. For slices of examples, the kind is unknown."""
     for which, hypothesis in _slices(c):
         examples = which.all(_but(0, which.ndim)) == which.any(_but(0, which.ndim))
         yield hypothesis._replace(kind="some slices") if examples.all() else hypothesis
 
 
 def gaps(c: Context) -> Iterator[Hypothesis]:
-    """Nonzero entries of G between the positions that a stride reaches; R is 0 there."""
+    """Nonzero entries of G between the positions that a stride reaches, where R is 0."""
     zero, wrong = np.abs(c.R) <= c.tolerance * c.top, c.wrong()
     if not (wrong & zero).any() or (wrong & ~zero).any():
         return

@@ -5,7 +5,7 @@
     1/n         mean for sum
     n           sum for mean
     1 - rate    dropout scale
-    other       constant factor, by its name if it has one, as -1, ½ or π
+    other       constant factor; the message names a factor such as -1, ½ or π
 
 Here n is a number of entries that a sum or a mean may run over.
 """
@@ -104,7 +104,7 @@ def dropout_mask(c: Context) -> Iterator[Hypothesis]:
 
 
 def of_an_argument(c: Context) -> Iterator[Hypothesis]:
-    """A missing factor, R = G a, or an extra one, G = R a, where a is another argument or dy."""
+    """A missing factor, R = G a, or an extra factor, G = R a, where a is another argument or dy."""
     for name, a in [*((name, a) for _, name, a in c.other_leaves()), *(("dy", dy) for dy in c.dy)]:
         fits = a.ndim <= c.R.ndim and all(
             m in (1, n) for m, n in zip(a.shape[::-1], c.R.shape[::-1], strict=False)
@@ -137,6 +137,6 @@ def reduced_too_far(c: Context) -> Iterator[Hypothesis]:
 
 
 def _some(rank):
-    """Sets of axes, except the set of all."""
+    """Sets of axes, except the set of all axes."""
     for size in range(1, rank):
         yield from itertools.combinations(range(rank), size)

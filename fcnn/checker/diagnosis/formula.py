@@ -86,7 +86,7 @@ def differences(c: Context) -> Iterator[Hypothesis]:
 
 
 def labels(c: Context) -> Iterator[Hypothesis]:
-    """Losses of classes, dx = dy (p - t): p or t is missing or wrong."""
+    """Losses of classes, dx = dy (p - t): the probability p or the label t is missing or wrong."""
     if (given := _per_entry(c)) is None or c.argument.ndim < 1 or c.argument.shape[-1] < 2:
         return
     _, dy = given
@@ -116,7 +116,7 @@ def adjoint(c: Context) -> Iterator[Hypothesis]:
 
 
 def _per_entry(c):
-    """y and dy broadcast to the shape of x: a loss per example is repeated for all its entries."""
+    """y and dy broadcast to the shape of x: a loss per example is repeated at each entry."""
     if len(c.y) != 1 or c.y[0].shape != c.R.shape[: c.y[0].ndim]:
         return None
     wide = (...,) + (None,) * (c.R.ndim - c.y[0].ndim)

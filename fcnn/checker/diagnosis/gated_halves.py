@@ -1,7 +1,7 @@
 """Mistakes in one half of a gated unit: x holds a and b side by side, as in glu.
 
-If the gradient of only one half is wrong, that half is diagnosed like a leaf, and the other half is
-another leaf.
+If the gradient of only one half is wrong, that half is diagnosed as a leaf, and the other half is
+treated as a second leaf.
 """
 
 from collections.abc import Iterator

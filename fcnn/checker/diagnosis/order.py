@@ -50,30 +50,30 @@ def shifted(c: Context) -> Iterator[Hypothesis]:
     for axis, n in enumerate(c.R.shape):
         most = min(n - 1, FAR)
         for k in sorted(range(-most, most + 1), key=abs)[1:]:
-            there, known = rolled(c.R, k, axis)
+            gradient, known = rolled(c.R, k, axis)
             if known.sum() < ENOUGH:
                 continue
             says = f"is the right gradient, shifted by {k} along axis {axis}"
-            yield Hypothesis("shifted", says, there, known)
+            yield Hypothesis("shifted", says, gradient, known)
     spatial = range(1, c.R.ndim - 1)
     if len(spatial) > 1:
         for k in (k for k in NEAR if all(2 * abs(k) < c.R.shape[axis] for axis in spatial)):
-            there, known = c.R, np.ones(c.R.shape, bool)
+            gradient, known = c.R, np.ones(c.R.shape, bool)
             for axis in spatial:
-                (there, _), (_, new) = rolled(there, k, axis), rolled(c.R, k, axis)
+                (gradient, _), (_, new) = rolled(gradient, k, axis), rolled(c.R, k, axis)
                 known = known & new
             says = f"is the right gradient, shifted by {k} along {listed(tuple(spatial))}"
-            yield Hypothesis("shifted", says, there, known)
+            yield Hypothesis("shifted", says, gradient, known)
 
 
 def regrouped(c: Context) -> Iterator[Hypothesis]:
     """Channels in groups, with the axes of group and of channel exchanged."""
     n = c.R.shape[-1] if c.R.ndim else 0
     for g in (g for g in range(2, n) if n % g == 0):
-        there = c.R.reshape(*c.R.shape[:-1], g, n // g).swapaxes(-1, -2).reshape(c.R.shape)
+        gradient = c.R.reshape(*c.R.shape[:-1], g, n // g).swapaxes(-1, -2).reshape(c.R.shape)
         says = f"has the right values, but splits its last axis into ({n // g}, {g}), "
         says += f"not ({g}, {n // g})"
-        yield Hypothesis("channels exchanged", says, there)
+        yield Hypothesis("channels exchanged", says, gradient)
 
 
 def gates(c: Context) -> Iterator[Hypothesis]:
@@ -90,8 +90,8 @@ def gates(c: Context) -> Iterator[Hypothesis]:
                     f"is the right gradient with blocks {' and '.join(map(str, moved))} of the "
                     f"{blocks} along axis {axis} exchanged (gates of a recurrent cell)"
                 )
-                there = np.concatenate([parts[k] for k in order], axis)
-                yield Hypothesis("gates exchanged", says, there)
+                gradient = np.concatenate([parts[k] for k in order], axis)
+                yield Hypothesis("gates exchanged", says, gradient)
 
 
 def rolled(a: np.ndarray, k: int, axis: int) -> tuple[np.ndarray, np.ndarray]:

@@ -44,7 +44,7 @@ def _sets(rank: int) -> Iterator[tuple[int, ...]]:
 
 
 def _in_groups(G, R) -> Iterator[tuple[int, int, np.ndarray]]:
-    """G summed along an axis that is m times too long: over m neighbours, or every rth entry."""
+    """G summed along an axis that is m times too long: over m neighbours, or entries r apart."""
     if G.ndim != R.ndim:
         return
     for axis, (n, r) in enumerate(zip(G.shape, R.shape, strict=True)):

@@ -76,7 +76,7 @@ def _shapes(shape):
 
 
 def _axes(rank, grouped):
-    """Sets of axes that a normalization may run over, the common ones first."""
+    """Sets of axes that a normalization may run over, the most common sets first."""
     if grouped:
         return [(*range(1, rank - 2), rank - 1), (rank - 1,)]
     last, batch, spatial, example = rank - 1, range(rank - 1), range(1, rank - 1), range(1, rank)

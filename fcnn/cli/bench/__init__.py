@@ -1,7 +1,7 @@
 """fcnn bench: speed on this machine. One module per kind of measurement.
 
 Each kind is a `Bench`: what it can measure, how one measurement is made, and how its row is shown.
-Rows are printed as they are measured. JSON keeps them, and `fcnn bench table` prints them again.
+Rows are printed as they are measured. --json saves them, and `fcnn bench table` prints them again.
 """
 
 from fcnn.cli.bench import networks, operators, recorded, tune

@@ -22,7 +22,7 @@ from fcnn.cli.table import table as table_lines, terminal_width
 from fcnn.installation import install
 
 DTYPES = ("float32", "bfloat16")
-Draw = Callable[[list[Any], Roofline, Any], None]  # rows on matplotlib's axes
+Draw = Callable[[list[Any], Roofline, Any], None]  # draws rows on matplotlib's axes
 FEW = 60  # largest total length of the names that an error message lists in full
 
 
@@ -67,7 +67,7 @@ def add_dtype(tool: ArgumentParser) -> None:
 
 
 def add_names(tool: ArgumentParser, kind: str, items: Iterable[Any]) -> None:
-    """The names to measure, and the list of all below --help."""
+    """Add the argument for names to measure, and list all names at the end of --help."""
     help = f"{kind}s from the list below, or beginnings of their names (default: all)"
     tool.add_argument("names", nargs="*", metavar=kind.upper(), help=help)
     titles = [(item.name, item.title) for item in items]
@@ -99,7 +99,7 @@ def _unknown(name: str, known: Sequence[str], kind: str) -> str:
 
 
 def run(bench: Bench, chosen: Namespace) -> int:
-    """Measure, print, and return the exit code. All options are checked before that."""
+    """Check all options, then measure and print, and return the exit code."""
     to_file = isinstance(chosen.json, Path)
     try:
         if chosen.rounds < 1:
@@ -142,7 +142,10 @@ def run(bench: Bench, chosen: Namespace) -> int:
 def table(
     bench: Bench, rows: Iterable[Any], top: Roofline, width: int | None, names: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Each row as soon as it is measured: Markdown, or columns for a terminal of `width`."""
+    """The lines of the table: Markdown, or columns for a terminal of `width`.
+
+    The lines of a row are yielded as soon as the row is measured.
+    """
     if isinstance(rows, Sequence):
         if rows:
             cells = [bench.cells(row, top) for row in rows]
@@ -187,7 +190,7 @@ def megabytes(count: int) -> str:
 
 
 def _figure(path: Path | None):
-    """An empty figure, or None for no path. The path is tried now, before a long run."""
+    """An empty figure, or None without a path. The path is tried now, before a long run."""
     if path is None:
         return None
     try:

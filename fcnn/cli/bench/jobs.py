@@ -38,7 +38,7 @@ class ResNet(NamedTuple):
 
 
 class MobileNet(NamedTuple):
-    """A stem of conv 3×3, then per (features, stride): depthwise conv 3×3 and conv 1×1."""
+    """A stem of conv 3×3, then a depthwise conv 3×3 and a conv 1×1 per (features, stride)."""
 
     classes: int
     stem: int = 32
@@ -61,7 +61,7 @@ class Mlp(NamedTuple):
 
 
 class Lstm(NamedTuple):
-    """One LSTM over the sequence, and dense from its last output."""
+    """One LSTM over the sequence, then a dense layer on its last output."""
 
     hidden: int
     classes: int
@@ -116,9 +116,9 @@ JOBS = (
 def build(network: Network) -> Layer:
     """The model of `fcnn.models` that `network` describes.
 
-    Three fields are not used. `widths` and `blocks` of a ResNet: `models.resnet` has only published
-    sizes, here ResNet-18. `mlp_width`: the MLP of `models.transformer` is 4 times as wide as its
-    blocks.
+    `widths` and `blocks` of a ResNet are not used, because `models.resnet` has only published
+    sizes, here ResNet-18. `mlp_width` is not used, because the MLP of `models.transformer` is
+    always 4 times as wide as its blocks.
     """
     match network:
         case Cnn(channels, hidden, classes, norm, dropout):

@@ -1,4 +1,4 @@
-"""fcnn bench models: networks, forward and in training."""
+"""fcnn bench models: the forward pass and the train step of networks."""
 
 from time import perf_counter
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from fcnn.bench import timed
 from fcnn.cli.bench.bench import Bench, add_dtype, add_names, megabytes, ms_min, named, rate
 from fcnn.cli.bench.jobs import JOBS, LEARNING_RATE, Job, batches, build, draw
 
-PASSES = 3  # in a train step: forward, dx and dw, which have equal FLOP
+PASSES = 3  # passes of a train step: forward, dx and dw, which have equal FLOP
 
 
 class Row(NamedTuple):

@@ -14,7 +14,7 @@ class Row(NamedTuple):
     name: str
     title: str
     flop: float  # counted from shapes
-    bytes: int  # minimum traffic: arguments read, outputs written
+    bytes: int  # minimum traffic: the sizes of arguments and outputs
     baseline: str
     ours: list[float]  # seconds
     theirs: list[float]

@@ -21,7 +21,7 @@ dz = dy / total,
     dv[s,e] = sum_t e[t,s] dz[t,e]                 de[t,s] = sum_e dz[t,e] v[s,e]
     da[t,s] = e[t,s] (de[t,s] - D[t] / total[t])
 
-The arguments, top and total are saved, and e is not: it is cheaper to recompute than to store. top
+The arguments, top and total are saved, and e is not: recomputing e is cheaper than storing it. top
 and total are saved separately. A sum L = top + log total would lose log total where the scores are
 large: at |a| = 1e9 a float32 L is a multiple of 64, and exp(a - L) is far from p.
 
@@ -30,9 +30,9 @@ The keys can be processed in blocks, as in FlashAttention. The results of two bl
     top = max(top1, top2)      c_i = exp(top_i - top)      (total, z) = sum_i c_i (total, z)_i
 
 with z = sum_s e v. At the end y = z / total. "plain" has all keys in one block. "blocked" loops
-over the blocks, forward and backward, and never stores all t s scores. Its backward pass needs D
-before the loop, so it saves z too. D is computed from z, not from y. y is rounded to the dtype of
-q, to few digits in half precision, but where one key dominates D must be accurate enough to cancel
+over the blocks, forward and backward, and never stores all t s scores. The backward pass needs D
+before the loop, so z is saved too. D is computed from z, not from y, because y is rounded to the
+dtype of q, which may have few digits. Where one key dominates, D must be accurate enough to cancel
 dp. "plain" computes D = sum_s e de. total is the sum of the same rounded e that multiply v. So the
 weights in y sum to 1, however e is rounded.
 """
@@ -90,12 +90,12 @@ def dot_product_attention(
             a query may attend. A mask of floats is added to the scores. A query that may not attend
             to any key gives 0, with gradient 0. Masked keys and values must be finite.
     Options:
-        causal: whether query t attends to keys 0 .. t only, both counted from the start.
+        causal: whether query t attends to keys 0 .. t only; queries and keys are numbered from 0.
         scale: the factor of q kᵀ; 1 / sqrt(d) if None.
         block: number of keys that "blocked" processes at once.
-        impl: "plain" stores all n h t s scores, and "blocked" n h t `block` scores. "auto" is
-            "plain" for up to 2**20 scores and "blocked" for more. Where n is symbolic, "auto"
-            counts the scores of one example.
+        impl: "plain" stores all n h t s scores. "blocked" stores n h t `block` scores. "auto" is
+            "plain" for up to 2**20 scores, and "blocked" for more scores. Where n is symbolic,
+            "auto" counts the scores of one example.
     Units:  y is in units of v; scores and a mask of floats are in nats.
     Raises: ValueError if shapes disagree, d is 0, scale is not finite, block < 1, or impl is
             unknown; TypeError if q, k or v do not hold floats, or if the mask holds neither
@@ -142,7 +142,7 @@ def dot_product_attention_fwd(q, k, v, mask, *, causal, scale, block, impl):
     if len(next_keys.position):
         step = lambda merged, keys: (merge(merged, attend(keys)), None)
         (top, total, z), _ = lax.scan(step, (top, total, z), next_keys)
-    total = jnp.where(total > 0, total, jnp.ones_like(total))  # 0 for a query without visible keys
+    total = jnp.where(total > 0, total, jnp.ones_like(total))  # 1 for a query without visible keys
     y = by_head(z / total).astype(q.dtype)
     return y, (q, k, v, mask, _finite(top), total, z if len(next_keys.position) else None)
 

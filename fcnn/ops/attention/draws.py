@@ -25,8 +25,8 @@ def _extremes():
     """Two dictionaries of arguments: extreme scores and masks, and cases where dp almost equals D.
 
     The gradient of `dot_product_attention` contains dp - D, and "blocked" rounds D differently from
-    dp. In the second dictionary its error is up to four times the error of autodiff, and both
-    errors are far larger than one rounding.
+    dp. In the second dictionary, the error of "blocked" is up to four times the error of autodiff,
+    and both errors are far larger than one rounding error.
     """
     q, k, v, m = (1, 3, 2, 4), (1, 5, 1, 4), (1, 5, 1, 2), (1, 1, 3, 5)
     full = lambda value: lambda rng: np.full(m, value)

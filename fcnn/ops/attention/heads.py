@@ -1,7 +1,7 @@
 """Array layouts of attention: heads by group, keys in blocks of equal length.
 
     q, y      (n, t, h, d)            ->  (n, g, r, t, d)          head i is the r-th of group g
-    k, v      (n, s, g, d)            ->  (b, n, g, l, d)          b blocks of l keys; 0 from key s
+    k, v      (n, s, g, d)            ->  (b, n, g, l, d)          b blocks of l keys, padded with 0
     mask      (n|1, h|1, t|1, s|1)    ->  (b, n|1, g|1, r|1, t|1, l|1)
 
 where n|1 is an axis of length n or 1. The scores of one block are (n, g, r, t, l).
@@ -78,5 +78,5 @@ def mask_blocks_adjoint(a: Array, shape: tuple) -> Array:
 
 
 def broadcast_adjoint(a: Array, like: Array) -> Array:
-    """Adjoint of broadcasting `like` to the shape of a: a, summed over the axes of length 1."""
+    """Adjoint of broadcasting `like` to the shape of a: sum over axes where `like` has length 1."""
     return a.sum([i for i, size in enumerate(like.shape) if size == 1], keepdims=True)

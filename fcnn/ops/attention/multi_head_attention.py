@@ -10,7 +10,7 @@ The backward pass applies the gradients of the four dense maps and of attention,
 
 The gradients of the context through k and v are summed. In self-attention the context is x, and
 this sum is added to dx. The residuals of the five operators are saved. bk adds the same number to
-all scores of a query and head, so its gradient is 0 up to rounding.
+all scores of one query and head, so its gradient is 0 up to rounding.
 """
 
 from jaxtyping import Array, Bool, Float
@@ -50,7 +50,7 @@ def multi_head_attention(
             attend. A mask of floats is added to the scores. y is bo for a query that may not attend
             to any key.
     Options:
-        causal: whether query t attends to keys 0 .. t only, both counted from the start.
+        causal: whether query t attends to keys 0 .. t only; queries and keys are numbered from 0.
     Units:  y and bo are in units of x times wv times wo; scores are in nats.
     Raises: ValueError if shapes disagree; TypeError if the mask holds neither booleans nor floats,
             or another argument does not hold floats.

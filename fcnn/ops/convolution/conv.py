@@ -59,7 +59,7 @@ def conv(
         impl: program that computes y and the gradients; "auto". Timings are in docs/speed.md.
             "auto"         on CPU, chosen by shape in `dispatch.py`; on other devices, "lax"
             "lax"          XLA's convolution and XLA's own two gradients
-            "lax_forward"  XLA's forward convolution for all three: fast in lax.scan too
+            "lax_forward"  XLA's forward convolution for y, dx and dw: fast in lax.scan too
             "im2col"       all windows as rows of one matrix, and a matrix product
             "tiled"        im2col along the last axis only, in tiles that fit the cache
             "taps"         one product per tap of the window: depthwise, 1×1, few channels
@@ -157,7 +157,7 @@ conv.cases = (
         ((2, 7, 6, 3), (3, 3, 3, 4), None),
         {"stride": (2, 3), "padding": ((1, 2), (0, 3))},
     ),
-    Case("ragged", ((1, 8, 5, 2), (3, 2, 2, 3), (3,)), {"stride": (3, 2)}),  # last row unused
+    Case("ragged", ((1, 8, 5, 2), (3, 2, 2, 3), (3,)), {"stride": (3, 2)}),  # last cells unused
     Case(
         "dilated, wrapped",
         ((2, 7, 8, 2), (3, 2, 2, 3), (3,)),

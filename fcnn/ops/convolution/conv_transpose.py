@@ -7,7 +7,8 @@ group,
     y[n,u,o]  = b[o] + sum_{p,i,c} x[n,p,c] w[i,c,o]     over all p, i with s p + d i - lo = u
 
 The sum is the input gradient of the convolution from o channels to c features whose kernel is w
-with axes c and o exchanged. So dx is that convolution of dy, and dw its gradient for the kernel:
+with axes c and o exchanged. So dx is that convolution of dy, and dw is the gradient of its
+kernel in that convolution:
 
     dx[n,p,c] = sum_{i,o} dy[n, s p + d i - lo, o] w[i,c,o]
     dw[i,c,o] = sum_{n,p} dy[n, s p + d i - lo, o] x[n,p,c]
@@ -50,9 +51,9 @@ def conv_transpose(
             flipped.
     Options:
         stride: step in cells of y per cell of x, one int or one per axis; 1.
-        padding: cells (lo, hi) cropped from the ends of y. `conv` with the same options adds them.
-            An int, a sequence of ints or pairs, "valid" (none), "same" (out = size stride; hi is lo
-            or lo + 1) or "same_lower" (out = size stride; lo is hi or hi + 1); "valid".
+        padding: cells (lo, hi) cropped from the ends of y. `conv` with the same options adds these
+            cells. An int, a sequence of ints or pairs, "valid" (none), "same" (out = size stride;
+            hi is lo or lo + 1) or "same_lower" (out = size stride; lo is hi or hi + 1); "valid".
         output_padding: cells added to y at the end of each axis, fewer than stride. `conv` with
             the same options does not read these cells; 0.
         dilation: step between taps of a window in cells, one int or one per axis; 1.

@@ -1,7 +1,7 @@
 """Choice of the program that computes a convolution's three sums.
 
-Every implementation is a module with the same three functions. Each takes the windows, `geometry`,
-and the number of groups.
+Every implementation is a module with the same three functions. Each function takes the windows,
+`geometry`, and the number of groups.
 
     forward(x, w)    y      from x and w
     dx(w, dy)        dx     from w and dy
@@ -21,7 +21,7 @@ from fcnn.ops.window import Windows
 
 
 class Implementation(NamedTuple):
-    """The three sums, and a function that gives the reason why it cannot compute them, or None."""
+    """The three sums, and a function that returns why windows are not supported, or None."""
 
     forward: Callable
     dx: Callable
@@ -59,19 +59,19 @@ class ConvShape(NamedTuple):
 
 
 def _by_taps(p: ConvShape) -> bool:
-    """One tap, or few channels in a group. Programs of many taps are slow to compile."""
+    """Whether there is one tap, or few channels in a group. Many taps are slow to compile."""
     k = math.prod(p.geometry.window)
     if k == 1 or p.c // p.groups > taps.FEW_CHANNELS:
         return k == 1
     if p.groups > 1:
         return k <= 49
-    if p.part == "dw" and p.rank < 3:  # few columns of a product that reads x once for each tap
+    if p.part == "dw" and p.rank < 3:  # reads x once per tap: for few taps, many features
         return k <= 9 and p.c > 1 and p.o >= 32 and not p.strided
     return k <= 27
 
 
 def _by_lax_forward(p: ConvShape) -> bool:
-    """Thin, long, large or strided windows, of which XLA's own sum is the fastest."""
+    """Whether XLA's own convolution is fastest: few channels, one axis, large windows, a stride."""
     if p.groups > 1:
         return False
     if p.rank == 1 or math.prod(p.geometry.window) > (9 if p.rank == 2 else 27):
@@ -92,8 +92,8 @@ def _winograd(p: ConvShape) -> bool:
 
 
 # "auto" on CPU: the first entry whose condition holds. Milliseconds for y, dx and dw on two cores
-# of an AMD EPYC with AVX-512, November 2026; batch 64, window 3×3 and stride 1 unless the row has
-# others.
+# of an AMD EPYC with AVX-512, November 2026; batch 64, window 3×3 and stride 1 unless the row
+# shows other values.
 #
 #   shape                           impl           y / dx / dw      "lax"             "tiled"
 #   32×32×64, depthwise             taps           3 / 2 / 14       115 / 118 / 103
@@ -112,8 +112,8 @@ def _winograd(p: ConvShape) -> bool:
 #   16×16×64→64 in a loop,
 #     batch 16                      "auto"         2 / 2 / 3        3 / 9 / 260
 #
-# The same on two cores of an Intel Xeon with AVX-512 and other work beside, minima of 7 rounds.
-# Seconds of compilation are in brackets.
+# Milliseconds on two cores of an Intel Xeon with AVX-512, which also ran other programs: minima of
+# 7 rounds. Seconds of compilation are in brackets.
 #
 #   shape                           part   lax_forward    "lax"         "tiled"
 #   28×28×1→6, 5×5, batch 128       dw     5 (0.2)        5 (0.1)       7 (0.6)
@@ -125,7 +125,7 @@ def _winograd(p: ConvShape) -> bool:
 #   32×32×64→128, stride 2          dw     183 (0.3)      187 (0.3)     83 (1.0)
 #   16×16×128→128, stride 2         dw     34 (0.3)       32 (0.3)      43 (0.8)
 #
-# Compilation on the AMD EPYC, seconds:
+# Seconds of compilation on the AMD EPYC:
 #
 #   shape                           impl     part   compile
 #   3 channels, 7×7                 taps     dw     0.7
@@ -148,9 +148,9 @@ def on_cpu(part: str, geometry: Windows, groups: int, c: int, o: int) -> str:
 
 
 def compute(part: str, impl: str, *arrays, geometry: Windows, groups: int):
-    """One of the three sums, `part`, by the implementation `impl`.
+    """Compute one of the three sums, `part`, by the implementation `impl`.
 
-    The result has the accumulation dtype: a bias may be added before it is rounded.
+    The result has the accumulation dtype: a bias may be added before the result is rounded.
 
     "auto" is "lax", except on CPU, where `ON_CPU` decides. On CPU the gradients of "lax" are slow
     inside loops, under vmap and for groups.

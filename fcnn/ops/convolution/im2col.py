@@ -3,8 +3,8 @@
     rows[n,p,(i,c)] = x[n, s p + d i - lo, c]                    im2col
     x[n,u,c]        = sum of rows[n,p,(i,c)] over all p, i with s p + d i - lo = u      col2im
 
-Both are linear and adjoint to each other, so `col2im` computes the gradient of `im2col`, and
-`im2col` computes the gradient of `col2im`. Nothing is saved.
+Both functions are linear and adjoint to each other, so `col2im` computes the gradient of `im2col`,
+and `im2col` computes the gradient of `col2im`. Nothing is saved.
 """
 
 import math

@@ -35,7 +35,7 @@ def weight_standardization(
             entries. A filter of equal entries gives 0. If the variance overflows, from about
             |w| = 1e19 in float32, y and the gradient are 0.
     Raises: ValueError if a filter has no entries or eps <= 0; TypeError if w holds integers.
-    Cost:   about 10 operations per entry forward, 10 back.
+    Cost:   about 10 operations per entry forward, and 10 backward.
     Source: Qiao et al., arXiv:1903.10520.
 
     >>> w = jnp.array([[1.0, 0.0], [3.0, 10.0]])

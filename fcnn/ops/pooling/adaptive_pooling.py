@@ -104,7 +104,7 @@ def _first_maxima(x, size):
     """The index of the first maximum of each bin.
 
     Axes are reduced one after the other, from the last to the first. The first maximum in row-major
-    order is the first maximum in the first row that contains it.
+    order is the first maximum in the first row that contains a maximum.
     """
     grid, n, c = x.shape[1:-1], x.shape[0], x.shape[-1]
     cell = jnp.broadcast_to(cell_indices(grid), x.shape)

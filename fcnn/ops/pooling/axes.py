@@ -3,8 +3,8 @@
     y[n,p,q,..,c] = sum_{i,j,..} A[p,i] B[q,j] .. x[n,i,j,..,c]
 
 The gradient for x is the adjoint map, with Aᵀ in place of A, Bᵀ in place of B, and so on. Every
-output is a sum over all cells along each axis, most of them times 0. Infinities and NaN therefore
-spread along the axes: 0 times infinity is NaN.
+output is a sum over all cells along each axis, and most cells are multiplied by 0. Infinities
+and NaN therefore spread along the axes: 0 times infinity is NaN.
 """
 
 from collections.abc import Iterable

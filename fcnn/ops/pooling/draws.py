@@ -6,7 +6,7 @@ from fcnn.ops.case import normals
 
 
 def distinct(shape):
-    """For `Case.args`: entries at least 1/4 apart and 1/8 from 0, in random order.
+    """For `Case.args`: entries at least 1/4 apart and at least 1/8 from 0, in random order.
 
     There are no ties and no kinks.
     """

@@ -84,7 +84,7 @@ def lp_pool(
     total = reduce(jnp.add, (part * part if p == 2 else _power(part, p) for part in r))
     nonzero = jnp.where(total == 0, jnp.ones_like(total), total)
     cells = count_cells(geometry, total.dtype) if mean else 1
-    # top - unit is 0, or infinity if top is. Where top is 0, y is replaced below.
+    # top - unit is 0, or infinity if top is infinite. Where top is 0, y is replaced below.
     y = unit * (nonzero / cells) ** (1 / p) + (top - unit)
     return jnp.where(total == 0, total, y).astype(x.dtype)
 
@@ -122,7 +122,7 @@ def _magnitude(x):
 
 
 def _scaled(x, geometry, p):
-    """r = x / unit, unit and top, in the accumulation dtype.
+    """Compute r = x / unit, unit and top, in the accumulation dtype.
 
     The unit is top, or 1 if top is 0 or infinite. In a window with an infinite x[i], finite x[i]
     count as 0, except for p = 1.

@@ -7,8 +7,8 @@ to the first and the last centre.
     nearest   y[p] = x[floor(p n / m)]
     linear    y[p] = (1 - t) x[i] + t x[i + 1]    with i = floor(u), t = u - i
 
-Both are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]. With more axes, there is one
-matrix A per axis. Nothing is saved.
+Both methods are sums y[p] = sum_i A[p,i] x[i], so dx[i] = sum_p A[p,i] dy[p]. With more
+axes, there is one matrix A per axis. Nothing is saved.
 """
 
 from functools import reduce
@@ -39,7 +39,7 @@ def resize_nearest(x: X, size: Axes) -> Y:
             floats.
     Cost:   one read per output; m n multiply-adds along each axis for the gradient.
     Source: `nearest` of torch.nn.functional.interpolate, which copies the cell at the low corner of
-            the output cell; other libraries copy the cell at its centre.
+            the output cell; other libraries copy the cell at the centre of the output cell.
 
     >>> x = jnp.array([1.0, 2.0]).reshape(1, 2, 1)
     >>> fcnn.resize_nearest(x, 4).ravel()

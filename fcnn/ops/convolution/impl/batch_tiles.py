@@ -10,8 +10,8 @@ So neighbouring strips share e - s rows. The last tile, or strip, is filled up w
 
 If the number of examples is symbolic, as in `jax.export`, the numbers of tiles and of examples in a
 tile are symbolic too. JAX replaces all of them by integers before it compiles the loaded program.
-That program has the same tiles as one traced with integers. It loops over the tiles even if there
-is only one, but XLA removes a loop of one step. Only dw of depthwise "taps" is slower: it cannot
+Its tiles are the tiles of a program traced with integers. It loops over the tiles even if there is
+only one tile, but XLA removes a loop of one step. Only dw of depthwise "taps" is slower: it cannot
 unroll its sum over examples, and takes up to 1.4 times as long (64×8×8×256, two CPU cores).
 """
 
@@ -31,8 +31,8 @@ from fcnn.ops.window import Windows
 def map_tiles(of_tile: Callable, x: Array, geometry: Windows, bytes_each: int, most: int) -> Array:
     """Compute y (n, *out, o) from x (n, *size, c) by of_tile(x, geometry) -> y for each tile.
 
-    `bytes_each` is the size of the intermediate arrays of one example. `most` is the largest size
-    for one tile. Both are in bytes.
+    The intermediate arrays of one example need `bytes_each` bytes. The intermediate arrays of one
+    tile may need `most` bytes.
     """
     length = _strip_length(geometry, bytes_each, most)
     strips, strip_geometry, bytes_each = _strips_of_input(x, geometry, length, bytes_each)
@@ -66,7 +66,7 @@ def _tiles(bytes_each, most, *arrays):
     """The arrays as (tiles, examples, ...), or None if one tile is enough."""
     n = arrays[0].shape[0]
     count = -(-n // max(1, most // bytes_each)) if bytes_each else 1
-    if count in (0, 1):  # a symbolic number is neither
+    if count in (0, 1):  # a symbolic number is neither 0 nor 1
         return None
     length = -(-n // count)
     count = -(-n // length)
@@ -78,8 +78,8 @@ def _strip_length(geometry, bytes_each, most):
     """Output positions of a strip along the first axis.
 
     If there are several strips, the length is even, because "winograd" computes positions in pairs.
-    It divides the output size if a divisor is near. A strip of L positions advances by s L rows,
-    and shares e - s rows with the next strip, at most s L.
+    The length divides the output size if a divisor is near. A strip of L positions advances by s L
+    rows. It shares e - s rows, at most s L, with the next strip.
     """
     m, s = geometry.out[0], geometry.stride[0]
     if bytes_each <= most:

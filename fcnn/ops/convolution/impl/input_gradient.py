@@ -32,7 +32,7 @@ def dx_by(forward: Callable, w, dy, *, geometry: Windows, groups: int):
     """dx (n, *size, c) from w (*window, c, o) and dy (n, *out, o).
 
     forward(dy, kernel, geometry=, groups=) sums over the last axis of the kernel, its features.
-    Exchanging the last two axes of the kernel beforehand can take as long as the products.
+    So the last two axes of the kernel are not exchanged, which can take as long as the products.
     """
     if 0 in geometry.size:  # x has no cells
         return jnp.zeros((dy.shape[0], *geometry.size, groups * w.shape[-2]), dy.dtype)

@@ -1,22 +1,23 @@
 """Convolution without XLA's own gradients, which are slow inside loops on CPU.
 
-These gradients are convolutions with another order of axes. Outside loops XLA transposes them.
-Inside a loop on CPU it falls back to a slow program. 16×32×32×16→16, 3×3, milliseconds:
+These gradients are convolutions with another order of axes. Outside loops XLA transposes the
+arrays. Inside a loop on CPU, XLA falls back to a slow program. Milliseconds for 16×32×32×16→16 and
+a window of 3×3:
 
     part   XLA's gradient in a loop   outside
     dx     12                         1
     dw     62                         1.5
 
-So here all three are forward convolutions, with the order of axes that they have:
+So here y, dx and dw are forward convolutions, with the order of axes of forward convolutions:
 
     y     of x with w
     dx    of dy with w, whose channels and features are exchanged (`input_gradient`)
-    dw    of x, whose channels are the examples and examples the channels, with dy as the kernel;
+    dw    of x, after an exchange of its channels and examples, with dy as the kernel;
           stride and dilation are exchanged
 
-dw is a primitive of its own, for the sake of vmap. JAX would make the mapped axis the groups of one
-convolution, which must be a number, and XLA is slow for groups. Under vmap dw is that of `tiled`.
-dw is bilinear, so its own gradient is a convolution too:
+dw is a primitive of its own because of vmap. JAX would turn the mapped axis into groups of one
+convolution. But the number of groups must not be symbolic, and XLA is slow for groups. So under
+vmap, `tiled` computes dw. dw is bilinear, so its own gradient is a convolution too:
 
     L = <dw', dw(x, dy)> = <dy, y(x, dw')>        the cotangent of dy is y(x, dw')
                                                   the cotangent of x is dx(dw', dy)

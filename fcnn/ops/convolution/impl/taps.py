@@ -6,9 +6,9 @@ With x_i the cells of x that tap i reads, and w_i the channels-by-features matri
 
 No copies of windows are written to memory, except for dx with few channels, where dy w_iᵀ of all
 taps is about as large as dy. If a sum is over few channels of a group, as in depthwise convolution
-and in the first layer of a network, they are multiplied one by one, and XLA fuses all taps into one
-loop. dw reads x and dy once per tap, so it is computed tile by tile. Sums over taps are in the
-accumulation dtype.
+and in the first layer of a network, the channels are multiplied one by one, and XLA fuses all taps
+into one loop. dw reads x and dy once per tap, so it is computed tile by tile. Sums over taps are in
+the accumulation dtype.
 """
 
 import math
@@ -22,7 +22,9 @@ from fcnn.ops.taps import taps, taps_adjoint
 
 TILE = 2**20  # bytes of a tile of x or of dy, whichever is larger
 FEW_CHANNELS = 4  # up to this many channels of a group are multiplied one by one
-MAX_EXAMPLES = 4  # in a tile of a depthwise dw; with more, compilation is slower and dw no faster
+# Largest number of examples in a tile of a depthwise dw. Larger tiles are slower to compile, and do
+# not make dw faster.
+MAX_EXAMPLES = 4
 
 # Arrays are (m, g, c) or (m, g, o), with m over n and p, g groups; kernels are (i, c, g, o).
 
@@ -78,7 +80,7 @@ def _over_positions_depthwise(a, dy):
     """The sum over n and p of a (n, *p, c) times dy (n, *p, c), for depthwise convolution: (c,).
 
     The sum over examples comes first and is unrolled, so that no product is written to memory. With
-    a symbolic number of examples it cannot be unrolled: the product of the whole tile is written.
+    a symbolic number of examples the sum is not unrolled: the product of the whole tile is written.
     """
     n = a.shape[0]
     if isinstance(n, int) and n > 0:

@@ -32,7 +32,9 @@ from fcnn.ops.convolution.impl.grouped import each_group
 from fcnn.ops.convolution.impl.input_gradient import dx_by
 from fcnn.ops.taps import cropped, padded
 
-TILE = 2**22  # bytes of X or z in a tile for dw; 2 * TILE for y and dx; at least W's bytes
+# The bytes of X or z in a tile of dw; y and dx use 2 * TILE. If W has more bytes than this, a tile
+# may have as many bytes as W.
+TILE = 2**22
 
 B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
@@ -142,8 +144,8 @@ def _from_points(z):
 def _kernel_transform(rank, dtype):
     """The matrix that applies G along every axis of w.
 
-    Its row index is k of the last axis to the first; its column index is i of the first axis to the
-    last.
+    The rows are numbered by k, with the last axis first. The columns are numbered by i, with the
+    first axis first.
     """
     g = np.ones((1, 1))
     for _ in range(rank):
