@@ -109,9 +109,8 @@ def _shape_of_one_example(shape: Any) -> Dims:
     """`shape` as a tuple of integers; TypeError if it is anything else, for example an array."""
     if isinstance(shape, tuple | list) and all(isinstance(n, Integral) for n in shape):
         return tuple(shape)
-    given = f"shape {shape!r:.60}"
-    if hasattr(shape, "shape"):
-        given = f"shape is an array {shape.shape}"
+    array = getattr(shape, "shape", None)
+    given = f"shape {shape!r:.60}" if array is None else f"shape is an array {array}"
     raise TypeError(f"{given}, not a tuple of integers; write x.shape[1:], without the batch")
 
 
