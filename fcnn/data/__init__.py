@@ -25,9 +25,9 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     Shapes: train and test are pairs of x (n, h, w, c) float32 and y (n,) int32.
     Options:
         name: "digits", "mnist", "fashion_mnist" or "cifar10".
-        data_dir: folder of the files; the environment variable FCNN_DATA if None. Its subfolder
-            `name` (in any case, as in MNIST or fashion-mnist) is read if it exists, else the folder
-            and up to three levels of subfolders.
+        data_dir: folder of the files; the environment variable FCNN_DATA if None. If it has a
+            subfolder `name`, only that is searched. Upper case and dashes do not matter: MNIST and
+            fashion-mnist are found. The search includes up to three levels of subfolders.
     Units:  pixels from 0 to 1.
     Raises: DataError, a ValueError, for an unknown name, and for files that are missing or damaged.
             Its message is one line that names the file and shows what to do.

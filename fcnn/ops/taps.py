@@ -28,8 +28,9 @@ def taps_adjoint(parts: Sequence[Array], geometry: Windows) -> Array:
     """The adjoint of `taps`: each cell sums the parts of all taps that read it.
 
     Count cells from the first cell of the padding. Then cell s q + r is read by the taps with
-    d i = s j + r, at output position q - j. So the cells of one r are a sum of
-    parts shifted by j, without gaps between their entries. The cells of all r are then interleaved.
+    d i = s j + r, at output position q - j. For each r, the parts of these taps are shifted by j
+    and added, which gives the cells s q + r for all q. The parts need no zeros between their
+    entries. The results for all r are then interleaved.
 
     Gradient of 2×2 max pooling of 64×32×32×64, two CPU cores, ms:
 

@@ -120,7 +120,7 @@ def scan_steps(
 
 
 def _read(a: jax.Array, indices: Any) -> jax.Array:
-    """a[indices]; on a mesh with explicit axes, sharded over examples as a is."""
+    """a[indices]. On a mesh with explicit axes, the result is sharded over examples like `a`."""
     where = of_batch(a)
     return a[indices] if where is None else a.at[indices].get(out_sharding=where)
 

@@ -31,7 +31,7 @@ def pad_pairs(padding, size, window, stride, dilation):
 
 
 def read(u, n, mode):
-    """The cell (0 to n - 1) that position u repeats, or None if a padded zero is at position u."""
+    """The cell (0 to n - 1) whose value is read at position u, or None for a padded zero."""
     if mode == "zeros" and not 0 <= u < n:
         return None
     while not 0 <= u < n:
@@ -76,7 +76,8 @@ def output_size(n, lo, hi, effective, stride, ceil_mode):
     while start + effective <= lo + n + hi:  # the whole window is within the padded input
         start, positions = start + stride, positions + 1
     if ceil_mode and start < lo + n and start - stride + effective < lo + n + hi:
-        # The added window starts before the high padding, and reaches beyond the last whole one.
+        # The added window starts before the high padding, and the window before it does not reach
+        # the end of the padded input.
         positions += 1
     return positions
 

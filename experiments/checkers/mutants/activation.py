@@ -1,4 +1,7 @@
-"""Mutants of activations: derivatives at y for x, of another function, or wrong below 0."""
+"""Mutants of activations.
+
+For example, a derivative has x and y exchanged, belongs to another function, or is wrong below 0.
+"""
 
 from functools import partial
 from itertools import count

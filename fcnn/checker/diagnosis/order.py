@@ -1,7 +1,7 @@
 """Mistakes of order: every value is right, but at a wrong position.
 
-G is R transposed, flipped along some axes, shifted along some axes, or with blocks (the gates of a
-recurrent cell) exchanged. Or G is the right gradient of another argument.
+The wrong gradient G is the right gradient R transposed, flipped or shifted along some axes, or with
+blocks (the gates of a recurrent cell) exchanged. Or G is the right gradient of another argument.
 """
 
 import itertools
@@ -95,7 +95,7 @@ def gates(c: Context) -> Iterator[Hypothesis]:
 
 
 def rolled(a: np.ndarray, k: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """a shifted by k along an axis, and a mask of the entries that did not wrap around."""
+    """Array `a` shifted by k along `axis`, and a mask of the entries that did not wrap around."""
     n = a.shape[axis]
     known = (np.arange(n) >= k) & (np.arange(n) < n + k)
     shape = [1] * a.ndim
@@ -104,7 +104,7 @@ def rolled(a: np.ndarray, k: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def some_axes(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Sets of axes of size 2 or more."""
+    """Every non-empty set of the axes that have at least 2 entries."""
     longer = [k for k, n in enumerate(shape) if n > 1]
     for size in range(1, len(longer) + 1):
         yield from itertools.combinations(longer, size)
