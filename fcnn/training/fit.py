@@ -161,7 +161,7 @@ def _pair(what: str, given: Any) -> tuple[Any, ...]:
         x, y = given
     except (TypeError, ValueError):
         kind = type(given).__name__
-        write = f"; write data.{what}, with data the {kind}" if hasattr(given, what) else ""
+        write = f"; write data.{what}, where data is the {kind}" if hasattr(given, what) else ""
         raise TypeError(f"fit: {what} must be a pair (x, y) of arrays, not {kind}{write}") from None
     pair = []
     for name, a in (("x", x), ("y", y)):

@@ -102,7 +102,7 @@ def scan_steps(
     Options:
         step: made by `train_step`.
         train_state: state of training before the first step.
-    Cost:   the cost of the steps. Epochs of equal shapes need one compilation in all.
+    Cost:   the cost of the steps. Under jax.jit, epochs of equal shapes need one compilation.
 
     >>> import optax
     >>> model, sgd = fcnn.layers.dense(1), optax.sgd(0.1)

@@ -172,7 +172,7 @@ BAD_FITS = {
     "a data set": (
         data.Dataset("d", (X, Y), (X, Y), ()),
         {},
-        "train must be .*, not Dataset; write data.train, with data the Dataset",
+        "train must be .*, not Dataset; write data.train, where data is the Dataset",
     ),
     "x alone": (X, {}, r"train must be a pair \(x, y\) of arrays, not ndarray"),
     "empty": ((X[:0], Y[:0]), {}, "^fit: 0 examples in batches of 4"),
