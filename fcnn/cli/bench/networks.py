@@ -71,7 +71,7 @@ def _cells(row, top):
 BENCH = Bench(
     "fcnn bench models",
     help="networks: compilation, forward pass, train step",
-    description="Time fcnn's networks: the first train step, with compilation, the forward pass and "
+    description="Time fcnn's networks: the first train step, with compilation; the forward pass; "
     "train steps (forward, backward, Adam). FLOP are counted from shapes; a train step counts as "
     "three forward passes. The peak is the rate of a matrix product, measured in the same run. "
     "The memory column is what a train step allocates besides its arguments and outputs.",
