@@ -52,20 +52,24 @@ def dx(w, dy, *, geometry, groups):
 def dw(x, dy, *, geometry, groups):
     r = len(geometry.size)
     over_batch, kernel = (r + 1, 0, *range(1, r + 1)), (r, r + 1, *range(r))
-    margins = tuple(
-        (lo, k - 1 + span - n - lo)
-        for k, (lo, _), n, span in zip(
-            geometry.effective_window, geometry.padding, geometry.size, geometry.span, strict=True
-        )
-    )
     return _conv(
         x,
         dy,
         (over_batch, over_batch, kernel),
         stride=geometry.dilation,
-        padding=margins,
+        padding=dw_padding(geometry),
         rhs_dilation=geometry.stride,
         batch_group_count=groups,
+    )
+
+
+def dw_padding(geometry):
+    """The padding of x in the convolution of x with dy that computes dw."""
+    return tuple(
+        (lo, k - 1 + span - n - lo)
+        for k, (lo, _), n, span in zip(
+            geometry.effective_window, geometry.padding, geometry.size, geometry.span, strict=True
+        )
     )
 
 

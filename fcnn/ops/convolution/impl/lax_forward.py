@@ -63,16 +63,7 @@ class _WeightGradient:
             window=geometry.out,
             stride=geometry.dilation,
             dilation=geometry.stride,
-            padding=tuple(
-                (lo, e - 1 + span - size - lo)
-                for e, (lo, _), size, span in zip(
-                    geometry.effective_window,
-                    geometry.padding,
-                    geometry.size,
-                    geometry.span,
-                    strict=True,
-                )
-            ),
+            padding=lax.dw_padding(geometry),
         )
         dw = forward(x, jnp.moveaxis(dy, 0, -2), geometry=exchanged, groups=groups)
         return jnp.moveaxis(dw, 0, -2)
