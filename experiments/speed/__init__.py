@@ -1,35 +1,35 @@
-"""Train steps of nine networks in fcnn, flax, haiku, equinox, keras and torch.
+"""Speed of fcnn beside other libraries and beside XLA's own convolution.
 
-The libraries train the same network on the same examples, and take turns in every round. This
-experiment makes no claim. Its table has medians and speedups.
+steps     train steps of nine networks in fcnn, flax, haiku, equinox, keras and torch
+shapes    convolutions of real networks, against lax
+loops     convolutions inside a compiled loop, against lax
+judging   convolutions drawn from a distribution with a new seed, against lax: totals
+table     nothing: prints recorded results
 
-Command: python -m experiments speed
-Result:  experiments/results/speed/cpu_peers.json, which --table prints.
+This experiment makes no claim. Its tables have medians and speedups.
+
+Command: python -m experiments speed [KIND]; without KIND all of them
+Results: experiments/results/speed/
 """
 
-from pathlib import Path
-
-from experiments.speed.train_steps import BENCH
+from experiments.speed.shapes import JUDGING, LOOPS, SHAPES
+from experiments.speed.train_steps import BENCH as STEPS
+from fcnn.cli.bench import recorded
 from fcnn.cli.bench.bench import add_options
-from fcnn.cli.bench.recorded import print_tables
 from fcnn.cli.output import Parser, exit_code
 
-TITLE = "Train steps in fcnn and other libraries, timed in turn"
+TITLE = "Train steps and convolutions in fcnn and other libraries, timed in turn"
+COMMAND = "python -m experiments speed"
+BENCHES = (STEPS, SHAPES, LOOPS, JUDGING)
 
 
 def main(arguments: list[str]) -> int:
-    parser = Parser(prog=BENCH.command)
-    add_options(parser, BENCH)
-    parser.add_argument(
-        "--table",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="print the tables of results that --json recorded, and measure nothing",
-    )
+    if not arguments:
+        return max(main([bench.name]) for bench in BENCHES)
+    parser = Parser(prog=COMMAND, description="Without KIND: all measurements, one after another.")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for bench in BENCHES:
+        add_options(kinds.add_parser(bench.name, help=bench.help), bench)
+    recorded.add_to(kinds, BENCHES, COMMAND)
     chosen = parser.parse_args(arguments)
-    if chosen.table:
-        run = lambda: print_tables(f"{BENCH.command} --table", [BENCH], chosen.table)
-    else:
-        run = lambda: chosen.run(chosen)
-    return exit_code(BENCH.command, run)
+    return exit_code(f"{COMMAND} {chosen.kind}", lambda: chosen.run(chosen))

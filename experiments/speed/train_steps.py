@@ -96,7 +96,7 @@ def _draw(rows: list[Row], _, axes: Any) -> None:
 
 
 BENCH = Bench(
-    "python -m experiments speed",
+    "python -m experiments speed steps",
     help="train steps in fcnn and other libraries",
     description="Time train steps (forward, backward, Adam) in fcnn, flax, haiku, equinox, keras "
     "and torch, in turn, without compilation. Prints medians, and how many times faster fcnn is "

@@ -48,10 +48,11 @@ class Benchmark(NamedTuple):
     window: int = 3
     stride: int = 1
     groups: int = 1
+    dilation: int = 1
 
     @property
     def geometry(self) -> Windows:
-        return windows(self.size, self.window, self.stride, "same", 1)
+        return windows(self.size, self.window, self.stride, "same", self.dilation)
 
     @property
     def name(self) -> str:

@@ -20,4 +20,4 @@ def add_to(tools) -> None:
     kinds = tool.add_subparsers(dest="kind", required=True, metavar="KIND")
     for bench in BENCHES:
         add_options(kinds.add_parser(bench.name, help=bench.help), bench)
-    recorded.add_to(kinds, BENCHES)
+    recorded.add_to(kinds, BENCHES, "fcnn bench")

@@ -40,6 +40,8 @@ class Bench(NamedTuple):
     head: Callable[[Any], Sequence[str]]  # first row of the table -> column titles
     cells: Callable[[Any, Roofline], Sequence[str]]
     draw: Draw | None = None
+    foot: Callable[[Sequence[Any], int | None], Iterable[str]] | None = None  # rows, width -> lines
+    rounds: int = 10  # default of --rounds
 
     @property
     def name(self) -> str:
@@ -52,7 +54,10 @@ def add_options(tool: ArgumentParser, bench: Bench) -> None:
     tool.description = fill(bench.description, 80, break_on_hyphens=False)
     bench.options(tool)
     tool.add_argument(
-        "--rounds", type=int, default=10, help="timings of each program (default: 10)"
+        "--rounds",
+        type=int,
+        default=bench.rounds,
+        help=f"timings of each program (default: {bench.rounds})",
     )
     add_json(tool)
     if bench.draw:
@@ -126,6 +131,8 @@ def run(bench: Bench, chosen: Namespace) -> int:
         else:
             names = [item.name for item in items]
             yield from table(bench, measured(), top, terminal_width(), names)
+            if bench.foot and rows:
+                yield from bench.foot(rows, terminal_width())
 
     broken = show(lines(), keep_on=to_file or figure is not None)
     files: list[File] = []

@@ -13,14 +13,15 @@ from fcnn.cli.output import Misuse
 from fcnn.cli.table import terminal_width
 
 
-def add_to(kinds, benches: Sequence[Bench]) -> None:
+def add_to(kinds, benches: Sequence[Bench], command: str) -> None:
+    """Add the kind `table` of `command`."""
     tool = kinds.add_parser(
         "table",
         help="print recorded results as tables",
         description="Print the tables of results that --json recorded.",
     )
     tool.add_argument("files", nargs="+", type=Path, metavar="FILE", help="output of --json")
-    tool.set_defaults(run=lambda chosen: print_tables("fcnn bench table", benches, chosen.files))
+    tool.set_defaults(run=lambda chosen: print_tables(f"{command} table", benches, chosen.files))
 
 
 def print_tables(command: str, benches: Sequence[Bench], files: Iterable[Path]) -> int:
@@ -63,4 +64,5 @@ def lines(
         first if width is None else fill(first, width),
         "",
         *table(bench, rows, top, width),
+        *(bench.foot(rows, width) if bench.foot and rows else ()),
     ]
