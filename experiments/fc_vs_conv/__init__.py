@@ -29,6 +29,7 @@ from experiments.framework.options import parse, refuse
 from experiments.framework.report import Findings, report
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
+from fcnn.cli import compile_cache
 from fcnn.data import Dataset, Images, load
 from fcnn.models import ladder
 
@@ -54,6 +55,7 @@ def main(arguments: list[str]) -> int:
         run = Run("fc_vs_conv", config.output_dir, config)
     except OSError as error:
         return refuse(f"fc_vs_conv: --output-dir {config.output_dir}: {error.strerror}")
+    compile_cache.use("fc_vs_conv", config.compile_cache)
     nets = {name: nets[name] for name in config.networks or ()}
     console = Screen()
     measured: dict[str, Measured] = {}

@@ -22,6 +22,9 @@ class Output:
     output_dir: Path = Path("runs")
     """The folder for results; a run writes to NAME/TIME/ in it."""
 
+    compile_cache: Annotated[str | None, default_shown("a folder in ~/.cache/fcnn", "DIR")] = None
+    """The folder for compiled programs, which a second run reads, or none."""
+
     smoke: bool = False
     """A run of seconds that executes every part and judges no claim."""
 

@@ -12,6 +12,7 @@ from fcnn.checker.cases import has_gradient
 from fcnn.checker.evidence import TOLERANCE
 from fcnn.checker.report import columns, name
 from fcnn.checker.verdict import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
+from fcnn.cli import compile_cache
 from fcnn.cli.load import blamed
 from fcnn.cli.output import File, Misuse, add_json, show, try_place, write
 from fcnn.cli.progress import progress
@@ -67,6 +68,7 @@ def add_to(tools) -> None:
         help="2 checks second derivatives too (default: 1)",
     )
     tool.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
+    compile_cache.add_option(tool)
     add_json(tool)
     tool.add_argument("--html", type=Path, metavar="FILE.html", help="write an HTML report too")
     tool.set_defaults(run=run)
@@ -78,6 +80,7 @@ def run(chosen) -> int:
             if isinstance(path, Path):
                 try_place(option, path)
         _require_page(chosen.html)
+        compile_cache.use("fcnn check", chosen.compile_cache)
         with redirect_stdout(sys.stderr):  # output of the user's file or function
             targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
             reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]

@@ -67,19 +67,35 @@ def _by_taps(p: ConvShape) -> bool:
         return k <= 49
     if p.part == "dw" and p.rank < 3:  # reads x once per tap: for few taps, many features
         return k <= 9 and p.c > 1 and p.o >= 32 and not p.strided
-    return k <= 27
+    return k <= (100 if p.part == "dx" and p.rank == 1 else 27)
 
 
 def _by_lax_forward(p: ConvShape) -> bool:
-    """Whether XLA's own convolution is fastest: few channels, one axis, large windows, a stride."""
+    """Whether XLA's own convolution is fastest.
+
+    It is for few channels, one axis, large windows, large images, and some strides.
+    """
     if p.groups > 1:
         return False
     if p.rank == 1 or math.prod(p.geometry.window) > (9 if p.rank == 2 else 27):
         return True
-    if p.rank == 2 and p.strided:
-        few = math.prod(p.geometry.out) < 100 or p.c < 32  # output positions, or channels
-        return p.part == "forward" or (p.part == "dw" and few)
-    return p.rank == 2 and min(p.c, p.o) < 48
+    return p.rank == 2 and (_lax_strided(p) if p.strided else _lax_unstrided(p))
+
+
+def _lax_strided(p: ConvShape) -> bool:
+    if p.part == "forward":
+        return True
+    if p.part == "dx":
+        return p.c * math.prod(p.geometry.stride) <= 64
+    return math.prod(p.geometry.out) < 100 or p.c < 32
+
+
+def _lax_unstrided(p: ConvShape) -> bool:
+    least = min(p.c, p.o)
+    if p.part == "dw":
+        aligned = p.c % 8 == p.o % 8 == 0
+        return least < (32 if aligned else 48)
+    return least < 48 or (least <= 64 and math.prod(p.geometry.out) > 10_000)
 
 
 def _strided_dx(p: ConvShape) -> bool:
@@ -88,7 +104,7 @@ def _strided_dx(p: ConvShape) -> bool:
 
 def _winograd(p: ConvShape) -> bool:
     supported = IMPLS["winograd"].unsupported(p.geometry, p.groups) is None
-    return supported and min(p.c, p.o) // p.groups >= 32
+    return supported and min(p.c, p.o) // p.groups >= (32 if p.rank < 3 else 16)
 
 
 # "auto" on CPU: the first entry whose condition holds. Milliseconds for y, dx and dw on two cores
