@@ -18,6 +18,7 @@ os.environ["XLA_FLAGS"] = (
         else ""
     )
 )
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # child processes read it too
 
 import jax
 import pytest

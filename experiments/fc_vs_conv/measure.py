@@ -20,6 +20,7 @@ from experiments.framework import interrupt
 from experiments.framework.run import Run
 from experiments.framework.seeds import Seeds, cosine
 from fcnn.bench import seconds
+from fcnn.cli import compile_cache
 from fcnn.data import Dataset
 from fcnn.layers import Layer
 from fcnn.training import TrainState, create, shuffled_indices, train_step

@@ -22,9 +22,6 @@ class Output:
     output_dir: Path = Path("runs")
     """The folder for results; a run writes to NAME/TIME/ in it."""
 
-    compile_cache: Annotated[str | None, default_shown("a folder in ~/.cache/fcnn", "DIR")] = None
-    """The folder for compiled programs, which a second run reads, or none."""
-
     smoke: bool = False
     """A run of seconds that executes every part and judges no claim."""
 
@@ -44,6 +41,9 @@ class Options(Output):
 
     epochs: Annotated[int | None, default_shown("by data set", "INT")] = None
     """Passes over the training images."""
+
+    compile_cache: Annotated[str | None, default_shown("a folder in ~/.cache/fcnn", "DIR")] = None
+    """The folder for compiled programs, which a second run reads, or none."""
 
 
 def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C:

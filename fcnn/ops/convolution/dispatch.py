@@ -67,7 +67,8 @@ def _by_taps(p: ConvShape) -> bool:
         return k <= 49
     if p.part == "dw" and p.rank < 3:  # reads x once per tap: for few taps, many features
         return k <= 9 and p.c > 1 and p.o >= 32 and not p.strided
-    return k <= (100 if p.part == "dx" and p.rank == 1 else 27)
+    few = p.part == "dw" or (p.part == "forward" and p.rank == 1)
+    return k <= (27 if few else 108 // p.c)
 
 
 def _by_lax_forward(p: ConvShape) -> bool:

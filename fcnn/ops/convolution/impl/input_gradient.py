@@ -32,7 +32,10 @@ import jax.numpy as jnp
 from fcnn.ops.taps import cropped, interleave
 from fcnn.ops.window import Windows
 
-FEW_CHANNELS = 256  # up to this many output channels, there is one convolution
+# There is one convolution if it has at most FEW_CHANNELS output channels, or if at most a share of
+# FEW_ZEROS of its taps is zero.
+FEW_CHANNELS = 256
+FEW_ZEROS = 0.1
 
 
 class Cells(NamedTuple):
@@ -54,10 +57,17 @@ def dx_by(forward: Callable, w, dy, *, geometry: Windows, groups: int):
     c = w.shape[-2]
     if 0 in geometry.size:  # x has no cells
         return jnp.zeros((dy.shape[0], *geometry.size, groups * c), dy.dtype)
-    few = c * math.prod(geometry.stride) <= FEW_CHANNELS and max(geometry.dilation) == 1
-    cells = (_all_at_once if few else _by_remainder)(forward, w, dy, geometry, groups)
+    one = _few_zeros(c, geometry) and max(geometry.dilation) == 1
+    cells = (_all_at_once if one else _by_remainder)(forward, w, dy, geometry, groups)
     starts = [lo % s for (lo, _), s in zip(geometry.padding, geometry.stride, strict=True)]
     return cropped(cells, starts, geometry.size)
+
+
+def _few_zeros(c, geometry):
+    taps = math.prod(geometry.window)
+    axes = zip(geometry.window, geometry.stride, strict=True)
+    filled = math.prod(s * -(-k // s) for k, s in axes)
+    return c * math.prod(geometry.stride) <= FEW_CHANNELS or taps >= (1 - FEW_ZEROS) * filled
 
 
 def _by_remainder(forward, w, dy, geometry, groups):
