@@ -11,7 +11,7 @@ import optax
 
 import fcnn
 from experiments.speed.libraries import Prepared
-from experiments.speed.step import looped, size
+from experiments.speed.step import looped, size, temporary_bytes
 from fcnn import training
 from fcnn.cli.bench.jobs import LEARNING_RATE, Job, build
 
@@ -21,16 +21,15 @@ def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
     model, optimizer = build(job.network), optax.adam(LEARNING_RATE)
     train_state = training.create(model, optimizer, job.shape, jax.random.key(seed))
     step = training.train_step(model, fcnn.softmax_cross_entropy, optimizer)
-    parameters = size(train_state.params)
-    if job.steps > 1:
-        return Prepared(scanned(step, train_state, job, x, y), parameters)
 
     @partial(jax.jit, donate_argnums=0)
     def one(train_state, x, y):
         train_state, metrics = step(train_state, (x, y))
         return train_state, metrics.loss
 
-    return Prepared(looped(one, train_state, job, x, y), parameters)
+    parameters, memory = size(train_state.params), temporary_bytes(one, train_state, job, x, y)
+    all_steps = scanned(step, train_state, job, x, y) if job.steps > 1 else None
+    return Prepared(all_steps or looped(one, train_state, job, x, y), parameters, memory)
 
 
 def scanned(step, train_state, job, x, y):

@@ -1,6 +1,6 @@
 """Convolutions whose speed is compared with lax: layers of real networks, and drawn layers.
 
-`REAL` are the layers that the choices of `impl="auto"` were tuned on, so its results are flattering.
+The choices of `impl="auto"` were tuned on `REAL`, so its results there are flattering.
 `drawn` draws other layers from a fixed distribution, with a new seed for each judgement.
 """
 
@@ -150,7 +150,14 @@ def drawn(seed: int, count: int = 40) -> list[Benchmark]:
     return found
 
 
-KINDS = {"dense": 0.5, "first": 0.12, "1×1": 0.13, "depthwise": 0.13, "grouped": 0.07, "patch": 0.05}
+KINDS = {
+    "dense": 0.5,
+    "first": 0.12,
+    "1×1": 0.13,
+    "depthwise": 0.13,
+    "grouped": 0.07,
+    "patch": 0.05,
+}
 LARGEST = {1: 20_000, 2: 256, 3: 64}  # cells along each axis, by the number of axes
 
 

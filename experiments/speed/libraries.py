@@ -26,6 +26,8 @@ class Prepared(NamedTuple):
 
     run: Callable[[int], float]
     parameters: int  # number of trained parameters
+    # Compile a step: the bytes that it allocates besides its arguments and outputs; 0 if unknown.
+    memory: Callable[[], int] = lambda: 0
 
 
 def load(name: str) -> ModuleType:

@@ -37,7 +37,8 @@ def adam(
         return (optax.apply_updates(params, updates), state, opt_state, key), loss
 
     train_state = (params, state, optimizer.init(params), jax.random.PRNGKey(seed))
-    return Prepared(looped(step, train_state, job, x, y), size(params))
+    memory = temporary_bytes(step, train_state, job, x, y)
+    return Prepared(looped(step, train_state, job, x, y), size(params), memory)
 
 
 def looped(
@@ -54,6 +55,19 @@ def looped(
         return float(loss)
 
     return run
+
+
+def temporary_bytes(
+    step: Callable, train_state: Any, job: Job, x: np.ndarray, y: np.ndarray
+) -> Callable[[], int]:
+    """`Prepared.memory` of a jitted `step(train_state, x, y)`."""
+    # `run` donates the train state: keep only its shapes.
+    shapes = jax.eval_shape(lambda *args: args, train_state, *batches(job, x, y)[0])
+
+    def memory():
+        return step.lower(*shapes).compile().memory_analysis().temp_size_in_bytes
+
+    return memory
 
 
 def size(params: Any) -> int:

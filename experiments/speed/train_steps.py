@@ -7,7 +7,7 @@ from experiments.framework import interrupt
 from experiments.speed.interleave import interleave
 from experiments.speed.libraries import LIBRARIES, load
 from fcnn.bench import times_faster
-from fcnn.cli.bench.bench import Bench, add_names, named
+from fcnn.cli.bench.bench import Bench, add_names, megabytes, named
 from fcnn.cli.bench.jobs import JOBS, Job, draw
 from fcnn.installation import install
 
@@ -25,6 +25,9 @@ class Row(NamedTuple):
     fastest_on_jax: str | None  # fastest library on JAX other than fcnn
     times_faster_on_jax: float | None  # speedup of fcnn over that library
     times_faster_than_torch: float | None
+    memory: dict[str, int] | None = (
+        None  # bytes that a step allocates; only libraries with a known number
+    )
 
 
 def _options(tool):
@@ -55,7 +58,8 @@ def _measure(job: Job, chosen) -> Row:
     parameters = {name: each.parameters for name, each in prepared.items()}
     first = {name: timing.first for name, timing in timings.items()}
     steps = {name: timing.times for name, timing in timings.items()}
-    return Row(job.name, job.title, parameters, first, steps, *ratios(steps))
+    memory = {name: count for name, each in prepared.items() if (count := each.memory())}
+    return Row(job.name, job.title, parameters, first, steps, *ratios(steps), memory)
 
 
 def ratios(steps: dict[str, list[float]]) -> tuple[str | None, float | None, float | None]:
@@ -71,12 +75,17 @@ def ratios(steps: dict[str, list[float]]) -> tuple[str | None, float | None, flo
 
 
 def _head(row):
-    each = (f"{name} ms (first s)" for name in row.steps)
+    known = lambda name: ", MB" if name in (row.memory or ()) else ""
+    each = (f"{name} ms (first s{known(name)})" for name in row.steps)
     return ("name", "train step", *each, "fastest other on JAX / fcnn", "torch / fcnn")
 
 
 def _cells(row, _):
-    each = (f"{1e3 * median(s):.2f} ({row.first[name]:.1f})" for name, s in row.steps.items())
+    memory = {name: f", {megabytes(count)}" for name, count in (row.memory or {}).items()}
+    each = (
+        f"{1e3 * median(s):.2f} ({row.first[name]:.1f}{memory.get(name, '')})"
+        for name, s in row.steps.items()
+    )
     two = (row.times_faster_on_jax, row.times_faster_than_torch)
     return (row.name, row.title, *each, *("–" if r is None else f"{r:.2f}" for r in two))
 
@@ -100,8 +109,8 @@ BENCH = Bench(
     help="train steps in fcnn and other libraries",
     description="Time train steps (forward, backward, Adam) in fcnn, flax, haiku, equinox, keras "
     "and torch, in turn, without compilation. Prints medians, and how many times faster fcnn is "
-    "than the fastest of the others on JAX, and than torch. To install all of them: "
-    + install("peers"),
+    "than the fastest of the others on JAX, and than torch. MB is the memory that a step allocates "
+    "besides its arguments and outputs. To install all of them: " + install("peers"),
     packages=("optax", *(PACKAGES.get(name, name) for name in LIBRARIES[1:])),
     options=_options,
     choose=_choose,

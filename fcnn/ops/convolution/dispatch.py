@@ -61,26 +61,37 @@ class ConvShape(NamedTuple):
 def _by_taps(p: ConvShape) -> bool:
     """Whether there is one tap, or few channels in a group. Many taps are slow to compile."""
     k = math.prod(p.geometry.window)
-    if k == 1 or p.c // p.groups > taps.FEW_CHANNELS:
-        return k == 1
+    if k == 1:
+        return not _pointwise_volumes(p)
+    if p.c // p.groups > taps.FEW_CHANNELS:
+        return False
     if p.groups > 1:
         return k <= 49
-    if p.part == "dw" and p.rank < 3:  # reads x once per tap: for few taps, many features
-        return k <= 9 and p.c > 1 and p.o >= 32 and not p.strided
-    few = p.part == "dw" or (p.part == "forward" and p.rank == 1)
-    return k <= (27 if few else 108 // p.c)
+    if p.part == "dw":
+        # In 1-D and 2-D, dw reads x once per tap: for few taps and many features.
+        return k <= 27 if p.rank > 2 else k <= 9 and p.c > 1 and p.o >= 32 and not p.strided
+    few = p.part == "forward" and (p.rank == 1 or (p.rank == 2 and p.o > 16))
+    return k * p.c <= (27 if few else 108)
 
 
 def _by_lax_forward(p: ConvShape) -> bool:
     """Whether XLA's own convolution is fastest.
 
-    It is for few channels, one axis, large windows, large images, and some strides.
+    It is for few channels, one axis, large windows, large images, dilation, and some strides.
     """
     if p.groups > 1:
-        return False
+        return p.rank == 1 and p.part != "dw"
     if p.rank == 1 or math.prod(p.geometry.window) > (9 if p.rank == 2 else 27):
         return True
-    return p.rank == 2 and (_lax_strided(p) if p.strided else _lax_unstrided(p))
+    if p.rank > 2:
+        return _pointwise_volumes(p)
+    return _lax_strided(p) if p.strided else _lax_unstrided(p)
+
+
+def _pointwise_volumes(p: ConvShape) -> bool:
+    """Whether y or dx of a window of 1 is one matrix product, with three axes."""
+    one = p.rank == 3 and math.prod(p.geometry.window) == 1 and not p.strided
+    return one and p.groups == 1 and p.part != "dw"
 
 
 def _lax_strided(p: ConvShape) -> bool:
@@ -96,7 +107,8 @@ def _lax_unstrided(p: ConvShape) -> bool:
     if p.part == "dw":
         aligned = p.c % 8 == p.o % 8 == 0
         return least < (32 if aligned else 48)
-    return least < 48 or (least <= 64 and math.prod(p.geometry.out) > 10_000)
+    large = least <= 64 and math.prod(p.geometry.out) > 10_000
+    return least < 48 or large or not _winograd(p)
 
 
 def _strided_dx(p: ConvShape) -> bool:
