@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from child import started
 
-from experiments.speed import main as speed, train_steps
+from experiments.speed import BENCHES as SPEED, main as speed, train_steps
 from fcnn.bench import timed, times_faster
 from fcnn.bench.comparisons import (
     BENCHMARKS,
@@ -73,10 +73,10 @@ def test_names_are_slugs_and_distinct(items):
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
 def test_recorded_names_are_slugs(path):
     recorded = json.loads(path.read_text())
-    assert recorded["bench"] in {bench.name for bench in (*BENCHES, train_steps.BENCH)}
+    assert recorded["bench"] in {bench.name for bench in (*BENCHES, *SPEED)}
     for row in recorded["rows"]:
         assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", row["name"])
-        assert row["title"]
+        assert row.get("title") or row["seed"] >= 0
 
 
 @pytest.mark.parametrize("part", ["forward", "dx", "dw"])
@@ -170,9 +170,9 @@ def test_speed_compares_fcnn_with_the_fastest_library_and_with_torch():
 
 
 def test_speed_prints_recorded_results(capsys):
-    assert speed(["--table", f"{RESULTS / 'cpu_peers.json'}"]) == 0
+    assert speed(["table", f"{RESULTS / 'cpu_peers.json'}"]) == 0
     first, _, head, _, *rows = capsys.readouterr().out.strip().splitlines()
-    assert first.startswith("`python -m experiments speed`: ")
+    assert first.startswith("`python -m experiments speed steps`: ")
     assert head.startswith("| name | train step | fcnn ms (first s) | flax ms")
     assert [row.split(" | ")[0] for row in rows] == [f"| {job.name}" for job in JOBS]
 
@@ -192,7 +192,7 @@ def test_speed_prints_recorded_results(capsys):
         (["table", __file__], "test_bench.py is not an output of --json"),
         (
             ["table", f"{RESULTS / 'cpu_peers.json'}"],
-            "cpu_peers.json: unknown bench 'speed'; expected one of 'ops', 'models', 'conv'",
+            "cpu_peers.json: unknown bench 'steps'; expected one of 'ops', 'models', 'conv'",
         ),
     ],
 )
@@ -205,10 +205,12 @@ def test_an_error_is_one_line(arguments, message, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["mlq"], "unknown job 'mlq'; did you mean 'mlp'\\?"),
-        (["mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
-        (["mlp", "--libraries", "flax"], r"flax needs the module .*; pip install -e '.*\[peers\]'"),
-        (["--table", "nowhere.json"], "nowhere.json: No such file"),
+        (["steps", "mlq"], "unknown job 'mlq'; did you mean 'mlp'\\?"),
+        (["steps", "mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
+        (["steps", "--libraries", "flax"], r"flax needs the module .*; pip install .*\[peers\]'"),
+        (["shapes", "vgg"], "unknown sum 'vgg'; did you mean 'vgg16'"),
+        (["judging", "--seed", "-1"], "--seed -1 must be at least 0"),
+        (["table", "nowhere.json"], "nowhere.json: No such file"),
     ],
 )
 def test_an_error_of_speed_is_one_line(arguments, message, capsys, monkeypatch):
@@ -221,7 +223,7 @@ def test_an_error_of_speed_is_one_line(arguments, message, capsys, monkeypatch):
 
 def test_speed_names_the_nearest_library(capsys):
     with pytest.raises(SystemExit):
-        speed(["mlp", "--libraries", "touch"])
+        speed(["steps", "mlp", "--libraries", "touch"])
     assert capsys.readouterr().err.strip().endswith("did you mean torch?")
 
 

@@ -1,10 +1,10 @@
 """The ratio of the times of two programs, with an interval that tells a difference from noise.
 
 Both programs run in every round, in turn, and a round gives one ratio. So both are affected if the
-machine slows down. The estimate is the median of the ratios, and its 95 % interval lies between two of the
-sorted ratios, whatever their distribution is. A ratio that looks bad may be bad by chance, because
-it is the worst of many. So it is measured again, with four times as many rounds, and only the
-second measurement counts.
+machine slows down. The estimate is the median of the ratios. Its 95 % interval lies between two of
+the sorted ratios, whatever their distribution is. A low ratio may be low by chance, because it is
+the lowest of many. So it is measured again, with four times as many rounds, and only the second
+measurement counts.
 """
 
 import math

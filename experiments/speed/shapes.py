@@ -17,6 +17,7 @@ from experiments.speed.layers import LOOPED, REAL, drawn
 from experiments.speed.paired import SLOWER, speedup
 from fcnn.bench.comparisons import PARTS, Benchmark, Comparison, convolution, in_a_loop
 from fcnn.cli.bench.bench import Bench, add_dtype, add_names, ms, named
+from fcnn.cli.output import Misuse
 from fcnn.cli.progress import progress
 from fcnn.cli.table import table
 from fcnn.ops.convolution.dispatch import on_cpu
@@ -171,6 +172,8 @@ def _options(tool) -> None:
 
 def _choose(chosen) -> Sequence[Part]:
     seed = randbelow(10**6) if chosen.seed is None else chosen.seed
+    if seed < 0:
+        raise Misuse(f"--seed {seed} must be at least 0")
     return [Part(part, seed) for part in PARTS]
 
 

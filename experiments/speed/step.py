@@ -58,7 +58,7 @@ def looped(
 
 
 def temporary_bytes(
-    step: Callable, train_state: Any, job: Job, x: np.ndarray, y: np.ndarray
+    step: Any, train_state: Any, job: Job, x: np.ndarray, y: np.ndarray
 ) -> Callable[[], int]:
     """`Prepared.memory` of a jitted `step(train_state, x, y)`."""
     # `run` donates the train state: keep only its shapes.
