@@ -20,7 +20,7 @@ from matplotlib.patches import FancyBboxPatch
 from experiments.checkers.tables import by_kind, by_trap, judged, side_by_side
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
-from experiments.speed.train_steps import BENCH as SPEED
+from experiments.speed import BENCHES as SPEED, shapes
 from fcnn.cli.bench import BENCHES
 from fcnn.cli.bench.recorded import lines
 from fcnn.cli.ops import departures, table
@@ -134,7 +134,17 @@ def checkers(part: str) -> str:
 
 
 def bench(name: str) -> str:
-    return "\n".join(lines((*BENCHES, SPEED), results(f"speed/{name}")))
+    return "\n".join(lines((*BENCHES, *SPEED), results(f"speed/{name}")))
+
+
+def convolutions(name: str) -> str:
+    """Totals of convolutions against lax, and the sums that are slower than lax."""
+    recorded = results(f"speed/{name}")
+    caption, *_ = lines(SPEED, recorded)
+    rows = [shapes.Row(**row) for row in recorded["rows"]]
+    slower = [shapes.SHAPES.cells(row, None) for row in rows if row.slower]
+    table = ["", "Slower than lax:", "", *markdown_table(shapes.HEAD, slower, left=2)]
+    return "\n".join([caption, *shapes.totals_table(rows, None), *(table if slower else ())])
 
 
 def networks(name: str) -> str:
@@ -146,7 +156,8 @@ BLOCKS = {
     "train steps": train_steps,
     "operators": operators,
     **{name: partial(checkers, name) for name in ("checkers", "kinds", "traps")},
-    **{name: partial(bench, name) for name in ("cpu_peers", "h200_peers", "cpu_ops")},
+    **{name: partial(bench, name) for name in ("cpu_peers", "h200_peers", "cpu_judging", "cpu_ops")},
+    **{name: partial(convolutions, name) for name in ("cpu_shapes", "cpu_loops")},
     **{name: partial(networks, name) for name in ("digits", "mnist", "fashion_mnist")},
 }
 

@@ -34,10 +34,6 @@ class Speedup(NamedTuple):
     seconds: tuple[float, float]  # shortest wall time of a call, of fcnn and of lax
     rounds: int
 
-    @property
-    def slower(self) -> bool:
-        return self.high < SLOWER
-
 
 def speedup(ours: Program, theirs: Program, rounds: int) -> Speedup:
     """Compile and time both programs; time them again, longer, if ours seems slower."""

@@ -57,6 +57,10 @@ class Row(NamedTuple):
     theirs: float
     rounds: int
 
+    @property
+    def slower(self) -> bool:
+        return self.high < SLOWER
+
 
 class Part(NamedTuple):
     """One sum of all layers of a judging set."""
@@ -101,14 +105,14 @@ def total(name: str, rows: Sequence[Row]) -> Totals:
         len(rows),
         mean([row.times_faster for row in rows]),
         mean([row.by_cpu for row in rows]),
-        sum(row.high < SLOWER for row in rows),
+        sum(row.slower for row in rows),
         min(row.high for row in rows),
     )
 
 
 def _cells(row: Row, _) -> Sequence[str]:
     speedup = f"{row.times_faster:.2f} ({row.low:.2f} to {row.high:.2f})"
-    slower = "slower" if row.high < SLOWER else ""
+    slower = "slower" if row.slower else ""
     times = ms(row.ours), ms(row.theirs)
     return (row.name, row.title, row.impl, *times, speedup, f"{row.by_cpu:.2f}", slower)
 
@@ -118,6 +122,16 @@ def _total_cells(total: Totals, _=None) -> Sequence[str]:
     return (total.name, f"{total.sums}", *means, f"{total.slower}", f"{total.least:.2f}")
 
 
+HEAD = (
+    "name",
+    "sum",
+    "choice of auto",
+    "fcnn ms",
+    "lax ms",
+    "times faster (95 % interval)",
+    "by CPU time",
+    "slower",
+)
 TOTALS_HEAD = (
     "sums",
     "number",
@@ -128,9 +142,16 @@ TOTALS_HEAD = (
 )
 
 
-def _foot(rows: Sequence[Row], width: int | None) -> list[str]:
+def totals_table(rows: Sequence[Row], width: int | None) -> list[str]:
     cells = [_total_cells(total) for total in totals(rows)]
     return ["", *table(TOTALS_HEAD, cells, width, numbers=True, left=1)]
+
+
+def _sentence(rows: Sequence[Totals], _) -> list[str]:
+    """All parts of a judging set in one line."""
+    mean = math.prod(row.mean for row in rows) ** (1 / len(rows))
+    sums, slower = (sum(getattr(row, name) for row in rows) for name in ("sums", "slower"))
+    return ["", f"All {sums}: {mean:.2f} times as fast as lax, {slower} slower than lax."]
 
 
 def _bench(name: str, help: str, what: str, layers: Sequence[Benchmark], compare) -> Bench:
@@ -149,18 +170,9 @@ def _bench(name: str, help: str, what: str, layers: Sequence[Benchmark], compare
         choose=lambda chosen: named(tasks, chosen.names, "sum"),
         measure=partial(_measure, compare),
         row=Row,
-        head=lambda _: (
-            "name",
-            "sum",
-            "choice of auto",
-            "fcnn ms",
-            "lax ms",
-            "times faster (95 % interval)",
-            "by CPU time",
-            "slower",
-        ),
+        head=lambda _: HEAD,
         cells=_cells,
-        foot=_foot,
+        foot=totals_table,
         rounds=ROUNDS,
     )
 
@@ -216,5 +228,6 @@ JUDGING = Bench(
     row=Totals,
     head=lambda row: (*TOTALS_HEAD, "seed"),
     cells=lambda row, _: (*_total_cells(row), f"{row.seed}"),
+    foot=_sentence,
     rounds=ROUNDS,
 )

@@ -154,6 +154,23 @@ def _winograd(p: ConvShape) -> bool:
 #   32×32×64→128, stride 2          dw     183 (0.3)      187 (0.3)     83 (1.0)
 #   16×16×128→128, stride 2         dw     34 (0.3)       32 (0.3)      43 (0.8)
 #
+# Milliseconds on the same processor, without other programs: minima of 9 rounds or more.
+#
+#   shape                           part   impl                "lax"    other
+#   224×224×3→64, 11×11, stride 4,
+#     batch 8                       dx     lax_forward  10     28       –
+#   16000×1→64, 1-D, window 80,
+#     stride 4, batch 8             dx     taps          5     11       lax_forward  15
+#   224×224×64→64, batch 2          y      lax_forward  51     51       winograd     75
+#   16×16×32→32, batch 128          dw     winograd     15     35       lax_forward  35
+#   56×56×256→512, 1×1, stride 2,
+#     batch 8                       dw     taps         21    135       –
+#   56×56×256→256, dilation 2,
+#     batch 4                       y      lax_forward  77     94       tiled       166
+#   64×64×64×16→16, batch 1         y      winograd     99    376       tiled       144
+#   1000×256→256, 1-D, 4 groups,
+#     batch 8                       y      lax_forward  15     14       tiled        32
+#
 # Seconds of compilation on the AMD EPYC:
 #
 #   shape                           impl     part   compile
