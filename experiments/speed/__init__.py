@@ -25,7 +25,7 @@ BENCHES = (STEPS, SHAPES, LOOPS, JUDGING)
 
 def main(arguments: list[str]) -> int:
     if not arguments:
-        return max(main([bench.name]) for bench in BENCHES)
+        return _all()
     parser = Parser(prog=COMMAND, description="Without KIND: all measurements, one after another.")
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for bench in BENCHES:
@@ -33,3 +33,14 @@ def main(arguments: list[str]) -> int:
     recorded.add_to(kinds, BENCHES, COMMAND)
     chosen = parser.parse_args(arguments)
     return exit_code(f"{COMMAND} {chosen.kind}", lambda: chosen.run(chosen))
+
+
+def _all() -> int:
+    """Measure every kind with default options, until an interrupt, and return the largest exit code."""
+    codes = []
+    for bench in BENCHES:
+        print(f"\n{bench.command}\n", flush=True)
+        codes.append(main([bench.name]))
+        if codes[-1] > 2:  # interrupted, or standard output is closed
+            break
+    return max(codes)

@@ -117,3 +117,12 @@ def test_a_judging_set_shows_totals_only(tmp_path, capsys, monkeypatch):
     (seed,) = {found["seed"] for found in rows}
     assert f"| {seed} |" in (text := capsys.readouterr().out)
     assert small.title not in text + path.read_text()
+
+
+@pytest.mark.parametrize(("codes", "measured", "code"), [((0, 2, 0, 0), 4, 2), ((0, 130), 2, 130)])
+def test_without_a_kind_all_are_measured_until_an_interrupt(codes, measured, code, monkeypatch):
+    benches, coming = [], iter(codes)
+    monkeypatch.setattr("fcnn.cli.bench.bench.run", lambda bench, _: benches.append(bench))
+    monkeypatch.setattr("experiments.speed.exit_code", lambda _, run: run() or next(coming))
+    assert main([]) == code
+    assert [bench.name for bench in benches] == ["steps", "shapes", "loops", "judging"][:measured]
