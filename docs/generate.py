@@ -156,7 +156,9 @@ BLOCKS = {
     "train steps": train_steps,
     "operators": operators,
     **{name: partial(checkers, name) for name in ("checkers", "kinds", "traps")},
-    **{name: partial(bench, name) for name in ("cpu_peers", "h200_peers", "cpu_judging", "cpu_ops")},
+    **{
+        name: partial(bench, name) for name in ("cpu_peers", "h200_peers", "cpu_judging", "cpu_ops")
+    },
     **{name: partial(convolutions, name) for name in ("cpu_shapes", "cpu_loops")},
     **{name: partial(networks, name) for name in ("digits", "mnist", "fashion_mnist")},
 }

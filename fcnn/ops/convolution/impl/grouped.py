@@ -1,4 +1,4 @@
-"""Grouped convolution as one ungrouped convolution per group."""
+"""Groups: one ungrouped convolution per group, and kernels whose channels are exchanged."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,3 +14,13 @@ def each_group(sum_of_group: Callable, groups: int, a, b, **options):
     split = lambda a: jnp.moveaxis(a.reshape(*a.shape[:-1], groups, a.shape[-1] // groups), -2, 0)
     y = jnp.moveaxis(jax.vmap(partial(sum_of_group, **options))(split(a), split(b)), 0, -2)
     return y.reshape(*y.shape[:-2], y.shape[-2] * y.shape[-1])
+
+
+def exchange(w, groups: int):
+    """Exchange channels and features in each group: w (*window, c, (g, o)) -> (*window, o, (g, c)).
+
+    A convolution with the result sums over the features of w.
+    """
+    *window, c, o = w.shape
+    w = w.reshape(*window, c, groups, o // groups).swapaxes(-3, -1)
+    return w.reshape(*window, o // groups, groups * c)

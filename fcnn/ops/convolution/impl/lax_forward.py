@@ -26,6 +26,7 @@ vmap, `tiled` computes dw. dw is bilinear, so its own gradient is a convolution 
 import jax.numpy as jnp
 
 from fcnn.ops.convolution.impl import lax, tiled
+from fcnn.ops.convolution.impl.grouped import exchange
 from fcnn.ops.convolution.impl.input_gradient import dx_by
 from fcnn.ops.custom_gradient import RULE, custom_gradient
 
@@ -43,9 +44,7 @@ def dw(x, dy, *, geometry, groups):
 
 
 def _over_features(dy, w, *, geometry, groups):
-    c, o = w.shape[-2], w.shape[-1] // groups
-    w = w.reshape(*geometry.window, c, groups, o).swapaxes(-3, -1)
-    return forward(dy, w.reshape(*geometry.window, o, groups * c), geometry=geometry, groups=groups)
+    return forward(dy, exchange(w, groups), geometry=geometry, groups=groups)
 
 
 class _WeightGradient:
