@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _all() -> int:
-    """Measure every kind with default options, until an interrupt, and return the largest exit code."""
+    """Measure every kind with default options, until an interrupt: the largest exit code."""
     codes = []
     for bench in BENCHES:
         print(f"\n{bench.command}\n", flush=True)
