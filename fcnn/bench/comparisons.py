@@ -126,7 +126,9 @@ def in_a_loop(benchmark: Benchmark, part: str, steps: int) -> Comparison:
 
         def loop(impl):
             f = benchmark.compute(impl, part)
-            return lambda a, b, scales: lax.map(lambda scale: f(scale * a, b), scales)
+            # Each step has another image, x or dy; w may stay the same.
+            step = (lambda a, b, s: f(a, s * b)) if part == "dx" else (lambda a, b, s: f(s * a, b))
+            return lambda a, b, scales: lax.map(lambda scale: step(a, b, scale), scales)
 
         return {"fcnn": (loop("auto"), (a, b, scales)), "lax": (loop("lax"), (a, b, scales))}
 
