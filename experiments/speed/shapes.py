@@ -17,6 +17,7 @@ from experiments.speed.layers import LOOPED, REAL, drawn
 from experiments.speed.paired import SLOWER, speedup
 from fcnn.bench.comparisons import PARTS, Benchmark, Comparison, convolution, in_a_loop
 from fcnn.cli.bench.bench import Bench, add_dtype, add_names, ms, named
+from fcnn.cli.bench.tune import Task
 from fcnn.cli.output import Misuse
 from fcnn.cli.progress import progress
 from fcnn.cli.table import table
@@ -25,21 +26,6 @@ from fcnn.ops.convolution.dispatch import on_cpu
 ROUNDS = 15
 STEPS = 4  # batches in a loop
 DRAWN = 40  # layers of a judging set
-
-
-class Task(NamedTuple):
-    """One sum of a layer."""
-
-    layer: Benchmark
-    part: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.layer.name}-{self.part}"
-
-    @property
-    def title(self) -> str:
-        return f"{self.layer.title}, {self.part}"
 
 
 class Row(NamedTuple):

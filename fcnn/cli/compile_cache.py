@@ -100,7 +100,7 @@ def _on_refusal(command: str, path: Path) -> None:
             show(message, category, *where, **options)
         elif jax.config.values["jax_enable_compilation_cache"]:
             _enable(False)
-            _off(command, f"a program in {path} is damaged; delete this folder")
+            _off(command, f"cannot read or write a program in {path}; delete this folder")
 
     warnings.showwarning = shown
 
