@@ -173,7 +173,7 @@ def test_speed_prints_recorded_results(capsys):
     assert speed(["table", f"{RESULTS / 'cpu_peers.json'}"]) == 0
     first, _, head, _, *rows = capsys.readouterr().out.strip().splitlines()
     assert first.startswith("`python -m experiments speed steps`: ")
-    assert head.startswith("| name | train step | fcnn ms (first s) | flax ms")
+    assert head.startswith("| name | train step | fcnn ms (first s, MB) | flax ms")
     assert [row.split(" | ")[0] for row in rows] == [f"| {job.name}" for job in JOBS]
 
 
@@ -208,7 +208,7 @@ def test_an_error_is_one_line(arguments, message, capsys):
         (["steps", "mlq"], "unknown job 'mlq'; did you mean 'mlp'\\?"),
         (["steps", "mlp", "--rounds", "0"], "--rounds 0 must be at least 1"),
         (["steps", "--libraries", "flax"], r"flax needs the module .*; pip install .*\[peers\]'"),
-        (["shapes", "vgg"], "unknown sum 'vgg'; did you mean 'vgg16'"),
+        (["shapes", "vgq16"], "unknown sum 'vgq16'; did you mean 'vgg16'"),
         (["judging", "--seed", "-1"], "--seed -1 must be at least 0"),
         (["table", "nowhere.json"], "nowhere.json: No such file"),
     ],
