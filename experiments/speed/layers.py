@@ -1,7 +1,7 @@
 """Convolutions whose speed is compared with lax: layers of real networks, and drawn layers.
 
-The choices of `impl="auto"` were tuned on `REAL`, so its results there are flattering.
-`drawn` draws other layers from a fixed distribution, with a new seed for each judgement.
+The choices of `impl="auto"` were tuned on `REAL`, so its results there are flattering. `drawn`
+draws other layers from a fixed distribution, with a new seed for each judgement.
 """
 
 import math
@@ -133,7 +133,7 @@ audio-m5-2         2  500       64   64   3
 
 
 def drawn(seed: int, count: int = 40) -> list[Benchmark]:
-    """Draw layers that a network on this many cores of a CPU could have.
+    """Draw layers that a network could have; seeds 101 and 102 were used for tuning too.
 
     A layer is one of six kinds, with the probabilities of `KINDS`. Sizes, channels and batches are
     log-uniform. A layer is drawn again unless it needs 1 to 3000 million multiply-adds, and at most

@@ -6,8 +6,8 @@ The oldest programs are deleted until at most `LIMIT` bytes are left. If the fol
 written, or a program cannot be read, the command prints one line, and compiles as it would without
 the cache. The library itself never uses a cache, and a measurement of compilation switches it off.
 
-The settings of JAX have priority: nothing is changed if JAX_COMPILATION_CACHE_DIR or
-JAX_ENABLE_COMPILATION_CACHE is set.
+The settings of JAX have priority over the default folder: nothing is changed if
+JAX_COMPILATION_CACHE_DIR or JAX_ENABLE_COMPILATION_CACHE is set.
 """
 
 import os
@@ -36,8 +36,8 @@ def add_option(tool: ArgumentParser) -> None:
 
 def use(command: str, folder: str | None) -> None:
     """Keep compiled programs in `folder`; None is the default folder, "none" keeps none."""
-    ours = "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"
-    if folder == "none" or (folder is None and any(name in os.environ for name in ours)):
+    settings = "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"
+    if folder == "none" or (folder is None and any(name in os.environ for name in settings)):
         return
     root = default_folder() if folder is None else Path(folder)
     path = root / f"jaxlib-{version('jaxlib')}-{_processor()}"

@@ -98,10 +98,10 @@ def _all_at_once(forward, w, dy, geometry, groups):
     dx = forward(dy, kernel, geometry=on_dy, groups=groups)
 
     count = [end - first for first, end in ends]
-    dx = dx.reshape(-1, *count, groups, *stride, c)
+    dx = dx.reshape(dy.shape[0], *count, groups, *stride, c)
     q, r = range(1, rank + 1), range(rank + 2, 2 * rank + 2)
     dx = dx.transpose(0, *alternate(q, r), rank + 1, 2 * rank + 2)
-    return dx.reshape(-1, *map(operator.mul, count, stride), groups * c)
+    return dx.reshape(dy.shape[0], *map(operator.mul, count, stride), groups * c)
 
 
 def _cells(n, k, s, d, padding, m) -> Iterator[Cells]:
