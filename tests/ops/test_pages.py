@@ -38,7 +38,7 @@ FAMILIES = {  # module -> its operators. An unlisted operator is in the module o
     "resize": ("resize_nearest", "resize_linear"),
 }
 PAGES = {name: page for page, names in FAMILIES.items() for name in names}
-HELPERS = {"batch_tiles", "grouped", "input_gradient"}  # in impl/, but not implementations
+HELPERS = {"batch_tiles", "depthwise", "grouped", "input_gradient"}  # shared by implementations
 
 
 @every_operator

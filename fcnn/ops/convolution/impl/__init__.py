@@ -1,1 +1,1 @@
-"""Implementations of convolution: one module per value of `impl`, and three shared helpers."""
+"""Implementations of convolution: one module per value of `impl`, and four shared helpers."""

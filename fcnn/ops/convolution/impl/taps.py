@@ -19,6 +19,7 @@ from functools import partial, reduce
 import jax.numpy as jnp
 
 from fcnn.ops.contraction import accumulation_dtype, contract
+from fcnn.ops.convolution.impl import depthwise as loop_over_rows
 from fcnn.ops.convolution.impl.batch_tiles import sum_tiles
 from fcnn.ops.convolution.impl.grouped import exchange
 from fcnn.ops.convolution.impl.input_gradient import dx_by
@@ -57,6 +58,8 @@ def dx(w, dy, *, geometry, groups):
 
 def dw(x, dy, *, geometry, groups):
     depthwise = x.shape[-1] == dy.shape[-1] == groups
+    if depthwise and loop_over_rows.supported(geometry):
+        return loop_over_rows.dw(x, dy, geometry)
     over_positions = (
         _over_positions_depthwise if depthwise else partial(_over_positions, groups=groups)
     )
