@@ -172,8 +172,9 @@ def supported():
 def in_one_program(op, case, options):
     """The results of every transformation in two runs, and the expected results."""
     p = Problem(op, case, options)
-    run = compiled(lambda two: (transformed(p, two, supported()), reference_of(p)), p)
-    (found, reference), (repeat, _) = run(), run()
+    two = on_two_devices(p)
+    run = jax.jit(lambda two: (transformed(p, two, supported()), reference_of(p)))
+    (found, reference), (repeat, _) = run(two), run(two)
     return found, repeat, expected(p, *jax.tree.map(np.asarray, reference))
 
 
@@ -181,10 +182,8 @@ def transformed(p, two, names):
     return {t: TRANSFORMATIONS[t](p, two) for t in names}
 
 
-def compiled(f, p):
-    """Compile f(two), with `two` split over two devices. The result is called without arguments."""
-    two = jax.device_put(p.two, NamedSharding(TWO, SPLIT))
-    return partial(jax.jit(f).lower(two).compile(), two)
+def on_two_devices(p):
+    return jax.device_put(p.two, NamedSharding(TWO, SPLIT))
 
 
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
@@ -204,19 +203,23 @@ def test_transformation_of_the_hand_rule(op, case, options, name):
 AUTODIFFS = [t for t in TRANSFORMATIONS if t not in ("grad by custom_vjp", "export of grad")]
 
 
+@once_per_problem
+def traced_by_autodiff(op, case, options):
+    """The transformations under "autodiff", traced, and their argument."""
+    p = Problem(op, case, options)
+    two = on_two_devices(p)
+    with fcnn.gradients("autodiff"):
+        return jax.jit(lambda two: transformed(p, two, AUTODIFFS)).trace(two), two
+
+
 @one_case_each_of_auto
 def test_transformations_of_the_plain_forward_can_be_traced(op, case, options):
     """Under "autodiff", the traced results have the types that the hand rule gives."""
     found, *_ = in_one_program(op, case, options)
-    shared = {name: found[name] for name in AUTODIFFS if name in found}
-    assert traced_types(op, case, options, "autodiff") == types(shared)
-
-
-def traced_types(op, case, options, mode):
-    p = Problem(op, case, options)
-    names = [t for t in AUTODIFFS if t in supported()]
-    with fcnn.gradients(mode):
-        return types(jax.eval_shape(lambda two: transformed(p, two, names), p.two))
+    traced, _ = traced_by_autodiff(op, case, options)
+    plain = types(traced.out_info)
+    for name in plain.keys() & found.keys():
+        assert plain[name] == types(found[name]), name
 
 
 def types(tree):
@@ -230,9 +233,8 @@ def types(tree):
 @one_case_each_of_auto
 def test_transformations_of_the_plain_forward(op, case, options):
     *_, wanted = in_one_program(op, case, options)
-    p = Problem(op, case, options)
-    with fcnn.gradients("autodiff"):
-        found = compiled(lambda two: transformed(p, two, AUTODIFFS), p)()
+    traced, two = traced_by_autodiff(op, case, options)
+    found = traced.lower().compile()(two)
     for name in AUTODIFFS:
         assert_same(found[name], wanted[name])
 
