@@ -26,7 +26,7 @@ from fcnn.ops.mesh_axes import varying_like
 from fcnn.ops.taps import padded
 from fcnn.ops.window import Windows
 
-ROWS = 16  # of a block, at most; more do not fit the cache
+ROWS = 16  # of a block, at most
 
 
 def supported(geometry: Windows) -> bool:
