@@ -237,14 +237,18 @@ sys.exit(main(["bench", *sys.argv[1:]]))
 """
 
 
-def test_ctrl_c_prints_one_line_and_leaves_no_file(tmp_path):
-    figure = tmp_path / "roofline.png"
+def test_ctrl_c_keeps_measured_rows_and_draws_no_figure(tmp_path):
+    figure, results = tmp_path / "roofline.png", tmp_path / "ops.json"
     # Without an interrupt, the bench would run for minutes.
-    with started("-c", BENCH, "ops", "--plot", str(figure)) as bench:
+    with started("-c", BENCH, "ops", "--plot", str(figure), "--json", str(results)) as bench:
         assert bench.stdout.readline().startswith("| name | operator")
         bench.send_signal(signal.SIGINT)
         _, error = bench.communicate()
-    assert (bench.returncode, error) == (130, "fcnn: interrupted\n")
+    assert bench.returncode == 130
+    rows = json.loads(results.read_text())["rows"]
+    kept = f"{results} has the rows measured before the interrupt: {len(rows)}"
+    assert error == f"fcnn bench ops: {kept}\nfcnn: interrupted\n"
+    assert rows
     assert not figure.exists()
 
 

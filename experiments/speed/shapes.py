@@ -185,7 +185,7 @@ COMMAND = "python -m experiments speed"
 HOW = (
     "Both programs run in every round, in turn. A sum is slower than lax if the 95 % interval of "
     "its speedup is below 1 / 1.10. A sum that seems slower is measured again, with four times as "
-    "many rounds."
+    "many rounds. With fewer than 6 rounds, the interval is the range of all ratios."
 )
 SHAPES = _bench(
     "shapes",

@@ -104,7 +104,10 @@ def _unknown(name: str, known: Sequence[str], kind: str) -> str:
 
 
 def run(bench: Bench, chosen: Namespace) -> int:
-    """Check all options, then measure and print, and return the exit code."""
+    """Check all options, then measure and print, and return the exit code.
+
+    After an interrupt, the file of --json has the rows that were measured.
+    """
     to_file = isinstance(chosen.json, Path)
     try:
         if chosen.rounds < 1:
@@ -134,10 +137,16 @@ def run(bench: Bench, chosen: Namespace) -> int:
             if bench.foot and rows:
                 yield from bench.foot(rows, terminal_width())
 
-    broken = show(lines(), keep_on=to_file or figure is not None)
     files: list[File] = []
     if to_file:
         files.append(("--json", chosen.json, lambda: _json(bench, chosen, top, rows)))
+    try:
+        broken = show(lines(), keep_on=to_file or figure is not None)
+    except KeyboardInterrupt:
+        if rows and files and write(bench.command, files):
+            kept = f"{chosen.json} has the rows measured before the interrupt: {len(rows)}"
+            print(f"{bench.command}: {kept}", file=sys.stderr)
+        raise
     if figure and (draw := bench.draw):
         files.append(("--plot", chosen.plot, lambda: _drawn(draw, rows, top, figure, chosen.plot)))
     written = write(bench.command, files)
