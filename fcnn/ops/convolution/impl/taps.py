@@ -9,8 +9,9 @@ taps is about as large as dy. If a sum is over few channels of a group, as in de
 and in the first layer of a network, the channels are multiplied one by one, and XLA fuses all taps
 into one loop. Then dx is a forward convolution of dy too (`input_gradient.py`), because one loop
 over all taps is up to 8 times as fast as adding one dx_i after the other; at stride 2, windows of 3
-are an exception. dw reads x and dy once per tap, so it is computed tile by tile. Sums over taps are
-in the accumulation dtype.
+are an exception. dw reads x and dy once per tap, so it is computed tile by tile, and for depthwise
+convolution of images at stride 1 block by block (`depthwise.py`). Sums over taps are in the
+accumulation dtype.
 """
 
 import math
@@ -19,7 +20,7 @@ from functools import partial, reduce
 import jax.numpy as jnp
 
 from fcnn.ops.contraction import accumulation_dtype, contract
-from fcnn.ops.convolution.impl import depthwise as loop_over_rows
+from fcnn.ops.convolution.impl import depthwise
 from fcnn.ops.convolution.impl.batch_tiles import sum_tiles
 from fcnn.ops.convolution.impl.grouped import exchange
 from fcnn.ops.convolution.impl.input_gradient import dx_by
@@ -57,11 +58,11 @@ def dx(w, dy, *, geometry, groups):
 
 
 def dw(x, dy, *, geometry, groups):
-    depthwise = x.shape[-1] == dy.shape[-1] == groups
-    if depthwise and loop_over_rows.supported(geometry):
-        return loop_over_rows.dw(x, dy, geometry)
+    is_depthwise = x.shape[-1] == dy.shape[-1] == groups
+    if is_depthwise and depthwise.supported(geometry):
+        return depthwise.dw(x, dy, geometry)
     over_positions = (
-        _over_positions_depthwise if depthwise else partial(_over_positions, groups=groups)
+        _over_positions_depthwise if is_depthwise else partial(_over_positions, groups=groups)
     )
 
     def of_tile(x, dy, geometry):
@@ -70,7 +71,7 @@ def dw(x, dy, *, geometry, groups):
         return dw.reshape(*geometry.window, -1, dy.shape[-1])
 
     bytes_each = max(math.prod(x.shape[1:]), math.prod(dy.shape[1:])) * x.dtype.itemsize
-    most = min(TILE, MAX_EXAMPLES * bytes_each) if depthwise else TILE
+    most = min(TILE, MAX_EXAMPLES * bytes_each) if is_depthwise else TILE
     return sum_tiles(of_tile, x, dy, geometry, bytes_each, most)
 
 
