@@ -11,7 +11,7 @@ from batches import N, exported
 from jax.sharding import AxisType, PartitionSpec
 
 import fcnn
-from fcnn.ops.convolution.impl import taps, tiled, winograd
+from fcnn.ops.convolution.impl import depthwise, taps, tiled, winograd
 
 
 def normals(*shapes):
@@ -113,6 +113,20 @@ def test_convolution_by_strips_equals_convolution_of_the_whole_image(impl, case,
     lowered = jax.jit(partial(all_three, **options, impl=impl)).lower(*args)
     assert "stablehlo.while" in lowered.as_text()
     for a, b in zip(lowered.compile()(*args), expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+@pytest.mark.parametrize(("least", "loops"), [(0, True), (10_000, False)])
+def test_depthwise_dw_is_a_loop_over_large_blocks(least, loops, monkeypatch):
+    """Ten rows are two blocks of five, and three examples without a loop are one tile."""
+    monkeypatch.setattr(depthwise, "LEAST", least)
+    monkeypatch.setattr(taps, "MAX_EXAMPLES", 3)
+    x, w, dy = normals((3, 10, 4, 2), (3, 2, 1, 2), (3, 10, 4, 2))
+    options = {"groups": 2, "padding": "same"}
+    lowered = jax.jit(partial(all_three, **options, impl="taps")).lower(x, w, dy)
+    assert ("stablehlo.while" in lowered.as_text()) == loops
+    expected = all_three(x, w, dy, **options, impl="lax")
+    for a, b in zip(lowered.compile()(x, w, dy), expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 

@@ -29,11 +29,15 @@ from fcnn.ops.taps import padded
 from fcnn.ops.window import Windows
 
 ROWS = 8  # of a block, at most
+LEAST = 512  # numbers of a block; with fewer, the steps of the loop take longer than the sums
 
 
-def supported(geometry: Windows) -> bool:
-    """If `dw` computes convolutions of this geometry."""
-    return len(geometry.size) == 2 and max(geometry.stride) == 1
+def fits(geometry: Windows, c: int) -> bool:
+    """If `dw` computes this convolution of c channels, in blocks that are large enough."""
+    if len(geometry.size) != 2 or max(geometry.stride) > 1:
+        return False
+    h, w = geometry.out
+    return min(h, ROWS) * w * c >= LEAST
 
 
 def dw(x: Array, dy: Array, geometry: Windows) -> Array:

@@ -59,7 +59,7 @@ def dx(w, dy, *, geometry, groups):
 
 def dw(x, dy, *, geometry, groups):
     is_depthwise = x.shape[-1] == dy.shape[-1] == groups
-    if is_depthwise and depthwise.supported(geometry):
+    if is_depthwise and depthwise.fits(geometry, groups):
         return depthwise.dw(x, dy, geometry)
     over_positions = (
         _over_positions_depthwise if is_depthwise else partial(_over_positions, groups=groups)
