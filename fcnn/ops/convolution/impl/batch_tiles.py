@@ -12,8 +12,7 @@ If the number of examples is symbolic, as in `jax.export`, the numbers of tiles 
 tile are symbolic too. JAX replaces all of them by integers before it compiles the loaded program.
 Its tiles are the tiles of a program traced with integers. It loops over the tiles even if there is
 only one tile, but XLA removes a loop of one step. Only dw of depthwise "taps" is slower where it is
-not one loop over rows (`depthwise.py`): it cannot unroll its sum over examples, and takes up to 1.4
-times as long (64×8×8×256, two CPU cores).
+not one loop over rows (`depthwise.py`), because it cannot unroll its sum over examples.
 """
 
 import math
