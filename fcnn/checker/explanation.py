@@ -1,18 +1,34 @@
 """The row of the report for a finding: kind of the mistake, a sentence, and a map of errors."""
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.checker.diagnosis import Mistake, diagnose
+from fcnn.checker.diagnosis import Diagnosis, Mistake
 from fcnn.checker.evidence import Evidence
 from fcnn.checker.row import Row
 from fcnn.checker.verdict import WRONG, Finding
 
 
-def row_of(e: Evidence, i: int, finding: Finding, dtype: str, own_error: float | None) -> Row:
-    """The row of leaf i."""
+def rows_of(
+    e: Evidence,
+    findings: Sequence[Finding],
+    dtypes: Sequence[str],
+    errors: Sequence[float | None],
+    seed: int,
+) -> list[Row]:
+    """The rows of all leaves."""
+    wrong = [i for i, finding in enumerate(findings) if finding.verdict == WRONG]
+    diagnosis = Diagnosis(e, wrong, seed)
+    return [
+        _row(e, i, finding, dtypes[i], errors[i], _mistake(diagnosis, i, finding))
+        for i, finding in enumerate(findings)
+    ]
+
+
+def _row(e, i, finding, dtype, own_error, mistake) -> Row:
     subject = e.compiled.subject
-    mistake = _mistake(e, i, finding)
     return Row(
         problem=subject.name,
         leaf=subject.names[i],
@@ -27,23 +43,25 @@ def row_of(e: Evidence, i: int, finding: Finding, dtype: str, own_error: float |
         autodiff=finding.autodiff,
         slopes=finding.slopes,
         mistake=mistake.kind if mistake else "",
+        exact=mistake is not None and mistake.exact,
         says=_sentence(e, finding, mistake),
         map=_map(e, i, finding),
     )
 
 
-def _mistake(e: Evidence, i: int, finding: Finding) -> Mistake | None:
+def _mistake(diagnosis: Diagnosis, i: int, finding: Finding) -> Mistake | None:
     """The mistake that the finding names, else the diagnosed mistake.
 
     If the finding names a wrong choice at a kink and the diagnosis is a mistake at ties, the
     diagnosis counts, because it is more specific.
     """
-    if finding.verdict != WRONG or not jnp.issubdtype(e.claimed[i].dtype, jnp.floating):
+    claimed = diagnosis.e.claimed[i]
+    if finding.verdict != WRONG or not jnp.issubdtype(claimed.dtype, jnp.floating):
         return None
     found = Mistake(finding.mistake, finding.says) if finding.mistake else None
     if found is not None and found.kind != "kink":
         return found
-    known = diagnose(e, i)
+    known = diagnosis.of(i)
     return found if found is not None and (known is None or known.kind != "ties") else known
 
 

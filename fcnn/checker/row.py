@@ -25,6 +25,7 @@ class Row:
     at:        the index of the worst entry. `claimed`, `autodiff` and `slopes` are values there.
     slopes:    by finite differences: one slope, or the lower and the upper slope at a kink.
     mistake:   kind of the mistake in two or three words, if it is a known one; `says` explains it.
+    exact:     whether `says` gives the value of every wrong entry, not only its place.
     map:       the error of every entry, where the verdict is "wrong".
     """
 
@@ -42,6 +43,7 @@ class Row:
     slopes: tuple[float, ...] = ()
     mistake: str = ""
     says: str = ""
+    exact: bool = False
     map: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @property

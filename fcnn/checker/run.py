@@ -14,7 +14,7 @@ from fcnn.checker.caution import cautions
 from fcnn.checker.compiled import compiled_in_float64, exactly
 from fcnn.checker.cost import costs_of
 from fcnn.checker.evidence import gather, known_dtype
-from fcnn.checker.explanation import row_of
+from fcnn.checker.explanation import rows_of
 from fcnn.checker.kink import judge_together
 from fcnn.checker.report import Report
 from fcnn.checker.row import Row
@@ -97,7 +97,7 @@ def _judged(subject: Subject, dtype: str | None, seed: int) -> tuple[list[Row], 
         errors: list[float | None] = [None] * len(x)
         if not notes:
             findings, errors = in_caller_dtype(subject, e, findings, seed)
-        rows = [row_of(e, i, finding, dtypes[i], errors[i]) for i, finding in enumerate(findings)]
+        rows = rows_of(e, findings, dtypes, errors, seed)
         if not any(y.size for y in compiled.y):
             notes = [*notes, "Warning: every output is empty, so every gradient except 0 is wrong."]
     return rows, notes

@@ -15,19 +15,28 @@ Arrays = list[np.ndarray]
 
 
 class Mistake(NamedTuple):
-    """A mistake: its kind in two or three words, and a sentence that explains it."""
+    """A mistake: its kind in two or three words, and a sentence that explains it.
+
+    exact: whether the sentence gives the value of every wrong entry, not only its place.
+    """
 
     kind: str
     says: str
+    exact: bool = True
 
 
 class Hypothesis(NamedTuple):
-    """The gradient that a mistake gives. Its entries are undetermined where `known` is False."""
+    """The gradient that a mistake gives. Its entries are undetermined where `known` is False.
+
+    exact: whether all values are computed. Else the hypothesis is about the places of wrong
+           entries, and its values there are those of G.
+    """
 
     kind: str
     says: str
     gradient: np.ndarray
     known: np.ndarray | None = None
+    exact: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """The one mistake that turns the right gradient R into the claimed gradient G.
 
 Each module of this package covers one sort of mistake. It yields hypotheses: the gradients that
-such mistakes give. The first hypothesis that equals G in every entry names the mistake. Simple
-mistakes are tried first.
+such mistakes give. The first hypothesis that equals G in every entry, for two independent
+cotangents, names the mistake. Simple mistakes are tried first. If no hypothesis fits, the mistake
+is searched in the equation of the right backward pass (`fcnn/checker/equation`). If that finds
+nothing either, the wrong entries are described.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -19,12 +22,13 @@ from fcnn.checker.diagnosis import (
     terms,
 )
 from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake
-from fcnn.checker.diagnosis.entries import OTHER
 from fcnn.checker.diagnosis.shape import other_shape
-from fcnn.checker.evidence import Evidence, largest
+from fcnn.checker.equation.search import Found, backward_program, names_of, search
+from fcnn.checker.evidence import Evidence, cotangent, evidence_at, largest
 from fcnn.checker.finite_differences import Slopes
 
-MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
+Mistakes = Callable[[Context], Iterator[Hypothesis]]
+MISTAKES: tuple[Mistakes, ...] = (
     factor.stopped,
     entries.single,
     entries.ties,
@@ -57,26 +61,81 @@ MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
     changed_input.parts_of_the_cotangent,
     changed_input.parts_of_time,
     changed_input.own_argument,
-    entries.any_slices,
 )
 MOST = 2048  # largest number of entries for which R is computed by finite differences
+SEARCHED = 20_000  # largest number of entries for which the equation is searched
 
 
-def diagnose(e: Evidence, i: int) -> Mistake | None:
-    """The mistake in the gradient of leaf i, or None if no known mistake explains it."""
-    c = _context(e, i)
-    if c is None:
+class Diagnosis:
+    """The mistakes in the gradients of the leaves `wrong` of one function."""
+
+    def __init__(self, e: Evidence, wrong: Sequence[int], seed: int):
+        self.e, self.wrong, self.seed = e, wrong, seed
+
+    def of(self, i: int) -> Mistake | None:
+        """The mistake in the gradient of leaf i, or None if the leaf has no reference."""
+        c = _context(self.e, i)
+        if c is None:
+            return None
+        if c.G.shape != c.R.shape:
+            return other_shape(c)
+        return (
+            self._known(c, MISTAKES)
+            or self._in_the_equation(i)
+            or self._known(c, (entries.any_slices,))
+            or entries.described(c)
+        )
+
+    def _known(self, c: Context, families: Sequence[Mistakes]) -> Mistake | None:
+        for mistakes in families:
+            for h in mistakes(c):
+                error = c.distance(h.gradient, h.known)
+                if error > c.tolerance or not _differs(c, h) or not self._again(mistakes, c, h):
+                    continue
+                part = "every entry" if h.known is None else "every determined entry"
+                precision = f" ({part}, to {max(error, 1e-16):.0e})" if h.exact else ""
+                return Mistake(h.kind, h.says + precision, h.exact)
         return None
-    if c.G.shape != c.R.shape:
-        return other_shape(c)
-    for mistakes in MISTAKES:
-        for hypothesis in mistakes(c):
-            error = c.distance(hypothesis.gradient, hypothesis.known)
-            if error <= c.tolerance and _differs(c, hypothesis):
-                part = "every entry" if hypothesis.known is None else "every determined entry"
-                exact = "" if OTHER in hypothesis.says else f" ({part}, to {max(error, 1e-16):.0e})"
-                return Mistake(hypothesis.kind, hypothesis.says + exact)
-    return None
+
+    def _again(self, mistakes: Mistakes, first: Context, found: Hypothesis) -> bool:
+        """Whether the same sentence is true for another cotangent."""
+        if self.e.reference is None:
+            return True
+        c = _context(self._second, first.i)
+        return c is not None and any(
+            h.says == found.says and c.distance(h.gradient, h.known) <= c.tolerance
+            for h in mistakes(c)
+        )
+
+    @cached_property
+    def _second(self) -> Evidence:
+        """The evidence at another cotangent."""
+        e = self.e
+        return evidence_at(
+            e.compiled, cotangent(e.compiled, self.seed + 1, e.caller_dtype), e.caller_dtype
+        )
+
+    def _in_the_equation(self, i: int) -> Mistake | None:
+        for found in self._steps:
+            if i in found.leaves:
+                says = f"equals the right gradient {found.mutation.says} (every entry)"
+                return Mistake(found.mutation.kind, says)
+        return None
+
+    @cached_property
+    def _steps(self) -> list[Found]:
+        """Mistakes in one step of the right backward pass; none if JAX cannot trace it."""
+        e, compiled = self.e, self.e.compiled
+        shaped = [i for i in self.wrong if e.claimed[i].shape == compiled.x[i].shape]
+        if e.reference is None or sum(a.size for a in compiled.x) > SEARCHED:
+            return []
+        try:
+            program = backward_program(compiled.subject.plain, compiled.x, e.dy)
+        except Exception:  # tracing may raise any error
+            return []
+        names = names_of(program, compiled.subject.names, len(e.dy))
+        draws = [(a.dy, a.claimed) for a in (e, self._second)]
+        return search(program, names, compiled.x, draws, shaped, _tolerance(compiled))
 
 
 def _differs(c, hypothesis):
@@ -85,11 +144,13 @@ def _differs(c, hypothesis):
     return bool((off > c.tolerance * c.top).any())
 
 
+def _tolerance(compiled):
+    return 1e-7 if compiled.shortest == "float64" else 1e-4
+
+
 def _context(e, i):
     compiled = e.compiled
-    references, tolerance = e.reference, 1e-7
-    if compiled.shortest != "float64":
-        tolerance = 1e-4
+    references, tolerance = e.reference, _tolerance(compiled)
     if references is None:
         if sum(x.size for x in compiled.x) > MOST:
             return None

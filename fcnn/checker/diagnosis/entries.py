@@ -14,10 +14,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fcnn.checker.diagnosis.context import Context, Hypothesis, counted, ordinal, times
+from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake, counted, ordinal, times
 from fcnn.checker.diagnosis.order import listed
 
-OTHER = "another value"
 FEW = 3  # largest number of entries that a message lists
 MANY = 10**4  # an array with this many rows or more is not searched for ties within rows
 
@@ -35,7 +34,7 @@ def below_zero(c: Context) -> Iterator[Hypothesis]:
     name = c.names[c.i]
     if _is_where(c, c.argument == 0) and not (c.argument == 0).all():
         says = f"is wrong exactly where {name} = 0: it is not between the two slopes of the kink"
-        yield Hypothesis("kink", says, np.where(c.argument == 0, c.G, c.R))
+        yield Hypothesis("kink", says, np.where(c.argument == 0, c.G, c.R), exact=False)
     for which, where in (
         (c.argument <= 0, "≤ 0"),
         (c.argument < 0, "< 0"),
@@ -56,7 +55,7 @@ def ties(c: Context) -> Iterator[Hypothesis]:
                 f"is wrong only at tied entries of {c.names[c.i]}: each gets the whole gradient; "
             )
             says += "give it to one of them, or share it among all"
-            yield Hypothesis("ties", says, np.where(wrong, c.G, c.R))
+            yield Hypothesis("ties", says, np.where(wrong, c.G, c.R), exact=False)
 
 
 def _tied(x):
@@ -84,6 +83,26 @@ def any_slices(c: Context) -> Iterator[Hypothesis]:
         yield hypothesis._replace(kind="some slices") if examples.all() else hypothesis
 
 
+def described(c: Context) -> Mistake | None:
+    """The number of wrong entries, and the smallest block of indices that holds them all."""
+    wrong = c.wrong()
+    n = int(wrong.sum())
+    if not n:
+        return None
+    if wrong.all():
+        return Mistake("", f"is wrong in all {n} entries" if n > 1 else "is wrong", exact=False)
+    at = np.argwhere(wrong)
+    low, high = at.min(0).tolist(), at.max(0).tolist()
+    blocks = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(low, high, strict=True)]
+    axes = [
+        f"{block} along axis {k}"
+        for k, (block, size) in enumerate(zip(blocks, wrong.shape, strict=True))
+        if high[k] - low[k] + 1 < size
+    ]
+    where = f", at indices {' and '.join(axes)}" if axes else ""
+    return Mistake("", f"is wrong in {n} of {wrong.size} entries{where}", exact=False)
+
+
 def gaps(c: Context) -> Iterator[Hypothesis]:
     """Nonzero entries of G between the positions that a stride reaches, where R is 0."""
     zero, wrong = np.abs(c.R) <= c.tolerance * c.top, c.wrong()
@@ -96,7 +115,7 @@ def gaps(c: Context) -> Iterator[Hypothesis]:
         if empty.any() and len(steps) and (steps == steps[0]).all():
             says = "is not 0 between the positions that are read, "
             says += f"every {ordinal(int(steps[0]))} along axis {axis}"
-            yield Hypothesis("positions skipped", says, np.where(wrong, c.G, c.R))
+            yield Hypothesis("positions skipped", says, np.where(wrong, c.G, c.R), exact=False)
 
 
 def _slices(c):
@@ -153,8 +172,8 @@ def _pattern(indices, axis, rank):
 def _hypothesis(c, kind, says, which):
     """The hypothesis that only these entries are wrong; its message adds the value of G there."""
     a = _factor(c, which)
-    value = OTHER if a is None else f"{times(a)} × the right gradient" if a else "0"
-    return Hypothesis(kind, f"{says} {value}", np.where(which, c.G, c.R))
+    value = "another value" if a is None else f"{times(a)} × the right gradient" if a else "0"
+    return Hypothesis(kind, f"{says} {value}", np.where(which, c.G, c.R), exact=a is not None)
 
 
 def _factor(c, which):

@@ -1,0 +1,1 @@
+"""Backward passes written by hand from textbooks, courses and bug reports."""

@@ -1,0 +1,1 @@
+"""Forward functions from all corners of the field, for the mutation engine."""

@@ -1,0 +1,1 @@
+"""The equation of a backward pass, and the gradients that one mistake in it gives."""

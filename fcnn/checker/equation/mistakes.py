@@ -1,0 +1,482 @@
+"""The mistakes that people make in one step of a backward pass, kind by kind.
+
+Each function yields the mutations of one kind at one equation:
+
+    kind                  the equation                  the mistake
+    missing term          a + b of two cotangents       a alone, b alone, a - b, a + 2 b
+    missing factor        t = dy · f                    dy, or dy · f²
+    constant factor       a number in a formula         another number
+    wrong value           f(value)                      f(another value of the same shape)
+    transposed            t or one factor               with two axes exchanged
+    wrong axis            a sum or maximum              over other axes
+    missing sum term      Σ t, repeated along the axis  t itself
+    mean for sum          Σ t                           Σ t / n
+    mask                  where(mask, a, b)             without, or with another mask
+    truncated in time     a step back in time           the cotangent of one carry is lost
+    overwritten           contributions to one entry    the last one
+    flipped               a scan or cumulative sum      in the other direction
+    shifted               the values that a scan saves  those of the step before or after
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from fcnn.checker.equation.evaluate import scan
+from fcnn.checker.equation.mutation import Mutation, Place
+from fcnn.checker.equation.program import Program
+from fcnn.checker.equation.wording import MOVES, line, operation
+
+STEPS = 9  # a truncated loop keeps fewer steps than this
+CANDIDATES = 14  # the largest number of values that are tried in place of one
+COMPARISONS = {"gt": "ge", "ge": "gt", "lt": "le", "le": "lt"}
+SUMS = {"reduce_sum": "sum", "reduce_max": "maximum", "reduce_min": "minimum"}
+
+
+def terms(place: Place) -> Iterator[Mutation]:
+    e = place.equation
+    if e.name not in ("add", "add_any", "sub") or len(e.inputs) != 2:
+        return
+    if not place.floating(e.outputs[0]):
+        return
+    sign = -1 if e.name == "sub" else 1
+    for k, slot in enumerate(e.inputs):
+        if place.is_literal(slot):
+            continue
+        part = _part(place, slot)
+        for amount, says in (
+            (0, f"without {part}"),
+            (-1, f"with the opposite sign of {part}"),
+            (2, f"with {part} counted twice"),
+        ):
+            weights = [1, sign]
+            weights[k] *= amount
+            yield _mutation(
+                place, "missing term", says, lambda scope, _, e, v, w=tuple(weights): [_sum(v, w)]
+            )
+
+
+def factors(place: Place) -> Iterator[Mutation]:
+    e = place.equation
+    out = e.outputs[0]
+    if e.name in MOVES or len(e.outputs) > 1 or not place.floating(out):
+        return
+    for k, slot in enumerate(e.inputs):
+        same = place.shape(slot) == place.shape(out) and place.program.avals[slot].dtype == (
+            place.program.avals[out].dtype
+        )
+        # Of two factors without dy, either may be missing; dy itself may not.
+        wanted = place.is_cotangent(slot) or not place.backward
+        if not same or not wanted or e.name in ("add", "add_any", "sub", "select_n"):
+            continue
+        if e.name in ("mul", "div"):
+            other = e.inputs[1 - k]
+            if place.is_literal(other) or (e.name == "div" and k == 1):
+                continue
+            what = place.named(other)
+            yield _mutation(place, "missing factor", f"without the factor {what}", _input(k))
+            yield _mutation(
+                place,
+                "missing factor",
+                f"with the factor {what} once too often",
+                lambda scope, values, e, v, k=k: scope.compute(
+                    e, _with(v, k, scope.compute(e, v)[0])
+                ),
+            )
+            opposite = (lambda v: v[0] / v[1]) if e.name == "mul" else (lambda v: v[0] * v[1])
+            if k == 0 or e.name == "mul":
+                order = (lambda v: v) if k == 0 else (lambda v: v[::-1])
+                says = f"with the inverse of the factor {what}"
+                yield _mutation(
+                    place,
+                    "missing factor",
+                    says,
+                    lambda scope, values, e, v, f=opposite, o=order: [f(o(v))],
+                )
+        else:
+            yield _mutation(place, "missing factor", f"without the step {line(e)}", _input(k))
+
+
+def constants(place: Place) -> Iterator[Mutation]:
+    e = place.equation
+    if e.name == "integer_pow" and place.floating(e.outputs[0]):
+        n = e.params["y"]
+        for m in dict.fromkeys((n - 1, n + 1, -n)):
+            yield _mutation(
+                place,
+                "wrong derivative",
+                f"with the power {m} in place of {n} in {line(e)}",
+                lambda scope, values, e, v, m=m: [v[0] ** m if m >= 0 else 1 / v[0] ** -m],
+            )
+    if e.name not in ("mul", "div", "add", "sub", "pow", "max", "min"):
+        return
+    for k, slot in enumerate(e.inputs):
+        if not (place.floating(slot) and _is_number(place, slot)):
+            continue
+        c = float(_number(place, slot).real)
+        others = {1.0: "1", -c: f"{-c:.6g}", 2 * c: f"{2 * c:.6g}", c / 2: f"{c / 2:.6g}"}
+        others |= {c * c: f"{c * c:.6g}", 1 - c: f"{1 - c:.6g}"}
+        if c:
+            others |= {1 / c: f"{1 / c:.6g}"}
+        if e.name in ("add", "sub", "max", "min"):
+            others |= {0.0: "0"}
+        for other, shown in others.items():
+            if other == c:
+                continue
+            says = f"with the number {shown} in place of {c:.6g} in {line(e)}"
+            yield _mutation(
+                place,
+                "constant factor",
+                says,
+                lambda scope, values, e, v, k=k, a=other: scope.compute(
+                    e, _with(v, k, scope.xp.full_like(v[k], a))
+                ),
+            )
+
+
+def values(place: Place) -> Iterator[Mutation]:
+    """Another value of the same shape in place of one that a formula uses."""
+    e = place.equation
+    if e.name in MOVES or e.name == "scan" or not place.backward:
+        return
+    for k, slot in enumerate(e.inputs):
+        if not place.floating(slot) or place.is_literal(slot) or not place.shape(slot):
+            continue
+        if e.name == "dot_general" and not place.is_cotangent(slot):
+            says = f"without the factor {place.named(slot)} in {line(e)}"
+            yield _mutation(
+                place,
+                "missing factor",
+                says,
+                lambda scope, values, e, v, k=k: scope.compute(
+                    e, _with(v, k, scope.xp.ones_like(v[k]))
+                ),
+            )
+        for other in _like(place, slot):
+            says = f"with {place.named(other)} in place of {place.named(slot)}"
+            yield _mutation(
+                place,
+                "wrong value",
+                says,
+                lambda scope, values, e, v, k=k, other=other: scope.compute(
+                    e, _with(v, k, values[other])
+                ),
+            )
+
+
+def transposed(place: Place) -> Iterator[Mutation]:
+    e = place.equation
+    if e.name != "dot_general" or not place.floating(e.outputs[0]):
+        return
+    for k, slot in enumerate(e.inputs):
+        for p, q in _equal_axes(place.shape(slot)):
+            if k and not place.backward and len(place.shape(slot)) > 2:
+                continue
+            says = f"with axes {p} and {q} of {place.named(slot)} exchanged in {line(e)}"
+            yield _mutation(
+                place,
+                "transposed",
+                says,
+                lambda scope, values, e, v, k=k, p=p, q=q: scope.compute(
+                    e, _with(v, k, scope.xp.swapaxes(v[k], p, q))
+                ),
+            )
+
+
+def axes(place: Place) -> Iterator[Mutation]:
+    """A sum that is repeated along its axes: over other axes, or left out."""
+    e = place.equation
+    if e.name not in ("broadcast_in_dim", "reshape"):
+        return
+    before = place.source(e.inputs[0])
+    if before is None or before.name not in SUMS or not place.floating(e.outputs[0]):
+        return
+    whole = before.inputs[0]
+    if place.shape(whole) != place.shape(e.outputs[0]) or whole not in place.producers:
+        return
+    where, what = line(before), SUMS[before.name]
+    if before.name == "reduce_sum":
+        says = f"without the sum in {where}"
+        yield _mutation(
+            place, "missing sum term", says, lambda scope, values, e, v: [values[whole]]
+        )
+    rank, mine = len(place.shape(whole)), tuple(before.params["axes"])
+    for size in range(1, rank + 1):
+        for other in itertools.combinations(range(rank), size):
+            if other == mine:
+                continue
+            says = f"with the {what} in {where} over {_listed(other)}, not {_listed(mine)}"
+            yield _mutation(
+                place,
+                "wrong axis",
+                says,
+                lambda scope, values, e, v, other=other: [
+                    scope.xp.broadcast_to(
+                        getattr(scope.xp, before.name.removeprefix("reduce_"))(
+                            values[whole], axis=other, keepdims=True
+                        ),
+                        values[whole].shape,
+                    )
+                ],
+            )
+
+
+def means(place: Place) -> Iterator[Mutation]:
+    e = place.equation
+    if e.name != "reduce_sum" or not place.floating(e.outputs[0]):
+        return
+    shape = place.shape(e.inputs[0])
+    n = math.prod(shape[axis] for axis in e.params["axes"])
+    if n > 1:
+        yield _mutation(
+            place,
+            "mean for sum",
+            f"with a mean in place of the sum of {line(e)}",
+            lambda scope, values, e, v: [scope.compute(e, v)[0] / n],
+        )
+
+
+def masks(place: Place) -> Iterator[Mutation]:
+    e = place.equation
+    if e.name in COMPARISONS:
+        other = COMPARISONS[e.name]
+        signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+        yield _mutation(
+            place,
+            "mask",
+            f"with {signs[other]} in place of {signs[e.name]} in {line(e)}",
+            lambda scope, values, e, v: [_compared(other, *v)],
+        )
+    if e.name != "select_n" or not place.floating(e.outputs[0]) or len(e.inputs) != 3:
+        return
+    for k in (1, 2):
+        says = f"without the mask of {line(e)}"
+        yield _mutation(place, "mask", says, _input(k))
+    says = f"with the inverted mask of {line(e)}"
+    yield _mutation(
+        place, "mask", says, lambda scope, values, e, v: scope.compute(e, [~v[0], *v[1:]])
+    )
+    shape = place.shape(e.inputs[0])
+    for axis, n in enumerate(shape):
+        for k in (-1, 1) if n > 1 else ():
+            says = f"with the mask of {line(e)} shifted by {k} along axis {axis}"
+            yield _mutation(
+                place,
+                "mask",
+                says,
+                lambda scope, values, e, v, k=k, axis=axis: scope.compute(
+                    e, [scope.xp.roll(v[0], k, axis), *v[1:]]
+                ),
+            )
+    for p, q in _equal_axes(shape):
+        says = f"with axes {p} and {q} of the mask of {line(e)} exchanged"
+        yield _mutation(
+            place,
+            "mask",
+            says,
+            lambda scope, values, e, v, p=p, q=q: scope.compute(
+                e, [scope.xp.swapaxes(v[0], p, q), *v[1:]]
+            ),
+        )
+
+
+def recurrences(place: Place) -> Iterator[Mutation]:
+    e = place.equation
+    if e.name == "scan" and place.backward and e.body is not None:
+        yield from _of_scan(place)
+    if e.name in ("cumsum", "cumprod", "cummax", "cumlogsumexp"):
+        says = f"with the cumulative operation of {line(e)} in the other direction"
+        yield _mutation(place, "flipped", says, _other_direction)
+
+
+def _of_scan(place):
+    e, body = place.equation, place.equation.body
+    yield _mutation(place, "flipped", f"with the steps of {line(e)} reversed", _other_direction)
+    first, carries = e.params["num_consts"], e.params["num_carry"]
+    for k, slot in enumerate(body.inputs[first : first + carries]):
+        if slot in body.cotangent:
+            says = f"without the cotangent that passes from step to step in {line(e)}"
+            yield _mutation(place, "truncated in time", says, partial(_cut, k=k))
+    for kept in range(1, min(e.params["length"], STEPS)):
+        for end in ("last", "first"):
+            says = f"with the {end} {kept} of the {e.params['length']} steps in {line(e)} only"
+            yield _mutation(
+                place, "truncated in time", says, partial(_truncated, kept=kept, end=end)
+            )
+    for k in range(first + carries, len(e.inputs)):
+        slot = e.inputs[k]
+        if place.is_cotangent(slot) or not place.floating(slot) or place.shape(slot)[0] < 2:
+            continue
+        for by, where in ((1, "before"), (-1, "after")):
+            says = f"with the value of the step {where} for {place.named(slot)} in {line(e)}"
+            yield _mutation(place, "shifted", says, partial(_shifted, k=k, by=by))
+
+
+def _cut(scope, values, e, v, *, k):
+    """The scan, where carry k is 0 at the start of each step except the first."""
+    first, carries = e.params["num_consts"], e.params["num_carry"]
+    n, reverse = e.params["length"], e.params["reverse"]
+    parts = (slice(n - 1, n), slice(0, n - 1)) if reverse else (slice(0, 1), slice(1, n))
+    whole, found = v[first + carries :], []
+    for part, body in zip(parts, (e.body, _without(e.body, e.body.inputs[first + k])), strict=True):
+        length = {"length": part.stop - part.start}
+        now = replace(e, params={**e.params, **length}, body=body)
+        found.append(scan(scope, now, [*v[: first + carries], *(x[part] for x in whole)]))
+        v = [*v[:first], *found[-1][:carries], *whole]
+    rows = [
+        pair[::-1] if reverse else pair for pair in zip(*(f[carries:] for f in found), strict=True)
+    ]
+    return [*found[-1][:carries], *map(scope.xp.concatenate, rows)]
+
+
+def _without(body: Program, slot: int) -> Program:
+    """The program with 0 in place of an input."""
+    zero = len(body.avals)
+    aval = body.avals[slot]
+    renamed = lambda slots: tuple(zero if s == slot else s for s in slots)
+    return replace(
+        body,
+        avals=(*body.avals, aval),
+        known={**body.known, zero: np.zeros(aval.shape, aval.dtype)},
+        equations=tuple(replace(e, inputs=renamed(e.inputs)) for e in body.equations),
+        outputs=renamed(body.outputs),
+    )
+
+
+def _truncated(scope, values, e, v, *, kept, end):
+    """The scan over its first or last steps only; the outputs of the other steps are 0."""
+    first = e.params["num_consts"] + e.params["num_carry"]
+    n = e.params["length"]
+    part = slice(n - kept, n) if end == "last" else slice(0, kept)
+    found = scan(
+        scope,
+        replace(e, params={**e.params, "length": kept}),
+        [*v[:first], *(x[part] for x in v[first:])],
+    )
+    carries = e.params["num_carry"]
+    rest = lambda y: scope.xp.zeros((n - kept, *y.shape[1:]), y.dtype)
+    joined = lambda y: scope.xp.concatenate([rest(y), y] if end == "last" else [y, rest(y)])
+    return [*found[:carries], *map(joined, found[carries:])]
+
+
+def _shifted(scope, values, e, v, *, k, by):
+    return scan(scope, e, _with(v, k, scope.xp.roll(v[k], by, 0)))
+
+
+def _other_direction(scope, values, e, v):
+    other = replace(e, params={**e.params, "reverse": not e.params["reverse"]})
+    return scope.compute(other, v) if e.body is None else scan(scope, other, v)
+
+
+def _mutation(place, kind, says, change):
+    return Mutation(kind, says, place.site, change)
+
+
+def _input(k):
+    return lambda scope, values, e, v: [v[k]]
+
+
+def _with(v, k, value):
+    return [*v[:k], value, *v[k + 1 :]]
+
+
+def _sum(v, weights):
+    return v[0] * weights[0] + v[1] * weights[1]
+
+
+def _compared(name, a, b):
+    return {"gt": a > b, "ge": a >= b, "lt": a < b, "le": a <= b}[name]
+
+
+def _part(place, slot):
+    """A term of a sum, by the line through which it flows."""
+    e = place.source(slot)
+    if e is None:
+        return f"the term {place.named(slot)}"
+    if not place.is_cotangent(slot):
+        return f"the term {place.named(slot)} in {line(e)}"
+    return f"the part that flows through {operation(e)}"
+
+
+def _is_number(place, slot):
+    """Whether a value is one constant number, also repeated over a shape."""
+    e = place.producers.get(slot)
+    while e is not None and e.name in MOVES:
+        slot = e.inputs[0]
+        e = place.producers.get(slot)
+    return place.is_literal(slot)
+
+
+def _number(place, slot):
+    while slot in place.producers:
+        slot = place.producers[slot].inputs[0]
+    return np.asarray(place.program.known[slot])
+
+
+def _equal_axes(shape):
+    return [
+        (p, q)
+        for p, q in itertools.combinations(range(len(shape)), 2)
+        if shape[p] == shape[q] and shape[p] > 1
+    ]
+
+
+def _like(place, slot):
+    """Values of the same shape and dtype, the nearest equations and the arguments first."""
+    program, same = place.program, place.program.avals[slot]
+    like = lambda s: (
+        s != slot
+        and program.avals[s].shape == same.shape
+        and program.avals[s].dtype == same.dtype
+        and s not in program.known
+        and place.is_cotangent(s) == place.is_cotangent(slot)
+    )
+    before = [s for e in program.equations[: place.index] for s in e.outputs]
+    near = sorted(before, key=lambda s: abs(s - slot))
+    chosen = [s for s in (*program.inputs, *near) if like(s)]
+    return list(dict.fromkeys(chosen))[:CANDIDATES]
+
+
+def _listed(axes):
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+
+
+def overwritten(place: Place) -> Iterator[Mutation]:
+    e = place.equation
+    if e.name == "scatter-add" and place.backward:
+        says = f"with the last of several contributions to one entry, not their sum, in {line(e)}"
+        yield _mutation(place, "overwritten", says, _last)
+
+
+def _last(scope, values, e, v):
+    """Scatter without addition; the update that is last in memory counts."""
+    p = e.params
+    return [
+        lax.scatter(
+            jnp.asarray(v[0]),
+            jnp.asarray(v[1]),
+            jnp.asarray(v[2]),
+            p["dimension_numbers"],
+            mode=p["mode"],
+        )
+    ]
+
+
+KINDS: dict[str, Callable[[Place], Iterator[Mutation]]] = {
+    "terms": terms,
+    "recurrences": recurrences,
+    "overwritten": overwritten,
+    "masks": masks,
+    "axes": axes,
+    "means": means,
+    "transposed": transposed,
+    "factors": factors,
+    "constants": constants,
+    "values": values,
+}
