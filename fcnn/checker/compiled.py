@@ -82,6 +82,11 @@ class CompiledSubject:
     def claimed(self, dy: Leaves) -> list[tuple[Leaves, Leaves]]:
         return [run(self.x, dy) for run in self._claimed]
 
+    def claimed_at(self, x: Leaves, dy: Leaves) -> Leaves:
+        """The claimed gradient G at another x; 0 for a leaf without gradient."""
+        found = self._claimed[0](x, dy)[1]
+        return [np.zeros_like(a) if g is None else g for g, a in zip(found, x, strict=True)]
+
     @cached_property
     def shortest(self) -> str:
         """The dtype of lowest precision in x, y and, if JAX can trace it, the plain function."""

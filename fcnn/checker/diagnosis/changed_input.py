@@ -115,7 +115,9 @@ def parts_of_time(c: Context) -> Iterator[Hypothesis]:
     dy, states = c.dy[0], [np.zeros_like(d) for d in c.dy[1:]]
     if dy.ndim < 2:
         return
-    axis = 1 if dy.ndim > 2 else 0
+    axis = next((k for k in range(dy.ndim) if _is_time_of_dy(c, k)), None)
+    if axis is None:
+        return
     t = dy.shape[axis]
     for k in range(1, t):
         for part, name in ((slice(t - k, None), "last"), (slice(0, k), "first")):
@@ -129,6 +131,13 @@ def parts_of_time(c: Context) -> Iterator[Hypothesis]:
         yield from _given(c, "truncated in time", says, dy=[dy, *states])
         says = "has the contribution of the last state only"
         yield from _given(c, "truncated in time", says, dy=np.zeros_like(dy))
+
+
+def _is_time_of_dy(c, k):
+    """Whether some argument has a time axis of the length of axis k of dy."""
+    n = c.dy[0].shape[k]
+    leaves = ((j, axis) for j, a in enumerate(c.x) for axis, m in enumerate(a.shape) if m == n)
+    return any(c.is_causal(j, axis, k) for j, axis in leaves)
 
 
 def outputs(c: Context) -> Iterator[Hypothesis]:

@@ -6,23 +6,26 @@ the kernel gives the right gradient for a flipped kernel.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 Arrays = list[np.ndarray]
+LONG = 256  # an axis with more entries is not tested for being time
 
 
 class Mistake(NamedTuple):
     """A mistake: its kind in two or three words, and a sentence that explains it.
 
-    exact: whether the sentence gives the value of every wrong entry, not only its place.
+    exact:  whether the sentence gives the value of every wrong entry, not only its place.
+    fitted: whether numbers in it are fitted to G.
     """
 
     kind: str
     says: str
     exact: bool = True
+    fitted: bool = False
 
 
 class Hypothesis(NamedTuple):
@@ -45,6 +48,7 @@ class Context:
 
     reference: R of all leaves for another x and dy.
     jvp:       J v for a direction v of all leaves.
+    claimed:   G of all leaves for another x.
     tolerance: of an entry, relative to `top`, the largest entry of G and R.
     """
 
@@ -57,6 +61,7 @@ class Context:
     references: Arrays
     reference: Callable[[Arrays, Arrays], Arrays | None]
     jvp: Callable[[Arrays], Arrays | None]
+    claimed: Callable[[Arrays], Arrays]
     tolerance: float
     top: float = field(default=0.0)
 
@@ -102,6 +107,39 @@ class Context:
         """J v, where v moves only this leaf."""
         found = self.jvp([v if j == self.i else np.zeros_like(a) for j, a in enumerate(self.x)])
         return None if found is None else found[0].astype(np.float64)
+
+    def at(self, x: np.ndarray) -> "Context":
+        """The context for another value of this leaf."""
+        changed = [x if j == self.i else a for j, a in enumerate(self.x)]
+        G, R = self.claimed(changed)[self.i], self.for_other({self.i: x})
+        references = [R if j == self.i else a for j, a in enumerate(self.references)]
+        return replace(self, x=changed, G=np.asarray(G, np.float64), references=references)
+
+    def is_time(self, leaf: int, axis: int) -> bool:
+        """Whether y has an axis of the same length, and each output depends on the steps of the
+        leaf up to its own step, or from its own step on."""
+        n = self.x[leaf].shape[axis]
+        return any(n == m and self.is_causal(leaf, axis, k) for k, m in enumerate(self.dy[0].shape))
+
+    def is_causal(self, leaf: int, axis: int, k: int) -> bool:
+        """The same for axis k of y."""
+        n = self.dy[0].shape[k]
+        if not 1 < n <= LONG:
+            return False
+        rest = [np.zeros_like(d) for d in self.dy[1:]]
+        reach = []  # the steps of the leaf on which the first and the last output depend
+        for at in (0, n - 1):
+            mask = (np.arange(n) == at).reshape(
+                [-1 if j == k else 1 for j in range(self.dy[0].ndim)]
+            )
+            found = self.reference(self.x, [self.dy[0] * mask, *rest])
+            if found is None:
+                return False
+            others = tuple(j for j in range(found[leaf].ndim) if j != axis)
+            reach.append(np.abs(found[leaf]).max(others))
+        first, last = reach
+        forward = not first[1:].any() and last[:-1].any()
+        return bool(forward or (not last[:-1].any() and first[1:].any()))
 
     def distance(self, gradient: Any, known: Any = None) -> float:
         """The largest difference of G and `gradient`, relative to the largest entry."""

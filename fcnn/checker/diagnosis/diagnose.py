@@ -62,6 +62,9 @@ MISTAKES: tuple[Mistakes, ...] = (
     changed_input.parts_of_time,
     changed_input.own_argument,
 )
+# Their values are fitted to G, so that a step of the equation is a better explanation.
+FITTED = (terms.terms, terms.rows, factor.by_axis)
+PLACES = (entries.single, entries.any_slices)
 MOST = 2048  # largest number of entries for which R is computed by finite differences
 SEARCHED = 20_000  # largest number of entries for which the equation is searched
 
@@ -79,8 +82,12 @@ class Diagnosis:
             return None
         if c.G.shape != c.R.shape:
             return other_shape(c)
+        known = self._known(c, MISTAKES)
+        if known is not None and known.fitted:
+            step = self._in_the_equation(i)
+            known = step if step is not None and "without" not in step.says else known
         return (
-            self._known(c, MISTAKES)
+            known
             or self._in_the_equation(i)
             or self._known(c, (entries.any_slices,))
             or entries.described(c)
@@ -94,12 +101,12 @@ class Diagnosis:
                     continue
                 part = "every entry" if h.known is None else "every determined entry"
                 precision = f" ({part}, to {max(error, 1e-16):.0e})" if h.exact else ""
-                return Mistake(h.kind, h.says + precision, h.exact)
+                return Mistake(h.kind, h.says + precision, h.exact, mistakes in FITTED)
         return None
 
     def _again(self, mistakes: Mistakes, first: Context, found: Hypothesis) -> bool:
-        """Whether the same sentence is true for another cotangent."""
-        if self.e.reference is None:
+        """Whether the same sentence is true for another cotangent; places may depend on it."""
+        if self.e.reference is None or mistakes in PLACES:
             return True
         c = _context(self._second, first.i)
         return c is not None and any(
@@ -167,6 +174,7 @@ def _context(e, i):
         references,
         compiled.reference,
         lambda v: compiled.step(v, 0.0)[1],
+        lambda x: e.compiled.claimed_at(x, e.dy),
         tolerance,
         largest(e.claimed[i], references[i]),
     )

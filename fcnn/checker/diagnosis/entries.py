@@ -18,6 +18,7 @@ from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake, counted
 from fcnn.checker.diagnosis.order import listed
 
 FEW = 3  # largest number of entries that a message lists
+MOST_TIED = 512  # for more tied entries, their gradients are not computed one by one
 MANY = 10**4  # an array with this many rows or more is not searched for ties within rows
 
 
@@ -35,27 +36,36 @@ def below_zero(c: Context) -> Iterator[Hypothesis]:
     if _is_where(c, c.argument == 0) and not (c.argument == 0).all():
         says = f"is wrong exactly where {name} = 0: it is not between the two slopes of the kink"
         yield Hypothesis("kink", says, np.where(c.argument == 0, c.G, c.R), exact=False)
-    for which, where in (
-        (c.argument <= 0, "≤ 0"),
-        (c.argument < 0, "< 0"),
-        (c.argument > 0, "> 0"),
-    ):
-        if _is_where(c, which) and not which.all():
+    for where, sign in (("≤ 0", np.less_equal), ("< 0", np.less), ("> 0", np.greater)):
+        which = sign(c.argument, 0)
+        if _is_where(c, which) and not which.all() and _follows_signs(c, sign):
             says = f"is wrong exactly where {name} {where}: there it is"
             yield _hypothesis(c, "wrong below zero", says, which)
 
 
+def _follows_signs(c, sign):
+    """Whether the same holds if the entries of x get other signs."""
+    rng = np.random.default_rng(0)
+    other = c.at(c.argument * rng.choice([-1.0, 1.0], c.argument.shape))
+    return bool(np.isfinite(other.G).all() and _is_where(other, sign(other.argument, 0)))
+
+
 def ties(c: Context) -> Iterator[Hypothesis]:
+    """Every tied entry has the gradient that it has if it alone is moved up, or down."""
     wrong = c.wrong()
-    for tied in _tied(c.argument):
-        few = 2 * tied.sum() < tied.size or (c.R[wrong] == 0).any()
-        few = few or ((c.argument[wrong] != 0).all() and not tied.all())
-        if few and (tied | ~wrong).all():
-            says = (
-                f"is wrong only at tied entries of {c.names[c.i]}: each gets the whole gradient; "
-            )
-            says += "give it to one of them, or share it among all"
-            yield Hypothesis("ties", says, np.where(wrong, c.G, c.R), exact=False)
+    tied = next((t for t in _tied(c.argument) if t.any() and (t | ~wrong).all()), None)
+    if tied is None or wrong.all() or int(tied.sum()) > MOST_TIED:
+        return
+    for sign in (1, -1):
+        whole = c.R.copy()
+        for k in np.flatnonzero(tied):
+            moved = c.argument.copy()
+            moved.flat[k] += sign * 1e-6 * (np.abs(moved).max() or 1.0)
+            found = c.for_other({c.i: moved})
+            whole.flat[k] = np.nan if found is None else found.flat[k]
+        says = f"is wrong only at tied entries of {c.names[c.i]}: each gets the whole gradient; "
+        says += "give it to one of them, or share it among all"
+        yield Hypothesis("ties", says, whole)
 
 
 def _tied(x):
@@ -132,6 +142,8 @@ def _slices(c):
         if not _is_where(c, which):
             continue
         kind, where = _pattern(along[axes[0]], axes[0], rank)
+        if kind == "truncated in time" and not c.is_time(c.i, axes[0]):
+            kind = "border dropped" if rank > 2 and 0 < axes[0] < rank - 1 else "some slices"
         if len(axes) > 1:
             where = f"the borders of {listed(axes)}"
             inner = any(not along[axis][0] for axis in axes)

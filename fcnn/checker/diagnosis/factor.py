@@ -65,7 +65,10 @@ def _kept(c):
         len(np.unique(np.sign(c.argument[zero]))) > 1
         and len(np.unique(np.sign(c.argument[~zero]))) > 1
     )
-    return mixed and np.ptp(ratio) <= 1e-9 * abs(ratio[0])
+    if not mixed or np.ptp(ratio) > 1e-9 * abs(ratio[0]):
+        return False
+    moved = c.for_other({c.i: -c.argument[::-1]})  # a dropout mask does not depend on x
+    return moved is not None and np.array_equal(moved == 0, zero)
 
 
 def _scale(c):

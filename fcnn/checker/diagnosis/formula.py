@@ -7,6 +7,7 @@ f'(y)                    f'(x)
 independent of dy        proportional to dy
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,7 +40,8 @@ SLOPES = {
     "1 − tanh²(x)": lambda x, y: 1 - np.tanh(x) ** 2,
     "1 − tanh²(y)": lambda x, y: 1 - np.tanh(y) ** 2,
     "tanh(x)": lambda x, y: np.tanh(x),
-    "Φ(x), without x φ(x)": lambda x, y: y / x,
+    "Φ(x), without x φ(x)": lambda x, y: _normal(x),
+    "y / x": lambda x, y: y / x,
     "1 / (1 + |x|)": lambda x, y: 1 / (1 + np.abs(x)),
     "1 / (1 + x²)": lambda x, y: 1 / (1 + x * x),
     "−1 / x²": lambda x, y: -1 / (x * x),
@@ -136,6 +138,11 @@ def _entry_by_entry(c):
     half = np.arange(c.R.size).reshape(c.R.shape) % 2
     found = c.for_other(dy=[c.dy[0] * half])
     return found is None or np.abs(found - c.R * half).max() <= c.tolerance * c.top
+
+
+def _normal(x):
+    """Φ(x), the distribution function of the normal distribution."""
+    return 0.5 * np.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2))
 
 
 def _sigmoid(x):

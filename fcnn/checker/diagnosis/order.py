@@ -51,7 +51,7 @@ def shifted(c: Context) -> Iterator[Hypothesis]:
         most = min(n - 1, FAR)
         for k in sorted(range(-most, most + 1), key=abs)[1:]:
             gradient, known = rolled(c.R, k, axis)
-            if known.sum() < ENOUGH:
+            if not _enough(c, known):
                 continue
             says = f"is the right gradient, shifted by {k} along axis {axis}"
             yield Hypothesis("shifted", says, gradient, known)
@@ -62,8 +62,16 @@ def shifted(c: Context) -> Iterator[Hypothesis]:
             for axis in spatial:
                 (gradient, _), (_, new) = rolled(gradient, k, axis), rolled(c.R, k, axis)
                 known = known & new
+            if not _enough(c, known):
+                continue
             says = f"is the right gradient, shifted by {k} along {listed(tuple(spatial))}"
             yield Hypothesis("shifted", says, gradient, known)
+
+
+def _enough(c, known):
+    """Whether the known entries are at least ENOUGH, and most of those that are not 0."""
+    used = (c.G != 0) | (c.R != 0)
+    return bool((known & used).sum() >= max(ENOUGH, used.sum() / 2))
 
 
 def regrouped(c: Context) -> Iterator[Hypothesis]:

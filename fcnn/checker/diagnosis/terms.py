@@ -43,21 +43,23 @@ def _missing(c, shape, axes, how):
     D, x = (c.G - c.R).reshape(shape), c.argument.reshape(shape)
     y = c.y[0].reshape(shape) if c.same_shape else np.zeros(shape)
     d = x - x.mean(axes, keepdims=True)
+    is_softmax = lambda p: bool((p >= 0).all() and (np.abs(p.sum(axes) - 1) < 1e-6).all())
+    p, exp = (y if is_softmax(y) else 0 * y), (np.exp(y) if is_softmax(np.exp(y)) else 0 * y)
     mean, spread = _part(D, np.ones(shape), axes), _part(D, d, axes)
     for kind, through, form, term in (
         ("missing mean term", "the mean", "is constant", mean),
         ("missing variance term", "the variance", "is proportional to x − mean", spread),
         ("missing variance term", "the mean square", "is proportional to x", _part(D, x, axes)),
-        ("missing sum term", "the sum of a softmax", "is proportional to y", _part(D, y, axes)),
+        ("missing sum term", "the sum of a softmax", "is proportional to y", _part(D, p, axes)),
         (
             "missing sum term",
             "the log of a sum",
             "is proportional to exp(y)",
-            _part(D, np.exp(y), axes),
+            _part(D, exp, axes),
         ),
         ("missing variance term", "the mean and the variance", "is linear in x", mean + spread),
     ):
-        says = f"lacks the term through {through}, which {form} along {listed(axes)}{how}"
+        says = f"is wrong in the term through {through}, which {form} along {listed(axes)}{how}"
         yield Hypothesis(kind, says, c.R + term.reshape(c.R.shape))
 
 
@@ -82,4 +84,5 @@ def _axes(rank, grouped):
     last, batch, spatial, example = rank - 1, range(rank - 1), range(1, rank - 1), range(1, rank)
     usual = [(last,), tuple(batch), tuple(spatial), tuple(example)] if rank else []
     every = (c for size in range(1, rank + 1) for c in itertools.combinations(range(rank), size))
-    return [axes for axes in dict.fromkeys([*usual, *every]) if axes]
+    found = [axes for axes in dict.fromkeys([*usual, *every]) if axes]
+    return sorted(found, key=len, reverse=True)  # a sum over more axes is a stronger statement

@@ -31,7 +31,7 @@ from jax import lax
 from fcnn.checker.equation.evaluate import scan
 from fcnn.checker.equation.mutation import Mutation, Place
 from fcnn.checker.equation.program import Program
-from fcnn.checker.equation.wording import MOVES, line, operation
+from fcnn.checker.equation.wording import MOVES, line
 
 STEPS = 9  # a truncated loop keeps fewer steps than this
 CANDIDATES = 14  # the largest number of values that are tried in place of one
@@ -80,7 +80,9 @@ def factors(place: Place) -> Iterator[Mutation]:
             if place.is_literal(other) or (e.name == "div" and k == 1):
                 continue
             what = place.named(other)
-            yield _mutation(place, "missing factor", f"without the factor {what}", _input(k))
+            yield _mutation(
+                place, "missing factor", f"without the factor {what}{_at(place, what)}", _input(k)
+            )
             yield _mutation(
                 place,
                 "missing factor",
@@ -149,7 +151,8 @@ def values(place: Place) -> Iterator[Mutation]:
         if not place.floating(slot) or place.is_literal(slot) or not place.shape(slot):
             continue
         if e.name == "dot_general" and not place.is_cotangent(slot):
-            says = f"without the factor {place.named(slot)} in {line(e)}"
+            what = place.named(slot)
+            says = f"without the factor {what}{_at(place, what)}"
             yield _mutation(
                 place,
                 "missing factor",
@@ -178,7 +181,8 @@ def transposed(place: Place) -> Iterator[Mutation]:
         for p, q in _equal_axes(place.shape(slot)):
             if k and not place.backward and len(place.shape(slot)) > 2:
                 continue
-            says = f"with axes {p} and {q} of {place.named(slot)} exchanged in {line(e)}"
+            what = place.named(slot)
+            says = f"with axes {p} and {q} of {what} exchanged{_at(place, what)}"
             yield _mutation(
                 place,
                 "transposed",
@@ -314,7 +318,8 @@ def _of_scan(place):
         if place.is_cotangent(slot) or not place.floating(slot) or place.shape(slot)[0] < 2:
             continue
         for by, where in ((1, "before"), (-1, "after")):
-            says = f"with the value of the step {where} for {place.named(slot)} in {line(e)}"
+            what = place.named(slot)
+            says = f"with the value of the step {where} for {what}{_at(place, what)}"
             yield _mutation(place, "shifted", says, partial(_shifted, k=k, by=by))
 
 
@@ -395,13 +400,17 @@ def _compared(name, a, b):
 
 
 def _part(place, slot):
-    """A term of a sum, by the line through which it flows."""
-    e = place.source(slot)
-    if e is None:
-        return f"the term {place.named(slot)}"
-    if not place.is_cotangent(slot):
-        return f"the term {place.named(slot)} in {line(e)}"
-    return f"the part that flows through {operation(e)}"
+    """A term of a sum, by the operation through which it flows."""
+    what = place.named(slot)
+    if place.is_cotangent(slot):
+        return f"the part that flows through {what}"
+    return f"the term {what}{_at(place, what)}"
+
+
+def _at(place, what):
+    """The line of an equation, unless `what` has it already."""
+    where = str(place.equation.line)
+    return "" if place.equation.line is None or where in what else f" in {where}"
 
 
 def _is_number(place, slot):

@@ -76,7 +76,7 @@ def _of_scan(program, producers, names, e, slot):
     if made in before:
         k = e.body.inputs.index(made) - e.params["num_consts"]
         if 0 <= k < e.params["num_carry"]:
-            return f"the value before each step of {line(e)}"
+            return f"the carried value before each step of {line(e)}"
         return described(program, producers, names, before[made])
     found = e.body.producers().get(made)
     return "a constant" if found is None else operation(found)

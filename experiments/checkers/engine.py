@@ -1,0 +1,169 @@
+"""The mutation engine: wrong gradients of any function, whose truth is known.
+
+The right backward pass of a function is traced to a program (`fcnn/checker/equation`), and one
+mutation is made in one of its equations. A mutant counts only if a gradient differs from the right
+one by more than DIFFERS of its largest entry, in float64. This is decided without the checker.
+"""
+
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.checkers.functions.function import Function
+from experiments.checkers.problem import CheckerProblem
+from fcnn.checker.equation.evaluate import BY_JAX, evaluated
+from fcnn.checker.equation.mutation import Mutation, Run
+from fcnn.checker.equation.program import Program
+from fcnn.checker.equation.search import backward_program, mutations, names_of
+
+DIFFERS = 1e-6  # smallest difference of a mutant, relative to the largest entry of a leaf
+EQUAL = 1e-9  # mutants that agree to this are one mutant
+
+
+@dataclass
+class Traced:
+    """The right backward pass of a function at drawn arguments."""
+
+    function: Function
+    args: tuple[Any, ...]
+    tree: Any = field(init=False)
+    leaves: list[Any] = field(init=False)
+    floating: list[int] = field(init=False)
+    program: Program = field(init=False)
+    dy: list[np.ndarray] = field(init=False)
+
+    def __post_init__(self):
+        self.leaves, self.tree = jax.tree.flatten(self.args)
+        self.floating = [k for k, a in enumerate(self.leaves) if _is_float(a)]
+        rng = np.random.default_rng(zlib.crc32(self.function.name.encode()))
+        y = jax.eval_shape(self.plain, self.x)
+        self.dy = [rng.standard_normal(a.shape).astype(a.dtype) for a in y]
+        self.program = backward_program(self.plain, self.x, self.dy)
+
+    @property
+    def x(self) -> list[Any]:
+        return [self.leaves[k] for k in self.floating]
+
+    def plain(self, x: Sequence[Any]) -> list[Any]:
+        """The floating outputs of the function of its floating leaves."""
+        y = self.function.f(*self.with_leaves(self.leaves, x))
+        return [a for a in jax.tree.leaves(y) if _is_float(a)]
+
+    def with_leaves(self, leaves: Sequence[Any], x: Sequence[Any]) -> tuple[Any, ...]:
+        full = list(leaves)
+        for k, a in zip(self.floating, x, strict=True):
+            full[k] = a
+        return jax.tree.unflatten(self.tree, full)
+
+    def backward(self, mutation: Mutation | None) -> Callable[..., tuple[Any, ...]]:
+        """The right backward pass, or a mutant of it, as backward(*args, dy)."""
+
+        def backward(*given):
+            *args, dy = given
+            leaves = jax.tree.leaves(tuple(args))
+            x = [jnp.asarray(leaves[k]) for k in self.floating]
+            dys = [jnp.asarray(d) for d in jax.tree.leaves(dy)]
+            site, change = (mutation.site, mutation.change) if mutation else ((), None)
+            values = evaluated(BY_JAX, self.program, [*x, *dys], site, change)
+            found = [values[slot] for slot in self.program.outputs[: len(x)]]
+            # None is a leaf without gradient; an argument without any gets None as a whole.
+            full = jax.tree.unflatten(self.tree, _placed(len(leaves), self.floating, found))
+            return tuple(full)
+
+        return backward
+
+
+def problem_of(function: Function, seed: int, mutation: Mutation | None = None) -> CheckerProblem:
+    """The right gradient of a function, as a problem."""
+    traced = _traced(function, seed)
+    return _problem(traced, seed, "right", None)
+
+
+def mutants(
+    function: Function,
+    seed: int,
+    kinds: Mapping[str, Callable],
+    per_kind: int,
+    counted: Counter,
+) -> list[CheckerProblem]:
+    """Up to `per_kind` mutants of each kind, with different gradients.
+
+    `counted` counts mutants that are made, that equal the right gradient, and that repeat another.
+    """
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        traced = _traced(function, seed)
+        names = names_of(traced.program, [f"x{k}" for k in range(len(traced.x))], len(traced.dy))
+        return list(_mutants(traced, names, seed, kinds, per_kind, counted))
+
+
+def _mutants(traced, names, seed, kinds, per_kind, counted):
+    run = Run(traced.program, [*traced.x, *traced.dy])
+    n = len(traced.x)
+    right = [run.values[slot] for slot in traced.program.outputs[:n]]
+    rng = np.random.default_rng((seed, zlib.crc32(traced.function.name.encode())))
+    made: dict[str, list[Mutation]] = defaultdict(list)
+    for mutation in mutations(traced.program, names, kinds):
+        made[mutation.kind].append(mutation)
+    seen: list[list[np.ndarray]] = [right]
+    for kind, all_of_kind in made.items():
+        chosen = 0
+        for k in rng.permutation(len(all_of_kind)):
+            if chosen == per_kind:
+                break
+            mutation = all_of_kind[k]
+            counted["made"] += 1
+            found = [np.asarray(a) for a in run.mutated(mutation)[:n]]
+            if not all(np.isfinite(a).all() for a in found):
+                counted["not finite"] += 1
+            elif not _differ(right, found, DIFFERS):
+                counted["equal to the right gradient"] += 1
+            elif not all(_differ(other, found, EQUAL) for other in seen):
+                counted["equal to another mutant"] += 1
+            else:
+                seen.append(found)
+                chosen += 1
+                yield _problem(traced, seed, kind, mutation)
+
+
+def _problem(traced, seed, kind, mutation):
+    where = "" if mutation is None else f" at {','.join(map(str, mutation.site))}: {mutation.says}"
+    return CheckerProblem(
+        f"{traced.function.name} {seed}: {kind}{where}",
+        traced.function.name,
+        kind,
+        traced.function.f,
+        lambda: traced.args,
+        traced.backward(mutation),
+    )
+
+
+def _traced(function, seed):
+    with jax.enable_x64(True):
+        rng = np.random.default_rng((seed, zlib.crc32(function.name.encode())))
+        return Traced(function, function.args(rng))
+
+
+def _differ(right, found, most):
+    """Whether any leaf differs by more than `most` of its largest entry."""
+    return any(
+        np.abs(a - b).max(initial=0)
+        > most * max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
+        for a, b in zip(right, found, strict=True)
+    )
+
+
+def _is_float(a):
+    return jnp.issubdtype(jnp.result_type(a), jnp.inexact)
+
+
+def _placed(n, positions, values):
+    full: list[Any] = [None] * n
+    for k, value in zip(positions, values, strict=True):
+        full[k] = value
+    return full

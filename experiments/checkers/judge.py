@@ -1,0 +1,155 @@
+"""Judgement of the checker on one problem whose truth is known.
+
+caught    a gradient that is wrong is not accepted
+located   the leaves that are not accepted are those that differ, and at least OVERLAP of their
+          entries that differ are marked as wrong, and few others
+named     the kind of mistake is one of the true ones, or the sentence reproduces the gradient
+          at arguments and cotangents that the checker has not seen
+false     a kind that is not true, in a sentence that does not reproduce the gradient
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import fcnn
+
+OVERLAP = 0.9
+FRESH = 1_000_003  # added to the seed of the check, to recompute a sentence at another cotangent
+PLACES = ("", "some slices", "single entry")  # kinds that tell where, not what
+
+# Kinds of sentences that are true of a kind of mutation or of a mistake in a case by hand.
+TRUE = {
+    "missing term": ("missing mean term", "missing variance term", "missing sum term"),
+    "missing sum term": ("missing term", "missing mean term", "missing variance term"),
+    "missing factor": ("wrong derivative",),
+    "wrong value": ("wrong derivative", "missing factor"),
+    "wrong derivative": ("missing factor", "wrong value"),
+    "transposed": ("channels exchanged",),
+    "channels exchanged": ("transposed", "gates exchanged"),
+    "wrong below zero": ("kink",),
+    "ties": ("kink",),
+    "mask": ("dropout mask", "wrong below zero"),
+    "constant factor": ("mean for sum", "sum for mean", "dropout scale", "missing factor"),
+    "border dropped": ("ragged window",),
+    "not reduced": ("shape",),
+    "shape": ("not reduced", "reduced too far"),
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The answer of the checker to one problem, and what is true of it."""
+
+    name: str
+    kind: str
+    caught: bool
+    located: bool
+    named: bool
+    false: bool
+    seconds: float
+    answer: str
+
+
+def judge(
+    name: str,
+    kind: str,
+    true: tuple[str, ...],
+    forward: Callable,
+    args: tuple[Any, ...],
+    backward: Callable,
+    differing: list[np.ndarray] | None = None,
+) -> Judgement:
+    """The judgement on a wrong gradient; `differing` are masks of wrong entries by leaf."""
+    start = time.perf_counter()
+    try:
+        report = fcnn.check(forward, args, backward=backward, cost=False)
+    except Exception as error:
+        seconds = time.perf_counter() - start
+        return Judgement(name, kind, True, False, False, False, seconds, f"raises {error!r:.200}")
+    seconds = time.perf_counter() - start
+    bad = [row for row in report.rows if not row.ok]
+    named = [row.mistake and _true(row.mistake, true) for row in bad]
+    again: list[bool] = [True] * len(bad)
+    if not all(named) and any(row.mistake for row in bad):
+        again = _again(bad, forward, args, backward)
+    reproduced = [n or (row.exact and a) for n, row, a in zip(named, bad, again, strict=True)]
+    false = [
+        not r and row.mistake not in PLACES and row.mistake not in true
+        for r, row in zip(reproduced, bad, strict=True)
+    ]
+    answer = "; ".join(f"{row.leaf}: {row.mistake or row.verdict}: {row.says}" for row in bad)
+    located = bool(bad) and (differing is None or _located(report.rows, differing))
+    return Judgement(
+        name,
+        kind,
+        bool(bad),
+        located,
+        bool(bad) and all(reproduced),
+        any(false),
+        seconds,
+        answer,
+    )
+
+
+def _true(kind: str, true: tuple[str, ...]) -> bool:
+    """Whether a sentence of this kind is among the true ones."""
+    return kind in true or any(kind in TRUE.get(t, ()) for t in true)
+
+
+def _again(bad, forward, args, backward) -> list[bool]:
+    """For each sentence, whether the checker finds it again at another cotangent."""
+    report = fcnn.check(forward, args, backward=backward, cost=False, seed=FRESH)
+    rows = {row.leaf: row for row in report.rows}
+    return [rows[row.leaf].mistake == row.mistake for row in bad]
+
+
+def _located(rows, differing) -> bool:
+    for row, mask in zip(rows, differing, strict=True):
+        if row.ok == bool(mask.any()):
+            return False
+        if row.map is None or not mask.any():
+            continue
+        marked = row.map > 1e-7 * row.map.max(initial=0)
+        both = (marked & mask).sum()
+        if both < OVERLAP * mask.sum() or both < OVERLAP * marked.sum():
+            return False
+    return True
+
+
+def truth(
+    forward: Callable, args: tuple[Any, ...], backward: Callable
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The right and the claimed gradient of each floating leaf, in float64, by jax.vjp."""
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        leaves, tree = jax.tree.flatten(args)
+        wide = [_wide(a) for a in leaves]
+        args = jax.tree.unflatten(tree, wide)
+        y, pull = jax.vjp(forward, *args)
+        rng = np.random.default_rng(0)
+        dy = jax.tree.map(lambda a: _cotangent(rng, a), y)
+        R = jax.tree.leaves(pull(dy), is_leaf=lambda a: a is None)
+        G = backward(*args, dy)
+        return R, G
+
+
+def _wide(a):
+    a = jnp.asarray(a)
+    if jnp.issubdtype(a.dtype, jnp.complexfloating):
+        return a.astype(jnp.complex128)
+    return a.astype(jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a
+
+
+def _cotangent(rng, a):
+    if jnp.issubdtype(a.dtype, jnp.complexfloating):
+        return jnp.asarray(
+            rng.standard_normal(a.shape) + 1j * rng.standard_normal(a.shape), a.dtype
+        )
+    if jnp.issubdtype(a.dtype, jnp.floating):
+        return jnp.asarray(rng.standard_normal(a.shape), a.dtype)
+    return np.zeros(a.shape, jax.dtypes.float0)
