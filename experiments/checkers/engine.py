@@ -17,7 +17,7 @@ import numpy as np
 
 from experiments.checkers.functions.function import Function
 from experiments.checkers.problem import CheckerProblem
-from fcnn.checker.equation.evaluate import BY_JAX, evaluated
+from fcnn.checker.equation.evaluate import BY_JAX, NONE, evaluated
 from fcnn.checker.equation.mutation import Mutation, Run
 from fcnn.checker.equation.program import Program
 from fcnn.checker.equation.search import backward_program, mutations, names_of
@@ -69,8 +69,8 @@ class Traced:
             leaves = jax.tree.leaves(tuple(args))
             x = [jnp.asarray(leaves[k]) for k in self.floating]
             dys = [jnp.asarray(d) for d in jax.tree.leaves(dy)]
-            site, change = (mutation.site, mutation.change) if mutation else ((), None)
-            values = evaluated(BY_JAX, self.program, [*x, *dys], site, change)
+            changes = mutation.changes if mutation else NONE
+            values = evaluated(BY_JAX, self.program, [*x, *dys], changes)
             found = [values[slot] for slot in self.program.outputs[: len(x)]]
             # None is a leaf without gradient; an argument without any gets None as a whole.
             full = jax.tree.unflatten(self.tree, _placed(len(leaves), self.floating, found))
@@ -132,7 +132,7 @@ def _mutants(traced, names, seed, kinds, per_kind, counted):
 
 
 def _problem(traced, seed, kind, mutation):
-    where = "" if mutation is None else f" at {','.join(map(str, mutation.site))}: {mutation.says}"
+    where = "" if mutation is None else f" at {sorted(mutation.changes)}: {mutation.says}"
     return CheckerProblem(
         f"{traced.function.name} {seed}: {kind}{where}",
         traced.function.name,

@@ -31,10 +31,11 @@ def changed(kind: str, says: str, change: Callable, axes: bool = True):
                 yield Mutation(
                     kind,
                     f"{says} {e.name}, axis {axis}",
-                    place.site,
-                    lambda scope, values, e, v, axis=axis: [
-                        change(scope.xp, scope.compute(e, v)[0], axis)
-                    ],
+                    {
+                        place.site: lambda scope, values, e, v, axis=axis: [
+                            change(scope.xp, scope.compute(e, v)[0], axis)
+                        ]
+                    },
                 )
 
     return kinds
@@ -47,8 +48,7 @@ def exchanged(place: Place) -> Iterator[Mutation]:
         yield Mutation(
             "exchanged operands",
             f"operands of {e.name}",
-            place.site,
-            lambda scope, values, e, v: scope.compute(e, v[::-1]),
+            {place.site: lambda scope, values, e, v: scope.compute(e, v[::-1])},
         )
 
 
@@ -59,8 +59,7 @@ def first_only(place: Place) -> Iterator[Mutation]:
         yield Mutation(
             "first only",
             f"first entry of {e.name}",
-            place.site,
-            lambda scope, values, e, v: [_first(v[0], axes)],
+            {place.site: lambda scope, values, e, v: [_first(v[0], axes)]},
         )
 
 

@@ -121,6 +121,19 @@ class Context:
         n = self.x[leaf].shape[axis]
         return any(n == m and self.is_causal(leaf, axis, k) for k, m in enumerate(self.dy[0].shape))
 
+    def is_spatial(self, axis: int) -> bool:
+        """Whether one output position depends on a window of several positions of this leaf."""
+        dy, n = self.dy[0], self.R.shape[axis]
+        if dy.ndim != self.R.ndim or dy.shape[axis] < 2:
+            return False
+        mask = np.arange(dy.shape[axis]) == dy.shape[axis] // 2
+        mask = mask.reshape([-1 if j == axis else 1 for j in range(dy.ndim)])
+        found = self.for_other(dy=[dy * mask, *[np.zeros_like(d) for d in self.dy[1:]]])
+        if found is None:
+            return False
+        reached = int((found != 0).any(tuple(j for j in range(dy.ndim) if j != axis)).sum())
+        return 0 < reached < n and (reached > 1 or dy.shape[axis] != n)
+
     def is_causal(self, leaf: int, axis: int, k: int) -> bool:
         """The same for axis k of y."""
         n = self.dy[0].shape[k]

@@ -83,9 +83,10 @@ class Diagnosis:
         if c.G.shape != c.R.shape:
             return other_shape(c)
         known = self._known(c, MISTAKES)
-        if known is not None and known.fitted:
+        if known is not None and (known.fitted or not known.exact):
             step = self._in_the_equation(i)
-            known = step if step is not None and "without" not in step.says else known
+            keep = known.fitted and step is not None and "without" in step.says
+            known = known if step is None or keep else step
         return (
             known
             or self._in_the_equation(i)

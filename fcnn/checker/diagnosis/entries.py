@@ -143,7 +143,9 @@ def _slices(c):
             continue
         kind, where = _pattern(along[axes[0]], axes[0], rank)
         if kind == "truncated in time" and not c.is_time(c.i, axes[0]):
-            kind = "border dropped" if rank > 2 and 0 < axes[0] < rank - 1 else "some slices"
+            kind = "border dropped"
+        if kind != "truncated in time" and not c.is_spatial(axes[0]):
+            kind = "some slices"
         if len(axes) > 1:
             where = f"the borders of {listed(axes)}"
             inner = any(not along[axis][0] for axis in axes)

@@ -5,7 +5,7 @@
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,6 +17,8 @@ from fcnn.checker.equation.program import Equation, Program
 Values = dict[int, Any]
 Change = Callable[["Scope", Values, Equation, list[Any]], Sequence[Any]]
 Site = tuple[int, ...]
+Changes = Mapping[Site, Change]
+NONE: Changes = {}
 
 
 class Scope:
@@ -27,34 +29,38 @@ class Scope:
 
 
 def evaluated(
-    scope: Scope, program: Program, inputs: Sequence[Any], site: Site = (), change=None
+    scope: Scope, program: Program, inputs: Sequence[Any], changes: Changes = NONE
 ) -> Values:
-    """The values of all slots. The equation at `site` is computed by `change`, if given."""
+    """The values of all slots; an equation at the site of a change is computed by the change."""
     values: Values = {**program.known, **dict(zip(program.inputs, inputs, strict=True))}
     for k, equation in enumerate(program.equations):
-        here = bool(site) and site[0] == k
-        step(scope, values, equation, site[1:] if here else (), change if here else None)
+        step(scope, values, equation, at(changes, k) if changes else NONE)
     return values
 
 
-def step(scope: Scope, values: Values, equation: Equation, site: Site = (), change=None) -> None:
-    """Compute one equation, or the change of it. With a site, the change is inside its body."""
+def at(changes: Changes, k: int) -> Changes:
+    """The changes of equation k and of its body, by their sites within it."""
+    return {site[1:]: change for site, change in changes.items() if site[0] == k}
+
+
+def step(scope: Scope, values: Values, equation: Equation, changes: Changes = NONE) -> None:
+    """Compute one equation. A change of the equation itself has the site ()."""
     given = [values[slot] for slot in equation.inputs]
-    if change is not None and not site:
-        found = change(scope, values, equation, given)
-    elif equation.body is not None and (site or scope.xp is np):
-        found = scan(scope, equation, given, site, change)
+    if () in changes:
+        found = changes[()](scope, values, equation, given)
+    elif equation.body is not None and (changes or scope.xp is np):
+        found = scan(scope, equation, given, changes)
     else:
         found = scope.compute(equation, given)
     values.update(zip(equation.outputs, found, strict=True))
 
 
 def scan(
-    scope: Scope, equation: Equation, given: Sequence[Any], site: Site = (), change=None
+    scope: Scope, equation: Equation, given: Sequence[Any], changes: Changes = NONE
 ) -> list[Any]:
-    """The outputs of a scan, by its body; the change is made in every step."""
+    """The outputs of a scan, by its body; the changes are made in every step."""
     run = _scan if scope.xp is np else _traced_scan
-    return run(scope, equation, given, site, change)
+    return run(scope, equation, given, changes)
 
 
 def outputs(program: Program, values: Values) -> list[Any]:
@@ -71,7 +77,7 @@ def bind(equation: Equation, given: Sequence[Any]) -> Sequence[Any]:
 def _by_numpy(equation, given):
     f = NUMPY.get(equation.name)
     if f is not None:
-        return [f(*given, **equation.params)]
+        return [np.asarray(f(*given, **equation.params))]
     return [np.asarray(a) for a in bind(equation, given)]
 
 
@@ -80,25 +86,25 @@ def _parts(equation, given):
     return given[:consts], given[consts : consts + carries], given[consts + carries :]
 
 
-def _scan(scope, equation, given, site, change):
+def _scan(scope, equation, given, changes):
     consts, carry, xs = _parts(equation, given)
     body, length = equation.body, equation.params["length"]
     order = range(length)[::-1] if equation.params["reverse"] else range(length)
     rows: list[Any] = [None] * length
     for t in order:
         inputs = [*consts, *carry, *(x[t] for x in xs)]
-        found = outputs(body, evaluated(scope, body, inputs, site, change))
+        found = outputs(body, evaluated(scope, body, inputs, changes))
         carry, rows[t] = found[: len(carry)], found[len(carry) :]
     stacked = [np.stack([row[k] for row in rows]) for k in range(len(rows[0]))] if rows else []
     return [*carry, *stacked]
 
 
-def _traced_scan(scope, equation, given, site, change):
+def _traced_scan(scope, equation, given, changes):
     consts, carry, xs = _parts(equation, given)
 
     def following(carry, xs):
         inputs = [*consts, *carry, *xs]
-        found = outputs(equation.body, evaluated(scope, equation.body, inputs, site, change))
+        found = outputs(equation.body, evaluated(scope, equation.body, inputs, changes))
         return found[: len(carry)], found[len(carry) :]
 
     length, reverse = equation.params["length"], equation.params["reverse"]
@@ -114,7 +120,7 @@ def _dot(a, b, *, dimension_numbers, **_):
     batch, n = sizes(a, batch_a), math.prod(sizes(a, over_a))
     left = a.transpose(*batch_a, *rest_a, *over_a).reshape(*batch, -1, n)
     right = b.transpose(*batch_b, *over_b, *rest_b).reshape(*batch, n, -1)
-    return (left @ right).reshape(*batch, *sizes(a, rest_a), *sizes(b, rest_b))
+    return np.reshape(left @ right, (*batch, *sizes(a, rest_a), *sizes(b, rest_b)))
 
 
 def _broadcast(x, *, shape, broadcast_dimensions, **_):

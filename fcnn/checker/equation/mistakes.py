@@ -30,7 +30,7 @@ from jax import lax
 
 from fcnn.checker.equation.evaluate import scan
 from fcnn.checker.equation.mutation import Mutation, Place
-from fcnn.checker.equation.program import Program
+from fcnn.checker.equation.program import Equation, Program
 from fcnn.checker.equation.wording import MOVES, line
 
 STEPS = 9  # a truncated loop keeps fewer steps than this
@@ -46,6 +46,7 @@ def terms(place: Place) -> Iterator[Mutation]:
     if not place.floating(e.outputs[0]):
         return
     sign = -1 if e.name == "sub" else 1
+    sources = tuple((s.name, s.line) if s else None for s in map(place.source, e.inputs))
     for k, slot in enumerate(e.inputs):
         if place.is_literal(slot):
             continue
@@ -57,9 +58,13 @@ def terms(place: Place) -> Iterator[Mutation]:
         ):
             weights = [1, sign]
             weights[k] *= amount
-            yield _mutation(
-                place, "missing term", says, lambda scope, _, e, v, w=tuple(weights): [_sum(v, w)]
-            )
+            change = partial(_weighted, weights=weights)
+            key = place.ranks[e.outputs[0]][0], sources, k, amount
+            yield Mutation("missing term", says, {place.site: change}, key=key)
+
+
+def _weighted(scope, values, e, v, *, weights):
+    return [v[0] * weights[0] + v[1] * weights[1]]
 
 
 def factors(place: Place) -> Iterator[Mutation]:
@@ -145,7 +150,7 @@ def constants(place: Place) -> Iterator[Mutation]:
 def values(place: Place) -> Iterator[Mutation]:
     """Another value of the same shape in place of one that a formula uses."""
     e = place.equation
-    if e.name in MOVES or e.name == "scan" or not place.backward:
+    if e.name in MOVES or e.name == "scan":
         return
     for k, slot in enumerate(e.inputs):
         if not place.floating(slot) or place.is_literal(slot) or not place.shape(slot):
@@ -163,14 +168,55 @@ def values(place: Place) -> Iterator[Mutation]:
             )
         for other in _like(place, slot):
             says = f"with {place.named(other)} in place of {place.named(slot)}"
-            yield _mutation(
-                place,
+            change = partial(_other, k=k, other=other)
+            yield Mutation("wrong value", says, {place.site: change}, key=_key(place, k, other))
+
+
+def _key(place, k, other):
+    """What the same mistake has in common in all repetitions of an unrolled loop.
+
+    The loop of the backward pass runs from the last step to the first.
+    """
+    alike, rank = place.ranks[place.equation.outputs[0]]
+    if other not in place.ranks:
+        return alike, k, other
+    like, its = place.ranks[other]
+    against = place.backward and not place.is_cotangent(other)
+    return alike, k, like, its + rank if against else its - rank
+
+
+def _other(scope, values, e, v, *, k, other):
+    return scope.compute(e, _with(v, k, values[other]))
+
+
+def everywhere(place: Place) -> Iterator[Mutation]:
+    """Another value in place of one that several equations of the backward pass use."""
+    e = place.equation
+    if not place.backward or e.body is not None:
+        return
+    for k, slot in enumerate(e.inputs):
+        if place.is_cotangent(slot) or not place.floating(slot) or not place.shape(slot):
+            continue
+        later = [q for q in place.program.equations if slot in q.inputs and _is_backward(place, q)]
+        if len(later) < 2 or later[0] is not e or e.inputs.index(slot) != k:
+            continue
+        for other in _like(place, slot):
+            says = f"with {place.named(other)} in place of {place.named(slot)} everywhere"
+            yield Mutation(
                 "wrong value",
                 says,
-                lambda scope, values, e, v, k=k, other=other: scope.compute(
-                    e, _with(v, k, values[other])
-                ),
+                {place.site: partial(_replaced, slot=slot, other=other)},
+                also=slot,
             )
+
+
+def _is_backward(place, e):
+    return place.is_cotangent(e.outputs[0])
+
+
+def _replaced(scope, values, e, v, *, slot, other):
+    values[slot] = values[other]
+    return scope.compute(e, [values[s] for s in e.inputs])
 
 
 def transposed(place: Place) -> Iterator[Mutation]:
@@ -237,6 +283,18 @@ def means(place: Place) -> Iterator[Mutation]:
         return
     shape = place.shape(e.inputs[0])
     n = math.prod(shape[axis] for axis in e.params["axes"])
+    for other in itertools.combinations(range(len(shape)), len(e.params["axes"])):
+        left = [m for k, m in enumerate(shape) if k not in other]
+        if other != tuple(e.params["axes"]) and tuple(left) == place.shape(e.outputs[0]):
+            says = (
+                f"with the sum in {line(e)} over {_listed(other)}, not {_listed(e.params['axes'])}"
+            )
+            yield _mutation(
+                place,
+                "wrong axis",
+                says,
+                lambda scope, values, e, v, other=other: [v[0].sum(other)],
+            )
     if n > 1:
         yield _mutation(
             place,
@@ -257,8 +315,21 @@ def masks(place: Place) -> Iterator[Mutation]:
             f"with {signs[other]} in place of {signs[e.name]} in {line(e)}",
             lambda scope, values, e, v: [_compared(other, *v)],
         )
+        for k, slot in enumerate(e.inputs):
+            if place.program.avals[slot].dtype.kind in "iu" and _is_number(place, slot):
+                c = int(_number(place, slot))
+                for other in (c - 1, c + 1):
+                    yield _mutation(
+                        place,
+                        "mask",
+                        f"with the number {other} in place of {c} in {line(e)}",
+                        lambda scope, values, e, v, k=k, a=other: scope.compute(
+                            e, _with(v, k, scope.xp.full_like(v[k], a))
+                        ),
+                    )
     if e.name != "select_n" or not place.floating(e.outputs[0]) or len(e.inputs) != 3:
         return
+    yield from _moved_masks(place)
     for k in (1, 2):
         says = f"without the mask of {line(e)}"
         yield _mutation(place, "mask", says, _input(k))
@@ -278,6 +349,12 @@ def masks(place: Place) -> Iterator[Mutation]:
                     e, [scope.xp.roll(v[0], k, axis), *v[1:]]
                 ),
             )
+        for wider, what in ((True, "wider"), (False, "narrower")) if n > 2 else ():
+            says = f"with the mask of {line(e)} {what} by one along axis {axis}"
+            yield _mutation(place, "mask", says, partial(_resized_mask, axis=axis, wider=wider))
+    for wider, what in ((True, "wider"), (False, "narrower")) if len(shape) > 1 else ():
+        says = f"with the band of the mask of {line(e)} {what} by one on each side"
+        yield _mutation(place, "mask", says, partial(_resized_band, wider=wider))
     for p, q in _equal_axes(shape):
         says = f"with axes {p} and {q} of the mask of {line(e)} exchanged"
         yield _mutation(
@@ -288,6 +365,100 @@ def masks(place: Place) -> Iterator[Mutation]:
                 e, [scope.xp.swapaxes(v[0], p, q), *v[1:]]
             ),
         )
+
+
+def _resized_mask(scope, values, e, v, *, axis, wider):
+    mask = v[0] == (v[0].reshape(-1)[0] if wider else ~v[0].reshape(-1)[0])
+    grown = mask | _moved(scope, mask, 1, axis) | _moved(scope, mask, -1, axis)
+    return scope.compute(e, [v[0] ^ (grown & ~mask), *v[1:]])
+
+
+def _resized_band(scope, values, e, v, *, wider):
+    """A mask that depends on q - p only, for indices p, q along the last axes, as a band does."""
+    *_, n, m = v[0].shape
+    first = v[0].reshape(-1, n, m)[0]
+    offsets = scope.xp.concatenate([first[::-1, 0], first[0, 1:]])  # of q - p from 1 - n on
+    mask = offsets if wider else ~offsets
+    grown = mask | _moved(scope, mask, 1, 0) | _moved(scope, mask, -1, 0)
+    offsets = grown if wider else ~grown
+    p, q = scope.xp.arange(n)[:, None], scope.xp.arange(m)[None]
+    return scope.compute(e, [scope.xp.broadcast_to(offsets[q - p + n - 1], v[0].shape), *v[1:]])
+
+
+def _moved(scope, mask, by, axis):
+    n = mask.shape[axis]
+    steps = scope.xp.arange(n).reshape([-1 if k == axis else 1 for k in range(mask.ndim)])
+    return scope.xp.roll(mask, by, axis) & ((steps >= by) & (steps < n + by))
+
+
+def _moved_masks(place):
+    """A mask of the forward pass that is applied to a later value of the same shape."""
+    e, program = place.equation, place.program
+    if place.backward:
+        return
+    shape, depends = place.shape(e.outputs[0]), {e.outputs[0]}
+    for later in range(place.index + 1, len(program.equations)):
+        q = program.equations[later]
+        if place.is_cotangent(q.outputs[0]):
+            break
+        if not depends.intersection(q.inputs) or q.body is not None:
+            continue
+        depends.update(q.outputs)
+        if place.shape(q.outputs[0]) != shape or not place.floating(q.outputs[0]):
+            continue
+        for kept in (1, 2):
+            changes = {
+                place.site: _input(kept),
+                (*place.path, later): partial(_masked, mask=e.inputs[0], kept=kept),
+            }
+            says = f"with the mask of {line(e)} applied to {place.named(q.outputs[0])}"
+            yield Mutation("mask", says, changes)
+
+
+def _masked(scope, values, e, v, *, mask, kept):
+    """The output, and 0 where the mask chooses the other case."""
+    y = scope.compute(e, v)[0]
+    return [scope.xp.where(scope.xp.asarray(values[mask], bool) == (kept == 2), y, 0 * y)]
+
+
+def orders(place: Place) -> Iterator[Mutation]:
+    """Channels, heads or groups in another order; the smallest for the largest."""
+    e = place.equation
+    if e.name in ("top_k", "sort", "argmax", "argmin", "reduce_max", "reduce_min", "cummax"):
+        if place.floating(e.inputs[0]) and len(e.inputs) == 1:
+            says = f"with the smallest in place of the largest in {line(e)}"
+            yield _mutation(place, "flipped", says, _smallest)
+    if e.name != "reshape" or not place.floating(e.outputs[0]):
+        return
+    before, after = place.shape(e.inputs[0]), place.shape(e.outputs[0])
+    for short, long, splits in ((before, after, True), (after, before, False)):
+        for k in range(len(short)):
+            if (
+                len(long) == len(short) + 1
+                and long[:k] == short[:k]
+                and long[k + 2 :] == short[k + 1 :]
+            ):
+                a, b = long[k : k + 2]
+                if a > 1 and b > 1:
+                    says = (
+                        f"with blocks of {a} in place of blocks of {b} along axis {k} in {line(e)}"
+                    )
+                    change = partial(_reordered, k=k, splits=splits)
+                    yield _mutation(place, "channels exchanged", says, change)
+
+
+def _smallest(scope, values, e, v):
+    found = scope.compute(e, [-v[0]])
+    return [-a if a.dtype == v[0].dtype else a for a in found]
+
+
+def _reordered(scope, values, e, v, *, k, splits):
+    """A split or merge of axis k in which the other factor varies fastest."""
+    if splits:
+        shape = list(e.params["new_sizes"])
+        shape[k], shape[k + 1] = shape[k + 1], shape[k]
+        return [scope.xp.swapaxes(v[0].reshape(shape), k, k + 1)]
+    return [scope.xp.swapaxes(v[0], k, k + 1).reshape(e.params["new_sizes"])]
 
 
 def recurrences(place: Place) -> Iterator[Mutation]:
@@ -380,7 +551,7 @@ def _other_direction(scope, values, e, v):
 
 
 def _mutation(place, kind, says, change):
-    return Mutation(kind, says, place.site, change)
+    return Mutation(kind, says, {place.site: change})
 
 
 def _input(k):
@@ -389,10 +560,6 @@ def _input(k):
 
 def _with(v, k, value):
     return [*v[:k], value, *v[k + 1 :]]
-
-
-def _sum(v, weights):
-    return v[0] * weights[0] + v[1] * weights[1]
 
 
 def _compared(name, a, b):
@@ -458,9 +625,37 @@ def _listed(axes):
 
 def overwritten(place: Place) -> Iterator[Mutation]:
     e = place.equation
+    if e.name == "add_any" and _padded(place) is not None:
+        yield from _overwritten_windows(place)
     if e.name == "scatter-add" and place.backward:
         says = f"with the last of several contributions to one entry, not their sum, in {line(e)}"
         yield _mutation(place, "overwritten", says, _last)
+
+
+def _padded(place: Place) -> Equation | None:
+    """The pad of one of two added values, such as the cotangent of a slice."""
+    found = [place.producers.get(slot) for slot in place.equation.inputs]
+    return next((p for p in found if p is not None and p.name == "pad"), None)
+
+
+def _overwritten_windows(place):
+    """All sums of padded values in the program, if this is the last of them."""
+    program, changes = place.program, {}
+    for index, e in enumerate(program.equations):
+        other = replace(place, index=index)
+        if e.name == "add_any" and _padded(other) is not None:
+            changes[other.site] = _pad_over
+    if changes and max(changes) == place.site:
+        for first in (True, False):
+            says = "with the last of several contributions to one entry, not their sum"
+            change = partial(_pad_over, later=first)
+            yield Mutation("overwritten", says, dict.fromkeys(changes, change))
+
+
+def _pad_over(scope, values, e, v, *, later=True):
+    """The value that is not 0; where neither is, the later or the earlier one."""
+    a, b = v if later else v[::-1]
+    return [scope.xp.where(b != 0, b, a)]
 
 
 def _last(scope, values, e, v):
@@ -482,10 +677,12 @@ KINDS: dict[str, Callable[[Place], Iterator[Mutation]]] = {
     "recurrences": recurrences,
     "overwritten": overwritten,
     "masks": masks,
+    "orders": orders,
     "axes": axes,
     "means": means,
     "transposed": transposed,
     "factors": factors,
     "constants": constants,
     "values": values,
+    "everywhere": everywhere,
 }

@@ -1,15 +1,18 @@
 """One mistake at one equation of a program, and what the mistakes of all kinds need to know."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from fcnn.checker.equation.evaluate import (
     BY_NUMPY,
-    Change,
+    NONE,
+    Changes,
     Scope,
     Site,
     Values,
+    at,
     evaluated,
     step,
 )
@@ -18,16 +21,19 @@ from fcnn.checker.equation.wording import MOVES, described, inside
 
 
 class Mutation(NamedTuple):
-    """The equation at `site` computed by `change`.
+    """One mistake: the equations at some sites are computed by changes.
 
     kind: the kind of the mistake, in two or three words.
     says: the mistake as a clause after "equals the right gradient".
+    also: a slot whose value a change replaces for its equation and all later ones.
+    key:  what equal mistakes in the repetitions of a line have in common, besides `says`.
     """
 
     kind: str
     says: str
-    site: Site
-    change: Change
+    changes: Changes
+    also: int | None = None
+    key: Any = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Place:
     """An equation of a program, and how to name the values around it.
 
     names: names of slots, such as x and dy.
+    ranks: for each equation, by its first output: what it has in common with its repetitions in an
+           unrolled loop, and its number among them.
     """
 
     program: Program
@@ -42,6 +50,7 @@ class Place:
     path: Site
     names: dict[int, str]
     producers: dict[int, Equation] = field(repr=False)
+    ranks: dict[int, tuple[Any, int]] = field(repr=False)
 
     @property
     def equation(self) -> Equation:
@@ -82,14 +91,26 @@ class Place:
 
 def places(program: Program, names: dict[int, str], path: Site = ()) -> Iterator[Place]:
     """All equations of the program and of the bodies of its scans, the last ones first."""
-    producers = program.producers()
+    producers, ranks = program.producers(), _ranks(program)
     for index in reversed(range(len(program.equations))):
         equation = program.equations[index]
-        yield Place(program, index, path, names, producers)
+        yield Place(program, index, path, names, producers, ranks)
         if equation.body is not None:
             yield from places(
                 equation.body, inside(program, producers, names, equation), (*path, index)
             )
+
+
+def _ranks(program):
+    seen: Counter[Any] = Counter()
+    ranks = {}
+    for e in program.equations:
+        out = e.outputs[0]
+        shapes = tuple(program.avals[slot].shape for slot in (*e.inputs, out))
+        alike = e.line, e.name, shapes, out in program.cotangent
+        ranks[out] = alike, seen[alike]
+        seen[alike] += 1
+    return ranks
 
 
 class Run:
@@ -107,17 +128,16 @@ class Run:
                 self.readers.setdefault(slot, []).append(k)
 
     def mutated(self, mutation: Mutation) -> list[Any]:
-        """The outputs, and only the equations that depend on the mutation are computed again."""
-        first, *rest = mutation.site
+        """The outputs; only the equations that depend on the mutation are computed again."""
         values: Values = dict(self.values)
-        equation = self.program.equations[first]
-        step(self.scope, values, equation, tuple(rest), mutation.change)
-        changed = set(equation.outputs)
-        todo = {k for slot in changed for k in self.readers.get(slot, ())}
+        sites = {site[0] for site in mutation.changes}
+        todo = set(sites)
         while todo:
             k = min(todo)
             todo.remove(k)
-            step(self.scope, values, self.program.equations[k])
-            new = self.program.equations[k].outputs
-            todo.update(k for slot in new for k in self.readers.get(slot, ()))
+            changes = at(mutation.changes, k) if k in sites else NONE
+            step(self.scope, values, self.program.equations[k], changes)
+            new = [*self.program.equations[k].outputs]
+            new += [mutation.also] if mutation.also is not None and () in changes else []
+            todo.update(j for slot in new for j in self.readers.get(slot, ()) if j > k)
         return [values[slot] for slot in self.program.outputs]

@@ -16,7 +16,7 @@ from fcnn.checker.equation.mistakes import KINDS
 from fcnn.checker.equation.mutation import Mutation, Run, places
 from fcnn.checker.equation.program import Program, traced, used, with_cotangents
 
-SECONDS = 3.0  # the longest search
+SECONDS = 3.0  # the longest search, in CPU seconds
 MOST = 20_000  # a function whose arguments have more entries is not searched
 
 
@@ -50,8 +50,20 @@ def mutations(program: Program, names: dict[int, str], kinds=KINDS) -> Iterator[
     needed = used(program)
     found = [p for p in places(program, names) if needed[p.site[0]]]
     for kind in kinds.values():
+        repeated: dict[Any, list[Mutation]] = {}
         for place in found:
-            yield from kind(place)
+            for mutation in kind(place):
+                yield mutation
+                if mutation.also is None:
+                    key = mutation.key or (mutation.kind, mutation.says)
+                    repeated.setdefault(key, []).append(mutation)
+        yield from (_in_every_step(same) for same in repeated.values() if len(same) > 1)
+
+
+def _in_every_step(same: Sequence[Mutation]) -> Mutation:
+    """One mistake in a line that Python has repeated, such as the body of an unrolled loop."""
+    changes = {site: change for m in same for site, change in m.changes.items()}
+    return same[-1]._replace(says=f"{same[-1].says}, in every repetition", changes=changes)
 
 
 def search(
@@ -67,11 +79,11 @@ def search(
 
     The first ones explain the most leaves.
     """
-    limit = time.monotonic() + seconds
+    limit = time.thread_time() + seconds
     runs = [Run(program, [*x, *dy]) for dy, _ in draws]
     found: list[Found] = []
     for mutation in mutations(program, names):
-        if time.monotonic() > limit:
+        if time.thread_time() > limit:
             break
         leaves = list(wrong)
         for run, (_, G) in zip(runs, draws, strict=True):
