@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.checkers.functions.function import Function
-from experiments.checkers.problem import CheckerProblem
+from fcnn.checker.compiled import exactly
 from fcnn.checker.equation.evaluate import BY_JAX, NONE, evaluated
 from fcnn.checker.equation.mutation import Mutation, Run
 from fcnn.checker.equation.program import Program
@@ -79,10 +79,22 @@ class Traced:
         return backward
 
 
-def problem_of(function: Function, seed: int, mutation: Mutation | None = None) -> CheckerProblem:
-    """The right gradient of a function, as a problem."""
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong gradient; `differing` are the masks of its wrong entries, by leaf."""
+
+    name: str
+    kind: str
+    forward: Callable[..., Any]
+    args: tuple[Any, ...]
+    backward: Callable[..., tuple[Any, ...]]
+    differing: list[np.ndarray]
+
+
+def right(function: Function, seed: int) -> Mutant:
+    """The right gradient of a function, by the same program."""
     traced = _traced(function, seed)
-    return _problem(traced, seed, "right", None)
+    return _mutant(traced, seed, "right", None, [np.zeros(a.shape, bool) for a in traced.x])
 
 
 def mutants(
@@ -91,12 +103,12 @@ def mutants(
     kinds: Mapping[str, Callable],
     per_kind: int,
     counted: Counter,
-) -> list[CheckerProblem]:
+) -> list[Mutant]:
     """Up to `per_kind` mutants of each kind, with different gradients.
 
     `counted` counts mutants that are made, that equal the right gradient, and that repeat another.
     """
-    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+    with exactly():
         traced = _traced(function, seed)
         names = names_of(traced.program, [f"x{k}" for k in range(len(traced.x))], len(traced.dy))
         return list(_mutants(traced, names, seed, kinds, per_kind, counted))
@@ -128,19 +140,20 @@ def _mutants(traced, names, seed, kinds, per_kind, counted):
             else:
                 seen.append(found)
                 chosen += 1
-                yield _problem(traced, seed, kind, mutation)
+                masks = [_mask(a, b) for a, b in zip(right, found, strict=True)]
+                yield _mutant(traced, seed, kind, mutation, masks)
 
 
-def _problem(traced, seed, kind, mutation):
+def _mutant(traced, seed, kind, mutation, differing):
     where = "" if mutation is None else f" at {sorted(mutation.changes)}: {mutation.says}"
-    return CheckerProblem(
-        f"{traced.function.name} {seed}: {kind}{where}",
-        traced.function.name,
-        kind,
-        traced.function.f,
-        lambda: traced.args,
-        traced.backward(mutation),
-    )
+    function = traced.function
+    name = f"{function.name} {seed}: {kind}{where}"
+    return Mutant(name, kind, function.f, traced.args, traced.backward(mutation), differing)
+
+
+def _mask(right, found):
+    top = max(np.abs(right).max(initial=0), np.abs(found).max(initial=0))
+    return np.abs(right - found) > EQUAL * top
 
 
 def _traced(function, seed):

@@ -18,7 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import fcnn
+from fcnn.checker.compiled import exactly
 
+FLOAT0 = jax.dtypes.float0
 OVERLAP = 0.9
 FRESH = 1_000_003  # added to the seed of the check, to recompute a sentence at another cotangent
 PLACES = ("", "some slices", "single entry")  # kinds that tell where, not what
@@ -44,7 +46,10 @@ TRUE = {
 
 @dataclass(frozen=True)
 class Judgement:
-    """The answer of the checker to one problem, and what is true of it."""
+    """The answer of the checker to one problem, and what is true of it.
+
+    must: whether the mistake must be named, not only located.
+    """
 
     name: str
     kind: str
@@ -52,6 +57,7 @@ class Judgement:
     located: bool
     named: bool
     false: bool
+    must: bool
     seconds: float
     answer: str
 
@@ -60,18 +66,24 @@ def judge(
     name: str,
     kind: str,
     true: tuple[str, ...],
+    must: bool,
     forward: Callable,
     args: tuple[Any, ...],
     backward: Callable,
-    differing: list[np.ndarray] | None = None,
+    differing: list[np.ndarray],
 ) -> Judgement:
-    """The judgement on a wrong gradient; `differing` are masks of wrong entries by leaf."""
+    """The judgement on a wrong gradient.
+
+    true:      kinds of sentences that are true of the mistake.
+    differing: masks of wrong entries, by leaf.
+    """
     start = time.perf_counter()
     try:
         report = fcnn.check(forward, args, backward=backward, cost=False)
     except Exception as error:
         seconds = time.perf_counter() - start
-        return Judgement(name, kind, True, False, False, False, seconds, f"raises {error!r:.200}")
+        answer = f"raises {error!r:.200}"
+        return Judgement(name, kind, True, False, False, False, must, seconds, answer)
     seconds = time.perf_counter() - start
     bad = [row for row in report.rows if not row.ok]
     named = [row.mistake and _true(row.mistake, true) for row in bad]
@@ -84,17 +96,9 @@ def judge(
         for r, row in zip(reproduced, bad, strict=True)
     ]
     answer = "; ".join(f"{row.leaf}: {row.mistake or row.verdict}: {row.says}" for row in bad)
-    located = bool(bad) and (differing is None or _located(report.rows, differing))
-    return Judgement(
-        name,
-        kind,
-        bool(bad),
-        located,
-        bool(bad) and all(reproduced),
-        any(false),
-        seconds,
-        answer,
-    )
+    located = bool(bad) and _located(report.rows, differing)
+    complete = bool(bad) and all(reproduced)
+    return Judgement(name, kind, bool(bad), located, complete, any(false), must, seconds, answer)
 
 
 def _true(kind: str, true: tuple[str, ...]) -> bool:
@@ -122,20 +126,30 @@ def _located(rows, differing) -> bool:
     return True
 
 
-def truth(
-    forward: Callable, args: tuple[Any, ...], backward: Callable
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The right and the claimed gradient of each floating leaf, in float64, by jax.vjp."""
-    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+def masks(forward: Callable, args: tuple[Any, ...], backward: Callable) -> list[np.ndarray]:
+    """Masks of the wrong entries of each inexact leaf, by jax.vjp in float64."""
+    with exactly():
         leaves, tree = jax.tree.flatten(args)
-        wide = [_wide(a) for a in leaves]
-        args = jax.tree.unflatten(tree, wide)
+        args = jax.tree.unflatten(tree, list(map(_wide, leaves)))
         y, pull = jax.vjp(forward, *args)
         rng = np.random.default_rng(0)
         dy = jax.tree.map(lambda a: _cotangent(rng, a), y)
-        R = jax.tree.leaves(pull(dy), is_leaf=lambda a: a is None)
-        G = backward(*args, dy)
-        return R, G
+        R = jax.tree.leaves(pull(dy))
+        found = backward(*args, jax.tree.map(lambda d: None if d.dtype == FLOAT0 else d, dy))
+        G = [
+            g
+            for part, given in zip(tree.children(), found, strict=True)
+            for g in ([None] * part.num_leaves if given is None else part.flatten_up_to(given))
+        ]
+    return [_mask(np.asarray(r), g) for r, g in zip(R, G, strict=True) if r.dtype != FLOAT0]
+
+
+def _mask(right, found):
+    found = np.zeros_like(right) if found is None else np.asarray(found)
+    if found.shape != right.shape:
+        return np.ones(right.shape, bool)
+    top = np.abs(right).max(initial=0)
+    return ~(np.abs(right - found) <= 1e-7 * top)
 
 
 def _wide(a):

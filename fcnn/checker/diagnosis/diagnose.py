@@ -23,7 +23,7 @@ from fcnn.checker.diagnosis import (
 )
 from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake
 from fcnn.checker.diagnosis.shape import other_shape
-from fcnn.checker.equation.search import Found, backward_program, names_of, search
+from fcnn.checker.equation.search import Found, explanations
 from fcnn.checker.evidence import Evidence, cotangent, evidence_at, largest
 from fcnn.checker.finite_differences import Slopes
 
@@ -64,6 +64,7 @@ MISTAKES: tuple[Mistakes, ...] = (
 )
 # Their values are fitted to G, so that a step of the equation is a better explanation.
 FITTED = (terms.terms, terms.rows, factor.by_axis)
+VAGUE = ("some slices", "single entry")  # kinds that tell where, not what
 PLACES = (entries.single, entries.any_slices)
 MOST = 2048  # largest number of entries for which R is computed by finite differences
 SEARCHED = 20_000  # largest number of entries for which the equation is searched
@@ -83,7 +84,7 @@ class Diagnosis:
         if c.G.shape != c.R.shape:
             return other_shape(c)
         known = self._known(c, MISTAKES)
-        if known is not None and (known.fitted or not known.exact):
+        if known is not None and (known.fitted or (known.kind in VAGUE and not known.exact)):
             step = self._in_the_equation(i)
             keep = known.fitted and step is not None and "without" in step.says
             known = known if step is None or keep else step
@@ -126,8 +127,7 @@ class Diagnosis:
     def _in_the_equation(self, i: int) -> Mistake | None:
         for found in self._steps:
             if i in found.leaves:
-                says = f"equals the right gradient {found.mutation.says} (every entry)"
-                return Mistake(found.mutation.kind, says)
+                return Mistake(found.kind, f"{found.says} (every entry)")
         return None
 
     @cached_property
@@ -137,13 +137,9 @@ class Diagnosis:
         shaped = [i for i in self.wrong if e.claimed[i].shape == compiled.x[i].shape]
         if e.reference is None or sum(a.size for a in compiled.x) > SEARCHED:
             return []
-        try:
-            program = backward_program(compiled.subject.plain, compiled.x, e.dy)
-        except Exception:  # tracing may raise any error
-            return []
-        names = names_of(program, compiled.subject.names, len(e.dy))
         draws = [(a.dy, a.claimed) for a in (e, self._second)]
-        return search(program, names, compiled.x, draws, shaped, _tolerance(compiled))
+        f, names = compiled.subject.plain, compiled.subject.names
+        return explanations(f, names, compiled.x, draws, shaped, _tolerance(compiled))
 
 
 def _differs(c, hypothesis):

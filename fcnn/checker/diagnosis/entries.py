@@ -18,7 +18,7 @@ from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake, counted
 from fcnn.checker.diagnosis.order import listed
 
 FEW = 3  # largest number of entries that a message lists
-MOST_TIED = 512  # for more tied entries, their gradients are not computed one by one
+MOST_TIED = 512  # for more wrong entries, their gradients are not computed one by one
 MANY = 10**4  # an array with this many rows or more is not searched for ties within rows
 
 
@@ -54,11 +54,11 @@ def ties(c: Context) -> Iterator[Hypothesis]:
     """Every tied entry has the gradient that it has if it alone is moved up, or down."""
     wrong = c.wrong()
     tied = next((t for t in _tied(c.argument) if t.any() and (t | ~wrong).all()), None)
-    if tied is None or wrong.all() or int(tied.sum()) > MOST_TIED:
+    if tied is None or wrong.all() or int(wrong.sum()) > MOST_TIED:
         return
     for sign in (1, -1):
         whole = c.R.copy()
-        for k in np.flatnonzero(tied):
+        for k in np.flatnonzero(wrong):
             moved = c.argument.copy()
             moved.flat[k] += sign * 1e-6 * (np.abs(moved).max() or 1.0)
             found = c.for_other({c.i: moved})

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.source_info_util import user_context
 
 from fcnn.checker.equation.program import Equation, Program
 
@@ -70,7 +71,8 @@ def outputs(program: Program, values: Values) -> list[Any]:
 def bind(equation: Equation, given: Sequence[Any]) -> Sequence[Any]:
     """The outputs of the primitive, by JAX."""
     params = equation.primitive.get_bind_params(equation.params)
-    found = equation.primitive.bind(*given, **params)
+    with user_context(equation.traceback):  # so that the equation keeps its line if traced again
+        found = equation.primitive.bind(*given, **params)
     return found if equation.primitive.multiple_results else [found]
 
 

@@ -313,7 +313,7 @@ def masks(place: Place) -> Iterator[Mutation]:
             place,
             "mask",
             f"with {signs[other]} in place of {signs[e.name]} in {line(e)}",
-            lambda scope, values, e, v: [_compared(other, *v)],
+            lambda scope, values, e, v, name=other: [_compared(name, *v)],
         )
         for k, slot in enumerate(e.inputs):
             if place.program.avals[slot].dtype.kind in "iu" and _is_number(place, slot):

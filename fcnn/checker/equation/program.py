@@ -9,6 +9,7 @@ of the forward pass, which the backward pass uses as factors.
 import linecache
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from os.path import basename, dirname
 from typing import Any, NamedTuple
 
@@ -47,8 +48,12 @@ class Equation:
     params: dict[str, Any]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    line: Line | None
+    traceback: Any
     body: "Program | None" = None  # of a scan
+
+    @property
+    def line(self) -> Line | None:
+        return _line(self.traceback)
 
     @property
     def name(self) -> str:
@@ -158,7 +163,8 @@ class _Builder:
             env.update(zip(e.outvars, out, strict=True))
             body = e.params["jaxpr"] if e.primitive.name == "scan" else None
             body = None if body is None else _program(body.jaxpr, body.consts)
-            self.equations.append(Equation(e.primitive, e.params, given, out, _line(e), body))
+            traceback = e.source_info.traceback
+            self.equations.append(Equation(e.primitive, e.params, given, out, traceback, body))
         return list(map(read, jaxpr.outvars))
 
     def _inner(self, equation, given):
@@ -190,10 +196,12 @@ def _bound(equation):
     return equation.primitive.bind(**equation.primitive.get_bind_params(equation.params))
 
 
-def _line(equation) -> Line | None:
+@cache
+def _line(traceback) -> Line | None:
     """The innermost line outside JAX, NumPy and fcnn; else the innermost line of an operator."""
-    traceback = equation.source_info.traceback
-    frames = [f for f in traceback.frames if traceback and not f.file_name.startswith(OTHERS)]
+    frames = (
+        [f for f in traceback.frames if not f.file_name.startswith(OTHERS)] if traceback else []
+    )
     outside = [f for f in frames if not f.file_name.startswith((HERE, "<frozen"))]
     operators = [f for f in frames if f.file_name.startswith(f"{HERE}ops/")]
     for frame in outside[:1] or operators[:1]:

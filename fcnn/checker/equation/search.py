@@ -6,24 +6,26 @@ its gradient equals the claimed one for two independent cotangents.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from fcnn.checker.equation.forms import with_softmax
 from fcnn.checker.equation.mistakes import KINDS
 from fcnn.checker.equation.mutation import Mutation, Run, places
+from fcnn.checker.equation.products import products
 from fcnn.checker.equation.program import Program, traced, used, with_cotangents
 
 SECONDS = 3.0  # the longest search, in CPU seconds
-MOST = 20_000  # a function whose arguments have more entries is not searched
 
 
 class Found(NamedTuple):
-    """A mistake, and the leaves whose claimed gradients it explains."""
+    """A mistake by its kind and a sentence, and the leaves whose claimed gradients it explains."""
 
-    mutation: Mutation
+    kind: str
+    says: str
     leaves: tuple[int, ...]
 
 
@@ -66,38 +68,93 @@ def _in_every_step(same: Sequence[Mutation]) -> Mutation:
     return same[-1]._replace(says=f"{same[-1].says}, in every repetition", changes=changes)
 
 
-def search(
-    program: Program,
-    names: dict[int, str],
+def explanations(
+    plain: Callable,
+    leaves: Sequence[str],
     x: Sequence[Any],
     draws: Sequence[tuple[Sequence[Any], Sequence[Any]]],
     wrong: Sequence[int],
     tolerance: float,
-    seconds: float = SECONDS,
 ) -> list[Found]:
-    """Mistakes that explain gradients; `draws` are pairs of dy and the claimed gradients G.
+    """Mistakes that explain the gradients of the leaves `wrong`, the best explanations first.
 
-    The first ones explain the most leaves.
+    leaves: names of the leaves x.
+    draws:  pairs of dy and the claimed gradients G.
+    An empty list if JAX cannot trace the backward pass.
     """
-    limit = time.thread_time() + seconds
-    runs = [Run(program, [*x, *dy]) for dy, _ in draws]
     found: list[Found] = []
-    for mutation in mutations(program, names):
-        if time.thread_time() > limit:
+    for form in (lambda: plain, lambda: with_softmax(plain, x)):
+        if {i for each in found for i in each.leaves} == {*wrong}:
             break
-        leaves = list(wrong)
-        for run, (_, G) in zip(runs, draws, strict=True):
+        try:
+            program = backward_program(form(), x, draws[0][0])
+        except Exception:  # tracing may raise any error
+            continue
+        names = names_of(program, leaves, len(draws[0][0]))
+        search = Search(program, names, x, draws, wrong, tolerance)
+        found += [*search.steps(), *search.products()]
+    return found
+
+
+class Search:
+    """The search in one program."""
+
+    def __init__(
+        self,
+        program: Program,
+        names: dict[int, str],
+        x: Sequence[Any],
+        draws: Sequence[tuple[Sequence[Any], Sequence[Any]]],
+        wrong: Sequence[int],
+        tolerance: float,
+    ):
+        self.program, self.names, self.draws = program, names, draws
+        self.wrong, self.tolerance = wrong, tolerance
+        self.runs = [Run(program, [*x, *dy]) for dy, _ in draws]
+
+    def steps(self, seconds: float = SECONDS) -> list[Found]:
+        """Mistakes in one step that explain gradients; the first ones explain the most leaves."""
+        limit = time.thread_time() + seconds
+        found: list[Found] = []
+        for mutation in mutations(self.program, self.names):
+            if time.thread_time() > limit:
+                break
+            if leaves := self._explained(mutation):
+                found.append(
+                    Found(mutation.kind, f"equals the right gradient {mutation.says}", leaves)
+                )
+        return sorted(found, key=lambda f: -len(f.leaves))
+
+    def _explained(self, mutation: Mutation) -> tuple[int, ...]:
+        leaves = list(self.wrong)
+        for run, (_, G) in zip(self.runs, self.draws, strict=True):
             got = run.mutated(mutation)
-            leaves = [i for i in leaves if _equal(got[i], G[i], tolerance)]
+            leaves = [i for i in leaves if self._equal(got[i], G[i])]
             if not leaves:
                 break
-        if leaves:
-            found.append(Found(mutation, tuple(leaves)))
-    return sorted(found, key=lambda f: -len(f.leaves))
+        return tuple(leaves)
 
+    def products(self) -> list[Found]:
+        """Gradients that sum dy times a wrong value."""
+        place = next(places(self.program, self.names), None)
+        if place is None:
+            return []
+        found = []
+        for i in self.wrong:
+            each = [
+                products(run, place, dy, np.shape(G[i]))
+                for run, (dy, G) in zip(self.runs, self.draws, strict=True)
+            ]
+            for same in zip(*each, strict=True):
+                values = [value for _, value in same]
+                if all(self._equal(a, G[i]) for a, (_, G) in zip(values, self.draws, strict=True)):
+                    says = f"sums dy times {same[0][0]}: that value has to be another one"
+                    found.append(Found("wrong value", says, (i,)))
+                    break
+        return found
 
-def _equal(a, b, tolerance):
-    if np.shape(a) != np.shape(b):
-        return False
-    off = np.abs(np.asarray(a, np.complex128) - b).max(initial=0)
-    return bool(off <= tolerance * np.abs(b).max(initial=0))
+    def _equal(self, a, b):
+        if np.shape(a) != np.shape(b):
+            return False
+        off = np.abs(np.asarray(a, np.complex128) - b).max(initial=0)
+        return bool(off <= self.tolerance * np.abs(b).max(initial=0))

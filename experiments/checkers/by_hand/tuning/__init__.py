@@ -1,0 +1,1 @@
+"""Cases that were read while the checker was developed."""
