@@ -1,14 +1,16 @@
 """Tables of the results: by kind of mistake, by kind of correct gradient, and by checker."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
 import rich.table
 from rich import box
 
+from experiments.checkers.bounds import upper_bound
 from experiments.checkers.checkers import Answer
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
+from experiments.checkers.judge import Judgement
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import CheckerProblem
 from fcnn.cli.table import markdown
@@ -54,6 +56,51 @@ class Table(NamedTuple):
 
     def markdown(self) -> str:
         return "\n".join(markdown(self.head, self.rows))
+
+
+def rates(judgements: Sequence[Judgement]) -> dict[str, tuple[int, int]]:
+    """Counts of wrong gradients, each with the number that could be reached."""
+    must = [j for j in judgements if j.must]
+    n = len(judgements)
+    return {
+        "caught": (sum(j.caught for j in judgements), n),
+        "named or located": (sum(j.named or j.located for j in judgements), n),
+        "named": (sum(j.named for j in must), len(must)),
+        "no false sentence": (sum(not j.false for j in judgements), n),
+    }
+
+
+def by_column(
+    columns: Mapping[str, Sequence[Judgement]], dropped: Mapping[str, Mapping[str, int]]
+) -> Table:
+    """One row for each column of problems (`columns.py`); see `judge.py` for the terms."""
+    rows = []
+    for column, judgements in columns.items():
+        seconds = f"{median(j.seconds for j in judgements):.1f}" if judgements else ""
+        n = len(judgements)
+        if column == "right":
+            wrong = sum(j.caught for j in judgements)
+            bound = f"{wrong} called wrong (< {upper_bound(wrong, n):.1%})"
+            rows.append((column, f"{n}", bound, "", "", "", "", seconds))
+            continue
+        share = {k: f"{a} ({a / b:.1%})" if b else "" for k, (a, b) in rates(judgements).items()}
+        must = sum(j.must for j in judgements)
+        equal = dropped.get(column, {}).get("equal to the right gradient", 0)
+        false = sum(j.false for j in judgements)
+        rows.append(
+            (
+                column,
+                f"{n}" + (f" + {equal} equal" if equal else ""),
+                share["caught"],
+                share["named or located"],
+                f"{must}",
+                share["named"],
+                f"{false}",
+                seconds,
+            )
+        )
+    head = ("problems", "number", "caught", "named or located", "must be named", "named")
+    return Table((*head, "false", "median s"), rows)
 
 
 def by_kind(mutants: Sequence[Judged]) -> Table:
