@@ -11,6 +11,7 @@ import numpy as np
 
 from fcnn.checker.diagnosis import (
     changed_input,
+    conjugate,
     entries,
     factor,
     formula,
@@ -59,6 +60,18 @@ MISTAKES: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
     changed_input.own_argument,
     entries.any_slices,
 )
+# For a function with complex arguments or outputs, where the other modules assume real arrays.
+OF_COMPLEX: tuple[Callable[[Context], Iterator[Hypothesis]], ...] = (
+    factor.stopped,
+    conjugate.conjugated,
+    conjugate.constant,
+    order.exchanged_arguments,
+    order.transposed,
+    order.flipped,
+    factor.reduced_too_far,
+    factor.of_an_argument,
+    changed_input.outputs,
+)
 MOST = 2048  # largest number of entries for which R is computed by finite differences
 
 
@@ -67,9 +80,13 @@ def diagnose(e: Evidence, i: int) -> Mistake | None:
     c = _context(e, i)
     if c is None:
         return None
+    subject = e.compiled.subject
+    is_complex = any([*subject.complex_x, *subject.complex_y])
+    if is_complex:
+        c = conjugate.complex_context(c, subject)
     if c.G.shape != c.R.shape:
         return other_shape(c)
-    for mistakes in MISTAKES:
+    for mistakes in OF_COMPLEX if is_complex else MISTAKES:
         for hypothesis in mistakes(c):
             error = c.distance(hypothesis.gradient, hypothesis.known)
             if error <= c.tolerance and _differs(c, hypothesis):
@@ -91,7 +108,8 @@ def _context(e, i):
     if compiled.shortest != "float64":
         tolerance = 1e-4
     if references is None:
-        if sum(x.size for x in compiled.x) > MOST:
+        entries = sum(x.size for x in compiled.x)
+        if entries > MOST or not e.affordable(-(-30 * entries // len(compiled.x))):
             return None
         references, tolerance = _by_differences(e.slopes), 1e-5
     as_float = lambda arrays: [np.asarray(a).astype(np.float64) for a in arrays]
