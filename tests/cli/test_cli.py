@@ -208,7 +208,7 @@ def test_a_page_that_cannot_be_written_gives_exit_code_2(file, capsys):
         (
             ["{file}:double"],
             RIGHT.replace("(2 * dy,)", "2 * dy.z"),
-            "mine.py:9: the backward of double raises AttributeError: ",
+            "mine.py:8: the backward of double raises AttributeError: ",
         ),
         (
             ["{file}:double"],
