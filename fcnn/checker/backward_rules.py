@@ -7,8 +7,9 @@ An operator of fcnn and a `jax.custom_vjp` function have a rule. For any other f
 `backward` is a function (*args, dy) -> cotangents, or a pair (fwd, bwd).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from types import MethodType
 from typing import Any
 
 import jax
@@ -27,7 +28,8 @@ def rule_of(f: Callable, backward: Any = None) -> Rule | None:
     if isinstance(backward, tuple) and len(backward) == 2 and all(map(callable, backward)):
         return backward
     if callable(backward):
-        return lambda *args: (f(*args), args), lambda args, dy: backward(*args, dy)
+        fwd = lambda *args: (f(*args), args)
+        return _as(f, fwd), _as(backward, lambda args, dy: backward(*args, dy))
     if backward is not None:
         raise TypeError(
             f"check: backward must be a function or a pair (fwd, bwd), not {backward!r:.60}"
@@ -44,6 +46,21 @@ def rule_of(f: Callable, backward: Any = None) -> Rule | None:
     return None
 
 
+def static_arguments(f: Any) -> set[int]:
+    """Positions of the arguments that custom_vjp or custom_jvp does not differentiate."""
+    bound = 0  # arguments that partial or a method has bound
+    while not isinstance(f, jax.custom_vjp | jax.custom_jvp):
+        if isinstance(f, partial):
+            f, bound = f.func, bound + len(f.args)
+        elif isinstance(f, MethodType):
+            f, bound = f.__func__, bound + 1
+        elif hasattr(f, "lower") and hasattr(f, "__wrapped__"):  # jitted
+            f = f.__wrapped__
+        else:
+            return set()
+    return {i - bound for i in f.nondiff_argnums if i >= bound}
+
+
 def operator_of(f: Any) -> tuple[Op | None, dict[str, Any]]:
     """The operator in f, and the options that partial binds; (None, {}) if f is not an operator."""
     options: dict[str, Any] = {}
@@ -58,17 +75,43 @@ def name_of(f: Any) -> str:
     return getattr(f, "__name__", type(f).__name__)
 
 
-def with_rule(f: Callable, rule: Rule) -> Callable:
-    """`f` with `rule` as its custom_vjp, which requires that fwd and bwd return tuples."""
+def with_rule(f: Callable, rule: Rule, arguments: Sequence[Any]) -> Callable:
+    """`f` with `rule` as its custom_vjp, which requires that fwd and bwd return tuples.
+
+    `arguments` are the pytree structures of the arguments.
+    """
     fwd, bwd = rule
     ruled = jax.custom_vjp(f)
-    ruled.defvjp(lambda *args: tuple(fwd(*args)), lambda saved, dy: gradients_of(bwd(saved, dy)))
+    as_tuple = lambda saved, dy: gradients_of(bwd(saved, dy), arguments) or ()
+    ruled.defvjp(lambda *args: tuple(fwd(*args)), as_tuple)
     return ruled
 
 
-def gradients_of(returned: Any) -> tuple[Any, ...]:
-    """The output of bwd as a tuple; for one argument, bwd may return the gradient itself."""
-    return tuple(returned) if isinstance(returned, tuple | list) else (returned,)
+def gradients_of(returned: Any, arguments: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The output of bwd as a tuple with one gradient per argument, or None if it has another form.
+
+    For one argument, bwd may return the gradient itself.
+    """
+    if isinstance(returned, tuple | list) and len(returned) == len(arguments):
+        same = len(arguments) == 1 and jax.tree.structure(returned) == arguments[0]
+        return (returned,) if same and not _is_of(returned[0], arguments[0]) else tuple(returned)
+    alone = returned is not None and not isinstance(returned, Iterator)
+    if len(arguments) != 1 or not alone:
+        return None
+    is_array = not isinstance(returned, tuple | list)
+    return (returned,) if is_array or _is_of(returned, arguments[0]) else None
+
+
+def _is_of(tree, structure):
+    """Whether `tree` has this structure, where None may stand for a leaf."""
+    with_none = jax.tree.structure(tree, is_leaf=lambda a: a is None)
+    return structure in (jax.tree.structure(tree), with_none)
+
+
+def _as(f, wrapper):
+    """`wrapper` under the name and file of f, for error messages."""
+    wrapper.__wrapped__ = f
+    return wrapper
 
 
 def _of_operator(op, given):
@@ -82,7 +125,7 @@ def _of_operator(op, given):
         found = dict(zip(op.arrays, op.bwd_rule(saved, dy, **options), strict=True))
         return tuple(found.get(name) for name in names)
 
-    return fwd, bwd
+    return _as(op.fwd_rule, fwd), _as(op.bwd_rule, bwd)
 
 
 def _of_custom_vjp(f):
@@ -97,4 +140,4 @@ def _of_custom_vjp(f):
         gradients = iter(f.bwd(*(args[i] for i in static), saved, dy))
         return tuple(None if i in static else next(gradients) for i in range(len(args)))
 
-    return fwd, bwd
+    return _as(f.fwd, fwd), _as(f.bwd, bwd)

@@ -9,6 +9,7 @@ reverse autodiff of a while loop, or any autodiff of a NumPy function.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.checker.raised import RaisedError
 from fcnn.checker.strip_rules import dtypes_in
 from fcnn.checker.subject import Leaves, Subject
 
@@ -47,6 +49,7 @@ def compiled_in_float64(subject: Subject) -> tuple["CompiledSubject", list[str]]
             raise
         compiled = CompiledSubject(subject)
         _ = compiled.y
+        wrong = wrong.cause if isinstance(wrong, RaisedError) else wrong
         first = (str(wrong).splitlines() or [type(wrong).__name__])[0]
         return compiled, [f"Checked in {subject.x[0].dtype} only; in float64 f raises: {first}"]
     return compiled, []
@@ -62,6 +65,13 @@ class CompiledSubject:
     @cached_property
     def y(self) -> Leaves:
         return self.step(self.zeros, 0.0)[0]
+
+    @cached_property
+    def seconds(self) -> float:
+        """Seconds of one evaluation of f, without compilation."""
+        _, start = self.y, time.perf_counter()
+        self.step(self.zeros, 0.0)
+        return time.perf_counter() - start
 
     @property
     def large(self) -> bool:
@@ -224,7 +234,8 @@ def _quickly() -> dict[str, Any] | None:
 
 
 def _as_it_is(f: Callable) -> Callable:
-    return lambda *args: to_host(f(*to_host(args)))
+    """f with NumPy arrays. They are copies, because f may write into its arguments."""
+    return lambda *args: to_host(f(*jax.tree.map(np.array, args)))
 
 
 def _same(first, second):

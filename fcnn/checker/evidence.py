@@ -20,6 +20,7 @@ from fcnn.checker.subject import Leaves
 from fcnn.ops.validation import did_you_mean
 
 TOLERANCE = {"float64": 1e-10, "float32": 3e-4, "float16": 3e-2, "bfloat16": 1e-1}
+SECONDS = 40  # limit for each part of a check that evaluates f many times
 
 
 def known_dtype(dtype: Any) -> str:
@@ -35,6 +36,15 @@ def known_dtype(dtype: Any) -> str:
         expected = f"{', '.join(TOLERANCE)}{did_you_mean(name, TOLERANCE)}"
         raise ValueError(f"check: unknown dtype {name}; expected one of {expected}")
     return name
+
+
+def dtype_of(leaf: Any, is_complex: bool, dtype: str | None) -> str:
+    """The dtype in which a leaf is checked too: `dtype`, or its own.
+
+    The parts of a complex leaf have at least float32, because JAX has no shorter complex dtype.
+    """
+    name = dtype or known_dtype(leaf.dtype)
+    return "float32" if is_complex and name != "float64" else name
 
 
 def tolerance(dtype: str) -> float:
@@ -53,6 +63,7 @@ class Evidence(NamedTuple):
     repeat: Leaves  # G of a second run
     reference: Leaves | None  # R
     caller_dtype: str
+    confirmed: dict[int, float]  # the error of each leaf that `together.py` has tested
 
     @property
     def loose(self) -> tuple[float, str]:
@@ -68,8 +79,14 @@ class Evidence(NamedTuple):
     @property
     def shortest_claimed(self) -> str:
         """The dtype of lowest precision in which the claimed gradient is computed or returned."""
-        names = {g.dtype.name for g in self.claimed if jnp.issubdtype(g.dtype, jnp.floating)}
+        dtypes = {g.dtype for g in self.claimed}
+        names = {dtype.name for dtype in dtypes if jnp.issubdtype(dtype, jnp.floating)}
         return shortest({self.compiled.shortest_claimed, *names})
+
+    def affordable(self, evaluations: int) -> int:
+        """How often each leaf may be tested within SECONDS, by `evaluations` of f for each test."""
+        once = evaluations * self.compiled.seconds * len(self.compiled.x)
+        return int(min(SECONDS / once, 1e9))
 
 
 def gather(compiled: CompiledSubject, seed: int, caller_dtype: str = "float64") -> Evidence:
@@ -94,7 +111,7 @@ def evidence_at(compiled: CompiledSubject, dy: Leaves, caller_dtype: str) -> Evi
     reference = compiled.reference(compiled.x, dy) if compiled.subject.independent else None
     slopes = Slopes(compiled, dy)
     return Evidence(
-        compiled, slopes, dy, y, filled(claimed), filled(repeat), reference, caller_dtype
+        compiled, slopes, dy, y, filled(claimed), filled(repeat), reference, caller_dtype, {}
     )
 
 

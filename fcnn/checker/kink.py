@@ -44,7 +44,7 @@ def _explained(e: Evidence, i: int, found: Finding) -> Finding:
     """The finding with a sentence: the entry with the kink, its slopes, and the accepted choice."""
     if found.verdict != KINK or found.at is None or found.claimed is None:
         return found
-    where = f"{e.compiled.subject.names[i]}[{','.join(map(str, found.at))}]".removesuffix("[]")
+    where = e.compiled.subject.where(i, found.at)
     slopes = "the slope depends on the direction"
     if len(found.slopes) == 2:
         small = 10 * DIFFERENCE * max(map(abs, found.slopes))

@@ -7,6 +7,7 @@ Directions v move only this leaf, each entry by ± the leaf's root mean square:
     tied     all entries, by one random sign for each value, so that equal entries stay equal
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -16,6 +17,9 @@ from fcnn.checker.finite_differences import Close, Slope
 
 DIFFERENCE = 1e-6  # relative error of finite differences, in addition to their error bars
 FEW = 32  # largest size of a leaf that is also tested along each single entry
+MANY = 8  # largest number of leaves that are each tested along more than one direction
+RANDOM = 3  # directions by random signs of each leaf, if there are few leaves
+EVALUATIONS = 4  # of f for each direction
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -54,9 +58,17 @@ class Leaf:
         return 30 * rounding(self.e, self.i, self.rng)
 
     def directions(self) -> Iterator[np.ndarray]:
-        """Directions by random signs and, if entries are few, along each single entry."""
-        few = len(self.e.compiled.x) <= 8
-        yield from (self.signs() for _ in range(3 if few else 1))
+        """Directions by random signs and, if entries are few, along each single entry.
+
+        They are fewer if f is slow, and none if the leaf is confirmed together with others.
+        """
+        if self.i not in self.e.confirmed:
+            most = max(self.e.affordable(EVALUATIONS), 1)
+            yield from itertools.islice(self._directions(), most)
+
+    def _directions(self):
+        few = len(self.e.compiled.x) <= MANY
+        yield from (self.signs() for _ in range(RANDOM if few else 1))
         if few and self.x.size <= FEW:
             yield from map(self.one, range(self.x.size))
 

@@ -1,30 +1,23 @@
-"""The floating outputs of a function: only they have cotangents."""
+"""The floating and complex outputs of a function: only they have cotangents."""
 
 from typing import Any
 
 import jax
-import numpy as np
 
-from fcnn.ops.arrays import is_float
+from fcnn.checker.complex_parts import has_gradient, split
 from fcnn.ops.returned import described
 
 
 def outputs(name: str, y: Any) -> list[Any]:
-    """The floating leaves of y, which `name` returns.
+    """The floating leaves of y, which `name` returns, and the parts of its complex leaves.
 
-    Raises: TypeError, in one line, if y has no floating leaf, or if a leaf is complex.
+    Raises: TypeError, in one line, if y has no such leaf.
     """
-    leaves = jax.tree.leaves(y)
-    if any(map(np.iscomplexobj, leaves)):
-        raise TypeError(
-            f"check: {name} returns {described(y)}; complex outputs are not supported; "
-            "write return y.real, y.imag"
-        )
-    floats = [leaf for leaf in leaves if is_float(leaf)]
-    if not floats:
+    found = [split(leaf) for leaf in jax.tree.leaves(y) if has_gradient(leaf)]
+    if not found:
         missing = "; is a return missing?" if y is None else ""
         raise TypeError(
             f"check: {name} returns {described(y)}, which has no floating output, "
             f"so there is no gradient{missing}"
         )
-    return floats
+    return found

@@ -41,6 +41,8 @@ class Report:
     def to_json(self) -> str:
         """The report as a JSON object; numbers that are not finite are strings: "inf", "nan".
 
+        A complex number is the list of its real and imaginary part.
+
         Its keys are `format` (1), `ok`, `rows`, `costs`, `notes` and `environment`. A row has the
         fields of `Row` except `map`; a cost has the fields of `fcnn.bench.Cost`.
         """
@@ -80,4 +82,6 @@ def _finite(value):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return list(map(_finite, value))
+    if isinstance(value, complex):
+        return [_finite(value.real), _finite(value.imag)]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -21,8 +21,9 @@ class Row:
     error:     error of the formula in float64: largest difference divided by largest entry.
     impl:      the implementation, if the operator has several.
     own_error: error of the same formula computed in the caller's `dtype`; None if `dtype` is
-               float64, or if the formula is not right in float64.
-    at:        the index of the worst entry. `claimed`, `autodiff` and `slopes` are values there.
+               float64 or complex128, or if the formula is not right in float64.
+    at:        the index of the worst entry. `claimed`, `autodiff` and `slopes` are values there,
+               complex for a complex leaf.
     slopes:    by finite differences: one slope, or the lower and the upper slope at a kink.
     mistake:   kind of the mistake in two or three words, if it is a known one; `says` explains it.
     exact:     whether `says` gives the value of every wrong entry, not only its place.
@@ -38,9 +39,9 @@ class Row:
     impl: str = ""
     own_error: float | None = None
     at: tuple[int, ...] | None = None
-    claimed: float | None = None
-    autodiff: float | None = None
-    slopes: tuple[float, ...] = ()
+    claimed: complex | None = None
+    autodiff: complex | None = None
+    slopes: tuple[complex, ...] = ()
     mistake: str = ""
     says: str = ""
     exact: bool = False
@@ -92,4 +93,4 @@ def columns(*lines: Sequence[str]) -> list[str]:
 
 
 def _number(value):
-    return "" if value is None else f"{value + 0.0:.6g}"
+    return "" if value is None else f"{value + 0.0:.6g}"  # a complex number as 1.5-2j

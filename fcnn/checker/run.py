@@ -13,13 +13,14 @@ from fcnn.checker.cases import subjects_of
 from fcnn.checker.caution import cautions
 from fcnn.checker.compiled import compiled_in_float64, exactly
 from fcnn.checker.cost import costs_of
-from fcnn.checker.evidence import gather, known_dtype
+from fcnn.checker.evidence import dtype_of, gather, known_dtype
 from fcnn.checker.explanation import rows_of
 from fcnn.checker.kink import judge_together
 from fcnn.checker.report import Report
 from fcnn.checker.row import Row
 from fcnn.checker.second_order import second_order
 from fcnn.checker.subject import Subject
+from fcnn.checker.together import few_directions
 from fcnn.checker.verdict import verdicts
 
 
@@ -40,7 +41,8 @@ def check(
     and forward autodiff of f without hand-written rules, and with finite differences. A correct
     gradient is then computed and compared in the caller's dtype too.
 
-    Shapes: args: any pytrees; each floating array in them is a leaf, and has a row in the report.
+    Shapes: args: any pytrees; each array of floats or complex numbers in them is a leaf, and has a
+            row in the report. The `nondiff_argnums` of a `jax.custom_vjp` function have no row.
     Options:
         backward: the claimed gradient: a function (*args, dy) -> one cotangent, or None, for each
             argument; or a pair (fwd, bwd) as for `jax.custom_vjp`. dy has the structure of f's
@@ -50,12 +52,17 @@ def check(
         order: 2 checks the gradient of the gradient too.
         cost: measure seconds, FLOP and bytes of the backward pass.
         seed: seed of the random cotangent dy and the random directions.
-    Units:  errors are relative to the largest entry of a leaf.
-    Raises: TypeError if f is not callable, if args or outputs have no floats or are complex, or if
-            an operator without cases has no args; ValueError for an unknown order or dtype, or a
-            backward that does not return one gradient per argument. Errors of f pass through.
+    Units:  errors are relative to the largest entry of a leaf. Complex gradients follow JAX's
+            convention, as jax.vjp and jax.grad return them: dz = dL/da - i dL/db for z = a + i b,
+            so dz = f'(z) dy, without a conjugate. PyTorch returns the conjugate.
+    Raises: TypeError if f is not callable, if args or outputs have no floats, or if an operator
+            without cases has no args; ValueError for an unknown order or dtype, or a backward that
+            does not return one gradient per argument. An error of f or of backward becomes a
+            RuntimeError that names the function, file and line; its `__cause__` is the error.
     Cost:   about 30 evaluations of f per leaf. Leaves of at most 32 entries add 4 evaluations per
-            entry. Two programs are compiled, and up to three more for `cost`.
+            entry. More than 8 leaves share evaluations if autodiff confirms each entry. A slow f is
+            evaluated for at most about 40 seconds, and the report states what is left out. Two
+            programs are compiled, and up to three more for `cost`.
     Source: Claerbout (1992), Earth Soundings Analysis (adjoint test <dy, J v> = <G, v>); Ridders
             (1982), Accurate computation of F'(x) (extrapolated differences).
 
@@ -87,7 +94,8 @@ def check(
 
 def _judged(subject: Subject, dtype: str | None, seed: int) -> tuple[list[Row], list[str]]:
     """One row per leaf, and notes on the subject."""
-    dtypes = [dtype or known_dtype(a.dtype) for a in subject.x]
+    leaves = zip(subject.x, subject.complex_x, strict=True)
+    dtypes = [dtype_of(a, of_parts, dtype) for a, of_parts in leaves]
     with exactly():
         x = [jnp.asarray(a, to) for a, to in zip(subject.x, dtypes, strict=True)]
         subject = replace(subject, x=x)
@@ -100,6 +108,7 @@ def _judged(subject: Subject, dtype: str | None, seed: int) -> tuple[list[Row], 
         rows = rows_of(e, findings, dtypes, errors, seed)
         if not any(y.size for y in compiled.y):
             notes = [*notes, "Warning: every output is empty, so every gradient except 0 is wrong."]
+        notes += few_directions(e)
     return rows, notes
 
 

@@ -32,7 +32,8 @@ def second_order(subject: Subject, seed: int) -> Subject:
         name=f"{subject.name}, second order",
         x=x,
         plain=lambda x: jax.vjp(subject.plain, x)[1](dy)[0],
-        claimed=by_vjp(claimed),
+        claimed=by_vjp(claimed, subject.name),
+        complex_y=list(subject.complex_x),
         differentiable=claimed,
         timed=False,
     )

@@ -48,9 +48,10 @@ class _Stripped:
 
 
 def dtypes_in(jaxpr: core.Jaxpr) -> set[str]:
-    """The names of all floating dtypes in which `jaxpr` computes."""
-    given = [getattr(v.aval, "dtype", None) for e in jaxpr.eqns for v in e.outvars]
-    found = {d.name for d in given if d is not None and jnp.issubdtype(d, jnp.floating)}
+    """The names of all floating dtypes in which `jaxpr` computes, also as parts of complex ones."""
+    given = {getattr(v.aval, "dtype", None) for e in jaxpr.eqns for v in e.outvars}
+    inexact = (d for d in given if d is not None and jnp.issubdtype(d, jnp.inexact))
+    found = {jnp.finfo(d).dtype.name for d in inexact}
     inner = (p for e in jaxpr.eqns for v in e.params.values() for p in _programs(v))
     return found.union(*map(dtypes_in, inner))
 

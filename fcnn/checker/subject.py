@@ -1,7 +1,8 @@
 """The subject of a check: a function at one point, and the gradient claimed for it there.
 
 A subject has two functions. Here x are the floating leaves of the arguments, and dy are the
-cotangents of the floating outputs:
+cotangents of the floating outputs. A complex leaf is real in x, with its parts in a last axis of 2,
+and so are its cotangent in dx and a complex output (`complex_parts.py`):
 
     plain(x)        -> y       the function without hand-written rules, for autodiff
     claimed(x, dy)  -> y, dx   the claimed gradient dx, by a rule (`backward_rules.py`) or by
@@ -16,20 +17,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from fcnn.checker.apply_rule import apply_rule, require_array
 from fcnn.checker.backward_rules import (
-    Rule,
-    gradients_of,
     name_of,
     operator_of,
     rule_of,
+    static_arguments,
     with_rule,
 )
+from fcnn.checker.complex_parts import (
+    OF_PARTS,
+    has_gradient,
+    is_complex,
+    join,
+    split,
+    split_cotangent,
+)
 from fcnn.checker.outputs import outputs
+from fcnn.checker.raised import named, raising
 from fcnn.checker.strip_rules import has_rules, strip_custom_rules
 from fcnn.ops import gradients
-from fcnn.ops.arrays import as_array, is_float
+from fcnn.ops.arrays import as_array
 from fcnn.ops.returned import described
 
 Leaves = list[Any]
@@ -39,6 +50,8 @@ Leaves = list[Any]
 class Subject:
     """The two functions, the leaves x, and their names.
 
+    complex_x:      for each leaf, whether it is complex.
+    complex_y:      the same for each output; empty before the first call of plain.
     differentiable: returns y as plain does; JAX differentiates it by the claimed gradient.
     independent:    whether autodiff of plain is a reference, not the claimed gradient itself.
     by_rule:        whether the claimed gradient is a hand-written rule.
@@ -54,8 +67,41 @@ class Subject:
     differentiable: Callable[[Leaves], Leaves]
     independent: bool
     by_rule: bool
+    complex_x: tuple[bool, ...]
+    complex_y: list[bool]
     impl: str = ""
     timed: bool = True
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """The leaves as the caller passed them."""
+        each = zip(map(np.asarray, self.x), self.complex_x, strict=True)
+        return [join(a) if of_parts else a for a, of_parts in each]
+
+    def shape(self, i: int) -> tuple[int, ...]:
+        """The shape of leaf i as the caller passed it."""
+        return self.x[i].shape[:-1] if self.complex_x[i] else self.x[i].shape
+
+    def where(self, i: int, at: tuple[int, ...]) -> str:
+        """An entry of leaf i: x[2,0], or z[2,0].imag for a part of a complex entry."""
+        of_parts = self.complex_x[i]
+        part = (".real", ".imag")[at[-1]] if of_parts else ""
+        index = ",".join(map(str, at[:-1] if of_parts else at))
+        return f"{self.names[i]}[{index}]".removesuffix("[]") + part
+
+    def is_of_kind(self, i: int, G: Any) -> bool:
+        """Whether G is complex for a complex leaf, and floating for any other leaf."""
+        of_parts = G.ndim > 0 and G.shape[-1] == 2
+        is_float = bool(jnp.issubdtype(G.dtype, jnp.floating))
+        return is_float and (of_parts or not self.complex_x[i])
+
+    def misfit(self, i: int, G: Any) -> str:
+        """The sentence on a gradient of another shape or kind than leaf i."""
+        dtype, shape, kind = G.dtype.name, G.shape, "floating"
+        if self.complex_x[i]:
+            kind, shape = "complex", G.shape[:-1]
+            dtype = OF_PARTS.get(dtype, dtype) if self.is_of_kind(i, G) else dtype
+        return f"is {dtype}{shape}; it must be {kind}, of shape {self.shape(i)}"
 
 
 def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subject:
@@ -63,7 +109,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
 
     Raises: TypeError or ValueError, in one line, if f is not callable, if args have no floats, or
             if backward is neither a function nor a pair of functions. plain and claimed raise
-            TypeError, in one line, if outputs have no floats or are complex.
+            TypeError, in one line, if outputs have no floats; ValueError if a rule returns
+            anything but y and cotangents; RaisedError for an error of f or of a rule.
     """
     if not callable(f):
         raise TypeError(f"check: f must be a function, not {f!r:.60}")
@@ -73,16 +120,14 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         )
     args, name = tuple(args), name_of(f)
     paths, tree = jax.tree.flatten_with_path(args)
-    positions = [i for i, (_, leaf) in enumerate(paths) if is_float(leaf)]
-    not_float = lambda leaf: isinstance(leaf, np.ndarray) and not is_float(leaf)
+    static = static_arguments(f)
+    moves = lambda path, leaf: path[0].idx not in static and has_gradient(leaf)
+    positions = [i for i, (path, leaf) in enumerate(paths) if moves(path, leaf)]
+    other_array = lambda leaf: isinstance(leaf, np.ndarray) and not has_gradient(leaf)
     name_of_leaf = lambda path: f"check: {_path(f, path)}"
-    leaves = [as_array(name_of_leaf(p), leaf) if not_float(leaf) else leaf for p, leaf in paths]
+    leaves = [as_array(name_of_leaf(p), leaf) if other_array(leaf) else leaf for p, leaf in paths]
     for path, leaf in paths:
-        if np.iscomplexobj(leaf):
-            raise TypeError(
-                f"check: {_path(f, path)} is complex; pass its real and imaginary parts"
-            )
-        if _hides_arrays(leaf):
+        if _hides_arrays(leaf) and path[0].idx not in static:
             kind = type(leaf).__name__
             advice = "pass its arrays, or register it with jax.tree_util.register_dataclass"
             raise TypeError(f"check: {_path(f, path)} is a {kind}, which is not a pytree; {advice}")
@@ -91,22 +136,48 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
             f"check: {name} has no floating argument, so there is no gradient; "
             f"args are {described(args)}"
         )
+    complex_x = tuple(is_complex(leaves[i]) for i in positions)
+    complex_y: list[bool] = []
 
-    def on_leaves(f):
-        return lambda x: outputs(name, f(*_with(leaves, positions, x, tree)))
+    def args_of(x):
+        full = list(leaves)
+        for i, a, of_parts in zip(positions, x, complex_x, strict=True):
+            full[i] = join(a) if of_parts else a
+        return jax.tree.unflatten(tree, full)
+
+    def on_leaves(g):
+        def call(x):
+            with raising(name, f):
+                y = g(*args_of(x))
+            complex_y[:] = [is_complex(a) for a in jax.tree.leaves(y) if has_gradient(a)]
+            return outputs(name, y)
+
+        return call
 
     with jax.enable_x64(True):
-        x = [as_array(name_of_leaf(paths[i][0]), leaves[i]) for i in positions]
+        x = [split(as_array(name_of_leaf(paths[i][0]), leaves[i])) for i in positions]
     rule = rule_of(f, backward)
     plain = f.fun if isinstance(f, jax.custom_vjp | jax.custom_jvp) else f
     if rule is None:
-        differentiable, claimed = on_leaves(f), by_vjp(on_leaves(f))
+        differentiable, claimed = on_leaves(f), by_vjp(on_leaves(f), name)
         independent = isinstance(f, jax.custom_jvp) or _has_rules(on_leaves(f), x)
     else:
         has_own_rule = operator_of(f)[0] is not None or isinstance(f, jax.custom_vjp)
-        differentiable = on_leaves(f if has_own_rule and backward is None else with_rule(f, rule))
-        args_of = lambda x: _with(leaves, positions, x, tree)
-        claimed = lambda x, dy: _by_rule(rule, name, args_of(x), tree, positions, dy)
+        own = has_own_rule and backward is None
+        differentiable = on_leaves(f if own else with_rule(f, rule, tree.children()))
+        leaf_names = [_path(f, paths[i][0]) for i in positions]
+        is_pair = isinstance(backward, tuple) or own
+        fwd = named(f"fwd of {name}" if is_pair else name, rule[0])
+        bwd = named(f"{'bwd' if is_pair else 'the backward'} of {name}", rule[1])
+
+        def claimed(x, dy):
+            y, each = apply_rule((fwd, bwd), name, args_of(x), tree, dy)
+            dx = []
+            for i, leaf, of_parts in zip(positions, leaf_names, complex_x, strict=True):
+                g = require_array(each[i], name, leaf)
+                dx.append(split_cotangent(g) if of_parts and g is not None else g)
+            return y, dx
+
         independent = True
     return Subject(
         name=name,
@@ -117,6 +188,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         differentiable=differentiable,
         independent=independent,
         by_rule=rule is not None,
+        complex_x=complex_x,
+        complex_y=complex_y,
     )
 
 
@@ -124,14 +197,6 @@ def _hides_arrays(leaf):
     """Whether `leaf` has arrays as attributes, where neither JAX nor the check sees them."""
     is_array = lambda a: isinstance(a, np.ndarray | jax.Array)
     return not is_array(leaf) and any(map(is_array, getattr(leaf, "__dict__", {}).values()))
-
-
-def _with(leaves, positions, x, tree):
-    """The arguments with x as their floating leaves."""
-    full = list(leaves)
-    for i, a in zip(positions, x, strict=True):
-        full[i] = a
-    return jax.tree.unflatten(tree, full)
 
 
 def _has_rules(f, x):
@@ -142,57 +207,16 @@ def _has_rules(f, x):
         return False
 
 
-def by_vjp(f):
+def by_vjp(f, name):
     """The claimed gradient by jax.vjp, which uses the hand-written rules inside f."""
 
     def claimed(x, dy):
         with gradients("hand"):
             y, pull = jax.vjp(f, x)
-            return y, pull(dy)[0]
+            with raising(f"the backward of {name}", f):
+                return y, pull(dy)[0]
 
     return claimed
-
-
-def _by_rule(rule: Rule, name, args, tree, positions, dy):
-    """y, and the gradient by fwd and bwd with one entry per leaf of x.
-
-    An entry is None if bwd returns None for its argument.
-    """
-    fwd, bwd = rule
-    returned = fwd(*args)
-    if not (isinstance(returned, tuple | list) and len(returned) == 2):
-        raise ValueError(
-            f"check: fwd of {name} returns {described(returned)}; write return y, saved"
-        )
-    y, saved = returned
-    n = len(outputs(f"fwd of {name}", y))
-    if n != len(dy):
-        raise ValueError(
-            f"check: fwd of {name} returns y = {described(y)}, with {n} floating outputs "
-            f"instead of {len(dy)}; return the same y as {name}"
-        )
-    left = iter(dy)
-    found = bwd(saved, jax.tree.map(lambda a: next(left) if is_float(a) else None, y))
-    if found is None:
-        raise ValueError(f"check: the backward of {name} returns None; is a return missing?")
-    found = gradients_of(found)
-    if len(found) != len(args):
-        plural = lambda n, noun: f"{n} {noun}{'' if n == 1 else 's'}"
-        count = f"{plural(len(found), 'gradient')} for {plural(len(args), 'argument')}"
-        raise ValueError(
-            f"check: the backward of {name} returns {count}; "
-            "return one gradient per argument, and None for an argument without gradient"
-        )
-    each: Leaves = []
-    for i, (part, given) in enumerate(zip(tree.children(), found, strict=True)):
-        try:
-            each += [None] * part.num_leaves if given is None else part.flatten_up_to(given)
-        except (ValueError, TypeError):
-            raise ValueError(
-                f"check: the backward of {name} returns {jax.tree.structure(given)} "
-                f"for argument {i}; return the structure of the argument, {part}"
-            ) from None
-    return outputs(name, y), [each[i] for i in positions]
 
 
 def _path(f, path):

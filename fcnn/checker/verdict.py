@@ -17,9 +17,11 @@ import numpy as np
 from fcnn.checker.evidence import Evidence, evidence_at, largest
 from fcnn.checker.finite_differences import ROUNDINGS, Close
 from fcnn.checker.leaf import Leaf
+from fcnn.checker.together import confirmed
 
 RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"
 NOT_FINITE, NOT_DETERMINISTIC = "not finite", "not deterministic"
+SEARCH = 100  # evaluations of f that find one wrong entry
 CLOSE = 4  # number of worst entries, and of random other entries, tested by `Slopes.close`
 
 
@@ -38,6 +40,7 @@ class Finding(NamedTuple):
 
 def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
     """The finding on each leaf, without regard to the other leaves."""
+    e = e._replace(confirmed=confirmed(e, seed))
     return [judge(e, i, seed) for i in range(len(e.compiled.x))]
 
 
@@ -58,9 +61,7 @@ def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
     if not e.compiled.deterministic:
         return Finding(NOT_DETERMINISTIC, np.inf, says="two runs of the function itself differ")
     if G.shape != x.shape or not jnp.issubdtype(G.dtype, jnp.floating):
-        return Finding(
-            WRONG, np.inf, says=f"is {G.dtype}{G.shape}; it must be floating, of shape {x.shape}"
-        )
+        return Finding(WRONG, np.inf, says=e.compiled.subject.misfit(i, G))
     if all(y.size and not np.isfinite(y).any() for y in e.compiled.y):
         return Finding(NOT_FINITE, np.inf, says="the function itself returns no finite output")
     if not _same(e.y, e.compiled.y, e.loose[0]):
@@ -124,7 +125,8 @@ def _suspected(leaf: Leaf) -> Finding:
 def _agreed(leaf: Leaf) -> Finding:
     """The finding if G equals R or R is None, by forward autodiff and finite differences."""
     scale = leaf.scale or 1.0
-    found = Finding(RIGHT, 0.0 if leaf.R is None else float(leaf.off().max()) / scale)
+    by_slopes = leaf.e.confirmed.get(leaf.i, 0.0)
+    found = Finding(RIGHT, by_slopes if leaf.R is None else float(leaf.off().max()) / scale)
     for v in leaf.directions():
         along, jvp, slope = leaf.claims(v), leaf.jvp(v), leaf.quick(v)
         off = abs(slope.value - along)
@@ -169,7 +171,16 @@ def _at_kink(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
 
 
 def _located(leaf: Leaf, v: np.ndarray, unsure: Finding) -> Finding:
-    """The finding at an entry that finite differences refute, or `unsure` without such an entry."""
+    """The finding at an entry that finite differences refute, or `unsure` without such an entry.
+
+    If f is too slow for the search, the finding has no entry.
+    """
+    if not leaf.e.affordable(SEARCH):
+        along, slope = leaf.claims(v), leaf.quick(v).value
+        says = f"has slope {along:.6g} along a direction, where finite differences give {slope:.6g}"
+        says += f"; one call of f takes {leaf.e.compiled.seconds:.2g} s, so no entry was searched"
+        off = abs(slope - along) / (max(abs(slope), abs(along)) or 1.0)
+        return unsure._replace(verdict=WRONG, error=off, says=says)
     entry = leaf.bisect(v, lambda part: abs(leaf.quick(part).value - leaf.claims(part)))
     look, along = leaf.look(leaf.one(entry)), leaf.claims(leaf.one(entry))
     if leaf.allows(leaf.one(entry), look, leaf.slack) or not _is_certain(leaf, look, along):

@@ -18,6 +18,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from fcnn.checker.raised import RaisedError
+
+CHECKED = "check: "  # the start of the checker's own error messages
+
 
 def load(path: Path) -> ModuleType:
     """The module of the file at `path`.
@@ -61,10 +65,22 @@ def blamed(path: Path | None, what: str = "", hint_at_exit: str = "") -> Iterato
         printed = "".join(f": {line}" for line in getattr(left, "__notes__", []))
         message = f"calls sys.exit({code}), so nothing was checked{printed}"
         raise ValueError(f"{_where(left, path, what)}: {message}{hint_at_exit}") from None
+    except RaisedError as wrong:
+        raise ValueError(f"{_where_raised(wrong, path, what)}: {wrong.sentence}") from None
     except BaseException as wrong:
+        if str(wrong).startswith(CHECKED):
+            message = str(wrong).removeprefix(CHECKED)
+            raise ValueError(f"{_where(wrong, path, what)}: {message}") from None
         first = (str(wrong).strip().splitlines() or [""])[0]
         message = f"{type(wrong).__name__}: {first}"
         raise ValueError(f"{_where(wrong, path, what)}: {message}") from None
+
+
+def _where_raised(error, path, what):
+    """FILE:LINE of the call that raised, or FILE.py: WHAT if it is not in a file of the user."""
+    if not error.file:
+        return ": ".join(filter(None, (str(path or ""), what)))
+    return f"{path if path and _same(error.file, path) else error.file}:{error.line}"
 
 
 def _where(error, path, what):

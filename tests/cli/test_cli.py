@@ -203,7 +203,12 @@ def test_a_page_that_cannot_be_written_gives_exit_code_2(file, capsys):
         (
             ["{file}:double"],
             RIGHT.replace("return 2 * x", "return x.y"),
-            "mine.py:5: AttributeError: ",
+            "mine.py:5: double raises AttributeError: ",
+        ),
+        (
+            ["{file}:double"],
+            RIGHT.replace("(2 * dy,)", "2 * dy.z"),
+            "mine.py:8: the backward of double raises AttributeError: ",
         ),
         (
             ["{file}:double"],

@@ -101,7 +101,7 @@ class Context:
         """R of this leaf for changed leaves of x, or for another dy."""
         changed = [(x or {}).get(j, a) for j, a in enumerate(self.x)]
         found = self.reference(changed, self.dy if dy is None else dy)
-        return None if found is None else found[self.i].astype(np.float64)
+        return None if found is None else found[self.i].astype(self.R.dtype)
 
     def jvp_along(self, v: np.ndarray) -> np.ndarray | None:
         """J v, where v moves only this leaf."""

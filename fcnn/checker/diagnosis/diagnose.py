@@ -14,6 +14,7 @@ import numpy as np
 
 from fcnn.checker.diagnosis import (
     changed_input,
+    conjugate,
     entries,
     factor,
     formula,
@@ -66,6 +67,18 @@ MISTAKES: tuple[Mistakes, ...] = (
 FITTED = (terms.terms, terms.rows, factor.by_axis)
 VAGUE = ("some slices", "single entry")  # kinds that tell where, not what
 PLACES = (entries.single, entries.any_slices)
+# For a function with complex arguments or outputs, where the other modules assume real arrays.
+OF_COMPLEX: tuple[Mistakes, ...] = (
+    factor.stopped,
+    conjugate.conjugated,
+    conjugate.constant,
+    order.exchanged_arguments,
+    order.transposed,
+    order.flipped,
+    factor.reduced_too_far,
+    factor.of_an_argument,
+    changed_input.outputs,
+)
 MOST = 2048  # largest number of entries for which R is computed by finite differences
 SEARCHED = 20_000  # largest number of entries for which the equation is searched
 
@@ -83,6 +96,8 @@ class Diagnosis:
             return None
         if c.G.shape != c.R.shape:
             return other_shape(c)
+        if np.iscomplexobj(c.G) or any(map(np.iscomplexobj, c.dy)):
+            return self._known(c, OF_COMPLEX) or self._in_the_equation(i) or entries.described(c)
         known = self._known(c, MISTAKES)
         if known is not None and (known.fitted or (known.kind in VAGUE and not known.exact)):
             step = self._in_the_equation(i)
@@ -156,12 +171,13 @@ def _context(e, i):
     compiled = e.compiled
     references, tolerance = e.reference, _tolerance(compiled)
     if references is None:
-        if sum(x.size for x in compiled.x) > MOST:
+        entries = sum(x.size for x in compiled.x)
+        if entries > MOST or not e.affordable(-(-30 * entries // len(compiled.x))):
             return None
         references, tolerance = _by_differences(e.slopes), 1e-5
     as_float = lambda arrays: [np.asarray(a).astype(np.float64) for a in arrays]
     references = as_float(references)
-    return Context(
+    c = Context(
         i,
         compiled.subject.names,
         as_float(compiled.x),
@@ -175,6 +191,9 @@ def _context(e, i):
         tolerance,
         largest(e.claimed[i], references[i]),
     )
+    subject = compiled.subject
+    is_complex = any([*subject.complex_x, *subject.complex_y])
+    return conjugate.complex_context(c, subject) if is_complex else c
 
 
 def _by_differences(slopes: Slopes):
