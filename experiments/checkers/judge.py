@@ -135,13 +135,20 @@ def masks(forward: Callable, args: tuple[Any, ...], backward: Callable) -> list[
         rng = np.random.default_rng(0)
         dy = jax.tree.map(lambda a: _cotangent(rng, a), y)
         R = jax.tree.leaves(pull(dy))
-        found = backward(*args, jax.tree.map(lambda d: None if d.dtype == FLOAT0 else d, dy))
+        host = lambda a: np.array(a) if isinstance(a, jax.Array) and _plain(a) else a
+        given = jax.tree.map(lambda d: None if d.dtype == FLOAT0 else host(d), dy)
+        found = backward(*jax.tree.map(host, args), given)
         G = [
             g
             for part, given in zip(tree.children(), found, strict=True)
             for g in ([None] * part.num_leaves if given is None else part.flatten_up_to(given))
         ]
     return [_mask(np.asarray(r), g) for r, g in zip(R, G, strict=True) if r.dtype != FLOAT0]
+
+
+def _plain(a):
+    """Whether NumPy has the dtype of an array; it has no keys."""
+    return not jnp.issubdtype(a.dtype, jax.dtypes.extended)
 
 
 def _mask(right, found):

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 
 import jax.numpy as jnp
 
-from fcnn.checker.equation.mutation import Mutation, Place
+from fcnn.checker.equation.mutation import Mutation
+from fcnn.checker.equation.place import Place
 
 
 def changed(kind: str, says: str, change: Callable, axes: bool = True):

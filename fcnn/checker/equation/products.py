@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fcnn.checker.equation.mutation import Place, Run
+from fcnn.checker.equation.mutation import Run
+from fcnn.checker.equation.place import Place
 
 
 def products(

@@ -14,7 +14,8 @@ import numpy as np
 
 from fcnn.checker.equation.forms import with_softmax
 from fcnn.checker.equation.mistakes import KINDS
-from fcnn.checker.equation.mutation import Mutation, Run, places
+from fcnn.checker.equation.mutation import Mutation, Run
+from fcnn.checker.equation.place import places
 from fcnn.checker.equation.products import products
 from fcnn.checker.equation.program import Program, traced, used, with_cotangents
 

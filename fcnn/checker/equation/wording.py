@@ -1,5 +1,7 @@
 """How the values and equations of a program are called in a sentence."""
 
+from collections.abc import Sequence
+
 from fcnn.checker.equation.program import Equation, Program
 
 MOVES = {"reshape", "broadcast_in_dim", "squeeze", "expand_dims", "convert_element_type", "copy"}
@@ -36,6 +38,10 @@ def operation(e: Equation) -> str:
 
 def line(e: Equation) -> str:
     return operation(e) if e.line is None else str(e.line)
+
+
+def listed(axes: Sequence[int]) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
 
 
 def described(
