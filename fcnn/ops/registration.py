@@ -51,4 +51,4 @@ def choose():
     return by_custom_vjp, "custom_vjp"
 
 
-custom_gradient, RULE = choose()
+by_rule, RULE = choose()
