@@ -21,8 +21,8 @@ import numpy as np
 from fcnn.checker.backward_rules import (
     Rule,
     gradients_of,
+    has_own_rule,
     name_of,
-    operator_of,
     rule_of,
     with_rule,
 )
@@ -103,8 +103,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         differentiable, claimed = on_leaves(f), by_vjp(on_leaves(f))
         independent = isinstance(f, jax.custom_jvp) or _has_rules(on_leaves(f), x)
     else:
-        has_own_rule = operator_of(f)[0] is not None or isinstance(f, jax.custom_vjp)
-        differentiable = on_leaves(f if has_own_rule and backward is None else with_rule(f, rule))
+        own = backward is None and has_own_rule(f)
+        differentiable = on_leaves(f if own else with_rule(f, rule))
         args_of = lambda x: _with(leaves, positions, x, tree)
         claimed = lambda x, dy: _by_rule(rule, name, args_of(x), tree, positions, dy)
         independent = True
