@@ -6,8 +6,8 @@
 
 `leaf_rules.py` makes rules of arrays of these functions, and `registration.py` registers the rules.
 
-JAX cannot differentiate some forward functions, such as a callback or a Pallas kernel. These have
-no forward mode in any case, and `jax.checkpoint` on a hijax primitive is built on forward mode.
+JAX has no reverse mode for some forward functions, such as a callback, a Pallas kernel or a while
+loop. `jax.checkpoint` of a hijax primitive differentiates the forward function, which would fail.
 So `jax.custom_vjp` carries their backward pass, also where hijax is in use.
 """
 
@@ -38,7 +38,8 @@ def custom_gradient(forward: Callable[P, Y], backward: Any) -> "WithGradient[P, 
     `fcnn.check(f, args)` checks the result f. Like an operator of fcnn, f supports grad, jvp,
     linearize, jacfwd, hessian, vmap, jit, checkpoint, scan, sharded jit, shard_map and export, and
     `gradients("autodiff")` differentiates `forward` itself. Forward mode, and checkpoint where JAX
-    can differentiate `forward`, use autodiff of `forward`.
+    can differentiate `forward` in reverse mode, use autodiff of `forward`. Where JAX cannot, as for
+    a callback or a Pallas kernel, forward mode is not supported.
 
     Shapes: positional arguments: any pytrees of arrays, also of integers and random keys. Output:
             any pytree of arrays.
@@ -66,8 +67,8 @@ def custom_gradient(forward: Callable[P, Y], backward: Any) -> "WithGradient[P, 
     ...     s = 1 / (1 + jnp.exp(-x))
     ...     return (dy * s * (1 + x * (1 - s)),)
     >>> f = fcnn.custom_gradient(swish, swish_backward)
-    >>> jax.vmap(jax.grad(f))(jnp.array([0.0, 1.0]))
-    Array([0.5      , 0.9276706], dtype=float32)
+    >>> jax.vmap(jax.grad(f))(jnp.array([0.0, 1.0])).round(3)
+    Array([0.5  , 0.928], dtype=float32)
     """
     with named("custom_gradient"):
         if not callable(forward):

@@ -178,6 +178,9 @@ def test_check_judges_the_rule():
         affine, (lambda x, w: (2 * x @ w, (x, w)), lambda s, dy: (None, None))
     )
     assert not check(other_y).ok
+    without_y = custom_gradient(affine, (affine, affine_backward))
+    with pytest.raises(ValueError, match="check: fwd of affine returns"):
+        check(without_y)
 
 
 def test_arguments_by_name_and_options_are_passed_to_both_passes():
