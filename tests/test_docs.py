@@ -24,12 +24,14 @@ PAGES = {
 README = PAGES["README.md"]
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 TRAINING = CODE.findall(README)[0]
-RUNS_ALONE = [  # code blocks of docs/, each of which is a complete program
+PROGRAMS = [  # code blocks of docs/, each of which is a complete program
     pytest.param(code, id=f"{page}-{i}")
     for page, text in PAGES.items()
     for i, code in enumerate(CODE.findall(text))
     if page.startswith("docs/")
 ]
+NEEDS_TORCH = [p for p in PROGRAMS if "import torch" in p.values[0]]  # run by tests/parity
+RUNS_ALONE = [p for p in PROGRAMS if p not in NEEDS_TORCH]
 RESULTS = sorted((ROOT / "experiments/results/fc_vs_conv").glob("*.json"))
 WIDE = pytest.mark.all(
     "15 CPU seconds; in the first tier, test_validation.py trains on float32 data in x64"
@@ -134,7 +136,12 @@ def test_the_picture_is_drawn_from_the_kept_results(tmp_path):
 @pytest.mark.parametrize("code", RUNS_ALONE)
 def test_code_of_a_page_runs_and_prints_the_shown_text(code, tmp_path):
     """The code runs, and prints the text of its `# prints` comments."""
-    out = run(code, tmp_path)
+    runs_and_prints(code, tmp_path)
+
+
+def runs_and_prints(code, folder):
+    """Run `code`, and assert that it prints the text of its `# prints` comments."""
+    out = run(code, folder)
     for shown in re.findall(r"# prints (.+)$", code, re.MULTILINE):
         assert shown in out
 

@@ -3,8 +3,9 @@
     fwd(*args)      -> y, saved
     bwd(saved, dy)  -> one cotangent, or None, for each argument
 
-An operator of fcnn and a `jax.custom_vjp` function have a rule. For any other function, the option
-`backward` is a function (*args, dy) -> cotangents, or a pair (fwd, bwd).
+An operator of fcnn, a function by `fcnn.custom_gradient` and a `jax.custom_vjp` function have a
+rule. For any other function, the option `backward` is a function (*args, dy) -> cotangents, or a
+pair (fwd, bwd).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +16,8 @@ from typing import Any
 import jax
 
 from fcnn.ops import Op
-
-Rule = tuple[Callable, Callable]
+from fcnn.ops.custom_gradient import Rule, WithGradient, rule_from
+from fcnn.ops.validation import named
 
 
 def rule_of(f: Callable, backward: Any = None) -> Rule | None:
@@ -25,18 +26,17 @@ def rule_of(f: Callable, backward: Any = None) -> Rule | None:
     Raises: TypeError if backward is neither a function nor a pair of functions, if a custom_vjp
             function has no rule, or if an operator has only one of fwd and bwd.
     """
-    if isinstance(backward, tuple) and len(backward) == 2 and all(map(callable, backward)):
-        return backward
-    if callable(backward):
-        fwd = lambda *args: (f(*args), args)
-        return _as(f, fwd), _as(backward, lambda args, dy: backward(*args, dy))
     if backward is not None:
-        raise TypeError(
-            f"check: backward must be a function or a pair (fwd, bwd), not {backward!r:.60}"
-        )
+        with named("check"):
+            fwd, bwd = rule_from(f, backward)
+        is_pair = isinstance(backward, tuple)
+        return (fwd, bwd) if is_pair else (_as(f, fwd), _as(backward, bwd))
     op, options = operator_of(f)
     if op is not None:
         return _of_operator(op, options) if op.derived else None
+    inner, options = _unwrapped(f)
+    if isinstance(inner, WithGradient):
+        return partial(inner.fwd, **options), partial(inner.bwd, **options)
     if isinstance(f, jax.custom_vjp) and not f.symbolic_zeros:
         if f.fwd is None or f.bwd is None:
             raise TypeError(
@@ -63,10 +63,13 @@ def static_arguments(f: Any) -> set[int]:
 
 def operator_of(f: Any) -> tuple[Op | None, dict[str, Any]]:
     """The operator in f, and the options that partial binds; (None, {}) if f is not an operator."""
-    options: dict[str, Any] = {}
-    while isinstance(f, partial) and not f.args:
-        f, options = f.func, {**f.keywords, **options}
+    f, options = _unwrapped(f)
     return (f, options) if isinstance(f, Op) else (None, {})
+
+
+def has_own_rule(f: Any) -> bool:
+    """Whether JAX differentiates f by a hand-written rule of f itself."""
+    return isinstance(_unwrapped(f)[0], Op | WithGradient) or isinstance(f, jax.custom_vjp)
 
 
 def name_of(f: Any) -> str:
@@ -112,6 +115,14 @@ def _as(f, wrapper):
     """`wrapper` under the name and file of f, for error messages."""
     wrapper.__wrapped__ = f
     return wrapper
+
+
+def _unwrapped(f):
+    """The function within partial, and the options that partial binds."""
+    options: dict[str, Any] = {}
+    while isinstance(f, partial) and not f.args:
+        f, options = f.func, {**f.keywords, **options}
+    return f, options
 
 
 def _of_operator(op, given):

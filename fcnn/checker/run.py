@@ -36,10 +36,11 @@ def check(
 ) -> Report:
     """Check the gradient of `f` at `args`, and name the mistake in a wrong gradient.
 
-    f is an operator of fcnn, a `jax.custom_vjp` or `jax.custom_jvp` function, or any function of
-    arrays and pytrees, in JAX or NumPy. The claimed gradient is compared in float64 with reverse
-    and forward autodiff of f without hand-written rules, and with finite differences. A correct
-    gradient is then computed and compared in the caller's dtype too.
+    f is an operator of fcnn, a function by `fcnn.custom_gradient`, a `jax.custom_vjp` or
+    `jax.custom_jvp` function, or any function of arrays and pytrees, in JAX or NumPy. The claimed
+    gradient is compared in float64 with reverse and forward autodiff of f without hand-written
+    rules, and with finite differences. A correct gradient is then computed and compared in the
+    caller's dtype too.
 
     Shapes: args: any pytrees; each array of floats or complex numbers in them is a leaf, and has a
             row in the report. The `nondiff_argnums` of a `jax.custom_vjp` function have no row.

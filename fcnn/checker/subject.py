@@ -22,8 +22,8 @@ import numpy as np
 
 from fcnn.checker.apply_rule import apply_rule, require_array
 from fcnn.checker.backward_rules import (
+    has_own_rule,
     name_of,
-    operator_of,
     rule_of,
     static_arguments,
     with_rule,
@@ -162,8 +162,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         differentiable, claimed = on_leaves(f), by_vjp(on_leaves(f), name)
         independent = isinstance(f, jax.custom_jvp) or _has_rules(on_leaves(f), x)
     else:
-        has_own_rule = operator_of(f)[0] is not None or isinstance(f, jax.custom_vjp)
-        own = has_own_rule and backward is None
+        own = backward is None and has_own_rule(f)
         differentiable = on_leaves(f if own else with_rule(f, rule, tree.children()))
         leaf_names = [_path(f, paths[i][0]) for i in positions]
         is_pair = isinstance(backward, tuple) or own

@@ -46,6 +46,7 @@ from fcnn.ops.convolution.separable_conv import separable_conv as separable_conv
 from fcnn.ops.convolution.weight_standardization import (
     weight_standardization as weight_standardization,
 )
+from fcnn.ops.custom_gradient import custom_gradient as custom_gradient
 from fcnn.ops.dense import dense as dense
 from fcnn.ops.dropout import (
     classic_dropout as classic_dropout,

@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax._src.interpreters.batching import infer  # in vmap's out_axes: mapped axes are inferred
+from jax.core import Tracer
 from jax.experimental import hijax
 from jax.experimental.hijax import Zero, instantiate_zeros
 
@@ -48,6 +49,10 @@ class CustomGradient(Primitive):
         self.params = {"op": op, "options": options, "types": types, "settings": settings}
         self.forward = settings.around(partial(op.forward, **dict(options)))
         traced, y = jax.make_jaxpr(self.forward, return_shape=True)(*types)
+        if any(isinstance(constant, Tracer) for constant in traced.consts):
+            raise TypeError(
+                f"{op.name}: uses a traced array that is not an argument; pass it as an argument"
+            )
         self.out_aval = jax.tree.unflatten(jax.tree.structure(y), traced.out_avals)
         super().__init__()
 

@@ -1,7 +1,7 @@
 """Tests of what `hijax_primitive.py` relies on in hijax, on the installed JAX.
 
 hijax is experimental. Where `broken_promises` finds that the installed JAX does not keep one of the
-`PROMISES`, `custom_gradient.py` uses jax.custom_vjp instead.
+`PROMISES`, `registration.py` uses jax.custom_vjp instead.
 """
 
 import jax

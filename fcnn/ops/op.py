@@ -20,7 +20,7 @@ An operator works before its page is complete. Without `fwd` and `bwd`, autodiff
 `forward`; with only `fwd` or only `bwd`, a call is an error. Without `validate`, no input is
 rejected. Without cases, `fcnn.check` needs arguments.
 
-`custom_gradient.py` registers the rules with JAX. `validation.py` has the requirements that
+`registration.py` registers the rules with JAX. `validation.py` has the requirements that
 `validate` functions check. `case.py` defines cases. `contexts.py` has the choice of gradient and
 implementation.
 """
@@ -37,7 +37,7 @@ from jax.core import Tracer
 from fcnn.ops.arrays import as_array
 from fcnn.ops.case import Case
 from fcnn.ops.contexts import IMPLS, by_hand, chosen_impl, unknown_impl
-from fcnn.ops.custom_gradient import custom_gradient
+from fcnn.ops.registration import by_rule
 from fcnn.ops.returned import cotangents, y_and_saved
 from fcnn.ops.sharding import over_mesh
 from fcnn.ops.validation import named
@@ -163,7 +163,7 @@ class Op(Generic[P, Y]):
             op = over_mesh(self, arrays)
         if not (self.derived and by_hand()):
             return op.forward(*arrays, **options)
-        return custom_gradient(op, arrays, options)
+        return by_rule(op, arrays, options)
 
     def _array(self, name: str, given: Any) -> jax.Array | None:
         if given is None:

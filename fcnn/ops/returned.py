@@ -23,8 +23,11 @@ def y_and_saved(returned: Any) -> tuple[Any, Any]:
     return y, saved
 
 
-def cotangents(arrays: tuple[str, ...], returned: Any) -> tuple[Any, ...]:
+def cotangents(arrays: tuple[str, ...], returned: Any, rule: str = "bwd") -> tuple[Any, ...]:
     """The tuple that `bwd` of an operator returned, with an entry for each of `arrays`.
+
+    Options:
+        rule: the name of the function in the message.
 
     Raises: TypeError if it is not a tuple of that length.
     """
@@ -32,7 +35,7 @@ def cotangents(arrays: tuple[str, ...], returned: Any) -> tuple[Any, ...]:
         return tuple(returned)
     write = ", ".join(f"d{array}" for array in arrays)
     raise TypeError(
-        f"bwd returns {described(returned)}, not a tuple of one cotangent for each of "
+        f"{rule} returns {described(returned)}, not a tuple of one cotangent for each of "
         f"{', '.join(arrays)}; write return {f'({write},)' if len(arrays) == 1 else write}, "
         "with None for an array without a gradient"
     )

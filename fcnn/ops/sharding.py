@@ -14,7 +14,7 @@ repetition. If they are in two loops, as in a scan over layers, the forward pass
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_args, get_origin
@@ -31,11 +31,41 @@ def over_mesh(op: Any, arrays: tuple[Array | None, ...]) -> Any:
 
     Raises: ValueError if the arrays lie on several such meshes.
     """
+    mesh = explicit_mesh(arrays)
+    return op if mesh is None else Sharded(op, mesh)
+
+
+def explicit_mesh(arrays: Iterable[Array | None]) -> AbstractMesh | None:
+    """The mesh with explicit axes on which some of the arrays lie, or None.
+
+    Raises: ValueError if the arrays lie on several such meshes.
+    """
     meshes = [jax.typeof(a).sharding.mesh for a in arrays if a is not None]
     meshes = list(dict.fromkeys(mesh for mesh in meshes if _explicit(mesh)))
     shapes = " and ".join(str(dict(mesh.shape)) for mesh in meshes)
     require(len(meshes) < 2, f"arrays lie on different meshes, {shapes}; use one")
-    return Sharded(op, meshes[0]) if meshes else op
+    return meshes[0] if meshes else None
+
+
+def automatically(run: Callable, mesh: AbstractMesh, specs: Any) -> Callable:
+    """`run` as one step, inside which XLA shards, and whose outputs have the sharding `specs`."""
+
+    def entered(*args):
+        with jax.sharding.use_abstract_mesh(mesh):
+            axes = _explicit(mesh)
+            return jax.sharding.auto_axes(run, axes=axes, out_sharding=specs)(*args)
+
+    return entered
+
+
+def with_cotangents_like(
+    specs: tuple[PartitionSpec | None, ...], mesh: AbstractMesh, run: Callable, *args: Any
+) -> tuple[Any, ...]:
+    """The cotangents that run(*args) returns, each with the sharding of its argument in `specs`."""
+    cotangents = jax.eval_shape(run, *jax.tree.map(_unsharded, args))
+    each = zip(specs, cotangents, strict=True)
+    of_outputs = tuple(None if g is None else spec for spec, g in each)
+    return automatically(run, mesh, of_outputs)(*args)
 
 
 def of_batch(x: Array) -> NamedSharding | None:
@@ -86,7 +116,7 @@ class Sharded:
     def forward(self, *arrays, **options):
         run = partial(self.op.forward, **options)
         y = jax.eval_shape(run, *map(_unsharded, arrays))
-        return self._auto(run, self._of_outputs(arrays, y))(*arrays)
+        return automatically(run, self.mesh, self._of_outputs(arrays, y))(*arrays)
 
     def fwd_rule(self, *arrays, **options):
         return self.forward(*arrays, **options), arrays
@@ -96,19 +126,8 @@ class Sharded:
             _, saved = self.op.fwd_rule(*arrays, **options)
             return self.op.bwd_rule(saved, dy, **options)
 
-        cotangents = jax.eval_shape(run, *jax.tree.map(_unsharded, (arrays, dy)))
-        like = lambda a, g: None if g is None else jax.typeof(a).sharding.spec
-        return self._auto(run, tuple(map(like, arrays, cotangents)))(arrays, dy)
-
-    def _auto(self, run: Callable, specs: Any) -> Callable:
-        """`run` as one step whose outputs have the sharding `specs`."""
-
-        def entered(*args):
-            with jax.sharding.use_abstract_mesh(self.mesh):
-                axes = _explicit(self.mesh)
-                return jax.sharding.auto_axes(run, axes=axes, out_sharding=specs)(*args)
-
-        return entered
+        specs = tuple(None if a is None else jax.typeof(a).sharding.spec for a in arrays)
+        return with_cotangents_like(specs, self.mesh, run, arrays, dy)
 
     def _of_outputs(self, arrays, y):
         """The sharding of each output: an axis is sharded as the arguments shard its letter."""

@@ -10,7 +10,7 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 import fcnn
-from fcnn.ops.custom_gradient import RULE
+from fcnn.ops.registration import RULE
 
 TWO = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
 SPLIT, REPLICATED = PartitionSpec("d"), PartitionSpec()

@@ -15,7 +15,7 @@ from jax._src.interpreters import ad, batching
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import fcnn
-from fcnn.ops import custom_gradient
+from fcnn.ops import registration
 from fcnn.ops.hijax_primitive import by_hijax
 from fcnn.ops.hijax_promises import PROMISES, Scale, broken_promises
 
@@ -29,8 +29,8 @@ def test_this_jax_keeps_promise(promise):
 
 
 def test_hijax_is_in_use():
-    assert custom_gradient.RULE == "hijax"
-    assert custom_gradient.custom_gradient is by_hijax
+    assert registration.RULE == "hijax"
+    assert registration.by_rule is by_hijax
 
 
 def breaks(*args, **kwargs):
@@ -65,8 +65,8 @@ def test_a_jax_that_breaks_a_promise_gets_custom_vjp_and_one_warning(table, brok
     assert set(broken) <= set(found)
     assert any("no longer" in cause for cause in found.values())
     with pytest.warns(UserWarning, match="fcnn: jax .* breaks hijax") as caught:
-        rule, name = custom_gradient.choose()
-    assert (rule, name) == (custom_gradient.by_custom_vjp, "custom_vjp")
+        rule, name = registration.choose()
+    assert (rule, name) == (registration.by_custom_vjp, "custom_vjp")
     (warning,) = caught
     assert all(promise in str(warning.message) for promise in found)
     assert next(iter(found.values())) in str(warning.message)

@@ -11,7 +11,7 @@ from jax.test_util import check_grads
 import fcnn
 from fcnn.ops import Shape
 from fcnn.ops.convolution.impl import tiled
-from fcnn.ops.custom_gradient import RULE
+from fcnn.ops.registration import RULE
 
 
 def grad(f, x):

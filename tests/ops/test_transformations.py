@@ -6,6 +6,7 @@ gradients at two points, and the Hessian at the first point.
 """
 
 import copy
+import sys
 from functools import partial
 
 import jax
@@ -23,8 +24,7 @@ from registry import (
 )
 
 import fcnn
-from fcnn.ops import op as op_module
-from fcnn.ops.custom_gradient import RULE, by_custom_vjp
+from fcnn.ops.registration import RULE, by_custom_vjp
 
 TWO = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
 SPLIT, WHOLE = PartitionSpec("d"), PartitionSpec()
@@ -92,7 +92,8 @@ def in_shards(p, two):
 
 def with_custom_vjp(p, two):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(op_module, "custom_gradient", by_custom_vjp)
+        for module in ("op", "custom_gradient"):
+            patch.setattr(sys.modules[f"fcnn.ops.{module}"], "by_rule", by_custom_vjp)
         return p.grad(*p.x)
 
 

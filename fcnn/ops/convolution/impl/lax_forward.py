@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from fcnn.ops.convolution.impl import lax, tiled
 from fcnn.ops.convolution.impl.grouped import exchange
 from fcnn.ops.convolution.impl.input_gradient import dx_by
-from fcnn.ops.custom_gradient import RULE, custom_gradient
+from fcnn.ops.registration import RULE, by_rule
 
 forward = lax.forward
 
@@ -40,7 +40,7 @@ def dx(w, dy, *, geometry, groups):
 def dw(x, dy, *, geometry, groups):
     if RULE != "hijax":  # custom_vjp has no rule for vmap, and no forward mode
         return tiled.dw(x, dy, geometry=geometry, groups=groups)
-    return custom_gradient(_WeightGradient, (x, dy), {"geometry": geometry, "groups": groups})
+    return by_rule(_WeightGradient, (x, dy), {"geometry": geometry, "groups": groups})
 
 
 def _over_features(dy, w, *, geometry, groups):
@@ -48,7 +48,7 @@ def _over_features(dy, w, *, geometry, groups):
 
 
 class _WeightGradient:
-    """dw as an operator, for `custom_gradient`."""
+    """dw as an operator, for `by_rule`."""
 
     name = "conv"
     under_vmap = staticmethod(tiled.dw)
