@@ -86,7 +86,7 @@ class InDtype:
 
     @cached_property
     def draws_others(self) -> bool:
-        """Whether f draws random numbers in the dtype of x, so that it differs from f in float64."""
+        """Whether f draws random numbers in the dtype of x, unlike f in float64."""
         if self.program is None or not draws_random_numbers(self.program.jaxpr):
             return False
         pairs = zip(self.claimed[0], self.e.compiled.y, strict=False)
