@@ -205,7 +205,10 @@ def to_host(tree: Any) -> Any:
 
 
 def _moved(x, v, h):
-    return [a + h.astype(a.dtype) * b for a, b in zip(x, v, strict=True)]
+    """x + h v. An entry that does not move stays -0.0 where it is -0.0."""
+    steps = [h.astype(a.dtype) * b for a, b in zip(x, v, strict=True)]
+    where = lambda a: jnp.where if isinstance(a, jax.Array) else np.where
+    return [where(a)(s == 0, a, a + s) for a, s in zip(x, steps, strict=True)]
 
 
 def _program(f: Callable, *args) -> Callable | None:

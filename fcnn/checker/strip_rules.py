@@ -16,12 +16,18 @@ from jax.extend import core
 from fcnn.ops import gradients
 
 BY_HAND = ("custom_vjp_call", "call_hi_primitive")  # primitives of hand-written reverse rules
+RANDOM = ("random_bits", "threefry2x32", "rng_bit_generator", "rng_uniform")
 
 
 def has_rules(f: Callable, *args: Any) -> bool:
     """Whether f(*args) uses a hand-written gradient rule anywhere."""
     with gradients("hand"):
         return _mentions(jax.make_jaxpr(f)(*args).jaxpr, BY_HAND)
+
+
+def draws_random_numbers(jaxpr: core.Jaxpr) -> bool:
+    """Whether `jaxpr` draws random numbers by JAX."""
+    return _mentions(jaxpr, RANDOM)
 
 
 def strip_custom_rules(f: Callable) -> Callable:
@@ -52,7 +58,7 @@ def dtypes_in(jaxpr: core.Jaxpr) -> set[str]:
     given = {getattr(v.aval, "dtype", None) for e in jaxpr.eqns for v in e.outvars}
     inexact = (d for d in given if d is not None and jnp.issubdtype(d, jnp.inexact))
     found = {jnp.finfo(d).dtype.name for d in inexact}
-    inner = (p for e in jaxpr.eqns for v in e.params.values() for p in _programs(v))
+    inner = (p for e in jaxpr.eqns for v in e.params.values() for p in programs_in(v))
     return found.union(*map(dtypes_in, inner))
 
 
@@ -76,7 +82,7 @@ def _run(jaxpr, consts, args):
 
 def _without_rules(value):
     """A parameter of an equation, with rules stripped from its programs, such as a loop's body."""
-    if not any(_mentions(program, BY_HAND) for program in _programs(value)):
+    if not any(_mentions(program, BY_HAND) for program in programs_in(value)):
         return value
     if isinstance(value, tuple | list):
         return type(value)(map(_without_rules, value))
@@ -91,15 +97,15 @@ def _mentions(jaxpr, names):
     """Whether `jaxpr` has a primitive of one of these names at any depth."""
     return any(
         equation.primitive.name in names
-        or any(_mentions(p, names) for v in equation.params.values() for p in _programs(v))
+        or any(_mentions(p, names) for v in equation.params.values() for p in programs_in(v))
         for equation in jaxpr.eqns
     )
 
 
-def _programs(value):
+def programs_in(value):
     """The programs within a parameter of an equation."""
     if isinstance(value, tuple | list):
-        return [program for each in value for program in _programs(each)]
+        return [program for each in value for program in programs_in(each)]
     if isinstance(value, core.ClosedJaxpr):
         return [value.jaxpr]
     return [value] if isinstance(value, core.Jaxpr) else []
