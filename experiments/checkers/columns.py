@@ -29,8 +29,13 @@ PER_KIND = 1  # mutants of one kind of one function
 SEEDS = 5  # arguments of each right gradient
 COLUMNS = ("tuning", "functions", "kinds", "tuned hand", "hand")
 FUNCTIONS_BY_NAME = {f.name: f for f in FUNCTIONS}
-WRONG_BY_NAME = {c.name: c for cases in by_hand.WRONG.values() for c in cases}
-RIGHT_BY_NAME = {c.name: c for cases in by_hand.RIGHT.values() for c in cases}
+FOLDERS = {"tuned hand": "tuning", "hand": "judging"}
+BY_HAND = {
+    f"{folder}: {case.name}": case
+    for cases_of in (by_hand.WRONG, by_hand.RIGHT)
+    for folder, cases in cases_of.items()
+    for case in cases
+}
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,10 @@ def tasks(seed: int) -> Iterator[Task]:
     """All tasks of a run."""
     for column, functions in (("tuning", TUNING), ("functions", JUDGING), ("kinds", JUDGING)):
         yield from (Task(column, f.name, seed) for f in functions)
-    for column, folder in (("tuned hand", "tuning"), ("hand", "judging")):
-        yield from (Task(column, case.name, seed) for case in by_hand.WRONG[folder])
-    rights = [f.name for f in FUNCTIONS] + [
-        c.name for cases in by_hand.RIGHT.values() for c in cases
-    ]
+    for column, folder in FOLDERS.items():
+        yield from (Task(column, f"{folder}: {c.name}", seed) for c in by_hand.WRONG[folder])
+    rights = [f.name for f in FUNCTIONS]
+    rights += [f"{folder}: {c.name}" for folder, cases in by_hand.RIGHT.items() for c in cases]
     yield from (Task("right", name, seed + k) for name in rights for k in range(SEEDS))
 
 
@@ -57,8 +61,8 @@ def judged(task: Task) -> tuple[list[Judgement], Counter]:
     counted: Counter[str] = Counter()
     if task.column == "right":
         return [_right(task)], counted
-    if task.column in ("tuned hand", "hand"):
-        return [_by_hand(WRONG_BY_NAME[task.name], task.seed)], counted
+    if task.column in FOLDERS:
+        return [_by_hand(BY_HAND[task.name], task.seed)], counted
     kinds = UNSEEN if task.column == "kinds" else KINDS
     function = FUNCTIONS_BY_NAME[task.name]
     found = engine.mutants(function, task.seed, kinds, PER_KIND, counted)
@@ -90,7 +94,7 @@ def _right(task) -> Judgement:
         right = engine.right(FUNCTIONS_BY_NAME[task.name], task.seed)
         forward, args, backward = right.forward, right.args, right.backward
     else:
-        case = RIGHT_BY_NAME[task.name]
+        case = BY_HAND[task.name]
         forward, args, backward = case.forward, case.args(_rng(case.name, task.seed)), case.backward
     start = time.perf_counter()
     try:

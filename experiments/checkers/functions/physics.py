@@ -16,13 +16,13 @@ def rk4(state, rates, dt):
         a, b, c, d = rates
         return jnp.stack([a * prey - b * prey * predator, c * prey * predator - d * predator])
 
-    for _ in range(5):
-        k1 = slope(state)
-        k2 = slope(state + dt / 2 * k1)
-        k3 = slope(state + dt / 2 * k2)
-        k4 = slope(state + dt * k3)
-        state = state + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-    return state
+    def step(_, s):
+        k1 = slope(s)
+        k2 = slope(s + dt / 2 * k1)
+        k3 = slope(s + dt / 2 * k2)
+        return s + dt / 6 * (k1 + 2 * k2 + 2 * k3 + slope(s + dt * k3))
+
+    return lax.fori_loop(0, 5, step, state)
 
 
 def leapfrog(q, p, stiffness):

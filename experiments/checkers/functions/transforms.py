@@ -61,7 +61,8 @@ _log1pexp.defvjp(
 
 def stable_loss(w, x, signs):
     """Logistic loss with its own rule for log(1 + exp(x))."""
-    return jnp.mean(_log1pexp(-signs * (x @ w)))
+    margin = jnp.where(signs > 0, x @ w, -(x @ w))
+    return jnp.mean(_log1pexp(-margin))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 2))

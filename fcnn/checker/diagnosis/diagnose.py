@@ -3,8 +3,8 @@
 Each module of this package covers one sort of mistake. It yields hypotheses: the gradients that
 such mistakes give. The first hypothesis that equals G in every entry, for two independent
 cotangents, names the mistake. Simple mistakes are tried first. If no hypothesis fits, the mistake
-is searched in the equation of the right backward pass (`fcnn/checker/equation`). If that finds
-nothing either, the wrong entries are described.
+is searched in the equations of the right and of the claimed backward pass (`checker/equation`). If
+that finds nothing either, the wrong entries are described.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from fcnn.checker.diagnosis import (
 )
 from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake
 from fcnn.checker.diagnosis.shape import other_shape
-from fcnn.checker.equation.search import Found, explanations
+from fcnn.checker.equation.search import Found, explanations, repairs
 from fcnn.checker.evidence import Evidence, cotangent, evidence_at, largest
 from fcnn.checker.finite_differences import Slopes
 
@@ -140,21 +140,30 @@ class Diagnosis:
         )
 
     def _in_the_equation(self, i: int) -> Mistake | None:
-        for found in self._steps:
-            if i in found.leaves:
-                return Mistake(found.kind, f"{found.says} (every entry)")
-        return None
+        explains = lambda found: i in found.leaves
+        found = next(filter(explains, self._steps), None)
+        found = found or next(filter(explains, self._repairs), None)
+        return None if found is None else Mistake(found.kind, f"{found.says} (every entry)")
 
     @cached_property
     def _steps(self) -> list[Found]:
         """Mistakes in one step of the right backward pass; none if JAX cannot trace it."""
+        return self._searched(explanations, self.e.compiled.subject.plain, lambda e: e.claimed)
+
+    @cached_property
+    def _repairs(self) -> list[Found]:
+        """Changes of one step of the claimed backward pass; none if JAX cannot trace it."""
+        claimed = self.e.compiled.subject.claimed
+        return self._searched(repairs, claimed, lambda e: e.reference)
+
+    def _searched(self, search, f, gradients) -> list[Found]:
         e, compiled = self.e, self.e.compiled
         shaped = [i for i in self.wrong if e.claimed[i].shape == compiled.x[i].shape]
         if e.reference is None or sum(a.size for a in compiled.x) > SEARCHED:
             return []
-        draws = [(a.dy, a.claimed) for a in (e, self._second)]
-        f, names = compiled.subject.plain, compiled.subject.names
-        return explanations(f, names, compiled.x, draws, shaped, _tolerance(compiled))
+        draws = [(a.dy, gradients(a)) for a in (e, self._second)]
+        names = compiled.subject.names
+        return search(f, names, compiled.x, draws, shaped, _tolerance(compiled))
 
 
 def _differs(c, hypothesis):

@@ -1,8 +1,10 @@
-"""Search for the one step of the right backward pass that explains a wrong gradient.
+"""Search for the one step of a backward pass that explains a wrong gradient.
 
-Every mistake of `mistakes.py` is made at every equation of the right backward pass, one at a time,
-and the resulting gradients are compared with the claimed gradients. A mistake is reported only if
-its gradient equals the claimed one for two independent cotangents.
+    explanations    the right backward pass, with one mistake, gives the claimed gradient
+    repairs         the claimed backward pass, with one change, gives the right gradient
+
+Every mistake of `mistakes` is made at every equation, one at a time, and the resulting gradients
+are compared. A mistake is reported only if the gradients are equal for two independent cotangents.
 """
 
 import time
@@ -10,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fcnn.checker.equation.forms import with_softmax
-from fcnn.checker.equation.mistakes import KINDS
+from fcnn.checker.equation.mistakes import KINDS, REPAIRS
 from fcnn.checker.equation.mutation import Mutation, Run
 from fcnn.checker.equation.place import places
 from fcnn.checker.equation.products import products
@@ -97,8 +100,39 @@ def explanations(
     return found
 
 
+def repairs(
+    claimed: Callable,
+    leaves: Sequence[str],
+    x: Sequence[Any],
+    draws: Sequence[tuple[Sequence[Any], Sequence[Any]]],
+    wrong: Sequence[int],
+    tolerance: float,
+) -> list[Found]:
+    """Changes of the claimed backward pass that make the gradients of the leaves `wrong` right.
+
+    claimed: a function (x, dy) -> y, dx.
+    draws:   pairs of dy and the right gradients R.
+    An empty list if JAX cannot trace the claimed backward pass.
+    """
+
+    def backward(x, dy):
+        y, dx = claimed(x, dy)
+        return [jnp.zeros_like(a) if g is None else g for a, g in zip(x, dx, strict=True)], y
+
+    try:
+        program = traced(backward, list(x), list(draws[0][0]))
+    except Exception:  # a NumPy function
+        return []
+    program = with_cotangents(program, program.inputs[len(x) :])
+    names = names_of(program, leaves, len(draws[0][0]))
+    return Search(program, names, x, draws, wrong, tolerance).steps("becomes right", REPAIRS)
+
+
 class Search:
-    """The search in one program."""
+    """The search in one program.
+
+    draws: pairs of dy and the gradients that a changed program has to give.
+    """
 
     def __init__(
         self,
@@ -113,17 +147,15 @@ class Search:
         self.wrong, self.tolerance = wrong, tolerance
         self.runs = [Run(program, [*x, *dy]) for dy, _ in draws]
 
-    def steps(self, seconds: float = SECONDS) -> list[Found]:
-        """Mistakes in one step that explain gradients; the first ones explain the most leaves."""
-        limit = time.thread_time() + seconds
+    def steps(self, says: str = "equals the right gradient", kinds=KINDS) -> list[Found]:
+        """Changes of one step that give the gradients; the first ones give the most leaves."""
+        limit = time.thread_time() + SECONDS
         found: list[Found] = []
-        for mutation in mutations(self.program, self.names):
+        for mutation in mutations(self.program, self.names, kinds):
             if time.thread_time() > limit:
                 break
             if leaves := self._explained(mutation):
-                found.append(
-                    Found(mutation.kind, f"equals the right gradient {mutation.says}", leaves)
-                )
+                found.append(Found(mutation.kind, f"{says} {mutation.says}", leaves))
         return sorted(found, key=lambda f: -len(f.leaves))
 
     def _explained(self, mutation: Mutation) -> tuple[int, ...]:

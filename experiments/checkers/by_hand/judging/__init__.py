@@ -1,1 +1,1 @@
-"""Cases that were written without having read the checker."""
+

@@ -18,11 +18,12 @@ Each function of the modules yields the mutations of one kind at one equation:
     loop      truncated in time     a step back in time           the cotangent of one carry is lost
               flipped               a scan or cumulative sum      in the other direction
               shifted               the values that a scan saves  those of the step before or after
+    addition  missing factor, term  a cotangent of the user's     with a factor or a term more
 """
 
 from collections.abc import Callable, Iterator
 
-from fcnn.checker.equation.mistakes import formula, loop, mask, order, sums, value
+from fcnn.checker.equation.mistakes import addition, formula, loop, mask, order, sums, value
 from fcnn.checker.equation.mutation import Mutation
 from fcnn.checker.equation.place import Place
 
@@ -40,3 +41,4 @@ KINDS: dict[str, Callable[[Place], Iterator[Mutation]]] = {  # in the order of t
     "values": value.values,
     "everywhere": value.everywhere,
 }
+REPAIRS = {**KINDS, "more factors": addition.more_factors, "more terms": addition.more_terms}

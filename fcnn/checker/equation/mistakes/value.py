@@ -23,7 +23,7 @@ def values(place: Place) -> Iterator[Mutation]:
             says = f"without the factor {what}{place.at(what)}"
             ones = with_input(k, lambda xp, a: xp.ones_like(a))
             yield place.mutation("missing factor", says, ones)
-        for other in _like(place, slot):
+        for other in alike(place, slot, place.is_cotangent(slot)):
             says = f"with {place.named(other)} in place of {what}"
             change, key = partial(_other, k=k, other=other), _key(place, k, other)
             yield place.mutation("wrong value", says, change, key)
@@ -58,7 +58,7 @@ def everywhere(place: Place) -> Iterator[Mutation]:
         users = [q for q in users if place.is_cotangent(q.outputs[0])]
         if len(users) < 2 or users[0] is not e or e.inputs.index(slot) != k:
             continue
-        for other in _like(place, slot):
+        for other in alike(place, slot, place.is_cotangent(slot)):
             says = f"with {place.named(other)} in place of {place.named(slot)} everywhere"
             change = partial(_replaced, slot=slot, other=other)
             yield Mutation("wrong value", says, {place.site: change}, also=slot)
@@ -69,17 +69,17 @@ def _replaced(scope, values, e, v, *, slot, other):
     return scope.compute(e, [values[s] for s in e.inputs])
 
 
-def _like(place, slot):
+def alike(place: Place, slot: int, cotangents: bool) -> list[int]:
     """Values of the same shape and dtype: the arguments, and results of the nearest equations."""
     program = place.program
     before = [s for e in program.equations[: place.index] for s in e.outputs]
     near = sorted(before, key=lambda s: abs(s - slot))
-    alike = [
+    found = [
         s
         for s in dict.fromkeys((*program.inputs, *near))
-        if s != slot and place.same(s, slot) and place.is_cotangent(s) == place.is_cotangent(slot)
+        if s != slot and place.same(s, slot) and place.is_cotangent(s) == cotangents
     ]
-    return alike[:CANDIDATES]
+    return found[:CANDIDATES]
 
 
 def transposed(place: Place) -> Iterator[Mutation]:
