@@ -5,8 +5,9 @@ The error of the gradient is compared with the tolerance of the dtype, and with 
 x is rounded to that dtype.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -19,22 +20,22 @@ from fcnn.checker.verdict import KINK, NOISY, NOT_FINITE, RIGHT, Finding
 
 
 def in_caller_dtype(
-    subject: Subject, e: Evidence, findings: Sequence[Finding], seed: int
-) -> tuple[list[Finding], list[float | None]]:
-    """Findings and errors in the dtypes of subject.x.
+    subject: Subject, e: Evidence, seed: int
+) -> Callable[[int, Finding], tuple[Finding, float | None]]:
+    """A function of leaf i and its finding: the finding and the error in the dtype of subject.x[i].
 
     The error is None for a float64 leaf, and for a leaf whose gradient is not right in float64.
+    The gradient is computed at the first call that needs it.
     """
-    found = list(findings)
-    errors: list[float | None] = [None] * len(found)
-    dtypes = [a.dtype.name for a in subject.x]
-    if set(dtypes) == {"float64"}:
-        return found, errors
-    claimed = _claimed(subject, e)
-    for i, finding in enumerate(findings):
-        if finding.verdict in (RIGHT, KINK) and dtypes[i] != "float64":
-            errors[i], found[i] = _judged(e, i, finding, dtypes[i], claimed[i], seed)
-    return found, errors
+    computed = cache(lambda: _claimed(subject, e))
+
+    def judged(i: int, finding: Finding) -> tuple[Finding, float | None]:
+        dtype = subject.x[i].dtype.name
+        if finding.verdict not in (RIGHT, KINK) or dtype == "float64":
+            return finding, None
+        return _judged(e, i, finding, dtype, computed()[i], seed)
+
+    return judged
 
 
 def _claimed(subject: Subject, e: Evidence) -> Leaves:
@@ -49,14 +50,15 @@ def _claimed(subject: Subject, e: Evidence) -> Leaves:
     return found
 
 
-def _judged(e: Evidence, i: int, finding: Finding, dtype: str, G, seed) -> tuple[float, Finding]:
-    """The error in the caller's dtype, and the finding that follows from it."""
+def _judged(e: Evidence, i: int, finding: Finding, dtype: str, G, seed) -> tuple[Finding, float]:
+    """The finding and the error in the caller's dtype."""
     R = (e.claimed[i] if e.reference is None else e.reference[i]).astype(np.float64)
     G = np.zeros_like(R) if G is None else np.asarray(G).astype(np.float64)
     if not np.isfinite(G).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(G))[0]))
         says = f"is not finite in {dtype}; in float64 it is {finding.verdict}"
-        return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
+        found = finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
+        return found, np.inf
     eps, off = float(jnp.finfo(dtype).eps), largest(G - R)
     zero = 30 * eps * largest(e.slopes.parts) / e.slopes.sizes[i]  # rounding errors where R is 0
     top = (largest(R) if largest(R) > zero else zero / TOLERANCE[dtype]) or 1.0
@@ -65,4 +67,4 @@ def _judged(e: Evidence, i: int, finding: Finding, dtype: str, G, seed) -> tuple
         if e.reference is None or off > 30 * rounding(e, i, rng, eps):
             says = f"loses its digits in {dtype}; in float64 it is right"
             finding = finding._replace(verdict=NOISY, says=says)
-    return off / top, finding
+    return finding, off / top

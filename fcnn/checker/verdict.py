@@ -9,6 +9,7 @@ with nothing. Two right formulas may differ by rounding, so G - R may be up to 3
 of R when x is rounded.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -36,9 +37,9 @@ class Finding(NamedTuple):
     mistake: str = ""  # kind of the mistake, if the tests show it without a diagnosis
 
 
-def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
-    """The finding on each leaf, without regard to the other leaves."""
-    return [judge(e, i, seed) for i in range(len(e.compiled.x))]
+def verdicts(e: Evidence, seed: int = 0) -> Iterator[Finding]:
+    """The finding on each leaf, as soon as it is judged, without regard to the other leaves."""
+    yield from (judge(e, i, seed) for i in range(len(e.compiled.x)))
 
 
 def _nan_of(e):
