@@ -16,7 +16,7 @@ from fcnn import installation
 from fcnn.bench.machine import Roofline
 from fcnn.checker import Report
 from fcnn.checker.report import Row
-from fcnn.cli import bench, check, main, ops
+from fcnn.cli import bench, check, main, ops, verdict_table
 from fcnn.cli.bench.bench import Bench, run
 from fcnn.cli.bench.recorded import lines
 from fcnn.cli.table import pieces, table, wrapped
@@ -31,7 +31,8 @@ RIGHT = Report((Row("relu", "x", (2, 3), "float32", "right", 0.0),), {}, {}, WHE
 def checked(monkeypatch):
     """Replace the check of a target, and list the names of the targets that would be checked."""
     names = []
-    monkeypatch.setattr(check, "_checked", lambda t, chosen: names.append(t.name) or RIGHT)
+    checked = lambda t, chosen, progress: names.append(t.name) or RIGHT
+    monkeypatch.setattr(check, "_checked", checked)
     return names
 
 
@@ -234,7 +235,7 @@ def test_the_list_of_operators_fits_the_terminal():
 
 
 def test_the_report_of_a_check_fits_the_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(check, "terminal_width", lambda: 72)
+    monkeypatch.setattr(verdict_table, "terminal_width", lambda: 72)
     assert main(["check", "relu"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert max(map(len, shown)) <= 72

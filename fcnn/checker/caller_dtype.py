@@ -9,7 +9,7 @@ A function that draws random numbers in the dtype of x is another function in fl
 is compared with autodiff in the caller's dtype, and a wrong gradient is judged again in this dtype.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -34,26 +34,23 @@ from fcnn.checker.verdict import (
 
 
 def in_caller_dtype(
-    subject: Subject, e: Evidence, findings: Sequence[Finding], seed: int
-) -> tuple[list[Finding], list[float | None]]:
-    """Findings and errors in the dtypes of subject.x.
+    subject: Subject, e: Evidence, seed: int
+) -> Callable[[int, Finding], tuple[Finding, float | None]]:
+    """A function of leaf i and its finding: the finding and the error in the dtype of subject.x[i].
 
     The error is None for a float64 leaf, and for a leaf whose gradient is not right in float64.
+    The gradient is computed at the first call that needs it.
     """
-    found = list(findings)
-    errors: list[float | None] = [None] * len(found)
-    dtypes = [a.dtype.name for a in subject.x]
-    if set(dtypes) == {"float64"}:
-        return found, errors
     own = InDtype(subject, e, seed)
-    for i, finding in enumerate(findings):
-        if dtypes[i] == "float64":
-            continue
+
+    def judged(i: int, finding: Finding) -> tuple[Finding, float | None]:
+        if subject.x[i].dtype.name == "float64":
+            return finding, None
         if finding.verdict in (RIGHT, KINK):
-            errors[i], found[i] = _judged(own, i, finding)
-        elif own.draws_others:
-            found[i] = _judged_again(own, i, finding)
-    return found, errors
+            return _judged(own, i, finding)
+        return (_judged_again(own, i, finding) if own.draws_others else finding), None
+
+    return judged
 
 
 class InDtype:
@@ -99,21 +96,22 @@ class InDtype:
     def findings(self) -> list[Finding]:
         """The findings of all leaves in the caller's dtype."""
         e = gather(self.compiled, self.seed, self.e.caller_dtype)
-        return judge_together(e, verdicts(e, self.seed), self.seed)
+        return judge_together(e, [*verdicts(e, self.seed)], self.seed)
 
 
 def tolerance_of(a: np.ndarray) -> float:
     return TOLERANCE.get(a.dtype.name, TOLERANCE["float32"])
 
 
-def _judged(own: InDtype, i: int, finding: Finding) -> tuple[float, Finding]:
-    """The error in the caller's dtype, and the finding that follows from it."""
+def _judged(own: InDtype, i: int, finding: Finding) -> tuple[Finding, float]:
+    """The finding and the error in the caller's dtype."""
     e, dtype = own.e, own.subject.x[i].dtype.name
     R, G = e.claimed[i].astype(np.float64), _as_float64(own.claimed[1][i], e.claimed[i])
     if not np.isfinite(G).all():
         at = tuple(map(int, np.argwhere(~np.isfinite(G))[0]))
         says = f"is not finite in {dtype}; in float64 it is {finding.verdict}"
-        return np.inf, finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
+        found = finding._replace(verdict=NOT_FINITE, at=at, claimed=float(G[at]), says=says)
+        return found, np.inf
     if own.draws_others:
         R = G if own.reference is None else _as_float64(own.reference[i], R)
     eps, off = float(jnp.finfo(dtype).eps), largest(G - R)
@@ -125,7 +123,7 @@ def _judged(own: InDtype, i: int, finding: Finding) -> tuple[float, Finding]:
         if e.compiled.reference(e.compiled.x, e.dy) is None or off > 30 * rounding(e, i, rng, eps):
             says = f"loses its digits in {dtype}; in float64 it is right"
             finding = finding._replace(verdict=NOISY, says=says)
-    return off / top, finding
+    return finding, off / top
 
 
 def _as_good_as_autodiff(own: InDtype, i: int, G: np.ndarray, off: float, most: float) -> bool:

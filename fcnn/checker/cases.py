@@ -27,6 +27,11 @@ class CheckCase(NamedTuple):
         return self.options["impl"] if self.op.impls else ""
 
 
+def count_of(f: Callable, args: Sequence[Any] | None) -> int:
+    """The number of subjects of `subjects_of`."""
+    return sum(1 for _ in check_cases(f)) if args is None and isinstance(f, Op) else 1
+
+
 def subjects_of(
     f: Callable, args: Sequence[Any] | None, backward: Any, seed: int
 ) -> Iterator[Subject]:

@@ -1,7 +1,5 @@
 """The row of the report for a finding: kind of the mistake, a sentence, and a map of errors."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from fcnn.checker.complex_parts import OF_PARTS, join_cotangent
@@ -12,23 +10,12 @@ from fcnn.checker.row import Row
 from fcnn.checker.verdict import WRONG, Finding
 
 
-def rows_of(
-    e: Evidence,
-    findings: Sequence[Finding],
-    dtypes: Sequence[str],
-    errors: Sequence[float | None],
-    seed: int,
-) -> list[Row]:
-    """The rows of all leaves."""
-    wrong = [i for i, finding in enumerate(findings) if finding.verdict == WRONG]
-    diagnosis = Diagnosis(e, wrong, seed)
-    return [
-        _row(e, i, finding, dtypes[i], errors[i], _mistake(diagnosis, i, finding))
-        for i, finding in enumerate(findings)
-    ]
-
-
-def _row(e, i, finding, dtype, own_error, mistake) -> Row:
+def row_of(
+    diagnosis: Diagnosis, i: int, finding: Finding, dtype: str, own_error: float | None
+) -> Row:
+    """The row of leaf i."""
+    e = diagnosis.e
+    mistake = _mistake(diagnosis, i, finding)
     subject = e.compiled.subject
     worst = (finding.at, finding.claimed, finding.autodiff, finding.slopes)
     if subject.complex_x[i]:

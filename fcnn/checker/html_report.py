@@ -1,20 +1,15 @@
 """The report of a check as HTML, with an error map for each of the worst gradients."""
 
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-import numpy as np
-
 from fcnn.bench import Cost
+from fcnn.checker.error_map import error_map, styles
 from fcnn.checker.row import COSTS, HEAD, Row, cells_of, cells_of_cost, name
 
-ROWS, COLUMNS = 40, 64  # largest number of squares along each side of a map
-CELL = 11  # pixels, the side of a square
-FAINT = -6  # log10 of (error / largest error) at which a square is palest
 MAPS = 12  # the number of worst gradients that are shown with a map
 LONG = 60  # a table with more rows is collapsed
 
@@ -24,7 +19,9 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>fcnn check: $title</title>
-<style>body { margin: 0 auto; max-width: 70rem; padding: 2rem 1rem 4rem; background: #fff; }
+<meta name="color-scheme" content="light dark">
+<style>body { margin: 0 auto; max-width: 72rem; padding: 1rem 0 3rem; background: #fff; }
+@media (prefers-color-scheme: dark) { body { background: #14181d; } }
 @media print { body { max-width: none; padding: 0; } }</style>
 </head>
 <body>
@@ -39,9 +36,10 @@ def page(
     costs: Mapping[str, Sequence[Cost]],
     notes: Mapping[str, str],
     environment: Mapping[str, Any],
+    interrupted: str = "",
 ) -> str:
     """A self-contained page."""
-    shown = section(rows, costs, notes, environment)
+    shown = section(rows, costs, notes, environment, interrupted)
     return Template(PAGE).substitute(title=escape(_title(rows)), section=shown)
 
 
@@ -50,6 +48,7 @@ def section(
     costs: Mapping[str, Sequence[Cost]],
     notes: Mapping[str, str],
     environment: Mapping[str, Any],
+    interrupted: str = "",
 ) -> str:
     """The part of the page that a notebook shows; its style applies only to this section."""
     wrong = [row for row in rows if not row.ok]
@@ -58,10 +57,12 @@ def section(
     lines = [(problem, *cells_of_cost(c)) for problem, each in costs.items() for c in each]
     template = files("fcnn.checker").joinpath("html_report.html").read_text(encoding="utf-8")
     return Template(template).substitute(
+        colours=styles(),
         title=escape(_title(rows)),
-        verdict="wrong" if wrong else "right",
+        verdict="wrong" if wrong else "unsure" if interrupted else "right",
         wrong=_part("Not right", "".join(map(_leaf, worst)) + _table(wrong)) if wrong else "",
-        notes="".join(
+        notes=_interruption(interrupted)
+        + "".join(
             _note(problem, line) for problem, note in notes.items() for line in note.splitlines()
         ),
         right=_part("Right", _table(right), folded=len(right) > LONG) if right else "",
@@ -87,49 +88,30 @@ def _part(title, body, folded=False):
     return f"<h2>{title}</h2>{body}"
 
 
+def _interruption(interrupted):
+    if not interrupted:
+        return ""
+    return (
+        f"<p class='note'><b>Interrupted {escape(interrupted)}</b>; the others are not judged.</p>"
+    )
+
+
 def _leaf(row: Row):
-    """The sentence on one leaf, and its map."""
+    """The sentence on one leaf, the values at its worst entry, and the map of errors."""
     says = escape(row.says or "is wrong; the mistake is not a known one.")
     head = f"<p><b>{escape(row.problem)}</b>: <code>{escape(name(row))}</code> {says}</p>"
-    return f"<section class='leaf'>{head}{_map(row)}</section>"
+    return f"<section class='leaf'>{head}{_values(row)}{error_map(row)}</section>"
 
 
-def _map(row: Row) -> str:
-    """The map of errors. The first half of the axes is vertical, the other axes are horizontal."""
-    if row.map is None or not row.map.size:
+def _values(row: Row):
+    """The gradients at the worst entry: claimed, by autodiff and by finite differences."""
+    cells = dict(zip(HEAD, cells_of(row), strict=True))
+    known = [(k, cells[k]) for k in ("claimed", "autodiff", "differences") if cells[k]]
+    if not known:
         return ""
-    shape = row.map.shape
-    rows = math.prod(shape[: len(shape) // 2])
-    top = float(row.map[np.isfinite(row.map)].max(initial=0)) or 1.0
-    off = np.nan_to_num(row.map / top, nan=1.0, posinf=1.0).reshape(rows, -1)
-    shown = _largest(_largest(off, 0, ROWS), 1, COLUMNS)
-    with np.errstate(divide="ignore"):
-        depth = np.clip(1 - np.log10(shown) / FAINT, 0, 1)
-    squares = "".join(
-        f"<rect x='{CELL * j}' y='{CELL * i}' width='{CELL - 1}' height='{CELL - 1}' "
-        f"fill-opacity='{0.06 + 0.94 * depth[i, j]:.2f}'/>"
-        for i, j in np.ndindex(*shown.shape)
-    )
-    height, width = (CELL * n for n in shown.shape)
-    picture = f"<svg viewBox='0 0 {width} {height}' style='max-width:{width}px'>{squares}</svg>"
-    caption = (
-        f"Error of each entry of {row.leaf}, shape {shape}, as {rows:,} rows of {off.shape[1]:,}. "
-        f"The darkest square is an error of {top:.2g}, the palest {10.0**FAINT:.0e} of it or less."
-    )
-    if shown.shape != off.shape:
-        caption += " A square shows the largest error of several entries."
-    text = escape(caption, quote=True)
-    return (
-        f'<figure role="img" aria-label="{text}">{picture}<figcaption>{text}</figcaption></figure>'
-    )
-
-
-def _largest(a, axis, most):
-    """Cut an axis into at most `most` segments, and return the largest entry of each segment."""
-    if a.shape[axis] <= most:
-        return a
-    starts = np.linspace(0, a.shape[axis], most, endpoint=False).astype(int)
-    return np.maximum.reduceat(a, starts, axis)
+    at = f" at {cells['worst at']}" if cells["worst at"] else ""
+    values = ", ".join(f"{what} <b>{escape(value)}</b>" for what, value in known)
+    return f"<p class='soft values'>{escape(name(row))}{at}: {values}</p>"
 
 
 def _table(rows: Sequence[Row]) -> str:

@@ -22,6 +22,7 @@ class Report:
     costs:       seconds, FLOP and bytes of the backward passes, by problem.
     notes:       warnings, by problem; a note has one or more lines.
     environment: version of jax, device, matmul precision and seed.
+    interrupted: after Ctrl-C, how much was checked, as in "after 3 of 12 gradients of loss".
 
     >>> x = jnp.array([0.5, -1.0, 2.0])
     >>> report = fcnn.check(jnp.sin, (x,), backward=lambda x, dy: (-dy * jnp.cos(x),), cost=False)
@@ -33,32 +34,37 @@ class Report:
     costs: dict[str, list[Cost]]
     notes: dict[str, str]
     environment: dict[str, Any]
+    interrupted: str = ""
 
     @property
     def ok(self) -> bool:
-        return all(row.ok for row in self.rows)
+        return not self.interrupted and all(row.ok for row in self.rows)
 
     def to_json(self) -> str:
         """The report as a JSON object; numbers that are not finite are strings: "inf", "nan".
 
         A complex number is the list of its real and imaginary part.
 
-        Its keys are `format` (1), `ok`, `rows`, `costs`, `notes` and `environment`. A row has the
-        fields of `Row` except `map`; a cost has the fields of `fcnn.bench.Cost`.
+        Its keys are `format` (1), `ok`, `interrupted`, `rows`, `costs`, `notes` and `environment`.
+        A row has the fields of `Row` except `map`; a cost has the fields of `fcnn.bench.Cost`.
         """
         rows = [{k: v for k, v in vars(row).items() if k != "map"} for row in self.rows]
         costs = {problem: [c._asdict() for c in each] for problem, each in self.costs.items()}
-        report = {"format": FORMAT, "ok": self.ok, "rows": rows, "costs": costs}
-        report |= {"notes": self.notes, "environment": self.environment}
+        report = {"format": FORMAT, "ok": self.ok, "interrupted": self.interrupted, "rows": rows}
+        report |= {"costs": costs, "notes": self.notes, "environment": self.environment}
         return json.dumps(_finite(report), indent=2, allow_nan=False)
 
     def to_html(self) -> str:
         """The report as one self-contained page."""
-        return html_report.page(self.rows, self.costs, self.notes, self.environment)
+        return html_report.page(*self._content)
 
     def _repr_html_(self) -> str:
         """The report in a notebook."""
-        return html_report.section(self.rows, self.costs, self.notes, self.environment)
+        return html_report.section(*self._content)
+
+    @property
+    def _content(self):
+        return self.rows, self.costs, self.notes, self.environment, self.interrupted
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

@@ -2,26 +2,31 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from fcnn.bench import Cost
 from fcnn.checker.caller_dtype import in_caller_dtype
-from fcnn.checker.cases import subjects_of
+from fcnn.checker.cases import count_of, subjects_of
 from fcnn.checker.caution import cautions
 from fcnn.checker.compiled import compiled_in_float64, exactly
 from fcnn.checker.cost import costs_of
+from fcnn.checker.diagnosis import Diagnosis
 from fcnn.checker.evidence import dtype_of, gather, known_dtype
-from fcnn.checker.explanation import rows_of
+from fcnn.checker.explanation import row_of
 from fcnn.checker.kink import judge_together
+from fcnn.checker.progress import Progress
 from fcnn.checker.report import Report
 from fcnn.checker.row import Row
 from fcnn.checker.second_order import second_order
+from fcnn.checker.status_line import since, status_line
 from fcnn.checker.subject import Subject
 from fcnn.checker.together import few_directions
-from fcnn.checker.verdict import verdicts
+from fcnn.checker.verdict import KINK, Finding, verdicts
+
+QUIET = 2.0  # seconds until `check` shows its position on a terminal
 
 
 def check(
@@ -74,27 +79,53 @@ def check(
     >>> report.rows[0].says
     'is dy (1 − x²): compare it with dy f′(x) (every entry, to 1e-16)'
     """
+    progress, started = Progress(), monotonic()
+    options = {"backward": backward, "dtype": dtype, "order": order, "cost": cost, "seed": seed}
+    with status_line(lambda: f"check: {progress}  {since(started)}", after=QUIET):
+        run(f, args, progress, **options)
+    return report_of(progress, seed)
+
+
+def run(
+    f: Callable,
+    args: Sequence[Any] | None,
+    progress: Progress,
+    *,
+    backward: Any,
+    dtype: Any,
+    order: int,
+    seed: int,
+    cost: bool = True,
+) -> None:
+    """Check as `check` does, and add each row to `progress` as soon as it is judged."""
     if order not in (1, 2):
         raise ValueError(f"check: unknown order {order!r}; expected 1 or 2")
     dtype = None if dtype is None else known_dtype(dtype)
-    rows: list[Row] = []
-    costs: dict[str, list[Cost]] = {}
-    notes: dict[str, str] = {}
+    progress.cases = count_of(f, args)
     for subject in subjects_of(f, args, backward, seed):
-        judged, note = _judged(subject, dtype, seed)
-        rows += judged
+        progress.enter(subject.name, order * len(subject.x))
+        _judge(subject, dtype, seed, progress)
         if order == 2:
-            rows += _judged(second_order(subject, seed), None, seed)[0]
-        warnings = [] if args is None else cautions(subject)
-        if note := "\n".join([*note, *warnings]):
-            notes[subject.name] = note
+            _judge(second_order(subject, seed), None, seed, progress, order=2)
+        progress.leaf = progress.leaves + 1
+        progress.note(*([] if args is None else cautions(subject)))
         if cost and subject.timed and (measured := costs_of(subject, dtype)):
-            costs[subject.name] = measured
-    return Report(tuple(rows), costs, notes, _environment(seed))
+            progress.costs[subject.name] = measured
 
 
-def _judged(subject: Subject, dtype: str | None, seed: int) -> tuple[list[Row], list[str]]:
-    """One row per leaf, and notes on the subject."""
+def report_of(progress: Progress, seed: int, interrupted: str = "") -> Report:
+    """The report with the rows judged so far."""
+    rows = tuple(progress.rows)
+    return Report(rows, progress.costs, progress.notes, _environment(seed), interrupted)
+
+
+def _judge(
+    subject: Subject, dtype: str | None, seed: int, progress: Progress, order: int = 1
+) -> None:
+    """Add one row per leaf, and notes on the subject.
+
+    The row of a leaf at a kink is added last, because kinks are judged together.
+    """
     leaves = zip(subject.x, subject.complex_x, strict=True)
     dtypes = [dtype_of(a, of_parts, dtype) for a, of_parts in leaves]
     with exactly():
@@ -102,15 +133,30 @@ def _judged(subject: Subject, dtype: str | None, seed: int) -> tuple[list[Row], 
         subject = replace(subject, x=x)
         compiled, notes = compiled_in_float64(subject)
         e = gather(compiled, seed, dtypes[0])
-        findings = judge_together(e, verdicts(e, seed), seed)
-        errors: list[float | None] = [None] * len(x)
-        if not notes:
-            findings, errors = in_caller_dtype(subject, e, findings, seed)
-        rows = rows_of(e, findings, dtypes, errors, seed)
+        in_own_dtype = None if notes else in_caller_dtype(subject, e, seed)
         if not any(y.size for y in compiled.y):
             notes = [*notes, "Warning: every output is empty, so every gradient except 0 is wrong."]
         notes += few_directions(e)
-    return rows, notes
+        progress.note(*(notes if order == 1 else []))
+        diagnosis = Diagnosis(e, seed)
+
+        def row(i: int, finding: Finding) -> Row:
+            finding, error = in_own_dtype(i, finding) if in_own_dtype else (finding, None)
+            return row_of(diagnosis, i, finding, dtypes[i], error)
+
+        findings: list[Finding] = []
+        first, judged = len(progress.rows), {}
+        progress.leaf = (order - 1) * len(x) + 1
+        for i, finding in enumerate(verdicts(e, seed)):
+            findings.append(finding)
+            if finding.verdict != KINK:
+                judged[i] = row(i, finding)
+                progress.rows.append(judged[i])
+            progress.leaf = min(progress.leaf + 1, progress.leaves)
+        for i, finding in enumerate(judge_together(e, findings, seed)):
+            if i not in judged:
+                judged[i] = row(i, finding)
+        progress.rows[first:] = [judged[i] for i in range(len(findings))]
 
 
 def _environment(seed: int) -> dict[str, Any]:

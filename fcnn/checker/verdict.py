@@ -9,6 +9,7 @@ with nothing. Two right formulas may differ by rounding, so G - R may be up to 3
 of R when x is rounded.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -41,10 +42,10 @@ class Finding(NamedTuple):
     mistake: str = ""  # kind of the mistake, if the tests show it without a diagnosis
 
 
-def verdicts(e: Evidence, seed: int = 0) -> list[Finding]:
-    """The finding on each leaf, without regard to the other leaves."""
+def verdicts(e: Evidence, seed: int = 0) -> Iterator[Finding]:
+    """The finding on each leaf, as soon as it is judged, without regard to the other leaves."""
     e = e._replace(confirmed=confirmed(e, seed))
-    return [judge(e, i, seed) for i in range(len(e.compiled.x))]
+    yield from (judge(e, i, seed) for i in range(len(e.compiled.x)))
 
 
 def _nan_of(e):

@@ -1,34 +1,32 @@
 """fcnn check: verdicts on gradients, and the name of the mistake in a wrong gradient."""
 
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
-from fcnn.bench import Cost
-from fcnn.checker import Report, Row, check
+from fcnn.checker import Report
 from fcnn.checker.cases import has_gradient
 from fcnn.checker.evidence import TOLERANCE
-from fcnn.checker.report import columns, name
-from fcnn.checker.verdict import KINK, NOISY, NOT_DETERMINISTIC, NOT_FINITE, RIGHT, WRONG
+from fcnn.checker.progress import Progress
+from fcnn.checker.run import report_of, run as run_check
+from fcnn.checker.status_line import since, status_line
 from fcnn.cli import compile_cache
 from fcnn.cli.load import blamed
 from fcnn.cli.output import File, Misuse, add_json, show, try_place, write
-from fcnn.cli.progress import progress
-from fcnn.cli.table import table, terminal_width
+from fcnn.cli.progress import bar
 from fcnn.cli.target import Target, target
+from fcnn.cli.verdict_table import text
+from fcnn.cli.watch import watch
 from fcnn.ops import OPS
 
-WORST_FIRST = (NOT_DETERMINISTIC, NOT_FINITE, WRONG, NOISY, KINK, RIGHT)
-HEAD = ("operator", "impl", "dtype", "count", "verdict", "worst error")
-HEAD += ("hand", "autodiff", "hand saves", "autodiff saves")
 EXIT = "Exit code: 0 if every gradient is right, 1 if one is not, 2 if the command line or FILE.py "
-EXIT += "is wrong, or if a report cannot be written."
-JSON = "The output of --json is one object with the keys format, ok, rows, costs, notes and "
-JSON += (
-    "environment. format is 1; it changes when a key is renamed, removed or changes its meaning."
-)
+EXIT += "is wrong, or if a report cannot be written, 130 after Ctrl-C."
+JSON = "The output of --json is one object with the keys format, ok, interrupted, rows, costs, "
+JSON += "notes and environment. format is 1; it changes when a key is renamed, removed or changes "
+JSON += "its meaning."
+AFTER = 0.5  # seconds until the progress bar is shown
 
 
 def add_to(tools) -> None:
@@ -68,6 +66,12 @@ def add_to(tools) -> None:
         help="2 checks second derivatives too (default: 1)",
     )
     tool.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: 0)")
+    tool.add_argument(
+        "--watch",
+        action="store_true",
+        help="check again whenever FILE.py, or a module that it imports from its folder, is saved, "
+        "until Ctrl-C; the exit code is that of the last check",
+    )
     compile_cache.add_option(tool)
     add_json(tool)
     tool.add_argument("--html", type=Path, metavar="FILE.html", help="write an HTML report too")
@@ -80,14 +84,55 @@ def run(chosen) -> int:
             if isinstance(path, Path):
                 try_place(option, path)
         _require_page(chosen.html)
+        paths = _watched(chosen) if chosen.watch else []
         compile_cache.use("fcnn check", chosen.compile_cache)
-        with redirect_stdout(sys.stderr):  # output of the user's file or function
-            targets = [target(n, chosen.args, chosen.seed) for n in chosen.names or _operators()]
-            reports = [_checked(t, chosen) for t in progress(targets, lambda t: t.name)]
     except ValueError as misuse:
-        print(f"fcnn check: {misuse}", file=sys.stderr)
-        return 2
-    whole = merged(reports)
+        return _misuse(misuse)
+    if not paths:
+        return check_once(chosen)
+    clear = sys.stdout.isatty() and chosen.json is not True
+    return watch(paths, lambda: check_once(chosen), clear=clear)
+
+
+def check_once(chosen) -> int:
+    """Check all targets, print and write the report, and return the exit code.
+
+    After Ctrl-C, the report has the rows judged so far, and the exit code is 130.
+    """
+    reports: list[Report] = []
+    interrupted = ""
+    progress, started = Progress(), monotonic()
+    names = chosen.names or _operators()
+    position = lambda: _position(names, len(reports), progress, started)
+    try:
+        with redirect_stdout(sys.stderr):  # output of the user's file or function
+            targets = [target(n, chosen.args, chosen.seed) for n in names]
+            try:
+                with status_line(position, after=AFTER):
+                    for t in targets:
+                        progress = Progress()
+                        reports.append(_checked(t, chosen, progress))
+            except KeyboardInterrupt:
+                interrupted = _interruption(targets, len(reports), progress)
+                if progress.rows:
+                    reports.append(_report(targets[len(reports)], chosen, progress))
+    except ValueError as misuse:
+        return _misuse(misuse)
+    code = _output(chosen, targets, reports, interrupted) if reports else 0
+    if not interrupted:
+        return code
+    print(f"fcnn check: interrupted {interrupted}", file=sys.stderr)
+    return 130
+
+
+def _misuse(misuse: ValueError) -> int:
+    print(f"fcnn check: {misuse}", file=sys.stderr)
+    return 2
+
+
+def _output(chosen, targets: list[Target], reports: list[Report], interrupted: str) -> int:
+    """Print the report, write it to files, and return the exit code."""
+    whole = replace(merged(reports), interrupted=interrupted)
     shown = whole.to_json() if chosen.json is True else text(targets, reports)
     broken = show([shown], keep_on=True)
     pages: list[File] = []
@@ -99,6 +144,42 @@ def run(chosen) -> int:
     if broken:
         raise broken
     return (0 if whole.ok else 1) if written else 2
+
+
+def _position(names: list[str], done: int, progress: Progress, started: float) -> str:
+    """The progress bar, and the case or leaf that is being checked."""
+    count = f"{done}/{len(names)}  " if len(names) > 1 else ""
+    share = min((done + progress.share) / len(names), 1.0)
+    return f"{bar(share)} {count}{since(started)}  {progress}"
+
+
+def _interruption(targets: list[Target], done: int, progress: Progress) -> str:
+    """How much was checked: "after 3 of 75 operators and 5 of 87 cases of conv"."""
+    current = targets[min(done, len(targets) - 1)].name
+    parts = []
+    if len(targets) > 1:
+        operators = all(t.path is None for t in targets)
+        parts.append(f"{done} of {len(targets)} {'operators' if operators else 'functions'}")
+    if progress.leaves and done < len(targets):
+        parts.append(f"{progress.judged} of {current}")
+    return f"after {' and '.join(parts)}" if parts else f"before the first gradient of {current}"
+
+
+def _watched(chosen) -> list[Path]:
+    """The files of --watch.
+
+    Raises: ValueError if there is none, or if a file does not exist.
+    """
+    paths = [Path(n.rpartition(":")[0]) for n in chosen.names if ":" in n]
+    if not paths:
+        given = " ".join(chosen.names)
+        write_it = f"write {given}:NAME" if given.endswith(".py") else "write FILE.py:NAME"
+        has = f"{given} is not FILE.py:NAME" if given else "no FILE.py:NAME is given"
+        raise Misuse(f"--watch: {has}, so there is no file to watch; {write_it}")
+    for path in paths:
+        if not path.is_file():
+            raise Misuse(f"there is no file {path}")
+    return list(dict.fromkeys(paths))
 
 
 def _require_page(path: Path | None) -> None:
@@ -114,10 +195,15 @@ def _operators() -> list[str]:
     return [op.name for op in OPS if has_gradient(op)]
 
 
-def _checked(t: Target, chosen) -> Report:
+def _checked(t: Target, chosen, progress: Progress) -> Report:
     options = {"dtype": chosen.dtype, "order": chosen.order, "seed": chosen.seed}
     with blamed(t.path, t.name):
-        report = check(t.f, t.args, backward=t.backward, **options)
+        run_check(t.f, t.args, progress, backward=t.backward, **options)
+    return _report(t, chosen, progress)
+
+
+def _report(t: Target, chosen, progress: Progress) -> Report:
+    report = report_of(progress, chosen.seed)
     return with_note(report, t.note) if t.note else report
 
 
@@ -134,55 +220,3 @@ def merged(reports: list[Report]) -> Report:
     costs = {name: cost for report in reports for name, cost in report.costs.items()}
     notes = {name: note for report in reports for name, note in report.notes.items()}
     return replace(reports[0], rows=rows, costs=costs, notes=notes)
-
-
-def text(targets: list[Target], reports: list[Report]) -> str:
-    """One line per operator and implementation, then choices at kinks, then wrong gradients.
-
-    If a target is a function with arguments, all reports are printed in full instead.
-    """
-    if any(t.args is not None for t in targets):
-        return "\n\n".join(map(str, reports))
-    lines = [line for report in reports for line in _lines(report)]
-    failed = [
-        replace(r, rows=tuple(x for x in r.rows if not x.ok), costs={}) for r in reports if not r.ok
-    ]
-    wrong = sum(len(report.rows) for report in failed)
-    count = sum(len(report.rows) for report in reports)
-    end = f"{count - wrong:,} of {count:,} gradients are right."
-    choices = [*filter(None, ["\n".join(_choices(reports))])]
-    return "\n\n".join(["\n".join(_table(lines)), *choices, *map(str, failed), end])
-
-
-def _choices(reports: list[Report]) -> list[str]:
-    """For each operator, the first gradient that is accepted at a kink, with place and reason."""
-    first: dict[str, Row] = {}
-    for row in (row for report in reports for row in report.rows if row.verdict == KINK):
-        first.setdefault(row.problem.partition(":")[0], row)
-    return [f"{row.problem}: {name(row)}: {row.says}" for row in first.values()]
-
-
-def _table(lines: list[tuple[str, ...]]) -> list[str]:
-    width = terminal_width()
-    return columns(HEAD, *lines) if width is None else [*table(HEAD, lines, width, numbers=False)]
-
-
-def _lines(report: Report) -> Iterator[tuple[str, ...]]:
-    """One line for each implementation and dtype."""
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for row in report.rows:
-        op = row.problem.partition(":")[0]
-        groups.setdefault((op, row.impl or "–", row.dtype), []).append(row)
-    for (op, impl, dtype), rows in groups.items():
-        verdict = min((row.verdict for row in rows), key=WORST_FIRST.index)
-        verdict = RIGHT if verdict == KINK else verdict
-        error = max(row.error if row.own_error is None else row.own_error for row in rows)
-        cost = next((report.costs[r.problem] for r in rows if r.problem in report.costs), [])
-        yield op, impl, dtype, f"{len(rows)}", verdict, f"{error:.0e}", *_costs(cost)
-
-
-def _costs(cost: list[Cost]) -> tuple[str, ...]:
-    backward = {c.what: c for c in cost}
-    ways = [backward.get(f"backward by {way}") for way in ("hand", "autodiff")]
-    times = [f"{1e6 * c.seconds:,.0f} µs" if c else "" for c in ways]
-    return *times, *(f"{c.saved_bytes:,} B" if c else "" for c in ways)

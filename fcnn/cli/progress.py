@@ -5,8 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import TypeVar
 
+from fcnn.checker.status_line import ERASED, since
+
 T = TypeVar("T")
 WIDTH = 24
+
+
+def bar(share: float) -> str:
+    """A bar of which `share`, from 0 to 1, is full."""
+    full = int(WIDTH * share)
+    return "█" * full + "░" * (WIDTH - full)
 
 
 def progress(items: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
@@ -14,11 +22,8 @@ def progress(items: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
     shown, started = sys.stderr.isatty() and len(items) > 1, monotonic()
     for done, item in enumerate(items):
         if shown:
-            full = WIDTH * done // len(items)
-            bar = "█" * full + "░" * (WIDTH - full)
-            minutes, seconds = divmod(round(monotonic() - started), 60)
-            line = f"{bar} {done}/{len(items)}  {minutes}:{seconds:02}  {name(item)}"
-            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+            line = f"{bar(done / len(items))} {done}/{len(items)}  {since(started)}  {name(item)}"
+            print(ERASED + line, end="", file=sys.stderr, flush=True)
         yield item
     if shown:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        print(ERASED, end="", file=sys.stderr, flush=True)

@@ -29,7 +29,7 @@ def known_of(op, case, options):
 def test_gradient(op, case, options):
     """NaN equals no number, so this test also proves that all gradients are finite."""
     known = known_of(op, case, options)
-    for found in judge_together(known, verdicts(known)):
+    for found in judge_together(known, list(verdicts(known))):
         assert found.verdict in ((RIGHT, KINK) if case.kink else (RIGHT,)), found
         assert known.reference is not None
 

@@ -84,10 +84,10 @@ SEARCHED = 20_000  # largest number of entries for which the equation is searche
 
 
 class Diagnosis:
-    """The mistakes in the gradients of the leaves `wrong` of one function."""
+    """The mistakes in the gradients of the leaves of one function."""
 
-    def __init__(self, e: Evidence, wrong: Sequence[int], seed: int):
-        self.e, self.wrong, self.seed = e, wrong, seed
+    def __init__(self, e: Evidence, seed: int):
+        self.e, self.seed = e, seed
 
     def of(self, i: int) -> Mistake | None:
         """The mistake in the gradient of leaf i, or None if the leaf has no reference."""
@@ -158,18 +158,25 @@ class Diagnosis:
 
     def _searched(self, search, f, gradients) -> list[Found]:
         e, compiled = self.e, self.e.compiled
-        shaped = [i for i in self.wrong if e.claimed[i].shape == compiled.x[i].shape]
         if e.reference is None or sum(a.size for a in compiled.x) > SEARCHED:
             return []
+        pairs = enumerate(zip(e.claimed, e.reference, strict=True))
+        wrong = [i for i, (G, R) in pairs if _is_wrong(G, R, _tolerance(compiled))]
         draws = [(a.dy, gradients(a)) for a in (e, self._second)]
         names = compiled.subject.names
-        return search(f, names, compiled.x, draws, shaped, _tolerance(compiled))
+        return search(f, names, compiled.x, draws, wrong, _tolerance(compiled))
 
 
 def _differs(c, hypothesis):
     """Whether the gradient of the hypothesis differs from R."""
     off = np.abs(hypothesis.gradient - c.R)
     return bool((off > c.tolerance * c.top).any())
+
+
+def _is_wrong(G, R, tolerance):
+    """Whether G has the shape of R and differs from it."""
+    same = G.shape == R.shape and np.issubdtype(G.dtype, np.floating)
+    return same and largest(G - R) > tolerance * largest(G, R)
 
 
 def _tolerance(compiled):
