@@ -136,7 +136,6 @@ def _judge(
         in_own_dtype = None if notes else in_caller_dtype(subject, e, seed)
         if not any(y.size for y in compiled.y):
             notes = [*notes, "Warning: every output is empty, so every gradient except 0 is wrong."]
-        notes += few_directions(e)
         progress.note(*(notes if order == 1 else []))
         diagnosis = Diagnosis(e, seed)
 
@@ -157,6 +156,7 @@ def _judge(
             if i not in judged:
                 judged[i] = row(i, finding)
         progress.rows[first:] = [judged[i] for i in range(len(findings))]
+        progress.note(*(few_directions(e) if order == 1 else []))
 
 
 def _environment(seed: int) -> dict[str, Any]:

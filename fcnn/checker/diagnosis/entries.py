@@ -142,10 +142,11 @@ def _slices(c):
         if not _is_where(c, which):
             continue
         kind, where = _pattern(along[axes[0]], axes[0], rank)
-        if kind == "truncated in time" and not c.is_time(c.i, axes[0]):
-            kind = "border dropped"
-        if kind != "truncated in time" and not c.is_spatial(axes[0]):
-            kind = "some slices"
+        if len(axes) == 1:
+            if kind == "truncated in time" and not c.is_time(c.i, axes[0]):
+                kind = "border dropped"
+            if kind in ("border dropped", "ragged window") and not c.is_spatial(axes[0]):
+                kind = "some slices"
         if len(axes) > 1:
             where = f"the borders of {listed(axes)}"
             inner = any(not along[axis][0] for axis in axes)
@@ -169,7 +170,7 @@ def _pattern(indices, axis, rank):
         return "border dropped", f"indices {first} and {last} of the {n} along axis {axis}"
     if (step == 1).all() and (first == 0 or last == n - 1):
         where = f"the {'last' if first else 'first'} {len(at)} of the {n} indices along axis {axis}"
-        if 2 * len(at) >= n and (axis < rank - 1 or rank == 1):
+        if 2 * len(at) >= n:
             return "truncated in time", where
         return ("ragged window" if first else "border dropped"), where
     if len(at) > 2 and step[0] > 1 and (step == step[0]).all():

@@ -21,8 +21,7 @@ import fcnn
 
 INLINED = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"}
 INLINED |= {"checkpoint", "remat", "remat2", "custom_lin"}
-HERE = f"{dirname(fcnn.__file__)}/"
-OTHERS = tuple(f"{dirname(module.__file__)}/" for module in (jax, np))
+HERE, *OTHERS = (f"{dirname(str(module.__file__))}/" for module in (fcnn, jax, np))
 
 
 class Line(NamedTuple):
@@ -200,7 +199,9 @@ def _bound(equation):
 def _line(traceback) -> Line | None:
     """The innermost line outside JAX, NumPy and fcnn; else the innermost line of an operator."""
     frames = (
-        [f for f in traceback.frames if not f.file_name.startswith(OTHERS)] if traceback else []
+        [f for f in traceback.frames if not f.file_name.startswith(tuple(OTHERS))]
+        if traceback
+        else []
     )
     outside = [f for f in frames if not f.file_name.startswith((HERE, "<frozen"))]
     operators = [f for f in frames if f.file_name.startswith(f"{HERE}ops/")]

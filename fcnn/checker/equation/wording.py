@@ -65,6 +65,7 @@ def inside(
     program: Program, producers: dict[int, Equation], names: dict[int, str], e: Equation
 ) -> dict[int, str]:
     """Names of the inputs of the body of a scan."""
+    assert e.body is not None
     first = e.params["num_consts"]
     carries = range(first, first + e.params["num_carry"])
     return {

@@ -44,11 +44,12 @@ def factors(place: Place) -> Iterator[Mutation]:
     Of the factors of a cotangent, the cotangent itself stays.
     """
     e = place.equation
-    if e.name in (*MOVES, *SUMS, "select_n") or len(e.outputs) > 1:
+    if e.name in (*MOVES, *SUMS, "select_n") or len(e.outputs) != 1:
         return
+    (out,) = e.outputs
     for k, slot in enumerate(e.inputs):
         stays = place.is_cotangent(slot) or not place.backward
-        if not (stays and place.floating(slot) and place.same(slot, e.outputs[0])):
+        if not (stays and place.floating(slot) and place.same(slot, out)):
             continue
         if e.name not in ("mul", "div"):
             says = f"without the step {line(e)}"
