@@ -34,6 +34,7 @@ UNDIAGNOSED = (
     "edged conv dx: not folded",
     "max_pool: the first window alone",
     "causal conv dw: acausal",
+    "avg_pool: last window by all of 3²",
     "variance: 2 x / n",
     "unit: dy / |x|",
 )
