@@ -25,8 +25,8 @@ from experiments.checkers.judge import Judgement, judge, masks
 from experiments.checkers.unseen import UNSEEN
 from fcnn.checker.equation.mistakes import KINDS
 
-PER_KIND = 1  # mutants of one kind of one function
-SEEDS = 5  # arguments of each right gradient
+MUTANTS = 4  # of one function, each of another kind
+SEEDS = 3  # arguments of each right gradient
 COLUMNS = ("tuning", "functions", "kinds", "tuned hand", "hand")
 FUNCTIONS_BY_NAME = {f.name: f for f in FUNCTIONS}
 FOLDERS = {"tuned hand": "tuning", "hand": "judging"}
@@ -65,7 +65,7 @@ def judged(task: Task) -> tuple[list[Judgement], Counter]:
         return [_by_hand(BY_HAND[task.name], task.seed)], counted
     kinds = UNSEEN if task.column == "kinds" else KINDS
     function = FUNCTIONS_BY_NAME[task.name]
-    found = engine.mutants(function, task.seed, kinds, PER_KIND, counted)
+    found = engine.mutants(function, task.seed, kinds, MUTANTS, counted)
     known = task.column != "kinds"
     return [
         judge(m.name, m.kind, (m.kind,), known, m.forward, m.args, m.backward, m.differing)

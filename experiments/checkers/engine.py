@@ -101,20 +101,20 @@ def mutants(
     function: Function,
     seed: int,
     kinds: Mapping[str, Callable],
-    per_kind: int,
+    most: int,
     counted: Counter,
 ) -> list[Mutant]:
-    """Up to `per_kind` mutants of each kind, with different gradients.
+    """Up to `most` mutants, each of another kind.
 
     `counted` counts mutants that are made, that equal the right gradient, and that repeat another.
     """
     with exactly():
         traced = _traced(function, seed)
         names = names_of(traced.program, [f"x{k}" for k in range(len(traced.x))], len(traced.dy))
-        return list(_mutants(traced, names, seed, kinds, per_kind, counted))
+        return list(_mutants(traced, names, seed, kinds, most, counted))
 
 
-def _mutants(traced, names, seed, kinds, per_kind, counted):
+def _mutants(traced, names, seed, kinds, most, counted):
     run = Run(traced.program, [*traced.x, *traced.dy])
     n = len(traced.x)
     right = [run.values[slot] for slot in traced.program.outputs[:n]]
@@ -123,14 +123,11 @@ def _mutants(traced, names, seed, kinds, per_kind, counted):
     for mutation in mutations(traced.program, names, kinds):
         made[mutation.kind].append(mutation)
     seen: list[list[np.ndarray]] = [right]
-    for kind, all_of_kind in made.items():
-        chosen = 0
-        for k in rng.permutation(len(all_of_kind)):
-            if chosen == per_kind:
-                break
-            mutation = all_of_kind[k]
+    kinds_in_order = list(made)
+    for kind in (kinds_in_order[k] for k in rng.permutation(len(made))):
+        for k in rng.permutation(len(made[kind])) if most else ():
             counted["made"] += 1
-            found = [np.asarray(a) for a in run.mutated(mutation)[:n]]
+            found = [np.asarray(a) for a in run.mutated(made[kind][k])[:n]]
             if not all(np.isfinite(a).all() for a in found):
                 counted["not finite"] += 1
             elif not _differ(right, found, DIFFERS):
@@ -139,9 +136,10 @@ def _mutants(traced, names, seed, kinds, per_kind, counted):
                 counted["equal to another mutant"] += 1
             else:
                 seen.append(found)
-                chosen += 1
+                most -= 1
                 masks = [_mask(a, b) for a, b in zip(right, found, strict=True)]
-                yield _mutant(traced, seed, kind, mutation, masks)
+                yield _mutant(traced, seed, kind, made[kind][k], masks)
+                break
 
 
 def _mutant(traced, seed, kind, mutation, differing):
