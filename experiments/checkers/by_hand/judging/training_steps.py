@@ -42,47 +42,6 @@ def clip_backward(grads, dy):
     return (jax.tree.map(lambda a, b: (b - pull * a) * min(1.0, 1 / norm), grads, dy),)
 
 
-@jax.custom_vjp
-def learned_step(w, s):
-    return jnp.clip(jnp.round(w / s), -4, 3) * s
-
-
-def learned_step_rule(saved, dy):
-    w, s = saved
-    q = w / s
-    inside = (q >= -4) & (q <= 3)
-    ds = jnp.where(inside, jnp.round(q) - q, jnp.clip(q, -4, 3))
-    return jnp.where(inside, dy, 0.0), jnp.sum(dy * ds)
-
-
-learned_step.defvjp(lambda w, s: (learned_step(w, s), (w, s)), learned_step_rule)
-
-
-def learned_step_rule(saved, dy):
-    w, s = saved
-    q = w / s
-    inside = (q >= -4) & (q <= 3)
-    ds = jnp.where(inside, jnp.round(q) - q, jnp.clip(q, -4, 3))
-    return jnp.where(inside, dy, 0.0), jnp.sum(dy * ds)
-
-
-def learned_step_backward(w, s, dy):
-    code = np.clip(np.rint(w / s), -4, 3)
-    outside = (w < -4 * s) | (w > 3 * s)
-    ds = np.sum(dy * (code - np.where(outside, 0, w / s)))
-    return np.where(outside, 0, dy), ds
-
-
-def learned_step_inside_only(w, s, dy):
-    q = w / s
-    inside = (q >= -4) & (q <= 3)
-    return np.where(inside, dy, 0), np.sum(np.where(inside, dy * (np.rint(q) - q), 0))
-
-
-def learned_step_args(g):
-    return 1.5 * g.standard_normal((5, 6)), np.asarray(g.uniform(0.3, 0.5))
-
-
 def bfloat_product(x, w):
     y = x.astype(jnp.bfloat16) @ w.astype(jnp.bfloat16)
     return jnp.tanh(y.astype(jnp.float32))
@@ -183,15 +142,6 @@ WRONG = (
         named=False,
     ),
     ByHand(
-        "learned step size without the clipped codes",
-        "Esser et al. 2020, quantization with a given gradient",
-        learned_step,
-        learned_step_args,
-        learned_step_inside_only,
-        "The step size gets no gradient from weights outside of the range.",
-        ("missing term", "mask"),
-    ),
-    ByHand(
         "swish in half precision",
         "mixed precision, activations kept in float16",
         swish_mixed,
@@ -242,13 +192,6 @@ RIGHT = (
         clip_by_global_norm,
         gradient_tree,
         clip_backward,
-    ),
-    ByHand(
-        "learned step size",
-        "Esser et al. 2020, quantization with a given gradient",
-        learned_step,
-        learned_step_args,
-        learned_step_backward,
     ),
     ByHand(
         "product in bfloat16",
