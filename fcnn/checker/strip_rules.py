@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
+from fcnn.checker.complex_parts import has_gradient
 from fcnn.ops import gradients
 
 BY_HAND = ("custom_vjp_call", "call_hi_primitive")  # primitives of hand-written reverse rules
@@ -42,15 +43,24 @@ class _Stripped:
         self.f, self.ruled = f, None
 
     def __call__(self, *args):
+        leaves, tree = jax.tree.flatten(args)
+        # f may read other leaves with NumPy, such as labels, so they are not traced.
+        traced = [k for k, a in enumerate(leaves) if isinstance(a, jax.Array) and has_gradient(a)]
         with gradients("autodiff"):
-            if self.ruled is False or not any(
-                isinstance(a, jax.Array) for a in jax.tree.leaves(args)
-            ):
+            if self.ruled is False or not traced:
                 return self.f(*args)
-            traced, shape = jax.make_jaxpr(self.f, return_shape=True)(*args)
-            self.ruled = _mentions(traced.jaxpr, BY_HAND)
-            leaves = _run(traced.jaxpr, traced.consts, jax.tree.leaves(args))
-        return jax.tree.unflatten(jax.tree.structure(shape), leaves)
+
+            def of_traced(arrays):
+                full = list(leaves)
+                for k, a in zip(traced, arrays, strict=True):
+                    full[k] = a
+                return self.f(*jax.tree.unflatten(tree, full))
+
+            arrays = [leaves[k] for k in traced]
+            program, shape = jax.make_jaxpr(of_traced, return_shape=True)(arrays)
+            self.ruled = _mentions(program.jaxpr, BY_HAND)
+            found = _run(program.jaxpr, program.consts, arrays)
+        return jax.tree.unflatten(jax.tree.structure(shape), found)
 
 
 def dtypes_in(jaxpr: core.Jaxpr) -> set[str]:

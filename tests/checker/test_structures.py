@@ -233,3 +233,18 @@ def test_a_slow_function_is_evaluated_a_limited_number_of_times(monkeypatch):
     report = check(slow, ({"w": A},), backward=right)
     assert report.ok
     assert re.search(r"s, so finite differences test only \d directions? ", report.notes["slow"])
+
+
+def test_integers_that_the_function_reads_with_numpy():
+    """Labels in a Python loop, as in CTC, and an index that JAX cannot trace."""
+
+    def picked(x, labels):
+        return sum(x[t, label] for t, label in enumerate(np.asarray(labels)))
+
+    def backward(x, labels, dy):
+        return jnp.zeros_like(x).at[np.arange(3), labels].add(dy), None
+
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    for labels in (np.array([1, 3, 1]), jnp.array([1, 3, 1])):
+        report = fcnn.check(picked, (x, labels), backward=backward, cost=False)
+        assert [row.verdict for row in report.rows] == ["right"]
