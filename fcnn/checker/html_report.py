@@ -1,5 +1,6 @@
 """The report of a check as HTML, with an error map for each of the worst gradients."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -99,6 +100,7 @@ def _interruption(interrupted):
 def _leaf(row: Row):
     """The sentence on one leaf, the values at its worst entry, and the map of errors."""
     says = escape(row.says or "is wrong; the mistake is not a known one.")
+    says = re.sub(r"`([^`]+)`", r"<code>\1</code>", says)  # lines of the function
     head = f"<p><b>{escape(row.problem)}</b>: <code>{escape(name(row))}</code> {says}</p>"
     return f"<section class='leaf'>{head}{_values(row)}{error_map(row)}</section>"
 

@@ -180,6 +180,7 @@ def test_the_line_of_the_backward_pass_that_makes_it_right():
     says = "becomes right with the sum in `delta = jnp.sum(do * (p @ v), axis=-2)"
     assert report.rows[0].says.startswith(says)
     assert report.rows[0].says.endswith("over axis 1, not axis 0 (every entry)")
+    assert "<code>delta = jnp.sum(do * (p @ v), axis=-2)" in report.to_html()
 
 
 def test_a_mistake_that_no_sentence_explains_is_located():
