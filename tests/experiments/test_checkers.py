@@ -5,9 +5,10 @@ import json
 import pytest
 
 from experiments.__main__ import main
-from experiments.checkers import claims_of
+from experiments.checkers import Results, claims_of
 from experiments.checkers.checkers import Answer
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
+from experiments.checkers.judge import Judgement
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.tables import Judged, by_kind, by_trap, side_by_side
 
@@ -19,8 +20,9 @@ def judged(problem, answers):
 
 
 def test_a_smoke_run_writes_results_and_a_report(tmp_path, capsys, monkeypatch):
-    """The smoke run is reduced to three mutants and one correct gradient."""
+    """The smoke run is reduced to three mutants, one correct gradient and three tasks of part 2."""
     monkeypatch.setattr("experiments.checkers.SMOKE", 150)
+    monkeypatch.setattr("experiments.checkers.FEW", 600)
     few = ["--smoke", "--jobs", "1", "--output-dir", str(tmp_path)]
     assert main(["checkers", *few]) == 0
     (folder,) = (tmp_path / "checkers").iterdir()
@@ -31,19 +33,48 @@ def test_a_smoke_run_writes_results_and_a_report(tmp_path, capsys, monkeypatch):
     assert not any(r["answers"]["fcnn"]["message"] for r in results["correct"])
     assert {"jax float32", "jax float64"} <= results["mutants"][0]["answers"].keys()
     lines = (folder / "metrics.jsonl").read_text().splitlines()
-    assert len(lines) == len(results["mutants"]) + len(results["correct"])
+    judged = [j for column in results["columns"].values() for j in column]
+    assert len(lines) == len(results["mutants"]) + len(results["correct"]) + len(judged)
+    assert results["columns"].keys() == {"tuning", "right"}
+    assert all(j["caught"] for j in results["columns"]["tuning"])
+    assert not any(j["caught"] for j in results["columns"]["right"])
+    assert results["seed"] == 0
+    assert results["dropped"]["tuning"]["made"] >= len(results["columns"]["tuning"])
     assert "false alarms" in (folder / "report.html").read_text()
     assert "false alarms" in capsys.readouterr().out
 
 
+def judgement(**changed):
+    each = {"caught": True, "located": True, "named": True, "false": False, "must": True}
+    return Judgement(name="", kind="", seconds=1.0, answer="", **(each | changed))
+
+
+def results(mutants, correct, hand=(), right=()):
+    columns = {
+        "hand": [judgement()] * 199 + [*hand],
+        "right": [judgement(caught=False)] * 999 + [*right],
+    }
+    return Results(0, mutants, correct, columns)
+
+
 def test_claims_can_fail():
-    mutants = [judged(m, CAUGHT) for m in MUTANTS]
-    correct = [judged(r, PASSED) for r in CORRECT_GRADIENTS]
-    assert [claim.held for claim in claims_of(mutants, correct)] == [True, False, True]
     named = [judged(m, Answer(m.kind, 1.0)) for m in MUTANTS]
-    assert [claim.held for claim in claims_of(named, correct)] == [True, True, True]
-    assert not claims_of([judged(MUTANTS[0], PASSED), *mutants[1:]], correct)[0].held
-    assert not claims_of(named, [judged(CORRECT_GRADIENTS[0], CAUGHT), *correct[1:]])[2].held
+    correct = [judged(r, PASSED) for r in CORRECT_GRADIENTS]
+    held = lambda *args, **kwargs: [claim.held for claim in claims_of(results(*args, **kwargs))]
+    assert held(named, correct) == [True] * 8
+    assert held([judged(m, CAUGHT) for m in MUTANTS], correct) == [True, False, *[True] * 6]
+    assert not held([judged(MUTANTS[0], PASSED), *named[1:]], correct)[0]
+    assert not held(named, [judged(CORRECT_GRADIENTS[0], CAUGHT), *correct[1:]])[2]
+    missed = judgement(caught=False, located=False, named=False)
+    assert held(named, correct, [missed])[3:] == [True] * 5
+    assert held(named, correct, [missed] * 2)[3:] == [False, True, True, True, True]
+    assert held(named, correct, [missed] * 5)[3:] == [False, False, True, True, True]
+    unnamed = judgement(named=False)
+    assert held(named, correct, [unnamed] * 23)[3:] == [True, True, False, True, True]
+    free = judgement(named=False, must=False)
+    assert held(named, correct, [free] * 23)[3:] == [True] * 5
+    assert held(named, correct, [judgement(false=True)] * 3)[6] is False
+    assert held(named, correct, right=[judgement(caught=True)])[7] is False
 
 
 def test_tables_count_the_answers_of_checkers():

@@ -87,7 +87,8 @@ def test_results_of_a_rule_are_validated(fault):
     for call in (jax.grad(lambda x: op(x).sum()), jax.grad(each_row)):
         with pytest.raises(TypeError, match=f"^square: {message}"):
             jax.eval_shape(call, X)
-    with pytest.raises(TypeError, match=f"^square: {message}"):
+    raises = f"^check: {fault[:3]} of square raises TypeError: square: {message}"
+    with pytest.raises(RuntimeError, match=raises):
         fcnn.check(op, (X,), cost=False)
 
 
