@@ -84,7 +84,7 @@ def _by_numpy(equation, given):
 
 
 def _parts(equation, given):
-    consts, carries = equation.params["num_consts"], equation.params["num_carry"]
+    consts, carries = equation.consts, equation.carries
     return given[:consts], given[consts : consts + carries], given[consts + carries :]
 
 

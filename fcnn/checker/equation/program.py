@@ -48,7 +48,9 @@ class Equation:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     traceback: Any
-    body: "Program | None" = None  # of a scan
+    body: "Program | None" = None  # of a scan, whose first inputs are constants and then carries
+    consts: int = 0
+    carries: int = 0
 
     @property
     def line(self) -> Line | None:
@@ -113,7 +115,7 @@ def used(program: Program) -> list[bool]:
 
 
 def _scan_with_cotangents(equation, depends):
-    consts, carries = equation.params["num_consts"], equation.params["num_carry"]
+    consts, carries = equation.consts, equation.carries
     body, inside = equation.body, [slot in depends for slot in equation.inputs]
     while True:  # a carry that gets a cotangent passes it to the next step
         given = [slot for slot, yes in zip(body.inputs, inside, strict=True) if yes]
@@ -160,10 +162,9 @@ class _Builder:
                 continue
             out = tuple(self.slot(v.aval) for v in e.outvars)
             env.update(zip(e.outvars, out, strict=True))
-            body = e.params["jaxpr"] if e.primitive.name == "scan" else None
-            body = None if body is None else _program(body.jaxpr, body.consts)
             traceback = e.source_info.traceback
-            self.equations.append(Equation(e.primitive, e.params, given, out, traceback, body))
+            new = Equation(e.primitive, e.params, given, out, traceback)
+            self.equations.append(_scan(new, e) if e.primitive.name == "scan" else new)
         return list(map(read, jaxpr.outvars))
 
     def _inner(self, equation, given):
@@ -189,6 +190,17 @@ def _program(jaxpr, consts):
     return Program(
         tuple(builder.avals), builder.known, inputs, tuple(builder.equations), tuple(outputs)
     )
+
+
+def _scan(equation, e):
+    """The equation of a scan. Constants and carries have the same shape in each of its steps."""
+    jaxpr = e.params["jaxpr"]
+    inner, consts = (jaxpr, ()) if isinstance(jaxpr, core.Jaxpr) else (jaxpr.jaxpr, jaxpr.consts)
+    same = lambda a, b: sum(v.aval.shape == w.aval.shape for v, w in zip(a, b, strict=True))
+    carries = same(e.outvars, inner.outvars)
+    whole = same(e.invars, inner.invars)
+    body = _program(inner, consts)
+    return replace(equation, body=body, consts=whole - carries, carries=carries)
 
 
 def _bound(equation):

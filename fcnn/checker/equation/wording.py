@@ -66,8 +66,7 @@ def inside(
 ) -> dict[int, str]:
     """Names of the inputs of the body of a scan."""
     assert e.body is not None
-    first = e.params["num_consts"]
-    carries = range(first, first + e.params["num_carry"])
+    carries = range(e.consts, e.consts + e.carries)
     return {
         inner: "the value that the loop carries"
         if k in carries
@@ -81,8 +80,8 @@ def _of_scan(program, producers, names, e, slot):
     made = e.body.outputs[e.outputs.index(slot)]
     before = dict(zip(e.body.inputs, e.inputs, strict=True))
     if made in before:
-        k = e.body.inputs.index(made) - e.params["num_consts"]
-        if 0 <= k < e.params["num_carry"]:
+        k = e.body.inputs.index(made) - e.consts
+        if 0 <= k < e.carries:
             return f"the carried value before each step of {line(e)}"
         return described(program, producers, names, before[made])
     found = e.body.producers().get(made)

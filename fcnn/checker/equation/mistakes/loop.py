@@ -56,7 +56,7 @@ def _shifts(place):
 
 def _counts(e):
     """The numbers of constants, of carries and of steps."""
-    return e.params["num_consts"], e.params["num_carry"], e.params["length"]
+    return e.consts, e.carries, e.params["length"]
 
 
 def _reversed(scope, values, e, v):
