@@ -32,7 +32,6 @@ UNDIAGNOSED = (
     "wrapped conv dx: not folded",
     "reflected conv dx: not folded",
     "edged conv dx: not folded",
-    "max_pool: the first window alone",
     "causal conv dw: acausal",
     "avg_pool: last window by all of 3²",
     "variance: 2 x / n",
