@@ -82,12 +82,14 @@ class Slopes:
 
     @cached_property
     def coarse(self) -> float:
-        """The eps of a dtype of low precision in which f computes, or 0.
+        """The eps of a dtype of low precision in which x is or f computes, or 0.
 
         Where f computes in the precision of x, its slopes at two steps below that eps agree.
         """
+        if self.eps > SHARP:
+            return self.eps
         eps = float(jnp.finfo(self.compiled.shortest).eps)
-        if eps < SHARP or eps <= self.eps:
+        if eps < SHARP:
             return 0.0
         large, small = (np.abs(self._sides(self._signs, h)).sum() for h in (eps / 2, eps / 64))
         return 0.0 if abs(large - small) <= SETTLED * large else eps
