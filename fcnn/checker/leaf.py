@@ -19,6 +19,7 @@ SATURATED = 1e-3  # relative change of the outputs
 CANCELLED = 1e-5  # largest relative error of a gradient that counts as rounding by cancellation
 SPREAD = 1e-3  # an entry below this part of the size of its leaf is small
 PRECISE = 1e-2  # relative error bar of a slope that confirms G at a small step
+COARSE = 8  # number of random directions if f computes in low precision
 FEW = 32  # largest size of a leaf that is also tested along each single entry
 EPS = float(np.finfo(np.float64).eps)
 
@@ -73,7 +74,8 @@ class Leaf:
     def directions(self) -> Iterator[np.ndarray]:
         """Directions by random signs and, if entries are few, along each single entry."""
         few = len(self.e.compiled.x) <= 8
-        yield from (self.signs() for _ in range(3 if few else 1))
+        each = COARSE if self.e.slopes.coarse else 3
+        yield from (self.signs() for _ in range(each if few else 1))
         if few and self.x.size <= FEW:
             yield from map(self.one, range(self.x.size))
 
