@@ -14,7 +14,7 @@ continues with smaller steps.
 
 If an output k has several kinks at once, as |a| - |b| at 0, valid slopes may lie outside left[k]
 and right[k]. The slopes along v at points near x are valid too; forward autodiff gives them
-exactly.
+exactly, and finite differences give them for a function that JAX cannot trace.
 
 If f computes in a dtype of lower precision than x, its values near x are a staircase, and steps
 below the resolution of this dtype show the stairs only. Then the steps are larger than the
@@ -35,9 +35,10 @@ ROUNDINGS = 8  # units in the last place: the expected error of an output
 RATIO = 8  # ratio of two successive steps h in `Slopes.close`
 SETTLED = 0.01  # relative change below which a slope no longer depends on the step
 NEARBY = 32  # number of points near x
+LESS_NEAR = 1e-5  # their distance for finite differences, relative to the size of a leaf
 UNSETTLED = 100  # change of y, in units of its rounding error, that shows a slope other than 0
 SHARP = 1e-5  # `Slopes.close` finds the resolution of a dtype with a smaller eps by itself
-STAIRS = 3  # the assumed rounding error, in units of the measured one
+STAIRS = 1.5  # the assumed rounding error, in units of the measured one
 DENORMAL = 1e-290  # entries below have parts, of 2^-52 of them, that are denormal
 # At a kink, sum |right - left| varies by at most this factor between steps. Elsewhere it falls with
 # h, or rises by rounding.
@@ -82,12 +83,14 @@ class Slopes:
 
     @cached_property
     def coarse(self) -> float:
-        """The eps of a dtype of low precision in which f computes, or 0.
+        """The eps of a dtype of low precision in which x is or f computes, or 0.
 
         Where f computes in the precision of x, its slopes at two steps below that eps agree.
         """
+        if self.eps > SHARP:
+            return self.eps
         eps = float(jnp.finfo(self.compiled.shortest).eps)
-        if eps < SHARP or eps <= self.eps:
+        if eps < SHARP:
             return 0.0
         large, small = (np.abs(self._sides(self._signs, h)).sum() for h in (eps / 2, eps / 64))
         return 0.0 if abs(large - small) <= SETTLED * large else eps
@@ -145,12 +148,16 @@ class Slopes:
         left, right = sides[best]
         low = float(np.minimum(left, right).sum() - noise[best])
         high = float(np.maximum(left, right).sum() + noise[best])
-        slope = _extrapolated(central, noise, steps[0] / steps[1])
+        ratio = steps[0] / steps[1]
+        kinked = _is_flat(width, noise, best, ratio)
+        error = ROUNDINGS * float(jnp.finfo(self.compiled.shortest).eps) * self.norm
+        beyond = _beyond_a_kink(width, np.maximum(noise, error / np.array(steps)), ratio)
+        usable = np.full(len(steps), True) if kinked else ~beyond
+        slope = _extrapolated(central, noise, usable, ratio)
         # A slope outside the interval was found at steps that reach beyond a kink.
         if not low - slope.bar <= slope.value <= high + slope.bar:
             slope = Slope((low + high) / 2, (high - low) / 2)
-        kinked = _is_flat(width, noise, best)
-        if not (settled or kinked) and size[best] * steps[best] > UNSETTLED * floor:
+        if not (settled or kinked) and size[best] * steps[best] > UNSETTLED * error:
             # y varies within every step, so no step shows the slope.
             slope = Slope(slope.value, float(np.nan_to_num(size).max()))
         return Close(slope, low, high, kinked)
@@ -165,13 +172,10 @@ class Slopes:
         of slopes at a few points is widened to this distance from the mean. An output whose slope
         does not vary nearby gets its slope from finite differences.
         """
-        each = []
-        for x in self.nearby(rng):
-            Jv = self.compiled.jvp(x, v)
-            if Jv is None:
-                return False
-            each.append(np.nan_to_num(self.dy * flat(Jv)))
-        slopes = np.sort(each, 0)
+        if self.eps > SHARP:  # no point is near
+            return False
+        each = [self.dy * Jv for Jv in self._jvps_nearby(v, rng)]
+        slopes = np.sort(np.nan_to_num(each), 0)
         least, most = slopes[0], slopes[-1]
         varies = most - least > SETTLED * np.maximum(np.abs(least), np.abs(most))
         kinds = 1 + (np.diff(slopes, axis=0) > SETTLED * (most - least)).sum(0)
@@ -183,10 +187,19 @@ class Slopes:
         slack += 64 * self.rounding / self.h
         return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
 
-    def nearby(self, rng: np.random.Generator) -> Iterator[Leaves]:
+    def _jvps_nearby(self, v, rng):
+        """J v at points near x: by forward autodiff, else by differences at points less near."""
+        jvps = [self.compiled.jvp(x, v) for x in self.nearby(rng)]
+        if None not in jvps:
+            return [flat(Jv) for Jv in jvps]
+        h, at = LESS_NEAR / 1e3, self.compiled.at
+        slope = lambda x: (flat(at(x, v, h)) - flat(at(x, v, -h))) / (2 * h)
+        return [slope(x) for x in self.nearby(rng, LESS_NEAR)]
+
+    def nearby(self, rng: np.random.Generator, distance: float | None = None) -> Iterator[Leaves]:
         """Random points x + u and x - u near x, where f is smooth, on both sides of each kink."""
         for _ in range(NEARBY // 2):
-            far = [self.distance * size for size in self.sizes]
+            far = [(distance or self.distance) * size for size in self.sizes]
             u = [
                 h * rng.standard_normal(a.shape) for a, h in zip(self.compiled.x, far, strict=True)
             ]
@@ -259,7 +272,16 @@ def _best(central, width, size, noise):
     return int(share.argmin() if settled else off.argmin()), settled
 
 
-def _extrapolated(central, noise, ratio):
+def _beyond_a_kink(width, noise, ratio):
+    """Mask of the steps that reach beyond a kink near x: the two sides differ as at the next step.
+
+    Where f is smooth, their difference falls with the step.
+    """
+    following = np.append(width[1:], 0)
+    return (width > 10 * noise) & (following * np.sqrt(ratio) > width)
+
+
+def _extrapolated(central, noise, usable, ratio):
     """The extrapolated slope with the smallest relative error bar.
 
     The error bar is the difference from the slopes at the neighbouring steps, plus noise.
@@ -268,6 +290,7 @@ def _extrapolated(central, noise, ratio):
     better = (r * central[1:] - central[:-1]) / (r - 1)
     off = np.abs(np.diff(better))
     bars = np.maximum(off[1:], off[:-1]) + noise[2:-1]
+    bars = np.where(usable[1:-2] & usable[2:-1], bars, np.inf)
     if not np.isfinite(bars).any():
         return Slope(float("nan"), float("inf"))
     bars, size = np.where(np.isfinite(bars), bars, np.inf), np.abs(better[1:-1])
@@ -276,10 +299,11 @@ def _extrapolated(central, noise, ratio):
     return Slope(float(better[best + 1]), float(3 * bars[best]))
 
 
-def _is_flat(width, noise, best):
+def _is_flat(width, noise, best, ratio):
     """Whether three successive widths, one at `best`, agree within FLAT and exceed the noise."""
+    flat = min(FLAT, ratio**0.75)
     for start in range(max(0, best - 2), min(best, len(width) - 3) + 1):
         three = width[start : start + 3]
-        if three.min() > 10 * noise[best] and three.max() <= FLAT * three.min():
+        if three.min() > 10 * noise[best] and three.max() <= flat * three.min():
             return True
     return False

@@ -20,6 +20,7 @@ SATURATED = 1e-3  # relative change of the outputs
 CANCELLED = 1e-5  # largest relative error of a gradient that counts as rounding by cancellation
 SPREAD = 1e-3  # an entry below this part of the size of its leaf is small
 PRECISE = 1e-2  # relative error bar of a slope that confirms G at a small step
+COARSE = 8  # number of random directions if f computes in low precision
 FEW = 32  # largest size of a leaf that is also tested along each single entry
 MANY = 8  # largest number of leaves that are each tested along more than one direction
 RANDOM = 3  # directions by random signs of each leaf, if there are few leaves
@@ -46,7 +47,7 @@ class Leaf:
         self.top = largest(self.G, self.G if self.R is None else self.R)
         self.exact = self.top * max(tolerance(a.dtype.name) for a in (self.x, *e.compiled.y))
         # The size of rounding errors in a gradient of 0.
-        zero = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size
+        zero = min(1e3 * e.slopes.eps, 0.01) * largest(e.slopes.parts) / self.size
         is_zero = self.top < 10 * zero
         self.exact += 4 * np.finfo(np.float64).tiny + (zero if is_zero else 0.0)
         self.scale = 1e3 * zero if is_zero else self.top
@@ -85,7 +86,8 @@ class Leaf:
 
     def _directions(self):
         few = len(self.e.compiled.x) <= MANY
-        yield from (self.signs() for _ in range(RANDOM if few else 1))
+        each = COARSE if self.e.slopes.coarse else RANDOM
+        yield from (self.signs() for _ in range(each if few else 1))
         if few and self.x.size <= FEW:
             yield from map(self.one, range(self.x.size))
 
@@ -116,13 +118,17 @@ class Leaf:
 
     def allows(self, v: np.ndarray, look: Close, slack: float) -> bool:
         """Whether <G, v> is a valid slope along v."""
-        return self.admits(self.claims(v), v, look, slack)
+        claim = self.claims(v)
+        return look.admits(claim, slack) or self._admits_nearby(claim, v, slack)
 
-    def admits(self, value: float, v: np.ndarray, look: Close, slack: float) -> bool:
-        """Whether `value` is a valid slope along v."""
-        return look.admits(value, slack) or self.e.slopes.nearby_admits(
-            value, self._of_all(v), self.rng, slack
-        )
+    def both_at_kink(self, v: np.ndarray, *values: float) -> bool:
+        """Whether there is a kink along v where all `values` are valid slopes."""
+        look = self.look(v)
+        each = [look.kinked and look.admits(value, self.slack) for value in values]
+        return all(each) or all(self._admits_nearby(value, v, self.slack) for value in values)
+
+    def _admits_nearby(self, value, v, slack):
+        return self.e.slopes.nearby_admits(value, self._of_all(v), self.rng, slack)
 
     def refuted(self, v: np.ndarray, look: Close) -> bool:
         """Whether finite differences along v agree with R, and clearly not with G.

@@ -119,10 +119,11 @@ def _suspected(leaf: Leaf) -> Finding:
     slack, kinked, against_R = leaf.size * leaf.exact, False, True
     for v in [*map(leaf.one, entries), *together]:
         look = leaf.look(v)
-        if not leaf.allows(v, look, slack):
+        at_x = look.admits(leaf.claims(v), slack)
+        if not (at_x or leaf.allows(v, look, slack)):
             return _found(leaf, WRONG, off, first)
-        kinked |= look.kinked
-        against_R &= not leaf.admits(float((R[v != 0] * v[v != 0]).sum()), v, look, slack)
+        kinked |= look.kinked or not at_x
+        against_R &= not look.admits(float((R[v != 0] * v[v != 0]).sum()), slack)
     if kinked:
         return _found(leaf, KINK, off, first)
     if against_R:
@@ -146,7 +147,9 @@ def _agreed(leaf: Leaf) -> Finding:
                 return found
         elif leaf.R is None and slope.bar <= leaf.precise:
             found = found._replace(error=max(found.error, off / (scale * leaf.size)))
-        if jvp is not None and not abs(jvp - along) <= leaf.jvp_bar(v, jvp - along):
+        if jvp is None or abs(jvp - along) <= leaf.jvp_bar(v, jvp - along):
+            continue
+        if not leaf.both_at_kink(v, along, jvp):
             says = (
                 f"has slope {along:.6g} along a direction, where forward autodiff gives {jvp:.6g}"
             )
