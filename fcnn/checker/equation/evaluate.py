@@ -78,9 +78,14 @@ def bind(equation: Equation, given: Sequence[Any]) -> Sequence[Any]:
 
 def _by_numpy(equation, given):
     f = NUMPY.get(equation.name)
-    if f is not None:
+    if f is not None and not any(map(_is_key, given)):
         return [np.asarray(f(*given, **equation.params))]
-    return [np.asarray(a) for a in bind(equation, given)]
+    return [a if _is_key(a) else np.asarray(a) for a in bind(equation, given)]
+
+
+def _is_key(a):
+    """Whether an array holds random keys, which NumPy cannot hold."""
+    return isinstance(a, jax.Array) and jnp.issubdtype(a.dtype, jax.dtypes.extended)
 
 
 def _parts(equation, given):

@@ -70,10 +70,13 @@ class Place:
         return tuple(getattr(self.program.avals[slot], "shape", ()))
 
     def floating(self, slot: int) -> bool:
-        return self.program.avals[slot].dtype.kind in "fcV"  # V: bfloat16
+        return self._kind(slot) in ("f", "c", "V")  # V: bfloat16
 
     def integer(self, slot: int) -> bool:
-        return self.program.avals[slot].dtype.kind in "iu"
+        return self._kind(slot) in ("i", "u")
+
+    def _kind(self, slot):
+        return getattr(self.program.avals[slot].dtype, "kind", "")  # a key's dtype has none
 
     def same(self, a: int, b: int) -> bool:
         """Whether two values have the same shape and dtype; constants have no match."""
