@@ -49,10 +49,7 @@ def _explained(e: Evidence, i: int, found: Finding) -> Finding:
     if len(found.slopes) == 2:
         small = 10 * DIFFERENCE * max(map(abs, found.slopes))
         low, high = sorted(slope if abs(slope) > small else 0.0 for slope in found.slopes)
-        if low - small <= found.claimed <= high + small:
-            slopes = f"slopes from {low:.6g} to {high:.6g}"
-        else:  # valid for a mean of the pieces nearby, not along this entry alone
-            slopes = "several pieces of the function meet"
+        slopes = f"slopes from {low:.6g} to {high:.6g}"
     says = f"accepted at a kink: at {where}, {slopes}; {found.claimed + 0.0:.6g} is a valid choice"
     return found._replace(says=says)
 

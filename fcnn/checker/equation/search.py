@@ -22,7 +22,7 @@ from fcnn.checker.equation.place import places
 from fcnn.checker.equation.products import products
 from fcnn.checker.equation.program import Program, traced, used, with_cotangents
 
-SECONDS = 2.0  # the longest search in one program, in CPU seconds
+SECONDS = 5.0  # the longest search in one program, in CPU seconds
 
 
 class Found(NamedTuple):
