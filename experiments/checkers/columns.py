@@ -1,11 +1,12 @@
 """The columns of the table: sets of problems whose truth is known, wrong and right.
 
-    tuning      mutations of the kinds that the checker searches, of the functions for tuning
+    tuning      mutations of the kinds that the checker searches, of the functions for tuning; here
+                and in the next column, it can name them because it makes the same mutations
     functions   mutations of these kinds, of the functions for judging
     kinds       mutations of kinds that the checker does not know, of the functions for judging
     tuned hand  cases by hand that were read while the checker was developed
     hand        cases by hand, written without having read the checker
-    right       right gradients: of all functions, and the right cases by hand
+    right       right gradients: of all functions, as traced by JAX, and the right cases by hand
 
 A task is one function or one case at one seed. Its problems are judged one after the other.
 """
@@ -27,7 +28,6 @@ from fcnn.checker.equation.mistakes import KINDS
 
 MUTANTS = 4  # of one function, each of another kind
 SEEDS = 3  # arguments of each right gradient
-COLUMNS = ("tuning", "functions", "kinds", "tuned hand", "hand")
 FUNCTIONS_BY_NAME = {f.name: f for f in FUNCTIONS}
 FOLDERS = {"tuned hand": "tuning", "hand": "judging"}
 BY_HAND = {

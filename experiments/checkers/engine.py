@@ -52,10 +52,11 @@ class Traced:
 
     def plain(self, x: Sequence[Any]) -> list[Any]:
         """The floating outputs of the function of its floating leaves."""
-        y = self.function.f(*self.with_leaves(self.leaves, x))
+        y = self.function.f(*self._filled(self.leaves, x))
         return [a for a in jax.tree.leaves(y) if _is_float(a)]
 
-    def with_leaves(self, leaves: Sequence[Any], x: Sequence[Any]) -> tuple[Any, ...]:
+    def _filled(self, leaves: Sequence[Any], x: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments with x as their floating leaves, and `leaves` as the others."""
         full = list(leaves)
         for k, a in zip(self.floating, x, strict=True):
             full[k] = a
@@ -72,9 +73,7 @@ class Traced:
             changes = mutation.changes if mutation else NONE
             values = evaluated(BY_JAX, self.program, [*x, *dys], changes)
             found = [values[slot] for slot in self.program.outputs[: len(x)]]
-            # None is a leaf without gradient; an argument without any gets None as a whole.
-            full = jax.tree.unflatten(self.tree, _placed(len(leaves), self.floating, found))
-            return tuple(full)
+            return self._filled([None] * len(leaves), found)
 
         return backward
 
@@ -127,7 +126,10 @@ def _mutants(traced, names, seed, kinds, most, counted):
     for kind in (kinds_in_order[k] for k in rng.permutation(len(made))):
         for k in rng.permutation(len(made[kind])) if most else ():
             counted["made"] += 1
-            found = [np.asarray(a) for a in run.mutated(made[kind][k])[:n]]
+            if (outputs := run.mutated(made[kind][k])) is None:
+                counted["in a while loop"] += 1
+                continue
+            found = [np.asarray(a) for a in outputs[:n]]
             if not all(np.isfinite(a).all() for a in found):
                 counted["not finite"] += 1
             elif not _differ(right, found, DIFFERS):
@@ -171,10 +173,3 @@ def _differ(right, found, most):
 
 def _is_float(a):
     return jnp.issubdtype(jnp.result_type(a), jnp.inexact)
-
-
-def _placed(n, positions, values):
-    full: list[Any] = [None] * n
-    for k, value in zip(positions, values, strict=True):
-        full[k] = value
-    return full

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.checker.raised import RaisedError
-from fcnn.checker.strip_rules import dtypes_in
+from fcnn.checker.strip_rules import dtypes_in, mentions
 from fcnn.checker.subject import Leaves, Subject
 
 SMALL = 10**5  # a subject or program is small if all its arguments together have fewer entries
@@ -115,6 +115,11 @@ class CompiledSubject:
     def traced(self) -> bool:
         """Whether JAX can trace the plain function."""
         return bool(self._plain)
+
+    @property
+    def may_not_end(self) -> bool:
+        """Whether the plain function has a while loop, which may run forever for another x."""
+        return any(mentions(program.jaxpr, ("while",)) for program in self._plain)
 
     @cached_property
     def deterministic(self) -> bool:

@@ -83,7 +83,7 @@ def _mistake(diagnosis: Diagnosis, i: int, finding: Finding) -> Mistake | None:
     e = diagnosis.e
     if finding.verdict != WRONG or not e.compiled.subject.is_of_kind(i, e.claimed[i]):
         return None
-    found = Mistake(finding.mistake, finding.says) if finding.mistake else None
+    found = Mistake(finding.mistake, finding.says, exact=False) if finding.mistake else None
     if found is not None and found.kind != "kink":
         return found
     known = diagnosis.of(i)

@@ -22,7 +22,7 @@ BY_HAND = ("custom_vjp_call", "call_hi_primitive")  # primitives of hand-written
 def has_rules(f: Callable, *args: Any) -> bool:
     """Whether f(*args) uses a hand-written gradient rule anywhere."""
     with gradients("hand"):
-        return _mentions(jax.make_jaxpr(f)(*args).jaxpr, BY_HAND)
+        return mentions(jax.make_jaxpr(f)(*args).jaxpr, BY_HAND)
 
 
 def strip_custom_rules(f: Callable) -> Callable:
@@ -52,7 +52,7 @@ class _Stripped:
 
             arrays = [leaves[k] for k in traced]
             program, shape = jax.make_jaxpr(of_traced, return_shape=True)(arrays)
-            self.ruled = _mentions(program.jaxpr, BY_HAND)
+            self.ruled = mentions(program.jaxpr, BY_HAND)
             found = _run(program.jaxpr, program.consts, arrays)
         return jax.tree.unflatten(jax.tree.structure(shape), found)
 
@@ -86,7 +86,7 @@ def _run(jaxpr, consts, args):
 
 def _without_rules(value):
     """A parameter of an equation, with rules stripped from its programs, such as a loop's body."""
-    if not any(_mentions(program, BY_HAND) for program in programs_in(value)):
+    if not any(mentions(program, BY_HAND) for program in programs_in(value)):
         return value
     if isinstance(value, tuple | list):
         return type(value)(map(_without_rules, value))
@@ -97,11 +97,11 @@ def _without_rules(value):
     return new if closed else new.jaxpr
 
 
-def _mentions(jaxpr, names):
+def mentions(jaxpr, names):
     """Whether `jaxpr` has a primitive of one of these names at any depth."""
     return any(
         equation.primitive.name in names
-        or any(_mentions(p, names) for v in equation.params.values() for p in programs_in(v))
+        or any(mentions(p, names) for v in equation.params.values() for p in programs_in(v))
         for equation in jaxpr.eqns
     )
 

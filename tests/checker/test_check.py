@@ -118,6 +118,13 @@ def test_gradients_of_numpy_functions_are_checked_by_finite_differences():
     assert report.rows[1].autodiff is None
 
 
+def test_a_slope_of_a_numpy_function_that_is_wrong_below_zero_is_named(key):
+    leaky = lambda x: np.where(np.asarray(x) > 0, x, 0.1 * np.asarray(x))
+    x = jax.random.normal(key, (3, 4))
+    report = fcnn.check(leaky, (x,), backward=lambda x, dy: np.where(np.asarray(x) > 0, dy, 0))
+    assert report.rows[0].mistake == "wrong below zero"
+
+
 def test_a_jax_function_may_have_a_backward_pass_in_numpy():
     report = check(product, (X, W), backward=lambda x, w, dy: (np.array(dy) @ w.T, np.dot(x.T, dy)))
     assert report.ok

@@ -9,7 +9,7 @@ import fcnn
 from fcnn.checker.compiled import exactly
 from fcnn.checker.equation.evaluate import BY_JAX, evaluated, outputs
 from fcnn.checker.equation.mutation import Run
-from fcnn.checker.equation.program import used
+from fcnn.checker.equation.program import traced, used
 from fcnn.checker.equation.search import backward_program, mutations, names_of
 
 
@@ -104,13 +104,29 @@ def test_every_mutation_runs_and_most_change_a_gradient(f):
                 np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-def test_equations_without_use_are_known():
+def test_no_mistake_is_made_in_an_equation_without_use():
+    def backward(x, dy):
+        return (jnp.cos(x) * dy, jnp.tanh(x) * 2)[0]
+
     with exactly():
-        program = backward_program(lambda x: [jnp.sin(x[0]) * 2], [np.ones(3)], [np.ones(3)])
-    assert sum(used(program)) <= len(program.equations)
-    assert all(
-        slot in {s for e in program.equations for s in e.outputs} for slot in program.outputs
-    )
+        program = traced(backward, np.ones(3), np.ones(3))
+        made = list(mutations(program, {}))
+    names = [e.name for e in program.equations]
+    assert names == ["cos", "mul", "tanh", "mul"]
+    assert used(program) == [True, True, False, False]
+    assert {site[0] for m in made for site in m.changes} == {0, 1}
+
+
+def test_a_while_loop_that_may_not_end_is_not_changed():
+    """Without the absolute value, c would be negative, and the loop would run forever."""
+
+    def f(x):
+        start = jax.lax.stop_gradient(jnp.abs(x).sum())
+        return x * jax.lax.while_loop(lambda c: c < 9, lambda c: c * 2, start)
+
+    x = np.array([-1.0, -0.3, -2.0])
+    report = fcnn.check(f, (x,), backward=lambda x, dy: (dy * x.prod() + x,), cost=False)
+    assert report.rows[0].verdict == "wrong"
 
 
 def test_x_for_its_normalized_value():

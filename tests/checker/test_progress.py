@@ -3,6 +3,7 @@
 import os
 import pty
 import sys
+import re
 import time
 from contextlib import contextmanager, suppress
 
@@ -74,7 +75,7 @@ def test_the_command_shows_each_case_and_how_much_is_right(monkeypatch, capsys):
         assert main(["check", "relu", "prelu"]) == 0
     (shown,) = written
     assert "░░ 1/2  0:0" in shown
-    assert ": case 1 of " in shown
+    assert re.search(r": case \d of \d", shown)  # the line is drawn at intervals only
     assert " right" in shown
     assert "check:" not in shown
     assert shown.endswith(ERASED)

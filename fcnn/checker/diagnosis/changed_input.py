@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from fcnn.checker.diagnosis.context import Context, Hypothesis, ordinal
-from fcnn.checker.diagnosis.order import listed, rolled, some_axes
+from fcnn.checker.diagnosis.order import rolled, some_axes
+from fcnn.checker.equation.wording import listed
 
 SMALL = 10**4  # number of entries; for larger arrays, fewer shifts are tried
 # Number of windows left out at the start and at the end of an axis.

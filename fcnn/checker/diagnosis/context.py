@@ -6,7 +6,7 @@ the kernel gives the right gradient for a flipped kernel.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +50,7 @@ class Context:
     jvp:       J v for a direction v of all leaves.
     claimed:   G of all leaves for another x.
     tolerance: of an entry, relative to `top`, the largest entry of G and R.
+    may_not_end: whether f has a while loop, which may run forever for another x.
     """
 
     i: int
@@ -63,7 +64,8 @@ class Context:
     jvp: Callable[[Arrays], Arrays | None]
     claimed: Callable[[Arrays], Arrays]
     tolerance: float
-    top: float = field(default=0.0)
+    top: float
+    may_not_end: bool = False
 
     @property
     def R(self) -> np.ndarray:
@@ -98,7 +100,9 @@ class Context:
         yield from ((j, self.names[j], a) for j, a in enumerate(self.x) if j != self.i)
 
     def for_other(self, x: dict[int, np.ndarray] | None = None, dy: Arrays | None = None):
-        """R of this leaf for changed leaves of x, or for another dy."""
+        """R of this leaf for changed leaves of x, or for another dy; None if it is unknown."""
+        if x and self.may_not_end:
+            return None
         changed = [(x or {}).get(j, a) for j, a in enumerate(self.x)]
         found = self.reference(changed, self.dy if dy is None else dy)
         return None if found is None else found[self.i].astype(self.R.dtype)
@@ -108,12 +112,14 @@ class Context:
         found = self.jvp([v if j == self.i else np.zeros_like(a) for j, a in enumerate(self.x)])
         return None if found is None else found[0].astype(np.float64)
 
-    def at(self, x: np.ndarray) -> "Context":
-        """The context for another value of this leaf."""
+    def at(self, x: np.ndarray) -> "Context | None":
+        """The context for another value of this leaf; None if R is unknown there."""
+        if (R := self.for_other({self.i: x})) is None:
+            return None
         changed = [x if j == self.i else a for j, a in enumerate(self.x)]
-        G, R = self.claimed(changed)[self.i], self.for_other({self.i: x})
         references = [R if j == self.i else a for j, a in enumerate(self.references)]
-        return replace(self, x=changed, G=np.asarray(G, np.float64), references=references)
+        G = np.asarray(self.claimed(changed)[self.i], np.float64)
+        return replace(self, x=changed, G=G, references=references)
 
     def is_time(self, leaf: int, axis: int) -> bool:
         """Whether y has an axis of the same length, and each output depends on the steps of the

@@ -101,7 +101,7 @@ class Diagnosis:
         known = self._known(c, MISTAKES)
         if known is not None and (known.fitted or (known.kind in VAGUE and not known.exact)):
             step = self._in_the_equation(i)
-            keep = known.fitted and step is not None and "without" in step.says
+            keep = known.fitted and step is not None and step.kind.startswith("missing")
             known = known if step is None or keep else step
         return (
             known
@@ -206,6 +206,7 @@ def _context(e, i):
         lambda x: e.compiled.claimed_at(x, e.dy),
         tolerance,
         largest(e.claimed[i], references[i]),
+        compiled.may_not_end,
     )
     subject = compiled.subject
     is_complex = any([*subject.complex_x, *subject.complex_y])

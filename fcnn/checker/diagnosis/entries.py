@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake, counted, ordinal, times
-from fcnn.checker.diagnosis.order import listed
+from fcnn.checker.equation.wording import listed
 
 FEW = 3  # largest number of entries that a message lists
 MOST_TIED = 512  # for more wrong entries, their gradients are not computed one by one
@@ -44,10 +44,10 @@ def below_zero(c: Context) -> Iterator[Hypothesis]:
 
 
 def _follows_signs(c, sign):
-    """Whether the same holds if the entries of x get other signs."""
+    """Whether the same holds if the entries of x get other signs, as far as R is known there."""
     rng = np.random.default_rng(0)
     other = c.at(c.argument * rng.choice([-1.0, 1.0], c.argument.shape))
-    return bool(np.isfinite(other.G).all() and _is_where(other, sign(other.argument, 0)))
+    return other is None or bool(np.isfinite(other.G).all() and _is_where(other, sign(other.argument, 0)))
 
 
 def ties(c: Context) -> Iterator[Hypothesis]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fcnn.checker.diagnosis.context import Context, Hypothesis
+from fcnn.checker.equation.wording import listed
 
 NEAR = (-3, -2, -1, 1, 2, 3)  # distances of shifts along all spatial axes at once
 FAR = 16  # the largest distance of a shift along one axis
@@ -116,7 +117,3 @@ def some_axes(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     longer = [k for k, n in enumerate(shape) if n > 1]
     for size in range(1, len(longer) + 1):
         yield from itertools.combinations(longer, size)
-
-
-def listed(axes: tuple[int, ...]) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

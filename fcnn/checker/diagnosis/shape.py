@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fcnn.checker.diagnosis.context import Context, Mistake
-from fcnn.checker.diagnosis.order import listed
+from fcnn.checker.equation.wording import listed
 
 
 def other_shape(c: Context) -> Mistake:
@@ -14,7 +14,7 @@ def other_shape(c: Context) -> Mistake:
     G, R = c.G, c.R
     says = f"has shape {G.shape}, not {R.shape}"
     if not (G.size and R.size):
-        return Mistake("shape", says)
+        return Mistake("shape", says, exact=False)
     most = c.tolerance * max(c.top, float(np.abs(R).sum()))
     same = lambda a, b: a.shape == b.shape and np.abs(a - b).max(initial=0) <= most
     for axes in _sets(G.ndim):
@@ -34,7 +34,7 @@ def other_shape(c: Context) -> Mistake:
     for axes in _sets(R.ndim):
         if any(same(G, R.sum(axes, keepdims=keep)) for keep in (False, True)):
             return Mistake("reduced too far", f"{says}: it was summed over {listed(axes)} too")
-    return Mistake("shape", says)
+    return Mistake("shape", says, exact=False)
 
 
 def _sets(rank: int) -> Iterator[tuple[int, ...]]:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fcnn.checker.diagnosis.context import Context, Hypothesis
-from fcnn.checker.diagnosis.order import listed
+from fcnn.checker.equation.wording import listed
 
 
 def terms(c: Context) -> Iterator[Hypothesis]:

@@ -212,7 +212,6 @@ NUMPY: dict[str, Callable] = {
     "copy": _unary(lambda x: x),
     "copy_p": _unary(lambda x: x),
     "stop_gradient": _unary(lambda x: x),
-    "optimization_barrier": _unary(lambda x: x),
     "integer_pow": lambda x, *, y, **_: np.power(x, y) if y >= 0 else 1 / np.power(x, -y),
     "convert_element_type": lambda x, *, new_dtype, **_: np.asarray(x).astype(new_dtype),
     "select_n": _select,

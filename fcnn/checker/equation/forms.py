@@ -43,7 +43,7 @@ def _softmaxes(program: Program) -> Iterator[tuple[Site, Change]]:
             continue
         if _unmoved(made, total.inputs[0]) is top:
             axes = tuple(total.params["axes"])
-            yield (index,), partial(_softmax, a=top.inputs[0], axes=axes, equation=e)
+            yield (index,), partial(_softmax, a=top.inputs[0], axes=axes)
 
 
 def _unmoved(made: dict[int, Equation], slot: int) -> Equation | None:
@@ -53,7 +53,7 @@ def _unmoved(made: dict[int, Equation], slot: int) -> Equation | None:
     return e
 
 
-def _softmax(scope, values, e, v, *, a, axes, equation):
+def _softmax(scope, values, e, v, *, a, axes):
     @jax.custom_vjp
     def softmax(a):
         return jax.nn.softmax(a, axes)
@@ -62,5 +62,5 @@ def _softmax(scope, values, e, v, *, a, axes, equation):
         return (p * (dp - (p * dp).sum(axes, keepdims=True)),)
 
     softmax.defvjp(lambda a: (softmax(a),) * 2, backward)
-    with user_context(equation.traceback):
+    with user_context(e.traceback):
         return [softmax(values[a])]

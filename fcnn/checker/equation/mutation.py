@@ -52,14 +52,19 @@ class Run:
             for slot in equation.inputs:
                 self.readers.setdefault(slot, []).append(k)
 
-    def mutated(self, mutation: Mutation) -> list[Any]:
-        """The outputs; only the equations that depend on the mutation are computed again."""
+    def mutated(self, mutation: Mutation) -> list[Any] | None:
+        """The outputs; only the equations that depend on the mutation are computed again.
+
+        None if a while loop depends on the mutation, because it may not end.
+        """
         values: Values = dict(self.values)
         sites = {site[0] for site in mutation.changes}
         todo = set(sites)
         while todo:
             k = min(todo)
             todo.remove(k)
+            if self.program.equations[k].may_not_end:
+                return None
             changes = at(mutation.changes, k) if k in sites else NONE
             step(self.scope, values, self.program.equations[k], changes)
             new = [*self.program.equations[k].outputs]

@@ -1,15 +1,15 @@
-"""The right backward pass as a program: a list of equations that can be changed one at a time.
+"""A backward pass as a program: a list of equations that can be changed one at a time.
 
-JAX traces the backward pass Jᵀ dy of a function to a jaxpr. Here the jaxpr is flat: calls of inner
-functions are inlined, and only the body of a scan is a program of its own. Every value has a slot,
-a number. A slot that depends on dy belongs to the backward pass proper; the other slots hold values
-of the forward pass, which the backward pass uses as factors.
+JAX traces the right backward pass Jᵀ dy of a function, or the claimed one, to a jaxpr. Here the
+jaxpr is flat: calls of inner functions are inlined, and only the body of a scan is a program of its
+own. Every value has a slot, a number. A slot that depends on dy belongs to the backward pass
+proper; the other slots hold values of the forward pass, which the backward pass uses as factors.
 """
 
 import linecache
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from os.path import basename, dirname
 from typing import Any, NamedTuple
 
@@ -18,14 +18,14 @@ import numpy as np
 from jax.extend import core
 
 import fcnn
+from fcnn.checker.strip_rules import mentions, programs_in
 
-INLINED = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"}
-INLINED |= {"checkpoint", "remat", "remat2", "custom_lin"}
+INLINED = {"jit", "remat2", "closed_call", "custom_jvp_call", "custom_vjp_call"}
 HERE, *OTHERS = (f"{dirname(str(module.__file__))}/" for module in (fcnn, jax, np))
 
 
 class Line(NamedTuple):
-    """A line of the forward function."""
+    """A line of the forward function, or of the claimed backward pass."""
 
     file: str
     number: int
@@ -59,6 +59,12 @@ class Equation:
     @property
     def name(self) -> str:
         return self.primitive.name
+
+    @cached_property
+    def may_not_end(self) -> bool:
+        """Whether it has a while loop, which may run forever if its inputs change."""
+        inner = [program for value in self.params.values() for program in programs_in(value)]
+        return self.name == "while" or any(mentions(program, ("while",)) for program in inner)
 
 
 @dataclass(frozen=True)
@@ -210,13 +216,7 @@ def _bound(equation):
 @cache
 def _line(traceback) -> Line | None:
     """The innermost line outside JAX, NumPy and fcnn; else the innermost line of an operator."""
-    frames = (
-        [f for f in traceback.frames if not f.file_name.startswith(tuple(OTHERS))]
-        if traceback
-        else []
-    )
-    outside = [f for f in frames if not f.file_name.startswith((HERE, "<frozen"))]
-    operators = [f for f in frames if f.file_name.startswith(f"{HERE}ops/")]
-    for frame in outside[:1] or operators[:1]:
-        return Line(frame.file_name, frame.line_num)
-    return None
+    frames = [(f.file_name, f.line_num) for f in traceback.frames] if traceback else []
+    outside = [f for f in frames if not f[0].startswith((*OTHERS, HERE, "<frozen"))]
+    operators = [f for f in frames if f[0].startswith(f"{HERE}ops/")]
+    return next((Line(*frame) for frame in (*outside, *operators)), None)

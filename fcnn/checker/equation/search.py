@@ -125,7 +125,14 @@ def repairs(
         return []
     program = with_cotangents(program, program.inputs[len(x) :])
     names = names_of(program, leaves, len(draws[0][0]))
-    return Search(program, names, x, draws, wrong, tolerance).steps("becomes right", REPAIRS)
+    found = Search(program, names, x, draws, wrong, tolerance).steps("becomes right", REPAIRS)
+    return [each._replace(kind=_opposite(each.kind)) for each in found]
+
+
+def _opposite(kind: str) -> str:
+    """The mistake that a change of this kind mends: what it leaves out was too much."""
+    first, _, rest = kind.partition(" ")
+    return f"{({'missing': 'extra', 'extra': 'missing'}).get(first, first)} {rest}".strip()
 
 
 class Search:
@@ -162,7 +169,7 @@ class Search:
         leaves = list(self.wrong)
         for run, (_, G) in zip(self.runs, self.draws, strict=True):
             got = run.mutated(mutation)
-            leaves = [i for i in leaves if self._equal(got[i], G[i])]
+            leaves = [i for i in leaves if got is not None and self._equal(got[i], G[i])]
             if not leaves:
                 break
         return tuple(leaves)

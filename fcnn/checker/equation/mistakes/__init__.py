@@ -3,8 +3,10 @@
 Each function of the modules yields the mutations of one kind at one equation:
 
     module    kind                  the equation                  the mistake
-    formula   missing term          a + b of two cotangents       a alone, b alone, a - b, a + 2 b
-              missing factor        t = dy · f                    dy, or dy · f²
+    formula   missing term          a + b of two cotangents       a alone, b alone
+              wrong term                                          a - b, a + 2 b
+              missing factor        t = dy · f                    dy
+              wrong factor                                        dy · f², dy / f
               constant factor       a number in a formula         another number
     value     wrong value           f(value)                      f(another value of its shape)
               transposed            a matrix product              with axes of a factor exchanged
@@ -18,7 +20,7 @@ Each function of the modules yields the mutations of one kind at one equation:
     loop      truncated in time     a step back in time           the cotangent of one carry is lost
               flipped               a scan or cumulative sum      in the other direction
               shifted               the values that a scan saves  those of the step before or after
-    addition  missing factor, term  a cotangent of the user's     with a factor or a term more
+    addition  extra factor, term    a cotangent of the user's     with a factor or a term more
 """
 
 from collections.abc import Callable, Iterator

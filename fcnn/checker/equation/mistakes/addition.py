@@ -14,7 +14,7 @@ def more_factors(place: Place) -> Iterator[Mutation]:
         what = place.named(other)
         for says, change in (("times", _times), ("divided by", _divided)):
             says = f"with {place.named(place.equation.outputs[0])} {says} {what}"
-            yield place.mutation("missing factor", says, partial(change, other=other))
+            yield place.mutation("extra factor", says, partial(change, other=other))
 
 
 def more_terms(place: Place) -> Iterator[Mutation]:
@@ -22,7 +22,7 @@ def more_terms(place: Place) -> Iterator[Mutation]:
     for other in _others(place, cotangents=True):
         what, mine = place.named(other), place.named(place.equation.outputs[0])
         for says, sign in ((f"with {what} added to {mine}", 1), (f"with {mine} minus {what}", -1)):
-            yield place.mutation("missing term", says, partial(_plus, other=other, sign=sign))
+            yield place.mutation("extra term", says, partial(_plus, other=other, sign=sign))
 
 
 def _others(place, cotangents):

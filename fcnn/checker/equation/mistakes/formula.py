@@ -23,15 +23,15 @@ def terms(place: Place) -> Iterator[Mutation]:
         what = place.named(slot)
         part = f"the term {what}{place.at(what)}"
         part = f"the part that flows through {what}" if place.is_cotangent(slot) else part
-        for amount, says in (
-            (0, f"without {part}"),
-            (-1, f"with the opposite sign of {part}"),
-            (2, f"with {part} counted twice"),
+        for amount, kind, says in (
+            (0, "missing term", f"without {part}"),
+            (-1, "wrong term", f"with the opposite sign of {part}"),
+            (2, "wrong term", f"with {part} counted twice"),
         ):
             weights = [1, sign]
             weights[k] *= amount
             key = place.alike, sources, k, amount
-            yield place.mutation("missing term", says, partial(_weighted, weights=weights), key)
+            yield place.mutation(kind, says, partial(_weighted, weights=weights), key)
 
 
 def _weighted(scope, values, e, v, *, weights):
@@ -56,12 +56,12 @@ def factors(place: Place) -> Iterator[Mutation]:
             yield place.mutation("missing factor", says, partial(_input, k=k))
         elif not place.is_literal(e.inputs[1 - k]) and not (e.name == "div" and k == 1):
             what = place.named(e.inputs[1 - k])
-            for says, change in (
-                (f"without the factor {what}{place.at(what)}", _input),
-                (f"with the factor {what} once too often", _squared),
-                (f"with the inverse of the factor {what}", _inverted),
+            for kind, says, change in (
+                ("missing factor", f"without the factor {what}{place.at(what)}", _input),
+                ("wrong factor", f"with the factor {what} once too often", _squared),
+                ("wrong factor", f"with the inverse of the factor {what}", _inverted),
             ):
-                yield place.mutation("missing factor", says, partial(change, k=k))
+                yield place.mutation(kind, says, partial(change, k=k))
 
 
 def _input(scope, values, e, v, *, k):
