@@ -2,8 +2,8 @@
 
 import os
 import pty
-import sys
 import re
+import sys
 import time
 from contextlib import contextmanager, suppress
 
@@ -20,7 +20,7 @@ W = [np.arange(6.0).reshape(2, 3) + i for i in range(3)]
 
 
 def slow(*w):
-    time.sleep(0.004)
+    time.sleep(0.008)
     return sum((np.asarray(a) ** 2).sum() for a in w)
 
 

@@ -47,7 +47,9 @@ def _follows_signs(c, sign):
     """Whether the same holds if the entries of x get other signs, as far as R is known there."""
     rng = np.random.default_rng(0)
     other = c.at(c.argument * rng.choice([-1.0, 1.0], c.argument.shape))
-    return other is None or bool(np.isfinite(other.G).all() and _is_where(other, sign(other.argument, 0)))
+    return other is None or bool(
+        np.isfinite(other.G).all() and _is_where(other, sign(other.argument, 0))
+    )
 
 
 def ties(c: Context) -> Iterator[Hypothesis]:
