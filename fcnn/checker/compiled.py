@@ -84,6 +84,10 @@ class CompiledSubject:
         """J v at another x, or None."""
         return self._step(x, v, np.float64(0))[1]
 
+    def at(self, x: Leaves, v: Leaves, h: float) -> Leaves:
+        """y at another x, moved by h v."""
+        return self._step(x, v, np.float64(h))[0]
+
     def reference(self, x: Leaves, dy: Leaves) -> Leaves | None:
         if self._claimed_and_reference:
             return self._claimed_and_reference(x, dy)[1]

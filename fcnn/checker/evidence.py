@@ -124,12 +124,14 @@ def forward(e: Evidence, v: Leaves) -> float | None:
 def rounding(e: Evidence, i: int, rng: np.random.Generator, eps: float | None = None) -> float:
     """The change of R when each entry of x is multiplied by 1 + eps or 1 - eps, at random.
 
+    Entries of equal magnitude change by the same factor, so that ties stay ties.
     The larger change of two random draws counts. Without `eps`, the eps of x's dtype is used.
     """
     R_at_x = e.reference or e.compiled.reference(e.compiled.x, e.dy)
     if R_at_x is None:
         return 0.0
-    near = [[_nudged(a, rng, eps) for a in e.compiled.x] for _ in range(2)]
+    factors = rng.integers(2**63, size=2, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    near = [[_nudged(a, factor, eps) for a in e.compiled.x] for factor in factors]
     R_nearby = [e.compiled.reference(x, e.dy) or R_at_x for x in near]
     return max(largest(R[i] - R_at_x[i]) for R in R_nearby)
 
@@ -140,6 +142,9 @@ def largest(*arrays: Any) -> float:
     return max((float(a.max(initial=0)) for a in finite), default=0.0)
 
 
-def _nudged(x, rng, eps):
+def _nudged(x, factor, eps):
+    """x with each entry multiplied by 1 + eps or 1 - eps, by a hash of its magnitude."""
     eps = eps or jnp.finfo(x.dtype).eps
-    return (x * (1 + eps * rng.choice([-1.0, 1.0], x.shape))).astype(x.dtype)
+    bits = np.abs(x).astype(np.float64).view(np.uint64)
+    signs = np.where(bits * factor >> np.uint64(63), 1.0, -1.0)
+    return (x * (1 + eps * signs)).astype(x.dtype)

@@ -14,10 +14,15 @@ continues with smaller steps.
 
 If an output k has several kinks at once, as |a| - |b| at 0, valid slopes may lie outside left[k]
 and right[k]. The slopes along v at points near x are valid too; forward autodiff gives them
-exactly.
+exactly, and finite differences give them for a function that JAX cannot trace.
+
+If f computes in a dtype of lower precision than x, its values near x are a staircase, and steps
+below the resolution of this dtype show the stairs only. Then the steps are larger than the
+resolution, and the rounding error is measured at steps below it.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -29,7 +34,12 @@ from fcnn.checker.subject import Leaves
 ROUNDINGS = 8  # units in the last place: the expected error of an output
 RATIO = 8  # ratio of two successive steps h in `Slopes.close`
 SETTLED = 0.01  # relative change below which a slope no longer depends on the step
-NEARBY = 32  # number of points near x
+NEARBY = 64  # number of points near x
+LESS_NEAR = 1e-5  # their distance for finite differences, relative to the size of a leaf
+UNSETTLED = 100  # change of y, in units of its rounding error, that shows a slope other than 0
+SHARP = 1e-5  # `Slopes.close` finds the resolution of a dtype with a smaller eps by itself
+STAIRS = 1.5  # the assumed rounding error, in units of the measured one
+DENORMAL = 1e-290  # entries below have parts, of 2^-52 of them, that are denormal
 # At a kink, sum |right - left| varies by at most this factor between steps. Elsewhere it falls with
 # h, or rises by rounding.
 FLAT = 3
@@ -66,11 +76,54 @@ class Slopes:
         self.y, self.dy = flat(compiled.y), flat(dy)
         self.counts = np.isfinite(self.y)
         self.eps = max(float(jnp.finfo(a.dtype).eps) for a in [*compiled.x, *compiled.y])
-        self.h = 2.0 ** round(np.log2(self.eps) * 0.38)  # 2^-20 in float64, 2^-9 in float32
         self.sizes = [size_of(a) for a in compiled.x]
-        self.distance = 256 * self.eps  # from x to points nearby, relative to the size of a leaf
+        self.distance = 1024 * self.eps  # from x to points nearby, relative to the size of a leaf
         self.parts = self.dy * np.where(self.counts, self.y, 0)
-        self.rounding = ROUNDINGS * self.eps * float(np.linalg.norm(self.parts))
+        self.norm = float(np.linalg.norm(self.parts))
+
+    @cached_property
+    def coarse(self) -> float:
+        """The eps of a dtype of low precision in which x is or f computes, or 0.
+
+        Where f computes in the precision of x, its slopes at two steps below that eps agree.
+        """
+        if self.eps > SHARP:
+            return self.eps
+        eps = float(jnp.finfo(self.compiled.shortest).eps)
+        if eps < SHARP:
+            return 0.0
+        large, small = (np.abs(self._sides(self._signs, h)).sum() for h in (eps / 2, eps / 64))
+        return 0.0 if abs(large - small) <= SETTLED * large else eps
+
+    @cached_property
+    def h(self) -> float:
+        """The step of `along`: 2^-20 in float64, 2^-9 in float32, 2^-3 in bfloat16."""
+        return 2.0 ** round(np.log2(self.coarse or self.eps) * 0.38)
+
+    @cached_property
+    def steps(self) -> list[float]:
+        """The steps of `close`, from the largest to the smallest."""
+        if self.coarse:
+            return [h for k in range(1, 14) if (h := 2.0**-k) > 2 * self.coarse]
+        return [h for k in range(14) if (h := RATIO ** -(k + 1.5)) > 8 * self.eps]
+
+    @cached_property
+    def rounding(self) -> float:
+        """The expected rounding error of <dy, y>; on a staircase, as measured below its stairs."""
+        if not self.coarse:
+            return ROUNDINGS * self.eps * self.norm
+        below = (self.coarse / 2**k for k in (1, 2, 3))
+        return STAIRS * max(h * self._bend(self._signs, h) for h in below)
+
+    @cached_property
+    def _signs(self):
+        """A direction of all leaves by random signs."""
+        rng, pairs = np.random.default_rng(0), zip(self.compiled.x, self.sizes, strict=True)
+        return [(h * rng.choice([-1.0, 1.0], a.shape)).astype(a.dtype) for a, h in pairs]
+
+    def _bend(self, v, h):
+        left, right = self._sides(v, h)
+        return float(np.nan_to_num(np.linalg.norm(right - left)))
 
     def along(self, v: Leaves) -> Slope:
         """The slope along v, from four values of f."""
@@ -80,7 +133,7 @@ class Slopes:
 
     def close(self, v: Leaves) -> Close:
         """The slope along v, or the interval of slopes at a kink, from about 30 values of f."""
-        steps = [h for k in range(14) if (h := RATIO ** -(k + 1.5)) > 8 * self.eps]
+        steps = self.steps
         sides = [self._sides(v, h) for h in steps]
         central = np.array([(left + right).sum() / 2 for left, right in sides])
         width = np.array([np.abs(right - left).sum() for left, right in sides])
@@ -88,17 +141,26 @@ class Slopes:
         bends = [h * np.linalg.norm(up - down) for h, (down, up) in zip(steps, sides, strict=True)]
         coarse = _coarseness(width, size, steps)
         # At the smallest steps, the two sides differ only by rounding.
-        floor = max(self.rounding, np.nan_to_num(bends[-2:]).max(), coarse)
+        last = [] if self.coarse else bends[-2:]
+        floor = max(self.rounding, np.nan_to_num(last).max(initial=0), coarse)
         noise = floor / np.array(steps) + 2 * self.eps * np.nan_to_num(size) / np.array(steps)
-        best = _best(central, width, size, noise)
+        best, settled = _best(central, width, size, noise)
         left, right = sides[best]
         low = float(np.minimum(left, right).sum() - noise[best])
         high = float(np.maximum(left, right).sum() + noise[best])
-        slope = _extrapolated(central, noise)
+        ratio = steps[0] / steps[1]
+        kinked = _is_flat(width, noise, best, ratio)
+        error = ROUNDINGS * float(jnp.finfo(self.compiled.shortest).eps) * self.norm
+        beyond = _beyond_a_kink(width, np.maximum(noise, error / np.array(steps)), ratio)
+        usable = np.full(len(steps), True) if kinked else ~beyond
+        slope = _extrapolated(central, noise, usable, ratio)
         # A slope outside the interval was found at steps that reach beyond a kink.
         if not low - slope.bar <= slope.value <= high + slope.bar:
             slope = Slope((low + high) / 2, (high - low) / 2)
-        return Close(slope, low, high, _is_flat(width, noise, best))
+        if not (settled or kinked) and size[best] * steps[best] > UNSETTLED * error:
+            # y varies within every step, so no step shows the slope.
+            slope = Slope(slope.value, float(np.nan_to_num(size).max()))
+        return Close(slope, low, high, kinked)
 
     def nearby_admits(
         self, value: float, v: Leaves, rng: np.random.Generator, slack: float
@@ -110,15 +172,11 @@ class Slopes:
         of slopes at a few points is widened to this distance from the mean. An output whose slope
         does not vary nearby gets its slope from finite differences.
         """
-        each = []
-        for x in self.nearby(rng):
-            Jv = self.compiled.jvp(x, v)
-            if Jv is None:
-                return False
-            each.append(np.nan_to_num(self.dy * flat(Jv)))
-        slopes = np.sort(each, 0)
+        if self.eps > SHARP:  # no point is near
+            return False
+        slopes = np.sort(self.slopes_nearby(v, rng), 0)
         least, most = slopes[0], slopes[-1]
-        varies = most - least > SETTLED * np.maximum(np.abs(least), np.abs(most))
+        varies = vary(slopes)
         kinds = 1 + (np.diff(slopes, axis=0) > SETTLED * (most - least)).sum(0)
         wide = np.where(kinds > 2, np.minimum(np.sqrt(kinds), 4), 0) * slopes.std(0)
         sides = np.array(self._sides(v, self.h / 64))
@@ -128,10 +186,28 @@ class Slopes:
         slack += 64 * self.rounding / self.h
         return bool(varies.any() and low.sum() - slack <= value <= high.sum() + slack)
 
-    def nearby(self, rng: np.random.Generator) -> Iterator[Leaves]:
-        """Random points x + u and x - u near x, where f is smooth, on both sides of each kink."""
+    def slopes_nearby(self, v: Leaves, rng: np.random.Generator) -> np.ndarray:
+        """The slopes along v of each output at points near x, one row per point."""
+        return np.nan_to_num([self.dy * Jv for Jv in self._jvps_nearby(v, rng)])
+
+    def _jvps_nearby(self, v, rng):
+        """J v at points near x: by forward autodiff, else by differences at points less near."""
+        jvps = [self.compiled.jvp(x, v) for x in self.nearby(rng)]
+        if None not in jvps:
+            return [flat(Jv) for Jv in jvps]
+        h, at = LESS_NEAR / 1e3, self.compiled.at
+        slope = lambda x: (flat(at(x, v, h)) - flat(at(x, v, -h))) / (2 * h)
+        return [slope(x) for x in self.nearby(rng, LESS_NEAR)]
+
+    def nearby(self, rng: np.random.Generator, distance: float | None = None) -> Iterator[Leaves]:
+        """Random points x + u and x - u near x, where f is smooth, on both sides of each kink.
+
+        Each leaf has its own distance: where several leaves decide on which piece a point is, this
+        reaches more of the pieces.
+        """
         for _ in range(NEARBY // 2):
-            far = [self.distance * size for size in self.sizes]
+            near = 10.0 ** rng.uniform(-1.5, 0, len(self.sizes))
+            far = (distance or self.distance) * near * self.sizes
             u = [
                 h * rng.standard_normal(a.shape) for a, h in zip(self.compiled.x, far, strict=True)
             ]
@@ -163,11 +239,19 @@ class Slopes:
         return tuple(np.where(self.counts, side, 0) for side in slopes)
 
 
+def vary(slopes: np.ndarray) -> np.ndarray:
+    """Mask of the columns that vary by more than SETTLED."""
+    least, most = slopes.min(0), slopes.max(0)
+    return most - least > SETTLED * np.maximum(np.abs(least), np.abs(most))
+
+
 def size_of(x: np.ndarray) -> float:
-    """The root mean square of the finite entries of x, or 1 if it is 0."""
+    """The root mean square of the finite entries of x, or 1 if a small part of it is denormal."""
     finite = x[np.isfinite(x)].astype(np.float64)
     top = np.abs(finite).max(initial=0)
-    return float(top * np.sqrt(np.square(finite / top).mean())) if top > 0 else 1.0
+    if top < DENORMAL:
+        return 1.0
+    return float(top * np.sqrt(np.square(finite / top).mean()))
 
 
 def flat(leaves: Leaves) -> np.ndarray:
@@ -189,7 +273,7 @@ def _coarseness(width, size, steps):
 
 
 def _best(central, width, size, noise):
-    """The index of the step at which the slope has the smallest relative error.
+    """The index of the step with the smallest relative error, and whether this error is small.
 
     The error is the difference of the two sides, plus noise, plus the change of slope to the next
     step. If y stays the same at a step, then f is constant there or computes in lower precision
@@ -198,18 +282,29 @@ def _best(central, width, size, noise):
     off = width + noise + np.append(np.abs(np.diff(central)), 0)
     off = np.where(np.isfinite(off), off, np.inf)
     share = np.where(size > 0, off / np.where(size > 0, size, 1), np.inf)
-    return int(share.argmin() if share.min() < SETTLED else off.argmin())
+    settled = bool(share.min() < SETTLED)
+    return int(share.argmin() if settled else off.argmin()), settled
 
 
-def _extrapolated(central, noise):
+def _beyond_a_kink(width, noise, ratio):
+    """Mask of the steps that reach beyond a kink near x: the two sides differ as at the next step.
+
+    Where f is smooth, their difference falls with the step.
+    """
+    following = np.append(width[1:], 0)
+    return (width > 10 * noise) & (following * np.sqrt(ratio) > width)
+
+
+def _extrapolated(central, noise, usable, ratio):
     """The extrapolated slope with the smallest relative error bar.
 
     The error bar is the difference from the slopes at the neighbouring steps, plus noise.
     """
-    r = RATIO**2
+    r = ratio**2
     better = (r * central[1:] - central[:-1]) / (r - 1)
     off = np.abs(np.diff(better))
     bars = np.maximum(off[1:], off[:-1]) + noise[2:-1]
+    bars = np.where(usable[1:-2] & usable[2:-1], bars, np.inf)
     if not np.isfinite(bars).any():
         return Slope(float("nan"), float("inf"))
     bars, size = np.where(np.isfinite(bars), bars, np.inf), np.abs(better[1:-1])
@@ -218,10 +313,11 @@ def _extrapolated(central, noise):
     return Slope(float(better[best + 1]), float(3 * bars[best]))
 
 
-def _is_flat(width, noise, best):
+def _is_flat(width, noise, best, ratio):
     """Whether three successive widths, one at `best`, agree within FLAT and exceed the noise."""
+    flat = min(FLAT, ratio**0.75)
     for start in range(max(0, best - 2), min(best, len(width) - 3) + 1):
         three = width[start : start + 3]
-        if three.min() > 10 * noise[best] and three.max() <= FLAT * three.min():
+        if three.min() > 10 * noise[best] and three.max() <= flat * three.min():
             return True
     return False

@@ -16,6 +16,11 @@ from fcnn.checker.evidence import Evidence, forward, largest, rounding, toleranc
 from fcnn.checker.finite_differences import Close, Slope
 
 DIFFERENCE = 1e-6  # relative error of finite differences, in addition to their error bars
+SATURATED = 1e-3  # relative change of the outputs
+CANCELLED = 1e-5  # largest relative error of a gradient that counts as rounding by cancellation
+SPREAD = 1e-3  # an entry below this part of the size of its leaf is small
+PRECISE = 1e-2  # relative error bar of a slope that confirms G at a small step
+COARSE = 8  # number of random directions if f computes in low precision
 FEW = 32  # largest size of a leaf that is also tested along each single entry
 MANY = 8  # largest number of leaves that are each tested along more than one direction
 RANDOM = 3  # directions by random signs of each leaf, if there are few leaves
@@ -29,6 +34,7 @@ class Leaf:
     scale: the unit of errors: the largest entry, or more if the gradient is 0 except for rounding.
     exact: tolerance of the entries of G and R.
     loose: tolerance for `short`, the dtype of lowest precision used internally.
+    precise: error bar of a slope that measures the error of G.
     slack: tolerance of a slope, in addition to the error bar of finite differences.
     """
 
@@ -41,12 +47,13 @@ class Leaf:
         self.top = largest(self.G, self.G if self.R is None else self.R)
         self.exact = self.top * max(tolerance(a.dtype.name) for a in (self.x, *e.compiled.y))
         # The size of rounding errors in a gradient of 0.
-        zero = 1e3 * e.slopes.eps * largest(e.slopes.parts) / self.size
+        zero = min(1e3 * e.slopes.eps, 0.01) * largest(e.slopes.parts) / self.size
         is_zero = self.top < 10 * zero
         self.exact += 4 * np.finfo(np.float64).tiny + (zero if is_zero else 0.0)
         self.scale = 1e3 * zero if is_zero else self.top
         share, self.short = e.loose
         self.loose = self.top * share
+        self.precise = 1e-2 * self.size * self.scale
         self.slack = self.size * max(DIFFERENCE * self.top, self.exact)
 
     def off(self) -> np.ndarray:
@@ -56,6 +63,17 @@ class Leaf:
     def noise(self) -> float:
         """The largest difference that rounding can cause between two right formulas."""
         return 30 * rounding(self.e, self.i, self.rng)
+
+    def cancellation(self) -> float:
+        """The rounding error of a small gradient in an f that is saturated, as 1 - y for y near 1.
+
+        f is saturated if <dy, y> changes little where x changes by its size. Entries of its
+        gradient are differences of terms of the size of y.
+        """
+        largest_part = largest(self.e.slopes.parts)
+        if self.top * self.size >= SATURATED * largest_part:
+            return 0.0
+        return min(8 * self.e.slopes.eps * largest_part, CANCELLED * self.top)
 
     def directions(self) -> Iterator[np.ndarray]:
         """Directions by random signs and, if entries are few, along each single entry.
@@ -68,7 +86,8 @@ class Leaf:
 
     def _directions(self):
         few = len(self.e.compiled.x) <= MANY
-        yield from (self.signs() for _ in range(RANDOM if few else 1))
+        each = COARSE if self.e.slopes.coarse else RANDOM
+        yield from (self.signs() for _ in range(each if few else 1))
         if few and self.x.size <= FEW:
             yield from map(self.one, range(self.x.size))
 
@@ -100,9 +119,44 @@ class Leaf:
     def allows(self, v: np.ndarray, look: Close, slack: float) -> bool:
         """Whether <G, v> is a valid slope along v."""
         claim = self.claims(v)
-        return look.admits(claim, slack) or self.e.slopes.nearby_admits(
-            claim, self._of_all(v), self.rng, slack
-        )
+        return look.admits(claim, slack) or self._admits_nearby(claim, v, slack)
+
+    def both_at_kink(self, v: np.ndarray, *values: float) -> bool:
+        """Whether there is a kink along v where all `values` are valid slopes."""
+        look = self.look(v)
+        each = [look.kinked and look.admits(value, self.slack) for value in values]
+        return all(each) or all(self._admits_nearby(value, v, self.slack) for value in values)
+
+    def _admits_nearby(self, value, v, slack):
+        return self.e.slopes.nearby_admits(value, self._of_all(v), self.rng, slack)
+
+    def refuted(self, v: np.ndarray, look: Close) -> bool:
+        """Whether finite differences along v agree with R, and clearly not with G.
+
+        Then rounding is not the cause, even if R changes much when x is rounded: at a kink or at
+        ties, it does.
+        """
+        if self.R is None or look.kinked:
+            return False
+        off = abs(look.slope.value - self.claims(v))
+        return off > 10 * look.slope.bar and look.admits(float(np.vdot(self.R, v)), off / 10)
+
+    def agrees_at_each_scale(self, v: np.ndarray) -> bool:
+        """Whether <G, v> is the slope if small entries of x move by their own magnitude.
+
+        f may vary within a small entry, as log does. A step of the size of the leaf is too large
+        then. The slope must be precise, because a small step shows only rounding if f is constant.
+        """
+        x = np.where(np.isfinite(self.x), np.abs(self.x), 0).astype(np.float64)
+        small = (x > 0) & (x < SPREAD * self.size) & (v != 0)
+        if not small.any():
+            return False
+        parts = np.where(small, 0, v), np.where(small, v * (x / self.size), 0)
+        return all(self._agrees_along(part) for part in parts if part.any())
+
+    def _agrees_along(self, v):
+        look, most = self.look(v), PRECISE * float(np.abs(self.G * v).sum())
+        return not look.kinked and look.slope.bar <= most and look.admits(self.claims(v), most / 10)
 
     def gap(self, v: np.ndarray) -> float:
         return self.e.slopes.gap(self._of_all(v))

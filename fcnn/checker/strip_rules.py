@@ -17,12 +17,18 @@ from fcnn.checker.complex_parts import has_gradient
 from fcnn.ops import gradients
 
 BY_HAND = ("custom_vjp_call", "call_hi_primitive")  # primitives of hand-written reverse rules
+RANDOM = ("random_bits", "threefry2x32", "rng_bit_generator", "rng_uniform")
 
 
 def has_rules(f: Callable, *args: Any) -> bool:
     """Whether f(*args) uses a hand-written gradient rule anywhere."""
     with gradients("hand"):
         return mentions(jax.make_jaxpr(f)(*args).jaxpr, BY_HAND)
+
+
+def draws_random_numbers(jaxpr: core.Jaxpr) -> bool:
+    """Whether `jaxpr` draws random numbers by JAX."""
+    return mentions(jaxpr, RANDOM)
 
 
 def strip_custom_rules(f: Callable) -> Callable:

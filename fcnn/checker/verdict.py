@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.checker.constants import other_constants
 from fcnn.checker.evidence import Evidence, evidence_at, largest
 from fcnn.checker.finite_differences import ROUNDINGS, Close
 from fcnn.checker.leaf import Leaf
@@ -23,6 +24,8 @@ from fcnn.checker.together import confirmed
 RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"
 NOT_FINITE, NOT_DETERMINISTIC = "not finite", "not deterministic"
 SEARCH = 100  # evaluations of f that find one wrong entry
+CONSTANTS = 1e-5  # largest relative error that may come from constants in float32
+CLEAR = 1e-3  # relative rounding error that leaves enough digits
 CLOSE = 4  # number of worst entries, and of random other entries, tested by `Slopes.close`
 
 
@@ -93,13 +96,19 @@ def _suspected(leaf: Leaf) -> Finding:
     entries = [j for j in dict.fromkeys(worst + others) if suspects.flat[j]]
     first = leaf.look(leaf.one(entries[0]))
     if np.isfinite(off).all() and not first.kinked:
-        noise = leaf.noise()
-        if off.max() <= noise:
-            clear = noise <= 1e-3 * leaf.top or leaf.top <= noise  # G and R are 0 if top <= noise
+        noise = max(leaf.noise(), leaf.cancellation())
+        if off.max() <= noise and not (
+            noise > CLEAR * leaf.top and leaf.refuted(leaf.one(entries[0]), first)
+        ):
+            clear = noise <= CLEAR * leaf.top or leaf.top <= noise  # G and R are 0 if top <= noise
             return _found(leaf, RIGHT if clear else NOISY, off, first)
         if off.max() <= leaf.loose:
             says = f"accurate to {leaf.loose / leaf.top:.0e} only: "
             says += f"f computes in {leaf.short} internally"
+            return _found(leaf, RIGHT, off, first, says)
+        if off.max() <= CONSTANTS * leaf.top and (
+            says := other_constants(leaf.e, leaf.i, off.max())
+        ):
             return _found(leaf, RIGHT, off, first, says)
         short = leaf.e.shortest_claimed
         if off.max() <= ROUNDINGS * leaf.top * float(jnp.finfo(short).eps):
@@ -110,9 +119,10 @@ def _suspected(leaf: Leaf) -> Finding:
     slack, kinked, against_R = leaf.size * leaf.exact, False, True
     for v in [*map(leaf.one, entries), *together]:
         look = leaf.look(v)
-        if not leaf.allows(v, look, slack):
+        at_x = look.admits(leaf.claims(v), slack)
+        if not (at_x or leaf.allows(v, look, slack)):
             return _found(leaf, WRONG, off, first)
-        kinked |= look.kinked
+        kinked |= look.kinked or not at_x
         against_R &= not look.admits(float((R[v != 0] * v[v != 0]).sum()), slack)
     if kinked:
         return _found(leaf, KINK, off, first)
@@ -135,9 +145,11 @@ def _agreed(leaf: Leaf) -> Finding:
             found = _disputed(leaf, v, found)
             if found.verdict not in (RIGHT, KINK):
                 return found
-        elif leaf.R is None:
+        elif leaf.R is None and slope.bar <= leaf.precise:
             found = found._replace(error=max(found.error, off / (scale * leaf.size)))
-        if jvp is not None and not abs(jvp - along) <= leaf.jvp_bar(v, jvp - along):
+        if jvp is None or abs(jvp - along) <= leaf.jvp_bar(v, jvp - along):
+            continue
+        if not leaf.both_at_kink(v, along, jvp):
             says = (
                 f"has slope {along:.6g} along a direction, where forward autodiff gives {jvp:.6g}"
             )
@@ -150,6 +162,8 @@ def _disputed(leaf: Leaf, v: np.ndarray, found: Finding) -> Finding:
     along, look = leaf.claims(v), leaf.look(v)
     if not look.kinked and look.admits(along, leaf.slack):
         return found
+    if leaf.agrees_at_each_scale(v):
+        return found
     if (look.kinked and leaf.R is not None) or leaf.allows(v, look, leaf.slack):
         return found if found.verdict == KINK else _at_kink(leaf, v, found)
     unsure = found if leaf.R is not None else found._replace(verdict=NOISY)
@@ -161,6 +175,8 @@ def _is_certain(leaf: Leaf, look: Close, along: float) -> bool:
     off, most = abs(look.slope.value - along), max(abs(along), abs(look.slope.value))
     if leaf.R is not None and off <= 10 * look.slope.bar + 1e-5 * most:
         return False
+    if leaf.e.slopes.coarse and off > 3 * look.slope.bar:
+        return True
     return look.kinked or look.slope.bar <= 0.05 * most
 
 
