@@ -46,7 +46,15 @@ TRUE = {
     "border dropped": ("ragged window",),
     "not reduced": ("shape",),
     "shape": ("not reduced", "reduced too far"),
-    "short value": ("short dtype",),  # a kind of `unseen.py`
+    # Kinds of `unseen.py`, by its author.
+    "clipped cotangent": ("not linear",),
+    "rectified cotangent": ("not linear",),
+    "discounted cotangent": ("extra factor",),
+    "split layout": ("channels exchanged",),  # of 3 or 4 entries, it exchanges two
+    "absolute factor": ("wrong factor", "wrong derivative"),
+    "last term lost": ("missing term", "positions skipped"),
+    "added epsilon": ("wrong factor",),
+    "wrong count": ("constant factor", "wrong factor"),
 }
 
 

@@ -67,8 +67,7 @@ class InDtype:
     @cached_property
     def claimed(self) -> tuple[Leaves, Leaves]:
         """y and G; R is not computed."""
-        first, _ = CompiledSubject(replace(self.subject, independent=False)).claimed(self.dy)
-        return first
+        return CompiledSubject(replace(self.subject, independent=False)).claimed(self.dy)
 
     @cached_property
     def compiled(self) -> CompiledSubject:

@@ -1,7 +1,8 @@
 """The compiled functions of a subject. A function that JAX cannot trace runs uncompiled.
 
     step(v, h)          y = f(x + h v), and J v there by forward autodiff
-    claimed(dy)         y and the claimed gradient G, from two runs that are traced separately
+    claimed(dy)         y and the claimed gradient G
+    again(dy)           the same, by a program that is traced separately
     reference(x, dy)    R = Jᵀ dy by reverse autodiff of the plain function
 
 These functions take and return NumPy arrays. A value that JAX cannot compute is None, such as
@@ -93,8 +94,11 @@ class CompiledSubject:
             return self._claimed_and_reference(x, dy)[1]
         return self._reference(x, dy) if self._reference else None
 
-    def claimed(self, dy: Leaves) -> list[tuple[Leaves, Leaves]]:
-        return [run(self.x, dy) for run in self._claimed]
+    def claimed(self, dy: Leaves) -> tuple[Leaves, Leaves]:
+        return self._claimed[0](self.x, dy)
+
+    def again(self, dy: Leaves) -> tuple[Leaves, Leaves]:
+        return self._claimed[1](self.x, dy)
 
     def claimed_at(self, x: Leaves, dy: Leaves) -> Leaves:
         """The claimed gradient G at another x; 0 for a leaf without gradient."""

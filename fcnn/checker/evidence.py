@@ -1,6 +1,7 @@
 """The evidence on a claimed gradient, computed once for all leaves.
 
-    G       the claimed gradient, from two runs
+    G       the claimed gradient, from two runs; the second one is for -1024 dy, because a gradient
+            is linear in dy
     R       the reference Jᵀ dy, by reverse autodiff of the plain function; None if that is G itself
     slopes  of <dy, f>, by finite differences, along any direction
     J v     by forward autodiff
@@ -20,6 +21,7 @@ from fcnn.checker.subject import Leaves
 from fcnn.ops.validation import did_you_mean
 
 TOLERANCE = {"float64": 1e-10, "float32": 3e-4, "float16": 3e-2, "bfloat16": 1e-1}
+SCALE, HALF_SCALE = -1024, -16  # of dy; in float16, larger values overflow
 SECONDS = 40  # limit for each part of a check that evaluates f many times
 
 
@@ -61,6 +63,7 @@ class Evidence(NamedTuple):
     y: Leaves  # the output of the claimed gradient's forward pass
     claimed: Leaves  # G
     repeat: Leaves  # G of a second run
+    scaled: Leaves  # the gradient for SCALE dy, divided by SCALE
     reference: Leaves | None  # R
     caller_dtype: str
     confirmed: dict[int, float]  # the error of each leaf that `together.py` has tested
@@ -103,16 +106,26 @@ def cotangent(compiled: CompiledSubject, seed: int, dtype: str = "float64") -> L
 
 def evidence_at(compiled: CompiledSubject, dy: Leaves, caller_dtype: str) -> Evidence:
     """The evidence at dy."""
-    (y, claimed), (_, repeat) = compiled.claimed(dy)
     filled = lambda gs: [
         np.zeros_like(x) if g is None else np.asarray(g)
         for g, x in zip(gs, compiled.x, strict=True)
     ]
+    y, claimed = compiled.claimed(dy)
+    claimed = filled(claimed)
+    scale = HALF_SCALE if "float16" in {d.dtype.name for d in dy} else SCALE
+    found = filled(compiled.again([scale * d for d in dy])[1])
+    scaled = repeat = [a / np.asarray(scale, a.dtype) for a in found]
+    if not all(map(_equal, scaled, claimed)):  # a power of 2 does not round
+        repeat = filled(compiled.again(dy)[1])
     reference = compiled.reference(compiled.x, dy) if compiled.subject.independent else None
     slopes = Slopes(compiled, dy)
     return Evidence(
-        compiled, slopes, dy, y, filled(claimed), filled(repeat), reference, caller_dtype, {}
+        compiled, slopes, dy, y, claimed, repeat, scaled, reference, caller_dtype, {}
     )
+
+
+def _equal(a, b):
+    return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
 
 
 def forward(e: Evidence, v: Leaves) -> float | None:

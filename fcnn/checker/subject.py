@@ -14,6 +14,7 @@ JAX cannot trace NumPy functions, so their gradients are compared only with fini
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -36,6 +37,7 @@ from fcnn.checker.complex_parts import (
     split,
     split_cotangent,
 )
+from fcnn.checker.in_jax import in_jax
 from fcnn.checker.outputs import outputs
 from fcnn.checker.raised import named, raising
 from fcnn.checker.strip_rules import has_rules, strip_custom_rules
@@ -52,6 +54,7 @@ class Subject:
 
     complex_x:      for each leaf, whether it is complex.
     complex_y:      the same for each output; empty before the first call of plain.
+    traceable:      claimed, where NumPy functions become JAX functions if possible (`in_jax.py`).
     differentiable: returns y as plain does; JAX differentiates it by the claimed gradient.
     independent:    whether autodiff of plain is a reference, not the claimed gradient itself.
     by_rule:        whether the claimed gradient is a hand-written rule.
@@ -64,6 +67,7 @@ class Subject:
     x: Leaves
     plain: Callable[[Leaves], Leaves]
     claimed: Callable[[Leaves, Leaves], tuple[Leaves, Leaves]]
+    traceable: Callable[[Leaves, Leaves], tuple[Leaves, Leaves]]
     differentiable: Callable[[Leaves], Leaves]
     independent: bool
     by_rule: bool
@@ -160,6 +164,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
     plain = f.fun if isinstance(f, jax.custom_vjp | jax.custom_jvp) else f
     if rule is None:
         differentiable, claimed = on_leaves(f), by_vjp(on_leaves(f), name)
+        traceable = claimed
         independent = isinstance(f, jax.custom_jvp) or _has_rules(on_leaves(f), x)
     else:
         own = backward is None and has_own_rule(f)
@@ -169,7 +174,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         fwd = named(f"fwd of {name}" if is_pair else name, rule[0])
         bwd = named(f"{'bwd' if is_pair else 'the backward'} of {name}", rule[1])
 
-        def claimed(x, dy):
+        def by_rule(fwd, bwd, x, dy):
             y, each = apply_rule((fwd, bwd), name, args_of(x), tree, dy)
             dx = []
             for i, leaf, of_parts in zip(positions, leaf_names, complex_x, strict=True):
@@ -177,6 +182,8 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
                 dx.append(split_cotangent(g) if of_parts and g is not None else g)
             return y, dx
 
+        claimed = partial(by_rule, fwd, bwd)
+        traceable = partial(by_rule, *map(in_jax, rule))
         independent = True
     return Subject(
         name=name,
@@ -184,6 +191,7 @@ def subject_of(f: Callable, args: Sequence[Any], backward: Any = None) -> Subjec
         x=x,
         plain=on_leaves(strip_custom_rules(plain)),
         claimed=claimed,
+        traceable=traceable,
         differentiable=differentiable,
         independent=independent,
         by_rule=rule is not None,

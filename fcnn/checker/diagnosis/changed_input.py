@@ -68,8 +68,11 @@ def own_argument(c: Context) -> Iterator[Hypothesis]:
 
 
 def cotangent(c: Context) -> Iterator[Hypothesis]:
-    """R for a changed dy of the first output: flipped, shifted, transposed, one example only."""
+    """R for a changed dy of the first output: one example only, flipped, shifted, transposed."""
     dy = c.dy[0]
+    if dy.ndim > 1 and len(dy) > 1:
+        says = "has the contribution of the first example only"
+        yield from _given(c, "reduced too far", says, dy=_only(dy, 0, slice(0, 1)))
     for axes in some_axes(dy.shape):
         says = f"equals the gradient for dy flipped along {listed(axes)}"
         yield from _given(c, "flipped", says, dy=np.flip(dy, axes))
@@ -82,9 +85,6 @@ def cotangent(c: Context) -> Iterator[Hypothesis]:
         if dy.shape[p] == dy.shape[q]:
             says = f"equals the gradient for dy with axes {p} and {q} exchanged"
             yield from _given(c, "transposed", says, dy=dy.swapaxes(p, q))
-    if dy.ndim > 1 and len(dy) > 1:
-        says = "has the contribution of the first example only"
-        yield from _given(c, "reduced too far", says, dy=_only(dy, 0, slice(0, 1)))
 
 
 def parts_of_the_cotangent(c: Context) -> Iterator[Hypothesis]:
@@ -145,8 +145,9 @@ def outputs(c: Context) -> Iterator[Hypothesis]:
     """R without the contribution of one of several outputs."""
     for j, d in enumerate(c.dy) if len(c.dy) > 1 else ():
         dy = [*c.dy[:j], np.zeros_like(d), *c.dy[j + 1 :]]
-        kind = "truncated in time" if j and c.dy[0].ndim == d.ndim + 1 else "missing output"
-        says = f"lacks the contribution of output {j} of {len(c.dy)}"
+        is_state = j and d.ndim > 1 and c.dy[0].ndim == d.ndim + 1
+        kind = "truncated in time" if is_state else "missing output"
+        says = f"lacks the contribution of y[{j}]"
         yield from _given(c, kind, says, dy=dy)
 
 

@@ -24,7 +24,7 @@ from fcnn.checker.diagnosis import (
 )
 from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake
 from fcnn.checker.diagnosis.shape import other_shape
-from fcnn.checker.equation.search import Found, explanations, repairs
+from fcnn.checker.equation.search import Draw, Found, explanations, repairs
 from fcnn.checker.evidence import Evidence, cotangent, evidence_at, largest
 from fcnn.checker.finite_differences import Slopes
 
@@ -148,21 +148,20 @@ class Diagnosis:
     @cached_property
     def _steps(self) -> list[Found]:
         """Mistakes in one step of the right backward pass; none if JAX cannot trace it."""
-        return self._searched(explanations, self.e.compiled.subject.plain, lambda e: e.claimed)
+        return self._searched(explanations, self.e.compiled.subject.plain)
 
     @cached_property
     def _repairs(self) -> list[Found]:
         """Changes of one step of the claimed backward pass; none if JAX cannot trace it."""
-        claimed = self.e.compiled.subject.claimed
-        return self._searched(repairs, claimed, lambda e: e.reference)
+        return self._searched(repairs, self.e.compiled.subject.traceable)
 
-    def _searched(self, search, f, gradients) -> list[Found]:
+    def _searched(self, search, f) -> list[Found]:
         e, compiled = self.e, self.e.compiled
         if e.reference is None or sum(a.size for a in compiled.x) > SEARCHED:
             return []
         pairs = enumerate(zip(e.claimed, e.reference, strict=True))
         wrong = [i for i, (G, R) in pairs if _is_wrong(G, R, _tolerance(compiled))]
-        draws = [(a.dy, gradients(a)) for a in (e, self._second)]
+        draws = [Draw(a.dy, a.claimed, a.reference or ()) for a in (e, self._second)]
         names = compiled.subject.names
         return search(f, names, compiled.x, draws, wrong, _tolerance(compiled))
 

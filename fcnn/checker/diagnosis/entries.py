@@ -124,7 +124,7 @@ def gaps(c: Context) -> Iterator[Hypothesis]:
         empty = zero.all(_but(axis, zero.ndim))
         at = np.flatnonzero(~empty)
         steps = np.diff(at)
-        if empty.any() and len(steps) and (steps == steps[0]).all():
+        if empty.any() and len(steps) and steps[0] > 1 and (steps == steps[0]).all():
             says = "is not 0 between the positions that are read, "
             says += f"every {ordinal(int(steps[0]))} along axis {axis}"
             yield Hypothesis("positions skipped", says, np.where(wrong, c.G, c.R), exact=False)

@@ -81,9 +81,9 @@ def differences(c: Context) -> Iterator[Hypothesis]:
     for _, name, t in c.other_leaves():
         if t.shape == c.argument.shape:
             d = c.argument - t
-            what = f"{c.names[c.i]} − {name}"
-            for form, slope in ((what, d), (f"sign({what})", np.sign(d))):
-                says = f"is dy ({{}}): compare it with dy f′({what})"
+            what = f"({c.names[c.i]} − {name})"
+            for form, slope in ((what, d), (f"sign{what}", np.sign(d))):
+                says = f"is dy ({{}}): compare it with dy f′{what}"
                 yield _scaled(c, "wrong derivative", says, form, dy * slope)
 
 

@@ -53,6 +53,8 @@ def step(scope: Scope, values: Values, equation: Equation, changes: Changes = NO
         found = scan(scope, equation, given, changes)
     else:
         found = scope.compute(equation, given)
+    if scope.xp is np:  # NumPy computes some functions of bfloat16 in float32
+        found = [_as(dtype, a) for dtype, a in zip(equation.dtypes, found, strict=True)]
     values.update(zip(equation.outputs, found, strict=True))
 
 
@@ -81,6 +83,10 @@ def _by_numpy(equation, given):
     if f is not None and not any(map(_is_key, given)):
         return [np.asarray(f(*given, **equation.params))]
     return [a if _is_key(a) else np.asarray(a) for a in bind(equation, given)]
+
+
+def _as(dtype, a):
+    return a if a.dtype == dtype or _is_key(a) else a.astype(dtype)
 
 
 def _is_key(a):

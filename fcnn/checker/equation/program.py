@@ -41,12 +41,16 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Equation:
-    """outputs = primitive(inputs), where inputs and outputs are slots."""
+    """outputs = primitive(inputs), where inputs and outputs are slots.
+
+    dtypes: of the outputs.
+    """
 
     primitive: Any
     params: dict[str, Any]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    dtypes: tuple[Any, ...]
     traceback: Any
     body: "Program | None" = None  # of a scan, whose first inputs are constants and then carries
     consts: int = 0
@@ -169,7 +173,8 @@ class _Builder:
             out = tuple(self.slot(v.aval) for v in e.outvars)
             env.update(zip(e.outvars, out, strict=True))
             traceback = e.source_info.traceback
-            new = Equation(e.primitive, e.params, given, out, traceback)
+            dtypes = tuple(getattr(v.aval, "dtype", None) for v in e.outvars)
+            new = Equation(e.primitive, e.params, given, out, dtypes, traceback)
             self.equations.append(_scan(new, e) if e.primitive.name == "scan" else new)
         return list(map(read, jaxpr.outvars))
 

@@ -25,6 +25,14 @@ from fcnn.checker.equation.program import Program, traced, used, with_cotangents
 SECONDS = 5.0  # the longest search in one program, in CPU seconds
 
 
+class Draw(NamedTuple):
+    """A cotangent, and the claimed and the right gradients of all leaves."""
+
+    dy: Sequence[Any]
+    claimed: Sequence[Any]
+    right: Sequence[Any]
+
+
 class Found(NamedTuple):
     """A mistake by its kind and a sentence, and the leaves whose claimed gradients it explains."""
 
@@ -76,14 +84,13 @@ def explanations(
     plain: Callable,
     leaves: Sequence[str],
     x: Sequence[Any],
-    draws: Sequence[tuple[Sequence[Any], Sequence[Any]]],
+    draws: Sequence[Draw],
     wrong: Sequence[int],
     tolerance: float,
 ) -> list[Found]:
     """Mistakes that explain the gradients of the leaves `wrong`, the best explanations first.
 
     leaves: names of the leaves x.
-    draws:  pairs of dy and the claimed gradients G.
     An empty list if JAX cannot trace the backward pass.
     """
     found: list[Found] = []
@@ -91,11 +98,12 @@ def explanations(
         if {i for each in found for i in each.leaves} == {*wrong}:
             break
         try:
-            program = backward_program(form(), x, draws[0][0])
+            program = backward_program(form(), x, draws[0].dy)
         except Exception:  # tracing may raise any error
             continue
-        names = names_of(program, leaves, len(draws[0][0]))
-        search = Search(program, names, x, draws, wrong, tolerance)
+        names = names_of(program, leaves, len(draws[0].dy))
+        wanted = [(draw.dy, draw.claimed) for draw in draws]
+        search = Search(program, names, x, wanted, wrong, tolerance)
         found += [*search.steps(), *search.products()]
     return found
 
@@ -104,15 +112,15 @@ def repairs(
     claimed: Callable,
     leaves: Sequence[str],
     x: Sequence[Any],
-    draws: Sequence[tuple[Sequence[Any], Sequence[Any]]],
+    draws: Sequence[Draw],
     wrong: Sequence[int],
     tolerance: float,
 ) -> list[Found]:
     """Changes of the claimed backward pass that make the gradients of the leaves `wrong` right.
 
     claimed: a function (x, dy) -> y, dx.
-    draws:   pairs of dy and the right gradients R.
-    An empty list if JAX cannot trace the claimed backward pass.
+    An empty list if JAX cannot trace the claimed backward pass, or if the traced program does not
+    give the claimed gradients.
     """
 
     def backward(x, dy):
@@ -120,12 +128,15 @@ def repairs(
         return [jnp.zeros_like(a) if g is None else g for a, g in zip(x, dx, strict=True)], y
 
     try:
-        program = traced(backward, list(x), list(draws[0][0]))
-    except Exception:  # a NumPy function
+        program = traced(backward, list(x), list(draws[0].dy))
+    except Exception:  # tracing may raise any error
         return []
     program = with_cotangents(program, program.inputs[len(x) :])
-    names = names_of(program, leaves, len(draws[0][0]))
-    found = Search(program, names, x, draws, wrong, tolerance).steps("becomes right", REPAIRS)
+    names = names_of(program, leaves, len(draws[0].dy))
+    search = Search(program, names, x, [(d.dy, d.right) for d in draws], wrong, tolerance)
+    if not all(search.gives(draw.claimed, k) for k, draw in enumerate(draws)):
+        return []
+    found = search.steps("becomes right", REPAIRS)
     return [each._replace(kind=_opposite(each.kind)) for each in found]
 
 
@@ -153,6 +164,11 @@ class Search:
         self.program, self.names, self.draws = program, names, draws
         self.wrong, self.tolerance = wrong, tolerance
         self.runs = [Run(program, [*x, *dy]) for dy, _ in draws]
+
+    def gives(self, gradients: Sequence[Any], k: int) -> bool:
+        """Whether the program itself gives these gradients of the wrong leaves for draw k."""
+        values, outputs = self.runs[k].values, self.program.outputs
+        return all(self._equal(values[outputs[i]], gradients[i]) for i in self.wrong)
 
     def steps(self, says: str = "equals the right gradient", kinds=KINDS) -> list[Found]:
         """Changes of one step that give the gradients; the first ones give the most leaves."""

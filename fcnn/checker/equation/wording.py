@@ -27,6 +27,21 @@ OPERATIONS = {
     "cumsum": "the cumulative sum",
     "triangular_solve": "the triangular solve",
     "logistic": "the sigmoid",
+    "max": "the maximum",
+    "min": "the minimum",
+    "abs": "the absolute value",
+    "sqrt": "the square root",
+    "exp": "the exponential",
+    "log": "the logarithm",
+    "split": "the part",
+    "slice": "the part",
+    "dynamic_slice": "the part",
+    "dynamic_update_slice": "the updated array",
+    "concatenate": "the joined array",
+    "rev": "the reversed array",
+    "pad": "the padded array",
+    "stop_gradient": "the constant",
+    **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), "the comparison"),
 }
 
 

@@ -20,12 +20,13 @@ Each function of the modules yields the mutations of one kind at one equation:
     loop      truncated in time     a step back in time           the cotangent of one carry is lost
               flipped               a scan or cumulative sum      in the other direction
               shifted               the values that a scan saves  those of the step before or after
+    moved     flipped, shifted      any value                     reversed, or shifted by one
     addition  extra factor, term    a cotangent of the user's     with a factor or a term more
 """
 
 from collections.abc import Callable, Iterator
 
-from fcnn.checker.equation.mistakes import addition, formula, loop, mask, order, sums, value
+from fcnn.checker.equation.mistakes import addition, formula, loop, mask, moved, order, sums, value
 from fcnn.checker.equation.mutation import Mutation
 from fcnn.checker.equation.place import Place
 
@@ -41,6 +42,7 @@ KINDS: dict[str, Callable[[Place], Iterator[Mutation]]] = {  # in the order of t
     "factors": formula.factors,
     "constants": formula.constants,
     "values": value.values,
+    "moved": moved.moved,
     "everywhere": value.everywhere,
 }
 REPAIRS = {**KINDS, "more factors": addition.more_factors, "more terms": addition.more_terms}

@@ -117,7 +117,7 @@ def _later(place):
         if q.body is not None or not depends.intersection(q.inputs):
             continue
         depends.update(q.outputs)
-        if not place.same(q.outputs[0], e.outputs[0]):
+        if len(q.outputs) > 1 or not place.same(q.outputs[0], e.outputs[0]):
             continue
         for k in (1, 2):
             changes = {

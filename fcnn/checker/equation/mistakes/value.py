@@ -24,9 +24,15 @@ def values(place: Place) -> Iterator[Mutation]:
             ones = with_input(k, lambda xp, a: xp.ones_like(a))
             yield place.mutation("missing factor", says, ones)
         for other in alike(place, slot, place.is_cotangent(slot)):
-            says = f"with {place.named(other)} in place of {what}"
+            says = f"with {_other_than(place, other, what)} in place of {what}"
             change, key = partial(_other, k=k, other=other), _key(place, k, other)
             yield place.mutation("wrong value", says, change, key)
+
+
+def _other_than(place, slot, what):
+    """The name of a value, which differs from the name `what`."""
+    name = place.named(slot)
+    return name if name != what else "another value of this line"
 
 
 def _other(scope, values, e, v, *, k, other):
@@ -59,7 +65,8 @@ def everywhere(place: Place) -> Iterator[Mutation]:
         if len(users) < 2 or users[0] is not e or e.inputs.index(slot) != k:
             continue
         for other in alike(place, slot, place.is_cotangent(slot)):
-            says = f"with {place.named(other)} in place of {place.named(slot)} everywhere"
+            what = place.named(slot)
+            says = f"with {_other_than(place, other, what)} in place of {what} everywhere"
             change = partial(_replaced, slot=slot, other=other)
             yield Mutation("wrong value", says, {place.site: change}, also=slot)
 
