@@ -90,6 +90,7 @@ class CompiledSubject:
         return self._step(x, v, np.float64(h))[0]
 
     def reference(self, x: Leaves, dy: Leaves) -> Leaves | None:
+        x, dy = _like(x, self.x), _like(dy, self.y)
         if self._claimed_and_reference:
             return self._claimed_and_reference(x, dy)[1]
         return self._reference(x, dy) if self._reference else None
@@ -102,7 +103,7 @@ class CompiledSubject:
 
     def claimed_at(self, x: Leaves, dy: Leaves) -> Leaves:
         """The claimed gradient G at another x; 0 for a leaf without gradient."""
-        found = self._claimed[0](x, dy)[1]
+        found = self._claimed[0](_like(x, self.x), _like(dy, self.y))[1]
         return [np.zeros_like(a) if g is None else g for g, a in zip(found, x, strict=True)]
 
     @cached_property
@@ -210,6 +211,11 @@ class CompiledSubject:
 def shortest(dtypes: Iterable[str]) -> str:
     """The dtype of lowest precision."""
     return min(dtypes, key=lambda name: jnp.finfo(name).bits - (name == "bfloat16"))
+
+
+def _like(arrays: Leaves, others: Leaves) -> Leaves:
+    """The arrays in the dtypes of the others, for which programs are compiled."""
+    return [np.asarray(a, b.dtype) for a, b in zip(arrays, others, strict=True)]
 
 
 def to_host(tree: Any) -> Any:

@@ -3,10 +3,11 @@
 np.float32(0.1) in one pass and 0.1 in the other is no mistake in the formula, but G and R then
 differ by about 1e-8. This cause is accepted if both hold:
 
-    a constant of one program is the float32 rounding of a constant of the other
+    a constant of one program has float32 precision, and does not occur in the other program
     G - R is at most LARGEST times the change of R when all constants change by half a float32 eps
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,32 +32,28 @@ def other_constants(e: Evidence, i: int, off: float) -> str:
         claimed = jax.make_jaxpr(subject.claimed)(compiled.x, e.dy)
     except Exception:  # JAX cannot trace them
         return ""
-    known = _constants(forward)
-    pair = _pair(known, _constants(claimed) - known)
-    if pair is None or off > LARGEST * _sensitivity(e, i, forward):
-        return ""
-    one, other = ("forward", "backward") if pair[1] else ("backward", "forward")
-    share = off / (largest(e.claimed[i]) or 1.0)
-    return (
-        f"agrees to {share:.0e}: the {one} pass has the constant {pair[0]:.8g} in float32, "
-        f"the {other} pass has it in float64"
-    )
+    in_forward = _constants(forward)
+    in_backward = _constants(claimed) - in_forward  # the claimed program runs the forward pass too
+    for one, short, other, long in (
+        ("forward", in_forward, "backward", in_backward),
+        ("backward", in_backward, "forward", in_forward),
+    ):
+        alone = sorted(c for c in short if c not in long and c == float(np.float32(c)))
+        if alone and off <= LARGEST * _sensitivity(e, i, forward):
+            share = off / (largest(e.claimed[i]) or 1.0)
+            return (
+                f"agrees to {share:.0e}: the {one} pass has the constant {alone[0]:.7g} in "
+                f"float32, the {other} pass computes in float64"
+            )
+    return ""
 
 
-def _pair(forward, backward):
-    """The constant, and whether the forward pass has it in float32; None without such a pair."""
-    for short, long, by_forward in ((forward, backward, True), (backward, forward, False)):
-        for c in long:
-            if c != float(np.float32(c)) and float(np.float32(c)) in short:
-                return c, by_forward
-    return None
-
-
-def _constants(program: core.ClosedJaxpr) -> set[float]:
-    """The floating constants of a program that are not simple."""
+def _constants(program: core.ClosedJaxpr) -> Counter[float]:
+    """How often each floating constant that is not simple occurs in a program."""
     found = [np.ravel(np.asarray(c)) for c in _values(program)]
-    numbers = {float(v) for a in found if a.size <= FEW for v in a}
-    return {v for v in numbers if np.isfinite(v) and np.frexp(v)[0] * SIMPLE % 1}
+    numbers = Counter(float(v) for a in found if a.size <= FEW for v in a)
+    simple = lambda v: not np.isfinite(v) or not np.frexp(v)[0] * SIMPLE % 1
+    return Counter({v: n for v, n in numbers.items() if not simple(v)})
 
 
 def _values(program) -> Iterator[Any]:

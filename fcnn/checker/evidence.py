@@ -119,13 +119,29 @@ def evidence_at(compiled: CompiledSubject, dy: Leaves, caller_dtype: str) -> Evi
         repeat = filled(compiled.again(dy)[1])
     reference = compiled.reference(compiled.x, dy) if compiled.subject.independent else None
     slopes = Slopes(compiled, dy)
-    return Evidence(
-        compiled, slopes, dy, y, claimed, repeat, scaled, reference, caller_dtype, {}
-    )
+    return Evidence(compiled, slopes, dy, y, claimed, repeat, scaled, reference, caller_dtype, {})
 
 
 def _equal(a, b):
     return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
+
+
+def not_linear(e: Evidence, i: int, most: float) -> str:
+    """The sentence on a gradient that is not linear in dy, or "".
+
+    A gradient that does not depend on dy at all has a name of its own.
+    """
+    G, scaled = e.claimed[i], e.scaled[i]
+    if scaled.shape != G.shape or not G.size or np.array_equal(SCALE * scaled, G):
+        return ""
+    off = np.where(np.isfinite(scaled), np.abs(scaled - G), 0)
+    k = int(off.argmax())
+    if off.flat[k] <= most:
+        return ""
+    return (
+        f"is not linear in dy: {SCALE} dy gives {SCALE * scaled.flat[k]:.6g} at one entry, not "
+        f"{SCALE * G.flat[k]:.6g}"
+    )
 
 
 def forward(e: Evidence, v: Leaves) -> float | None:

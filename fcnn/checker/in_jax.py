@@ -114,19 +114,22 @@ def wrapped(tree: Any) -> Any:
 
 
 def unwrapped(tree: Any) -> Any:
-    return jax.tree.map(lambda a: a.value if isinstance(a, Array) else a, tree)
+    """The tree with JAX arrays, and with functions that take and return them."""
+    return jax.tree.map(_unwrapped, tree)
+
+
+def _unwrapped(a):
+    if isinstance(a, types.FunctionType):  # such as the body of a loop
+        return lambda *args: unwrapped(a(*wrapped(args)))
+    return a.value if isinstance(a, Array) else a
 
 
 def _called(f, *args, **kwargs):
     """The result of a function of a library."""
     given = jax.tree.leaves((args, kwargs))
-    return (_by_jax(_counterpart(f)) if any(isinstance(a, Array) for a in given) else _plain(f))(
-        *args, **kwargs
-    )
-
-
-def _plain(f):
-    return lambda *args, **kwargs: wrapped(f(*args, **kwargs))
+    if any(isinstance(a, Array | types.FunctionType) for a in given):
+        return _by_jax(_counterpart(f))(*args, **kwargs)
+    return wrapped(f(*args, **kwargs))
 
 
 def _by_jax(f):

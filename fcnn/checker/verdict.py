@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.checker.constants import other_constants
-from fcnn.checker.evidence import SCALE, Evidence, evidence_at, largest
+from fcnn.checker.evidence import Evidence, evidence_at, largest, not_linear
 from fcnn.checker.finite_differences import ROUNDINGS, Close
 from fcnn.checker.leaf import Leaf
 from fcnn.checker.together import confirmed
@@ -77,25 +77,12 @@ def judge(e: Evidence, i: int, seed: int = 0) -> Finding:
         return _found(leaf, NOT_DETERMINISTIC, off, says=says)
     if not np.isfinite(G).all():
         return _found(leaf, NOT_FINITE, np.where(np.isfinite(G), 0, np.inf))
-    return _not_linear(leaf) or _verdict(leaf) if x.size else Finding(RIGHT)
-
-
-def _not_linear(leaf: Leaf) -> Finding | None:
-    """The finding if the gradient for a multiple of dy is not this multiple of G.
-
-    A gradient that does not depend on dy at all is left to the diagnosis.
-    """
-    scaled = leaf.e.scaled[leaf.i].astype(np.float64)
-    if scaled.shape != leaf.G.shape or np.array_equal(SCALE * scaled, leaf.G):
-        return None
-    off = np.where(np.isfinite(scaled), np.abs(scaled - leaf.G), 0)
-    most = max(leaf.exact, leaf.loose)
-    if off.max() <= most or off.max() <= most + leaf.noise():
-        return None
-    k = int(off.argmax())
-    says = f"is not linear in dy: {SCALE} dy gives {SCALE * scaled.flat[k]:.6g} at this entry, not "
-    says += f"{SCALE * leaf.G.flat[k]:.6g}"
-    return _found(leaf, WRONG, off, says=says)._replace(mistake="not linear")
+    found = _verdict(leaf) if x.size else Finding(RIGHT)
+    if found.verdict in (RIGHT, KINK) and (says := not_linear(e, i, leaf.exact + leaf.loose)):
+        off = np.abs(e.scaled[i] - leaf.G)
+        if np.nanmax(off) > leaf.noise():
+            return _found(leaf, WRONG, off, says=says)._replace(mistake="not linear")
+    return found
 
 
 def _verdict(leaf: Leaf, smooth: bool = False) -> Finding:

@@ -38,8 +38,11 @@ def terminal(monkeypatch):
     with os.fdopen(other, "w") as stream, monkeypatch.context() as context:
         context.setattr(sys, "stderr", stream)
         yield shown
+        read = []
         with suppress(BlockingIOError):
-            shown.append(os.read(screen, 1 << 20).decode())
+            while True:
+                read.append(os.read(screen, 1 << 20).decode())
+        shown += ["".join(read)] if read else []
     os.close(screen)
 
 

@@ -117,6 +117,16 @@ RIGHT_GRADIENTS = {
     "a stop_gradient misleads autodiff": (STOPPED, (X32,), lambda x, dy: (2 * x * dy,)),
     "a constant in float32": (scaled, (X,), lambda x, dy: (0.1 * dy,)),
     "a constant in float32, backward": (smoothed, (X,), smoothed_dx(np.float32(0.9))),
+    "two constants in float32": (
+        lambda x: x.sum() / np.float32(7) * np.float32(1 / 3),
+        (X,),
+        lambda x, dy: (np.full(X.shape, 1.0) * dy / 21,),
+    ),
+    "a power in float32": (
+        lambda x: x ** np.float32(0.3),
+        (np.abs(X),),
+        lambda x, dy: (dy * 0.3 * x**-0.7,),
+    ),
     "a table in float32": (
         lambda x: x * TABLE.astype("float32"),
         (X,),
@@ -216,7 +226,7 @@ def jax_default_promotion():
 SAYS = {
     "a constant in float32": (
         "agrees to 1e-08: the forward pass has the constant 0.1 in float32, "
-        "the backward pass has it in float64"
+        "the backward pass computes in float64"
     ),
     "noise in float32 in the backward pass": (
         "is right in float32; f draws other random numbers in float64"

@@ -25,7 +25,7 @@ from fcnn.checker.diagnosis import (
 from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake
 from fcnn.checker.diagnosis.shape import other_shape
 from fcnn.checker.equation.search import Draw, Found, explanations, repairs
-from fcnn.checker.evidence import Evidence, cotangent, evidence_at, largest
+from fcnn.checker.evidence import Evidence, cotangent, evidence_at, largest, not_linear
 from fcnn.checker.finite_differences import Slopes
 
 Mistakes = Callable[[Context], Iterator[Hypothesis]]
@@ -105,6 +105,7 @@ class Diagnosis:
             known = known if step is None or keep else step
         return (
             known
+            or self._not_linear(c)
             or self._in_the_equation(i)
             or self._known(c, (entries.any_slices,))
             or entries.described(c)
@@ -138,6 +139,10 @@ class Diagnosis:
         return evidence_at(
             e.compiled, cotangent(e.compiled, self.seed + 1, e.caller_dtype), e.caller_dtype
         )
+
+    def _not_linear(self, c: Context) -> Mistake | None:
+        says = not_linear(self.e, c.i, c.tolerance * c.top)
+        return Mistake("not linear", says, exact=False) if says else None
 
     def _in_the_equation(self, i: int) -> Mistake | None:
         explains = lambda found: i in found.leaves

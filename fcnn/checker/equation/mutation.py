@@ -38,6 +38,11 @@ def with_input(k: int, f: Callable[[Any, Any], Any]) -> Change:
     return lambda scope, values, e, v: scope.compute(e, [*v[:k], f(scope.xp, v[k]), *v[k + 1 :]])
 
 
+def of_output(f: Callable[[Any, Any], Any]) -> Change:
+    """The change that gives f(xp, output) in place of the one output."""
+    return lambda scope, values, e, v: [f(scope.xp, scope.compute(e, v)[0])]
+
+
 class Run:
     """The values of a program, from which the gradients of its mutations are computed.
 

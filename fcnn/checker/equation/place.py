@@ -13,6 +13,9 @@ from fcnn.checker.equation.mutation import Mutation
 from fcnn.checker.equation.program import Equation, Program
 from fcnn.checker.equation.wording import MOVES, described, inside
 
+ELEMENTWISE = {"add", "add_any", "sub", "mul", "div", "max", "min", "neg", "sqrt", "rsqrt"}
+ELEMENTWISE |= {"exp", "log", "pow", "integer_pow", "square"}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -83,6 +86,19 @@ class Place:
         avals = self.program.avals
         equal = self.shape(a) == self.shape(b) and avals[a].dtype == avals[b].dtype
         return equal and a not in self.program.known
+
+    def fits(self, slot: int, shape: tuple[int, ...]) -> bool:
+        """Whether every use of a value allows another shape that broadcasts to `shape`.
+
+        The equations that use it give `shape`, or use only numbers besides the value.
+        """
+        users = [q for q in self.program.equations if slot in q.inputs]
+        alone = lambda q: all(other == slot or self.is_literal(other) for other in q.inputs)
+        passes = lambda q: alone(q) and self.fits(q.outputs[0], shape)
+        return slot not in self.program.outputs and all(
+            q.name in ELEMENTWISE and (self.shape(q.outputs[0]) == shape or passes(q))
+            for q in users
+        )
 
     def equal_axes(self, slot: int) -> list[tuple[int, int]]:
         """Pairs of axes of the same length, from 2 on."""

@@ -184,7 +184,10 @@ class Search:
     def _explained(self, mutation: Mutation) -> tuple[int, ...]:
         leaves = list(self.wrong)
         for run, (_, G) in zip(self.runs, self.draws, strict=True):
-            got = run.mutated(mutation)
+            try:
+                got = run.mutated(mutation)
+            except Exception:  # a later equation may reject the changed value
+                return ()
             leaves = [i for i in leaves if got is not None and self._equal(got[i], G[i])]
             if not leaves:
                 break

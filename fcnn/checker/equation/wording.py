@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fcnn.checker.equation.program import Equation, Program
 
 MOVES = {"reshape", "broadcast_in_dim", "squeeze", "expand_dims", "convert_element_type", "copy"}
-MOVES |= {"transpose"}
+MOVES |= {"transpose", "stop_gradient"}
 OPERATIONS = {
     "add": "the sum",
     "add_any": "the sum",
@@ -40,7 +40,6 @@ OPERATIONS = {
     "concatenate": "the joined array",
     "rev": "the reversed array",
     "pad": "the padded array",
-    "stop_gradient": "the constant",
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), "the comparison"),
 }
 

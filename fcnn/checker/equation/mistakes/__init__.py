@@ -9,19 +9,22 @@ Each function of the modules yields the mutations of one kind at one equation:
               wrong factor                                        dy · f², dy / f
               constant factor       a number in a formula         another number
     value     wrong value           f(value)                      f(another value of its shape)
-              transposed            a matrix product              with axes of a factor exchanged
+              transposed            a matrix, a matrix product    with axes exchanged
+              wrong value           an indexing                   with the indices of another line
     sums      wrong axis            a sum or maximum              over other axes
               missing sum term      Σ t, repeated along the axis  t itself
               mean for sum          Σ t                           Σ t / n
               overwritten           contributions to one entry    the last one
     mask      mask                  where(mask, a, b)             without, or with another mask
     order     channels exchanged    a split or merge of an axis   in another order
+              channels exchanged    joined arrays                 in another order
               flipped               the largest entries           the smallest
     loop      truncated in time     a step back in time           the cotangent of one carry is lost
               flipped               a scan or cumulative sum      in the other direction
               shifted               the values that a scan saves  those of the step before or after
     moved     flipped, shifted      any value                     reversed, or shifted by one
-    addition  extra factor, term    a cotangent of the user's     with a factor or a term more
+    addition  extra factor, term    a value of the user's         with a factor or a term more
+              overwritten           an assignment to entries      a sum of contributions
 """
 
 from collections.abc import Callable, Iterator
@@ -39,10 +42,16 @@ KINDS: dict[str, Callable[[Place], Iterator[Mutation]]] = {  # in the order of t
     "axes": sums.axes,
     "means": sums.means,
     "transposed": value.transposed,
+    "indices": value.indices,
     "factors": formula.factors,
     "constants": formula.constants,
     "values": value.values,
     "moved": moved.moved,
     "everywhere": value.everywhere,
 }
-REPAIRS = {**KINDS, "more factors": addition.more_factors, "more terms": addition.more_terms}
+REPAIRS = {
+    **KINDS,
+    "added": addition.added,
+    "more factors": addition.more_factors,
+    "more terms": addition.more_terms,
+}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from fcnn.checker.equation.mutation import Mutation, with_input
+from fcnn.checker.equation.mutation import Mutation, of_output, with_input
 from fcnn.checker.equation.place import Place
 from fcnn.checker.equation.wording import MOVES
 
@@ -19,7 +19,7 @@ def moved(place: Place) -> Iterator[Mutation]:
                 yield place.mutation(kind, says + place.at(says), with_input(k, f))
     if place.backward and len(e.outputs) == 1:
         for kind, says, f in _moves(place, e.outputs[0]):
-            yield place.mutation(kind, says, partial(_output, f=f))
+            yield place.mutation(kind, says, of_output(f))
 
 
 def _moves(place: Place, slot: int) -> Iterator[tuple[str, str, Callable]]:
@@ -43,7 +43,3 @@ def _shifted(xp, a, *, by, axis):
     """a, shifted by one; the entry that becomes free is 0."""
     at = xp.arange(a.shape[axis]).reshape([-1 if k == axis else 1 for k in range(a.ndim)])
     return xp.where(at == (0 if by > 0 else a.shape[axis] - 1), 0, xp.roll(a, by, axis))
-
-
-def _output(scope, values, e, v, *, f):
-    return [f(scope.xp, scope.compute(e, v)[0])]

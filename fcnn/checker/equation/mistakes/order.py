@@ -1,12 +1,14 @@
 """Channels, heads or groups in another order; the smallest entries for the largest."""
 
+import itertools
 from collections.abc import Iterator
 from functools import partial
 
 from fcnn.checker.equation.mutation import Mutation
 from fcnn.checker.equation.place import Place
-from fcnn.checker.equation.wording import line
+from fcnn.checker.equation.wording import line, operation
 
+PARTS = 8  # number of joined parts that are exchanged in pairs
 LARGEST = ("top_k", "sort", "argmax", "argmin", "reduce_max", "reduce_min", "cummax")
 
 
@@ -17,6 +19,17 @@ def orders(place: Place) -> Iterator[Mutation]:
         yield place.mutation("flipped", says, _smallest)
     if e.name == "reshape" and place.floating(e.outputs[0]):
         yield from _blocks(place)
+    if e.name == "concatenate" and place.floating(e.outputs[0]):
+        for p, q in itertools.combinations(range(min(len(e.inputs), PARTS)), 2):
+            if place.shape(e.inputs[p]) == place.shape(e.inputs[q]):
+                says = f"with parts {p} and {q} of {operation(e)} exchanged"
+                yield place.mutation("channels exchanged", says, partial(_exchanged, p=p, q=q))
+
+
+def _exchanged(scope, values, e, v, *, p, q):
+    v = list(v)
+    v[p], v[q] = v[q], v[p]
+    return scope.compute(e, v)
 
 
 def _smallest(scope, values, e, v):
@@ -32,7 +45,7 @@ def _blocks(place):
     short, long = (before, after) if splits else (after, before)
     for k in range(len(short)):
         a, b = [*long, 1, 1][k : k + 2]
-        if (*short[:k], a, b, *short[k + 1 :]) == long and a > 1 and b > 1:
+        if long[:k] == short[:k] and a * b == short[k] and a > 1 and b > 1:
             says = f"with blocks of {a} in place of blocks of {b} along axis {k} in {line(e)}"
             change = partial(_split if splits else _merged, k=k)
             yield place.mutation("channels exchanged", says, change)

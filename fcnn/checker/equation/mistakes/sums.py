@@ -25,19 +25,22 @@ def axes(place: Place) -> Iterator[Mutation]:
     before = place.source(e.inputs[0])
     if before is None or before.name not in REDUCTIONS:
         return
-    whole = before.inputs[0]
-    if place.shape(whole) != place.shape(e.outputs[0]) or whole not in place.producers:
+    whole, mine = before.inputs[0], tuple(before.params["axes"])
+    shape, f = place.shape(whole), REDUCTIONS[before.name]
+    kept = tuple(1 if k in mine else n for k, n in enumerate(shape))
+    repeated = place.shape(e.outputs[0]) == shape
+    if whole not in place.producers or not (
+        repeated or (place.shape(e.outputs[0]) == kept and place.fits(e.outputs[0], shape))
+    ):
         return
-    f, mine = REDUCTIONS[before.name], tuple(before.params["axes"])
     if f == "sum":
         says = f"without the sum in {line(before)}"
         yield place.mutation("missing sum term", says, partial(_whole, whole=whole))
-    rank = len(place.shape(whole))
-    for size in range(1, rank + 1):
-        for other in itertools.combinations(range(rank), size):
+    for size in range(1, len(shape) + 1):
+        for other in itertools.combinations(range(len(shape)), size):
             if other != mine:
                 says = f"with the {f} in {line(before)} over {listed(other)}, not {listed(mine)}"
-                change = partial(_repeated, whole=whole, f=f, axes=other)
+                change = partial(_reduced, whole=whole, f=f, axes=other, repeated=repeated)
                 yield place.mutation("wrong axis", says, change)
 
 
@@ -45,9 +48,10 @@ def _whole(scope, values, e, v, *, whole):
     return [values[whole]]
 
 
-def _repeated(scope, values, e, v, *, whole, f, axes):
+def _reduced(scope, values, e, v, *, whole, f, axes, repeated):
     a = values[whole]
-    return [scope.xp.broadcast_to(getattr(scope.xp, f)(a, axis=axes, keepdims=True), a.shape)]
+    found = getattr(scope.xp, f)(a, axis=axes, keepdims=True)
+    return [scope.xp.broadcast_to(found, a.shape) if repeated else found]
 
 
 def means(place: Place) -> Iterator[Mutation]:

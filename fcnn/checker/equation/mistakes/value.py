@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from functools import partial
 
-from fcnn.checker.equation.mutation import Mutation, with_input
+from fcnn.checker.equation.mutation import Mutation, of_output, with_input
 from fcnn.checker.equation.place import Place
-from fcnn.checker.equation.wording import MOVES
+from fcnn.checker.equation.wording import MOVES, line
 
+INDEXED = ("gather", "scatter", "scatter-add")
 CANDIDATES = 14  # the largest number of values that are tried in place of one
 
 
@@ -24,15 +25,18 @@ def values(place: Place) -> Iterator[Mutation]:
             ones = with_input(k, lambda xp, a: xp.ones_like(a))
             yield place.mutation("missing factor", says, ones)
         for other in alike(place, slot, place.is_cotangent(slot)):
-            says = f"with {_other_than(place, other, what)} in place of {what}"
+            says = f"with {_other_than(place, other, slot)} in place of {what}"
             change, key = partial(_other, k=k, other=other), _key(place, k, other)
             yield place.mutation("wrong value", says, change, key)
 
 
-def _other_than(place, slot, what):
-    """The name of a value, which differs from the name `what`."""
-    name = place.named(slot)
-    return name if name != what else "another value of this line"
+def _other_than(place, other, slot):
+    """The name of the value `other`, which differs from the name of `slot`."""
+    name = place.named(other)
+    if name != place.named(slot):
+        return name
+    repeated = {other, slot} <= place.ranks.keys() and place.ranks[other][0] == place.ranks[slot][0]
+    return "the value of another repetition" if repeated else "another value of this line"
 
 
 def _other(scope, values, e, v, *, k, other):
@@ -45,6 +49,11 @@ def _key(place, k, other):
     The loop of the backward pass runs from the last step to the first.
     """
     alike, rank = place.ranks[place.equation.outputs[0]]
+    slot = place.equation.inputs[k]
+    for made, of in ((other, slot), (slot, other)):  # one is computed from the other
+        e = place.producers.get(made)
+        if e is not None and of in e.inputs:
+            return alike, k, made == other, e.name, e.line, e.inputs.index(of)
     if other not in place.ranks:
         return alike, k, other
     like, its = place.ranks[other]
@@ -66,7 +75,7 @@ def everywhere(place: Place) -> Iterator[Mutation]:
             continue
         for other in alike(place, slot, place.is_cotangent(slot)):
             what = place.named(slot)
-            says = f"with {_other_than(place, other, what)} in place of {what} everywhere"
+            says = f"with {_other_than(place, other, slot)} in place of {what} everywhere"
             change = partial(_replaced, slot=slot, other=other)
             yield Mutation("wrong value", says, {place.site: change}, also=slot)
 
@@ -77,26 +86,54 @@ def _replaced(scope, values, e, v, *, slot, other):
 
 
 def alike(place: Place, slot: int, cotangents: bool) -> list[int]:
-    """Values of the same shape and dtype: the arguments, and results of the nearest equations."""
+    """Values of the same shape and dtype.
+
+    They are the values that compute this one or are computed from it, the arguments, and the
+    results of the nearest equations.
+    """
     program = place.program
-    before = [s for e in program.equations[: place.index] for s in e.outputs]
-    near = sorted(before, key=lambda s: abs(s - slot))
+    before = program.equations[: place.index]
+    related = [s for e in before if slot in e.inputs for s in e.outputs]
+    if slot in place.producers:
+        related += place.producers[slot].inputs
+    near = sorted((s for e in before for s in e.outputs), key=lambda s: abs(s - slot))
     found = [
         s
-        for s in dict.fromkeys((*program.inputs, *near))
+        for s in dict.fromkeys((*related, *program.inputs, *near))
         if s != slot and place.same(s, slot) and place.is_cotangent(s) == cotangents
     ]
     return found[:CANDIDATES]
 
 
-def transposed(place: Place) -> Iterator[Mutation]:
-    """A matrix product with two axes of a factor exchanged."""
+def indices(place: Place) -> Iterator[Mutation]:
+    """The indices of another line in an indexing or a sum by index."""
     e = place.equation
-    if e.name != "dot_general" or not place.floating(e.outputs[0]):
+    if e.name not in INDEXED or not place.integer(e.inputs[1]):
         return
-    for k, slot in enumerate(e.inputs):
-        for p, q in place.equal_axes(slot):
-            what = place.named(slot)
-            says = f"with axes {p} and {q} of {what} exchanged{place.at(what)}"
-            change = with_input(k, lambda xp, a, p=p, q=q: xp.swapaxes(a, p, q))
-            yield place.mutation("transposed", says, change)
+    mine, seen = e.inputs[1], set()
+    for q in place.program.equations:
+        if q.name in INDEXED and place.same(q.inputs[1], mine) and q.inputs[1] != mine:
+            if q.inputs[1] not in seen and q.line != e.line:
+                says = f"with the indices of {line(q)} in {line(e)}"
+                change = partial(_other, k=1, other=q.inputs[1])
+                yield place.mutation("wrong value", says, change)
+            seen.add(q.inputs[1])
+
+
+def transposed(place: Place) -> Iterator[Mutation]:
+    """Two axes of equal length exchanged: of a factor of a matrix product, or of a matrix."""
+    e = place.equation
+    if not place.floating(e.outputs[0]) or e.name in MOVES:
+        return
+    for k, slot in enumerate(e.inputs) if e.name == "dot_general" else ():
+        for says, f in _transposes(place, slot):
+            yield place.mutation("transposed", says + place.at(says), with_input(k, f))
+    if len(e.outputs) == 1:
+        for says, f in _transposes(place, e.outputs[0]):
+            yield place.mutation("transposed", says, of_output(f))
+
+
+def _transposes(place, slot):
+    for p, q in place.equal_axes(slot):
+        says = f"with axes {p} and {q} of {place.named(slot)} exchanged"
+        yield says, lambda xp, a, p=p, q=q: xp.swapaxes(a, p, q)
