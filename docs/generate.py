@@ -17,7 +17,7 @@ from statistics import mean, median
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from experiments.checkers.tables import by_kind, by_trap, judged, side_by_side
+from experiments.checkers.tables import by_column, by_kind, by_trap, columns, judged, side_by_side
 from experiments.fc_vs_conv.measure import Measured
 from experiments.fc_vs_conv.output import markdown
 from experiments.speed import BENCHES as SPEED, shapes
@@ -128,7 +128,10 @@ def operators() -> str:
 
 
 def checkers(part: str) -> str:
-    mutants, correct = judged(results("checkers/checkers"))
+    recorded = results("checkers/checkers")
+    if part == "columns":
+        return by_column(columns(recorded), recorded["dropped"]).markdown()
+    mutants, correct = judged(recorded)
     tables = {"checkers": side_by_side(mutants, correct), "kinds": by_kind(mutants)}
     return (tables | {"traps": by_trap(correct)})[part].markdown()
 
@@ -155,7 +158,7 @@ def networks(name: str) -> str:
 BLOCKS = {
     "train steps": train_steps,
     "operators": operators,
-    **{name: partial(checkers, name) for name in ("checkers", "kinds", "traps")},
+    **{name: partial(checkers, name) for name in ("checkers", "kinds", "traps", "columns")},
     **{
         name: partial(bench, name) for name in ("cpu_peers", "h200_peers", "cpu_judging", "cpu_ops")
     },

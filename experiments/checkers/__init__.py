@@ -44,6 +44,7 @@ from experiments.checkers.tables import (
     by_trap,
     rates,
     side_by_side,
+    without_answer,
 )
 from experiments.framework import interrupt
 from experiments.framework.claim import Claim
@@ -200,7 +201,10 @@ def _at_least(text: str, counts: tuple[int, int], share: float) -> Claim:
 
 
 def write(run: Run, results: Results, claims, stopped: str) -> None:
-    """Write results.json and report.html."""
+    """Write results.json and report.html.
+
+    The answers to part 2 are in metrics.jsonl alone, so that nobody has to read them for a total.
+    """
     listed = lambda each: [
         {
             "name": j.problem.name,
@@ -215,7 +219,7 @@ def write(run: Run, results: Results, claims, stopped: str) -> None:
         {
             "mutants": listed(results.mutants),
             "correct": listed(results.correct),
-            "columns": {k: list(map(dataclasses.asdict, v)) for k, v in results.columns.items()},
+            "columns": {k: list(map(without_answer, v)) for k, v in results.columns.items()},
             "dropped": results.dropped,
             "seed": results.seed,
             "claims": [dataclasses.asdict(claim) for claim in claims],

@@ -1,5 +1,6 @@
 """Tables of the results: by kind of mistake, by kind of correct gradient, and by checker."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
@@ -38,6 +39,16 @@ def judged(results: dict[str, Any]) -> tuple[list[Judged], list[Judged]]:
     answers = lambda j: {checker: Answer(**answer) for checker, answer in j["answers"].items()}
     read = lambda j: Judged(known[j["name"]], answers(j))
     return list(map(read, results["mutants"])), list(map(read, results["correct"]))
+
+
+def without_answer(judgement: Judgement) -> dict[str, Any]:
+    return {k: v for k, v in dataclasses.asdict(judgement).items() if k != "answer"}
+
+
+def columns(results: dict[str, Any]) -> dict[str, list[Judgement]]:
+    """The judgements of part 2 by column, read from a results.json."""
+    read = lambda found: [Judgement(**j, answer="") for j in found]
+    return {column: read(found) for column, found in results["columns"].items()}
 
 
 class Table(NamedTuple):

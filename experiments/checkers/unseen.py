@@ -31,7 +31,7 @@ EPSILON = 1e-3
 def cotangents(kind: str, change: Callable, fewest: int = 0):
     """Mutations of the cotangent that an equation computes: change(xp, a), of its dtype.
 
-    With `fewest`, change(xp, a, axis) for each axis that has at least so many entries.
+    With `fewest`, change(xp, a, axis) for each axis with at least `fewest` entries.
     """
 
     def kinds(place: Place) -> Iterator[Mutation]:

@@ -5,7 +5,7 @@ whose functions take and return `Array`: a mutable array whose value is a JAX ar
 functions are replaced by those of the same name in jax.numpy.
 
 Two habits of NumPy have no counterpart in JAX: control flow by values raises an error, and a view
-does not see later changes of its array. So whoever uses the result must compare it with f.
+does not see later changes of its array. So the result must be compared with that of f.
 """
 
 import functools

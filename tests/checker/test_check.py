@@ -434,6 +434,28 @@ def test_a_report_names_a_gradient_that_does_not_depend_on_dy():
     assert row.says.startswith("does not depend on dy")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [lambda dy: jnp.clip(dy, -1, 1), lambda dy: jnp.maximum(dy, 0), lambda dy: dy + 0.01],
+    ids=["clipped", "rectified", "plus a constant"],
+)
+def test_a_gradient_that_is_not_linear_in_dy_is_wrong(change):
+    """The output is one number: at most seeds, dy alone is within the limits of `clip`."""
+    f = lambda x: (jnp.tanh(x) ** 2).sum()
+    backward = lambda x, dy: change(dy) * 2 * jnp.tanh(x) * (1 - jnp.tanh(x) ** 2)
+    for seed in range(3):
+        (row,) = fcnn.check(f, (np.linspace(-1, 2, 6),), backward=backward, seed=seed).rows
+        assert row.verdict == "wrong"
+        assert row.mistake in ("not linear", "constant factor", "stopped"), row.says
+
+
+def test_a_mistake_in_a_function_that_computes_in_a_shorter_dtype_is_found():
+    f = lambda x, w: jnp.dot(x.astype("bfloat16"), w.astype("bfloat16")).astype("float32")
+    x, w = np.random.default_rng(0).standard_normal((2, 4, 4))
+    report = fcnn.check(f, (x, w), backward=lambda x, w, dy: (dy @ w.T, x @ dy), cost=False)
+    assert [row.verdict for row in report.rows] == ["right", "wrong"]
+
+
 def test_a_stop_gradient_in_a_function_without_a_backward_pass_is_found():
     (row,) = check(lambda x: x * lax.stop_gradient(x), (X,)).rows
     assert row.verdict == WRONG

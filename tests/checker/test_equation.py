@@ -200,6 +200,92 @@ def test_the_line_of_the_backward_pass_that_makes_it_right():
     assert "<code>delta = jnp.sum(do * (p @ v), axis=-2)" in report.to_html()
 
 
+def rotated(x, w):
+    a, b, c = jnp.split(x @ w, 3, axis=1)
+    return jnp.concatenate([b, -a, c * c], axis=1)
+
+
+def scores(x, src, dst):
+    """Softmax over the edges (src, dst) of each node dst, and its weighted sum."""
+    e = jnp.exp(x[src] * x[dst])
+    return jax.ops.segment_sum(e * x[src], dst, 4) / jax.ops.segment_sum(e, dst, 4)
+
+
+SRC, DST = np.array([0, 1, 2, 3, 0, 2, 1]), np.array([1, 0, 3, 2, 2, 1, 3])
+
+
+def of_edges(wrong):
+    """The gradient of `scores`; if `wrong`, it reads a value of each edge at src, not at dst."""
+
+    def backward(x, src, dst, dy):
+        e = jnp.exp(x[src] * x[dst])
+        total = jax.ops.segment_sum(e, dst, 4)
+        y = jax.ops.segment_sum(e * x[src], dst, 4) / total
+        share = (dy / total)[src if wrong else dst]
+        of_edge = e * (x[src] - y[dst]) * share
+        of_src = of_edge * x[dst] + e * (dy / total)[dst]
+        dx = jax.ops.segment_sum(of_src, src, 4)
+        return dx + jax.ops.segment_sum(of_edge * x[src], dst, 4), None, None
+
+    return backward
+
+
+def without_mean_square(x, w):
+    z = x * w
+    return z - z * (z * z).mean(1, keepdims=True)
+
+
+def mean_over_rows(x, w, dy):
+    z = x * w
+    m = (z * z).mean(1, keepdims=True)
+    inner = (dy * z).mean(0, keepdims=True)  # over axis 1 is right
+    dz = dy * (1 - m) - 2 * z * inner
+    return dz * w, (dz * x).sum(0)
+
+
+def parts_exchanged(x, w, dy):
+    dc = 2 * dy[:, 4:] * (x @ w)[:, 4:]
+    dz = jnp.concatenate([dy[:, :2], -dy[:, 2:4], dc], 1)  # the first two parts are exchanged
+    return dz @ w.T, x.T @ jnp.concatenate([-dy[:, 2:4], dy[:, :2], dc], 1)
+
+
+def without_softmax(x, dy):
+    lse = jax.nn.logsumexp(x, 1, keepdims=True)
+    return (dy[:, None] * (jax.nn.softmax(x) + 0.4 * lse),)
+
+
+def not_turned_back(x, w, dy):
+    return jnp.cumsum(dy * w), dy * jnp.cumsum(x[::-1])
+
+
+LINES = {
+    "channels exchanged": (rotated, ((3, 4), (4, 6)), parts_exchanged),
+    "wrong axis": (without_mean_square, ((5, 5), (5,)), mean_over_rows),
+    "missing factor": (
+        lambda x: jax.nn.logsumexp(x, 1) + 0.2 * jax.nn.logsumexp(x, 1) ** 2,
+        ((3, 4),),
+        without_softmax,
+    ),
+    "flipped": (lambda x, w: jnp.cumsum(x[::-1]) * w, ((5,), (5,)), not_turned_back),
+}
+
+
+@pytest.mark.parametrize("mistake", LINES)
+def test_one_step_explains_a_mistake_or_makes_it_right(mistake):
+    f, shapes, backward = LINES[mistake]
+    args = tuple(map(np.random.default_rng(4).standard_normal, shapes))
+    report = fcnn.check(f, args, backward=backward, cost=False)
+    wrong = next(row for row in report.rows if row.verdict == "wrong")
+    assert (wrong.mistake, wrong.exact) == (mistake, True), wrong.says
+
+
+def test_the_indices_of_another_line():
+    args = np.random.default_rng(4).standard_normal(4), SRC, DST
+    assert fcnn.check(scores, args, backward=of_edges(wrong=False), cost=False).ok
+    (row,) = fcnn.check(scores, args, backward=of_edges(wrong=True), cost=False).rows
+    assert "with the indices of `" in row.says, row.says
+
+
 def test_a_mistake_that_no_sentence_explains_is_located():
     report = checked(normalized, located)
     assert (report.rows[0].mistake, report.rows[0].exact) == ("", False)

@@ -51,6 +51,7 @@ KINDS: dict[str, Callable[[Place], Iterator[Mutation]]] = {  # in the order of t
 }
 REPAIRS = {
     **KINDS,
+    "mixed": value.mixed,
     "added": addition.added,
     "more factors": addition.more_factors,
     "more terms": addition.more_terms,

@@ -14,20 +14,38 @@ CANDIDATES = 14  # the largest number of values that are tried in place of one
 def values(place: Place) -> Iterator[Mutation]:
     """Another value of the same shape, or 1, in place of one that a formula uses."""
     e = place.equation
-    if e.name in MOVES or e.body is not None:
-        return
-    for k, slot in enumerate(e.inputs):
-        if not place.floating(slot) or place.is_literal(slot) or not place.shape(slot):
-            continue
-        what = place.named(slot)
+    for k, slot in _used(place):
         if e.name == "dot_general" and not place.is_cotangent(slot):
+            what = place.named(slot)
             says = f"without the factor {what}{place.at(what)}"
             ones = with_input(k, lambda xp, a: xp.ones_like(a))
             yield place.mutation("missing factor", says, ones)
-        for other in alike(place, slot, place.is_cotangent(slot)):
-            says = f"with {_other_than(place, other, slot)} in place of {what}"
-            change, key = partial(_other, k=k, other=other), _key(place, k, other)
-            yield place.mutation("wrong value", says, change, key)
+        yield from _others(place, k, place.is_cotangent(slot))
+
+
+def mixed(place: Place) -> Iterator[Mutation]:
+    """A cotangent in place of a value of the forward pass, or the other way round."""
+    for k, slot in _used(place):
+        yield from _others(place, k, not place.is_cotangent(slot))
+
+
+def _used(place):
+    """The inputs that may be another value."""
+    e = place.equation
+    for k, slot in enumerate(e.inputs) if e.body is None else ():
+        made = place.producers.get(slot)
+        if e.name in MOVES and made is not None and made.name in MOVES:
+            continue
+        if place.floating(slot) and not place.is_literal(slot) and place.shape(slot):
+            yield k, slot
+
+
+def _others(place, k, cotangents):
+    slot = place.equation.inputs[k]
+    for other in alike(place, slot, cotangents):
+        says = f"with {_other_than(place, other, slot)} in place of {place.named(slot)}"
+        change, key = partial(_other, k=k, other=other), _key(place, k, other)
+        yield place.mutation("wrong value", says, change, key)
 
 
 def _other_than(place, other, slot):
