@@ -18,6 +18,7 @@ from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake, counted
 from fcnn.checker.equation.wording import listed
 
 FEW = 3  # largest number of entries that a message lists
+MOST_OF_A_BORDER = 0.7  # a larger part of an axis is no border
 MOST_TIED = 512  # for more wrong entries, their gradients are not computed one by one
 MANY = 10**4  # an array with this many rows or more is not searched for ties within rows
 
@@ -146,7 +147,9 @@ def _slices(c):
         kind, where = _pattern(along[axes[0]], axes[0], rank)
         if len(axes) == 1:
             if kind == "truncated in time" and not c.is_time(c.i, axes[0]):
-                kind = "border dropped"
+                kind = (
+                    "border dropped" if along[axes[0]].mean() < MOST_OF_A_BORDER else "some slices"
+                )
             if kind in ("border dropped", "ragged window") and not c.is_spatial(axes[0]):
                 kind = "some slices"
         if len(axes) > 1:

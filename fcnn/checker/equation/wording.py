@@ -27,6 +27,12 @@ OPERATIONS = {
     "cumsum": "the cumulative sum",
     "triangular_solve": "the triangular solve",
     "logistic": "the sigmoid",
+    "square": "the square",
+    "scatter": "the assignment",
+    "select_and_scatter_add": "the pooling",
+    "while": "the loop",
+    "cond": "the branch",
+    "sort": "the sorted array",
     "max": "the maximum",
     "min": "the minimum",
     "abs": "the absolute value",
@@ -52,6 +58,11 @@ def operation(e: Equation) -> str:
 
 def line(e: Equation) -> str:
     return operation(e) if e.line is None else str(e.line)
+
+
+def as_a(role: str, what: str) -> str:
+    """The value `what` as a term or a factor: the factor x, the factor that tanh in `...` gives."""
+    return f"the {role} {what}" if " in `" not in what else f"the {role} that {what} gives"
 
 
 def listed(axes: Sequence[int]) -> str:

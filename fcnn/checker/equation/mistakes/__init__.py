@@ -55,4 +55,5 @@ REPAIRS = {
     "added": addition.added,
     "more factors": addition.more_factors,
     "more terms": addition.more_terms,
+    "counts": addition.counts,
 }

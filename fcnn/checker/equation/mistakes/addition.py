@@ -6,10 +6,11 @@ from functools import partial
 import jax.numpy as jnp
 from jax import lax
 
+from fcnn.checker.equation.mistakes.formula import SUMS
 from fcnn.checker.equation.mistakes.value import CANDIDATES, alike
-from fcnn.checker.equation.mutation import Mutation
+from fcnn.checker.equation.mutation import Mutation, with_input
 from fcnn.checker.equation.place import Place
-from fcnn.checker.equation.wording import line
+from fcnn.checker.equation.wording import as_a, line
 
 
 def more_factors(place: Place) -> Iterator[Mutation]:
@@ -44,6 +45,23 @@ def added(place: Place) -> Iterator[Mutation]:
     if e.name in ("scatter", "dynamic_update_slice") and place.floating(e.outputs[0]):
         says = f"with the sum of several contributions to one entry, not the last, in {line(e)}"
         yield place.mutation("overwritten", says, _added)
+    if e.name == "scatter" and place.floating(e.outputs[0]):
+        says = "with the contributions to a repeated index added up, as np.add.at does, in "
+        yield place.mutation("overwritten", says + line(e), _added_at)
+
+
+def counts(place: Place) -> Iterator[Mutation]:
+    """A term times, or divided by, the number of entries of an axis of an argument."""
+    e, program = place.equation, place.program
+    if e.name not in SUMS or not place.floating(e.outputs[0]):
+        return
+    lengths = {n for slot in program.inputs for n in place.shape(slot) if n > 1}
+    for k, slot in enumerate(e.inputs):
+        what = as_a("term", place.named(slot))
+        for n in sorted(lengths) if not place.is_literal(slot) else ():
+            for says, factor in (("times", n), ("divided by", 1 / n)):
+                change = with_input(k, lambda xp, a, factor=factor: factor * a)
+                yield place.mutation("extra factor", f"with {what} {says} {n}", change)
 
 
 def _added(scope, values, e, v):
@@ -52,6 +70,15 @@ def _added(scope, values, e, v):
     operand, indices, updates = map(jnp.asarray, v)
     numbers, mode = e.params["dimension_numbers"], e.params["mode"]
     return [lax.scatter_add(operand, indices, updates, numbers, mode=mode)]
+
+
+def _added_at(scope, values, e, v):
+    """Updates are old value + contribution; each contribution is added to its entry."""
+    operand, indices, updates = map(jnp.asarray, v)
+    numbers, mode = e.params["dimension_numbers"], e.params["mode"]
+    add = lambda a, b: lax.scatter_add(a, indices, b, numbers, mode=mode)
+    times = add(jnp.zeros_like(operand), jnp.ones_like(updates))
+    return [add(operand * (1 - times), updates)]
 
 
 def more_terms(place: Place) -> Iterator[Mutation]:

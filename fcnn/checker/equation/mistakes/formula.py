@@ -5,7 +5,7 @@ from functools import partial
 
 from fcnn.checker.equation.mutation import Mutation, with_input
 from fcnn.checker.equation.place import Place
-from fcnn.checker.equation.wording import MOVES, line
+from fcnn.checker.equation.wording import MOVES, as_a, line
 
 SUMS = ("add", "add_any", "sub")
 
@@ -21,7 +21,7 @@ def terms(place: Place) -> Iterator[Mutation]:
         if place.is_literal(slot):
             continue
         what = place.named(slot)
-        part = f"the term {what}{place.at(what)}"
+        part = f"{as_a('term', what)}{place.at(what)}"
         part = f"the part that flows through {what}" if place.is_cotangent(slot) else part
         for amount, kind, says in (
             (0, "missing term", f"without {part}"),
@@ -55,11 +55,11 @@ def factors(place: Place) -> Iterator[Mutation]:
             says = f"without the step {line(e)}"
             yield place.mutation("missing factor", says, partial(_input, k=k))
         elif not place.is_literal(e.inputs[1 - k]) and not (e.name == "div" and k == 1):
-            what = place.named(e.inputs[1 - k])
+            what = as_a("factor", place.named(e.inputs[1 - k]))
             for kind, says, change in (
-                ("missing factor", f"without the factor {what}{place.at(what)}", _input),
-                ("wrong factor", f"with the factor {what} once too often", _squared),
-                ("wrong factor", f"with the inverse of the factor {what}", _inverted),
+                ("missing factor", f"without {what}{place.at(what)}", _input),
+                ("wrong factor", f"with {what} once too often", _squared),
+                ("wrong factor", f"with the inverse of {what}", _inverted),
             ):
                 yield place.mutation(kind, says, partial(change, k=k))
 

@@ -1,11 +1,12 @@
 """A value that is reversed or shifted along an axis."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from fcnn.checker.equation.mutation import Mutation, of_output, with_input
 from fcnn.checker.equation.place import Place
-from fcnn.checker.equation.wording import MOVES
+from fcnn.checker.equation.wording import MOVES, listed
 
 
 def moved(place: Place) -> Iterator[Mutation]:
@@ -32,14 +33,21 @@ def _moves(place: Place, slot: int) -> Iterator[tuple[str, str, Callable]]:
             yield "flipped", f"with {what} reversed along axis {axis}", partial(_flipped, axis=axis)
         for by in (1, -1) if n > 2 else ():
             says = f"with {what} shifted by {by} along axis {axis}"
-            yield "shifted", says, partial(_shifted, by=by, axis=axis)
+            yield "shifted", says, partial(_shifted, by=by, axes=(axis,))
+    long = [axis for axis, n in enumerate(place.shape(slot)) if n > 2]
+    for axes in itertools.combinations(long, 2):
+        for by in (1, -1):
+            says = f"with {what} shifted by {by} along {listed(axes)}"
+            yield "shifted", says, partial(_shifted, by=by, axes=axes)
 
 
 def _flipped(xp, a, *, axis):
     return xp.flip(a, axis)
 
 
-def _shifted(xp, a, *, by, axis):
-    """a, shifted by one; the entry that becomes free is 0."""
-    at = xp.arange(a.shape[axis]).reshape([-1 if k == axis else 1 for k in range(a.ndim)])
-    return xp.where(at == (0 if by > 0 else a.shape[axis] - 1), 0, xp.roll(a, by, axis))
+def _shifted(xp, a, *, by, axes):
+    """a, shifted by one; the entries that become free are 0."""
+    for axis in axes:
+        at = xp.arange(a.shape[axis]).reshape([-1 if k == axis else 1 for k in range(a.ndim)])
+        a = xp.where(at == (0 if by > 0 else a.shape[axis] - 1), 0, xp.roll(a, by, axis))
+    return a

@@ -47,6 +47,8 @@ def _blocks(place):
         a, b = [*long, 1, 1][k : k + 2]
         if long[:k] == short[:k] and a * b == short[k] and a > 1 and b > 1:
             says = f"with blocks of {a} in place of blocks of {b} along axis {k} in {line(e)}"
+            if a == b:
+                says = f"with the {a} × {b} entries of axis {k} in the other order in {line(e)}"
             change = partial(_split if splits else _merged, k=k)
             yield place.mutation("channels exchanged", says, change)
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from fcnn.checker.equation.mutation import Mutation, of_output, with_input
 from fcnn.checker.equation.place import Place
-from fcnn.checker.equation.wording import MOVES, line
+from fcnn.checker.equation.wording import MOVES, as_a, line
 
 INDEXED = ("gather", "scatter", "scatter-add")
 CANDIDATES = 14  # the largest number of values that are tried in place of one
@@ -16,8 +16,8 @@ def values(place: Place) -> Iterator[Mutation]:
     e = place.equation
     for k, slot in _used(place):
         if e.name == "dot_general" and not place.is_cotangent(slot):
-            what = place.named(slot)
-            says = f"without the factor {what}{place.at(what)}"
+            what = as_a("factor", place.named(slot))
+            says = f"without {what}{place.at(what)}"
             ones = with_input(k, lambda xp, a: xp.ones_like(a))
             yield place.mutation("missing factor", says, ones)
         yield from _others(place, k, place.is_cotangent(slot))
