@@ -193,8 +193,9 @@ class Slopes:
     def _jvps_nearby(self, v, rng):
         """J v at points near x: by forward autodiff, else by differences at points less near."""
         jvps = [self.compiled.jvp(x, v) for x in self.nearby(rng)]
-        if None not in jvps:
-            return [flat(Jv) for Jv in jvps]
+        known = [Jv for Jv in jvps if Jv is not None]
+        if len(known) == len(jvps):
+            return list(map(flat, known))
         h, at = LESS_NEAR / 1e3, self.compiled.at
         slope = lambda x: (flat(at(x, v, h)) - flat(at(x, v, -h))) / (2 * h)
         return [slope(x) for x in self.nearby(rng, LESS_NEAR)]

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.special
 import numpy as np
+from jax.core import Tracer
 
 LIBRARIES = ("numpy", "scipy", "jax")
 AT = {"add": "add", "subtract": "add", "multiply": "multiply", "maximum": "max", "minimum": "min"}
@@ -108,7 +109,7 @@ def wrapped(tree: Any) -> Any:
     """The tree with `Array` for its floating arrays; integers stay, because they may be indices."""
     is_array = lambda a: (
         isinstance(a, jax.Array | np.ndarray)
-        and (isinstance(a, jax.core.Tracer) or jnp.issubdtype(a.dtype, jnp.inexact))
+        and (isinstance(a, Tracer) or jnp.issubdtype(a.dtype, jnp.inexact))
     )
     return jax.tree.map(lambda a: Array(jnp.asarray(a)) if is_array(a) else a, tree)
 
@@ -139,7 +140,7 @@ def _by_jax(f):
     return call
 
 
-def _counterpart(f):
+def _counterpart(f: Any) -> Any:
     """The function of JAX for a function of NumPy or SciPy."""
     module, name = getattr(f, "__module__", "numpy") or "numpy", f.__name__
     if module.startswith("jax"):
@@ -160,7 +161,7 @@ def _is_view(at):
     return all(isinstance(k, basic) for k in (at if isinstance(at, tuple) else (at,)))
 
 
-def _copied(f, done):
+def _copied(f: Any, done: dict[Any, Any]) -> Any:
     """f with `Library` in place of modules, also in the functions of its file that it may call."""
     if isinstance(f, functools.partial):
         return functools.partial(_copied(f.func, done), *f.args, **f.keywords)
