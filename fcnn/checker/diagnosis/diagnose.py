@@ -65,7 +65,7 @@ MISTAKES: tuple[Mistakes, ...] = (
 )
 # Their values are fitted to G, so that a step of the equation is a better explanation.
 FITTED = (terms.terms, terms.rows, factor.by_axis)
-VAGUE = ("some slices", "single entry")  # kinds that tell where, not what
+VAGUE = ("some slices", "single entry", "wrong below zero")  # kinds that may tell only where
 PLACES = (entries.single, entries.any_slices)
 # For a function with complex arguments or outputs, where the other modules assume real arrays.
 OF_COMPLEX: tuple[Mistakes, ...] = (

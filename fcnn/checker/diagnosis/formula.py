@@ -127,8 +127,8 @@ def _per_entry(c):
 
 def _scaled(c, kind, says, name, hypothesis):
     """The hypothesis times the number that fits G best."""
-    energy = float(np.vdot(hypothesis, hypothesis))
-    a = float(np.vdot(hypothesis, c.G)) / energy if 0 < energy < np.inf else 0.0
+    energy = float(np.vdot(hypothesis, hypothesis).real)
+    a = float(np.vdot(hypothesis, c.G).real) / energy if 0 < energy < np.inf else 0.0
     name = name if abs(a - 1) < 1e-9 else f"{times(a)} · {name}"
     return Hypothesis(kind, says.format(name), a * hypothesis)
 

@@ -86,7 +86,10 @@ def _by_numpy(equation, given):
 
 
 def _as(dtype, a):
-    return a if a.dtype == dtype or _is_key(a) else a.astype(dtype)
+    if a.dtype == dtype or _is_key(a):
+        return a
+    to_real = np.iscomplexobj(a) and np.dtype(dtype).kind != "c"
+    return (a.real if to_real else a).astype(dtype)
 
 
 def _is_key(a):
@@ -219,7 +222,7 @@ NUMPY: dict[str, Callable] = {
     "copy_p": _unary(lambda x: x),
     "stop_gradient": _unary(lambda x: x),
     "integer_pow": lambda x, *, y, **_: np.power(x, y) if y >= 0 else 1 / np.power(x, -y),
-    "convert_element_type": lambda x, *, new_dtype, **_: np.asarray(x).astype(new_dtype),
+    "convert_element_type": lambda x, *, new_dtype, **_: _as(new_dtype, np.asarray(x)),
     "select_n": _select,
     "reduce_sum": _reduced(np.sum),
     "reduce_max": _reduced(np.max),

@@ -44,6 +44,7 @@ KINDS: dict[str, Callable[[Place], Iterator[Mutation]]] = {  # in the order of t
     "transposed": value.transposed,
     "indices": value.indices,
     "factors": formula.factors,
+    "pairs of factors": formula.pairs_of_factors,
     "constants": formula.constants,
     "values": value.values,
     "moved": moved.moved,

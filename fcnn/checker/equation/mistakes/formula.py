@@ -64,6 +64,25 @@ def factors(place: Place) -> Iterator[Mutation]:
                 yield place.mutation(kind, says, partial(change, k=k))
 
 
+def pairs_of_factors(place: Place) -> Iterator[Mutation]:
+    """Without two factors in a row, such as the mask and the scale of a dropout."""
+    e = place.equation
+    if e.name not in ("mul", "div") or not place.backward:
+        return
+    before = place.producers.get(e.inputs[0 if place.is_cotangent(e.inputs[0]) else 1])
+    if before is None or before.name not in ("mul", "div", "select_n"):
+        return
+    for slot in before.inputs:
+        if place.is_cotangent(slot) and place.same(slot, e.outputs[0]):
+            says = f"without the two factors of {line(before)}"
+            says += f" and {line(e)}" if e.line != before.line else ""
+            yield place.mutation("missing factor", says, partial(_earlier, slot=slot))
+
+
+def _earlier(scope, values, e, v, *, slot):
+    return [values[slot]]
+
+
 def _input(scope, values, e, v, *, k):
     return [v[k]]
 
