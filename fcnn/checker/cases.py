@@ -5,6 +5,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
+
 from fcnn.checker.compiled import exactly
 from fcnn.checker.subject import Subject, subject_of
 from fcnn.ops import Case, Op
@@ -40,7 +43,7 @@ def subjects_of(
     Raises: TypeError if args are missing and f has no case with a gradient; errors of `subject_of`.
     """
     if args is not None:
-        yield subject_of(f, args, backward)
+        yield _at(f, args, backward)
         return
     if not isinstance(f, Op):
         raise TypeError(
@@ -51,6 +54,36 @@ def subjects_of(
         raise TypeError(f"check: {f.name} has {lacks}; write check({f.name}, (x,))")
     for case in check_cases(f):
         yield replace(subject_in(case, seed), timed=case.case is f.cases[0])
+
+
+def _at(f, args, backward):
+    """f at `args`, with short integers as int64 if JAX can trace f in float64 only with them.
+
+    In float64, JAX reads a Python integer as int64, and some functions reject it beside an int32.
+    """
+    subject = subject_of(f, args, backward)
+    leaves, tree = jax.tree.flatten(args)
+    if not any(map(_is_short, leaves)) or _is_traceable(subject):
+        return subject
+    wide = [np.asarray(a).astype("int64") if _is_short(a) else a for a in leaves]
+    with jax.enable_x64(True):
+        other = subject_of(f, jax.tree.unflatten(tree, wide), backward)
+    return other if _is_traceable(other) else subject
+
+
+def _is_short(a):
+    integer = isinstance(a, np.ndarray | np.generic | jax.Array) and a.dtype.kind in "iu"
+    return integer and a.dtype.itemsize < 8
+
+
+def _is_traceable(subject):
+    with exactly():
+        x = [jax.ShapeDtypeStruct(a.shape, "float64") for a in subject.x]
+        try:
+            jax.eval_shape(subject.plain, x)
+        except Exception:  # tracing may raise any error; the check raises it again
+            return False
+    return True
 
 
 def subject_in(case: CheckCase, seed: int) -> Subject:

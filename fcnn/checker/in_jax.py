@@ -9,8 +9,10 @@ does not see later changes of its array. So the result must be compared with tha
 """
 
 import functools
+import time
 import types
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -19,18 +21,27 @@ import jax.scipy.special
 import numpy as np
 from jax.core import Tracer
 
+SECONDS = 5.0  # the longest run of a copied function, in CPU seconds
+DEADLINE: ContextVar[float] = ContextVar("DEADLINE")
 LIBRARIES = ("numpy", "scipy", "jax")
 AT = {"add": "add", "subtract": "add", "multiply": "multiply", "maximum": "max", "minimum": "min"}
 
 
 def in_jax(f: Callable) -> Callable:
-    """f with JAX arrays in and out. f itself is called if JAX can trace it."""
+    """f with JAX arrays in and out. f itself is called if JAX can trace it.
+
+    Raises: TimeoutError if the copy of f takes more than SECONDS, as a long loop in Python does.
+    """
 
     def call(*args):
         try:
             return f(*args)
         except Exception:  # f is in NumPy, or the copy raises an error too
-            return unwrapped(_copied(f, {})(*wrapped(args)))
+            limit = DEADLINE.set(time.thread_time() + SECONDS)
+            try:
+                return unwrapped(_copied(f, {})(*wrapped(args)))
+            finally:
+                DEADLINE.reset(limit)
 
     return call
 
@@ -45,6 +56,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     __hash__ = None
 
     def __init__(self, value: Any, whole: "Array | None" = None, at: Any = None):
+        if time.thread_time() > DEADLINE.get():
+            raise TimeoutError
         self.value, self.whole, self.at = value, whole, at
 
     def assign(self, new: Any) -> None:

@@ -456,6 +456,13 @@ def test_a_mistake_in_a_function_that_computes_in_a_shorter_dtype_is_found():
     assert [row.verdict for row in report.rows] == ["right", "wrong"]
 
 
+def test_an_int32_index_may_stand_beside_a_python_integer(key):
+    crop = lambda x, i: jax.lax.dynamic_slice(x, (i, 0), (2, 3))
+    backward = lambda x, i, dy: (jnp.zeros_like(x).at[1:3].set(dy), None)
+    args = jax.random.normal(key, (5, 3)), jnp.int32(1)
+    assert fcnn.check(crop, args, backward=backward, cost=False).ok
+
+
 def test_a_stop_gradient_in_a_function_without_a_backward_pass_is_found():
     (row,) = check(lambda x: x * lax.stop_gradient(x), (X,)).rows
     assert row.verdict == WRONG
