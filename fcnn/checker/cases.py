@@ -57,23 +57,22 @@ def subjects_of(
 
 
 def _at(f, args, backward):
-    """f at `args`, with short integers as int64 if JAX can trace f in float64 only with them.
+    """f at `args`, with int32 arrays as int64 if JAX can trace f in float64 only with them.
 
     In float64, JAX reads a Python integer as int64, and some functions reject it beside an int32.
     """
     subject = subject_of(f, args, backward)
     leaves, tree = jax.tree.flatten(args)
-    if not any(map(_is_short, leaves)) or _is_traceable(subject):
+    if not any(map(_is_int32, leaves)) or _is_traceable(subject):
         return subject
-    wide = [np.asarray(a).astype("int64") if _is_short(a) else a for a in leaves]
+    wide = [np.asarray(a).astype("int64") if _is_int32(a) else a for a in leaves]
     with jax.enable_x64(True):
         other = subject_of(f, jax.tree.unflatten(tree, wide), backward)
     return other if _is_traceable(other) else subject
 
 
-def _is_short(a):
-    integer = isinstance(a, np.ndarray | np.generic | jax.Array) and a.dtype.kind in "iu"
-    return integer and a.dtype.itemsize < 8
+def _is_int32(a):
+    return isinstance(a, np.ndarray | np.generic | jax.Array) and a.dtype == np.int32
 
 
 def _is_traceable(subject):

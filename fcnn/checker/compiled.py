@@ -130,6 +130,11 @@ class CompiledSubject:
         """Whether the plain function has a while loop, which may run forever for another x."""
         return any(mentions(program.jaxpr, ("while",)) for program in self._plain)
 
+    @property
+    def sorts(self) -> bool:
+        """Whether the plain function sorts, as far as JAX can trace it."""
+        return any(mentions(program.jaxpr, ("sort", "top_k")) for program in self._plain)
+
     @cached_property
     def deterministic(self) -> bool:
         """Whether two runs of the plain function agree."""

@@ -21,7 +21,7 @@ from fcnn.checker.subject import Leaves
 from fcnn.ops.validation import did_you_mean
 
 TOLERANCE = {"float64": 1e-10, "float32": 3e-4, "float16": 3e-2, "bfloat16": 1e-1}
-SCALE, HALF_SCALE = -1024, -16  # of dy; in float16, larger values overflow
+SCALE = -1024  # of dy, for which the gradient is computed too
 SECONDS = 40  # limit for each part of a check that evaluates f many times
 
 
@@ -112,14 +112,25 @@ def evidence_at(compiled: CompiledSubject, dy: Leaves, caller_dtype: str) -> Evi
     ]
     y, claimed = compiled.claimed(dy)
     claimed = filled(claimed)
-    scale = HALF_SCALE if "float16" in {d.dtype.name for d in dy} else SCALE
-    found = filled(compiled.again([scale * d for d in dy])[1])
-    scaled = repeat = [a / np.asarray(scale, a.dtype) for a in found]
-    if not all(map(_equal, scaled, claimed)):  # a power of 2 does not round
+    scaled = repeat = _scaled(compiled, dy, filled)
+    if not scaled or not all(map(_equal, scaled, claimed)):  # a power of 2 does not round
         repeat = filled(compiled.again(dy)[1])
+    if not scaled:
+        scaled = repeat
     reference = compiled.reference(compiled.x, dy) if compiled.subject.independent else None
     slopes = Slopes(compiled, dy)
     return Evidence(compiled, slopes, dy, y, claimed, repeat, scaled, reference, caller_dtype, {})
+
+
+def _scaled(compiled, dy, filled):
+    """The gradient for SCALE dy, divided by SCALE; [] if it may overflow."""
+    if "float16" in (compiled.shortest, compiled.shortest_claimed):
+        return []
+    try:
+        found = filled(compiled.again([SCALE * d for d in dy])[1])
+    except Exception:  # the backward pass may refuse large values
+        return []
+    return [a / np.asarray(SCALE, a.dtype) for a in found]
 
 
 def _equal(a, b):
@@ -139,8 +150,8 @@ def not_linear(e: Evidence, i: int, most: float) -> str:
     if off.flat[k] <= most:
         return ""
     return (
-        f"is not linear in dy: {SCALE} dy gives {SCALE * scaled.flat[k]:.6g} at one entry, not "
-        f"{SCALE * G.flat[k]:.6g}"
+        f"is not linear in dy: {SCALE} dy gives {SCALE * scaled.flat[k] + 0.0:.6g} at one entry, "
+        f"not {SCALE * G.flat[k] + 0.0:.6g}"
     )
 
 

@@ -23,7 +23,8 @@ from jax.core import Tracer
 
 SECONDS = 5.0  # the longest run of a copied function, in CPU seconds
 DEADLINE: ContextVar[float] = ContextVar("DEADLINE")
-LIBRARIES = ("numpy", "scipy", "jax")
+LIBRARIES = ("numpy", "scipy", "jax", "jaxlib")
+PYTHON = ("builtins", "functools")
 AT = {"add": "add", "subtract": "add", "multiply": "multiply", "maximum": "max", "minimum": "min"}
 
 
@@ -37,9 +38,10 @@ def in_jax(f: Callable) -> Callable:
         try:
             return f(*args)
         except Exception:  # f is in NumPy, or the copy raises an error too
+            copy = _copied(f, {})
             limit = DEADLINE.set(time.thread_time() + SECONDS)
             try:
-                return unwrapped(_copied(f, {})(*wrapped(args)))
+                return unwrapped(copy(*wrapped(args)))
             finally:
                 DEADLINE.reset(limit)
 
@@ -175,7 +177,13 @@ def _is_view(at):
 
 
 def _copied(f: Any, done: dict[Any, Any]) -> Any:
-    """f with `Library` in place of modules, also in the functions of its file that it may call."""
+    """f with `Library` in place of modules, also in the functions of its file that it may call.
+
+    Raises: TypeError for a method or a callable object, which may keep the arrays of JAX.
+    """
+    is_object = callable(f) and type(f).__module__.partition(".")[0] not in (*LIBRARIES, *PYTHON)
+    if isinstance(f, types.MethodType) or (is_object and not isinstance(f, type)):
+        raise TypeError(f"{f!r:.60} may keep its arguments")
     if isinstance(f, functools.partial):
         return functools.partial(_copied(f.func, done), *f.args, **f.keywords)
     if isinstance(f, types.ModuleType) and f.__name__.partition(".")[0] in LIBRARIES:

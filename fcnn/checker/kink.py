@@ -12,8 +12,8 @@ The test is strictest along a direction of all leaves in which the pieces agree:
     tied      equal entries, also of different leaves, move by the same amount
     across    a random direction, minus its part along which the gradients nearby differ. dy is 0
               except at one output with a kink, because the choices of outputs are independent.
-    total     any direction, if the kinks of the outputs cancel in their sum: three tied entries may
-              be sorted in any order, but their sum is smooth. dy is 1 at the outputs with a kink.
+    total     any direction, if f sorts: tied entries may be sorted in any order, but their sum is
+              smooth. dy is 1 at the outputs with a kink.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -92,10 +92,11 @@ def _refuted(leaf: Leaf, sound: Sequence[int]) -> str:
 def _of_total(leaf: Leaf, sound: Sequence[int]) -> str:
     """The sentence that refutes the gradient of the sum of the outputs with a kink, or "".
 
-    Only a smooth sum refutes: the choices of independent outputs are independent.
+    Only a smooth sum refutes, and only if f sorts: then the outputs are one choice of an order. The
+    choices of other outputs are independent.
     """
     e = leaf.e
-    if e.slopes.eps > SHARP:  # no point is near
+    if e.slopes.eps > SHARP or not e.compiled.sorts:  # no point is near, or no order
         return ""
     varies = vary(e.slopes.slopes_nearby(_random(leaf, sound), leaf.rng))
     if varies.sum() < 2:

@@ -152,7 +152,9 @@ def _agreed(leaf: Leaf) -> Finding:
                 return found
         elif leaf.R is None and slope.bar <= leaf.precise:
             found = found._replace(error=max(found.error, off / (scale * leaf.size)))
-        if jvp is None or abs(jvp - along) <= leaf.jvp_bar(v, jvp - along):
+        if jvp is None or not np.isfinite(jvp):  # J v overflows before <dy, J v> does
+            continue
+        if abs(jvp - along) <= leaf.jvp_bar(v, jvp - along):
             continue
         if not leaf.both_at_kink(v, along, jvp):
             says = (

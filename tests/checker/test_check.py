@@ -463,6 +463,48 @@ def test_an_int32_index_may_stand_beside_a_python_integer(key):
     assert fcnn.check(crop, args, backward=backward, cost=False).ok
 
 
+def test_an_argument_may_be_a_random_key(key):
+    noisy = lambda x, k: x * jax.random.normal(k, x.shape, x.dtype)
+    assert fcnn.check(noisy, (jnp.ones(3), jax.random.key(0)), cost=False).ok
+
+
+def refuses_large_values(x, dy):
+    assert np.abs(dy).max() < 100
+    return dy * np.cos(x)
+
+
+def saturated(x, dy):
+    return jnp.nan_to_num(dy.astype("float16") * jnp.asarray(200, "float16")).astype(x.dtype)
+
+
+@pytest.mark.parametrize(
+    ("f", "backward"),
+    [
+        (np.sin, refuses_large_values),
+        (lambda x: (x.astype("float16") * jnp.asarray(200, "float16")).astype(x.dtype), saturated),
+        (lambda x: jnp.exp(708 + x), lambda x, dy: dy * jnp.exp(708 + x)),
+    ],
+    ids=["refuses large dy", "saturates in float16", "outputs near the largest float"],
+)
+def test_the_run_for_a_multiple_of_dy_does_not_refute_a_right_gradient(f, backward):
+    x = np.linspace(-1, 1, 6, dtype="float32" if backward is saturated else "float64")
+    report = fcnn.check(f, (x,), backward=backward, cost=False)
+    assert report.ok, report
+
+
+def test_a_method_keeps_no_arrays_of_the_check():
+    class Layer:
+        def backward(self, x, dy):
+            e = np.exp(-(x**2))
+            self.dx = dy * (np.cos(x) * e - 1.7 * x * np.sin(x) * e)
+            return (self.dx,)
+
+    layer, x = Layer(), np.linspace(-1, 1, 6)
+    f = lambda x: jnp.sin(x) * jnp.exp(-(x**2))
+    assert not fcnn.check(f, (x,), backward=layer.backward, cost=False).ok
+    assert type(layer.dx) is np.ndarray
+
+
 def test_a_stop_gradient_in_a_function_without_a_backward_pass_is_found():
     (row,) = check(lambda x: x * lax.stop_gradient(x), (X,)).rows
     assert row.verdict == WRONG

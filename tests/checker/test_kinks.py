@@ -177,6 +177,11 @@ VALID_CHOICES = {
     "weighted relu, by JAX": (weighted_relu, (ZEROS,), None),
     "sort: one to one": (jnp.sort, (TIES,), sorted_to(4, 2, 1, 3, 0)),
     "sort: shared": (jnp.sort, (TIES,), shared_sort),
+    "larger and smaller: both to x": (
+        lambda x: (jnp.maximum(x, 0), jnp.minimum(x, 0)),
+        (np.array([0.0, 1, -1]),),
+        lambda x, dy: (dy[0] * (x > 0) + dy[1] * (x < 0),),
+    ),
     "median: to one": (jnp.median, (TIES,), at([0, 1, 0, 0, 0])),
     "median: shared": (jnp.median, (TIES,), at([0, 1 / 3, 1 / 3, 0, 1 / 3])),
     "norm at 0, within the ball": (jnp.linalg.norm, (ZEROS[:4],), at([0.6, 0, -0.8, 0])),

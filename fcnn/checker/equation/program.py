@@ -7,6 +7,7 @@ proper; the other slots hold values of the forward pass, which the backward pass
 """
 
 import linecache
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -20,6 +21,7 @@ from jax.extend import core
 import fcnn
 from fcnn.checker.strip_rules import mentions, programs_in
 
+PER_EQUATION, PER_ENTRY = 1e-5, 1e-8  # seconds
 INLINED = {"jit", "remat2", "closed_call", "custom_jvp_call", "custom_vjp_call"}
 HERE, *OTHERS = (f"{dirname(str(module.__file__))}/" for module in (fcnn, jax, np))
 
@@ -86,6 +88,16 @@ class Program:
     equations: tuple[Equation, ...]
     outputs: tuple[int, ...]
     cotangent: frozenset[int] = frozenset()
+
+    @cached_property
+    def seconds(self) -> float:
+        """About how long one evaluation takes in NumPy."""
+        total = 0.0
+        for e in self.equations:
+            entries = sum(math.prod(getattr(self.avals[slot], "shape", ())) for slot in e.outputs)
+            total += PER_EQUATION + PER_ENTRY * entries
+            total += e.params["length"] * e.body.seconds if e.body is not None else 0.0
+        return total
 
     def producers(self) -> dict[int, Equation]:
         return {slot: e for e in self.equations for slot in e.outputs}

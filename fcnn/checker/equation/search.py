@@ -23,6 +23,7 @@ from fcnn.checker.equation.products import products
 from fcnn.checker.equation.program import Program, traced, used, with_cotangents
 
 SECONDS = 5.0  # the longest search in one program, in CPU seconds
+LONGEST = 0.2  # seconds of one evaluation; a program that takes longer is not searched
 
 
 class Draw(NamedTuple):
@@ -91,7 +92,7 @@ def explanations(
     """Mistakes that explain the gradients of the leaves `wrong`, the best explanations first.
 
     leaves: names of the leaves x.
-    An empty list if JAX cannot trace the backward pass.
+    An empty list if JAX cannot trace the backward pass, or if it takes too long.
     """
     found: list[Found] = []
     for form in (lambda: plain, lambda: with_softmax(plain, x)):
@@ -101,6 +102,8 @@ def explanations(
             program = backward_program(form(), x, draws[0].dy)
         except Exception:  # tracing may raise any error
             continue
+        if program.seconds > LONGEST:
+            return found
         names = names_of(program, leaves, len(draws[0].dy))
         wanted = [(draw.dy, draw.claimed) for draw in draws]
         search = Search(program, names, x, wanted, wrong, tolerance)
@@ -119,8 +122,8 @@ def repairs(
     """Changes of the claimed backward pass that make the gradients of the leaves `wrong` right.
 
     claimed: a function (x, dy) -> y, dx.
-    An empty list if JAX cannot trace the claimed backward pass, or if the traced program does not
-    give the claimed gradients.
+    An empty list if JAX cannot trace the claimed backward pass, if it takes too long, or if the
+    traced program does not give the claimed gradients.
     """
 
     def backward(x, dy):
@@ -130,6 +133,8 @@ def repairs(
     try:
         program = traced(backward, list(x), list(draws[0].dy))
     except Exception:  # tracing may raise any error
+        return []
+    if program.seconds > LONGEST:
         return []
     program = with_cotangents(program, program.inputs[len(x) :])
     names = names_of(program, leaves, len(draws[0].dy))

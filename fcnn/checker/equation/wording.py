@@ -62,7 +62,8 @@ def line(e: Equation) -> str:
 
 def as_a(role: str, what: str) -> str:
     """The value `what` as a term or a factor: the factor x, the factor that tanh in `...` gives."""
-    return f"the {role} {what}" if " in `" not in what else f"the {role} that {what} gives"
+    named = " in `" not in what and not what.startswith("the ")
+    return f"the {role} {what}" if named else f"the {role} that {what} gives"
 
 
 def listed(axes: Sequence[int]) -> str:
