@@ -20,11 +20,11 @@ import numpy as np
 
 import fcnn
 from fcnn.checker.compiled import exactly
+from fcnn.checker.diagnosis.context import WHERE
 
 FLOAT0 = jax.dtypes.float0
 OVERLAP = 0.9
 FRESH = 1_000_003  # seed of the check that looks for a sentence again, at another cotangent
-PLACES = ("", "some slices", "single entry")  # kinds that tell where, not what
 
 TERMS = ("missing term", "missing mean term", "missing variance term", "missing sum term")
 
@@ -105,7 +105,7 @@ def judge(
     if not all(named) and any(row.mistake for row in bad):
         again = _again(bad, forward, args, backward)
     reproduced = [n or (row.exact and a) for n, row, a in zip(named, bad, again, strict=True)]
-    false = [not r and row.mistake not in PLACES for r, row in zip(reproduced, bad, strict=True)]
+    false = [not r and row.mistake not in WHERE for r, row in zip(reproduced, bad, strict=True)]
     answer = "; ".join(f"{row.leaf}: {row.mistake or row.verdict}: {row.says}" for row in bad)
     located = bool(bad) and _located(report.rows, differing)
     complete = bool(bad) and all(reproduced)

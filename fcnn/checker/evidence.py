@@ -137,13 +137,19 @@ def _equal(a, b):
     return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
 
 
+def does_not_depend_on_dy(e: Evidence, i: int) -> bool:
+    """Whether the gradient of leaf i is the same for SCALE dy as for dy, and not 0."""
+    G = e.claimed[i]
+    return bool(G.any()) and np.array_equal(SCALE * e.scaled[i], G)
+
+
 def not_linear(e: Evidence, i: int, most: float) -> str:
     """The sentence on a gradient that is not linear in dy, or "".
 
     A gradient that does not depend on dy at all has a name of its own.
     """
     G, scaled = e.claimed[i], e.scaled[i]
-    if scaled.shape != G.shape or not G.size or np.array_equal(SCALE * scaled, G):
+    if scaled.shape != G.shape or not G.size or does_not_depend_on_dy(e, i):
         return ""
     off = np.where(np.isfinite(scaled), np.abs(scaled - G), 0)
     k = int(off.argmax())

@@ -14,6 +14,7 @@ from fcnn.checker.caution import cautions
 from fcnn.checker.compiled import compiled_in_float64, exactly
 from fcnn.checker.cost import costs_of
 from fcnn.checker.diagnosis import Diagnosis
+from fcnn.checker.diagnosis.context import WHERE
 from fcnn.checker.evidence import dtype_of, gather, known_dtype
 from fcnn.checker.explanation import row_of
 from fcnn.checker.kink import judge_together
@@ -24,7 +25,7 @@ from fcnn.checker.second_order import second_order
 from fcnn.checker.status_line import since, status_line
 from fcnn.checker.subject import Subject
 from fcnn.checker.together import few_directions
-from fcnn.checker.verdict import KINK, Finding, verdicts
+from fcnn.checker.verdict import KINK, WRONG, Finding, verdicts
 
 QUIET = 2.0  # seconds until `check` shows its position on a terminal
 
@@ -157,6 +158,12 @@ def _judge(
                 judged[i] = row(i, finding)
         progress.rows[first:] = [judged[i] for i in range(len(findings))]
         progress.note(*(few_directions(e) if order == 1 else []))
+        wrong = [r for r in judged.values() if r.verdict == WRONG and not r.exact]
+        if any(r.mistake in WHERE for r in wrong) and not compiled.traced:
+            progress.note(
+                f"Note: {subject.name} is in NumPy, so only simple mistakes are named; in "
+                "jax.numpy, it would be searched step by step."
+            )
 
 
 def _environment(seed: int) -> dict[str, Any]:

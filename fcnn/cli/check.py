@@ -100,6 +100,7 @@ def check_once(chosen) -> int:
     After Ctrl-C, the report has the rows judged so far, and the exit code is 130.
     """
     reports: list[Report] = []
+    targets: list[Target] = []
     interrupted = ""
     progress, started = Progress(), monotonic()
     names = chosen.names or _operators()
@@ -117,6 +118,8 @@ def check_once(chosen) -> int:
                 if progress.rows:
                     reports.append(_report(targets[len(reports)], chosen, progress))
     except ValueError as misuse:
+        if reports:  # nothing that was checked before is lost
+            _output(chosen, targets, reports, f"after {len(reports)} of {len(targets)} functions")
         return _misuse(misuse)
     code = _output(chosen, targets, reports, interrupted) if reports else 0
     if not interrupted:

@@ -463,6 +463,25 @@ def test_an_int32_index_may_stand_beside_a_python_integer(key):
     assert fcnn.check(crop, args, backward=backward, cost=False).ok
 
 
+@pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_gradient_without_dy_is_named_whatever_its_factor(xp, factor):
+    f = lambda x: (xp.asarray(x) ** 2).sum()
+    report = fcnn.check(f, (np.linspace(-1, 2, 4),), backward=lambda x, dy: factor * x)
+    (row,) = report.rows
+    assert row.mistake == "missing factor"
+    assert row.says.startswith("does not depend on dy")
+
+
+@pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
+def test_a_note_says_why_a_mistake_in_a_numpy_function_has_no_name(xp):
+    f = lambda x: xp.tanh(x) * xp.cos(x)
+    backward = lambda x, dy: dy * xp.exp(xp.sin(3 * x))
+    report = fcnn.check(f, (np.linspace(-1, 2, 4),), backward=backward)
+    assert report.rows[0].mistake == "some slices"
+    assert any("is in NumPy" in note for note in report.notes.values()) == (xp is np)
+
+
 def test_an_argument_may_be_a_random_key(key):
     noisy = lambda x, k: x * jax.random.normal(k, x.shape, x.dtype)
     assert fcnn.check(noisy, (jnp.ones(3), jax.random.key(0)), cost=False).ok

@@ -133,6 +133,16 @@ def test_check_finds_a_wrong_gradient_in_a_file(file, capsys):
     assert "dx: equals −1 × the right gradient" in capsys.readouterr().out
 
 
+def test_an_error_in_one_function_keeps_the_reports_before_it(file, capsys):
+    path = file(
+        RIGHT + "half = double\nhalf_args = double_args\nhalf_backward = lambda x, dy: 3 * [dy]\n"
+    )
+    assert main(["check", f"{path}:double", f"{path}:half"]) == 2
+    printed = capsys.readouterr()
+    assert "right" in printed.out
+    assert "returns 3 gradients for 1 argument" in printed.err
+
+
 def test_check_draws_arguments_of_given_shapes(file, capsys):
     path = file("import jax.numpy as jnp\ndef product(x, w):\n    return x @ w\n")
     assert main(["check", f"{path}:product", "--args", "3,4", "(4,5)"]) == 0

@@ -15,6 +15,9 @@ Arrays = list[np.ndarray]
 LONG = 256  # an axis with more entries is not tested for being time
 
 
+WHERE = ("", "some slices", "single entry")  # kinds that tell where a gradient is wrong, not what
+
+
 class Mistake(NamedTuple):
     """A mistake: its kind in two or three words, and a sentence that explains it.
 

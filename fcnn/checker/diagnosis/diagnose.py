@@ -25,7 +25,14 @@ from fcnn.checker.diagnosis import (
 from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake
 from fcnn.checker.diagnosis.shape import other_shape
 from fcnn.checker.equation.search import Draw, Found, explanations, repairs
-from fcnn.checker.evidence import Evidence, cotangent, evidence_at, largest, not_linear
+from fcnn.checker.evidence import (
+    Evidence,
+    cotangent,
+    does_not_depend_on_dy,
+    evidence_at,
+    largest,
+    not_linear,
+)
 from fcnn.checker.finite_differences import Slopes
 
 Mistakes = Callable[[Context], Iterator[Hypothesis]]
@@ -54,7 +61,6 @@ MISTAKES: tuple[Mistakes, ...] = (
     formula.elementwise,
     formula.differences,
     formula.labels,
-    formula.without_dy,
     factor.by_axis,
     changed_input.other_arguments,
     formula.adjoint,
@@ -98,6 +104,9 @@ class Diagnosis:
             return other_shape(c)
         if np.iscomplexobj(c.G) or any(map(np.iscomplexobj, c.dy)):
             return self._known(c, OF_COMPLEX) or self._in_the_equation(i) or entries.described(c)
+        if does_not_depend_on_dy(self.e, i):
+            right_for_1 = self._known(c, (formula.without_dy,))
+            return right_for_1 or Mistake("missing factor", "does not depend on dy", exact=False)
         known = self._known(c, MISTAKES)
         if known is not None and (known.fitted or (known.kind in VAGUE and not known.exact)):
             step = self._in_the_equation(i)

@@ -17,7 +17,7 @@ OPERATIONS = {
     "reduce_sum": "the sum",
     "reduce_max": "the maximum",
     "reduce_min": "the minimum",
-    "select_n": "the choice",
+    "select_n": "the choice by where",
     "integer_pow": "the power",
     "pow": "the power",
     "conv_general_dilated": "the convolution",
