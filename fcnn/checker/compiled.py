@@ -128,12 +128,12 @@ class CompiledSubject:
     @property
     def may_not_end(self) -> bool:
         """Whether the plain function has a while loop, which may run forever for another x."""
-        return any(mentions(program.jaxpr, ("while",)) for program in self._plain)
+        return self._mentions("while")
 
     @property
     def sorts(self) -> bool:
         """Whether the plain function sorts, as far as JAX can trace it."""
-        return any(mentions(program.jaxpr, ("sort", "top_k")) for program in self._plain)
+        return self._mentions("sort", "top_k")
 
     @cached_property
     def deterministic(self) -> bool:
@@ -144,6 +144,9 @@ class CompiledSubject:
         return all(
             np.array_equal(a, b, equal_nan=True) for a, b in zip(f(self.x), f(self.x), strict=True)
         )
+
+    def _mentions(self, *names):
+        return any(mentions(program.jaxpr, names) for program in self._plain)
 
     @cached_property
     def _plain(self):

@@ -29,7 +29,7 @@ def other_constants(e: Evidence, i: int, off: float) -> str:
     compiled, subject = e.compiled, e.compiled.subject
     try:
         forward = jax.make_jaxpr(subject.plain)(compiled.x)
-        claimed = jax.make_jaxpr(subject.claimed)(compiled.x, e.dy)
+        claimed = jax.make_jaxpr(subject.traceable)(compiled.x, e.dy)
     except Exception:  # JAX cannot trace them
         return ""
     in_forward = _constants(forward)

@@ -116,6 +116,11 @@ RIGHT_GRADIENTS = {
     ),
     "a stop_gradient misleads autodiff": (STOPPED, (X32,), lambda x, dy: (2 * x * dy,)),
     "a constant in float32": (scaled, (X,), lambda x, dy: (0.1 * dy,)),
+    "a constant in float32, with a NumPy backward": (
+        lambda x: jnp.where(x > 0, x, x * jnp.float32(0.1)),
+        (X32,),
+        lambda x, dy: ((dy * np.where(x > 0, 1.0, 0.1)).astype(x.dtype),),
+    ),
     "a constant in float32, backward": (smoothed, (X,), smoothed_dx(np.float32(0.9))),
     "two constants in float32": (
         lambda x: x.sum() / np.float32(7) * np.float32(1 / 3),

@@ -71,7 +71,7 @@ MISTAKES: tuple[Mistakes, ...] = (
 )
 # Their values are fitted to G, so that a step of the equation is a better explanation.
 FITTED = (terms.terms, terms.rows, factor.by_axis)
-VAGUE = ("some slices", "single entry", "wrong below zero")  # kinds that may tell only where
+VAGUE = ("some slices", "single entry")  # kinds that tell where, not what
 PLACES = (entries.single, entries.any_slices)
 # For a function with complex arguments or outputs, where the other modules assume real arrays.
 OF_COMPLEX: tuple[Mistakes, ...] = (
@@ -105,8 +105,11 @@ class Diagnosis:
         if np.iscomplexobj(c.G) or any(map(np.iscomplexobj, c.dy)):
             return self._known(c, OF_COMPLEX) or self._in_the_equation(i) or entries.described(c)
         if does_not_depend_on_dy(self.e, i):
-            right_for_1 = self._known(c, (formula.without_dy,))
-            return right_for_1 or Mistake("missing factor", "does not depend on dy", exact=False)
+            return (
+                self._known(c, (formula.without_dy,))
+                or self._in_the_equation(i)
+                or Mistake("missing factor", "does not depend on dy", exact=False)
+            )
         known = self._known(c, MISTAKES)
         if known is not None and (known.fitted or (known.kind in VAGUE and not known.exact)):
             step = self._in_the_equation(i)
