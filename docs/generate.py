@@ -131,6 +131,9 @@ def checkers(part: str) -> str:
     recorded = results("checkers/checkers")
     if part == "columns":
         return by_column(columns(recorded), recorded["dropped"]).markdown()
+    if part == "claims":
+        line = lambda c: f"- {'held' if c['held'] else '**failed**'}: {c['text']} ({c['evidence']})"
+        return "\n".join(map(line, recorded["claims"]))
     mutants, correct = judged(recorded)
     tables = {"checkers": side_by_side(mutants, correct), "kinds": by_kind(mutants)}
     return (tables | {"traps": by_trap(correct)})[part].markdown()
@@ -158,7 +161,10 @@ def networks(name: str) -> str:
 BLOCKS = {
     "train steps": train_steps,
     "operators": operators,
-    **{name: partial(checkers, name) for name in ("checkers", "kinds", "traps", "columns")},
+    **{
+        name: partial(checkers, name)
+        for name in ("checkers", "kinds", "traps", "columns", "claims")
+    },
     **{
         name: partial(bench, name) for name in ("cpu_peers", "h200_peers", "cpu_judging", "cpu_ops")
     },

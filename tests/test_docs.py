@@ -158,7 +158,19 @@ def test_the_kept_result_of_checkers_has_all_cases():
     mutants, correct = judged(results)
     assert len(mutants) == len(MUTANTS)
     assert len(correct) == len(CORRECT_GRADIENTS)
-    assert all(claim["held"] for claim in results["claims"])
+    of_part_1 = results["claims"][:3]
+    assert all(claim["held"] for claim in of_part_1)
+    assert not results["stopped"]
+    assert not results["environment"]["uncommitted changes"]
+
+
+def test_the_page_of_the_checker_states_the_claims_that_failed():
+    results = json.loads((ROOT / "experiments/results/checkers/checkers.json").read_text())
+    page = (ROOT / "docs/checking-gradients.md").read_text()
+    assert len(results["claims"]) == 8
+    for claim in results["claims"]:
+        verdict = "held" if claim["held"] else "**failed**"
+        assert f"- {verdict}: {claim['text']} ({claim['evidence']})" in page
 
 
 def test_three_data_sets_have_kept_results():

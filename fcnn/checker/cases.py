@@ -57,22 +57,24 @@ def subjects_of(
 
 
 def _at(f, args, backward):
-    """f at `args`, with int32 arrays as int64 if JAX can trace f in float64 only with them.
+    """f at `args`, with int64 for int32 if JAX can trace f in float64 only so.
 
     In float64, JAX reads a Python integer as int64, and some functions reject it beside an int32.
     """
     subject = subject_of(f, args, backward)
     leaves, tree = jax.tree.flatten(args)
-    if not any(map(_is_int32, leaves)) or _is_traceable(subject):
+    if not any(map(_is_signed, leaves)) or _is_traceable(subject):
         return subject
-    wide = [np.asarray(a).astype("int64") if _is_int32(a) else a for a in leaves]
+    wide = [np.asarray(a).astype("int64") if _is_signed(a) else a for a in leaves]
     with jax.enable_x64(True):
         other = subject_of(f, jax.tree.unflatten(tree, wide), backward)
     return other if _is_traceable(other) else subject
 
 
-def _is_int32(a):
-    return isinstance(a, np.ndarray | np.generic | jax.Array) and a.dtype == np.int32
+def _is_signed(a):
+    """Whether `a` is an int32 for JAX, which also reads an int64 as int32 by default."""
+    is_array = isinstance(a, np.ndarray | np.generic | jax.Array)
+    return is_array and a.dtype in (np.int32, np.int64)
 
 
 def _is_traceable(subject):
