@@ -60,9 +60,8 @@ def by_fcnn(problem: CheckerProblem) -> str:
 def by_jax(problem: CheckerProblem) -> str:
     """check_grads in reverse mode, the only mode of a custom_vjp function."""
     subject = _subject(problem)
-    check_grads(
-        jax.jit(lambda *x: subject.differentiable(list(x))), subject.x, order=1, modes=["rev"]
-    )
+    x = [jnp.asarray(np.asarray(a)) for a in subject.x]  # float32, unless float64 is enabled
+    check_grads(jax.jit(lambda *x: subject.differentiable(list(x))), x, order=1, modes=["rev"])
     return ""
 
 

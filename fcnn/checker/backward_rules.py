@@ -84,7 +84,7 @@ def with_rule(f: Callable, rule: Rule, arguments: Sequence[Any]) -> Callable:
     `arguments` are the pytree structures of the arguments.
     """
     fwd, bwd = rule
-    ruled = jax.custom_vjp(f)
+    ruled = jax.custom_vjp(lambda *args: f(*args))  # custom_vjp would pass defaults of f too
     as_tuple = lambda saved, dy: gradients_of(bwd(saved, dy), arguments) or ()
     ruled.defvjp(lambda *args: tuple(fwd(*args)), as_tuple)
     return ruled

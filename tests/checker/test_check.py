@@ -482,6 +482,13 @@ def test_a_note_says_why_a_mistake_in_a_numpy_function_has_no_name(xp):
     assert any("is in NumPy" in note for note in report.notes.values()) == (xp is np)
 
 
+def test_order_2_of_a_function_with_a_default_argument():
+    scaled = lambda x, w, by=None: jnp.sin(x) * w * (1 if by is None else by)
+    backward = lambda x, w, dy: (dy * jnp.cos(x) * w, dy * jnp.sin(x))
+    args = np.linspace(-1, 2, 4), np.linspace(1, 2, 4)
+    assert fcnn.check(scaled, args, backward=backward, order=2).ok
+
+
 def test_an_argument_may_be_a_random_key(key):
     noisy = lambda x, k: x * jax.random.normal(k, x.shape, x.dtype)
     assert fcnn.check(noisy, (jnp.ones(3), jax.random.key(0)), cost=False).ok
