@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.checker.compiled import CompiledSubject
-from fcnn.checker.evidence import TOLERANCE, Evidence, gather, largest, rounding
+from fcnn.checker.evidence import TOLERANCE, Evidence, gather, largest, rounding, tolerance
 from fcnn.checker.kink import judge_together
 from fcnn.checker.strip_rules import draws_random_numbers
 from fcnn.checker.subject import Leaves, Subject
@@ -87,7 +87,7 @@ class InDtype:
             return False
         pairs = zip(self.claimed[0], self.e.compiled.y, strict=False)
         return any(
-            largest(np.asarray(p).astype(np.float64) - q) > tolerance_of(p) * largest(q)
+            largest(p.astype(np.float64) - q) > tolerance(p.dtype.name) * largest(q)
             for p, q in pairs
         )
 
@@ -96,10 +96,6 @@ class InDtype:
         """The findings of all leaves in the caller's dtype."""
         e = gather(self.compiled, self.seed, self.e.caller_dtype)
         return judge_together(e, [*verdicts(e, self.seed)], self.seed)
-
-
-def tolerance_of(a: np.ndarray) -> float:
-    return TOLERANCE.get(a.dtype.name, TOLERANCE["float32"])
 
 
 def _judged(own: InDtype, i: int, finding: Finding) -> tuple[Finding, float]:

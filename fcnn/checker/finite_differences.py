@@ -29,27 +29,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.checker.compiled import CompiledSubject
+from fcnn.checker.steps import (
+    ROUNDINGS,
+    SETTLED,
+    Slope,
+    best_step,
+    beyond_a_kink,
+    coarseness,
+    extrapolated,
+    is_flat,
+)
 from fcnn.checker.subject import Leaves
 
-ROUNDINGS = 8  # units in the last place: the expected error of an output
 RATIO = 8  # ratio of two successive steps h in `Slopes.close`
-SETTLED = 0.01  # relative change below which a slope no longer depends on the step
 NEARBY = 64  # number of points near x
 LESS_NEAR = 1e-5  # their distance for finite differences, relative to the size of a leaf
 UNSETTLED = 100  # change of y, in units of its rounding error, that shows a slope other than 0
 SHARP = 1e-5  # `Slopes.close` finds the resolution of a dtype with a smaller eps by itself
 STAIRS = 1.5  # the assumed rounding error, in units of the measured one
 DENORMAL = 1e-290  # entries below have parts, of 2^-52 of them, that are denormal
-# At a kink, sum |right - left| varies by at most this factor between steps. Elsewhere it falls with
-# h, or rises by rounding.
-FLAT = 3
-
-
-class Slope(NamedTuple):
-    """The slope along a direction, and its error bar."""
-
-    value: float
-    bar: float
 
 
 class Close(NamedTuple):
@@ -139,21 +137,21 @@ class Slopes:
         width = np.array([np.abs(right - left).sum() for left, right in sides])
         size = np.array([np.abs(left).sum() + np.abs(right).sum() for left, right in sides])
         bends = [h * np.linalg.norm(up - down) for h, (down, up) in zip(steps, sides, strict=True)]
-        coarse = _coarseness(width, size, steps)
+        coarse = coarseness(width, size, steps)
         # At the smallest steps, the two sides differ only by rounding.
         last = [] if self.coarse else bends[-2:]
         floor = max(self.rounding, np.nan_to_num(last).max(initial=0), coarse)
         noise = floor / np.array(steps) + 2 * self.eps * np.nan_to_num(size) / np.array(steps)
-        best, settled = _best(central, width, size, noise)
+        best, settled = best_step(central, width, size, noise)
         left, right = sides[best]
         low = float(np.minimum(left, right).sum() - noise[best])
         high = float(np.maximum(left, right).sum() + noise[best])
         ratio = steps[0] / steps[1]
-        kinked = _is_flat(width, noise, best, ratio)
+        kinked = is_flat(width, noise, best, ratio)
         error = ROUNDINGS * float(jnp.finfo(self.compiled.shortest).eps) * self.norm
-        beyond = _beyond_a_kink(width, np.maximum(noise, error / np.array(steps)), ratio)
+        beyond = beyond_a_kink(width, np.maximum(noise, error / np.array(steps)), ratio)
         usable = np.full(len(steps), True) if kinked else ~beyond
-        slope = _extrapolated(central, noise, usable, ratio)
+        slope = extrapolated(central, noise, usable, ratio)
         # A slope outside the interval was found at steps that reach beyond a kink.
         if not low - slope.bar <= slope.value <= high + slope.bar:
             slope = Slope((low + high) / 2, (high - low) / 2)
@@ -258,67 +256,3 @@ def size_of(x: np.ndarray) -> float:
 def flat(leaves: Leaves) -> np.ndarray:
     """All entries as one vector in float64."""
     return np.concatenate([np.ravel(a).astype(np.float64) for a in leaves] or [np.zeros(0)])
-
-
-def _coarseness(width, size, steps):
-    """The resolution of f: y does not show changes that are smaller than this.
-
-    The resolution is ROUNDINGS times the slope of f times the largest step at which y stays the
-    same. The slope is the median over the steps at which the two sides agree. Without steps of
-    both kinds, the resolution is 0.
-    """
-    smooth, still = (size > 0) & (width <= SETTLED * size), np.flatnonzero(size == 0)
-    if not (smooth.any() and still.size):
-        return 0.0
-    return float(ROUNDINGS * np.median(size[smooth]) / 2 * steps[still[0]])
-
-
-def _best(central, width, size, noise):
-    """The index of the step with the smallest relative error, and whether this error is small.
-
-    The error is the difference of the two sides, plus noise, plus the change of slope to the next
-    step. If y stays the same at a step, then f is constant there or computes in lower precision
-    than x. In the second case, the two sides agree at larger steps, and one of these is chosen.
-    """
-    off = width + noise + np.append(np.abs(np.diff(central)), 0)
-    off = np.where(np.isfinite(off), off, np.inf)
-    share = np.where(size > 0, off / np.where(size > 0, size, 1), np.inf)
-    settled = bool(share.min() < SETTLED)
-    return int(share.argmin() if settled else off.argmin()), settled
-
-
-def _beyond_a_kink(width, noise, ratio):
-    """Mask of the steps that reach beyond a kink near x: the two sides differ as at the next step.
-
-    Where f is smooth, their difference falls with the step.
-    """
-    following = np.append(width[1:], 0)
-    return (width > 10 * noise) & (following * np.sqrt(ratio) > width)
-
-
-def _extrapolated(central, noise, usable, ratio):
-    """The extrapolated slope with the smallest relative error bar.
-
-    The error bar is the difference from the slopes at the neighbouring steps, plus noise.
-    """
-    r = ratio**2
-    better = (r * central[1:] - central[:-1]) / (r - 1)
-    off = np.abs(np.diff(better))
-    bars = np.maximum(off[1:], off[:-1]) + noise[2:-1]
-    bars = np.where(usable[1:-2] & usable[2:-1], bars, np.inf)
-    if not np.isfinite(bars).any():
-        return Slope(float("nan"), float("inf"))
-    bars, size = np.where(np.isfinite(bars), bars, np.inf), np.abs(better[1:-1])
-    share = np.where(size > 0, bars / np.where(size > 0, size, 1), np.inf)
-    best = int(share.argmin() if share.min() < SETTLED else bars.argmin())
-    return Slope(float(better[best + 1]), float(3 * bars[best]))
-
-
-def _is_flat(width, noise, best, ratio):
-    """Whether three successive widths, one at `best`, agree within FLAT and exceed the noise."""
-    flat = min(FLAT, ratio**0.75)
-    for start in range(max(0, best - 2), min(best, len(width) - 3) + 1):
-        three = width[start : start + 3]
-        if three.min() > 10 * noise[best] and three.max() <= flat * three.min():
-            return True
-    return False

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from fcnn.checker.evidence import Evidence, forward, largest, rounding, tolerance
-from fcnn.checker.finite_differences import Close, Slope
+from fcnn.checker.finite_differences import Close
+from fcnn.checker.steps import Slope
 
 DIFFERENCE = 1e-6  # relative error of finite differences, in addition to their error bars
 SATURATED = 1e-3  # relative change of the outputs

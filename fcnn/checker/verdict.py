@@ -17,8 +17,9 @@ import numpy as np
 
 from fcnn.checker.constants import other_constants
 from fcnn.checker.evidence import Evidence, evidence_at, largest, not_linear
-from fcnn.checker.finite_differences import ROUNDINGS, Close
+from fcnn.checker.finite_differences import Close
 from fcnn.checker.leaf import Leaf
+from fcnn.checker.steps import ROUNDINGS
 from fcnn.checker.together import confirmed
 
 RIGHT, WRONG, KINK, NOISY = "right", "wrong", "kink", "too noisy to tell"

@@ -1,6 +1,5 @@
 """fcnn.check on a sample of the problems of the experiment `checkers`, part 2, for tuning."""
 
-import jax
 import pytest
 
 from experiments.checkers.bounds import upper_bound
@@ -8,6 +7,8 @@ from experiments.checkers.by_hand import RIGHT, WRONG
 from experiments.checkers.by_hand.case import KINDS
 from experiments.checkers.columns import SEEDS, judged, tasks
 from experiments.checkers.functions import FUNCTIONS, JUDGING, TUNING
+
+pytestmark = pytest.mark.usefixtures("jax_default_promotion")
 
 EVERY = {"tuning": 27, "tuned hand": 4, "right": 89}  # about 40 problems
 CHOSEN = [
@@ -17,12 +18,6 @@ CHOSEN = [
     if not task.name.startswith("judging")
 ]
 SECOND = pytest.mark.all("1 s per problem; the first tier runs every sixth")
-
-
-@pytest.fixture(autouse=True)
-def jax_default_promotion():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
 
 
 def tiers(chosen):

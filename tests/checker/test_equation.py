@@ -12,11 +12,7 @@ from fcnn.checker.equation.mutation import Run
 from fcnn.checker.equation.program import traced, used
 from fcnn.checker.equation.search import backward_program, mutations, names_of
 
-
-@pytest.fixture(autouse=True)
-def jax_default_promotion():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("jax_default_promotion")
 
 
 def normalized(x, g):

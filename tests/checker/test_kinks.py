@@ -10,6 +10,8 @@ import pytest
 import fcnn
 from fcnn.checker.verdict import KINK, WRONG
 
+pytestmark = pytest.mark.usefixtures("jax_default_promotion")
+
 check = partial(fcnn.check, cost=False)
 RNG = np.random.default_rng(0)
 ONES, TWOS, ZEROS = np.ones(3), np.full(3, 2.0), np.zeros(8)
@@ -202,12 +204,6 @@ def each(problems):
     return pytest.mark.parametrize(
         "problem", [pytest.param(p, id=name, marks=marks(name)) for name, p in problems.items()]
     )
-
-
-@pytest.fixture(autouse=True)
-def jax_default_promotion():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
 
 
 @each(INVALID_CHOICES)

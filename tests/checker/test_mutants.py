@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import jax
 import pytest
 
 from experiments.checkers import NAMED
@@ -11,6 +10,8 @@ from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import KINDS
 from experiments.checkers.undiagnosed import UNDIAGNOSED
+
+pytestmark = pytest.mark.usefixtures("jax_default_promotion")
 
 EVERY = 4  # the second tier has every 4th problem; the experiment `checkers` runs all problems
 SECOND = pytest.mark.all("0.5 s per problem; the first tier runs one problem of each kind")
@@ -40,12 +41,6 @@ def tiers(problems, first):
 FIRST = one_of_each_kind(MUTANTS)
 # Names of correct gradients: one of each kind, chosen without regard to families.
 FIRST_CORRECT = set({p.kind: p.name for p in reversed(CORRECT_GRADIENTS)}.values())
-
-
-@pytest.fixture(autouse=True)
-def jax_default_promotion():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
 
 
 @pytest.mark.parametrize("mutant", tiers(MUTANTS, FIRST))

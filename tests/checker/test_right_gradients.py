@@ -14,6 +14,8 @@ from jax import lax
 import fcnn
 from fcnn.checker.verdict import KINK, NOISY, RIGHT, WRONG
 
+pytestmark = pytest.mark.usefixtures("jax_default_promotion")
+
 check = partial(fcnn.check, cost=False)
 SECOND_TIER = pytest.mark.all("0.5 s per case; the first tier runs the cheapest case of each kind")
 KEY = jax.random.key(0)
@@ -220,12 +222,6 @@ def each(problems):
     return pytest.mark.parametrize(
         "problem", [pytest.param(p, id=name, marks=marks(name)) for name, p in problems.items()]
     )
-
-
-@pytest.fixture(autouse=True)
-def jax_default_promotion():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
 
 
 SAYS = {

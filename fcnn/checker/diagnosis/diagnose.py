@@ -22,7 +22,7 @@ from fcnn.checker.diagnosis import (
     order,
     terms,
 )
-from fcnn.checker.diagnosis.context import Context, Hypothesis, Mistake
+from fcnn.checker.diagnosis.context import WHERE, Context, Hypothesis, Mistake
 from fcnn.checker.diagnosis.shape import other_shape
 from fcnn.checker.equation.search import Draw, Found, explanations, repairs
 from fcnn.checker.evidence import (
@@ -71,7 +71,6 @@ MISTAKES: tuple[Mistakes, ...] = (
 )
 # Their values are fitted to G, so that a step of the equation is a better explanation.
 FITTED = (terms.terms, terms.rows, factor.by_axis)
-VAGUE = ("some slices", "single entry")  # kinds that tell where, not what
 PLACES = (entries.single, entries.any_slices)
 # For a function with complex arguments or outputs, where the other modules assume real arrays.
 OF_COMPLEX: tuple[Mistakes, ...] = (
@@ -111,7 +110,7 @@ class Diagnosis:
                 or Mistake("missing factor", "does not depend on dy", exact=False)
             )
         known = self._known(c, MISTAKES)
-        if known is not None and (known.fitted or (known.kind in VAGUE and not known.exact)):
+        if known is not None and (known.fitted or (known.kind in WHERE and not known.exact)):
             step = self._in_the_equation(i)
             keep = known.fitted and step is not None and step.kind.startswith("missing")
             known = known if step is None or keep else step

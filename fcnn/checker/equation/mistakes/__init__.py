@@ -5,7 +5,7 @@ Each function of the modules yields the mutations of one kind at one equation:
     module    kind                  the equation                  the mistake
     formula   missing term          a + b of two cotangents       a alone, b alone
               wrong term                                          a - b, a + 2 b
-              missing factor        t = dy · f                    dy
+              missing factor        t = dy · f                    dy, or without two in a row
               wrong factor                                        dy · f², dy / f
               constant factor       a number in a formula         another number
     value     wrong value           f(value)                      f(another value of its shape)
@@ -23,7 +23,12 @@ Each function of the modules yields the mutations of one kind at one equation:
               flipped               a scan or cumulative sum      in the other direction
               shifted               the values that a scan saves  those of the step before or after
     moved     flipped, shifted      any value                     reversed, or shifted by one
-    addition  extra factor, term    a value of the user's         with a factor or a term more
+
+These change the claimed backward pass only, to make it right:
+
+    value     wrong value           a cotangent                   a value that does not depend on dy
+    addition  extra factor, term    a value                       with a factor or a term more
+              extra factor          a term of a sum               times or divided by a length
               overwritten           an assignment to entries      a sum of contributions
 """
 

@@ -1,4 +1,4 @@
-"""A factor or a term more: what the claimed backward pass may lack."""
+"""A factor, a term or a contribution more: what the claimed backward pass may lack."""
 
 from collections.abc import Iterator
 from functools import partial
