@@ -87,15 +87,16 @@ def _nudged(a, rng):
 
 
 def _changed(program: Any, change: Callable) -> Any:
-    """The program with `change` applied to all its floating constants."""
-    if isinstance(program, core.ClosedJaxpr):
-        consts = [change(c) if _is_floating(c) else c for c in program.consts]
-        return core.ClosedJaxpr(_changed(program.jaxpr, change), consts)
+    """The program with `change` applied to all its floating constants.
+
+    From jax 0.12 on, every Jaxpr has its constants; before, only a ClosedJaxpr has.
+    """
     if isinstance(program, tuple | list):
         return type(program)(_changed(p, change) for p in program)
-    if not isinstance(program, core.Jaxpr):
+    if not isinstance(program, core.ClosedJaxpr | core.Jaxpr):
         return program
     new = lambda v: core.Literal(change(v.val), v.aval) if _is_floating_literal(v) else v
+    jaxpr: Any = getattr(program, "jaxpr", program)
     eqns = [
         equation.replace(
             invars=list(map(new, equation.invars)),
@@ -103,9 +104,12 @@ def _changed(program: Any, change: Callable) -> Any:
                 k: _changed(v, change) if programs_in(v) else v for k, v in equation.params.items()
             },
         )
-        for equation in program.eqns
+        for equation in jaxpr.eqns
     ]
-    return program.replace(eqns=eqns)
+    changed, consts = jaxpr.replace(eqns=eqns), getattr(program, "consts", None)
+    if consts is None:
+        return changed
+    return core.ClosedJaxpr(changed, [change(c) if _is_floating(c) else c for c in consts])
 
 
 def _is_floating(c):

@@ -201,7 +201,7 @@ class _Builder:
         if equation.primitive.name not in INLINED:
             return None, given
         inner = params.get("call_jaxpr", params.get("jaxpr"))
-        if isinstance(inner, core.Jaxpr):
+        if isinstance(inner, core.Jaxpr) and not hasattr(inner, "consts"):  # before jax 0.12
             inner = core.ClosedJaxpr(inner, [])
         return (inner if isinstance(inner, core.ClosedJaxpr) else None), given
 
@@ -218,7 +218,7 @@ def _program(jaxpr, consts):
 def _scan(equation, e):
     """The equation of a scan. Constants and carries have the same shape in each of its steps."""
     jaxpr = e.params["jaxpr"]
-    inner, consts = (jaxpr, ()) if isinstance(jaxpr, core.Jaxpr) else (jaxpr.jaxpr, jaxpr.consts)
+    inner, consts = getattr(jaxpr, "jaxpr", jaxpr), getattr(jaxpr, "consts", ())
     same = lambda a, b: sum(v.aval.shape == w.aval.shape for v, w in zip(a, b, strict=True))
     carries = same(e.outvars, inner.outvars)
     whole = same(e.invars, inner.invars)
