@@ -157,3 +157,42 @@ def test_min_max_scale_does_not_overflow_and_propagates_nan():
     np.testing.assert_allclose(y[0], [0, 0.5, 1])
     assert np.isfinite(dx[0]).all()
     assert np.isnan(y[1]).all()
+
+
+@pytest.mark.parametrize("mode", ["hand", "autodiff"])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16], ids=lambda d: d.__name__)
+def test_running_values_in_float32_beside_half_precision(mode, dtype):
+    """Steps of 1% reach the statistics of the batch. In bfloat16, running values of 1 stay 1."""
+    x = jnp.array([[0.1], [2.1]], dtype)  # mean 1.1, variance 1
+    ones, wide = jnp.ones(1, dtype), jnp.ones(1, jnp.float32)
+    train = partial(fcnn.batch_norm, train=True, momentum=0.99)
+    exact = np.asarray(x, float)
+
+    def run(x, scale, mean, var):
+        def total(x, scale, mean, var):
+            y, mean, var = train(x, scale, ones, mean, var)
+            return y.astype(wide.dtype).sum() + (mean + 2 * var).sum(), (y, mean, var)
+
+        return jax.value_and_grad(total, (0, 1, 2, 3), has_aux=True)(x, scale, mean, var)
+
+    with fcnn.gradients(mode):
+        (_, (y, mean, var)), grads = jax.jit(run)(x, ones, 1 * wide, 2 * wide)
+    np.testing.assert_allclose(mean, 0.99 + 0.01 * exact.mean(), rtol=1e-6)
+    np.testing.assert_allclose(var, 2 * 0.99 + 0.01 * exact.var(), rtol=1e-6)
+    assert [a.dtype for a in (y, mean, var)] == [dtype, wide.dtype, wide.dtype]
+    assert [g.dtype for g in grads] == [dtype, dtype, wide.dtype, wide.dtype]
+    np.testing.assert_allclose(np.ravel(grads[2:]), [0.99, 2 * 0.99], rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["hand", "autodiff"])
+def test_evaluation_with_float32_running_values(mode):
+    x, one = jnp.array([[3.0], [1.0]], jnp.bfloat16), jnp.ones(1, jnp.bfloat16)
+    mean, var = jnp.full(1, 2, jnp.float32), jnp.full(1, 4, jnp.float32)
+    evaluate = partial(fcnn.batch_norm, train=False, eps=1e-12)
+    total = lambda mean, var: evaluate(x, one, one, mean, var)[0].astype(mean.dtype)[0, 0]
+    with fcnn.gradients(mode):
+        dmean, dvar = jax.jit(jax.grad(total, (0, 1)))(mean, var)
+        y, *running = jax.jit(evaluate)(x, one, one, mean, var)
+    np.testing.assert_array_equal(np.asarray(y, float).ravel(), [1.5, 0.5])
+    assert [a.dtype for a in (y, *running, dmean, dvar)] == [x.dtype, *4 * (mean.dtype,)]
+    np.testing.assert_allclose([*dmean, *dvar], [-1 / 2, -1 / 16], rtol=1e-6)

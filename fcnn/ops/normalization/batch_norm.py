@@ -27,6 +27,10 @@ Where a batch is distributed along a mapped axis of vmap, pmap or shard_map, the
 dm and dv run over that axis too. x, m, f, r, scale, N and the mask are saved. d is recomputed: in
 half precision, the terms of dx would not cancel with a rounded d. If N = 0, then m = v = 0 and the
 running values stay unchanged.
+
+The running values may be float32 while x is float16 or bfloat16. They change by a fraction
+1 - momentum of their distance from the batch statistics, which a half-precision number cannot hold:
+in bfloat16, 0.99 * 1 + 0.01 * 1.1 is rounded to 1.
 """
 
 import math
@@ -45,11 +49,18 @@ from fcnn.ops.normalization.channels import (
     extremes,
     in_dtype_of,
     require_channels,
+    require_one_per_channel,
     scale_and_bias_gradients,
     scale_and_shift,
 )
 from fcnn.ops.op import operator
-from fcnn.ops.validation import require, require_flags, require_numbers, require_rank
+from fcnn.ops.validation import (
+    require,
+    require_flags,
+    require_floats,
+    require_numbers,
+    require_rank,
+)
 
 
 @operator()
@@ -72,7 +83,8 @@ def batch_norm(
             axes of x -> y (n, *size, c), mean (c,), var (c,). The outputs mean and var are the new
             running values in training, and the inputs mean and var in evaluation. mask is True
             where x is part of the statistics. Other entries of x are normalized too, and must be
-            finite.
+            finite. mean and var have the dtype of x, or float32 where x is float16 or bfloat16.
+            The outputs mean and var have their dtype.
     Options:
         train: whether to normalize by batch statistics (True), or by `mean` and `var` (False).
         momentum: the weight of the old running values (torch's momentum is 1 minus this).
@@ -84,8 +96,8 @@ def batch_norm(
             about |x| = 1e19 in float32, y is bias, and dx through y is 0. Where the sum of x
             overflows, y is NaN.
     Raises: ValueError if shapes disagree, x has no entries in training, eps <= 0, or momentum lies
-            outside [0, 1]; TypeError if an argument does not hold floats, or mask not booleans;
-            NameError if axis_name is not bound.
+            outside [0, 1]; TypeError if an argument does not hold floats, mask does not hold
+            booleans, or dtypes disagree; NameError if axis_name is not bound.
     Cost:   about 10 operations per entry forward, 11 backward. `axis_name` adds sums over the
             mapped axis: one of 1 and three of c numbers forward, one of 2 c numbers backward.
     Source: Ioffe & Szegedy, arXiv:1502.03167.
@@ -112,7 +124,7 @@ def batch_norm_fwd(x, scale, bias, mean, var, mask, *, train, momentum, eps, axi
         v = average(jnp.square(wide - expand(m, x) - expand(f, x)))
         blend = lambda old, batch: (
             (1 - weight) * old.astype(weight.dtype) + weight * batch
-        ).astype(x.dtype)
+        ).astype(old.dtype)
         mean, var = blend(mean, m + f), blend(var, v)
     r = lax.rsqrt(v + eps)
     y = scale_and_shift(scale, (wide - expand(m, x) - expand(f, x)) * expand(r, x), bias)
@@ -128,7 +140,8 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
     instance has one.
     """
     x, m, f, r, scale, count, mask = saved
-    dtype, (x, scale, dy, dmean, dvar) = x.dtype, in_dtype_of(r, x, scale, *dout)
+    dtypes = 3 * (x.dtype,) + tuple(a.dtype for a in dout[1:])
+    x, scale, dy, dmean, dvar = in_dtype_of(r, x, scale, *dout)
     d = x - expand(m, x) - expand(f, x)
     dscale, dbias = scale_and_bias_gradients(d * expand(r, d), dy)
     dm, dv = -r * scale * dbias, -jnp.square(r) * scale * dscale / 2
@@ -145,7 +158,8 @@ def batch_norm_bwd(saved, dout, *, train, momentum, eps, axis_name):
         dmean, dvar = (1 - weight) * dmean, (1 - weight) * dvar
     else:
         dmean, dvar = dmean + dm, dvar + dv
-    return *(g.astype(dtype) for g in (dx, dscale, dbias, dmean, dvar)), None
+    each = zip((dx, dscale, dbias, dmean, dvar), dtypes, strict=True)
+    return *(g.astype(dtype) for g, dtype in each), None
 
 
 def _n(x):
@@ -179,7 +193,8 @@ def _sum_over_axes(a, axis_name):
 
 @batch_norm.validate
 def _validate(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_name):
-    require_channels(x, eps, scale=scale, bias=bias, mean=mean, var=var)
+    require_channels(x, eps, scale=scale, bias=bias)
+    _require_running(x, mean=mean, var=var)
     require_rank(2, x=x)
     require_numbers(momentum=momentum)
     require_flags(train=train)
@@ -197,6 +212,20 @@ def _validate(x, scale, bias, mean, var, mask, *, train, momentum, eps, axis_nam
             raise TypeError(f"mask holds {mask.dtype}, not booleans; {write}")
         fits = 1 <= mask.ndim < x.ndim and mask.shape == x.shape[: mask.ndim]
         require(fits, f"mask {mask.shape} needs the leading axes of x {x.shape}")
+
+
+def _require_running(x, **running):
+    """Raise unless the running values have one entry per channel, and a dtype that goes with x."""
+    require_floats(**running)
+    require_one_per_channel(x, **running)
+    wide = accumulation_dtype(x.dtype)
+    for k, v in running.items():
+        if v.dtype not in (x.dtype, wide):
+            needs = f"{k} {v.dtype} needs dtype {wide}, or that of x {x.dtype}"
+            raise TypeError(f"{needs}; write {k}.astype(jnp.{wide})")
+        require(
+            v.shape == x.shape[-1:], f"{k} {v.shape} needs shape {x.shape[-1:]} for x {x.shape}"
+        )
 
 
 def _require_bound(names):
@@ -243,6 +272,15 @@ batch_norm.cases = (
     rejects("has no entries", (0, 3), *STATS, None, train=True),
     rejects("at least 2 axes", (3,), *STATS, None, train=True),
     rejects("x holds int32", ints((4, 3)), *STATS, None, train=True, kind=TypeError),
+    rejects(
+        "mean float32 needs dtype float64, or that of x float64; write mean.astype",
+        (4, 3),
+        *STATS[:2],
+        *2 * (lambda rng: np.ones(3, np.float32),),
+        None,
+        train=True,
+        kind=TypeError,
+    ),
     rejects("mask holds int32", (4, 3), *STATS, ints((4,)), train=True, kind=TypeError),
     rejects(
         "axis_name .*'i'.* is not bound",

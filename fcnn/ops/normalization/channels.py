@@ -50,10 +50,15 @@ def require_channels(x, eps, **per_channel):
     require_floats(x=x, **per_channel)
     require_rank(1, x=x)
     require(x.shape[-1] > 0, f"x {x.shape} has no features")
-    for k, v in per_channel.items():
+    require_one_per_channel(x, **per_channel)
+    require_numbers(eps=eps)
+    require(eps > 0, f"eps {eps} must be positive")
+
+
+def require_one_per_channel(x, **arrays):
+    """ValueError unless every array has one entry per channel of x."""
+    for k, v in arrays.items():
         require(
             v.shape == x.shape[-1:],
             f"{k} {v.shape} needs shape {x.shape[-1:]} for x {x.shape}",
         )
-    require_numbers(eps=eps)
-    require(eps > 0, f"eps {eps} must be positive")
