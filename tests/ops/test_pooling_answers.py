@@ -305,3 +305,59 @@ def test_resize_agrees_with_jax_image():
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 2))
     for ours, theirs in run(lambda x: list(all_pairs(x)), x):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+
+
+GLOBAL = {  # the operators, and their results for a list of cells
+    fcnn.global_avg_pool: lambda cells: sum(cells) / len(cells),
+    fcnn.global_max_pool: max,
+}
+every_global_pool = pytest.mark.parametrize("op", GLOBAL, ids=lambda op: op.name)
+
+
+@every_global_pool
+@MODES
+def test_global_pooling_of_the_cells_of_a_mask_equals_loops(mode, op):
+    """NaN at the other cells has no effect. An example without cells gives 0, with gradient 0."""
+    rng = np.random.default_rng(0)
+    x = rng.permutation(3 * 4 * 5 * 2).reshape(3, 4, 5, 2) / 8.0 - 20
+    dy = rng.standard_normal((3, 2))
+    for shape in ((3, 4), (3, 4, 5)):
+        mask = rng.random(shape) < 0.5
+        mask[1] = False
+        counts = np.broadcast_to(mask.reshape(*shape, *(1 for _ in x.shape[len(shape) :])), x.shape)
+        with fcnn.gradients(mode):
+            pull = jax.jit(lambda x, mask: (op(x, mask), *jax.vjp(lambda x: op(x, mask), x)[1](dy)))
+            y, dx = pull(np.where(counts, x, np.nan), mask)
+        wanted, wanted_dx = np.zeros((3, 2)), np.zeros(x.shape)
+        for n, c in itertools.product((0, 2), range(2)):
+            cells = [u for u in np.ndindex(4, 5) if counts[n, *u, c]]
+            wanted[n, c] = GLOBAL[op]([x[n, *u, c] for u in cells])
+            for u in cells:
+                share = (
+                    1 / len(cells) if op is fcnn.global_avg_pool else x[n, *u, c] == wanted[n, c]
+                )
+                wanted_dx[n, *u, c] = share * dy[n, c]
+        np.testing.assert_allclose(y, wanted, rtol=1e-14)
+        np.testing.assert_allclose(dx, wanted_dx, rtol=1e-14)
+
+
+@MODES
+def test_global_max_pool_of_masked_infinities(mode):
+    """A maximum of -inf is at the first cell that counts. NaN in such a cell is the maximum."""
+    x = np.array([[-np.inf, -np.inf, -np.inf], [7, np.nan, 5], [9, 1, 1]])[..., None]
+    mask = np.array([[False, True, True], [True, True, False], [False, True, True]])
+    total = lambda x: fcnn.global_max_pool(x, mask).sum()
+    with fcnn.gradients(mode):
+        y, dx = jax.jit(lambda x: (fcnn.global_max_pool(x, mask), jax.grad(total)(x)))(x)
+    np.testing.assert_array_equal(np.ravel(y), [-np.inf, np.nan, 1])
+    np.testing.assert_array_equal(dx[..., 0], [[0, 1, 0], [0, 1, 0], [0, 1, 0]])
+
+
+@MODES
+def test_masked_mean_of_more_cells_than_the_largest_float16(mode):
+    x, mask = np.ones((1, 70_001, 1), np.float16), np.arange(70_001)[None] > 0
+    with fcnn.gradients(mode):
+        y, dx = jax.jit(jax.value_and_grad(lambda x: fcnn.global_avg_pool(x, mask).sum()))(x)
+    assert y == 1
+    np.testing.assert_allclose(dx[0, 1:, 0], np.full(70_000, 1 / 70_000), rtol=4e-3)
+    assert dx[0, 0, 0] == 0

@@ -133,6 +133,25 @@ def test_adaptive_pooling_and_linear_resizing(seed):
 
 
 @seeds
+def test_global_pooling_of_the_cells_of_a_mask(seed):
+    """torch has no masks: each example is pooled alone, without the cells that do not count."""
+    rng, rank, x = draw(seed)
+    mask = rng.random(x.shape[: 2 + seed % rank]) < 0.6
+    mask[:, 0] = True
+
+    def by_example(name):
+        return lambda x: torch.cat(
+            [
+                by_torch(name, a[m].flatten(0, -2)[None], 1)[:, 0]
+                for a, m in zip(x, mask, strict=True)
+            ]
+        )
+
+    agree(lambda x: fcnn.global_avg_pool(x, mask), by_example("adaptive_avg_pool"), [x])
+    agree(lambda x: fcnn.global_max_pool(x, mask), by_example("adaptive_max_pool"), [x])
+
+
+@seeds
 def test_resize_nearest(seed):
     """For n cells and m positions, position p reads cell floor(p n / m).
 
