@@ -30,13 +30,12 @@ from fcnn.ops.activation.sigmoid import (
 from fcnn.ops.activation.softmax import log_softmax as log_softmax, softmax as softmax
 from fcnn.ops.activation.softplus import softplus as softplus, squareplus as squareplus
 from fcnn.ops.activation.tanh import hard_tanh as hard_tanh, softsign as softsign, tanh as tanh
+from fcnn.ops.attention.attention_weights import attention_weights as attention_weights
 from fcnn.ops.attention.dot_product_attention import dot_product_attention as dot_product_attention
 from fcnn.ops.attention.embedding import embedding as embedding, one_hot as one_hot
 from fcnn.ops.attention.multi_head_attention import multi_head_attention as multi_head_attention
-from fcnn.ops.attention.positions import (
-    positional_encoding as positional_encoding,
-    rotary_embedding as rotary_embedding,
-)
+from fcnn.ops.attention.positional_encoding import positional_encoding as positional_encoding
+from fcnn.ops.attention.rotary_embedding import rotary_embedding as rotary_embedding
 from fcnn.ops.case import Case as Case
 from fcnn.ops.contexts import gradients as gradients, implementations as implementations
 from fcnn.ops.convolution.conv import conv as conv

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 import jax
@@ -74,6 +75,12 @@ def of_batch(x: Array) -> NamedSharding | None:
     if _explicit(sharding.mesh):
         return NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[:1]))
     return None
+
+
+def replicated(x: Array) -> NamedSharding | None:
+    """A value for `out_sharding`: no axis sharded, on the mesh of x."""
+    mesh = jax.typeof(x).sharding.mesh
+    return NamedSharding(mesh, PartitionSpec()) if _explicit(mesh) else None
 
 
 def letters(annotation: Any, rank: int) -> Iterator[str]:
@@ -187,6 +194,10 @@ def _explicit(mesh: AbstractMesh) -> tuple[str, ...]:
 
 def _of_each(annotation, outputs):
     """The annotation of each output; None for all if there are more or fewer annotations."""
+    options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    for option in options:  # one array, or with an option of the operator several
+        if get_origin(option) is tuple and len(get_args(option)) == outputs:
+            annotation = option
     if get_origin(annotation) is tuple:
         each = get_args(annotation)
         each = each[:1] * outputs if each[1:] == (...,) else each

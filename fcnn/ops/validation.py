@@ -39,11 +39,11 @@ class named:
         """Replace the message in place: the error keeps its traceback, and its cause."""
         if error is not None and kind in (ValueError, TypeError):
             match error.args:
-                case (str(message), *rest) if not isinstance(message, _Named):
-                    error.args = (_Named(f"{self.name}: {message}"), *rest)
+                case (str(message), *rest) if not isinstance(message, Named):
+                    error.args = (Named(f"{self.name}: {message}"), *rest)
 
 
-class _Named(str):
+class Named(str):
     """A message with a name in front."""
 
 

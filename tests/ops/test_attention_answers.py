@@ -20,16 +20,31 @@ def normals(*shapes):
     return [draw(shape) for shape in shapes]
 
 
-def by_loops(q, k, v, mask=None, *, causal=False, scale=None):
-    """Attention by loops over examples, heads and queries."""
+def by_loops(
+    q,
+    k,
+    v,
+    mask=None,
+    lengths=None,
+    offset=None,
+    *,
+    causal=False,
+    window=None,
+    softcap=None,
+    scale=None,
+):
+    """Attention and its weights by loops over examples, heads and queries."""
     (n, t, h, d), (_, s, g, e) = q.shape, v.shape
-    y = np.zeros((n, t, h, e))
+    y, p = np.zeros((n, t, h, e)), np.zeros((n, h, t, s))
     mask = None if mask is None else np.broadcast_to(mask, (n, h, t, s))
     for i, j, m in itertools.product(range(n), range(h), range(t)):
         weights = []
         for u in range(s):
             score = sum(q[i, m, j] * k[i, u, j // (h // g)]) * (scale or 1 / math.sqrt(d))
-            hidden = causal and u > m
+            score = score if softcap is None else softcap * math.tanh(score / softcap)
+            at = m if offset is None else m + offset[i]
+            hidden = (causal and u > at) or (window is not None and abs(u - at) >= window)
+            hidden = hidden or (lengths is not None and u >= lengths[i])
             if mask is not None and mask.dtype == bool:
                 hidden = hidden or not mask[i, j, m, u]
             elif mask is not None:
@@ -37,8 +52,9 @@ def by_loops(q, k, v, mask=None, *, causal=False, scale=None):
             weights.append(0.0 if hidden else math.exp(score))
         for u in range(s):
             if sum(weights) > 0:
-                y[i, m, j] += weights[u] / sum(weights) * v[i, u, j // (h // g)]
-    return y
+                p[i, j, m, u] = weights[u] / sum(weights)
+                y[i, m, j] += p[i, j, m, u] * v[i, u, j // (h // g)]
+    return y, p
 
 
 MASKS = ("none", "boolean", "added")
@@ -68,7 +84,45 @@ def answers_and_loops(seed):
         cases = itertools.product(IMPLS, MASKS)
         return {(i, m): attend(*x, masks[m], **options, impl=i, block=2) for i, m in cases}
 
-    return jax.jit(run)(masks, *x), {m: by_loops(*x, masks[m], **options) for m in MASKS}
+    return jax.jit(run)(masks, *x), {m: by_loops(*x, masks[m], **options)[0] for m in MASKS}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_windows_softcap_lengths_and_offsets_equal_loops(seed):
+    """Keys and values beyond the lengths are NaN. Some queries have no key."""
+    rng = np.random.default_rng(seed)
+    n, t, s, g, r, d, e = rng.integers(1, 6, 7)
+    q, k, v = (rng.standard_normal(a) for a in ((n, t, g * r, d), (n, s, g, d), (n, s, g, e)))
+    lengths, offset = rng.integers(-1, s + 2, n), rng.integers(-2, s + 1, n)
+    options = {"causal": seed % 2 == 1, "window": 1 + seed % 3, "softcap": 0.5 + seed % 4}
+    beyond = np.arange(s) >= lengths[:, None]
+    k[beyond], v[beyond] = np.nan, np.nan
+
+    @jax.jit
+    def run(q, k, v, lengths, offset):
+        given = {"lengths": lengths, "offset": offset}
+        ys = [attend(q, k, v, **given, **options, impl=impl, block=2) for impl in IMPLS]
+        weights = fcnn.attention_weights(q, k, **given, **options)
+        gradient = jax.grad(lambda *x: attend(*x, **given, **options).sum(), (1, 2))(q, k, v)
+        return ys, weights, gradient
+
+    ys, weights, gradient = run(q, k, v, lengths, offset)
+    y, p = by_loops(q, *map(np.nan_to_num, (k, v)), None, lengths, offset, **options)
+    for found in ys:
+        np.testing.assert_allclose(found, y, atol=1e-13)
+    np.testing.assert_allclose(weights, p, atol=1e-13)
+    for g in gradient:
+        np.testing.assert_array_equal(np.asarray(g)[beyond], 0)
+
+
+def test_weights_of_multi_head_attention_are_the_weights_of_its_queries_and_keys():
+    x, wq, wk, wo = normals((2, 3, 4), (4, 2, 5), (4, 1, 5), (2, 5, 4))
+    run = jax.jit(partial(fcnn.multi_head_attention, causal=True, weights=True))
+    y, p = run(x, wq, wk, wk, wo)
+    q, k = (np.einsum("ntc,chd->nthd", x, w) for w in (wq, wk))
+    np.testing.assert_allclose(p, by_loops(q, k, k, causal=True)[1], atol=1e-13)
+    z = np.einsum("nhts,nsgd->nthd", p, k)
+    np.testing.assert_allclose(y, np.einsum("nthd,hdo->nto", z, wo), atol=1e-12)
 
 
 def test_attention_weights_known_values():
@@ -231,6 +285,69 @@ def test_rotary_embedding_equals_complex_multiplication(interleaved):
     default, y, counted = jax.jit(run)(x, positions, np.arange(5))
     np.testing.assert_allclose(y, wanted, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(default, counted)
+
+
+@pytest.mark.parametrize("given", ["none", "shared", "of each example"])
+def test_positional_encoding_at_positions_equals_loops(given):
+    x, rng = normals((2, 3, 6))[0], np.random.default_rng(1)
+    shape = {"none": None, "shared": (3,), "of each example": (2, 3)}[given]
+    positions = None if shape is None else rng.integers(0, 1000, shape)
+    y = jax.jit(partial(fcnn.positional_encoding, base=50.0))(x, positions)
+    each = np.broadcast_to(np.arange(3) if positions is None else positions, (2, 3))
+    wanted = x.copy()
+    for n, t, i in np.ndindex(2, 3, 3):
+        angle = each[n, t] / 50 ** (2 * i / 6)
+        wanted[n, t, 2 * i : 2 * i + 2] += math.sin(angle), math.cos(angle)
+    np.testing.assert_allclose(y, wanted, rtol=0, atol=1e-12)
+
+
+def rotated_by_loops(x, cos, sin, interleaved):
+    """Each pair of each head in turn, with cos and sin (n, t, r)."""
+    y, r = x.copy(), cos.shape[-1]
+    for n, t, h, i in np.ndindex(*x.shape[:3], r):
+        one, two = (2 * i, 2 * i + 1) if interleaved else (i, i + r)
+        c, s, (a, b) = cos[n, t, i], sin[n, t, i], x[n, t, h, [one, two]]
+        y[n, t, h, [one, two]] = a * c - b * s, a * s + b * c
+    return y
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("shape", [(3, 2), (2, 3, 2)], ids=["shared", "of each example"])
+def test_rotary_embedding_with_tables_equals_loops(shape, interleaved):
+    """Of 5 features, 4 are rotated. cos and sin need not belong to an angle."""
+    x, cos, sin, dy = normals((2, 3, 2, 5), shape, shape, (2, 3, 2, 5))
+    by = lambda *a: fcnn.rotary_embedding(a[0], None, *a[1:], interleaved=interleaved)
+    y, grads = jax.jit(lambda dy, *a: (by(*a), jax.vjp(by, *a)[1](dy)))(dy, x, cos, sin)
+    loops = lambda x, *tables: rotated_by_loops(
+        x, *(np.broadcast_to(a, (2, 3, 2)) for a in tables), interleaved
+    )
+    np.testing.assert_allclose(y, loops(x, cos, sin), rtol=0, atol=1e-14)
+    for at in np.ndindex(shape):  # y is linear in cos and sin
+        one, turned = np.zeros(shape), x[..., :4]
+        one[at] = 1
+        slopes = loops(turned, one, 0 * one), loops(turned, 0 * one, one)
+        for g, slope in zip(grads[1:], slopes, strict=True):
+            np.testing.assert_allclose(g[at], (dy[..., :4] * slope).sum(), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_partial_rotation_rotates_the_leading_features_alone(interleaved):
+    """The frequencies are those of a head with `features` features."""
+    (x,) = normals((2, 5, 3, 7))
+    rotate = partial(fcnn.rotary_embedding, base=100.0, interleaved=interleaved)
+    some = lambda x: (rotate(x, features=4), rotate(x[..., :4]))
+    y, leading = jax.jit(some)(x)
+    np.testing.assert_array_equal(y[..., :4], leading)
+    np.testing.assert_array_equal(y[..., 4:], x[..., 4:])
+    assert not np.allclose(y[..., :4], x[..., :4])
+
+
+def test_gradient_of_shared_tables_is_summed_in_float32():
+    x = np.ones((1, 1, 4096, 2), jnp.bfloat16)
+    total = lambda cos, sin: fcnn.rotary_embedding(x, None, cos, sin).sum(dtype=np.float32)
+    one = np.ones((1, 1), jnp.bfloat16)
+    dcos, dsin = jax.jit(jax.grad(total, (0, 1)))(one, one)
+    assert (dcos.item(), dsin.item()) == (8192, 0)
 
 
 def test_scores_of_rotated_queries_and_keys_depend_only_on_their_distance():

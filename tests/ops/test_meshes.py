@@ -7,6 +7,7 @@ the expected shardings.
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from types import UnionType
 from typing import NamedTuple, get_args
 
 import jax
@@ -53,9 +54,17 @@ class Layout:
 
     @property
     def out(self):
-        """The annotation of each output."""
+        """The annotation of each output, of as many outputs as the case has."""
         out = self.op.signature.return_annotation
-        return get_args(out) or (out,)
+        options = get_args(out) if isinstance(out, UnionType) else (out,)
+        tuples = [get_args(option) or (option,) for option in options]
+        return next(each for each in tuples if len(each) == self.outputs)
+
+    @cached_property
+    def outputs(self):
+        return len(
+            jax.tree.leaves(jax.eval_shape(partial(self.op, **self.case.options), *self.args))
+        )
 
     @cached_property
     def batch(self):

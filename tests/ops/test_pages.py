@@ -18,7 +18,6 @@ FAMILIES = {  # module -> its operators. An unlisted operator is in the module o
     "glu": ("glu", "swiglu"),
     "softmax": ("softmax", "log_softmax"),
     "embedding": ("embedding", "one_hot"),
-    "positions": ("positional_encoding", "rotary_embedding"),
     "im2col": ("im2col", "col2im"),
     "dropout": ("dropout", "spatial_dropout", "stochastic_depth", "classic_dropout"),
     "binary_cross_entropy": ("sigmoid_cross_entropy", "focal"),

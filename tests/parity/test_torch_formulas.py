@@ -85,9 +85,9 @@ def test_position_encodings(seed):
     positions = rng.integers(0, 500, (n, t) if seed % 3 else (t,))
     frequency = base ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
 
-    def encoded(x):
-        angle = torch.arange(t)[:, None] * frequency
-        return x + torch.stack([angle.sin(), angle.cos()], -1).reshape(t, 2 * pairs)
+    def encoded(x, positions):
+        angle = positions[..., None] * frequency
+        return x + torch.stack([angle.sin(), angle.cos()], -1).reshape(*positions.shape, 2 * pairs)
 
     def rotated(x):
         angle = torch.tensor(positions)[..., None, None] * frequency
@@ -97,7 +97,46 @@ def test_position_encodings(seed):
         return (y if interleaved else y.mT).reshape(x.shape)
 
     x = rng.standard_normal((n, t, 2 * pairs))
-    agree(lambda x: fcnn.positional_encoding(x, base=base), encoded, (x,))
+    encode = lambda x, *positions: fcnn.positional_encoding(x, *positions, base=base)
+    agree(encode, lambda x: encoded(x, torch.arange(t)), (x,))
+    agree(encode, encoded, (x, positions))
     options = {"base": base, "interleaved": interleaved}
     x = rng.standard_normal((n, t, h, 2 * pairs))
     agree(lambda x: fcnn.rotary_embedding(x, positions, **options), rotated, (x,))
+
+
+@every_seed
+def test_rotary_embedding_of_transformers(seed):
+    """The formula of models in the `transformers` library: x cos + rotate_half(x) sin.
+
+    Its tables have every angle twice, once for each feature of a pair. Features beyond the tables
+    pass unchanged.
+    """
+    rng = np.random.default_rng(seed)
+    n, t, h, r = (int(v) for v in rng.integers(1, 6, 4))
+    features, interleaved = 2 * r, bool(seed % 2)
+    x = rng.standard_normal((n, t, h, features + int(rng.integers(0, 3))))
+    tables = rng.standard_normal((2, n, t, r) if seed % 3 else (2, t, r))
+
+    def rotate_half(x):
+        if interleaved:  # GPT-J: features 2 i and 2 i + 1
+            return torch.stack([-x[..., 1::2], x[..., ::2]], -1).flatten(-2)
+        half = x.shape[-1] // 2  # GPT-NeoX and Llama: features i and i + half
+        return torch.cat([-x[..., half:], x[..., :half]], -1)
+
+    def twice(a):
+        return a.repeat_interleave(2, -1) if interleaved else torch.cat([a, a], -1)
+
+    def theirs(x, cos, sin):
+        cos, sin = (twice(a)[..., None, :] for a in (cos, sin))
+        turned, rest = x[..., :features], x[..., features:]
+        return torch.cat([turned * cos + rotate_half(turned) * sin, rest], -1)
+
+    ours = lambda x, *tables: fcnn.rotary_embedding(x, None, *tables, interleaved=interleaved)
+    agree(ours, theirs, (x, *tables))
+    base = float(rng.uniform(10, 1e5))
+    frequency = 1 / base ** (torch.arange(0, features, 2, dtype=torch.float64) / features)
+    angle = torch.outer(torch.arange(t, dtype=torch.float64), frequency)
+    options = {"base": base, "interleaved": interleaved, "features": features}
+    by_position = lambda x: fcnn.rotary_embedding(x, **options)
+    agree(by_position, lambda x: theirs(x, angle.cos(), angle.sin()), (x,))

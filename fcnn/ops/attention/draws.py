@@ -48,4 +48,5 @@ def _extremes():
     return extremes, cancelling
 
 
+LENGTHS, OFFSET = (lambda rng: np.array([5, 3, -1])), (lambda rng: np.array([3, 1, 0]))
 EXTREMES, CANCELLING = _extremes()

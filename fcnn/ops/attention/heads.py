@@ -35,8 +35,14 @@ def by_head(a: Array) -> Array:
     return a.transpose(0, 3, 1, 2, 4).reshape(n, t, g * r, d)
 
 
-def blocks(k: Array, v: Array, mask: Array | None, h: int, length: int) -> Keys:
-    """All keys in blocks of `length`, along a new first axis."""
+def blocks(
+    k: Array, v: Array, mask: Array | None, h: int, lengths: Array | None, length: int
+) -> Keys:
+    """All keys in blocks of `length`, along a new first axis, with 0 at and beyond `lengths`."""
+    if lengths is not None:
+        position = jnp.arange(k.shape[1])
+        real = position[None] < lengths.astype(position.dtype)[:, None]
+        k, v = (jnp.where(real[:, :, None, None], a, jnp.zeros_like(a)) for a in (k, v))
     _, s, g, _ = k.shape
     b = max(1, math.ceil(s / length))
     position = jnp.arange(b * length).reshape(b, length)
