@@ -75,6 +75,14 @@ def test_other_examples_pass(name, failures):
     assert name not in failures, failures[name]
 
 
+@pytest.mark.parametrize(
+    "name", [n for n in OTHERS if n.startswith(("fcnn.layers", "fcnn.models"))]
+)
+def test_every_layer_and_model_has_an_example(name):
+    if not name.startswith((initializers.__name__, "fcnn.layers.Call", "fcnn.layers.Plan")):
+        assert doctest.DocTestParser().get_examples(OTHERS[name].__doc__), "needs a >>> example"
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_parameter_is_documented(name):
     """The docstring names every parameter, except key and shape of an initializer."""

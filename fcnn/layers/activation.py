@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer, require_window
+from fcnn.layers.layer import Layer, leaf
+from fcnn.layers.window import require_window
 from fcnn.ops.validation import named, require_numbers
 
 
@@ -28,13 +29,15 @@ def prelu(*, start: float = 0.25) -> Layer:
     with named("prelu"):
         require_numbers(start=start)
 
-    def init(key, shape):
-        return {"slope": jnp.full(shape[-1], start, float)}, {}
+    def init(key, x):
+        return {"slope": jnp.full(x.shape[-1], start, float)}
 
-    def apply(params, state, x, *, key=None, train=False):
-        return ops.prelu(x, params["slope"]), {}
-
-    return Layer("prelu", init, apply)
+    return leaf(
+        "prelu",
+        lambda params, x, call: ops.prelu(x, params["slope"]),
+        init,
+        parameters=("slope",),
+    )
 
 
 def frelu(
@@ -49,15 +52,24 @@ def frelu(
         w_init: initializer of w.
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers.
     Source: Ma, Zhang & Sun, arXiv:2007.11824.
+
+    >>> absolute = fcnn.layers.frelu((1,), w_init=fcnn.layers.initializers.constant(-1))
+    >>> params, state = absolute.init(jax.random.key(0), (2, 1))
+    >>> absolute.apply(params, state, jnp.array([[[-2.0], [3.0]]]))[0].ravel()
+    Array([2., 3.], dtype=float32)
     """
     with named("frelu"):
         require_window(window)
 
-    def init(key, shape):
-        w = w_init(key, (*window, 1, shape[-1]))
-        return {"w": w} | ({"b": jnp.zeros(shape[-1], w.dtype)} if bias else {}), {}
+    def init(key, x):
+        w = w_init(key, (*window, 1, x.shape[-1]))
+        return {"w": w} | ({"b": jnp.zeros(x.shape[-1], w.dtype)} if bias else {})
 
-    def apply(params, state, x, *, key=None, train=False):
-        return ops.frelu(x, params["w"], params.get("b")), {}
-
-    return Layer("frelu", init, apply, lambda shape, out: math.prod(out) * math.prod(window))
+    return leaf(
+        "frelu",
+        lambda params, x, call: ops.frelu(x, **params),
+        init,
+        parameters=("w", "b")[: 1 + bias],
+        positions="mixed",
+        multiply_adds=lambda x, y, plan: math.prod(y.shape[1:]) * math.prod(window),
+    )

@@ -1,62 +1,65 @@
-"""Layers made of layers: a chain, a sum with a shortcut, a chain of equal blocks.
+"""Layers made of layers: a chain, a sum with a shortcut, and branches.
 
     serial(f, g)      y = g(f(x))
     residual(f)       y = x + f(x)           residual(f, shortcut)   y = shortcut(x) + f(x)
-    repeat(f, 3)      y = f3(f2(f1(x)))      f1, f2, f3 are f with different parameters
+    parallel(f, g)    y = (f(x), g(x)), or their sum, or concatenated features
 
-`params` and `state` have one entry per part. Its name is the kind of the part with a number, as in
-{"conv1": ..., "conv2": ..., "dense1": ...}. A part without parameters has no entry in `params`, and
-a part without state has no entry in `state`. `repeat` has the parameters of one block, each with a
-leading axis n.
+`params` and `state` have one entry per part. Its name is given, as in serial(stem=conv(...)), or is
+the kind of the part with a number, as in {"conv1": ..., "conv2": ..., "dense1": ...}. A part
+without parameters has no entry in `params`, and a part without state has no entry in `state`. Side
+inputs reach every part, except that masks and lengths end at a part whose output has no positions.
 """
 
 from collections import Counter
-from functools import partial
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from fcnn.layers.layer import Layer, Part, shapes
-from fcnn.ops.validation import named, require, require_counts
+from fcnn.layers.call import OF_POSITIONS, Call, Given, entry, routed, without
+from fcnn.layers.layer import Layer, Params, State
+from fcnn.ops import Op
+from fcnn.ops.validation import named, require
+
+Parts = tuple[tuple[str, Layer], ...]
 
 
-def serial(*layers: Layer, name: str = "serial") -> Layer:
+def serial(*layers: Layer | Sequence[Layer], name: str = "serial", **named_layers: Layer) -> Layer:
     """Chain of layers, each with its own key. A chain without layers is the identity.
 
     Shapes: the output of each layer is the input of the next.
     Options:
-        layers: the layers, in order.
+        layers: the layers, in order, or one list of layers; `serial` names them.
         name: name of the chain, by which an outer `serial` numbers it.
-    Raises: TypeError if an argument is not a layer.
+        named_layers: the layers, in order, by names of your own.
+    Raises: TypeError if an argument is not a layer, or if only some layers have names.
 
-    >>> model = fcnn.layers.serial(fcnn.layers.dense(4), fcnn.layers.relu(), fcnn.layers.dense(2))
-    >>> params, state, output = fcnn.layers.shapes(model, (3,))
-    >>> {name: p["w"].shape for name, p in params.items()}, output
+    >>> relu, dense = fcnn.layers.relu(), fcnn.layers.dense
+    >>> params, state, y = fcnn.layers.shapes(fcnn.layers.serial(dense(4), relu, dense(2)), (3,))
+    >>> {name: p["w"].shape for name, p in params.items()}, y.shape
     ({'dense1': (3, 4), 'dense2': (4, 2)}, (2,))
+    >>> fcnn.layers.serial(hidden=dense(4), relu=relu, logits=dense(2)).parts[0]
+    ('hidden', <layer dense>)
     """
-    with named(name):
-        _require_layers(*layers)
-    names = _numbered(layers)
+    parts = named_parts(name, layers, named_layers)
 
-    def parts(shape):
-        found = []
-        for part_name, layer in zip(names, layers, strict=True):
-            found.append(Part(part_name, layer, shape))
-            _, _, shape = shapes(layer, shape)
-        return found
+    def setup(key, x, plan):
+        made = Made()
+        for i, (part, layer) in enumerate(parts):
+            x = made.add(part, layer.setup(jax.random.fold_in(key, i), x, plan.inside(part)))
+            plan = _after(layer, plan)
+        return made.params, made.state, x
 
-    def apply(params, state, x, *, key=None, train=False):
+    def forward(params, state, x, call):
         new_state = {}
-        for i, (part, layer) in enumerate(zip(names, layers, strict=True)):
-            subkey = None if key is None else jax.random.fold_in(key, i)
-            p, s = params.get(part, {}), state.get(part, {})
-            x, s = layer.apply(p, s, x, key=subkey, train=train)
-            new_state |= {part: s} if s else {}
+        for i, (part, layer) in enumerate(parts):
+            x = run(part, layer, params, state, x, call.inside(part, i), new_state)
+            call = _after(layer, call)
         return x, new_state
 
-    input_dtype = layers[0].input_dtype if layers else float
-    return Layer(name, _init_parts(parts), apply, parts=parts, input_dtype=input_dtype)
+    input_dtype = parts[0][1].input_dtype if parts else float
+    return Layer(name, setup, forward, parts, input_dtype=input_dtype)
 
 
 def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residual") -> Layer:
@@ -67,103 +70,164 @@ def residual(body: Layer, shortcut: Layer | None = None, *, name: str = "residua
         body: the layer whose output is added.
         shortcut: a layer such as a 1×1 convolution; None for the identity.
         name: name of the layer, by which an outer `serial` numbers it.
-    Raises: ValueError from `apply` if the two outputs differ in shape.
+    Raises: ValueError if the two outputs differ in shape; TypeError if an argument is not a layer.
     Source: He et al., arXiv:1512.03385.
 
     >>> double = fcnn.layers.residual(fcnn.layers.identity())
     >>> double.apply({}, {}, jnp.array([[3.0]]))[0]
     Array([[6.]], dtype=float32)
     """
+    parts = named_parts(
+        name, (), {"body": body} | ({} if shortcut is None else {"shortcut": shortcut})
+    )
 
-    def parts(shape):
-        found = [Part("body", body, shape)]
-        return found if shortcut is None else [*found, Part("shortcut", shortcut, shape)]
+    def setup(key, x, plan):
+        made, ys = Made(), [x]
+        for i, (part, layer) in enumerate(parts):
+            ys += [made.add(part, layer.setup(jax.random.fold_in(key, i), x, plan.inside(part)))]
+        _require_same(ys[1], ys[-1 if shortcut else 0])
+        return made.params, made.state, ys[1]
 
-    def apply(params, state, x, *, key=None, train=False):
-        keys = (None, None) if key is None else jax.random.split(key)
-        params_and_state = lambda part: (params.get(part, {}), state.get(part, {}))
-        y, body_state = body.apply(*params_and_state("body"), x, key=keys[0], train=train)
-        shortcut_state = {}
-        if shortcut is not None:
-            x, shortcut_state = shortcut.apply(
-                *params_and_state("shortcut"), x, key=keys[1], train=train
-            )
-        with named(name):
-            require(
-                x.shape == y.shape,
-                f"body output {y.shape} and shortcut output {x.shape} differ; "
-                "write residual(body, shortcut) with a shortcut of the body's output shape",
-            )
-        new_state = {"body": body_state, "shortcut": shortcut_state}
-        return x + y, {part: s for part, s in new_state.items() if s}
+    def forward(params, state, x, call):
+        new_state, ys = {}, [x]
+        for i, (part, layer) in enumerate(parts):
+            ys += [run(part, layer, params, state, x, call.inside(part, i), new_state)]
+        _require_same(ys[1], ys[-1 if shortcut else 0])
+        return jax.tree.map(jnp.add, ys[-1 if shortcut else 0], ys[1]), new_state
 
-    return Layer(name, _init_parts(parts), apply, parts=parts)
+    return Layer(name, setup, forward, parts, input_dtype=body.input_dtype)
 
 
-def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
-    """Chain of n equal blocks, each with its own parameters, state and key.
+def parallel(
+    *layers: Layer | Sequence[Layer],
+    combine: str = "none",
+    name: str = "parallel",
+    **named_layers: Layer,
+) -> Layer:
+    """Branches: every layer gets x. If x is a dict with the names of the layers, each its entry.
 
-    All parameters and state have a leading axis n. `lax.scan` runs the block over this axis,
-    so the compiled program has the same size for every n.
+    A side input that is a dict with names of layers is distributed in the same way.
 
-    Shapes: x, y and the output of the block have the same shape.
+    Shapes: y is a tuple with one output per layer, or a dict if the layers have names. With
+            `combine`, y is one array.
     Options:
-        block: the layer to repeat.
-        n: number of blocks.
+        layers: the layers, or one list of layers; `parallel` names them.
+        combine: "none"; "sum" of outputs of one shape; or "concatenate", along the last axis.
         name: name of the layer, by which an outer `serial` numbers it.
-    Raises: ValueError from `init` if the block changes the shape; TypeError if the block is
-            not a layer, or n is not an integer.
+        named_layers: the layers by names of your own.
+    Raises: TypeError if an argument is not a layer, or there is none; ValueError for an unknown
+            `combine`, or if outputs to combine differ in shape.
 
-    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.repeat(fcnn.layers.dense(3), 4), (3,))
-    >>> params["w"].shape, output
-    ((4, 3, 3), (3,))
+    >>> model = fcnn.layers.parallel(word=fcnn.layers.embedding(9, 2), image=fcnn.layers.flatten())
+    >>> params, state = model.init(jax.random.key(0), {"word": (), "image": (4, 4, 1)})
+    >>> x = {"word": jnp.array([3]), "image": jnp.ones((1, 4, 4, 1))}
+    >>> {name: y.shape for name, y in model.apply(params, state, x)[0].items()}
+    {'word': (1, 2), 'image': (1, 16)}
     """
+    parts = named_parts(name, layers, named_layers)
+    names = tuple(part for part, _ in parts)
     with named(name):
-        _require_layers(block)
-        require_counts(n=n)
+        expected = ("none", "sum", "concatenate")
+        require(combine in expected, f"unknown combine {combine!r}; expected one of {expected}")
+        if not parts:
+            raise TypeError("has no layers; write parallel(f, g)")
 
-    def init(key, shape):
-        _, _, out = shapes(block, shape)
-        with named(name):
-            same = out == tuple(shape)
-            require(same, f"block input {shape} and output {out} differ; use serial")
-        keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(n))
-        return jax.vmap(lambda key: block.init(key, shape))(keys)
+    def combined(ys):
+        if combine == "none":
+            return dict(zip(names, ys, strict=True)) if named_layers else tuple(ys)
+        axes = None if combine == "sum" else -1
+        sizes = [y.shape[:axes] for y in ys]
+        same = len(set(sizes)) == 1
+        require(same, f"outputs {', '.join(str(y.shape) for y in ys)} do not fit {combine!r}")
+        return sum(ys[1:], ys[0]) if combine == "sum" else jnp.concatenate(ys, -1)
 
-    def apply(params, state, x, *, key=None, train=False):
-        def step(x, block_i):
-            p, s, i = block_i
-            subkey = None if key is None else jax.random.fold_in(key, i)
-            return block.apply(p, s, x, key=subkey, train=train)
+    def setup(key, x, plan):
+        made, ys = Made(), []
+        for i, (part, layer) in enumerate(parts):
+            own = routed(plan.inside(part), part, names)
+            x_i = entry(x, part, names)
+            ys += [made.add(part, layer.setup(jax.random.fold_in(key, i), x_i, own))]
+        return made.params, made.state, jax.eval_shape(combined, ys)
 
-        return lax.scan(step, x, (params, state, jnp.arange(n)))
+    def forward(params, state, x, call):
+        new_state, ys = {}, []
+        for i, (part, layer) in enumerate(parts):
+            own = routed(call.inside(part, i), part, names)
+            ys += [run(part, layer, params, state, entry(x, part, names), own, new_state)]
+        return combined(ys), new_state
 
-    parts = lambda shape: [Part(f"{block.name}{i}", block, shape) for i in range(1, n + 1)]
-    return Layer(name, init, apply, parts=parts, input_dtype=block.input_dtype)
-
-
-def _require_layers(*layers):
-    for layer in layers:
-        if not isinstance(layer, Layer):
-            raise TypeError(f"{layer!r} is not a layer; write layers.relu(), for example")
-
-
-def _init_parts(parts):
-    def init(key, shape):
-        params, state = {}, {}
-        for i, (part, layer, input_shape) in enumerate(parts(tuple(shape))):
-            p, s = layer.init(jax.random.fold_in(key, i), input_shape)
-            params |= {part: p} if p else {}
-            state |= {part: s} if s else {}
-        return params, state
-
-    return init
+    dtypes = {part: layer.input_dtype for part, layer in parts}
+    return Layer(name, setup, forward, parts, input_dtype=dtypes)
 
 
-def _numbered(layers):
-    count = Counter()
-    names = []
+class Made:
+    """What the setups of several parts made."""
+
+    def __init__(self):
+        self.params: Params = {}
+        self.state: State = {}
+
+    def add(self, part: str, made: tuple[Params, State, Any]) -> Any:
+        """Add what one setup made, and return the spec of its output."""
+        params, state, y = made
+        self.params |= {part: params} if params else {}
+        self.state |= {part: state} if state else {}
+        return y
+
+
+def run(
+    part: str, layer: Layer, params: Params, state: State, x: Any, call: Call, new_state: State
+) -> Any:
+    """The output of one part; its new state is added to `new_state`."""
+    y, s = layer.forward(params.get(part, {}), state.get(part, {}), x, call)
+    new_state |= {part: s} if s else {}
+    return y
+
+
+def named_parts(name: str, layers: tuple, named_layers: dict[str, Any]) -> Parts:
+    """(name, layer) of each part; parts without names are numbered by kind."""
+    with named(name):
+        if len(layers) == 1 and isinstance(layers[0], list | tuple):
+            layers = tuple(layers[0])
+        if layers and named_layers:
+            raise TypeError("some layers have names and others not; name all of them, or none")
+        for layer in (*layers, *named_layers.values()):
+            require_layer(layer)
+        for part in named_layers:
+            require("/" not in part, f"the name {part!r} contains '/', which separates names")
+    count: Counter[str] = Counter()
+    parts = list(named_layers.items())
     for layer in layers:
         count[layer.name] += 1
-        names.append(f"{layer.name}{count[layer.name]}")
-    return names
+        parts.append((f"{layer.name}{count[layer.name]}", layer))
+    return tuple(parts)
+
+
+def require_layer(layer: Any) -> None:
+    """TypeError unless `layer` is a layer; the message shows what to write."""
+    if not isinstance(layer, Layer):
+        given = getattr(layer, "__name__", None)
+        if isinstance(layer, Op) or getattr(layer, "__module__", "").startswith("fcnn."):
+            raise TypeError(f"{given} is a function, not a layer; write layers.{given}()")
+        if callable(layer) and given:
+            write = f"layers.stateless({given!r}, {given})"
+            raise TypeError(f"{given} is a function, not a layer; write {write}")
+        if isinstance(layer, list | tuple):
+            raise TypeError(f"a {type(layer).__name__} is not a layer; write layers.serial([...])")
+        raise TypeError(f"{layer!r:.60} is not a layer; write layers.relu(), for example")
+
+
+def _after(layer: Layer, given: Given) -> Given:
+    """The plan or call for what follows a layer."""
+    return without(given, OF_POSITIONS) if layer.positions == "removed" else given
+
+
+def _require_same(y, shortcut):
+    shapes = lambda tree: [a.shape for a in jax.tree.leaves(tree)]
+    one, two = shapes(y), shapes(shortcut)
+    require(
+        one == two,
+        f"body output {one[0] if len(one) == 1 else one} and shortcut output "
+        f"{two[0] if len(two) == 1 else two} differ; "
+        "write residual(body, shortcut) with a shortcut of the body's output shape",
+    )

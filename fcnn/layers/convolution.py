@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer, require_window
+from fcnn.layers.layer import Layer, leaf
+from fcnn.layers.window import require_rank, require_window
 from fcnn.ops.validation import named, require, require_counts
 from fcnn.ops.window import Axes, Padding
 
@@ -45,32 +46,37 @@ def conv(
             `init` if `window` and the input differ in the number of spatial axes, or if `groups`
             does not divide c and `features`.
 
-    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.conv(8, (3, 3), stride=2), (28, 28, 4))
-    >>> output, params["w"].shape, params["b"].shape
+    >>> params, _, y = fcnn.layers.shapes(fcnn.layers.conv(8, (3, 3), stride=2), (28, 28, 4))
+    >>> y.shape, params["w"].shape, params["b"].shape
     ((14, 14, 8), (3, 3, 4, 8), (8,))
     """
     with named("conv"):
         require_window(window)
         require_counts(features=features, groups=groups)
 
-    def init(key, shape):
-        with named("conv"):
-            _require_rank(window, shape)
-            divides = shape[-1] % groups == 0
-            require(divides, f"groups {groups} does not divide {shape[-1]} channels")
-        grouped_init = initializers.grouped(w_init, groups)
-        w = grouped_init(key, (*window, shape[-1] // groups, features))
-        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
+    def init(key, x):
+        c = x.shape[-1]
+        require_rank(window, x)
+        require(c % groups == 0, f"groups {groups} does not divide {c} channels")
+        w = initializers.grouped(w_init, groups)(key, (*window, c // groups, features))
+        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {})
 
-    def apply(params, state, x, *, key=None, train=False):
+    def f(params, x, call):
         options = {"stride": stride, "dilation": dilation, "groups": groups, "impl": impl}
         options |= {"padding": padding, "padding_mode": padding_mode}
-        return ops.conv(x, params["w"], params.get("b"), **options), {}
+        return ops.conv(x, **params, **options)
 
-    def multiply_adds(shape, out):
-        return math.prod(out) * math.prod(window) * shape[-1] // groups
+    def multiply_adds(x, y, plan):
+        return math.prod(y.shape[1:]) * math.prod(window) * x.shape[-1] // groups
 
-    return Layer("conv", init, apply, multiply_adds)
+    return leaf(
+        "conv",
+        f,
+        init,
+        parameters=("w", "b")[: 1 + bias],
+        positions="mixed",
+        multiply_adds=multiply_adds,
+    )
 
 
 def conv_transpose(
@@ -105,29 +111,41 @@ def conv_transpose(
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
             `init` if `window` and the input differ in the number of spatial axes, or if `groups`
             does not divide c and `features`.
+
+    >>> up = fcnn.layers.conv_transpose(8, (4, 4), stride=2)
+    >>> params, _, y = fcnn.layers.shapes(up, (14, 14, 4))
+    >>> y.shape, params["w"].shape
+    ((28, 28, 8), (4, 4, 4, 8))
     """
     with named("conv_transpose"):
         require_window(window)
         require_counts(features=features, groups=groups)
 
-    def init(key, shape):
-        with named("conv_transpose"):
-            _require_rank(window, shape)
-            for size, what in ((features, "features"), (shape[-1], "channels")):
-                require(size % groups == 0, f"groups {groups} does not divide {size} {what}")
+    def init(key, x):
+        c = x.shape[-1]
+        require_rank(window, x)
+        for size, what in ((features, "features"), (c, "channels")):
+            require(size % groups == 0, f"groups {groups} does not divide {size} {what}")
         grouped_init = initializers.grouped(w_init, groups, axis=-2)
-        w = grouped_init(key, (*window, shape[-1], features // groups))
-        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
+        w = grouped_init(key, (*window, c, features // groups))
+        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {})
 
-    def apply(params, state, x, *, key=None, train=False):
+    def f(params, x, call):
         options = {"stride": stride, "dilation": dilation, "groups": groups, "impl": impl}
         options |= {"padding": padding, "output_padding": output_padding}
-        return ops.conv_transpose(x, params["w"], params.get("b"), **options), {}
+        return ops.conv_transpose(x, **params, **options)
 
-    def multiply_adds(shape, out):
-        return math.prod(shape) * math.prod(window) * features // groups
+    def multiply_adds(x, y, plan):
+        return math.prod(x.shape[1:]) * math.prod(window) * features // groups
 
-    return Layer("conv_transpose", init, apply, multiply_adds)
+    return leaf(
+        "conv_transpose",
+        f,
+        init,
+        parameters=("w", "b")[: 1 + bias],
+        positions="mixed",
+        multiply_adds=multiply_adds,
+    )
 
 
 def separable_conv(
@@ -157,33 +175,38 @@ def separable_conv(
     Raises: TypeError or ValueError if `window` is not a tuple of positive integers; ValueError from
             `init` if `window` and the input differ in the number of spatial axes.
     Source: Chollet, arXiv:1610.02357.
+
+    >>> separable = fcnn.layers.separable_conv(16, (3, 3), bias=False)
+    >>> params, _, _ = fcnn.layers.shapes(separable, (28, 28, 8))
+    >>> params["depthwise"].shape, params["pointwise"].shape
+    ((3, 3, 1, 8), (8, 16))
     """
     with named("separable_conv"):
         require_window(window)
         require_counts(features=features, multiplier=multiplier)
 
-    def init(key, shape):
-        with named("separable_conv"):
-            _require_rank(window, shape)
-        f = shape[-1] * multiplier
+    def init(key, x):
+        require_rank(window, x)
+        f = x.shape[-1] * multiplier
         # no activation follows the depthwise convolution, so the variance is 1 / fan_in
         depthwise = initializers.lecun(jax.random.fold_in(key, 0), (*window, 1, f))
         pointwise = w_init(jax.random.fold_in(key, 1), (f, features))
         b = {"b": jnp.zeros(features, pointwise.dtype)} if bias else {}
-        return {"depthwise": depthwise, "pointwise": pointwise} | b, {}
+        return {"depthwise": depthwise, "pointwise": pointwise} | b
 
-    def apply(params, state, x, *, key=None, train=False):
+    def f(params, x, call):
         options = {"stride": stride, "padding": padding, "dilation": dilation}
-        return ops.separable_conv(x, **params, **options), {}
+        return ops.separable_conv(x, **params, **options)
 
-    def multiply_adds(shape, out):
-        f = shape[-1] * multiplier
-        return math.prod(out[:-1]) * f * (math.prod(window) + features)
+    def multiply_adds(x, y, plan):
+        f = x.shape[-1] * multiplier
+        return math.prod(y.shape[1:-1]) * f * (math.prod(window) + features)
 
-    return Layer("separable_conv", init, apply, multiply_adds)
-
-
-def _require_rank(window, shape):
-    axes = f"{len(window)} spatial axes" if len(window) > 1 else "1 spatial axis"
-    fits = len(shape) == len(window) + 1
-    require(fits, f"input {shape} needs {axes} for window {window}, and an axis of channels")
+    return leaf(
+        "separable_conv",
+        f,
+        init,
+        parameters=("depthwise", "pointwise", "b")[: 2 + bias],
+        positions="mixed",
+        multiply_adds=multiply_adds,
+    )

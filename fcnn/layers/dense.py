@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer
+from fcnn.layers.layer import Layer, leaf
 from fcnn.ops.validation import named, require_counts
 
 
@@ -29,11 +29,17 @@ def dense(features: int, *, bias: bool = True, w_init: Initializer = initializer
     with named("dense"):
         require_counts(features=features)
 
-    def init(key, shape):
-        w = w_init(key, (shape[-1], features))
-        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {}), {}
+    def init(key, x):
+        w = w_init(key, (x.shape[-1], features))
+        return {"w": w} | ({"b": jnp.zeros(features, w.dtype)} if bias else {})
 
-    def apply(params, state, x, *, key=None, train=False):
-        return ops.dense(x, params["w"], params.get("b")), {}
+    def f(params, x, call):
+        return ops.dense(x, **params)
 
-    return Layer("dense", init, apply, lambda shape, out: math.prod(out) * shape[-1])
+    return leaf(
+        "dense",
+        f,
+        init,
+        parameters=("w", "b")[: 1 + bias],
+        multiply_adds=lambda x, y, plan: math.prod(y.shape[1:]) * x.shape[-1],
+    )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 
 from fcnn import ops
-from fcnn.layers.layer import Layer
+from fcnn.layers.layer import Layer, leaf
 from fcnn.ops.validation import named, require
 
 Drop = Callable[[jax.Array, jax.Array], jax.Array]  # (x, key) -> y
@@ -33,6 +33,11 @@ def spatial_dropout(rate: float) -> Layer:
     Options:
         rate: probability of dropping a whole channel of an example, in [0, 1).
     Raises: ValueError if `rate` is outside [0, 1), or if `key` is missing while training.
+
+    >>> x, options = jnp.ones((1, 3, 9)), {"key": jax.random.key(0), "train": True}
+    >>> y, _ = fcnn.layers.spatial_dropout(0.5).apply({}, {}, x, **options)
+    >>> sorted(set(y.sum(1).ravel().tolist()))  # of each channel
+    [0.0, 6.0]
     """
     return _dropout("spatial_dropout", rate, lambda x, key: ops.spatial_dropout(x, key, rate=rate))
 
@@ -47,6 +52,11 @@ def stochastic_depth(rate: float) -> Layer:
     Options:
         rate: probability of dropping an example, in [0, 1).
     Raises: ValueError if `rate` is outside [0, 1), or if `key` is missing while training.
+
+    >>> x, options = jnp.ones((9, 3)), {"key": jax.random.key(0), "train": True}
+    >>> y, _ = fcnn.layers.stochastic_depth(0.5).apply({}, {}, x, **options)
+    >>> sorted(set(y.sum(1).tolist()))  # of each example
+    [0.0, 6.0]
     """
     drop = lambda x, key: ops.stochastic_depth(x, key, rate=rate)
     return _dropout("stochastic_depth", rate, drop)
@@ -74,13 +84,12 @@ def _dropout(
     with named(name):
         require(0 <= rate < 1, f"rate {rate} must lie in [0, 1)")
 
-    def apply(params, state, x, *, key=None, train=False):
-        if not train:
-            return evaluate(x), {}
-        with named(name):
-            if key is None:
-                do = "write model.apply(params, state, x, key=key, train=True)"
-                raise ValueError(f"no key; {do}")
-        return drop(x, key), {}
+    def f(params, x, call):
+        if not call.train:
+            return evaluate(x)
+        if call.key is None:
+            do = "write model.apply(params, state, x, key=key, train=True)"
+            raise ValueError(f"no key; {do}")
+        return drop(x, call.key)
 
-    return Layer(name, lambda key, shape: ({}, {}), apply)
+    return leaf(name, f)

@@ -1,59 +1,71 @@
-"""A layer: an operator with its parameters, as a pair of pure functions.
+"""A layer: an operator with its parameters, as two pure functions.
 
-    init(key, shape)                                     -> params, state
-    apply(params, state, x, *, key=None, train=False)    -> y, state
+    setup(key, x, plan)              -> params, state, y     x and y are specs: shapes and dtypes
+    forward(params, state, x, call)  -> y, state
 
-`shape` is the shape of one example, without the batch axis. The optimizer updates `params`.
-`state`, for example running statistics, is passed from one forward pass to the next. `params` and
-`state` are nested dicts with readable names. `params` is {} for a layer without parameters, and
-`state` is {} for a layer without state. A layer made of other layers lists them in `parts`.
+One pass of `setup` through a network makes every parameter and every intermediate shape. `plan` and
+`call` carry the side inputs (`call.py`); combinators pass them on. Users call `init` and `apply`:
+
+    init(key, shape)                                              -> params, state
+    apply(params, state, x, *, key=None, train=False, **inputs)   -> y, state
+
+The optimizer updates `params`. `state`, for example running statistics or a decoding cache, is
+passed from one forward pass to the next. `params` and `state` are nested dicts with readable names:
+{} for a layer without parameters or without state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property, wraps
-from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from fcnn.layers.call import PADDING, Call, Plan, Spec
+from fcnn.layers.errors import (
+    located,
+    require_arrays,
+    require_names,
+    require_read,
+    require_state,
+    suggest_batch_axis,
+)
+from fcnn.layers.spec import as_spec, spec_of_input
 from fcnn.ops.arrays import as_array
-from fcnn.ops.validation import named, require_counts, require_key
+from fcnn.ops.validation import named, require_counts, require_flags, require_key
 
 Params = dict[str, Any]
 State = dict[str, Any]
-Dims = tuple[int, ...]
-
-
-class Part(NamedTuple):
-    """A layer within a layer: its name in `params`, and the shape of one example of its input."""
-
-    name: str
-    layer: "Layer"
-    shape: Dims
+MultiplyAdds = Callable[[Spec, Spec, Plan], int]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A pair of pure functions, init and apply, and their cost.
+    """Two pure functions, setup and forward, and what combinators need to know about them.
 
-        init(key, shape)                                     -> params, state
-        apply(params, state, x, *, key=None, train=False)    -> y, state
+        setup(key, x, plan)              -> params, state, y
+        forward(params, state, x, call)  -> y, state
 
-    Shapes: `shape` is the shape of one example; x and y have a leading batch axis.
+    Shapes: arrays and specs have a leading batch axis; x and y may be pytrees.
     Options:
         name: kind of the layer; `serial` numbers the layers of each name.
-        init: function that draws `params` and makes the initial `state`.
-        apply: forward pass; `train=True` with a `key` for training.
-        multiply_adds: function of the shapes of one input and one output; 0 if not given.
-        parts: function from the shape of one example to the list of parts, or None.
+        setup: draws `params`, makes the initial `state`, and gives the spec of y.
+        forward: forward pass; `call.train` with `call.key` for training.
+        parts: the layers inside, by name; empty for a layer of its own.
+        parameters: names of `params`, for error messages; None if they are not known.
+        state: names that `state` must have.
+        reads: names of the side inputs that it uses; a layer with parts reads what they read.
+        positions: how position i of y depends on x: "each" (on position i only), "mixed" (on
+            others too), or "removed" (y has no positions). A mask or lengths that such a layer
+            does not read are an error.
+        decodes: whether it can process a sequence in pieces, from a cache if it is mixed.
         input_dtype: float, or int for layers of token ids.
+        multiply_adds: function of the specs of x and y, and of the plan; None for 0.
 
     >>> double = fcnn.layers.Layer(
     ...     "double",
-    ...     init=lambda key, shape: ({"w": 2 * jnp.ones(shape[-1])}, {}),
-    ...     apply=lambda params, state, x, *, key=None, train=False: (x * params["w"], state),
+    ...     setup=lambda key, x, plan: ({"w": 2 * jnp.ones(x.shape[-1])}, {}, x),
+    ...     forward=lambda params, state, x, call: (x * params["w"], state),
     ... )
     >>> params, state = double.init(jax.random.key(0), (3,))
     >>> double.apply(params, state, jnp.ones((1, 3)))[0]
@@ -61,98 +73,321 @@ class Layer:
     """
 
     name: str
-    init: Callable[..., tuple[Params, State]]
-    apply: Callable[..., tuple[jax.Array, State]]
-    multiply_adds: Callable[[Dims, Dims], int] = lambda shape, out: 0
-    parts: Callable[[Dims], list[Part]] | None = None
-    input_dtype: type[float] | type[int] = float
+    setup: Callable[[jax.Array, Spec, Plan], tuple[Params, State, Spec]]
+    forward: Callable[[Params, State, Any, Call], tuple[Any, State]]
+    parts: tuple[tuple[str, "Layer"], ...] = ()
+    parameters: tuple[str, ...] | None = None
+    state: tuple[str, ...] = ()
+    reads: Collection[str] = frozenset()
+    positions: str = "each"
+    decodes: bool = False
+    input_dtype: Any = float
+    multiply_adds: MultiplyAdds | None = None
 
     def __post_init__(self):
-        """Make init and apply validate `key` and `shape`, and convert x to a JAX array."""
-        init, apply = self.init, self.apply
+        """Take from the parts what they read, and add validation to setup and forward."""
+        inside = [part for _, part in self.parts]
+        reads = frozenset(self.reads).union(*(part.reads for part in inside))
+        removed = any(part.positions == "removed" for part in inside)
+        object.__setattr__(self, "reads", reads)
+        object.__setattr__(self, "positions", "removed" if removed else self.positions)
+        object.__setattr__(self, "setup", _validated_setup(self, self.setup))
+        object.__setattr__(self, "forward", _validated_forward(self, self.forward))
 
-        @wraps(init)
-        def with_key(key, shape):
-            with named(self.name):
+    def init(
+        self,
+        key: jax.Array,
+        shape: Any,
+        *,
+        dtype: Any = None,
+        **inputs: Any,
+    ) -> tuple[Params, State]:
+        """Draw the parameters, and make the initial state.
+
+        Shapes: `shape` is the shape of one example, without the batch axis: a tuple, a
+                jax.ShapeDtypeStruct, or a pytree of these.
+        Options:
+            key: random key.
+            dtype: of x; the layer's `input_dtype` if None.
+            inputs: shapes of side inputs that setup needs, such as context=(s, c).
+        Raises: ValueError from the operator if a layer cannot take its input; TypeError if `key`
+                is not a random key, or `shape` not a tuple of integers.
+        Cost:   draws the parameters; compiles nothing when called inside jax.jit.
+        """
+        with named(self.name):
+            require_key(key)
+        params, state, _ = self.setup(key, *planned(self, shape, dtype, inputs))
+        return params, state
+
+    def apply(
+        self,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        key: jax.Array | None = None,
+        train: bool = False,
+        **inputs: Any,
+    ) -> tuple[Any, State]:
+        """Forward pass: y and the new state.
+
+        Shapes: x has a leading batch axis, and so have the side inputs.
+        Options:
+            key: random key, for dropout in training.
+            train: whether the pass is for training.
+            inputs: side inputs that the layers read, such as lengths=lengths; None for none.
+        Raises: TypeError for an input that no layer reads; errors of the layers, with their path.
+        """
+        with named(self.name):
+            if key is not None:
                 require_key(key)
-                shape = _shape_of_one_example(shape)
-            return init(key, shape)
+            require_flags(train=train)
+            _require_trees(params=params, state=state)
+            inputs = {name: a for name, a in inputs.items() if a is not None}
+            require_read(inputs, self.reads)
+            x, inputs = as_arrays("x", x), {name: as_arrays(name, a) for name, a in inputs.items()}
+        with suggest_batch_axis(self, params, state, x, Call(key, inputs, train)):
+            return self.forward(params, state, x, Call(key, inputs, train))
 
-        @wraps(apply)
-        def on_array(params, state, x, **options):
-            with named(self.name):
-                if options.get("key") is not None:
-                    require_key(options["key"])
-                x = as_array("x", x)
-            return apply(params, state, x, **options)
+    def init_cache(
+        self,
+        state: State,
+        shape: Any,
+        *,
+        batch_size: int,
+        length: int,
+        dtype: Any = None,
+        **inputs: Any,
+    ) -> State:
+        """State with an empty decoding cache: each `apply` continues where the last one ended.
 
-        with_key.__qualname__, on_array.__qualname__ = f"{self.name}.init", f"{self.name}.apply"
-        object.__setattr__(self, "init", with_key)
-        object.__setattr__(self, "apply", on_array)
+        Attention keeps keys and values, recurrent layers keep their state, position encodings keep
+        the position. A cache starts with zeros. A step beyond `length` gives NaN under jit, and an
+        error otherwise.
+
+        Shapes: `shape` is the shape of one example; the number of its steps does not matter.
+        Options:
+            state: state of the model, as `init` or training returns it.
+            batch_size: number of sequences.
+            length: largest number of steps in a sequence.
+            dtype: of x; the layer's `input_dtype` if None.
+            inputs: shapes of side inputs that setup needs.
+        Raises: TypeError if a layer needs the whole sequence.
+        Cost:   traces setup; allocates the cache.
+        """
+        with named(self.name):
+            _require_trees(state=state)
+            require_counts(batch_size=batch_size, length=length)
+        x, plan = planned(self, shape, dtype, inputs, batch_size, cache=length)
+        return _filled(set_up(self, x, plan)[1], state)
 
     def __repr__(self) -> str:
         return f"<layer {self.name}>"
 
-    @cached_property
-    def traced(self) -> Any:
-        """Jitted (key, shape) -> params, state, y of one example. Its traces are cached."""
 
-        def run(key, shape):
-            params, state = self.init(key, shape)
-            y, _ = self.apply(params, state, jnp.zeros((1, *shape), self.input_dtype))
-            return params, state, y
+def leaf(
+    name: str,
+    f: Callable[[Params, Any, Call], Any],
+    init: Callable[[jax.Array, Spec], Params] = lambda key, x: {},
+    *,
+    parameters: tuple[str, ...] | None = (),
+    **facts: Any,
+) -> Layer:
+    """Layer without state, made of a function of its parameters, x and the call.
 
-        return jax.jit(run, static_argnums=1)
-
-
-def _shape_of_one_example(shape: Any) -> Dims:
-    """`shape` as a tuple of integers; TypeError if it is anything else, for example an array."""
-    if isinstance(shape, tuple | list) and all(isinstance(n, Integral) for n in shape):
-        return tuple(shape)
-    array = getattr(shape, "shape", None)
-    given = f"shape {shape!r:.60}" if array is None else f"shape is an array {array}"
-    raise TypeError(f"{given}, not a tuple of integers; write x.shape[1:], without the batch")
-
-
-def shapes(layer: Layer, shape: Dims) -> tuple[Params, State, Dims]:
-    """Shapes and dtypes of `params` and `state`, and the shape of one output.
-
-    Shapes: `shape` and the shape of the output are for one example, without the batch axis.
+    Shapes: x and y have a leading batch axis.
     Options:
-        layer: a layer.
-    Raises: ValueError from the operator if the layer cannot take an input of this shape.
-    Cost:   tracing; nothing is computed.
+        name: kind of the layer.
+        f: function (params, x, call) -> y.
+        init: function (key, spec of x) -> params.
+        parameters: names of the parameters.
+        facts: other options of `Layer`, such as reads.
 
-    >>> params, state, output = fcnn.layers.shapes(fcnn.layers.dense(4), (3,))
-    >>> output, params["w"]
-    ((4,), ShapeDtypeStruct(shape=(3, 4), dtype=float32))
+    >>> shift = fcnn.layers.leaf(
+    ...     "shift",
+    ...     lambda params, x, call: x + params["b"],
+    ...     lambda key, x: {"b": jnp.ones(x.shape[-1])},
+    ...     parameters=("b",),
+    ... )
+    >>> shift.apply(*shift.init(jax.random.key(0), (2,)), jnp.zeros((1, 2)))[0]
+    Array([[1., 1.]], dtype=float32)
     """
-    params, state, y = layer.traced.eval_shape(jax.random.key(0), tuple(shape))
-    return params, state, y.shape[1:]
+    return with_state(
+        name,
+        lambda params, state, x, call: (f(params, x, call), {}),
+        lambda key, x, plan: (init(key, x), {}),
+        parameters=parameters,
+        **facts,
+    )
 
 
-def stateless(name: str, f: Callable[[jax.Array], jax.Array]) -> Layer:
+def with_state(
+    name: str,
+    forward: Callable[[Params, State, Any, Call], tuple[Any, State]],
+    init: Callable[[jax.Array, Spec, Plan], tuple[Params, State]],
+    **facts: Any,
+) -> Layer:
+    """Layer whose setup traces `forward` for the spec of y.
+
+    Options:
+        name: kind of the layer.
+        forward: as in `Layer`.
+        init: function (key, spec of x, plan) -> params, state.
+        facts: other options of `Layer`.
+
+    >>> count = fcnn.layers.with_state(
+    ...     "count",
+    ...     lambda params, state, x, call: (x, {"calls": state["calls"] + 1}),
+    ...     lambda key, x, plan: ({}, {"calls": jnp.zeros((), int)}),
+    ...     state=("calls",),
+    ... )
+    >>> params, state = count.init(jax.random.key(0), (2,))
+    >>> count.apply(params, state, jnp.ones((1, 2)))[1]
+    {'calls': Array(1, dtype=int32)}
+    """
+
+    def setup(key, x, plan):
+        params, state = init(key, x, plan)
+
+        def run(params, state, x, inputs):
+            return forward(params, state, x, Call(inputs=inputs))[0]
+
+        return params, state, jax.eval_shape(run, params, state, x, dict(plan.inputs))
+
+    return Layer(name, setup, forward, **facts)
+
+
+def stateless(name: str, f: Callable[[jax.Array], jax.Array], *, positions: str = "each") -> Layer:
     """Layer without parameters, made of a function of x.
 
     Shapes: x and f(x) have a leading batch axis.
     Options:
         name: kind of the layer.
         f: function from x to y.
+        positions: "each", "mixed" or "removed", as in `Layer`.
 
     >>> halve = fcnn.layers.stateless("halve", lambda x: x / 2)
     >>> halve.apply({}, {}, jnp.array([[3.0]]))[0]
     Array([[1.5]], dtype=float32)
     """
-
-    def apply(params, state, x, *, key=None, train=False):
-        return f(x), {}
-
-    return Layer(name, lambda key, shape: ({}, {}), apply)
+    return leaf(name, lambda params, x, call: f(x), positions=positions)
 
 
-def require_window(window: Any) -> None:
-    """TypeError or ValueError unless `window` is a tuple of positive integers."""
-    if not isinstance(window, tuple):
-        raise TypeError(f"window {window!r} needs one entry per spatial axis, as in (3, 3)")
-    for k in window:
-        require_counts(**{"each entry of window": k})
+def shapes(
+    layer: Layer, shape: Any, *, dtype: Any = None, **inputs: Any
+) -> tuple[Params, State, Spec]:
+    """Specs of `params`, of `state`, and of y for one example.
+
+    Shapes: `shape` and the spec of y are without the batch axis.
+    Options:
+        layer: a layer.
+        dtype: of x; the layer's `input_dtype` if None.
+        inputs: shapes of side inputs that setup needs.
+    Raises: ValueError from the operator if a layer cannot take its input.
+    Cost:   tracing; nothing is computed.
+
+    >>> params, state, y = fcnn.layers.shapes(fcnn.layers.dense(4), (3,))
+    >>> y.shape, params["w"]
+    ((4,), ShapeDtypeStruct(shape=(3, 4), dtype=float32))
+    """
+    params, state, y = set_up(layer, *planned(layer, shape, dtype, inputs))
+    without_batch = lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype)
+    return params, state, jax.tree.map(without_batch, y)
+
+
+def planned(
+    layer: Layer,
+    shape: Any,
+    dtype: Any,
+    inputs: Mapping[str, Any],
+    batch_size: int = 1,
+    **plan: Any,
+) -> tuple[Spec, Plan]:
+    """The spec of x, and the plan with the specs of the side inputs and other options of `Plan`."""
+    with named(layer.name):
+        require_read(inputs, layer.reads)
+        x = as_spec(shape, layer.input_dtype if dtype is None else dtype, batch_size)
+        specs = {name: spec_of_input(name, shape, batch_size) for name, shape in inputs.items()}
+    return x, Plan(specs, **plan)
+
+
+def set_up(layer: Layer, x: Spec, plan: Plan) -> tuple[Params, State, Spec]:
+    """One pass of setup, which is traced: specs of params, of state, and of y."""
+    y = None
+
+    def made(key):
+        nonlocal y  # a traced function returns arrays only
+        params, state, y = layer.setup(key, x, plan)
+        return params, state
+
+    return *jax.eval_shape(made, jax.eval_shape(lambda: jax.random.key(0))), y
+
+
+def as_arrays(what: str, given: Any) -> Any:
+    """`given` with every entry of its dicts and tuples converted to an array."""
+    if isinstance(given, Mapping):
+        return {k: as_arrays(f"{what}[{k!r}]", a) for k, a in given.items()}
+    if isinstance(given, tuple):
+        return tuple(as_arrays(f"{what}[{i}]", a) for i, a in enumerate(given))
+    return as_array(what, given)
+
+
+def _validated_setup(layer, setup):
+    def validated(key, x, plan):
+        with located(plan.path), named(layer.name):
+            decodes = bool(layer.parts) or layer.decodes or layer.positions == "each"
+            if plan.cache is not None and not decodes:
+                raise TypeError("reads a whole sequence, so this model cannot decode by steps")
+            params, state, y = setup(key, x, plan)
+        if plan.observe is not None:
+            plan.observe(layer, plan, x, params, state, y)
+        return params, state, y
+
+    return validated
+
+
+def _validated_forward(layer, forward):
+    def validated(params, state, x, call):
+        with located(call.path), named(layer.name):
+            if layer.parts:
+                names = {name for name, _ in layer.parts}
+                require_names(params, names, call.path)
+                require_names(state, names, call.path, what="state")
+            else:
+                unread = sorted(PADDING & call.inputs.keys() - set(layer.reads))
+                if unread and layer.positions != "each":
+                    raise TypeError(_refused(layer, unread))
+                require_arrays({k: a for k, a in call.inputs.items() if k in layer.reads})
+                require_names(params, layer.parameters, call.path, all_of_them=True)
+                require_state(state, layer.state)
+            try:
+                return forward(params, state, x, call)
+            except KeyError as missing:
+                if layer.parts or missing.args[0] in {*params, *state}:
+                    raise
+                raise ValueError(
+                    f"no parameter or state {missing.args[0]!r}; "
+                    "write params, state = model.init(key, shape)"
+                ) from None
+
+    return validated
+
+
+def _refused(layer, unread):
+    does = "removes" if layer.positions == "removed" else "mixes"
+    others = f"; it reads {', '.join(sorted(layer.reads))}" if layer.reads else ""
+    return f"{does} positions and does not read {' or '.join(unread)}{others}"
+
+
+def _filled(made: Any, state: Any) -> Any:
+    """The entries of `state`, and zeros for entries of `made` that state lacks."""
+    if isinstance(made, Mapping):
+        return {name: _filled(part, state.get(name, {})) for name, part in made.items()}
+    return state if hasattr(state, "shape") else jnp.zeros(made.shape, made.dtype)
+
+
+def _require_trees(**trees):
+    for name, tree in trees.items():
+        if not isinstance(tree, Mapping):
+            write = "write params, state = model.init(key, shape)"
+            raise TypeError(f"{name} {tree!r:.60} is not a dict; {write}")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from fcnn import ops
-from fcnn.layers.layer import Layer
-from fcnn.ops.validation import named, require
+from fcnn.layers.call import PADDING, real
+from fcnn.layers.layer import Layer, leaf, with_state
 
 
 def batch_norm(
@@ -19,7 +19,8 @@ def batch_norm(
     normalized with the running statistics.
 
     Shapes: x (n, *size, c) -> y (n, *size, c); params: scale (c,), bias (c,);
-            state: mean (c,), var (c,).
+            state: mean (c,), var (c,). Reads: mask (n, *size) and lengths (n,), which leave padding
+            out of the statistics of the batch.
     Options:
         momentum: weight of the old running statistics.
         eps: added to the variance.
@@ -34,22 +35,26 @@ def batch_norm(
     Array([1.5], dtype=float32)
     """
 
-    def init(key, shape):
-        c = shape[-1]
-        return _affine(key, shape)[0], {"mean": jnp.zeros(c), "var": jnp.ones(c)}
+    def init(key, x, plan):
+        c = x.shape[-1]
+        return _affine(key, x), {"mean": jnp.zeros(c), "var": jnp.ones(c)}
 
-    def apply(params, state, x, *, key=None, train=False):
-        with named("batch_norm"):
-            require(
-                bool(state),
-                "no running statistics; write params, state = model.init(key, shape) "
-                "and pass the state that each model.apply returns to the next call",
-            )
-        options = {"train": train, "momentum": momentum, "eps": eps, "axis_name": axis_name}
-        y, mean, var = ops.batch_norm(x, **params, **state, **options)
+    def forward(params, state, x, call):
+        options = {"train": call.train, "momentum": momentum, "eps": eps, "axis_name": axis_name}
+        mask = real(call, x) if call.train else None
+        y, mean, var = ops.batch_norm(x, **params, **state, mask=mask, **options)
         return y, {"mean": mean, "var": var}
 
-    return Layer("batch_norm", init, apply)
+    return with_state(
+        "batch_norm",
+        forward,
+        init,
+        parameters=("scale", "bias"),
+        state=("mean", "var"),
+        reads=PADDING,
+        positions="mixed",
+        decodes=True,
+    )
 
 
 def layer_norm(*, eps: float = 1e-5) -> Layer:
@@ -75,8 +80,13 @@ def instance_norm(*, eps: float = 1e-5) -> Layer:
     Options:
         eps: added to the variance.
     Source: Ulyanov, Vedaldi & Lempitsky, arXiv:1607.08022.
+
+    >>> norm = fcnn.layers.instance_norm()
+    >>> params, state = norm.init(jax.random.key(0), (2, 1))
+    >>> norm.apply(params, state, jnp.array([[[10.0], [30.0]]]))[0].round(3).ravel()
+    Array([-1.,  1.], dtype=float32)
     """
-    return _layer("instance_norm", lambda x, p: ops.instance_norm(x, **p, eps=eps))
+    return _layer("instance_norm", lambda x, p: ops.instance_norm(x, **p, eps=eps), "mixed")
 
 
 def group_norm(groups: int, *, eps: float = 1e-5) -> Layer:
@@ -88,8 +98,15 @@ def group_norm(groups: int, *, eps: float = 1e-5) -> Layer:
         eps: added to the variance.
     Raises: ValueError from `apply` if `groups` does not divide c.
     Source: Wu & He, arXiv:1803.08494.
+
+    >>> norm = fcnn.layers.group_norm(2)
+    >>> params, state = norm.init(jax.random.key(0), (1, 4))
+    >>> norm.apply(params, state, jnp.array([[[1.0, 3.0, 20.0, 40.0]]]))[0].round(3).ravel()
+    Array([-1.,  1., -1.,  1.], dtype=float32)
     """
-    return _layer("group_norm", lambda x, p: ops.group_norm(x, **p, groups=groups, eps=eps))
+    return _layer(
+        "group_norm", lambda x, p: ops.group_norm(x, **p, groups=groups, eps=eps), "mixed"
+    )
 
 
 def rms_norm(*, eps: float = 1e-6) -> Layer:
@@ -99,20 +116,30 @@ def rms_norm(*, eps: float = 1e-6) -> Layer:
     Options:
         eps: added to the mean square.
     Source: Zhang & Sennrich, arXiv:1910.07467.
+
+    >>> norm = fcnn.layers.rms_norm()
+    >>> params, state = norm.init(jax.random.key(0), (2,))
+    >>> norm.apply(params, state, jnp.array([[10.0, -10.0]]))[0].round(3)
+    Array([[ 1., -1.]], dtype=float32)
     """
 
-    def init(key, shape):
-        return {"scale": jnp.ones(shape[-1])}, {}
-
-    return _layer("rms_norm", lambda x, p: ops.rms_norm(x, **p, eps=eps), init)
-
-
-def _affine(key, shape):
-    return {"scale": jnp.ones(shape[-1]), "bias": jnp.zeros(shape[-1])}, {}
+    return leaf(
+        "rms_norm",
+        lambda params, x, call: ops.rms_norm(x, **params, eps=eps),
+        lambda key, x: {"scale": jnp.ones(x.shape[-1])},
+        parameters=("scale",),
+    )
 
 
-def _layer(name: str, f: Callable, init: Callable = _affine) -> Layer:
-    def apply(params, state, x, *, key=None, train=False):
-        return f(x, params), {}
+def _affine(key, x):
+    return {"scale": jnp.ones(x.shape[-1]), "bias": jnp.zeros(x.shape[-1])}
 
-    return Layer(name, init, apply)
+
+def _layer(name: str, f: Callable, positions: str = "each") -> Layer:
+    return leaf(
+        name,
+        lambda params, x, call: f(x, params),
+        _affine,
+        parameters=("scale", "bias"),
+        positions=positions,
+    )

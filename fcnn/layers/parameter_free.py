@@ -16,18 +16,27 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers.layer import Layer, stateless
 from fcnn.ops import Op
+from fcnn.ops.arrays import is_float
 from fcnn.ops.sharding import of_batch
-from fcnn.ops.validation import named, require_rank
+from fcnn.ops.validation import named, require_numbers, require_rank
 
 
-def as_layer(op: Op) -> Callable[..., Layer]:
-    """For an operator of x alone: the function that takes its options and returns a layer."""
+def as_layer(op: Op, positions: str = "each") -> Callable[..., Layer]:
+    """For an operator of x alone: the function that takes its options and returns a layer.
+
+    Along an `axis` other than the last, an operator mixes positions.
+    """
     _, *others = op.signature.parameters.values()
     signature = inspect.Signature(others, return_annotation=Layer)
 
     def layer(*args: Any, **options: Any) -> Layer:
-        chosen = signature.bind(*args, **options).arguments
-        return stateless(op.name, lambda x: op(x, **chosen))
+        with named(op.name):
+            try:
+                chosen = signature.bind(*args, **options).arguments
+            except TypeError as misuse:
+                raise TypeError(f"{misuse}") from None
+        mixes = positions == "mixed" or chosen.get("axis", -1) != -1
+        return stateless(op.name, lambda x: op(x, **chosen), positions="mixed" if mixes else "each")
 
     layer.__name__ = layer.__qualname__ = op.name
     layer.__doc__ = f"`fcnn.{op.name}` as a layer, with its options.\n\n    {op.__doc__}"
@@ -58,17 +67,14 @@ glu = as_layer(ops.glu)
 swiglu = as_layer(ops.swiglu)
 softmax = as_layer(ops.softmax)
 log_softmax = as_layer(ops.log_softmax)
-max_pool = as_layer(ops.max_pool)
-avg_pool = as_layer(ops.avg_pool)
-lp_pool = as_layer(ops.lp_pool)
-global_avg_pool = as_layer(ops.global_avg_pool)
-min_max_scale = as_layer(ops.min_max_scale)
-global_max_pool = as_layer(ops.global_max_pool)
-adaptive_avg_pool = as_layer(ops.adaptive_avg_pool)
-adaptive_max_pool = as_layer(ops.adaptive_max_pool)
-resize_nearest = as_layer(ops.resize_nearest)
-resize_linear = as_layer(ops.resize_linear)
-positional_encoding = as_layer(ops.positional_encoding)
+max_pool = as_layer(ops.max_pool, "mixed")
+avg_pool = as_layer(ops.avg_pool, "mixed")
+lp_pool = as_layer(ops.lp_pool, "mixed")
+min_max_scale = as_layer(ops.min_max_scale, "mixed")
+adaptive_avg_pool = as_layer(ops.adaptive_avg_pool, "mixed")
+adaptive_max_pool = as_layer(ops.adaptive_max_pool, "mixed")
+resize_nearest = as_layer(ops.resize_nearest, "mixed")
+resize_linear = as_layer(ops.resize_linear, "mixed")
 
 
 def flatten() -> Layer:
@@ -82,11 +88,32 @@ def flatten() -> Layer:
     """
 
     def flat(x):
-        with named("flatten"):
-            require_rank(1, x=x)
+        require_rank(1, x=x)
         return jnp.reshape(x, (x.shape[0], math.prod(x.shape[1:])), out_sharding=of_batch(x))
 
-    return stateless("flatten", flat)
+    return stateless("flatten", flat, positions="removed")
 
 
-__all__ = ["flatten", *(op.name for op in ops.OPS if op.name in globals())]
+def rescale(scale: float = 1 / 255, offset: float = 0.0) -> Layer:
+    """Convert x to floats, times `scale` plus `offset`: images may stay uint8 until here.
+
+    Shapes: x (n, *axes) of integers or floats -> y (n, *axes) of floats.
+    Options:
+        scale: the factor; 1 / 255 maps uint8 to [0, 1].
+        offset: added after the multiplication.
+    Raises: TypeError if `scale` or `offset` is not a number.
+
+    >>> fcnn.layers.rescale().apply({}, {}, jnp.array([[0, 51, 255]], jnp.uint8))[0]
+    Array([[0. , 0.2, 1. ]], dtype=float32)
+    """
+    with named("rescale"):
+        require_numbers(scale=scale, offset=offset)
+
+    def rescaled(x):
+        floats = x if is_float(x) else x.astype(float)
+        return floats * jnp.asarray(scale, floats.dtype) + jnp.asarray(offset, floats.dtype)
+
+    return stateless("rescale", rescaled)
+
+
+__all__ = ["flatten", "rescale", *(op.name for op in ops.OPS if op.name in globals())]

@@ -1,25 +1,25 @@
-"""Stacks of recurrent layers over whole sequences, in one or both directions.
+"""Recurrent layers: one pass over a sequence, with trained kernels and biases.
 
-    params = {"forward1": {"w", "u", "b"}, "backward1": ..., "forward2": ...}
+    params = {"w": from x, "u": from the state, "b": ...}       the weights of all gates, in order
 
-For an example (t, c), the output is (t, features), or the last state (features,) with
-`sequence=False`. With both directions, the output has the features of the forward pass,
-then the features of the backward pass. The next layer reads all of them. The weights of each gate
-are drawn separately, since each gate has its own fans. A layer has no input other than x, so it
-reads every step. For `lengths` or an initial state, call the operator with the parameters of one
-pass.
+The weights of each gate are drawn separately, since each gate has its own fans. For several layers
+write serial(lstm(64), dropout(0.2), lstm(64)), for both directions bidirectional(lstm(64)). The
+last step of example n is step lengths[n] - 1, or the last one of x. A decoding cache is the state
+after the last step, from which the next call continues.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from fcnn import ops
 from fcnn.layers import initializers
+from fcnn.layers.cache import require_batch
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer, Part
-from fcnn.ops.validation import named, require, require_counts
+from fcnn.layers.layer import Layer, with_state
+from fcnn.ops.validation import named, require, require_counts, require_flags
 
 ORTHOGONAL = initializers.orthogonal()
 
@@ -27,8 +27,6 @@ ORTHOGONAL = initializers.orthogonal()
 def rnn(
     features: int,
     *,
-    layers: int = 1,
-    bidirectional: bool = False,
     sequence: bool = True,
     activation: str = "tanh",
     w_init: Initializer = initializers.glorot,
@@ -36,37 +34,38 @@ def rnn(
 ) -> Layer:
     """`fcnn.rnn` with its parameters.
 
-    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
-            2 `features` if bidirectional; per pass: w (c, features), u (features, features),
-            b (features,).
+    Shapes: x (n, t, c) -> y (n, t, features), or (n, features) without `sequence`; params:
+            w (c, features), u (features, features), b (features,). Reads: lengths (n,).
+            Cache: h (n, features).
     Options:
-        features: entries of the state of one pass.
-        layers: number of layers; every layer but the last passes all steps to the next.
-        bidirectional: whether each layer also reads the sequence in reverse.
-        sequence: whether y has every step; if False, y is the last state.
+        features: entries of the state.
+        sequence: whether y has every step; if False, y is the state after the last step.
         activation: "tanh" or "relu".
         w_init: initializer of w.
         u_init: initializer of u.
-    Raises: ValueError if `features` or `layers` is below 1, or from `init` if an example does not
-            have 2 axes.
+    Raises: ValueError if `features` is below 1, or from `init` if an example does not have 2 axes.
     Source: Elman 1990.
+
+    >>> rnn = fcnn.layers.rnn(2)
+    >>> params, state = rnn.init(jax.random.key(0), (5, 3))
+    >>> cache = rnn.init_cache(state, (5, 3), batch_size=4, length=5)
+    >>> y, cache = rnn.apply(params, cache, jnp.ones((4, 1, 3)))  # one step
+    >>> y.shape, bool((cache["h"] == y[:, 0]).all())
+    ((4, 1, 2), True)
     """
 
     def biases():
         return {"b": jnp.zeros(features)}
 
-    def direction(reverse, sequence):
-        run = lambda x, params: ops.rnn(x, **params, activation=activation, reverse=reverse)
-        return _one_pass("rnn", run, 1, features, sequence, w_init, u_init, biases)
+    def run(x, **arrays):
+        return ops.rnn(x, **arrays, activation=activation)
 
-    return _stacked("rnn", direction, features, layers, bidirectional, sequence)
+    return _recurrent("rnn", run, 1, features, sequence, (w_init, u_init), biases, ("h",))
 
 
 def lstm(
     features: int,
     *,
-    layers: int = 1,
-    bidirectional: bool = False,
     sequence: bool = True,
     w_init: Initializer = initializers.glorot,
     u_init: Initializer = ORTHOGONAL,
@@ -75,40 +74,34 @@ def lstm(
 
     The bias of the forget gate f starts at 1, so that the cell keeps its content at first.
 
-    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
-            2 `features` if bidirectional; per pass: w (c, 4 features), u (features, 4 features),
-            b (4 features,).
+    Shapes: x (n, t, c) -> y (n, t, features), or (n, features) without `sequence`; params:
+            w (c, 4 features), u (features, 4 features), b (4 features,). Reads: lengths (n,).
+            Cache: h and c (n, features).
     Options:
-        features: entries of the state of one pass.
-        layers: number of layers; every layer but the last passes all steps to the next.
-        bidirectional: whether each layer also reads the sequence in reverse.
-        sequence: whether y has every step; if False, y is the last state.
+        features: entries of the state.
+        sequence: whether y has every step; if False, y is the state after the last step.
         w_init: initializer of w, for each gate.
         u_init: initializer of u, for each gate.
-    Raises: ValueError if `features` or `layers` is below 1, or from `init` if an example does not
-            have 2 axes.
+    Raises: ValueError if `features` is below 1, or from `init` if an example does not have 2 axes.
     Source: Hochreiter & Schmidhuber 1997; the bias of 1: Gers, Schmidhuber & Cummins 2000.
 
-    >>> params, _, output = fcnn.layers.shapes(fcnn.layers.lstm(2, layers=2), (5, 3))
-    >>> {name: p["w"].shape for name, p in params.items()}, output
-    ({'forward1': (3, 8), 'forward2': (2, 8)}, (5, 2))
+    >>> lstm = fcnn.layers.lstm(2, sequence=False)
+    >>> params, state = lstm.init(jax.random.key(0), (5, 3))
+    >>> y, _ = lstm.apply(params, state, jnp.ones((4, 5, 3)), lengths=jnp.array([5, 3, 1, 0]))
+    >>> y.shape, y[3]  # no step: the initial state
+    ((4, 2), Array([0., 0.], dtype=float32))
     """
 
     def biases():
         return {"b": jnp.repeat(jnp.array([0.0, 1.0, 0.0, 0.0]), features)}
 
-    def direction(reverse, sequence):
-        run = lambda x, params: ops.lstm(x, **params, reverse=reverse)
-        return _one_pass("lstm", run, 4, features, sequence, w_init, u_init, biases)
-
-    return _stacked("lstm", direction, features, layers, bidirectional, sequence)
+    inits = w_init, u_init
+    return _recurrent("lstm", ops.lstm, 4, features, sequence, inits, biases, ("h", "c"))
 
 
 def gru(
     features: int,
     *,
-    layers: int = 1,
-    bidirectional: bool = False,
     sequence: bool = True,
     reset: str = "after",
     w_init: Initializer = initializers.glorot,
@@ -116,103 +109,75 @@ def gru(
 ) -> Layer:
     """`fcnn.gru` with its parameters, three gates in the order r, z, n.
 
-    Shapes: x (n, t, c) -> y (n, t, f), or (n, f) without `sequence`; f is `features`, or
-            2 `features` if bidirectional; per pass: w (c, 3 features), u (features, 3 features),
-            b (3 features,), and bu (features,) with reset="after".
+    Shapes: x (n, t, c) -> y (n, t, features), or (n, features) without `sequence`; params:
+            w (c, 3 features), u (features, 3 features), b (3 features,), and bu (features,) with
+            reset="after". Reads: lengths (n,). Cache: h (n, features).
     Options:
-        features: entries of the state of one pass.
-        layers: number of layers; every layer but the last passes all steps to the next.
-        bidirectional: whether each layer also reads the sequence in reverse.
-        sequence: whether y has every step; if False, y is the last state.
+        features: entries of the state.
+        sequence: whether y has every step; if False, y is the state after the last step.
         reset: "after" or "before": where the gate r multiplies, as in `fcnn.gru`.
         w_init: initializer of w, for each gate.
         u_init: initializer of u, for each gate.
-    Raises: ValueError if `features` or `layers` is below 1, or from `init` if an example does not
-            have 2 axes.
+    Raises: ValueError if `features` is below 1, or from `init` if an example does not have 2 axes.
     Source: Cho et al., arXiv:1406.1078.
+
+    >>> params, _, y = fcnn.layers.shapes(fcnn.layers.gru(4, sequence=False), (5, 3))
+    >>> params["w"].shape, y.shape
+    ((3, 12), (4,))
     """
 
     def biases():
         bu = {"bu": jnp.zeros(features)} if reset == "after" else {}
         return {"b": jnp.zeros(3 * features)} | bu
 
-    def direction(reverse, sequence):
-        run = lambda x, params: ops.gru(x, **params, reset=reset, reverse=reverse)
-        return _one_pass("gru", run, 3, features, sequence, w_init, u_init, biases)
+    def run(x, **arrays):
+        return ops.gru(x, **arrays, reset=reset)
 
-    return _stacked("gru", direction, features, layers, bidirectional, sequence)
+    return _recurrent("gru", run, 3, features, sequence, (w_init, u_init), biases, ("h",))
 
 
-def _one_pass(
+def _recurrent(
     name: str,
-    run: Callable,
+    op: Callable[..., tuple[jax.Array, ...]],
     gates: int,
     features: int,
-    sequence: bool,
-    w_init: Initializer,
-    u_init: Initializer,
-    biases: Callable,
+    sequence: Any,
+    inits: tuple[Initializer, Initializer],
+    biases: Callable[[], dict[str, jax.Array]],
+    carried: tuple[str, ...],
 ) -> Layer:
-    """Layer of one pass over the sequence, whose output is y or the last state."""
+    """Layer of an operator whose outputs are y and the arrays `carried` from step to step."""
+    with named(name):
+        require_counts(features=features)
+        require_flags(sequence=sequence)
 
-    def init(key, shape):
-        with named(name):
-            require(len(shape) == 2, f"input {shape} must have 2 axes: steps, features")
+    def init(key, x, plan):
+        require(len(x.shape) == 3, f"input {x.shape[1:]} must have 2 axes: steps, features")
         draw = lambda init, key, c: jnp.concatenate(
             [init(k, (c, features)) for k in jax.random.split(key, gates)], axis=1
         )
         w_key, u_key = jax.random.split(key)
-        w, u = draw(w_init, w_key, shape[1]), draw(u_init, u_key, features)
-        return {"w": w, "u": u, **biases()}, {}
+        w, u = draw(inits[0], w_key, x.shape[2]), draw(inits[1], u_key, features)
+        zero = jnp.zeros((x.shape[0], features), x.dtype)
+        cache = {} if plan.cache is None else dict.fromkeys(carried, zero)
+        return {"w": w, "u": u, **biases()}, cache
 
-    def apply(params, state, x, *, key=None, train=False):
-        y, last, *_ = run(x, params)
-        return (y if sequence else last), {}
+    def forward(params, state, x, call):
+        for a in state.values():
+            require_batch(a, x)
+        start = {letter: a.astype(x.dtype) for letter, a in state.items()}
+        y, *last = op(x, **params, **start, lengths=call.inputs.get("lengths"))
+        ends = dict(zip(carried, last, strict=True))
+        new_state = {letter: ends[letter].astype(a.dtype) for letter, a in state.items()}
+        return (y if sequence else last[0]), new_state
 
-    def multiply_adds(shape, out):
-        t, c = shape
-        return gates * t * (c + features) * features
-
-    return Layer(name, init, apply, multiply_adds)
-
-
-def _stacked(
-    name: str,
-    direction: Callable[[bool, bool], Layer],
-    features: int,
-    layers: int,
-    bidirectional: bool,
-    sequence: bool,
-) -> Layer:
-    """Stack of layers with one pass per direction; each layer passes every step to the next."""
-    with named(name):
-        require_counts(features=features, layers=layers)
-    reversed_by_name = {"forward": False} | ({"backward": True} if bidirectional else {})
-    stacked_layers = [
-        {
-            f"{way}{i}": direction(reverse, sequence or i < layers)
-            for way, reverse in reversed_by_name.items()
-        }
-        for i in range(1, layers + 1)
-    ]
-
-    def parts(shape):
-        inner = (shape[0], len(reversed_by_name) * features)
-        return [
-            Part(part, one_pass, inner if i else shape)
-            for i, passes in enumerate(stacked_layers)
-            for part, one_pass in passes.items()
-        ]
-
-    def init(key, shape):
-        passes = parts(shape)
-        keys = jax.random.split(key, len(passes))
-        return {p.name: p.layer.init(k, p.shape)[0] for p, k in zip(passes, keys, strict=True)}, {}
-
-    def apply(params, state, x, *, key=None, train=False):
-        for passes in stacked_layers:
-            ys = [one_pass.apply(params[part], {}, x)[0] for part, one_pass in passes.items()]
-            x = jnp.concatenate(ys, axis=-1)
-        return x, {}
-
-    return Layer(name, init, apply, parts=parts)
+    return with_state(
+        name,
+        forward,
+        init,
+        parameters=("w", "u", *jax.eval_shape(biases)),
+        reads=frozenset({"lengths"}),
+        positions="mixed" if sequence else "removed",
+        decodes=True,
+        multiply_adds=lambda x, y, plan: gates * x.shape[1] * (x.shape[2] + features) * features,
+    )

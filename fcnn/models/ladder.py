@@ -69,6 +69,10 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
         width: channels of the first convolutional stage.
     Raises: ValueError if the image is smaller than 4×4, or a rung cannot be as small as
             "conv3".
+
+    >>> rungs = fcnn.models.ladder((12, 12, 1), width=4)
+    >>> {name: fcnn.summary(rung, (12, 12, 1)).parameters for name, rung in rungs.items()}
+    {'dense': 3034, 'conv1': 2991, 'conv2': 2919, 'conv3': 2954, 'conv3-gap': 2540}
     """
     if len(shape) != 3 or min(shape[:2]) < 4:
         raise ValueError(f"ladder: image shape {shape} must be (h, w, c) of at least 4×4 cells")

@@ -48,6 +48,9 @@ def resnet(depth: int = 18, classes: int = 10, *, small: bool = True) -> Layer:
             conv 7×7 and max pooling, both at stride 2.
     Raises: ValueError for any other depth.
     Source: He et al., arXiv:1512.03385.
+
+    >>> fcnn.summary(fcnn.models.resnet(50, 1000, small=False), (224, 224, 3)).parameters
+    25557032
     """
     with named("resnet"):
         require(depth in BLOCKS, f"unknown depth {depth}; expected one of {tuple(BLOCKS)}")

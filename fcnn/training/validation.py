@@ -24,7 +24,7 @@ def find_invalid(model: Layer, x: Any, y: Any) -> str:
                 at = tuple(map(int, invalid[0]))
                 where = ", ".join(map(str, (start + at[0], *at[1:])))
                 return f"{name}[{where}] is {block[at]}"
-    _, _, out = shapes(model, x.shape[1:])
+    out = shapes(model, x.shape[1:])[2].shape
     for start, block in _blocks("y", y):
         if not out or not jnp.issubdtype(block.dtype, jnp.integer):
             break

@@ -21,7 +21,7 @@ def test_shapes_equal_the_shapes_of_init_and_apply(key):
     params, state = jax.eval_shape(lambda key: MODEL.init(key, SENTENCE), key)
     expected_params, _, out = layers.shapes(MODEL, SENTENCE)
     y, _ = jax.eval_shape(MODEL.apply, params, state, jnp.ones((2, 5), int))
-    assert y.shape == (2, *out) == (2, 5, 8)
+    assert y.shape == (2, *out.shape) == (2, 5, 8)
     assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, expected_params)
 
 

@@ -100,7 +100,7 @@ def test_gates_and_attention_projections_have_separate_fans(key):
         lambda: {name: layer.init(key, shape)[0] for name, (layer, shape) in made.items()}
     )()
     for gate in range(4):
-        w, u = (params["lstm"]["forward1"][x][:, 40 * gate : 40 * (gate + 1)] for x in ("w", "u"))
+        w, u = (params["lstm"][x][:, 40 * gate : 40 * (gate + 1)] for x in ("w", "u"))
         assert abs(float(w.var()) * (60 + 40) / 2 - 1) < 0.1
         assert abs(float(u.var()) * 40 / 2 - 1) < 0.15
     for name, o in (("wq", 128), ("wk", 64), ("wv", 64), ("wo", 128)):

@@ -45,8 +45,12 @@ EVERY = {
     "spatial_dropout": layers.spatial_dropout(0.5),
     "stochastic_depth": layers.stochastic_depth(0.5),
     "rnn": layers.serial(SEQUENCE, layers.rnn(3, activation="relu")),
-    "lstm": layers.serial(SEQUENCE, layers.lstm(3, layers=2)),
-    "gru": layers.serial(SEQUENCE, layers.gru(3, bidirectional=True, sequence=False)),
+    "lstm": layers.serial(SEQUENCE, layers.lstm(3), layers.lstm(2)),
+    "gru": layers.serial(SEQUENCE, layers.bidirectional(layers.gru(3, sequence=False))),
+    "parallel": layers.parallel(layers.dense(3), layers.conv(3, (3, 3)), combine="concatenate"),
+    "repeat": layers.repeat(layers.serial(layers.dense(4), layers.tanh()), 2),
+    "remat": layers.remat(layers.serial(layers.dense(3), layers.tanh())),
+    "rescale": layers.rescale(0.5, offset=-1),
     "frelu without b": layers.frelu((3, 2), bias=False),
     **{name: getattr(layers, name)() for name in WITHOUT_OPTIONS},
 }
@@ -61,7 +65,7 @@ def test_shapes_equal_the_shapes_of_init_and_apply(layer, key):
     run = lambda *args: layer.apply(*args, key=key, train=True)
     y, _ = jax.eval_shape(run, params, state, jax.ShapeDtypeStruct((n, *IMAGE), float))
     expected_params, expected_state, out = layers.shapes(layer, IMAGE)
-    assert y.shape == (n, *out)
+    assert (y.shape, y.dtype) == ((n, *out.shape), out.dtype)
     shape_of = lambda tree: jax.tree.map(lambda a: (a.shape, a.dtype), tree)
     assert shape_of((params, state)) == shape_of((expected_params, expected_state))
     assert not any(a.weak_type for a in jax.tree.leaves((params, state)))
@@ -91,11 +95,12 @@ def test_every_operator_has_a_layer():
     """
     losses = {op.name for op in fcnn.ops.OPS if "loss" in op.forward.__module__.split(".")}
     pairs = {"im2col", "col2im", "max_pool_with_indices", "max_unpool"}
-    inside = {"weight_standardization", "one_hot", "dot_product_attention", "rotary_embedding"}
+    inside = {"weight_standardization", "one_hot", "dot_product_attention"}
+    inside |= {"attention_weights", "rotary_embedding"}
     without = losses | pairs | inside
     assert {op.name for op in fcnn.ops.OPS} - without <= set(layers.__all__)
     of_x_alone = {op.name for op in fcnn.ops.OPS if op.arrays == ("x",)}
-    assert set(parameter_free.__all__) == (of_x_alone - pairs) | {"flatten"}
+    assert set(parameter_free.__all__) == (of_x_alone - pairs) | {"flatten", "rescale"}
 
 
 def test_serial_names_its_layers_and_leaves_out_empty_parameters(key):
@@ -204,15 +209,25 @@ def test_two_dropouts_in_one_model_drop_different_entries(key):
 def test_the_error_of_missing_state_shows_the_line_to_write(key):
     model = layers.serial(layers.batch_norm())
     params, _ = model.init(key, (3,))
-    with pytest.raises(ValueError, match=r"params, state = model.init\(key, shape\)"):
+    with pytest.raises(
+        ValueError, match=r"no mean in state; write params, state = model.init\(key,"
+    ):
         model.apply(params, {}, jnp.ones((2, 3)))
 
 
 def test_bad_options_are_rejected():
-    with pytest.raises(TypeError, match=r"is not a layer; write layers\.relu"):
+    with pytest.raises(
+        TypeError, match=r"serial: relu is a function, not .* write layers\.relu\(\)"
+    ):
         inspect.unwrap(layers.serial)(layers.dense(3), fcnn.relu)
-    with pytest.raises(TypeError, match=r"is not a layer; write layers\.relu"):
-        inspect.unwrap(layers.repeat)(fcnn.relu, 2)
+    with pytest.raises(
+        TypeError, match=r"repeat: relu is a function, not .* write layers\.relu\(\)"
+    ):
+        inspect.unwrap(layers.repeat)(layers.relu, 2)
+    with pytest.raises(TypeError, match=r"stateless\('tanh', tanh\)"):
+        inspect.unwrap(layers.parallel)(jnp.tanh)
+    with pytest.raises(TypeError, match=r"residual: 3 is not a layer; write layers\.relu"):
+        inspect.unwrap(layers.residual)(3)
     with pytest.raises(
         TypeError, match=r"window 3 needs one entry per spatial axis, as in \(3, 3\)"
     ):
@@ -221,8 +236,8 @@ def test_bad_options_are_rejected():
         layers.dropout(1.5)
     with pytest.raises(ValueError, match=r"conv: features 0 must be at least 1"):
         layers.conv(0, (3, 3))
-    with pytest.raises(ValueError, match=r"lstm: layers 0 must be at least 1"):
-        layers.lstm(3, layers=0)
+    with pytest.raises(ValueError, match=r"lstm: features 0 must be at least 1"):
+        layers.lstm(0)
     with pytest.raises(TypeError, match=r"dense: features 1\.5 must be an integer"):
         inspect.unwrap(layers.dense)(1.5)
     with pytest.raises(ValueError, match=r"conv: each entry of window 0 must be at least 1"):
@@ -261,9 +276,9 @@ def test_a_layer_rejects_an_input_of_unsupported_shape(layer, message):
     [
         (
             np.ones((8, 6, 6, 4)),
-            r"relu: shape is an array \(8, 6, 6, 4\), not a tuple .* x.shape\[1:\]",
+            r"relu: shape is an array \(8, 6, 6, 4\), not .* write \(6, 6, 4\), or x.shape\[1:\]",
         ),
-        (6, "relu: shape 6, not a tuple of integers"),
+        (6, r"relu: shape 6, not a tuple of integers; write \(6,\)"),
         ((6.0, 4), r"relu: shape \(6.0, 4\), not a tuple of integers"),
     ],
 )
@@ -311,8 +326,9 @@ def test_a_notebook_shows_the_summary_as_an_html_table():
 
 def test_summary_counts_every_block_of_repeat():
     table = fcnn.summary(layers.repeat(layers.dense(3), 4), (3,))
-    assert [row.path for row in table.rows] == ["dense1", "dense2", "dense3", "dense4"]
+    assert [(row.path, row.times) for row in table.rows] == [("dense", 4)]
     assert (table.parameters, table.multiply_adds) == (4 * 12, 4 * 9)
+    assert "dense ×4" in str(table)
 
 
 def test_summary_lists_the_body_and_the_shortcut_of_a_residual():

@@ -45,7 +45,7 @@ def predicts_alike(model, shape, sizes):
 
 
 def test_every_model_is_exported():
-    assert set(models.__all__) - {"RUNGS", "ladder"} == set(EXPORTED)
+    assert set(models.__all__) - {"RUNGS", "ladder"} == set(EXPORTED) - {"encoder"}
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -84,8 +84,8 @@ def test_a_loaded_train_step_takes_another_number_of_examples(name, small, key):
     optimizer = optax.sgd(0.05, momentum=0.9)
     step = training.train_step(model, loss, optimizer)
     start = jax.jit(lambda key: training.create(model, optimizer, shape, key))(key)
-    labels = shape if model.input_dtype is int else ()
-    y = jax.ShapeDtypeStruct((N, *labels), int)
+    classes = fcnn.layers.shapes(model, shape)[2].shape
+    y = jax.ShapeDtypeStruct((N, *classes[:-1]), int)
     loaded = exported(step, start, (types_of(model, shape)[2], y)).call
 
     @jax.jit
@@ -93,7 +93,7 @@ def test_a_loaded_train_step_takes_another_number_of_examples(name, small, key):
         results = loaded(start, batch), step(start, batch)
         return [jax.tree.leaves((new.params, new.state, metrics)) for new, metrics in results]
 
-    labels = np.random.default_rng(0).integers(0, 10, (7, *labels))
+    labels = np.random.default_rng(0).integers(0, classes[-1], (7, *classes[:-1]))
     for a, b in zip(*run(start, (drawn(model, 7, *shape), labels)), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
 
@@ -108,3 +108,20 @@ def test_a_saved_program_is_loaded():
     for n in (1, 7, 64):
         x = drawn(model, n, *shape)
         np.testing.assert_allclose(loaded(params, {}, x), predict(params, {}, x), rtol=1e-12)
+
+
+def test_a_masked_model_and_a_decoder_are_exported_for_any_number_of_examples():
+    """One program with lengths, and one that continues a decoding cache."""
+    encoder, shape = TRAINED["encoder"]
+    params, state, x = types_of(encoder, shape)
+    lengths = jax.ShapeDtypeStruct((N,), int)
+    masked = lambda params, x, lengths: encoder.apply(params, state, x, lengths=lengths)[0]
+    assert str(exported(masked, params, x, lengths).out_avals[0].shape) == "(n, 3)"
+    decoder, shape = TRAINED["transformer"]
+    params, state, x = types_of(decoder, shape)
+    two, three = (decoder.init_cache(state, shape, batch_size=n, length=8) for n in (2, 3))
+    symbolic = lambda a, b: (N if i != j else i for i, j in zip(a.shape, b.shape, strict=True))
+    type_of = lambda a, b: jax.ShapeDtypeStruct((*symbolic(a, b),), a.dtype)
+    cache = jax.tree.map(type_of, two, three)
+    program = exported(decoder.apply, params, cache, x)
+    assert {str(a.shape) for a in program.out_avals} >= {"(n, 6, 10)", "(2, n, 8, 2, 8)"}

@@ -110,18 +110,22 @@ TRAINED = {
     "mobilenet": (models.mobilenet(stem=4, blocks=((8, 2), (8, 1))), (8, 8, 1)),
     "lstm": (models.lstm(8), (5, 3)),
     "transformer": (models.transformer(10, depth=2, width=16, heads=2), (6,)),
+    "encoder": (models.transformer(10, classes=3, depth=2, width=16, heads=4, groups=2), (6,)),
 }
 
 
-def learns(model, shape, key):
-    """Whether ten train steps on four examples lower the loss. One program runs all steps.
-
-    If the model takes integers, an example is a sequence of tokens, which is also its label.
-    """
-    rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)
+def batch_of_four(model, shape):
+    """Examples and labels. The label of each token of a decoder is the token itself."""
+    rng, out = np.random.default_rng(0), fcnn.layers.shapes(model, shape)[2].shape
+    x, y = rng.standard_normal((4, *shape)), rng.integers(0, out[-1], (4, *out[:-1]))
     if model.input_dtype is int:
-        x = y = rng.integers(0, 10, (4, *shape))
+        x = rng.integers(0, 10, (4, *shape))
+    return (x, y) if x.shape != y.shape else (x, x)
+
+
+def learns(model, shape, key):
+    """Whether ten train steps on four examples lower the loss. One program runs all steps."""
+    x, y = batch_of_four(model, shape)
     loss = lambda logits, y: fcnn.softmax_cross_entropy(logits, y).mean(range(1, y.ndim))
     optimizer = optax.sgd(0.05, momentum=0.9)
     indices = np.tile(np.arange(4, dtype=np.int32), (10, 1))
@@ -162,12 +166,9 @@ def step_and_its_arguments(name):
     """A train step of a model, the function that makes its first state, and a batch."""
     model, shape = TRAINED[name]
     loss = lambda logits, y: fcnn.softmax_cross_entropy(logits, y).mean(range(1, y.ndim))
-    optimizer, rng = optax.sgd(0.05, momentum=0.9), np.random.default_rng(0)
+    optimizer = optax.sgd(0.05, momentum=0.9)
     create = lambda: training.create(model, optimizer, shape, jax.random.key(0))
-    x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)
-    if model.input_dtype is int:
-        x = y = rng.integers(0, 10, (4, *shape))
-    return training.train_step(model, loss, optimizer), create, (x, y)
+    return training.train_step(model, loss, optimizer), create, batch_of_four(model, shape)
 
 
 def shardings(start, batch, kind):

@@ -86,13 +86,17 @@ def test_one_direction(kind, seed):
 @pytest.mark.parametrize("seed", range(3))
 @every_kind
 def test_two_layers_of_two_directions(kind, seed):
-    x, _, weights, _ = drawn(kind, seed, reads=["c", "c", "2k", "2k"])
-    layer = getattr(layers, kind.lower())(len(weights[1]), layers=2, bidirectional=True)
-    passes = ("forward1", "backward1", "forward2", "backward2")
+    """Half of the seeds have lengths."""
+    x, lengths, weights, _ = drawn(kind, seed, reads=["c", "c", "2k", "2k"])
+    lengths = lengths if seed % 2 else None
+    both = lambda: layers.bidirectional(getattr(layers, kind.lower())(len(weights[1])))
+    model = layers.serial(one=both(), two=both())
 
     def ours(x, *weights):
         each = iter(weights)
-        params = {part: {name: next(each) for name in NAMES[kind]} for part in passes}
-        return layer.apply(params, {}, x)[0]
+        one_pass = lambda: {name: next(each) for name in NAMES[kind]}
+        directions = lambda: {way: one_pass() for way in ("forward", "backward")}
+        params = {"one": directions(), "two": directions()}
+        return model.apply(params, {}, x, lengths=lengths)[0]
 
-    agree(ours, lambda x, *weights: by_torch(kind, x, weights)[0], [x, *weights])
+    agree(ours, lambda x, *weights: by_torch(kind, x, weights, lengths=lengths)[0], [x, *weights])

@@ -267,15 +267,16 @@ def test_a_loss_may_have_one_float_per_entry_of_an_example(fitted):
     assert jax.eval_shape(step, fitted, (X[:4], Y[:4]))[1].loss.shape == ()
 
 
+REPEATED = layers.repeat(layers.dense(3), 2)
 TAKES_A_KEY = {
     "fit": lambda key: unwrap(training.fit)(
         LINEAR, fcnn.squared_error, optax.sgd(0.1), (X, X), epochs=1, batch_size=4, key=key
     ),
     "create": lambda key: unwrap(training.create)(LINEAR, optax.sgd(0.1), (2, 2), key),
-    "serial": lambda key: LINEAR.init(key, (2, 2)),
-    "dense": lambda key: layers.dense(3).init(key, (2,)),
-    "flatten": lambda key: layers.flatten().apply({}, {}, X, key=key),
-    "repeat": lambda key: layers.repeat(layers.dense(3), 2).init(key, (3,)),
+    "serial": lambda key: unwrap(layers.Layer.init)(LINEAR, key, (2, 2)),
+    "dense": lambda key: unwrap(layers.Layer.init)(layers.dense(3), key, (2,)),
+    "flatten": lambda key: unwrap(layers.Layer.apply)(layers.flatten(), {}, {}, X, key=key),
+    "repeat": lambda key: unwrap(layers.Layer.init)(REPEATED, key, (3,)),
     **{
         name: lambda key, init=init: unwrap(init)(key, (3, 3))
         for name, init in {

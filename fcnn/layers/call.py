@@ -1,0 +1,128 @@
+"""What setup and a forward pass see besides their input.
+
+`Plan` is for setup, `Call` for a forward pass. Combinators give each part its own: the path of the
+part, and in `Call` its own key. Side inputs have names that users write in `apply`:
+
+    mask                 (n, *positions) booleans, True where a position of x is real
+    lengths              (n,) integers; positions of x at or beyond lengths[n] are padding
+    positions            (t,) or (n, t) integers, the place of each token in its sequence
+    attention_mask       (n, h, t, s) or 1 along any axis: the mask of the operators of attention
+    context              (n, s, c) what cross-attention reads, with its own context_mask and
+                         context_lengths; a layer may give it another name
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from fcnn.ops.validation import require
+
+Spec = Any  # a pytree of jax.ShapeDtypeStruct, each with a batch axis
+PADDING = frozenset({"mask", "lengths"})  # the inputs that say which positions of x are padding
+OF_POSITIONS = PADDING | {"positions", "attention_mask"}  # inputs without a meaning for one vector
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `Layer.setup` sees besides the key and the spec of x.
+
+    Options:
+        inputs: side inputs by name, as specs.
+        cache: number of steps of a decoding cache; None for no cache.
+        path: names of the enclosing layers, separated by "/".
+        observe: called with each layer, its plan, and the specs of its input and what it made.
+        times: number of blocks that `repeat` makes of this layer.
+    """
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    cache: int | None = None
+    path: str = ""
+    observe: Callable[..., None] | None = None
+    times: int = 1
+
+    def inside(self, name: str, *, times: int = 1) -> "Plan":
+        """The plan of a part."""
+        return dataclasses.replace(self, path=_within(self.path, name), times=self.times * times)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Call:
+    """What `Layer.forward` sees besides params, state and x. It is a pytree.
+
+    Options:
+        key: random key, or None.
+        inputs: side inputs by name.
+        train: whether the pass is for training.
+        path: names of the enclosing layers, separated by "/".
+    """
+
+    key: jax.Array | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    train: bool = field(default=False, metadata={"static": True})
+    path: str = field(default="", metadata={"static": True})
+
+    def inside(self, name: str, i: int | jax.Array) -> "Call":
+        """The call of part i, with its own key."""
+        key = None if self.key is None else jax.random.fold_in(self.key, i)
+        return dataclasses.replace(self, key=key, path=_within(self.path, name))
+
+
+Given = TypeVar("Given", Plan, Call)
+
+
+def without(given: Given, names: frozenset[str]) -> Given:
+    """The plan or call without some of its inputs."""
+    kept = {name: a for name, a in given.inputs.items() if name not in names}
+    return dataclasses.replace(given, inputs=kept)
+
+
+def routed(given: Given, name: str, names: tuple[str, ...]) -> Given:
+    """The plan or call with entry `name` of each input that is a dict of some of `names`."""
+    is_routed = lambda a: isinstance(a, Mapping) and set(a) <= set(names)
+    own = {k: a.get(name) if is_routed(a) else a for k, a in given.inputs.items()}
+    inputs = {k: a for k, a in own.items() if a is not None}
+    return dataclasses.replace(given, inputs=inputs)
+
+
+def entry(a: Any, name: str, names: tuple[str, ...]) -> Any:
+    """a[name] if a is a dict with `names`, else a."""
+    return a[name] if isinstance(a, Mapping) and set(a) == set(names) else a
+
+
+def _within(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def real(call: Call, x: jax.Array) -> jax.Array | None:
+    """Which positions of x are real, by `mask` and `lengths`: (n, *positions), or None for all.
+
+    `lengths` counts along the first axis after the batch axis.
+    """
+    mask, lengths = call.inputs.get("mask"), call.inputs.get("lengths")
+    require_padding(x, mask, lengths)
+    if lengths is None:
+        return mask
+    valid = jnp.arange(x.shape[1])[None] < lengths.astype(int)[:, None]
+    if mask is None:
+        return valid
+    return mask & valid.reshape(*valid.shape, *(1,) * (mask.ndim - 2))
+
+
+def require_padding(x: jax.Array, mask: jax.Array | None, lengths: jax.Array | None) -> None:
+    """TypeError or ValueError unless `mask` and `lengths` fit x."""
+    if mask is not None:
+        if mask.dtype != bool:
+            raise TypeError(f"mask holds {mask.dtype}, not booleans; write mask.astype(bool)")
+        fits = 2 <= mask.ndim < x.ndim and mask.shape == x.shape[: mask.ndim]
+        require(fits, f"mask {mask.shape} needs shape {x.shape[:-1]} for x {x.shape}")
+    if lengths is not None:
+        if not jnp.issubdtype(lengths.dtype, jnp.integer):
+            hold = f"lengths hold {lengths.dtype}, not integers"
+            raise TypeError(f"{hold}; write lengths.astype(int)")
+        fits = x.ndim > 2 and lengths.shape == x.shape[:1]
+        require(fits, f"lengths {lengths.shape} need shape {x.shape[:1]} for x {x.shape}")

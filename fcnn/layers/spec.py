@@ -1,0 +1,57 @@
+"""Specs: the shape and dtype of an input, from what a user writes."""
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from fcnn.layers.call import Spec
+
+INTEGERS = ("lengths", "positions")
+
+
+def as_spec(shape: Any, dtype: Any, batch_size: int = 1) -> Spec:
+    """`shape` of one example as a spec with a batch axis.
+
+    Options:
+        shape: a tuple of integers, a jax.ShapeDtypeStruct, or a dict or tuple of these.
+        dtype: a dtype, or a dict of dtypes for a dict of shapes.
+    Raises: TypeError if `shape` is anything else, for example an array.
+    """
+    if isinstance(shape, Mapping):
+        own = lambda k: dtype[k] if isinstance(dtype, Mapping) and k in dtype else _first(dtype)
+        return {k: as_spec(part, own(k), batch_size) for k, part in shape.items()}
+    if isinstance(shape, jax.ShapeDtypeStruct):
+        return jax.ShapeDtypeStruct((batch_size, *shape.shape), shape.dtype)
+    if isinstance(shape, tuple | list):
+        if all(isinstance(n, Integral) for n in shape):
+            dtype = jax.dtypes.canonicalize_dtype(_first(dtype))
+            return jax.ShapeDtypeStruct((batch_size, *shape), dtype)
+        if isinstance(shape, tuple) and all(map(_is_shape, shape)):
+            return tuple(as_spec(part, dtype, batch_size) for part in shape)
+    array = getattr(shape, "shape", None)
+    if array is not None:
+        write = f"write {array[1:]}, or x.shape[1:], without the batch"
+        raise TypeError(f"shape is an array {array}, not a tuple of integers; {write}")
+    write = f"({shape},)" if isinstance(shape, Integral) else "x.shape[1:], without the batch"
+    raise TypeError(f"shape {shape!r:.60}, not a tuple of integers; write {write}")
+
+
+def spec_of_input(name: str, shape: Any, batch_size: int = 1) -> Spec:
+    """The spec of a side input, whose dtype follows from its name if `shape` has none."""
+    kind = name.removeprefix("context_")
+    dtype = int if kind in INTEGERS else bool if kind.endswith("mask") else float
+    return as_spec(shape, dtype, batch_size)
+
+
+def _is_shape(shape):
+    return isinstance(shape, tuple | list | Mapping | jax.ShapeDtypeStruct)
+
+
+def _first(dtype):
+    """A dtype, also where a layer of several inputs has one for each."""
+    while isinstance(dtype, Mapping):
+        dtype = next(iter(dtype.values()), float)
+    return jnp.dtype(dtype)
