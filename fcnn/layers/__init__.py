@@ -29,13 +29,8 @@ from fcnn.layers.global_pooling import (
     global_avg_pool as global_avg_pool,
     global_max_pool as global_max_pool,
 )
-from fcnn.layers.layer import (
-    Layer as Layer,
-    leaf as leaf,
-    shapes as shapes,
-    stateless as stateless,
-    with_state as with_state,
-)
+from fcnn.layers.layer import Layer as Layer
+from fcnn.layers.leaf import leaf as leaf, stateless as stateless, with_state as with_state
 from fcnn.layers.normalization import (
     batch_norm as batch_norm,
     group_norm as group_norm,
@@ -50,6 +45,7 @@ from fcnn.layers.precision import precision as precision
 from fcnn.layers.recurrent import gru as gru, lstm as lstm, rnn as rnn
 from fcnn.layers.remat import remat as remat
 from fcnn.layers.repeat import repeat as repeat
+from fcnn.layers.shapes import shapes as shapes
 from fcnn.layers.summary import Summary as Summary, summary as summary
 
 __all__ = ["initializers"]

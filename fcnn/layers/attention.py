@@ -16,9 +16,10 @@ from jax.core import Tracer
 from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.cache import advanced, place, start_of
-from fcnn.layers.call import Call, Plan, real
+from fcnn.layers.call import Call, Plan, require_padding
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer, with_state
+from fcnn.layers.layer import Layer
+from fcnn.layers.leaf import with_state
 from fcnn.ops.sharding import of_batch, replicated
 from fcnn.ops.validation import named, require, require_counts
 
@@ -117,9 +118,10 @@ def multi_head_attention(
         if state:
             z, state = _from_cache(state, q, k, v, x, call, attend)
         else:
-            padding = _of_context(call, context)
-            mask = _joined(call.inputs.get("attention_mask"), real(padding, source))
-            z = ops.dot_product_attention(q, k, v, mask, **attend)
+            mask, lengths = (_of_keys(call, context, kind) for kind in ("mask", "lengths"))
+            require_padding(source, mask, lengths)
+            mask = _joined(call.inputs.get("attention_mask"), mask)
+            z = ops.dot_product_attention(q, k, v, mask, lengths, **attend)
         n, t, h, d = z.shape
         z = jnp.reshape(z, (n, t, h * d), out_sharding=of_batch(z))
         return ops.dense(z, _matrix(params["wo"], 2), params.get("bo")), state
@@ -159,12 +161,9 @@ def _source(given: Plan | Call, x: Any, context: str | None) -> Any:
     return given.inputs[context]
 
 
-def _of_context(call, context):
-    """The call with the mask and lengths of what keys and values are made of."""
-    if context is None:
-        return call
-    inputs = {kind: call.inputs.get(f"{context}_{kind}") for kind in ("mask", "lengths")}
-    return Call(inputs={kind: a for kind, a in inputs.items() if a is not None})
+def _of_keys(call, context, kind):
+    """The mask or the lengths of what keys and values are made of."""
+    return call.inputs.get(kind if context is None else f"{context}_{kind}")
 
 
 def _heads(x, w, b):
@@ -180,11 +179,11 @@ def _matrix(w, rows):
     return jnp.reshape(w, size, out_sharding=replicated(w))
 
 
-def _joined(attention_mask, real_keys):
-    """One mask of the scores: `attention_mask`, and keys (n, s) that are real."""
-    if real_keys is None:
+def _joined(attention_mask, mask):
+    """One mask of the scores, of `attention_mask` and a mask of the keys (n, s)."""
+    if mask is None:
         return attention_mask
-    keys = real_keys[:, None, None, :]
+    keys = mask[:, None, None, :]
     if attention_mask is None:
         return keys
     if attention_mask.dtype == bool:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer, leaf
+from fcnn.layers.layer import Layer
+from fcnn.layers.leaf import leaf
 from fcnn.ops.validation import named, require_counts
 
 

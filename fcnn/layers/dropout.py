@@ -5,7 +5,8 @@ from collections.abc import Callable
 import jax
 
 from fcnn import ops
-from fcnn.layers.layer import Layer, leaf
+from fcnn.layers.layer import Layer
+from fcnn.layers.leaf import leaf
 from fcnn.ops.validation import named, require
 
 Drop = Callable[[jax.Array, jax.Array], jax.Array]  # (x, key) -> y

@@ -2,7 +2,8 @@
 
 from fcnn import ops
 from fcnn.layers.call import PADDING, real
-from fcnn.layers.layer import Layer, leaf
+from fcnn.layers.layer import Layer
+from fcnn.layers.leaf import leaf
 
 
 def global_avg_pool() -> Layer:

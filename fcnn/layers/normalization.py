@@ -6,7 +6,8 @@ import jax.numpy as jnp
 
 from fcnn import ops
 from fcnn.layers.call import PADDING, real
-from fcnn.layers.layer import Layer, leaf, with_state
+from fcnn.layers.layer import Layer
+from fcnn.layers.leaf import leaf, with_state
 
 
 def batch_norm(

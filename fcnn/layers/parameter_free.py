@@ -14,7 +14,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from fcnn import ops
-from fcnn.layers.layer import Layer, stateless
+from fcnn.layers.layer import Layer
+from fcnn.layers.leaf import stateless
 from fcnn.ops import Op
 from fcnn.ops.arrays import is_float
 from fcnn.ops.sharding import of_batch

@@ -2,7 +2,8 @@
 
 from fcnn import ops
 from fcnn.layers.cache import advanced, place, start_of
-from fcnn.layers.layer import Layer, with_state
+from fcnn.layers.layer import Layer
+from fcnn.layers.leaf import with_state
 
 
 def positional_encoding(*, base: float = 10000.0) -> Layer:

@@ -18,7 +18,8 @@ from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.cache import require_batch
 from fcnn.layers.initializers import Initializer
-from fcnn.layers.layer import Layer, with_state
+from fcnn.layers.layer import Layer
+from fcnn.layers.leaf import with_state
 from fcnn.ops.validation import named, require, require_counts, require_flags
 
 ORTHOGONAL = initializers.orthogonal()

@@ -1,4 +1,4 @@
-"""Specs: the shape and dtype of an input, from what a user writes."""
+"""Specs, which are shapes and dtypes: from what a user writes, and through one pass of setup."""
 
 from collections.abc import Mapping
 from numbers import Integral
@@ -7,7 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from fcnn.layers.call import Spec
+from fcnn.layers.call import Plan, Spec
+from fcnn.layers.errors import require_read
+from fcnn.ops.arrays import as_array
+from fcnn.ops.validation import named
 
 INTEGERS = ("lengths", "positions")
 
@@ -44,6 +47,43 @@ def spec_of_input(name: str, shape: Any, batch_size: int = 1) -> Spec:
     kind = name.removeprefix("context_")
     dtype = int if kind in INTEGERS else bool if kind.endswith("mask") else float
     return as_spec(shape, dtype, batch_size)
+
+
+def planned(
+    layer: Any,
+    shape: Any,
+    dtype: Any,
+    inputs: Mapping[str, Any],
+    batch_size: int = 1,
+    **plan: Any,
+) -> tuple[Spec, Plan]:
+    """The spec of x, and the plan with the specs of the side inputs and other options of `Plan`."""
+    with named(layer.name):
+        require_read(inputs, layer.reads)
+        x = as_spec(shape, layer.input_dtype if dtype is None else dtype, batch_size)
+        specs = {name: spec_of_input(name, shape, batch_size) for name, shape in inputs.items()}
+    return x, Plan(specs, **plan)
+
+
+def set_up(layer: Any, x: Spec, plan: Plan) -> tuple[dict, dict, Spec]:
+    """One pass of setup, which is traced: specs of params, of state, and of y."""
+    y = None
+
+    def made(key):
+        nonlocal y  # a traced function returns arrays only
+        params, state, y = layer.setup(key, x, plan)
+        return params, state
+
+    return *jax.eval_shape(made, jax.eval_shape(lambda: jax.random.key(0))), y
+
+
+def as_arrays(what: str, given: Any) -> Any:
+    """`given` with every entry of its dicts and tuples converted to an array."""
+    if isinstance(given, Mapping):
+        return {k: as_arrays(f"{what}[{k!r}]", a) for k, a in given.items()}
+    if isinstance(given, tuple):
+        return tuple(as_arrays(f"{what}[{i}]", a) for i, a in enumerate(given))
+    return as_array(what, given)
 
 
 def _is_shape(shape):

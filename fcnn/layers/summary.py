@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from fcnn.layers.cost import TrainingCost, training_cost
-from fcnn.layers.layer import Layer, planned, set_up
+from fcnn.layers.layer import Layer
+from fcnn.layers.spec import planned, set_up
 from fcnn.ops.validation import named, require_counts
 
 
