@@ -44,9 +44,9 @@ class Plan:
     observe: Callable[..., None] | None = None
     times: int = 1
 
-    def inside(self, name: str, *, times: int = 1) -> "Plan":
+    def inside(self, name: str) -> "Plan":
         """The plan of a part."""
-        return dataclasses.replace(self, path=_within(self.path, name), times=self.times * times)
+        return dataclasses.replace(self, path=_within(self.path, name))
 
 
 @jax.tree_util.register_dataclass

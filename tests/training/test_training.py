@@ -124,6 +124,20 @@ def test_fit_from_the_host_equals_fit_on_the_device():
     np.testing.assert_allclose([e.loss for e in history], [e.loss for e in other], rtol=1e-10)
 
 
+def test_images_stay_uint8_until_the_step():
+    """Training on uint8 pixels equals training on floats in [0, 1]."""
+    pixels = np.random.default_rng(0).integers(0, 256, X.shape, np.uint8)
+    options = {"epochs": 2, "batch_size": 6, "key": jax.random.key(1), "report": quiet}
+    ends = []
+    for first, x in ((layers.rescale(), pixels), (layers.identity(), pixels / 255)):
+        model = layers.serial(first, layers.dense(3))
+        train_state, _ = training.fit(
+            model, fcnn.softmax_cross_entropy, optax.adam(1e-2), (x, Y), test=(x, Y), **options
+        )
+        ends.append(train_state.params["dense1"]["w"])
+    np.testing.assert_allclose(*ends, rtol=1e-9)
+
+
 def test_fit_reports_each_epoch_with_its_test_accuracy():
     reported = []
     train_state, history = fit(report=reported.append, test=(X, Y))
