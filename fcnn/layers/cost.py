@@ -2,7 +2,8 @@
 
 FLOP are those of matrix products and convolutions, where a multiply-add counts as 2. They follow
 from the mathematics, not from the implementation that runs: autodiff of `lax` convolutions is
-traced, and products with the zeros between the cells of a strided gradient are not counted.
+traced. Products with the zeros between the cells of a strided gradient are not counted, products
+with padded zeros are.
 """
 
 import math
@@ -58,8 +59,11 @@ def training_cost(layer: Any, params: Any, state: Any, x: Spec, plan: Plan) -> T
 def _flop(jaxpr) -> int:
     total = 0
     for e in jaxpr.eqns:
-        inside = sum(_flop(program) for value in e.params.values() for program in _programs(value))
-        total += inside * e.params.get("length", 1)  # of a scan
+        inside = [_flop(program) for value in e.params.values() for program in _programs(value)]
+        if e.primitive.name == "cond":  # one branch runs, for example that of the platform
+            total += max(inside)
+        else:
+            total += sum(inside) * e.params.get("length", 1)  # of a scan
         if e.primitive.name == "dot_general":
             (over, _), _ = e.params["dimension_numbers"]
             a = e.invars[0].aval.shape

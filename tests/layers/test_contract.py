@@ -398,3 +398,27 @@ def test_remat_keeps_less_and_gives_the_same_gradients(key):
     products = 2 * 3 * 2 * 36 * 4 * 4  # forward FLOP of two dense layers in three blocks
     assert flop(plain) == 3 * products
     assert flop(again) == 4 * products
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.dense(8), (4,)),
+        (layers.conv(6, (3, 3), groups=2), (5, 5, 4)),
+        (layers.conv(4, (3, 3), stride=2), (6, 6, 4)),
+        (layers.conv(4, (3, 3), groups=4), (6, 6, 4)),
+        (layers.conv(4, (3, 3), dilation=2), (6, 6, 4)),
+        (layers.conv_transpose(4, (2, 2), stride=2), (3, 3, 4)),
+        (layers.lstm(4), (5, 4)),
+        (layers.repeat(layers.repeat(layers.dense(4), 2), 3), (4,)),
+    ],
+)
+def test_the_flop_of_training_are_three_forward_passes(layer, shape):
+    """Forward, dx and dw have equal FLOP. A dense layer in front makes dx necessary."""
+    front = layers.dense(4)
+    model = layers.serial(front, layer)
+    table = fcnn.summary(model, shape, batch_size=2, cost=True)
+    first = fcnn.summary(front, shape, batch_size=2).multiply_adds
+    inner = table.multiply_adds - first
+    assert table.training.flop == 2 * (3 * inner + 2 * first)
+    assert table.training.residual_bytes > 0
