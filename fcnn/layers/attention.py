@@ -20,8 +20,9 @@ from fcnn.layers.call import Call, Plan, require_padding
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer
 from fcnn.layers.leaf import with_state
+from fcnn.ops.attention.mask import require_band
 from fcnn.ops.sharding import of_batch, replicated
-from fcnn.ops.validation import named, require, require_counts
+from fcnn.ops.validation import named, require, require_counts, require_numbers
 
 
 def multi_head_attention(
@@ -83,6 +84,8 @@ def multi_head_attention(
             "rotary embedding needs positions of one sequence; leave out rotary or context",
         )
         require(not (context and causal), "a context has no causal order; leave out causal")
+        require_band(causal, window, softcap)
+        require_numbers(**({} if rotary is None else {"rotary": rotary}))
     attend = {"causal": causal, "window": window, "softcap": softcap}
 
     def init(key, x, plan):

@@ -89,9 +89,13 @@ def routed(given: Given, name: str, names: tuple[str, ...]) -> Given:
     return dataclasses.replace(given, inputs=inputs)
 
 
-def entry(a: Any, name: str, names: tuple[str, ...]) -> Any:
-    """a[name] if a is a dict with `names`, else a."""
-    return a[name] if isinstance(a, Mapping) and set(a) == set(names) else a
+def entry(x: Any, name: str, names: tuple[str, ...]) -> Any:
+    """x[name] if x is a dict with `names`, else x."""
+    if not isinstance(x, Mapping) or not set(x) & set(names):
+        return x
+    entries, layers = ", ".join(map(str, x)), ", ".join(names)
+    require(set(x) == set(names), f"x has the entries {entries}, but the layers are {layers}")
+    return x[name]
 
 
 def _within(path: str, name: str) -> str:

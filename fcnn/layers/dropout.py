@@ -7,7 +7,7 @@ import jax
 from fcnn import ops
 from fcnn.layers.layer import Layer
 from fcnn.layers.leaf import leaf
-from fcnn.ops.validation import named, require
+from fcnn.ops.validation import named, require, require_numbers
 
 Drop = Callable[[jax.Array, jax.Array], jax.Array]  # (x, key) -> y
 
@@ -83,6 +83,7 @@ def _dropout(
     name: str, rate: float, drop: Drop, evaluate: Callable[[jax.Array], jax.Array] = lambda x: x
 ) -> Layer:
     with named(name):
+        require_numbers(rate=rate)
         require(0 <= rate < 1, f"rate {rate} must lie in [0, 1)")
 
     def f(params, x, call):

@@ -55,6 +55,19 @@ def require_state(state: Any, names: tuple[str, ...]) -> None:
         raise ValueError(f"no {missing[0]} in state; {advice}")
 
 
+@contextmanager
+def one_array(parts: tuple, x: Any) -> Iterator[None]:
+    """TypeError where a layer of its own fails because x is a dict or a tuple."""
+    try:
+        yield
+    except AttributeError as error:
+        if parts or not isinstance(x, Mapping | tuple):
+            raise
+        given = f"a dict of {', '.join(map(str, x))}" if isinstance(x, Mapping) else "a tuple"
+        write = "write parallel(name=layer, ...) with a layer for each entry"
+        raise TypeError(f"x is {given}, not one array; {write}") from error
+
+
 def require_read(inputs: Collection[str], reads: Collection[str]) -> None:
     """TypeError for a side input that no layer reads; the message lists those that are read."""
     if unread := sorted(set(inputs) - set(reads)):

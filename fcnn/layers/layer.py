@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from fcnn.layers.call import PADDING, Call, Plan, Spec
 from fcnn.layers.errors import (
     located,
+    one_array,
     require_arrays,
     require_names,
     require_read,
@@ -190,7 +191,8 @@ def _validated_setup(layer, setup):
             decodes = bool(layer.parts) or layer.decodes or layer.positions == "each"
             if plan.cache is not None and not decodes:
                 raise TypeError("reads a whole sequence, so this model cannot decode by steps")
-            params, state, y = setup(key, x, plan)
+            with one_array(layer.parts, x):
+                params, state, y = setup(key, x, plan)
         if plan.observe is not None:
             plan.observe(layer, plan, x, params, state, y)
         return params, state, y
@@ -213,7 +215,8 @@ def _validated_forward(layer, forward):
                 require_names(params, layer.parameters, call.path, all_of_them=True)
                 require_state(state, layer.state)
             try:
-                return forward(params, state, x, call)
+                with one_array(layer.parts, x):
+                    return forward(params, state, x, call)
             except KeyError as missing:
                 if layer.parts or missing.args[0] in {*params, *state}:
                     raise

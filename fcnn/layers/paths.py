@@ -74,6 +74,9 @@ def replace(params: Any, values: Mapping[str, Any]) -> Any:
     Array([3., 4.], dtype=float32)
     """
     with named("replace"):
+        if not isinstance(values, Mapping):
+            kind = type(values).__name__
+            raise TypeError(f"a {kind} is not a dict; write replace(params, {{'stem/b': array}})")
         _require_matches(_paths(params), tuple(values))
 
     def new(path, old):
@@ -108,6 +111,9 @@ def _matches(path, patterns):
 
 def _require_matches(found, patterns):
     for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise TypeError(f"{pattern!r:.60} is not a path or pattern; write 'stem/*'")
+        require(bool(found), f"no parameters, so none matches {pattern!r}")
         if not any(fnmatchcase(path, pattern) for path in found):
             has = ", ".join(list(found)[:5]) + (", ..." if len(found) > 5 else "")
             similar = did_you_mean(pattern, found, f"; expected for example one of {has}")

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from fcnn.layers.call import Plan, Spec
 from fcnn.layers.errors import require_read
 from fcnn.ops.arrays import as_array
-from fcnn.ops.validation import named
+from fcnn.ops.validation import named, require
 
 INTEGERS = ("lengths", "positions")
 
@@ -30,6 +30,7 @@ def as_spec(shape: Any, dtype: Any, batch_size: int = 1) -> Spec:
         return jax.ShapeDtypeStruct((batch_size, *shape.shape), shape.dtype)
     if isinstance(shape, tuple | list):
         if all(isinstance(n, Integral) for n in shape):
+            require(all(n >= 0 for n in shape), f"shape {tuple(shape)} has a negative size")
             dtype = jax.dtypes.canonicalize_dtype(_first(dtype))
             return jax.ShapeDtypeStruct((batch_size, *shape), dtype)
         if isinstance(shape, tuple) and all(map(_is_shape, shape)):

@@ -12,11 +12,15 @@ def as_array(what: str, given: Any) -> jax.Array:
 
     Options:
         what: the name of the argument in error messages, as in "x" or "fit: x".
-    Raises: TypeError if `given` does not hold numbers; ValueError for integers that the dtype
+    Raises: TypeError if `given` does not hold numbers, or is a tuple of arrays; ValueError for integers that the dtype
             cannot hold.
     """
     if isinstance(given, jax.Array):
         return jnp.asarray(given)  # a tracer of jvp or vjp may hold a NumPy array
+    if isinstance(given, tuple) and any(isinstance(a, jax.Array) for a in given):
+        raise TypeError(
+            f"{what} is a tuple of arrays, not one array; write jnp.stack({_name(what)})"
+        )
     if isinstance(given, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array; write {_name(what)}.filled(0)")
     if isinstance(given, np.ndarray):

@@ -295,6 +295,56 @@ def edited(path, value=None):
             r"repeat: a list is not a layer; write layers\.serial\(\[\.\.\.\]\)",
         ),
         (
+            lambda: MODEL.apply(*edited(""), {"image": x}),
+            TypeError,
+            r"conv: x .*image",
+        ),
+        (
+            lambda: layers.relu().apply({}, {}, (x, x)),
+            TypeError,
+            r"relu: x is a tuple of arrays, not one array; write jnp.stack\(x\)",
+        ),
+        (
+            lambda: layers.dense(2).init(jax.random.key(0), {"a": (3,)}),
+            TypeError,
+            "dense: x is a dict of a, not one array; write parallel",
+        ),
+        (
+            lambda: layers.parallel(a=layers.relu(), b=layers.relu()).apply({}, {}, {"a": x}),
+            ValueError,
+            "parallel: x has the entries a, but the layers are a, b",
+        ),
+        (
+            lambda: layers.dense(2).init(jax.random.key(0), (-1,)),
+            ValueError,
+            r"dense: shape \(-1,\) has a negative size",
+        ),
+        (
+            lambda: layers.dropout(True),
+            TypeError,
+            "dropout: rate True must be a number",
+        ),
+        (
+            lambda: inspect.unwrap(layers.multi_head_attention)(2, rotary=True),
+            TypeError,
+            "multi_head_attention: rotary True must be a number",
+        ),
+        (
+            lambda: inspect.unwrap(layers.multi_head_attention)(2, window=0),
+            ValueError,
+            "multi_head_attention: window 0 must be at least 1",
+        ),
+        (
+            lambda: inspect.unwrap(layers.replace)(PARAMS, [("stem/b", 1)]),
+            TypeError,
+            r"replace: a list is not a dict; write replace\(params, \{'stem/b': array\}\)",
+        ),
+        (
+            lambda: inspect.unwrap(layers.matches)(PARAMS, 3),
+            TypeError,
+            r"matches: 3 is not a path or pattern; write 'stem/\*'",
+        ),
+        (
             lambda: MODEL.apply(edited("")[0], {"conv": {}}, x),
             ValueError,
             "serial: unknown state conv; expected block1, dense1, flatten1",
