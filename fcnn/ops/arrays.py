@@ -12,8 +12,8 @@ def as_array(what: str, given: Any) -> jax.Array:
 
     Options:
         what: the name of the argument in error messages, as in "x" or "fit: x".
-    Raises: TypeError if `given` does not hold numbers, or is a tuple of arrays; ValueError for integers that the dtype
-            cannot hold.
+    Raises: TypeError if `given` does not hold numbers, or is a tuple of arrays; ValueError for
+            integers that the dtype cannot hold.
     """
     if isinstance(given, jax.Array):
         return jnp.asarray(given)  # a tracer of jvp or vjp may hold a NumPy array
