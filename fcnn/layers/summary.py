@@ -71,16 +71,16 @@ class Summary(NamedTuple):
 
     def _cells(self) -> list[tuple[str, ...]]:
         """The table as text: header, input, layers, totals. State has a column if there is any."""
-        numbers = ["parameters", "multiply_adds", "activation_bytes"]
-        if self.state:
-            numbers.insert(1, "state")
-        counts = lambda of: [f"{getattr(of, column):,}" for column in numbers]
-        head = ("layer", "output", *(n.replace("_", "-", n == "multiply_adds") for n in numbers))
+        titles = {"parameters": "parameters"} | ({"state": "state"} if self.state else {})
+        titles |= {"multiply_adds": "multiply-adds", "activation_bytes": "activation bytes"}
+        counts = lambda of: [f"{getattr(of, column):,}" for column in titles]
         path = lambda row: row.path + (f" ×{row.times}" if row.times > 1 else "")
-        rows = [(path(row), str(row.output), *counts(row)) for row in self.rows]
-        blank = ("",) * len(numbers)
-        head = tuple(cell.replace("_", " ") for cell in head)
-        return [head, ("input", str(self.input), *blank), *rows, ("total", "", *counts(self))]
+        return [
+            ("layer", "output", *titles.values()),
+            ("input", str(self.input), *("" for _ in titles)),
+            *((path(row), str(row.output), *counts(row)) for row in self.rows),
+            ("total", "", *counts(self)),
+        ]
 
 
 def summary(
@@ -103,8 +103,8 @@ def summary(
             between them.
         inputs: shapes of side inputs that setup needs.
     Units:  multiply-adds of convolutions and matrix products in one forward pass; bytes of the
-            outputs of all layers; parameters and state in numbers. FLOP count a multiply-add as 2,
-            and the backward pass as XLA will run it.
+            outputs of all layers; parameters and state in numbers. FLOP are those of convolutions
+            and matrix products; a multiply-add counts as 2.
     Raises: ValueError from the operator if a layer cannot take its input.
     Cost:   one pass of setup is traced, and with `cost` the gradient; nothing is compiled.
 
