@@ -45,8 +45,8 @@ def multi_head_attention(
 
     Shapes: x (n, t, c) -> y (n, t, o); params: wq (c, heads, d), wk and wv (j, groups, d),
             wo (heads, d, o), bq (heads, d), bk and bv (groups, d), bo (o,).
-            Reads: mask (n, t) or lengths (n,), which tell the real steps of x;
-            attention_mask (n, h, t, s) or 1 along any axis; positions (t,) or (n, t) for `rotary`.
+            Reads: mask (n, t) or lengths (n,), for x with padding; attention_mask (n, h, t, s) or
+            1 along any axis; positions (t,) or (n, t) for `rotary`.
             With `context="context"` instead: context (n, s, j), context_mask (n, s),
             context_lengths (n,). Cache: k and v (n, length, groups, d), position (n,).
     Options:

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from fcnn.ops.validation import require
 
 Spec = Any  # a pytree of jax.ShapeDtypeStruct, each with a batch axis
-PADDING = frozenset({"mask", "lengths"})  # the inputs that say which positions of x are padding
+PADDING = frozenset({"mask", "lengths"})  # the inputs for x with padding
 OF_POSITIONS = PADDING | {"positions", "attention_mask"}  # inputs without a meaning for one vector
 
 

@@ -85,7 +85,7 @@ def require_arrays(inputs: Mapping[str, Any]) -> None:
 
 @contextmanager
 def suggest_batch_axis(layer: Any, params: Any, state: Any, x: Any, call: Any) -> Iterator[None]:
-    """Say so in a ValueError if the layer accepts x with a batch axis in front."""
+    """Add advice to a ValueError if the layer accepts x with a batch axis in front."""
     try:
         yield
     except ValueError as error:

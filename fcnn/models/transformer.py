@@ -42,8 +42,8 @@ def transformer(
 
     Shapes: x (n, t) integers in 0 .. vocabulary - 1 -> logits (n, t, vocabulary), at each position
             for the next token; with `classes`, logits (n, classes). Reads: lengths (n,) or
-            mask (n, t), which tell the real tokens; positions. Decoder: `init_cache` and `apply`
-            decode step by step.
+            mask (n, t), for tokens with padding; positions (t,) or (n, t). With `init_cache`, a
+            decoder decodes step by step.
     Options:
         vocabulary: number of tokens.
         classes: number of classes of an encoder; None for a decoder.
