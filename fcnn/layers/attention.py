@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
 from fcnn import ops
 from fcnn.layers import initializers
@@ -78,6 +77,8 @@ def multi_head_attention(
     groups = heads if groups is None else groups
     with named("multi_head_attention"):
         require_counts(heads=heads, groups=groups)
+        if not (context is None or isinstance(context, str)):
+            raise TypeError(f"context {context!r:.60} is not a name; write context='context'")
         require(heads % groups == 0, f"groups {groups} does not divide {heads} heads")
         require(
             context is None or rotary is None,
@@ -104,12 +105,15 @@ def multi_head_attention(
         if plan.cache is not None and context is None:
             require(causal, "steps before the last would change; write causal=True to decode")
             size = (x.shape[0], plan.cache, groups, d)
-            empty = {"k": jnp.zeros(size, x.dtype), "v": jnp.zeros(size, x.dtype)}
-            state = empty | start_of(x)
+            empty = jnp.zeros(size, plan.dtype or x.dtype)
+            state = {"k": empty, "v": empty} | start_of(x)
         return weights | (zeros if bias else {}), state
 
     def forward(params, state, x, call):
         source = _source(call, x, context)
+        if context is not None:
+            c, j = source.shape[2], params["wk"].shape[0]
+            require(c == j, f"{context} {source.shape} has {c} features, but wk takes {j}")
         q, k, v = (
             _heads(a, params[f"w{letter}"], params.get(f"b{letter}"))
             for letter, a in (("q", x), ("k", source), ("v", source))
@@ -122,7 +126,7 @@ def multi_head_attention(
             z, state = _from_cache(state, q, k, v, x, call, attend)
         else:
             mask, lengths = (_of_keys(call, context, kind) for kind in ("mask", "lengths"))
-            require_padding(source, mask, lengths)
+            require_padding(source, mask, lengths, "" if context is None else f"{context}_")
             mask = _joined(call.inputs.get("attention_mask"), mask)
             z = ops.dot_product_attention(q, k, v, mask, lengths, **attend)
         n, t, h, d = z.shape
@@ -156,12 +160,17 @@ def _padding(context):
 
 def _source(given: Plan | Call, x: Any, context: str | None) -> Any:
     """What keys and values are made of: x or the context."""
+    require(len(x.shape) == 3, f"x {x.shape} needs 3 axes, (n, t, c)")
     if context is None:
         return x
     if context not in given.inputs:
         shape = f"model.init(key, shape, {context}=(s, features))"
         raise ValueError(f"no {context}; write {shape} and model.apply(..., {context}={context})")
-    return given.inputs[context]
+    source = given.inputs[context]
+    needed = f"({x.shape[0]}, s, features) for x {x.shape}"
+    fits = len(source.shape) == 3 and source.shape[0] == x.shape[0]
+    require(fits, f"{context} {source.shape} needs shape {needed}")
+    return source
 
 
 def _of_keys(call, context, kind):
@@ -184,6 +193,9 @@ def _matrix(w, rows):
 
 def _joined(attention_mask, mask):
     """One mask of the scores, of `attention_mask` and a mask of the keys (n, s)."""
+    if attention_mask is not None and attention_mask.ndim != 4:
+        needs = f"attention_mask {attention_mask.shape} needs 4 axes (n, h, t, s)"
+        raise ValueError(f"{needs}, of full length or 1; for padding write mask=mask")
     if mask is None:
         return attention_mask
     keys = mask[:, None, None, :]
@@ -205,9 +217,6 @@ def _from_cache(state, q, k, v, x, call, attend):
         rows = jnp.take_along_axis(a, jnp.clip(p, 0, t - 1)[..., None, None], axis=1)
         written = ((p >= 0) & (p < t))[..., None, None]
         new[letter] = jnp.where(written, rows.astype(state[letter].dtype), state[letter])
-    if not isinstance(new["position"], Tracer):
-        most = int(new["position"].max(initial=0))
-        require(most <= length, f"the cache holds {length} steps, too few for step {most}")
     keys, values = (new[letter].astype(q.dtype) for letter in ("k", "v"))
     z = ops.dot_product_attention(q, keys, values, offset=start, **attend)
     at = start[:, None] + jnp.arange(t, dtype=start.dtype)[None]

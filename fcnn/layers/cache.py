@@ -1,7 +1,12 @@
 """Decoding caches: state that counts and keeps the steps of a sequence so far."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 
 from fcnn.layers.call import Call
 from fcnn.ops.validation import require
@@ -29,6 +34,24 @@ def advanced(state: dict, call: Call, x: jax.Array) -> dict:
     start, t = state["position"], x.shape[1]
     steps = t if lengths is None else jnp.clip(lengths, 0, t).astype(start.dtype)
     return state | {"position": start + steps}
+
+
+def require_room(state: Any, x: Any, lengths: Any) -> None:
+    """ValueError if a cache in `state` is too short for the steps of x; no check where traced."""
+    if not isinstance(state, Mapping) or getattr(x, "ndim", 0) < 2:
+        return
+    for part in state.values():
+        require_room(part, x, lengths)
+    position = state.get("position")
+    if "k" in state and position is not None and not isinstance(position, Tracer):
+        steps = x.shape[1] if lengths is None else lengths
+        if isinstance(steps, Tracer) or isinstance(steps, Mapping) or position.shape[-1] != len(x):
+            return
+        room, last = (
+            state["k"].shape[-3],
+            int(np.max(np.asarray(position) + np.asarray(steps), initial=0)),
+        )
+        require(last <= room, f"the cache holds {room} steps, too few for step {last}")
 
 
 def require_batch(cached: jax.Array, x: jax.Array) -> None:

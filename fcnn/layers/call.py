@@ -36,6 +36,7 @@ class Plan:
         path: names of the enclosing layers, separated by "/".
         observe: called with each layer, its plan, and the specs of its input and what it made.
         times: number of blocks that `repeat` makes of this layer.
+        dtype: of a decoding cache; None for the dtype of x.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Plan:
     path: str = ""
     observe: Callable[..., None] | None = None
     times: int = 1
+    dtype: Any = None
 
     def inside(self, name: str) -> "Plan":
         """The plan of a part."""
@@ -59,12 +61,14 @@ class Call:
         inputs: side inputs by name.
         train: whether the pass is for training.
         path: names of the enclosing layers, separated by "/".
+        dtype: of the floats that a layer makes of integers; None for JAX's default.
     """
 
     key: jax.Array | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     train: bool = field(default=False, metadata={"static": True})
     path: str = field(default="", metadata={"static": True})
+    dtype: Any = field(default=None, metadata={"static": True})
 
     def inside(self, name: str, i: int | jax.Array) -> "Call":
         """The call of part i, with its own key."""
@@ -117,16 +121,20 @@ def real(call: Call, x: jax.Array) -> jax.Array | None:
     return mask & valid.reshape(*valid.shape, *(1,) * (mask.ndim - 2))
 
 
-def require_padding(x: jax.Array, mask: jax.Array | None, lengths: jax.Array | None) -> None:
-    """TypeError or ValueError unless `mask` and `lengths` fit x."""
+def require_padding(
+    x: jax.Array, mask: jax.Array | None, lengths: jax.Array | None, of: str = ""
+) -> None:
+    """TypeError or ValueError unless `mask` and `lengths` fit x; their names begin with `of`."""
+    what = f"{of.removesuffix('_') or 'x'} {x.shape}"
     if mask is not None:
         if mask.dtype != bool:
-            raise TypeError(f"mask holds {mask.dtype}, not booleans; write mask.astype(bool)")
+            advice = f"write {of}mask.astype(bool)"
+            raise TypeError(f"{of}mask holds {mask.dtype}, not booleans; {advice}")
         fits = 2 <= mask.ndim < x.ndim and mask.shape == x.shape[: mask.ndim]
-        require(fits, f"mask {mask.shape} needs shape {x.shape[:-1]} for x {x.shape}")
+        require(fits, f"{of}mask {mask.shape} needs shape {x.shape[:-1]} for {what}")
     if lengths is not None:
         if not jnp.issubdtype(lengths.dtype, jnp.integer):
-            hold = f"lengths hold {lengths.dtype}, not integers"
-            raise TypeError(f"{hold}; write lengths.astype(int)")
+            hold = f"{of}lengths hold {lengths.dtype}, not integers"
+            raise TypeError(f"{hold}; write {of}lengths.astype(int)")
         fits = x.ndim > 2 and lengths.shape == x.shape[:1]
-        require(fits, f"lengths {lengths.shape} need shape {x.shape[:1]} for x {x.shape}")
+        require(fits, f"{of}lengths {lengths.shape} need shape {x.shape[:1]} for {what}")

@@ -11,7 +11,7 @@ inputs reach every part, except that masks and lengths end at a part whose outpu
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -184,10 +184,13 @@ def run(
     return y
 
 
-def named_parts(name: str, layers: tuple, named_layers: dict[str, Any]) -> Parts:
+def named_parts(name: Any, layers: tuple, named_layers: dict[str, Any]) -> Parts:
     """(name, layer) of each part; parts without names are numbered by kind."""
+    if not isinstance(name, str):
+        given = f"name {name!r:.60} is not a string"
+        raise TypeError(f"serial, parallel: {given}; a layer cannot have the name 'name'")
     with named(name):
-        if len(layers) == 1 and isinstance(layers[0], list | tuple):
+        if len(layers) == 1 and isinstance(layers[0], list | tuple | Iterator):
             layers = tuple(layers[0])
         if layers and named_layers:
             raise TypeError("some layers have names and others not; name all of them, or none")
@@ -212,6 +215,8 @@ def require_layer(layer: Any) -> None:
         if callable(layer) and given:
             write = f"layers.stateless({given!r}, {given})"
             raise TypeError(f"{given} is a function, not a layer; write {write}")
+        if isinstance(layer, Mapping):
+            raise TypeError("a dict is not a layer; write layers.serial(**layers_by_name)")
         if isinstance(layer, list | tuple):
             raise TypeError(f"a {type(layer).__name__} is not a layer; write layers.serial([...])")
         raise TypeError(f"{layer!r:.60} is not a layer; write layers.relu(), for example")

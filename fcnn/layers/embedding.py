@@ -1,7 +1,10 @@
 """Embedding layer: a trained table, looked up by token id."""
 
+import jax.numpy as jnp
+
 from fcnn import ops
 from fcnn.layers import initializers
+from fcnn.layers.call import PADDING, real
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer
 from fcnn.layers.leaf import leaf
@@ -14,7 +17,8 @@ def embedding(classes: int, features: int, *, table_init: Initializer = STANDARD
     """`fcnn.embedding`: rows of a table, looked up by integer id.
 
     Shapes: x (n, *axes) integers in 0 .. classes - 1 -> y (n, *axes, features);
-            params: table (classes, features).
+            params: table (classes, features). Reads: mask (n, *axes) and lengths (n,); padding may
+            be any integer, and gets row 0.
     Options:
         classes: number of rows.
         features: entries of each row.
@@ -31,10 +35,18 @@ def embedding(classes: int, features: int, *, table_init: Initializer = STANDARD
     with named("embedding"):
         require_counts(classes=classes, features=features)
 
+    def f(params, x, call):
+        mask = real(call, x[..., None]) if x.ndim > 1 else None
+        if mask is not None:
+            # padding is often -1, whose row is NaN: the gradients of later layers would be NaN
+            x = jnp.where(mask, x, jnp.zeros_like(x))
+        return ops.embedding(params["table"], x)
+
     return leaf(
         "embedding",
-        lambda params, x, call: ops.embedding(params["table"], x),
+        f,
         lambda key, x: {"table": table_init(key, (classes, features))},
         parameters=("table",),
+        reads=PADDING,
         input_dtype=int,
     )

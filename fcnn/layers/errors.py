@@ -1,6 +1,6 @@
 """Error messages of layers: the path of the layer, and what is missing."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,11 +68,14 @@ def one_array(parts: tuple, x: Any) -> Iterator[None]:
         raise TypeError(f"x is {given}, not one array; {write}") from error
 
 
-def require_read(inputs: Collection[str], reads: Collection[str]) -> None:
+def require_read(
+    inputs: Collection[str], reads: Collection[str], options: Collection[str] = ()
+) -> None:
     """TypeError for a side input that no layer reads; the message lists those that are read."""
     if unread := sorted(set(inputs) - set(reads)):
         known = f"it reads {', '.join(sorted(reads))}" if reads else "it reads none"
-        raise TypeError(f"no layer reads the input {', '.join(unread)}; {known}")
+        similar = did_you_mean(unread[0], [*reads, *options])
+        raise TypeError(f"no layer reads the input {', '.join(unread)}; {known}{similar}")
 
 
 def require_arrays(inputs: Mapping[str, Any]) -> None:
@@ -84,17 +87,39 @@ def require_arrays(inputs: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def suggest_batch_axis(layer: Any, params: Any, state: Any, x: Any, call: Any) -> Iterator[None]:
-    """Add advice to a ValueError if the layer accepts x with a batch axis in front."""
+def suggest(forward: Callable, params: Any, state: Any, x: Any, call: Any) -> Iterator[None]:
+    """Add to a ValueError what the layer would accept: another axis of x, or params for state."""
     try:
         yield
     except ValueError as error:
         message = error.args[0] if error.args else None
-        if type(error) is ValueError and isinstance(message, str) and not call.inputs:
-            one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, *a.shape), a.dtype), x)
-            try:
-                jax.eval_shape(lambda x: layer.forward(params, state, x, call), one)
-            except Exception:
-                raise error from None
-            error.args = (Located(f"{message}; x has no batch axis: write x[None]"),)
+        if type(error) is ValueError and isinstance(message, str):
+            for advice, args in _others(params, state, x):
+                if _accepts(forward, *args, call):
+                    error.args = (Located(f"{message}; {advice}"),)
+                    break
         raise
+
+
+def _others(params, state, x):
+    """Changes of the arguments that mend frequent mistakes, and the advice for each."""
+    axes = {"x[None]": (0, "a batch axis"), "x[:, None]": (1, "an axis of steps")}
+    axes["x[..., None]"] = (-1, "an axis of channels")
+    for write, (axis, name) in axes.items():
+        insert = lambda a, axis=axis: jax.ShapeDtypeStruct(
+            (*a.shape[: axis % (a.ndim + 1)], 1, *a.shape[axis % (a.ndim + 1) :]), a.dtype
+        )
+        if all(a.ndim for a in jax.tree.leaves(x)):
+            yield (
+                f"x with {name} would fit: write {write}",
+                (params, state, jax.tree.map(insert, x)),
+            )
+    yield "params and state are exchanged", (state, params, x)
+
+
+def _accepts(forward, params, state, x, call):
+    try:
+        jax.eval_shape(lambda x: forward(params, state, x, call), x)
+    except Exception:
+        return False
+    return True

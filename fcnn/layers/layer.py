@@ -20,18 +20,18 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
-from fcnn.layers.call import PADDING, Call, Plan, Spec
-from fcnn.layers.errors import (
-    located,
-    one_array,
-    require_arrays,
-    require_names,
-    require_read,
-    require_state,
-    suggest_batch_axis,
-)
+from fcnn.layers.cache import require_room
+from fcnn.layers.call import Call, Plan, Spec
+from fcnn.layers.errors import require_read, suggest
 from fcnn.layers.spec import as_arrays, planned, set_up
+from fcnn.layers.validated import (
+    require_facts,
+    require_state_of,
+    validated_forward,
+    validated_setup,
+)
 from fcnn.ops.validation import named, require_counts, require_flags, require_key
 
 Params = dict[str, Any]
@@ -86,13 +86,14 @@ class Layer:
 
     def __post_init__(self):
         """Take from the parts what they read, and add validation to setup and forward."""
+        require_facts(self)
         inside = [part for _, part in self.parts]
         reads = frozenset(self.reads).union(*(part.reads for part in inside))
         removed = any(part.positions == "removed" for part in inside)
         object.__setattr__(self, "reads", reads)
         object.__setattr__(self, "positions", "removed" if removed else self.positions)
-        object.__setattr__(self, "setup", _validated_setup(self, self.setup))
-        object.__setattr__(self, "forward", _validated_forward(self, self.forward))
+        object.__setattr__(self, "setup", validated_setup(self, self.setup))
+        object.__setattr__(self, "forward", validated_forward(self, self.forward))
 
     def init(
         self,
@@ -131,7 +132,8 @@ class Layer:
     ) -> tuple[Any, State]:
         """Forward pass: y and the new state.
 
-        Shapes: x has a leading batch axis, and so have the side inputs.
+        Shapes: x has a leading batch axis; the docstring of each layer has the shapes of the side
+                inputs that it reads.
         Options:
             key: random key, for dropout in training.
             train: whether the pass is for training.
@@ -141,13 +143,17 @@ class Layer:
         with named(self.name):
             if key is not None:
                 require_key(key)
+            if isinstance(train, Tracer):
+                raise TypeError("train is traced; write jax.jit(..., static_argnames='train')")
             require_flags(train=train)
             _require_trees(params=params, state=state)
             inputs = {name: a for name, a in inputs.items() if a is not None}
-            require_read(inputs, self.reads)
+            require_read(inputs, self.reads, ("key", "train"))
             x, inputs = as_arrays("x", x), {name: as_arrays(name, a) for name, a in inputs.items()}
-        with suggest_batch_axis(self, params, state, x, Call(key, inputs, train)):
-            return self.forward(params, state, x, Call(key, inputs, train))
+            require_room(state, x, inputs.get("lengths"))
+        call = Call(key, inputs, train)
+        with suggest(self.forward, params, state, x, call):
+            return self.forward(params, state, x, call)
 
     def init_cache(
         self,
@@ -162,8 +168,8 @@ class Layer:
         """State with an empty decoding cache: each `apply` continues where the last one ended.
 
         Attention keeps keys and values, recurrent layers keep their state, position encodings keep
-        the position. A cache starts with zeros. A step beyond `length` gives NaN under jit, and an
-        error otherwise.
+        the position. A cache starts with zeros. A step beyond `length` is an error, or gives NaN
+        where the position is traced, as under jit.
 
         Shapes: `shape` is the shape of one example; the number of its steps does not matter.
         Options:
@@ -178,60 +184,16 @@ class Layer:
         with named(self.name):
             _require_trees(state=state)
             require_counts(batch_size=batch_size, length=length)
-        x, plan = planned(self, shape, dtype, inputs, batch_size, cache=length)
-        return _filled(set_up(self, x, plan)[1], state)
+        required: dict[str, tuple[str, ...]] = {}
+        observe = lambda layer, plan, *_: required.setdefault(plan.path, layer.state)
+        options = {"cache": length, "observe": observe}
+        made = set_up(self, *planned(self, shape, dtype, inputs, batch_size, **options))[1]
+        with named(self.name):
+            require_state_of(required, made, state)
+        return _filled(made, state)
 
     def __repr__(self) -> str:
         return f"<layer {self.name}>"
-
-
-def _validated_setup(layer, setup):
-    def validated(key, x, plan):
-        with located(plan.path), named(layer.name):
-            decodes = bool(layer.parts) or layer.decodes or layer.positions == "each"
-            if plan.cache is not None and not decodes:
-                raise TypeError("reads a whole sequence, so this model cannot decode by steps")
-            with one_array(layer.parts, x):
-                params, state, y = setup(key, x, plan)
-        if plan.observe is not None:
-            plan.observe(layer, plan, x, params, state, y)
-        return params, state, y
-
-    return validated
-
-
-def _validated_forward(layer, forward):
-    def validated(params, state, x, call):
-        with located(call.path), named(layer.name):
-            if layer.parts:
-                names = {name for name, _ in layer.parts}
-                require_names(params, names, call.path)
-                require_names(state, names, call.path, what="state")
-            else:
-                unread = sorted(PADDING & call.inputs.keys() - set(layer.reads))
-                if unread and layer.positions != "each":
-                    raise TypeError(_refused(layer, unread))
-                require_arrays({k: a for k, a in call.inputs.items() if k in layer.reads})
-                require_names(params, layer.parameters, call.path, all_of_them=True)
-                require_state(state, layer.state)
-            try:
-                with one_array(layer.parts, x):
-                    return forward(params, state, x, call)
-            except KeyError as missing:
-                if layer.parts or missing.args[0] in {*params, *state}:
-                    raise
-                raise ValueError(
-                    f"no parameter or state {missing.args[0]!r}; "
-                    "write params, state = model.init(key, shape)"
-                ) from None
-
-    return validated
-
-
-def _refused(layer, unread):
-    does = "removes" if layer.positions == "removed" else "mixes"
-    others = f"; it reads {', '.join(sorted(layer.reads))}" if layer.reads else ""
-    return f"{does} positions and does not read {' or '.join(unread)}{others}"
 
 
 def _filled(made: Any, state: Any) -> Any:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from fcnn import ops
 from fcnn.layers.layer import Layer
-from fcnn.layers.leaf import stateless
+from fcnn.layers.leaf import leaf, stateless
 from fcnn.ops import Op
 from fcnn.ops.arrays import is_float
 from fcnn.ops.sharding import of_batch
@@ -110,11 +110,11 @@ def rescale(scale: float = 1 / 255, offset: float = 0.0) -> Layer:
     with named("rescale"):
         require_numbers(scale=scale, offset=offset)
 
-    def rescaled(x):
-        floats = x if is_float(x) else x.astype(float)
+    def rescaled(params, x, call):
+        floats = x if is_float(x) else x.astype(call.dtype or float)
         return floats * jnp.asarray(scale, floats.dtype) + jnp.asarray(offset, floats.dtype)
 
-    return stateless("rescale", rescaled)
+    return leaf("rescale", rescaled)
 
 
 __all__ = ["flatten", "rescale", *(op.name for op in ops.OPS if op.name in globals())]

@@ -29,6 +29,8 @@ def select(params: Any, *patterns: str) -> dict[str, Any]:
     """
     found = _paths(params)
     with named("select"):
+        if not isinstance(params, Mapping):
+            raise TypeError(f"params {params!r:.60} is not a dict; write select(params, 'stem/*')")
         _require_matches(found, patterns)
     return {path: a for path, a in found.items() if not patterns or _matches(path, patterns)}
 
@@ -117,4 +119,7 @@ def _require_matches(found, patterns):
         if not any(fnmatchcase(path, pattern) for path in found):
             has = ", ".join(list(found)[:5]) + (", ..." if len(found) > 5 else "")
             similar = did_you_mean(pattern, found, f"; expected for example one of {has}")
+            inside = f"{pattern.rstrip('/')}/*"
+            if any(fnmatchcase(path, inside) for path in found):
+                similar = f"; write {inside!r}"
             raise ValueError(f"no parameter matches {pattern!r}{similar}")

@@ -26,8 +26,9 @@ def positional_encoding(*, base: float = 10000.0) -> Layer:
         return {}, {} if plan.cache is None else start_of(x)
 
     def forward(params, state, x, call):
+        new_state = advanced(state, call, x)
         y = ops.positional_encoding(x, place(call, x, state.get("position")), base=base)
-        return y, advanced(state, call, x)
+        return y, new_state
 
     reads = frozenset({"positions", "lengths"})
     return with_state("positional_encoding", forward, init, reads=reads, decodes=True)

@@ -28,8 +28,8 @@ def precision(
     Shapes: those of the layer.
     Options:
         layer: a layer, for example a whole model.
-        params: dtype that `init` gives the parameters, and the state.
-        compute: dtype of the forward and backward pass.
+        params: dtype that `init` gives the parameters, and the running statistics.
+        compute: dtype of the forward and backward pass, and of a decoding cache.
         output: dtype of y.
     Raises: TypeError if the first argument is not a layer, or a dtype is not a dtype of floats.
     Source: Micikevicius et al., arXiv:1710.03740.
@@ -45,12 +45,21 @@ def precision(
             _require_float_dtype(option, dtype)
 
     def setup(key, x, plan):
-        p, s, y = layer.setup(key, jax.eval_shape(lambda x: _cast(x, float), x), plan)
-        return _cast(p, params), _cast(s, params), jax.eval_shape(lambda y: _cast(y, output), y)
+        of = lambda tree, dtype: jax.eval_shape(lambda tree: _cast(tree, dtype), tree)
+
+        report, plan = plan.observe, dataclasses.replace(plan, dtype=compute)
+        if report is not None:
+            observe = lambda inner, plan, x, params, state, y: report(
+                inner, plan, of(x, compute), params, state, of(y, compute)
+            )
+            plan = dataclasses.replace(plan, observe=observe)
+        p, s, y = layer.setup(key, of(x, float), plan)
+        s = s if plan.cache else _cast(s, params)  # a cache has the dtype of the computation
+        return _cast(p, params), s, of(y, output)
 
     def forward(params, state, x, call):
         inputs = _cast(dict(call.inputs), compute)
-        call = dataclasses.replace(call, inputs=inputs)
+        call = dataclasses.replace(call, inputs=inputs, dtype=compute)
         y, state = layer.forward(_cast(params, compute), state, _cast(x, compute), call)
         return _cast(y, output), state
 

@@ -153,13 +153,15 @@ def _recurrent(
         require_flags(sequence=sequence)
 
     def init(key, x, plan):
-        require(len(x.shape) == 3, f"input {x.shape[1:]} must have 2 axes: steps, features")
+        keep = "; a recurrent layer with sequence=True keeps the steps"
+        needs = f"input {x.shape[1:]} must have 2 axes: steps, features"
+        require(len(x.shape) == 3, needs + (keep if len(x.shape) == 2 else ""))
         draw = lambda init, key, c: jnp.concatenate(
             [init(k, (c, features)) for k in jax.random.split(key, gates)], axis=1
         )
         w_key, u_key = jax.random.split(key)
         w, u = draw(inits[0], w_key, x.shape[2]), draw(inits[1], u_key, features)
-        zero = jnp.zeros((x.shape[0], features), x.dtype)
+        zero = jnp.zeros((x.shape[0], features), plan.dtype or x.dtype)
         cache = {} if plan.cache is None else dict.fromkeys(carried, zero)
         return {"w": w, "u": u, **biases()}, cache
 

@@ -1,7 +1,7 @@
 """Specs, which are shapes and dtypes: from what a user writes, and through one pass of setup."""
 
 from collections.abc import Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import jax
@@ -44,10 +44,19 @@ def as_spec(shape: Any, dtype: Any, batch_size: int = 1) -> Spec:
 
 
 def spec_of_input(name: str, shape: Any, batch_size: int = 1) -> Spec:
-    """The spec of a side input, whose dtype follows from its name if `shape` has none."""
+    """The spec of a side input, whose dtype follows from its name if `shape` has none.
+
+    Options:
+        shape: without the batch axis, as in `as_spec`; or a number, whose spec has no axes.
+    """
     kind = name.removeprefix("context_")
     dtype = int if kind in INTEGERS else bool if kind.endswith("mask") else float
-    return as_spec(shape, dtype, batch_size)
+    if isinstance(shape, Real) or getattr(shape, "shape", None) == ():
+        return jax.eval_shape(lambda: as_array(name, shape))  # a number, the same for all examples
+    try:
+        return as_spec(shape, dtype, batch_size)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def planned(
@@ -79,9 +88,10 @@ def set_up(layer: Any, x: Spec, plan: Plan) -> tuple[dict, dict, Spec]:
 
 
 def as_arrays(what: str, given: Any) -> Any:
-    """`given` with every entry of its dicts and tuples converted to an array."""
+    """`given` with every entry of its dicts and tuples converted to an array, without None."""
     if isinstance(given, Mapping):
-        return {k: as_arrays(f"{what}[{k!r}]", a) for k, a in given.items()}
+        present = {k: a for k, a in given.items() if a is not None}
+        return {k: as_arrays(f"{what}[{k!r}]", a) for k, a in present.items()}
     if isinstance(given, tuple):
         return tuple(as_arrays(f"{what}[{i}]", a) for i, a in enumerate(given))
     return as_array(what, given)

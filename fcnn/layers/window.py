@@ -18,4 +18,5 @@ def require_rank(window: tuple[int, ...], x: Spec) -> None:
     """ValueError unless x has an axis for each entry of `window`, and an axis of channels."""
     axes = f"{len(window)} spatial axes" if len(window) > 1 else "1 spatial axis"
     needs = f"needs {axes} for window {window}, and an axis of channels"
-    require(len(x.shape) == len(window) + 2, f"input {x.shape[1:]} {needs}")
+    batch = "; shapes are without the batch axis" if len(x.shape) == len(window) + 3 else ""
+    require(len(x.shape) == len(window) + 2, f"input {x.shape[1:]} {needs}{batch}")

@@ -4,6 +4,7 @@ import inspect
 import re
 import time
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -118,9 +119,7 @@ def test_two_branches_take_their_entries_of_a_dict(key):
     lengths = {"title": np.array([5, 2]), "body": np.array([0, 7])}
     with pytest.raises(TypeError, match=r"flatten: removes positions and does not read lengths"):
         model.apply(params, state, given, lengths=np.array([1, 1]))
-    with pytest.raises(
-        TypeError, match=r"lstm: lengths is a dict of titel; .* \(in parallel1/title"
-    ):
+    with pytest.raises(TypeError, match=r"lengths is a dict of titel; .* \(in parallel1/title"):
         model.apply(params, state, given, lengths={"titel": np.array([1, 1])})
     y, _ = model.apply(params, state, given, lengths=lengths)
     branches = params["parallel1"]
@@ -205,6 +204,12 @@ MODEL = layers.serial(
 )
 
 
+WARM = layers.leaf(
+    "warm", lambda p, x, call: x / call.inputs["temperature"], reads=("temperature",)
+)
+CROSS = layers.multi_head_attention(2, context="memory")
+CROSS_PARAMS, _ = CROSS.init(jax.random.key(0), (3, 4), memory=(5, 4))
+leaf, with_state = (inspect.unwrap(f) for f in (layers.leaf, layers.with_state))
 init, apply = (inspect.unwrap(f) for f in (layers.Layer.init, layers.Layer.apply))
 
 
@@ -263,7 +268,7 @@ def edited(path, value=None):
         (
             lambda: MODEL.apply(*edited(""), x[0]),
             ValueError,
-            r"x has no batch axis: write x\[None\]",
+            r"x with a batch axis would fit: write x\[None\]",
         ),
         (lambda: apply(MODEL, *edited(""), x, train=1), TypeError, "train 1 must be True or False"),
         (
@@ -293,6 +298,113 @@ def edited(path, value=None):
             lambda: inspect.unwrap(layers.repeat)([layers.relu()], 2),
             TypeError,
             r"repeat: a list is not a layer; write layers\.serial\(\[\.\.\.\]\)",
+        ),
+        (
+            lambda: apply(MODEL, edited("")[1], edited("")[0], x),
+            ValueError,
+            "params and state are exchanged",
+        ),
+        (
+            lambda: layers.conv(2, (3, 3)).apply(
+                *layers.conv(2, (3, 3)).init(jax.random.key(0), (6, 6, 1)), x[..., 0]
+            ),
+            ValueError,
+            r"x with an axis of channels would fit: write x\[..., None\]",
+        ),
+        (
+            lambda: MODEL.apply(*edited(""), x, trian=True),
+            TypeError,
+            "no layer reads the input trian; .*; did you mean train?",
+        ),
+        (
+            lambda: jax.jit(partial(apply, MODEL))(*edited(""), x, train=True),
+            TypeError,
+            r"train is traced; write jax.jit\(..., static_argnames='train'\)",
+        ),
+        (
+            lambda: inspect.unwrap(layers.serial)(name=layers.dense(2)),
+            TypeError,
+            "name <layer dense> is not a string; a layer cannot have the name 'name'",
+        ),
+        (
+            lambda: inspect.unwrap(layers.serial)({"a": layers.relu()}),
+            TypeError,
+            r"a dict is not a layer; write layers.serial\(\*\*layers_by_name\)",
+        ),
+        (
+            lambda: WARM.init(jax.random.key(0), (3,)),
+            ValueError,
+            "warm: no input temperature; write model.init.*temperature=",
+        ),
+        (
+            lambda: WARM.apply({}, {}, np.ones((1, 3))),
+            ValueError,
+            r"warm: no input temperature; write model.apply\(..., temperature=temperature\)",
+        ),
+        (
+            lambda: leaf("a", lambda p, x, call: x, reads="temperature"),
+            TypeError,
+            r"a: reads 'temperature' must be a tuple; write \('temperature',\)",
+        ),
+        (
+            lambda: leaf("a", lambda p, x, call: x, positions="every"),
+            ValueError,
+            "a: unknown positions 'every'; expected one of",
+        ),
+        (
+            lambda: leaf("a", lambda p, x, call: x, reads=("key",)),
+            ValueError,
+            "a: reads key, which is an option of apply: call.key has it",
+        ),
+        (
+            lambda: layers.serial(with_state("own", lambda *a: a[2], lambda *a: ({}, {}))).apply(
+                {}, {}, x
+            ),
+            TypeError,
+            r"own: forward returned a ArrayImpl; it must return y, state, .* \(in own1\)",
+        ),
+        (
+            lambda: leaf(
+                "own", lambda p, x, call: x, lambda key, x: {"v": x}, parameters=("w",)
+            ).init(jax.random.key(0), (3,)),
+            ValueError,
+            "own: init made the parameters v, but parameters has w",
+        ),
+        (
+            lambda: layers.serial(layers.batch_norm(), layers.lstm(4)).init_cache(
+                {}, (3, 2), batch_size=1, length=2
+            ),
+            ValueError,
+            r"no mean in state; .* \(in batch_norm1\)",
+        ),
+        (
+            lambda: layers.serial(layers.lstm(4)).init_cache(
+                {"lstm1": {"w": x}}, (3, 2), batch_size=1, length=2
+            ),
+            ValueError,
+            "serial: unknown state lstm1/w; expected c, h",
+        ),
+        (
+            lambda: layers.select(PARAMS, "stage1"),
+            ValueError,
+            r"no parameter matches 'stage1'; write 'stage1/\*'",
+        ),
+        (
+            lambda: layers.multi_head_attention(2, context="memory").init(
+                jax.random.key(0), (3, 4), memory=np.ones((1, 5, 4))
+            ),
+            TypeError,
+            r"memory: shape is an array \(1, 5, 4\), .*; write \(5, 4\)",
+        ),
+        (
+            lambda: CROSS.apply(CROSS_PARAMS, {}, np.ones((2, 3, 4)), memory=np.ones((1, 5, 4))),
+            ValueError,
+            r"memory \(1, 5, 4\) needs shape \(2, s, features\) for x \(2, 3, 4\)",
+        ),
+        (
+            lambda: CROSS.apply(CROSS_PARAMS, {}, np.ones((2, 3, 4)), memory=np.ones((2, 5, 3))),
+            ValueError,
+            r"memory \(2, 5, 3\) has 3 features, but wk takes 4",
         ),
         (
             lambda: MODEL.apply(*edited(""), {"image": x}),
@@ -472,3 +584,39 @@ def test_the_flop_of_training_are_three_forward_passes(layer, shape):
     inner = table.multiply_adds - first
     assert table.training.flop == 2 * (3 * inner + 2 * first)
     assert table.training.residual_bytes > 0
+
+
+def test_a_layer_of_your_own_reads_a_number():
+    """A number has no batch axis, and repeat and serial pass it on."""
+    model = layers.serial(layers.repeat(WARM, 2), WARM)
+    params, state = model.init(jax.random.key(0), (3,), temperature=2.0)
+    y, _ = model.apply(params, state, np.ones((1, 3)), temperature=2.0)
+    np.testing.assert_array_equal(y, np.full((1, 3), 1 / 8))
+
+
+def test_precision_scales_uint8_images_inside_and_counts_its_bytes(key):
+    model = layers.precision(layers.serial(layers.rescale(), layers.conv(4, (3, 3))))
+    params, state = model.init(key, IMAGE)
+    y, _ = model.apply(params, state, np.ones((1, *IMAGE), np.uint8))
+    assert (y.dtype, y.shape) == (jnp.float32, (1, 6, 6, 4))
+    row = fcnn.summary(model, IMAGE).rows[-1]
+    assert row.activation_bytes == 6 * 6 * 4 * 2  # 2 bytes for bfloat16
+
+
+def test_a_decoding_cache_has_the_dtype_of_the_computation(key):
+    """Decoding in bfloat16 differs from the whole sequence by rounding only."""
+    model = layers.precision(models.transformer(9, depth=2, width=16, heads=2))
+    tokens = np.random.default_rng(0).integers(0, 9, (2, 5))
+
+    @jax.jit
+    def run(key):
+        params, state = model.init(key, (5,))
+        cache = model.init_cache(state, (5,), batch_size=2, length=5)
+        first, cache = model.apply(params, cache, tokens[:, :2])
+        rest, cache = model.apply(params, cache, tokens[:, 2:])
+        return jnp.concatenate([first, rest], 1), model.apply(params, state, tokens)[0], cache
+
+    decoded, whole, cache = run(key)
+    np.testing.assert_allclose(decoded, whole, atol=2**-5)
+    dtypes = {a.dtype for a in jax.tree.leaves(cache)}
+    assert dtypes == {jnp.dtype("bfloat16"), jnp.dtype("int32")}

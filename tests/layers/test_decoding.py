@@ -120,6 +120,12 @@ def test_steps_beyond_the_cache_are_an_error_and_nan_when_compiled(key):
     _, cache = model.apply(params, cache, x)
     with pytest.raises(ValueError, match="the cache holds 4 steps, too few for step 6"):
         model.apply(params, cache, x)
+    deep = layers.repeat(layers.multi_head_attention(2, causal=True), 2)
+    params_of_two, _ = deep.init(key, (T, C))
+    start = deep.init_cache({}, (T, C), batch_size=2, length=4)
+    with pytest.raises(ValueError, match="the cache holds 4 steps, too few for step 6"):
+        deep.apply(params_of_two, start, np.ones((2, 6, C)))
+    assert deep.apply(params_of_two, start, np.ones((2, 6, C)), lengths=np.array([4, 1]))
     y, _ = jax.jit(model.apply)(params, cache, x)
     np.testing.assert_array_equal(np.isnan(y).all(-1), [[False, True, True]] * 2)
 

@@ -232,3 +232,18 @@ def test_attention_mask_joins_the_mask_of_real_positions(key):
 def test_inputs_that_do_not_fit_are_rejected(inputs, message):
     with pytest.raises((TypeError, ValueError), match=message):
         layers.global_avg_pool().apply({}, {}, np.ones((N, T, C)), **inputs)
+
+
+def test_padding_with_an_id_outside_the_table_leaves_every_gradient_finite(key):
+    model = models.transformer(9, classes=2, depth=1, width=8, heads=2)
+    tokens = np.where(REAL, 3, -1)
+
+    @jax.jit
+    def gradients(key):
+        params, state = model.init(key, (T,))
+        loss = lambda params, **inputs: model.apply(params, state, tokens, **inputs)[0].sum()
+        return [jax.grad(loss)(params, **inputs) for inputs in PADDING.values()]
+
+    one, two = gradients(key)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), one, two)
+    assert all(np.isfinite(a).all() for a in jax.tree.leaves(one))
