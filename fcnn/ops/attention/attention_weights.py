@@ -3,13 +3,21 @@
 With the scores a and the products m of `scores.py`, and softmax over s as in
 `dot_product_attention.py`,
 
-    p[t,s] = exp(a[t,s]) / sum_u exp(a[t,u])            0 for a query t without visible keys
+    p[t,s] = e[t,s] / total[t]                          0 for a query t without visible keys
 
     da[t,s] = p[t,s] (dp[t,s] - sum_u p[t,u] dp[t,u])   dmask = da, summed over broadcast axes
     dm[t,s] = da[t,s] (1 - (c[t,s] / softcap)^2)        da itself without softcap
     dq[t,d] = scale sum_s dm[t,s] k[s,d]                dk[s,d] = scale sum_t dm[t,s] q[t,d]
 
-The arguments and p are saved, and the scores are computed again.
+The division moves from p to dp, as on that page: with dz = dp / total,
+
+    da[t,s] = e[t,s] (dz[t,s] - sum_u e[t,u] dz[t,u] / total[t])
+
+The weights of a query sum to 1, so a number that is subtracted from all dz[t,s] of a query has no
+effect. dz at the largest weight is subtracted: where one key dominates, its dz and the sum are
+almost equal, and their difference would have few correct digits.
+
+The arguments, e and total are saved. Only a softcap needs the scores again.
 """
 
 import jax
@@ -89,22 +97,24 @@ def attention_weights_fwd(q, k, mask, lengths, offset, *, causal, window, softca
     top = finite(lax.stop_gradient(a.max(-1, keepdims=True)))
     e = jnp.exp(below(a, top))
     total = e.sum(-1, keepdims=True)
-    p = e / jnp.where(total > 0, total, jnp.ones_like(total))
-    n, g, r, t, s = p.shape
-    y = p.reshape(n, g * r, t, s)[..., : k.shape[1]].astype(q.dtype)
-    return y, (q, k, mask, lengths, offset, p)
+    total = jnp.where(total > 0, total, jnp.ones_like(total))
+    n, g, r, t, s = e.shape
+    p = (e / total).reshape(n, g * r, t, s)[..., : k.shape[1]].astype(q.dtype)
+    return p, (q, k, mask, lengths, offset, e, total)
 
 
 @attention_weights.bwd
-def attention_weights_bwd(saved, dy, *, causal, window, softcap, scale):
-    q, k, mask, lengths, offset, p = saved
+def attention_weights_bwd(saved, dp, *, causal, window, softcap, scale):
+    q, k, mask, lengths, offset, e, total = saved
     scale = scale_of(scale, q)
     how = Scoring(scale, softcap, causal, window, lengths, offset)
     queries, keys = _in_one_block(q, k, mask, lengths)
     _, c = scores(queries, keys, k.shape[1], how)
-    absent = p.shape[-1] - k.shape[1]  # 1 if there are no keys, where the block has one
-    dp = jnp.pad(dy.astype(p.dtype), (*((0, 0),) * 3, (0, absent))).reshape(p.shape)
-    da = p * (dp - (p * dp).sum(-1, keepdims=True))
+    absent = e.shape[-1] - k.shape[1]  # 1 if there are no keys, where the block has one
+    dp = jnp.pad(dp.astype(e.dtype), (*((0, 0),) * 3, (0, absent))).reshape(e.shape)
+    dz = dp / total
+    dz = dz - jnp.take_along_axis(dz, lax.argmax(e, 4, jnp.int32)[..., None], -1)
+    da = e * (dz - (e * dz).sum(-1, keepdims=True) / total)
     dm = for_product(through_softcap(da, c, how), q.dtype)
     dq = scale * product(dm, keys.k, (4,), (2,))
     dk = scale * product(dm, queries, (2, 3), (2, 3))
