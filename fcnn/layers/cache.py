@@ -45,7 +45,7 @@ def require_room(state: Any, x: Any, lengths: Any) -> None:
     position = state.get("position")
     if "k" in state and position is not None and not isinstance(position, Tracer):
         steps = x.shape[1] if lengths is None else lengths
-        if isinstance(steps, Tracer) or isinstance(steps, Mapping) or position.shape[-1] != len(x):
+        if isinstance(steps, Tracer) or isinstance(steps, Mapping) or position.shape[-1] != x.shape[0]:
             return
         room, last = (
             state["k"].shape[-3],
