@@ -42,15 +42,13 @@ def require_room(state: Any, x: Any, lengths: Any) -> None:
         return
     for part in state.values():
         require_room(part, x, lengths)
-    position = state.get("position")
-    if "k" in state and position is not None and not isinstance(position, Tracer):
-        steps = x.shape[1] if lengths is None else lengths
-        if isinstance(steps, Tracer) or isinstance(steps, Mapping) or position.shape[-1] != x.shape[0]:
-            return
-        room, last = (
-            state["k"].shape[-3],
-            int(np.max(np.asarray(position) + np.asarray(steps), initial=0)),
-        )
+    if not {"k", "position"} <= state.keys():
+        return
+    position, (n, t) = state["position"], x.shape[:2]
+    known = not isinstance(position, Tracer) and not isinstance(lengths, Tracer | Mapping)
+    if known and position.shape[-1] == n:
+        steps = t if lengths is None else np.clip(lengths, 0, t)
+        room, last = state["k"].shape[-3], int(np.max(np.asarray(position) + steps, initial=0))
         require(last <= room, f"the cache holds {room} steps, too few for step {last}")
 
 
