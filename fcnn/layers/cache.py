@@ -47,7 +47,7 @@ def require_room(state: Any, x: Any, lengths: Any) -> None:
     position, (n, t) = state["position"], x.shape[:2]
     known = not isinstance(position, Tracer) and not isinstance(lengths, Tracer | Mapping)
     if known and position.shape[-1] == n:
-        steps = t if lengths is None else np.clip(lengths, 0, t)
+        steps = t if lengths is None else np.clip(np.asarray(lengths), 0, t)
         room, last = state["k"].shape[-3], int(np.max(np.asarray(position) + steps, initial=0))
         require(last <= room, f"the cache holds {room} steps, too few for step {last}")
 
