@@ -135,6 +135,9 @@ def parallel(
     def combined(ys):
         if combine == "none":
             return dict(zip(names, ys, strict=True)) if named_layers else tuple(ys)
+        for y in ys:
+            if not hasattr(y, "shape"):
+                raise TypeError(f"an output is a {type(y).__name__}; {combine!r} needs arrays")
         axes = None if combine == "sum" else -1
         sizes = [y.shape[:axes] for y in ys]
         same = len(set(sizes)) == 1
@@ -198,11 +201,16 @@ def named_parts(name: Any, layers: tuple, named_layers: dict[str, Any]) -> Parts
             require_layer(layer)
         for part in named_layers:
             require("/" not in part, f"the name {part!r} contains '/', which separates names")
+            require(part != "", "a name is empty; write one of letters")
     count: Counter[str] = Counter()
     parts = list(named_layers.items())
     for layer in layers:
         count[layer.name] += 1
         parts.append((f"{layer.name}{count[layer.name]}", layer))
+    names = Counter(part for part, _ in parts)
+    twice = next((part for part, times in names.items() if times > 1), None)
+    with named(name):
+        require(twice is None, f"two layers get the name {twice}; write serial(name=layer, ...)")
     return tuple(parts)
 
 
@@ -231,7 +239,7 @@ def _require_same(y, shortcut):
     shapes = lambda tree: [a.shape for a in jax.tree.leaves(tree)]
     one, two = shapes(y), shapes(shortcut)
     require(
-        one == two,
+        one == two and jax.tree.structure(y) == jax.tree.structure(shortcut),
         f"body output {one[0] if len(one) == 1 else one} and shortcut output "
         f"{two[0] if len(two) == 1 else two} differ; "
         "write residual(body, shortcut) with a shortcut of the body's output shape",

@@ -44,7 +44,8 @@ def require_names(
         raise ValueError(f"unknown {what} {within}{other[0]}; expected {has}{most_similar}")
     if all_of_them and (missing := [name for name in names if name not in params]):
         write = "write params, state = model.init(key, shape)"
-        raise ValueError(f"no parameter {within}{missing[0]}; {write}")
+        one = {"parameters": "parameter"}.get(what, what)
+        raise ValueError(f"no {one} {within}{missing[0]}; {write}")
 
 
 def require_state(state: Any, names: tuple[str, ...]) -> None:

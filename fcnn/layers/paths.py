@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+import jax.numpy as jnp
+
 from fcnn.ops.arrays import as_array
 from fcnn.ops.validation import did_you_mean, named, require
 
@@ -88,6 +90,7 @@ def replace(params: Any, values: Mapping[str, Any]) -> Any:
                     given = as_array(path, value(old) if callable(value) else value)
                     fits = given.shape == old.shape
                     require(fits, f"{path} {given.shape} needs shape {old.shape}")
+                    _require_kind(path, given, old)
                 old = given.astype(old.dtype)
         return old
 
@@ -108,7 +111,15 @@ def _paths(params):
 
 
 def _matches(path, patterns):
-    return any(fnmatchcase(path, pattern) for pattern in patterns)
+    return any(path == pattern or fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _require_kind(path, given, old):
+    """TypeError unless the old dtype can hold the kind of numbers of the new array."""
+    is_kind = lambda a, *kinds: any(jnp.issubdtype(a.dtype, kind) for kind in kinds)
+    kinds = [jnp.floating, jnp.integer] if is_kind(old, jnp.floating) else [old.dtype]
+    if not is_kind(given, *kinds):
+        raise TypeError(f"{path} holds {old.dtype}, but the new array {given.dtype}")
 
 
 def _require_matches(found, patterns):
@@ -116,7 +127,7 @@ def _require_matches(found, patterns):
         if not isinstance(pattern, str):
             raise TypeError(f"{pattern!r:.60} is not a path or pattern; write 'stem/*'")
         require(bool(found), f"no parameters, so none matches {pattern!r}")
-        if not any(fnmatchcase(path, pattern) for path in found):
+        if not any(_matches(path, (pattern,)) for path in found):
             has = ", ".join(list(found)[:5]) + (", ..." if len(found) > 5 else "")
             similar = did_you_mean(pattern, found, f"; expected for example one of {has}")
             inside = f"{pattern.rstrip('/')}/*"

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from fcnn import ops
 from fcnn.layers import initializers
 from fcnn.layers.cache import require_batch
+from fcnn.layers.errors import require_names
 from fcnn.layers.initializers import Initializer
 from fcnn.layers.layer import Layer
 from fcnn.layers.leaf import with_state
@@ -166,6 +167,8 @@ def _recurrent(
         return {"w": w, "u": u, **biases()}, cache
 
     def forward(params, state, x, call):
+        if state:  # a cache
+            require_names(state, carried, call.path, what="state", all_of_them=True)
         for a in state.values():
             require_batch(a, x)
         start = {letter: a.astype(x.dtype) for letter, a in state.items()}

@@ -34,7 +34,8 @@ def as_spec(shape: Any, dtype: Any, batch_size: int = 1) -> Spec:
             dtype = jax.dtypes.canonicalize_dtype(_first(dtype))
             return jax.ShapeDtypeStruct((batch_size, *shape), dtype)
         if isinstance(shape, tuple) and all(map(_is_shape, shape)):
-            return tuple(as_spec(part, dtype, batch_size) for part in shape)
+            parts = (as_spec(part, dtype, batch_size) for part in shape)
+            return type(shape)(*parts) if hasattr(shape, "_fields") else tuple(parts)
     array = getattr(shape, "shape", None)
     if array is not None:
         write = f"write {array[1:]}, or x.shape[1:], without the batch"
@@ -88,13 +89,13 @@ def set_up(layer: Any, x: Spec, plan: Plan) -> tuple[dict, dict, Spec]:
 
 
 def as_arrays(what: str, given: Any) -> Any:
-    """`given` with every entry of its dicts and tuples converted to an array, without None."""
-    if isinstance(given, Mapping):
-        present = {k: a for k, a in given.items() if a is not None}
-        return {k: as_arrays(f"{what}[{k!r}]", a) for k, a in present.items()}
-    if isinstance(given, tuple):
-        return tuple(as_arrays(f"{what}[{i}]", a) for i, a in enumerate(given))
-    return as_array(what, given)
+    """The pytree `given` with arrays as leaves. A list is one array."""
+
+    def convert(path, a):
+        return as_array(f"{what}{jax.tree_util.keystr(path)}", a)
+
+    is_leaf = lambda a: isinstance(a, list)
+    return jax.tree_util.tree_map_with_path(convert, given, is_leaf=is_leaf)
 
 
 def _is_shape(shape):

@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -385,6 +386,33 @@ def edited(path, value=None):
             "serial: unknown state lstm1/w; expected c, h",
         ),
         (
+            lambda: layers.serial(*[layers.dense(2)] * 11, layers.stateless("dense1", abs)),
+            ValueError,
+            r"serial: two layers get the name dense11; write serial\(name=layer, ...\)",
+        ),
+        (lambda: layers.serial(**{"": layers.relu()}), ValueError, "serial: a name is empty"),
+        (
+            lambda: layers.parallel(
+                layers.parallel(layers.relu()), layers.relu(), combine="sum"
+            ).apply({}, {}, x),
+            TypeError,
+            "parallel: an output is a tuple; 'sum' needs arrays",
+        ),
+        (
+            lambda: layers.replace({"a": jnp.zeros(2, int)}, {"a": [0.5, 1.0]}),
+            TypeError,
+            "replace: a holds int64, but the new array float64",
+        ),
+        (
+            lambda: layers.lstm(2).apply(
+                layers.lstm(2).init(jax.random.key(0), (3, 4))[0],
+                {"h": np.zeros((1, 2))},
+                np.ones((1, 3, 4)),
+            ),
+            ValueError,
+            "lstm: no state c; write params, state",
+        ),
+        (
             lambda: layers.select(PARAMS, "stage1"),
             ValueError,
             r"no parameter matches 'stage1'; write 'stage1/\*'",
@@ -620,3 +648,25 @@ def test_a_decoding_cache_has_the_dtype_of_the_computation(key):
     np.testing.assert_allclose(decoded, whole, atol=2**-5)
     dtypes = {a.dtype for a in jax.tree.leaves(cache)}
     assert dtypes == {jnp.dtype("bfloat16"), jnp.dtype("int32")}
+
+
+class Pair(NamedTuple):
+    one: jax.Array
+    two: jax.Array
+
+
+def test_x_may_be_any_pytree():
+    """A named tuple and nested dicts reach a layer of one's own; a list is one array."""
+    add = layers.stateless("add", lambda x: x.one + x.two)
+    given = Pair(np.ones((1, 2)), np.ones((1, 2)))
+    params, state = add.init(jax.random.key(0), Pair((2,), (2,)))
+    np.testing.assert_array_equal(add.apply(params, state, given)[0], [[2.0, 2.0]])
+    deep = layers.stateless("deep", lambda x: x["a"]["b"][0] * 2)
+    np.testing.assert_array_equal(deep.apply({}, {}, {"a": {"b": (given.one,)}})[0], [[2.0, 2.0]])
+    np.testing.assert_array_equal(layers.relu().apply({}, {}, [[-1.0, 2.0]])[0], [[0.0, 2.0]])
+
+
+def test_a_name_with_brackets_is_a_path():
+    assert list(layers.select({"c[1]": {"w": np.ones(1)}, "c1": np.ones(1)}, "c[1]/w")) == [
+        "c[1]/w"
+    ]
