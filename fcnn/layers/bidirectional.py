@@ -1,8 +1,9 @@
 """A layer over a sequence and over its reverse.
 
-    y[n,t] = (f(x)[n,t], g(x reversed)[n, L - 1 - t])      L = lengths[n], or the number of steps
+    y[n,t] = (f(x)[n,t], g(x reversed)[n, L - 1 - t])      L = steps up to the last real one
 
-f and g are the same layer with different parameters. Steps at or beyond L stay where they are.
+f and g are the same layer with different parameters. Steps at or beyond L, which are padding by
+lengths or mask, stay where they are, so that the reversed sequence begins with a real step too.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from fcnn.layers.call import Call
+from fcnn.layers.call import Call, real
 from fcnn.layers.combinators import Made, require_layer, run
 from fcnn.layers.layer import Layer
 from fcnn.ops.validation import named, require
@@ -46,7 +47,7 @@ def bidirectional(layer: Layer, *, name: str = "bidirectional") -> Layer:
         return made.params, made.state, jax.eval_shape(lambda ys: jnp.concatenate(ys, -1), ys)
 
     def forward(params, state, x, call):
-        new_state, lengths = {}, call.inputs.get("lengths")
+        new_state, lengths = {}, _lengths(call, x)
         y = run("forward", layer, params, state, x, call.inside("forward", 0), new_state)
         backward = _reversed_call(call.inside("backward", 1), lengths)
         x = _reverse(x, lengths)
@@ -55,6 +56,15 @@ def bidirectional(layer: Layer, *, name: str = "bidirectional") -> Layer:
         return jnp.concatenate([y, z], -1), new_state
 
     return Layer(name, setup, forward, parts, input_dtype=layer.input_dtype)
+
+
+def _lengths(call, x):
+    """L of each example, or None for all steps."""
+    mask = real(call, x)
+    if mask is None or "mask" not in call.inputs:
+        return call.inputs.get("lengths")
+    t = jnp.arange(1, x.shape[1] + 1)[None]
+    return jnp.where(mask.any(range(2, mask.ndim)), t, 0).max(1, initial=0)
 
 
 def _reversed_call(call: Call, lengths: jax.Array | None) -> Call:

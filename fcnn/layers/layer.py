@@ -25,7 +25,7 @@ from jax.core import Tracer
 from fcnn.layers.cache import require_room
 from fcnn.layers.call import Call, Plan, Spec
 from fcnn.layers.errors import require_read, suggest
-from fcnn.layers.spec import as_arrays, planned, set_up
+from fcnn.layers.spec import as_arrays, planned, present, set_up
 from fcnn.layers.validated import (
     require_facts,
     require_state_of,
@@ -147,7 +147,7 @@ class Layer:
                 raise TypeError("train is traced; write jax.jit(..., static_argnames='train')")
             require_flags(train=train)
             _require_trees(params=params, state=state)
-            inputs = {name: a for name, a in inputs.items() if a is not None}
+            inputs = present(inputs)
             require_read(inputs, self.reads, ("key", "train"))
             x, inputs = as_arrays("x", x), {name: as_arrays(name, a) for name, a in inputs.items()}
             require_room(state, x, inputs.get("lengths"))

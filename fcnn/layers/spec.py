@@ -88,13 +88,20 @@ def set_up(layer: Any, x: Spec, plan: Plan) -> tuple[dict, dict, Spec]:
     return *jax.eval_shape(made, jax.eval_shape(lambda: jax.random.key(0))), y
 
 
+def present(given: Any) -> Any:
+    """`given` without the entries of dicts that are None."""
+    if not isinstance(given, Mapping):
+        return given
+    return {k: present(a) for k, a in given.items() if a is not None}
+
+
 def as_arrays(what: str, given: Any) -> Any:
     """The pytree `given` with arrays as leaves. A list is one array."""
 
     def convert(path, a):
         return as_array(f"{what}{jax.tree_util.keystr(path)}", a)
 
-    is_leaf = lambda a: isinstance(a, list)
+    is_leaf = lambda a: isinstance(a, list) or a is None
     return jax.tree_util.tree_map_with_path(convert, given, is_leaf=is_leaf)
 
 

@@ -155,6 +155,25 @@ def test_every_layer_is_tested():
     assert makes_layers - tested - {"embedding", "multi_head_attention"} == set()
 
 
+def test_each_example_of_a_padded_batch_equals_the_example_alone(key):
+    """Absolute positions in both directions: the reversed sequence begins at position 0 too."""
+    both = layers.bidirectional(
+        layers.serial(layers.positional_encoding(), layers.multi_head_attention(2, causal=True))
+    )
+    x = np.random.default_rng(0).standard_normal((N, T, C))
+
+    @jax.jit
+    def run(key):
+        params, state = both.init(key, (T, C))
+        y = lambda x, **inputs: both.apply(params, state, x, **inputs)[0]
+        alone = [y(x[n : n + 1, :length])[0] for n, length in enumerate(LENGTHS)]
+        return [y(x, **inputs) for inputs in PADDING.values()], alone
+
+    batches, alone = run(key)
+    for y in batches:
+        np.testing.assert_allclose(y[REAL], np.concatenate(alone), atol=1e-12)
+
+
 def test_a_masked_encoder_ignores_padding_tokens(key):
     model = models.transformer(9, classes=3, depth=2, width=8, heads=2)
     rng = np.random.default_rng(0)
