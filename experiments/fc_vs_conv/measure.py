@@ -140,7 +140,7 @@ class Runner:
         for call, (indices, rate) in enumerate(blocks, start=1):
             interrupt.check()
             train_state, metrics = seeds.train(train_state, indices, rate)
-            loss, accuracy = (np.asarray(m).mean(1) for m in metrics)
+            loss, accuracy = (np.asarray(metrics[m]).mean(1) for m in ("loss", "accuracy"))
             if not np.isfinite(loss).all():
                 where = f"{name} is {loss.max()} with {size} images"
                 raise FloatingPointError(f"the loss of {where}; lower --learning-rate")

@@ -15,7 +15,7 @@ import optax
 
 import fcnn
 from fcnn.layers import Layer
-from fcnn.training import Metrics, TrainState, create, predict, scan_steps, train_step
+from fcnn.training import TrainState, accuracy, create, predict, scan_steps, train_step
 
 BATCH = 500  # images evaluated in one call
 
@@ -28,7 +28,8 @@ class Seeds:
     ):
         self.x, self.y, self.count = x, y, count
         self._keys = jax.random.split(jax.random.key(0), count)
-        step = train_step(model, fcnn.softmax_cross_entropy, optimizer)
+        metrics = {"accuracy": accuracy}
+        step = train_step(model, fcnn.softmax_cross_entropy, optimizer, metrics)
         start = partial(create, model, optimizer, x.shape[1:])
         self._create = jax.jit(jax.vmap(start))
         self._train = jax.jit(jax.vmap(partial(scan_steps, step), (0, None, 0)), donate_argnums=0)
@@ -40,10 +41,10 @@ class Seeds:
 
     def train(
         self, train_state: TrainState, indices: np.ndarray, rate: float
-    ) -> tuple[TrainState, Metrics]:
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
         """Run training steps on the images with these indices, all at one learning rate.
 
-        Shapes: indices (count, steps, batch); the metrics are (count, steps).
+        Shapes: indices (count, steps, batch); the loss and the accuracy are (count, steps).
         """
         return self._train(_at_rate(train_state, rate), (self.x, self.y), indices)
 
@@ -71,7 +72,8 @@ def shifted(x: jax.Array, shift: jax.Array, margin: int) -> jax.Array:
 
 def _correct(model, margin, train_state, data, indices, shift):
     x, y = data
-    outputs = predict(model, train_state, shifted(x[indices], shift, margin))
+    moved = shifted(x[indices], shift, margin)
+    outputs = predict(model, train_state.params, train_state.state, moved)
     return outputs.argmax(-1) == y[indices]
 
 

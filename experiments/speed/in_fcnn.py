@@ -24,8 +24,8 @@ def prepare(job: Job, x: np.ndarray, y: np.ndarray, seed: int) -> Prepared:
 
     @partial(jax.jit, donate_argnums=0)
     def one(train_state, x, y):
-        train_state, metrics = step(train_state, (x, y))
-        return train_state, metrics.loss
+        train_state, results = step(train_state, (x, y))
+        return train_state, results["loss"]
 
     parameters, memory = size(train_state.params), temporary_bytes(one, train_state, job, x, y)
     all_steps = scanned(step, train_state, job, x, y) if job.steps > 1 else None
@@ -40,7 +40,7 @@ def scanned(step, train_state, job, x, y):
     def run(k):
         nonlocal train_state
         indices = training.shuffled_indices(len(x), job.batch, k, seed=0)
-        train_state, metrics = epoch(train_state, data, indices)
-        return float(metrics.loss[-1])
+        train_state, results = epoch(train_state, data, indices)
+        return float(results["loss"][-1])
 
     return run

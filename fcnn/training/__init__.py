@@ -2,15 +2,29 @@
 
 import types
 
-from fcnn.training.evaluate import evaluate as evaluate, predict as predict
-from fcnn.training.fit import EpochMetrics as EpochMetrics, fit as fit
-from fcnn.training.shuffle import shuffled_indices as shuffled_indices
-from fcnn.training.state import TrainState as TrainState, create as create
-from fcnn.training.step import (
-    Metrics as Metrics,
-    scan_steps as scan_steps,
-    train_step as train_step,
+from fcnn.training.callbacks import (
+    Callback as Callback,
+    Progress as Progress,
+    Stop as Stop,
+    early_stopping as early_stopping,
+    keep_best as keep_best,
+    metrics_file as metrics_file,
+    print_progress as print_progress,
+    progress_bar as progress_bar,
 )
+from fcnn.training.evaluate import evaluate as evaluate, predict as predict
+from fcnn.training.fit import Fit as Fit, fit as fit
+from fcnn.training.metrics import Metric as Metric, accuracy as accuracy
+from fcnn.training.shuffle import shuffled_indices as shuffled_indices
+from fcnn.training.source import (
+    Source as Source,
+    from_host as from_host,
+    from_indexable as from_indexable,
+    on_device as on_device,
+    sharded as sharded,
+)
+from fcnn.training.state import TrainState as TrainState, create as create
+from fcnn.training.step import scan_steps as scan_steps, train_step as train_step
 
 __all__ = [
     name

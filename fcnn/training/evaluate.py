@@ -1,88 +1,202 @@
-"""Predictions and accuracy of a trained model, one batch of examples at a time."""
+"""Predictions and metrics of a trained model, one batch of examples at a time."""
 
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Sharding
 
 from fcnn.layers import Layer
-from fcnn.ops.arrays import as_array
-from fcnn.training.state import TrainState, cast
-from fcnn.training.step import accuracy
+from fcnn.layers.spec import as_arrays
+from fcnn.ops.validation import named, require, require_counts
+from fcnn.training.batch import Recorded, as_batch, outputs, require_all_read
+from fcnn.training.metrics import as_metrics, values
+from fcnn.training.source import Source, as_source, read
 
 
-def predict(model: Layer, train_state: TrainState, x: Any, *, batch_size: int = 500) -> jax.Array:
+def predict(
+    model: Layer, params: Any, state: Any, x: Any, *, batch_size: int = 500, **inputs: Any
+) -> Any:
     """Outputs of a model in evaluation mode: without dropout, with running statistics.
 
     Floats in x are converted to the dtype of the parameters.
 
-    Shapes: x (n, *shape) -> outputs (n, *out).
+    Shapes: x (n, *shape) -> outputs (n, *out); x and the outputs may be pytrees.
     Options:
         model: a layer.
-        train_state: state of training, as `create`, a step or `fit` returns it.
+        params: parameters of the model.
+        state: state of the model, {} if it has none.
         batch_size: largest number of examples computed at a time.
-    Raises: ValueError if x has no axis of examples; TypeError if x does not hold numbers.
+        inputs: side inputs that the model reads, with examples along the first axis, such as
+            lengths=lengths.
+    Raises: ValueError if x has no axis of examples, or inputs have another number of examples;
+            TypeError if x does not hold numbers.
     Cost:   one forward pass; memory for the activations of `batch_size` examples.
 
-    >>> import optax
     >>> model = fcnn.layers.dense(2, w_init=fcnn.layers.initializers.ones)
-    >>> train_state = fcnn.training.create(model, optax.sgd(0.1), (3,), jax.random.key(0))
-    >>> fcnn.training.predict(model, train_state, jnp.array([[1.0, 2.0, 3.0]]))
+    >>> params, state = model.init(jax.random.key(0), (3,))
+    >>> fcnn.training.predict(model, params, state, jnp.array([[1.0, 2.0, 3.0]]))
     Array([[6., 6.]], dtype=float32)
     """
-    params, state = train_state.params, train_state.state
-    (x,) = cast(params, examples("predict: x", x))
-    n = len(x)
+    with named("predict"):
+        require_counts(batch_size=batch_size)
+        _require_trees(params=params, state=state)
+        given = {"x": x, **inputs}
+        batch = as_batch(params, {name: as_arrays(name, a) for name, a in given.items()})
+        n = _examples(batch)
     count = max(1, -(-n // batch_size))
     length = -(-n // count)
-    fill = [(0, count * length - n), *[(0, 0)] * (x.ndim - 1)]
-    batches = jnp.pad(x, fill).reshape(count, length, *x.shape[1:])
-    y = jax.lax.map(lambda x: model.apply(params, state, x)[0], batches)
-    return y.reshape(count * length, *y.shape[2:])[:n]
+
+    def split(a):
+        fill = [(0, count * length - n), *[(0, 0)] * (a.ndim - 1)]
+        return jnp.pad(a, fill).reshape(count, length, *a.shape[1:])
+
+    one = lambda batch: model.apply(
+        params, state, batch["x"], **{name: batch[name] for name in inputs}
+    )
+    y = jax.lax.map(lambda batch: one(batch)[0], jax.tree.map(split, batch))
+    return jax.tree.map(lambda a: a.reshape(count * length, *a.shape[2:])[:n], y)
 
 
-def evaluate(model: Layer, train_state: TrainState, x: Any, y: Any) -> jax.Array:
-    """Accuracy in evaluation mode: share of examples x whose largest output has the index y.
+def evaluate(
+    model: Layer,
+    params: Any,
+    state: Any,
+    source: Any,
+    metrics: Mapping[str, Any],
+    *,
+    batch_size: int = 500,
+) -> dict[str, Any]:
+    """Metrics of a model in evaluation mode, by name.
 
-    Shapes: x (n, *shape), y (n, *positions) integer labels of outputs (n, *positions, classes);
-            the result is one number.
+    Shapes: each result is a float, or an array if the value of a `Metric` is an array.
     Options:
-        model: a layer.
-        train_state: state of training, as `create`, a step or `fit` returns it.
-    Raises: ValueError if there are no examples, or y does not have one label per row of outputs;
-            TypeError if labels are not integers.
-    Cost:   the cost of `predict`.
+        model: a layer. It gets the entries of a batch that it reads, such as lengths.
+        params: parameters of the model.
+        state: state of the model, {} if it has none.
+        source: a pair (x, y), a dict of arrays, or a source.
+        metrics: functions (outputs, y), or (outputs, batch), -> one number per example, such as
+            `accuracy` or a loss; or `Metric`s. Every example has the same weight.
+        batch_size: largest number of examples computed at a time.
+    Raises: ValueError if there are no examples, or an entry that neither the model nor a metric
+            reads; TypeError for metrics that are not functions; errors of the model and metrics.
+    Cost:   one forward pass, traced and compiled in each call.
 
-    >>> import optax
-    >>> model = fcnn.layers.identity()
-    >>> train_state = fcnn.training.create(model, optax.sgd(0.1), (2,), jax.random.key(0))
+    >>> model, metrics = fcnn.layers.identity(), {"accuracy": fcnn.training.accuracy}
     >>> x = jnp.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]])
-    >>> fcnn.training.evaluate(model, train_state, x, jnp.array([0, 1, 0, 0]))
-    Array(0.75, dtype=float32)
+    >>> fcnn.training.evaluate(model, {}, {}, (x, jnp.array([0, 1, 0, 0])), metrics)
+    {'accuracy': 0.75}
     """
-    x, y = examples("evaluate: x", x), examples("evaluate: y", y)
-    if len(x) != len(y):
-        raise ValueError(f"evaluate: {len(x)} examples but {len(y)} labels")
-    if len(x) == 0:
-        raise ValueError("evaluate: 0 examples; at least 1 is needed")
-    if not jnp.issubdtype(y.dtype, jnp.integer):
-        fix = "write y.astype(int), or compare predict(model, train_state, x) with y"
-        raise TypeError(f"evaluate: y holds {y.dtype}, not integer labels; {fix}")
-    outputs = predict(model, train_state, x)
-    if y.shape != outputs.shape[:-1]:
-        raise ValueError(
-            f"evaluate: labels have shape {y.shape}; expected {outputs.shape[:-1]}, "
-            f"one label per row of outputs {outputs.shape}"
-        )
-    return accuracy(outputs, y)
+    with named("evaluate"):
+        require_counts(batch_size=batch_size)
+        require_layer(model)
+        _require_trees(params=params, state=state)
+        prepared = as_source("source", source)
+        evaluation = Evaluation(model, metrics, prepared, batch_size)
+        evaluation.validate(params, state)
+    return evaluation.run(params, state)
 
 
-def examples(what: str, given: Any) -> jax.Array:
-    """`given` as an array with an axis of examples.
+class Evaluation:
+    """Metrics of a model over a source, in batches of equal size but for the last."""
 
-    Raises: ValueError for a single number.
-    """
-    array = as_array(what, given)
-    if array.ndim == 0:
-        raise ValueError(f"{what} is one number, without an axis of examples")
-    return array
+    def __init__(
+        self, model: Layer, metrics: Any, source: Source, batch_size: int
+    ) -> None:
+        self.model, self.source, self.metrics = model, source, as_metrics(metrics)
+        count = -(-source.length // batch_size)
+        size = -(-source.length // count)
+        each = np.arange(source.length, dtype=np.int32)
+        self.batches = [each[i : i + size] for i in range(0, source.length, size)]
+        self.totals = {name: metric.init for name, metric in self.metrics.items()}
+        add = self._add if source.arrays is None else self._read_and_add
+        self._programs: dict[int, Callable[..., Any]] = {}
+        self._jitted = jax.jit(add)
+
+    def validate(self, params: Any, state: Any) -> None:
+        """Trace the metrics of one batch: errors of the model and metrics, and unread entries."""
+        read: set[str] = set()
+
+        def measured(params, state, batch):
+            batch = as_batch(params, batch)
+            recorded, (y, _) = Recorded(batch), outputs(self.model, params, state, batch)
+            found = [m.add(m.init, y, recorded) for m in self.metrics.values()]
+            read.update(recorded.read)
+            return found
+
+        jax.eval_shape(measured, params, state, one_example(self.source))
+        require_all_read(self.model, [*self.source.spec], read)
+
+    def place(self, home: Sharding) -> None:
+        """Copy the examples to the devices of `home` if they are on others."""
+        arrays = self.source.arrays
+        if arrays is not None and _devices(arrays) != home.device_set:
+            moved = jax.device_put(arrays, home)
+            self.source = dataclasses.replace(self.source, arrays=moved)
+
+    def compile(self, params: Any, state: Any, compiled: Callable[[Any], Any]) -> None:
+        """Compile for the batch sizes that occur; `compiled` makes a program of a lowered one."""
+        for batch in {len(batch): batch for batch in self.batches}.values():
+            args = params, state, self.totals, *self._data(batch)
+            self._programs[len(batch)] = compiled(self._jitted.lower(*args))
+
+    def run(self, params: Any, state: Any) -> dict[str, Any]:
+        """The results by name."""
+        totals = self.totals
+        for batch in self.batches:
+            run = self._programs.get(len(batch), self._jitted)
+            totals = run(params, state, totals, *self._data(batch))
+        return values(self.metrics, totals)
+
+    def _data(self, indices):
+        source = self.source
+        return (source.take(indices),) if source.arrays is None else (source.arrays, indices)
+
+    def _read_and_add(self, params, state, totals, arrays, indices):
+        return self._add(params, state, totals, read(arrays, indices))
+
+    def _add(self, params, state, totals, batch):
+        batch = as_batch(params, batch)
+        y, _ = outputs(self.model, params, state, batch)
+        return {name: m.add(totals[name], y, batch) for name, m in self.metrics.items()}
+
+
+def one_example(source: Source) -> Any:
+    """The spec of a batch of one example."""
+    one = lambda spec: jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype)
+    return jax.tree.map(one, dict(source.spec))
+
+
+def require_layer(model: Any) -> None:
+    """TypeError unless `model` is a layer; the message shows a call."""
+    if not isinstance(model, Layer):
+        made = f"; write {model.__name__}()" if callable(model) and hasattr(model, "__name__") else ""
+        raise TypeError(f"model {model!r:.60} is not a layer{made or '; write fcnn.models.mlp()'}")
+
+
+def _devices(arrays):
+    return jax.tree.leaves(arrays)[0].sharding.device_set
+
+
+def _require_trees(**trees):
+    for name, tree in trees.items():
+        if hasattr(tree, "params") or not isinstance(tree, Mapping):
+            write = "write train_state.params, train_state.state"
+            raise TypeError(f"{name} is a {type(tree).__name__}, not a dict; {write}")
+
+
+def _examples(batch):
+    """The number of examples, which must be equal in all entries."""
+    lengths = {}
+    for name, tree in batch.items():
+        for a in jax.tree.leaves(tree):
+            require(a.ndim > 0, f"{name} is one number, without an axis of examples")
+            lengths.setdefault(a.shape[0], name)
+    if len(lengths) > 1:
+        (n, name), (m, other), *_ = lengths.items()
+        raise ValueError(f"{name} has {n} examples, but {other} has {m}")
+    (n,) = lengths
+    return n

@@ -1,202 +1,136 @@
-"""Training loop around the pure steps; the only part of training that prints."""
+"""Training: a source of examples in, a state of training out.
 
-from collections.abc import Callable
-from functools import partial
-from time import perf_counter
+Everything that happens in a step is a function of the number of the step: the batch through the
+order of its epoch, dropout and augmentation through the key folded with the step. So a run that is
+continued from its state is equal, bit for bit, to a run that was never interrupted.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
 
 from fcnn.layers import Layer
-from fcnn.ops.arrays import as_array
-from fcnn.ops.validation import named, require_integers, require_key
-from fcnn.training.evaluate import evaluate
-from fcnn.training.shuffle import shuffled_indices
-from fcnn.training.state import TrainState, create
-from fcnn.training.step import Loss, scan_steps, train_step
-from fcnn.training.validation import find_invalid
+from fcnn.ops.validation import named
+from fcnn.training.arguments import (
+    require_batch_size,
+    require_counts,
+    require_metrics,
+    require_needs,
+    require_parts,
+    start_state,
+    trace,
+)
+from fcnn.training.callbacks import Callback, Progress
+from fcnn.training.evaluate import Evaluation
+from fcnn.training.interrupt import listening
+from fcnn.training.loop import Loop
+from fcnn.training.not_finite import reason
+from fcnn.training.run import Run
+from fcnn.training.source import as_source
+from fcnn.training.state import TrainState
+from fcnn.training.step import Augment, Loss, updating
 
-Pair = Any  # (x, y), each an array or a value that `as_array` converts
-DEVICE_BYTES = 2**30
+VALIDATION_BATCH = 500  # examples, at least; a larger batch size of training is used here too
 
 
-class EpochMetrics(NamedTuple):
-    """Metrics of one epoch, printed as one line."""
+class Fit(NamedTuple):
+    """What `fit` returns."""
 
-    epoch: int  # from 1
-    loss: float  # mean over the steps
-    accuracy: float  # mean over the steps; each step measures it before its update
-    test_accuracy: float | None
-    seconds: float  # the first epoch includes compilation
-
-    def __str__(self) -> str:
-        test = "" if self.test_accuracy is None else f", test {self.test_accuracy:6.2%}"
-        accuracy = f"train {self.accuracy:6.2%}{test}"
-        return f"epoch {self.epoch:3d}: loss {self.loss:.4f}, {accuracy}, {self.seconds:.2f} s"
+    train_state: TrainState  # after the last step whose results are finite
+    history: list[Progress]  # one entry for each chunk of steps
+    stopped: str  # "", "interrupted", "not finite", or the reason of a callback
+    message: str = ""  # one line on what was not finite, or on the error of a callback
 
 
 def fit(
     model: Layer,
     loss: Loss,
     optimizer: optax.GradientTransformation,
-    train: Pair,
+    source: Any,
     *,
     epochs: int,
     batch_size: int,
     key: jax.Array,
-    test: Pair | None = None,
-    report: Callable[[EpochMetrics], None] = print,
-    device_bytes: int = DEVICE_BYTES,
-) -> tuple[TrainState, list[EpochMetrics]]:
-    """Train a model, and return its state with the metrics of each epoch.
+    validation: Any = None,
+    metrics: Mapping[str, Any] = {},
+    start: TrainState | None = None,
+    callbacks: Sequence[Callback] = (),
+    every: int | None = None,
+    augment: Augment | None = None,
+) -> Fit:
+    """Train a model, and return its state with the results of each chunk of steps.
 
-    If all examples have at most `device_bytes` bytes, they are copied to the device, and an epoch
-    is one compiled scan. Larger data stay on the host, where they may be memory-mapped. Each batch
-    is then copied while the step of the previous batch runs.
+    Prints nothing unless a callback does: pass callbacks=[fcnn.training.print_progress()].
 
-    x and y are arrays of NumPy or JAX, or lists of numbers. Floats are converted to the dtype of
-    the parameters.
+    Ctrl-C or SIGTERM ends training after the running steps, and `fit` returns what it has. A second
+    Ctrl-C raises. A loss, or a parameter, that is not finite ends training too, and an error in a
+    callback; the state is that of the last finite step, and one line goes to standard error.
 
-    Shapes: x (n, *shape), y (n, *targets); an epoch has max(1, n // batch_size) steps.
+    Shapes: an epoch has max(1, n // batch_size) steps for n examples.
     Options:
-        model: a layer.
-        loss: function (outputs, y) -> one number per example.
+        model: a layer. It gets the entries of the batch that it reads, such as lengths.
+        loss: function (outputs, y), or (outputs, batch), -> one number per example. Its mean over
+            the batch is minimized.
         optimizer: of optax.
-        train: the pair (x, y) of training examples.
-        epochs: number of passes over the examples.
+        source: training examples: a pair (x, y) or a dict of arrays, or a source. Arrays of at most
+            1 GiB are copied to the device, and an epoch is one compiled loop.
+        epochs: number of passes over the examples, counted from step 0, also with `start`.
         batch_size: examples of one step.
-        key: random key for the parameters, the order of examples, and dropout.
-        test: a pair (x, y) with integer labels y, for `test_accuracy` after each epoch.
-        report: called with the `EpochMetrics` of each epoch.
-        device_bytes: largest size of the data that is copied to the device as a whole.
-    Raises: ValueError if x and y differ in length or are empty, or if the loss is not finite;
-            TypeError if x or y do not hold numbers, if `key` is not a random key, or if the loss
-            does not return one float per example. The test set is validated before the first epoch.
+        key: random key for the parameters, the order of examples, dropout and augmentation. With
+            `start`, the key in its state is used instead.
+        validation: examples for the metrics after each chunk. Early stopping and the like read
+            them. Take them from the training examples, by `fcnn.data.split`, not from the test set.
+        metrics: functions like the loss, or `Metric`s, by name, such as
+            {"accuracy": fcnn.training.accuracy}. The loss itself is always measured.
+        start: state to continue from, as `fit` or `create` returns it.
+        callbacks: what happens after each chunk of steps.
+        every: steps of a chunk; one epoch if None.
+        augment: function (key, batch) -> batch of training batches, such as those of
+            `fcnn.data.augment`.
+    Raises: TypeError or ValueError, before the first step, for an argument of another kind, for
+            data, labels or outputs that do not fit, or a batch entry that nothing reads.
     Cost:   each call traces and compiles its programs again, since a loss may read variables that
             have changed. jax.config.update("jax_compilation_cache_dir", DIR) keeps compiled
             programs.
 
     >>> import optax
     >>> x, y = jnp.array([[-2.0], [-1.0], [1.0], [2.0]]), jnp.array([0, 0, 1, 1])
-    >>> model, loss, quiet = fcnn.layers.dense(2), fcnn.softmax_cross_entropy, lambda epoch: None
-    >>> options = {"epochs": 20, "batch_size": 2, "key": jax.random.key(0), "report": quiet}
-    >>> train_state, history = fcnn.training.fit(model, loss, optax.sgd(1.0), (x, y), **options)
-    >>> history[-1].accuracy, fcnn.training.predict(model, train_state, x).argmax(1)
-    (1.0, Array([0, 0, 1, 1], dtype=int32))
+    >>> model, loss = fcnn.layers.dense(2), fcnn.softmax_cross_entropy
+    >>> options = {"epochs": 20, "batch_size": 2, "key": jax.random.key(0)}
+    >>> metrics = {"accuracy": fcnn.training.accuracy}
+    >>> run = fcnn.training.fit(model, loss, optax.sgd(1.0), (x, y), metrics=metrics, **options)
+    >>> run.history[-1].training["accuracy"], run.train_state
+    (1.0, TrainState(step 40, params: 4 numbers in 2 arrays, state: 0 numbers in 0 arrays,
+    opt_state: 0 numbers in 0 arrays))
     """
-    _require_parts(model, loss, optimizer, report)
-    x, y = train = _pair("train", train)
-    test = None if test is None else _pair("test", test)
-    _validate(train, test, epochs, batch_size)
     with named("fit"):
-        require_key(key)
-    model_key, shuffle_key = jax.random.split(key)
-    train_state = create(model, optimizer, x.shape[1:], model_key)
-    step = train_step(model, loss, optimizer)
-    source = _on_device if x.nbytes + y.nbytes <= device_bytes else _from_host
-    run_epoch = source(step, x, y)
-    test_accuracy = jax.jit(partial(evaluate, model))
-    if test is not None:  # errors in the test set are raised before the first epoch
-        jax.eval_shape(test_accuracy, train_state, *(_first("fit: test", a) for a in test))
-        if why := find_invalid(model, *test):
-            raise ValueError(f"fit: test: {why}")
-    steps = max(1, len(x) // batch_size)
-    seeds = np.asarray(jax.random.bits(shuffle_key, (epochs,), "uint32"))
-    history = []
-    for epoch, seed in enumerate(seeds, start=1):
-        start = perf_counter()
-        indices = shuffled_indices(len(x), batch_size, steps, int(seed))
-        train_state, metrics = run_epoch(train_state, indices)
-        mean_loss, accuracy = (float(np.mean(m)) for m in metrics)
-        if not np.isfinite(mean_loss):
-            why = find_invalid(model, x, y)
-            why = why or "the learning rate is too high, or a label is out of range"
-            raise ValueError(f"fit: the loss is {mean_loss} in epoch {epoch}: {why}")
-        on_test = None
-        if test is not None:  # the test set may be on another device than the parameters
-            arrays = tuple(map(as_array, ("fit: test x", "fit: test y"), test))
-            arrays = jax.device_put(arrays, train_state.step.sharding)
-            on_test = float(test_accuracy(train_state, *arrays))
-        seconds = perf_counter() - start
-        history.append(EpochMetrics(epoch, mean_loss, accuracy, on_test, seconds))
-        report(history[-1])
-    return train_state, history
-
-
-def _require_parts(model, loss, optimizer, report):
-    """TypeError unless these are a layer, an optimizer and functions; the message shows a call."""
-    if not isinstance(model, Layer):
-        raise TypeError(f"fit: model {model!r:.60} is not a layer; write fcnn.models.mlp()")
-    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-        what = f"optimizer {optimizer!r:.60} is not an optimizer of optax"
-        raise TypeError(f"fit: {what}; write optax.adam(1e-3)")
-    for name, f in (("loss", loss), ("report", report)):
-        if not callable(f):
-            raise TypeError(f"fit: {name} {f!r:.60} is not a function")
-
-
-def _validate(train, test, epochs, batch_size):
-    with named("fit"):
-        require_integers(epochs=epochs, batch_size=batch_size)
-    for what, pair in (("", train), ("test: ", test)):
-        if pair is None:
-            continue
-        x, y = pair
-        if len(x) != len(y):
-            raise ValueError(f"fit: {what}{len(x)} examples but {len(y)} targets")
-        if len(x) < 1 or batch_size < 1:
-            raise ValueError(
-                f"fit: {what}{len(x)} examples in batches of {batch_size}; both must be at least 1"
-            )
-    if epochs < 0:
-        raise ValueError(f"fit: epochs {epochs} must not be negative")
-
-
-def _pair(what: str, given: Any) -> tuple[Any, ...]:
-    """x and y as arrays. NumPy arrays, memory-mapped or not, and JAX arrays are unchanged."""
-    try:
-        x, y = given
-    except (TypeError, ValueError):
-        kind = type(given).__name__
-        write = f"; write data.{what}, where data is the {kind}" if hasattr(given, what) else ""
-        raise TypeError(f"fit: {what} must be a pair (x, y) of arrays, not {kind}{write}") from None
-    pair = []
-    for name, a in (("x", x), ("y", y)):
-        if not isinstance(a, np.ndarray | jax.Array):
-            a = as_array(f"fit: {name}", a)
-        if a.ndim == 0:
-            raise ValueError(f"fit: {name} is one number, without an axis of examples")
-        _first(f"fit: {name}", a)
-        pair.append(a)
-    return tuple(pair)
-
-
-def _first(what: str, a: np.ndarray | jax.Array) -> jax.ShapeDtypeStruct:
-    """Shape and dtype of a batch of one example; TypeError if it does not hold numbers."""
-    dtype = a.dtype if isinstance(a, jax.Array) else as_array(what, a[:1]).dtype
-    return jax.ShapeDtypeStruct((1, *a.shape[1:]), dtype)
-
-
-def _on_device(step, x, y):
-    """One epoch as a compiled scan over examples on the device."""
-    data = as_array("fit: x", x), as_array("fit: y", y)
-    run_epoch = jax.jit(partial(scan_steps, step), donate_argnums=0)
-    return lambda train_state, indices: run_epoch(train_state, data, indices)
-
-
-def _from_host(step, x, y):
-    """One epoch as a loop that copies each batch to the device."""
-    step = jax.jit(step, donate_argnums=0)
-
-    def run_epoch(train_state, indices):
-        metrics = []
-        for i in indices:  # dispatch is asynchronous: the next batch is read while a step runs
-            batch = as_array("fit: x", x[i]), as_array("fit: y", y[i])
-            train_state, m = step(train_state, batch)
-            metrics.append(m)
-        return train_state, jax.tree.map(lambda *m: jnp.stack(m), *metrics)
-
-    return run_epoch
+        require_parts(model, loss, optimizer, augment, callbacks, key)
+        require_counts(epochs=epochs, batch_size=batch_size, every=every)
+        measured = require_metrics(metrics)
+        examples = as_source("source", source)
+        held_out = None if validation is None else as_source("validation", validation)
+        require_needs(callbacks, {"loss", *measured} if held_out else set())
+        require_batch_size(examples, batch_size)
+        steps = max(1, examples.length // batch_size)
+        train_state = start_state(model, optimizer, examples, key, start, epochs * steps)
+        trace(model, loss, optimizer, measured, augment, train_state, examples)
+        evaluation = None
+        if held_out is not None:
+            size = max(batch_size, VALIDATION_BATCH)
+            evaluation = Evaluation(model, {"loss": loss, **metrics}, held_out, size)
+            with named("fit: validation"):
+                evaluation.validate(train_state.params, train_state.state)
+    update = updating(model, loss, optimizer, augment)
+    loop = Loop(update, measured, examples, steps, batch_size)
+    run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps)
+    with listening("fit") as received:
+        stopped = run.train(train_state, received)
+    train_state, message = run.train_state, run.message
+    if stopped == "not finite":
+        message = reason(update, model, train_state, examples, run.indices(int(train_state.step)))
+    if message:
+        print(f"fit: {stopped}: {message}", file=sys.stderr, flush=True)
+    return Fit(train_state, run.history, stopped, message)

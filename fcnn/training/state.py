@@ -7,18 +7,19 @@ import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
-from fcnn.ops.arrays import is_float
-from fcnn.ops.validation import named, require_key
+from fcnn.ops.validation import named, require, require_key
 
 
 class TrainState(NamedTuple):
-    """State of training, a pytree: steps so far, model, optimizer and random key."""
+    """State of training, a pytree: everything that a run needs to continue."""
 
     step: jax.Array  # number of steps so far
     params: Any  # of the model
     state: Any  # of the model, such as running statistics
     opt_state: optax.OptState
     key: jax.Array  # the key of a step is fold_in(key, step)
+    callbacks: dict[str, Any] = {}  # the state of each callback of `fit`, by name
+    totals: dict[str, Any] = {}  # of the metrics of `fit`, since they were last reported
 
     def __repr__(self) -> str:
         """The step, and for each tree how many numbers and arrays it has, in one line."""
@@ -35,8 +36,12 @@ def _counted(tree):
 def create(
     model: Layer,
     optimizer: optax.GradientTransformation,
-    shape: tuple[int, ...],
+    shape: Any,
     key: jax.Array,
+    *,
+    params: Any = None,
+    state: Any = None,
+    **inputs: Any,
 ) -> TrainState:
     """State of training before the first step.
 
@@ -47,6 +52,10 @@ def create(
     Options:
         model: a layer.
         optimizer: of optax.
+        shape: a tuple of integers, or a pytree of these.
+        params: parameters to begin with, such as those of a trained model; drawn if None.
+        state: of the model, which belongs to these parameters; made by the model if None.
+        inputs: shapes of side inputs that the parameters depend on, as in `model.init`.
     Raises: ValueError from an operator if the model does not accept this shape; TypeError if `key`
             is not a random key.
 
@@ -59,18 +68,23 @@ def create(
     with named("create"):
         require_key(key)
     init_key, step_key = jax.random.split(key)
-    params, state = model.init(init_key, shape)
+    init = lambda key: model.init(key, shape, **inputs)
+    if params is not None:
+        with named("create"):
+            _require_like(params, jax.eval_shape(init, init_key)[0])
+    if params is None or state is None:
+        drawn, made = init(init_key)
+        params, state = drawn if params is None else params, made if state is None else state
     return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), step_key)
 
 
-def cast(params: Any, *arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """Convert arrays of floats to the dtype of the parameters; other arrays are unchanged.
-
-    For example, float32 data are converted for bfloat16 parameters. If the parameters have several
-    dtypes, all arrays are unchanged.
-    """
-    dtypes = {p.dtype for p in jax.tree.leaves(params) if is_float(p)}
-    if len(dtypes) != 1:
-        return arrays
-    (dtype,) = dtypes
-    return tuple(a.astype(dtype) if is_float(a) else a for a in arrays)
+def _require_like(params, drawn):
+    """ValueError unless `params` has the paths and shapes of the model's parameters."""
+    shapes_of = lambda tree: {
+        jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(a)
+        for path, a in jax.tree_util.tree_leaves_with_path(tree)
+    }
+    given, expected = shapes_of(params), shapes_of(drawn)
+    for path in {**expected, **given}:
+        one, other = (f"{shapes.get(path, 'missing')}" for shapes in (given, expected))
+        require(one == other, f"params: {path} is {one}, but the model has {other}")

@@ -9,7 +9,7 @@ indices into arrays on the device, so that an epoch is one compiled loop without
 step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -17,68 +17,118 @@ import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
-from fcnn.ops.arrays import as_array
 from fcnn.ops.returned import described
-from fcnn.ops.sharding import of_batch
-from fcnn.training.state import TrainState, cast
+from fcnn.training.batch import Batch, as_batch, of_batch, outputs
+from fcnn.training.metrics import as_metrics
+from fcnn.training.source import read
+from fcnn.training.state import TrainState
 
-Loss = Callable[[jax.Array, jax.Array], jax.Array]  # (outputs, targets) -> one number per example
-Batch = tuple[Any, Any]  # x and y: arrays, or values that `as_array` converts
-Step = Callable[[TrainState, Batch], tuple[TrainState, "Metrics"]]
-
-
-class Metrics(NamedTuple):
-    """Metrics of one step, on its batch, before the update of the parameters."""
-
-    loss: jax.Array
-    accuracy: jax.Array
+Loss = Callable[[Any, Any], jax.Array]  # (outputs, y) or (outputs, batch) -> one per example
+Augment = Callable[[jax.Array, Batch], Batch]  # (key, batch) -> batch
+Step = Callable[[TrainState, Any], tuple[TrainState, dict[str, jax.Array]]]
+AUGMENT = 2**32 - 1  # folded into the key of a step: no layer has this number
 
 
-def train_step(model: Layer, loss: Loss, optimizer: optax.GradientTransformation) -> Step:
-    """Make a train step: a pure function (TrainState, (x, y)) -> (TrainState, Metrics).
+class Seen(NamedTuple):
+    """What a step computed before its update, from which metrics are taken."""
 
-    Floats in x and y are converted to the dtype of the parameters. The function is not jitted.
+    each_loss: jax.Array  # one number per example; the step minimizes its mean
+    outputs: Any
+    batch: Batch
 
-    Shapes: of the step: x (n, *shape), y of the shape that the loss needs; a metric is one number.
+
+def train_step(
+    model: Layer,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    metrics: Mapping[str, Any] = {},
+    *,
+    augment: Augment | None = None,
+) -> Step:
+    """Make a train step: a pure function (TrainState, batch) -> (TrainState, results).
+
+    Floats in the batch are converted to the dtype of the parameters. The function is not jitted.
+
+    Shapes: of the step: a batch is a pair (x, y) or a dict, x (n, *shape), y of the shape that the
+            loss needs; `results` is a dict with one number for "loss" and for each metric.
     Options:
-        model: a layer.
-        loss: function (outputs, y) -> one number per example; the step minimizes its mean.
-        optimizer: of optax.
-    Units:  the metric `loss` is the mean over the batch; `accuracy` is the share of examples whose
-            largest output has the index y, or NaN if y does not hold integer labels.
-    Raises: from the step, when traced: TypeError if x or y do not hold numbers, or if the loss does
-            not return one float per example; errors of the model and of the loss.
+        model: a layer. It gets the entries of the batch that it reads, such as lengths.
+        loss: function (outputs, y), or (outputs, batch), -> one number per example; the step
+            minimizes its mean.
+        optimizer: of optax. Optimizers that use the loss, such as reduce_on_plateau, get it.
+        metrics: functions like the loss, or `Metric`s, by name. A step measures them on its batch
+            before its update, in training mode.
+        augment: function (key, batch) -> batch, such as those of `fcnn.data.augment`.
+    Raises: from the step, when traced: TypeError if an entry does not hold numbers, or if the loss
+            does not return one float per example; errors of the model and of the loss.
     Source: Robbins & Monro 1951.
 
     >>> import optax
     >>> model, sgd = fcnn.layers.dense(1, w_init=fcnn.layers.initializers.zeros), optax.sgd(0.5)
     >>> step = fcnn.training.train_step(model, fcnn.squared_error, sgd)
     >>> train_state = fcnn.training.create(model, sgd, (1,), jax.random.key(0))
-    >>> train_state, metrics = step(train_state, (jnp.array([[1.0]]), jnp.array([[3.0]])))
-    >>> metrics.loss, train_state.params["w"]
+    >>> train_state, results = step(train_state, (jnp.array([[1.0]]), jnp.array([[3.0]])))
+    >>> results["loss"], train_state.params["w"]
     (Array(4.5, dtype=float32), Array([[1.5]], dtype=float32))
     """
+    update, measured = updating(model, loss, optimizer, augment), as_metrics(metrics)
 
-    def objective(params, state, x, y, key):
-        outputs, state = model.apply(params, state, x, key=key, train=True)
-        value = loss(outputs, y)
-        require_per_example(value, outputs.shape)
-        return value.mean(), (state, accuracy(outputs, y))
-
-    def step(train_state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        i, params, state, opt_state, key = train_state
-        x, y = cast(params, *map(as_array, ("train_step: x", "train_step: y"), batch))
-        gradient = jax.value_and_grad(objective, has_aux=True)
-        (value, (state, share)), g = gradient(params, state, x, y, jax.random.fold_in(key, i))
-        updates, opt_state = optimizer.update(g, opt_state, params)
-        params = optax.apply_updates(params, updates)
-        return TrainState(i + 1, params, state, opt_state, key), Metrics(value, share)
+    def step(train_state: TrainState, batch: Any) -> tuple[TrainState, dict[str, jax.Array]]:
+        train_state, seen = update(train_state, batch)
+        results = {
+            name: metric.value(metric.add(metric.init, seen.outputs, seen.batch))
+            for name, metric in measured.items()
+        }
+        return train_state, {"loss": seen.each_loss.mean(), **results}
 
     return step
 
 
-def require_per_example(value: Any, outputs: tuple[Any, ...]) -> None:
-    """Raise TypeError unless a loss has one float per example, position or entry of the outputs."""
+def updating(
+    model: Layer,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    augment: Augment | None = None,
+) -> Callable[[TrainState, Any], tuple[TrainState, Seen]]:
+    """The step without metrics: a function (TrainState, batch) -> (TrainState, Seen)."""
+    per_example = of_batch("loss", loss)
+    optimizer = optax.with_extra_args_support(optimizer)
+
+    def objective(params, state, batch, key):
+        y, state = outputs(model, params, state, batch, key=key, train=True)
+        value = per_example(y, batch)
+        require_per_example(value, y)
+        return value.mean(), (state, y, value)
+
+    def update(train_state: TrainState, batch: Any) -> tuple[TrainState, Seen]:
+        params, state = train_state.params, train_state.state
+        batch, key = as_batch(params, batch), jax.random.fold_in(train_state.key, train_state.step)
+        if augment is not None:
+            batch = as_batch(params, augment(jax.random.fold_in(key, AUGMENT), batch))
+        gradient = jax.value_and_grad(objective, has_aux=True)
+        (value, (new_state, y, each)), g = gradient(params, state, batch, key)
+        of_params = lambda params: objective(params, state, batch, key)[0]
+        change, opt_state = optimizer.update(
+            g, train_state.opt_state, params, value=value, grad=g, value_fn=of_params
+        )
+        new = train_state._replace(
+            step=train_state.step + 1,
+            params=optax.apply_updates(params, change),
+            state=new_state,
+            opt_state=opt_state,
+        )
+        return new, Seen(each, y, batch)
+
+    return update
+
+
+def require_per_example(value: Any, y: Any) -> None:
+    """Raise TypeError unless a loss has one float per example, position or entry of the outputs.
+
+    Options:
+        y: outputs of the model, an array or a pytree, whose first array then counts.
+    """
+    outputs = jax.tree.leaves(y)[0].shape
     per = ", or one per ".join(["example", *["position"] * (len(outputs) > 2)])
     what = f"loss: returns {described(value)} for outputs {outputs}"
     shape = getattr(value, "shape", None)
@@ -87,18 +137,18 @@ def require_per_example(value: Any, outputs: tuple[Any, ...]) -> None:
     if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jnp.floating):
         raise TypeError(f"{what}; it must be an array of floats, one per {per}")
     if shape != outputs[: value.ndim]:
-        y = "do labels or targets have another shape than outputs?"
-        raise TypeError(f"{what}; it must be {outputs[:1]}, one number per {per}: {y}")
+        advice = "do labels or targets have another shape than outputs?"
+        raise TypeError(f"{what}; it must be {outputs[:1]}, one number per {per}: {advice}")
 
 
 def scan_steps(
-    step: Step, train_state: TrainState, data: Batch, indices: jax.typing.ArrayLike
-) -> tuple[TrainState, Metrics]:
+    step: Step, train_state: TrainState, data: Any, indices: jax.typing.ArrayLike
+) -> tuple[TrainState, dict[str, jax.Array]]:
     """Steps over batches of examples on the device, as one `lax.scan`.
 
-    Shapes: data (x, y), x (n, *shape), y (n, *targets); indices (steps, batch_size) int32 in
-            0 .. n - 1; each metric (steps,). If a mesh with explicit axes shards the examples,
-            the number of shards must divide the batch size.
+    Shapes: data is a pair (x, y) or a dict, x (n, *shape), y (n, *targets); indices
+            (steps, batch_size) int32 in 0 .. n - 1; each result (steps,). If a mesh with explicit
+            axes shards the examples, the number of shards must divide the batch size.
     Options:
         step: made by `train_step`.
         train_state: state of training before the first step.
@@ -110,24 +160,9 @@ def scan_steps(
     >>> train_state = fcnn.training.create(model, sgd, (1,), jax.random.key(0))
     >>> x = jnp.arange(6.0).reshape(6, 1)
     >>> indices = fcnn.training.shuffled_indices(6, batch_size=2, steps=30, seed=0)
-    >>> train_state, metrics = fcnn.training.scan_steps(step, train_state, (x, 2 * x + 1), indices)
-    >>> int(train_state.step), metrics.loss.shape
+    >>> train_state, results = fcnn.training.scan_steps(step, train_state, (x, 2 * x + 1), indices)
+    >>> int(train_state.step), results["loss"].shape
     (30, (30,))
     """
-    x, y = data
-    on_batch = lambda train_state, i: step(train_state, (_read(x, i), _read(y, i)))
+    on_batch = lambda train_state, i: step(train_state, read(data, i))
     return jax.lax.scan(on_batch, train_state, indices)
-
-
-def _read(a: jax.Array, indices: Any) -> jax.Array:
-    """a[indices]. On a mesh with explicit axes, the result is sharded over examples like `a`."""
-    where = of_batch(a)
-    return a[indices] if where is None else a.at[indices].get(out_sharding=where)
-
-
-def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
-    """Share of examples whose largest output has the index y; NaN if y does not hold labels."""
-    if not jnp.issubdtype(y.dtype, jnp.integer) or y.shape != outputs.shape[:-1]:
-        return jnp.full((), jnp.nan, outputs.dtype)
-    predicted = outputs.argmax(-1)
-    return (predicted == y.astype(predicted.dtype)).mean(dtype=outputs.dtype)

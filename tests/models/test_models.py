@@ -134,7 +134,7 @@ def learns(model, shape, key):
     @jax.jit
     def run(key, x, y):
         start = training.create(model, optimizer, shape, key)
-        return training.scan_steps(step, start, (x, y), indices)[1].loss
+        return training.scan_steps(step, start, (x, y), indices)[1]["loss"]
 
     losses = run(key, x, y)
     return losses[-1] < 0.9 * losses[0]

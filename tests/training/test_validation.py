@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from functools import partial
 from inspect import unwrap
 
 import jax
@@ -16,11 +17,24 @@ import fcnn
 from fcnn import data, layers, models, training
 from fcnn.checker.subject import subject_of
 from fcnn.ops.arrays import as_array
-from fcnn.training.validation import find_invalid
 
 X = np.random.default_rng(0).integers(-8, 8, (8, 2, 2)) / 8  # exact in every float dtype
 Y = np.arange(8, dtype=np.int32) % 3
 LINEAR = layers.serial(layers.flatten(), layers.dense(3))
+RECURRENT = models.lstm(4, 3)
+ACCURACY = {"accuracy": training.accuracy}
+KEY = jax.random.key(1)
+
+
+class Loader:
+    """Like torch's DataLoader, which has a data set but no positions."""
+
+    dataset = (X, Y)
+
+    def __iter__(self):
+        return iter([(X, Y)])
+
+
 
 
 def mapped(array, folder):
@@ -74,19 +88,14 @@ NO_NUMBERS = {
 
 
 def fit(x, y, loss=fcnn.softmax_cross_entropy, **options):
-    defaults = {
-        "epochs": 1,
-        "batch_size": 4,
-        "key": jax.random.key(1),
-        "report": lambda epoch: None,
-    }
+    defaults = {"epochs": 1, "batch_size": 4, "key": jax.random.key(1)}
     return training.fit(LINEAR, loss, optax.sgd(0.5), (x, y), **defaults | options)
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    train_state, _ = fit(X, Y)
-    return train_state._replace(key=jax.random.key(0))
+    train_state = fit(X, Y).train_state
+    return train_state._replace(key=jax.random.key(0), totals={})
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -115,7 +124,7 @@ def test_integers_too_large_for_the_dtype_are_rejected():
             as_array("f: y", np.array([2**32 + 1]))
         with pytest.raises(ValueError, match="f: y holds -1099511627776, too small for int32"):
             as_array("f: y", np.array([-(2**40), 1]))
-        with pytest.raises(ValueError, match="fit: y holds 4294967297, too large for int32"):
+        with pytest.raises(ValueError, match="source: y holds 4294967297, too large for int32"):
             fit(X, np.full(8, 2**32 + 1))
 
 
@@ -123,113 +132,194 @@ def test_every_function_takes_lists_and_big_endian_arrays(fitted):
     """Parameters are float64 in all tests, as with JAX_ENABLE_X64=1."""
     big = X.astype(">f4")
     train = training.train_step(LINEAR, fcnn.softmax_cross_entropy, optax.sgd(0.5))
-    want = training.predict(LINEAR, fitted, X)
+    predict = partial(training.predict, LINEAR, fitted.params, fitted.state)
+    evaluate = partial(training.evaluate, LINEAR, fitted.params, fitted.state)
+    want = predict(X)
     for x in (big, X.tolist()):
-        np.testing.assert_array_equal(training.predict(LINEAR, fitted, x), want)
+        np.testing.assert_array_equal(predict(x), want)
     y, _ = LINEAR.apply(fitted.params, fitted.state, X.astype(">f8"))
     np.testing.assert_array_equal(y, want)
-    accuracy = training.evaluate(LINEAR, fitted, X, Y)
-    assert training.evaluate(LINEAR, fitted, big, Y.astype(">i8")) == accuracy
+    assert evaluate((big, Y.astype(">i8")), ACCURACY) == evaluate((X, Y), ACCURACY)
     first, second = (train(fitted, (x, Y))[0].params for x in (X, big))
     np.testing.assert_array_equal(first["dense1"]["w"], second["dense1"]["w"])
     np.testing.assert_array_equal(fcnn.relu(X.astype(">f8")), np.maximum(X, 0))
     assert subject_of(jnp.sin, (X.astype(">f4"),)).x[0].dtype == np.float32
 
 
-@pytest.mark.parametrize("device_bytes", [0, 2**30])
-def test_fit_takes_lists_memory_maps_and_big_endian_arrays(tmp_path, fitted, device_bytes):
+@pytest.mark.parametrize("where", [training.on_device, training.from_host])
+def test_fit_takes_lists_memory_maps_and_big_endian_arrays(tmp_path, fitted, where):
     big = mapped(X.astype(">f4"), tmp_path)
-    x, y = (X.tolist(), Y.tolist()) if device_bytes else (big, Y.astype(">i8"))
-    train_state, (epoch,) = fit(x, y, test=(big, y), device_bytes=device_bytes)
-    for a, b in zip(
-        jax.tree.leaves(train_state.params), jax.tree.leaves(fitted.params), strict=True
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-12)
-    assert epoch.test_accuracy is not None
+    for x, y in ((X.tolist(), Y.tolist()), (big, Y.astype(">i8"))):
+        source = where((x, y))
+        found = training.fit(
+            LINEAR,
+            fcnn.softmax_cross_entropy,
+            optax.sgd(0.5),
+            source,
+            epochs=1,
+            batch_size=4,
+            key=jax.random.key(1),
+            validation=source,
+        )
+        both = (found.train_state.params, fitted.params)
+        for a, b in zip(*map(jax.tree.leaves, both), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+        assert found.history[0].validation["loss"] > 0
 
 
 def test_float_targets_have_the_dtype_of_the_parameters():
     targets = X[:, 0, :1].repeat(3, 1)
-    _, (epoch,) = fit(X.astype(np.float16), targets.astype(np.float32), fcnn.squared_error)
-    assert np.isfinite(epoch.loss)
+    found = fit(X.astype(np.float16), targets.astype(np.float32), fcnn.squared_error)
+    assert np.isfinite(found.history[0].training["loss"])
 
 
-def test_fit_takes_a_test_set_on_another_device():
+def test_fit_takes_validation_examples_on_another_device():
     here, there = jax.local_devices()[0], jax.local_devices()[-1]
     assert here != there
     x, y = (jax.device_put(a, here) for a in (X, Y))
-    test = tuple(jax.device_put(a, there) for a in (X, Y))
-    assert fit(x, y, test=test)[1] != []
+    validation = tuple(jax.device_put(a, there) for a in (X, Y))
+    assert fit(x, y, validation=validation).history != []
 
 
+DATASET = data.Dataset("d", (X, Y), (X, Y), ())
+EXPECTED = r"source must be a pair \(x, y\), a dict with x, or a source, not"
 BAD_FITS = {
     "uint8": ((X.astype(np.uint8), Y), {}, r"x holds uint8, not floats; .* for pixels .* / 255"),
     "complex": ((X.astype(complex), Y), {}, r"write x.real.astype\(jnp.float32\)"),
-    "objects": ((X.astype(object), Y), {}, "^fit: x holds object, not numbers"),
-    "text labels": ((X, Y.astype(str)), {}, "^fit: y holds str, not numbers"),
+    "objects": ((X.astype(object), Y), {}, "^source: x holds object, not numbers"),
+    "text labels": ((X, Y.astype(str)), {}, "^source: y holds str, not numbers"),
     "float labels": ((X, Y.astype(float)), {}, r"labels hold float64, .*; write labels.astype"),
-    "a number": ((1.5, Y), {}, "^fit: x is one number, without an axis of examples"),
-    "a data set": (
-        data.Dataset("d", (X, Y), (X, Y), ()),
+    "a number": ((1.5, Y), {}, "^source: x is one number, without an axis of examples"),
+    "a data set": (DATASET, {}, f"^fit: {EXPECTED} Dataset; write data.train, where data is"),
+    "x alone": (X, {}, rf"^fit: {EXPECTED} ndarray; write \(x, y\), or"),
+    "a list": ([X, Y], {}, rf"^fit: {EXPECTED} list; write \(np.array\(x\), np.array\(y\)\), or"),
+    "a generator": (iter([(X, Y)]), {}, "from_indexable.*: without positions, it could not be"),
+    "a loader": (Loader(), {}, r"write from_indexable\(loader.dataset\), which has positions"),
+    "without x": ({"images": X, "y": Y}, {}, "^source: source has images, y, but no x"),
+    "empty": ((X[:0], Y[:0]), {}, "^source: 0 examples; at least 1"),
+    "fewer targets": ((X, Y[:-1]), {}, "^source: x has 8 examples, but y has 7"),
+    "one example": ((X[0], Y[:1]), {}, r"a single example needs a batch axis: write x\[None\]"),
+    "an entry that nothing reads": (
+        {"x": X, "y": Y, "weights": Y},
         {},
-        "train must be .*, not Dataset; write data.train, where data is the Dataset",
+        "^fit: batch entry 'weights' is not read: the model reads nothing besides x; leave it out",
     ),
-    "x alone": (X, {}, r"train must be a pair \(x, y\) of arrays, not ndarray"),
-    "empty": ((X[:0], Y[:0]), {}, "^fit: 0 examples in batches of 4"),
-    "fewer targets than examples": ((X, Y[:-1]), {}, "^fit: 8 examples but 7 targets"),
-    "float labels in test": (
+    "a name that the model reads, misspelt": (
+        {"x": X, "y": Y, "length": Y},
+        {"model": RECURRENT},
+        "^fit: batch entry 'length' is not read: the model reads lengths; leave",
+    ),
+    "a loss of y without y": ({"x": X}, {}, "^fit: loss reads y, but the batch has x"),
+    "float labels for validation": (
         (X, Y),
-        {"test": (X, Y.astype(float))},
-        r"y holds float64, not integer labels; write y.astype\(int\), or compare predict",
+        {"validation": (X, Y.astype(float)), "metrics": ACCURACY},
+        r"labels hold float64, not class numbers",
     ),
-    "other image size in test": ((X, Y), {"test": (X[:, :1], Y)}, r"\(1, 2\).*\(4, 3\)"),
-    "test labels in a column": (
+    "accuracy of floats": (
+        (X, X[:, 0]),
+        {"loss": lambda z, y: z[:, 0], "metrics": ACCURACY},
+        r"accuracy: y holds float64, not integer labels; write y.astype\(int\)",
+    ),
+    "other image size": ((X, Y), {"validation": (X[:, :1], Y)}, r"\(1, 2\).*\(4, 3\)"),
+    "labels in a column": (
+        (X, Y[:, None]),
+        {"loss": lambda z, y: z[:, 0], "metrics": ACCURACY},
+        r"accuracy: y has shape \(1, 1\); expected \(1,\), one label per row of outputs \(1, 3\)",
+    ),
+    "validation is short": (
         (X, Y),
-        {"test": (X, Y[:, None])},
-        r"shape \(1, 1\); expected \(1,\), one",
+        {"validation": (X, Y[:-1])},
+        "^validation: x has 8 examples, but y has 7",
     ),
-    "NaN": ((np.where(X == X[3, 1, 0], np.nan, X), Y), {}, r"loss is nan .*: x\[\d, \d, \d\] is"),
-    "NaN targets": (
-        (X, np.where(np.eye(3)[Y] + Y[:, None] == 3, np.nan, 0)),
-        {"loss": fcnn.squared_error},
-        r"loss is nan in epoch 1: y\[2, 2\] is nan",
-    ),
-    "test is short": ((X, Y), {"test": (X, Y[:-1])}, "^fit: test: 8 examples but 7 targets"),
-    "test is empty": ((X, Y), {"test": (X[:0], Y[:0])}, "^fit: test: 0 examples in batches"),
-    "NaN in test": ((X, Y), {"test": (X * np.nan, Y)}, r"^fit: test: x\[0, 0, 0\] is nan"),
-    "bad label in test": (
-        (X, Y),
-        {"test": (X, Y + 1)},
-        r"^fit: test: y\[2\] is 3, but the model",
-    ),
-    "bad label": ((X, Y + 1), {}, r"y\[2\] is 3, but the model has classes 0 to 2"),
+    "validation is empty": ((X, Y), {"validation": (X[:0], Y[:0])}, "^validation: 0 examples"),
+    "bad label": ((X, Y + 1), {}, r"^fit: y\[2\] is 3, but the model has classes 0 to 2"),
     "half an epoch": ((X, Y), {"epochs": 1.5}, "^fit: epochs 1.5 must be an integer"),
+    "negative epochs": ((X, Y), {"epochs": -1}, "^fit: epochs -1 must not be negative"),
     "text batch": ((X, Y), {"batch_size": "4"}, "^fit: batch_size '4' must be an integer"),
-    "loss by name": ((X, Y), {"loss": "hinge"}, "^fit: loss 'hinge' is not a function"),
+    "no batch": ((X, Y), {"batch_size": 0}, "^fit: batch_size 0 must be at least 1"),
+    "every 0": ((X, Y), {"every": 0}, "^fit: every 0 must be at least 1"),
+    "an int as key": ((X, Y), {"key": 0}, r"^fit: key 0 is not a random key; write jax.random.key"),
+    "loss by name": ((X, Y), {"loss": "hinge"}, "^fit: loss 'hinge' is not a function of"),
+    "metrics in a list": (
+        (X, Y),
+        {"metrics": [training.accuracy]},
+        r"is not a dict; write metrics=\{'accuracy': fcnn.training.accuracy\}",
+    ),
+    "metric by name": ((X, Y), {"metrics": {"a": "accuracy"}}, "^fit: metric 'a' is 'accuracy'; exp"),
+    "metric of one number": (
+        (X, Y),
+        {"metrics": {"a": lambda z, y: z.mean()}},
+        r"metric 'a' returns float64\[\]; it must be one number per example: leave out .mean",
+    ),
+    "loss as metric": ((X, Y), {"metrics": {"loss": training.accuracy}}, "leave out 'loss'"),
     "optimizer by name": ((X, Y), {"optimizer": "adam"}, r"'adam' is not .*; write optax.adam\("),
     "optimizer not made": (
         (X, Y),
         {"optimizer": optax.adam},
         r"is not an optimizer of optax; write",
     ),
-    "model not made": ((X, Y), {"model": models.mlp}, r"is not a layer; write fcnn.models.mlp\(\)"),
+    "model not made": ((X, Y), {"model": models.mlp}, r"is not a layer; write mlp\(\)"),
+    "a number as augmentation": ((X, Y), {"augment": 2}, r"augment 2 is not a function of \(key,"),
+    "callback not made": (
+        (X, Y),
+        {"callbacks": [training.print_progress]},
+        r"is not a Callback; write fcnn.training.print_progress\(\)",
+    ),
+    "one callback": ((X, Y), {"callbacks": training.print_progress()}, r"write callbacks=\[...\]"),
+    "two callbacks of one name": (
+        (X, Y),
+        {"callbacks": [training.print_progress()] * 2},
+        "callbacks print_progress, print_progress: a name occurs twice",
+    ),
+    "early stopping without validation": (
+        (X, Y),
+        {"callbacks": [training.early_stopping(patience=1)]},
+        r"early_stopping reads the validation loss; write validation=\(x, y\)",
+    ),
+    "an unknown metric": (
+        (X, Y),
+        {"callbacks": [training.keep_best("acc")], "validation": (X, Y), "metrics": ACCURACY},
+        "reads the validation acc, which is not measured; expected one of accuracy, loss",
+    ),
+    "parameters as start": ((X, Y), {"start": {"w": X}}, "start is a dict, not a TrainState; write start=run.tr"),
+    "start of another model": (
+        (X, Y),
+        {"start": training.create(LINEAR, optax.sgd(0.5), (3, 3), KEY)},
+        r"^fit: start: params/dense1/w is float64\(9, 3\), but the model has float64\(4, 3\)",
+    ),
+    "start of another optimizer": (
+        (X, Y),
+        {"start": training.create(LINEAR, optax.adam(0.5), (2, 2), KEY)},
+        r"start: opt_state/.* is .*, but the optimizer has missing",
+    ),
+    "start behind the end": (
+        (X, Y),
+        {"start": training.create(LINEAR, optax.sgd(0.5), (2, 2), KEY)._replace(step=9)},
+        "start is at step 9, but the run ends at step 2; write a larger epochs",
+    ),
 }
 
 
 @pytest.mark.parametrize("bad", BAD_FITS)
-def test_fit_rejects_bad_data_in_one_line_before_the_first_epoch(bad):
+def test_fit_rejects_bad_arguments_in_one_line_before_the_first_step(bad):
     """Tests check annotations and users do not, so this test calls `fit` without that check."""
-    train, options, message = BAD_FITS[bad]
+    source, options, message = BAD_FITS[bad]
     options = {"loss": fcnn.softmax_cross_entropy, "epochs": 1, "batch_size": 4} | options
-    loss, reported = options.pop("loss"), []
+    loss, called = options.pop("loss"), []
     model = options.pop("model", LINEAR)
     optimizer = options.pop("optimizer", optax.sgd(0.5))
-    options |= {"key": jax.random.key(1), "report": reported.append}
+    options = {"callbacks": [training.print_progress(called.append)], "key": KEY} | options
     with pytest.raises((TypeError, ValueError)) as caught:
-        inspect.unwrap(training.fit)(model, loss, optimizer, train, **options)
+        inspect.unwrap(training.fit)(model, loss, optimizer, source, **options)
     assert re.search(message, str(caught.value))
     assert "\n" not in str(caught.value)
-    assert reported == []
+    assert called == []
+
+
+def test_an_ignored_label_is_no_error():
+    y = np.where(Y == 2, -1, Y)
+    loss = partial(fcnn.softmax_cross_entropy, ignore_index=-1)
+    assert fit(X, y, loss).stopped == ""
 
 
 PER_EXAMPLE = "it must be one number per example: leave out .mean() or .sum()"
@@ -264,7 +354,7 @@ def test_a_loss_must_be_one_float_per_example(fitted, bad):
 
 def test_a_loss_may_have_one_float_per_entry_of_an_example(fitted):
     step = training.train_step(LINEAR, lambda z, y: jnp.square(z), optax.sgd(0.5))
-    assert jax.eval_shape(step, fitted, (X[:4], Y[:4]))[1].loss.shape == ()
+    assert jax.eval_shape(step, fitted, (X[:4], Y[:4]))[1]["loss"].shape == ()
 
 
 REPEATED = layers.repeat(layers.dense(3), 2)
@@ -298,20 +388,32 @@ def test_an_int_is_rejected_as_a_key(name):
         TAKES_A_KEY[name](np.zeros(3, np.uint32))
 
 
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        (X, Y.astype(float), r"y holds float64, not integer labels; write y.astype\(int\)"),
-        (X, Y > 0, "y holds bool, not integer labels"),
-        (X, Y[:5], "8 examples but 5 labels"),
-        (X[:0], Y[:0], "0 examples; at least 1"),
-        (X, Y.astype(object), "y holds object, not numbers"),
-        (1.5, Y, "x is one number"),
-    ],
-)
-def test_evaluate_rejects_bad_data(fitted, x, y, message):
-    with pytest.raises((TypeError, ValueError), match=f"^evaluate: {message}"):
-        training.evaluate(LINEAR, fitted, x, y)
+BAD_EVALUATIONS = {
+    "float labels": ((X, Y.astype(float)), {}, r"accuracy: y holds float64, not integer labels"),
+    "booleans": ((X, Y > 0), {}, "accuracy: y holds bool, not integer labels"),
+    "fewer labels": ((X, Y[:5]), {}, "source: x has 8 examples, but y has 5"),
+    "empty": ((X[:0], Y[:0]), {}, "source: 0 examples; at least 1"),
+    "objects": ((X, Y.astype(object)), {}, "source: y holds object, not numbers"),
+    "a number": ((1.5, Y), {}, "source: x is one number"),
+    "a train state": ((X, Y), {"params": training.Metric}, "params is a type, not a dict; write train_state.params"),
+    "no metrics": ((X, Y), {"metrics": training.accuracy}, "metrics .* is not a dict; write"),
+    "an unread entry": ({"x": X, "y": Y, "z": Y}, {}, "evaluate: batch entry 'z' is not read"),
+    "batch_size": ((X, Y), {"batch_size": 0}, "evaluate: batch_size 0 must be at least 1"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_EVALUATIONS)
+def test_evaluate_rejects_bad_data(fitted, bad):
+    source, options, message = BAD_EVALUATIONS[bad]
+    given = {"params": fitted.params, "metrics": ACCURACY} | options
+    params, metrics = given.pop("params"), given.pop("metrics")
+    with pytest.raises((TypeError, ValueError), match=message):
+        unwrap(training.evaluate)(LINEAR, params, fitted.state, source, metrics, **given)
+
+
+def test_predict_rejects_inputs_with_another_number_of_examples(fitted):
+    with pytest.raises(ValueError, match="predict: lengths has 5 examples, but x has 8"):
+        training.predict(LINEAR, fitted.params, fitted.state, X, lengths=Y[:5])
 
 
 def test_errors_on_different_dtypes_show_the_cast():
@@ -347,14 +449,11 @@ def test_check_rejects_a_dtype_for_which_it_has_no_tolerance():
         fcnn.check(lambda x: x, (X.astype(ml_dtypes.float8_e4m3fn),))
 
 
-def test_valid_data_has_no_invalid_entry():
-    assert find_invalid(LINEAR, X, Y) == ""
-
-
 def test_fit_on_examples_sharded_over_an_explicit_mesh_gives_the_same_parameters(fitted):
     """Batches that `fit` and `scan_steps` read from sharded examples have the same sharding."""
     mesh = jax.make_mesh((2,), ("examples",), axis_types=(AxisType.Explicit,))
     sharding = NamedSharding(mesh, PartitionSpec("examples"))
-    train_state, _ = fit(*jax.device_put((X, Y), sharding), test=jax.device_put((X, Y), sharding))
+    x, y = jax.device_put((X, Y), sharding)
+    train_state = fit(x, y, validation=(x, y)).train_state
     for a, b in zip(*map(jax.tree.leaves, (train_state.params, fitted.params)), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)

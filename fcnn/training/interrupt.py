@@ -1,0 +1,85 @@
+"""Ctrl-C and SIGTERM during training: the first ends it after the running steps, the second raises.
+
+An exception raised inside JAX can be lost, or leave work running. So the first signal is recorded,
+one line is printed at once, and training returns what it has.
+"""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Thread, current_thread, main_thread
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+POLL = 0.05  # seconds between two looks at the signals during a compilation
+
+
+@dataclass
+class Received:
+    """The first signal that arrived, or 0."""
+
+    signal: int = 0
+
+
+class Interrupted(Exception):
+    """A signal arrived during a compilation."""
+
+
+@contextmanager
+def listening(name: str) -> Iterator[Received]:
+    """Record signals until the block ends, if this is the main thread.
+
+    A program's own handler of a signal is called too.
+    """
+    received, before = Received(), {}
+
+    def handle(number: int, frame: Any) -> None:
+        if received.signal:
+            raise SystemExit(143) if number == signal.SIGTERM else KeyboardInterrupt
+        received.signal = number
+        if callable(before[number]) and before[number] is not signal.default_int_handler:
+            before[number](number, frame)
+        else:
+            what = "stops after the running steps; a second Ctrl-C raises KeyboardInterrupt"
+            print(f"\n{name}: interrupted: {what}", file=sys.stderr, flush=True)
+
+    if current_thread() is main_thread():
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        for number in SIGNALS:
+            if before[number] != signal.SIG_IGN:
+                signal.signal(number, handle)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # None: set by a program in C
+                signal.signal(number, handler)
+
+
+def compile_while_listening(lowered: Any, received: Received) -> Any:
+    """Compile in a thread, so that the main thread handles signals at once.
+
+    Raises: Interrupted if a signal arrives; the compilation ends by itself.
+    """
+    made: list[Any] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            made.append(lowered.compile())
+        except BaseException as error:
+            errors.append(error)
+
+    if current_thread() is not main_thread():
+        return lowered.compile()
+    thread = Thread(target=work)
+    thread.start()
+    while thread.is_alive():
+        thread.join(POLL)
+        if received.signal:
+            raise Interrupted
+    if errors:
+        raise errors[0]
+    return made[0]

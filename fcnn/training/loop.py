@@ -1,0 +1,117 @@
+"""Steps of training as compiled programs: a loop on the device, or one program per step.
+
+A step whose loss or parameters are not finite changes nothing, and ends the loop. So the last
+finite state is never lost.
+"""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.ops.arrays import is_float
+from fcnn.training.metrics import MeanTotal, Metric
+from fcnn.training.source import Source, read
+from fcnn.training.state import TrainState
+
+SECONDS = 0.3  # of one call of the compiled loop: an interrupt takes effect when it ends
+LONGEST = 512  # steps of one call
+
+# The mean of the loss, which a step has computed already.
+_LOSS = Metric(MeanTotal.zero(), lambda total, each, batch: total.plus(each), MeanTotal.value)
+
+
+class Loop:
+    """Compiled steps of `update` over batches of a source."""
+
+    def __init__(
+        self,
+        update: Callable[[TrainState, Any], Any],
+        metrics: Mapping[str, Metric],
+        source: Source,
+        steps: int,
+        batch_size: int,
+    ):
+        self.update, self.source = update, source
+        self.steps, self.batch_size = steps, batch_size
+        self.metrics = {"loss": _LOSS, **metrics}
+        self.totals = {name: metric.init for name, metric in self.metrics.items()}
+        self.longest = min(steps, LONGEST)
+        self.shape = self.longest, batch_size
+        self._per_call = 1
+
+    def compile(self, train_state: TrainState, compiled: Callable[[Any], Any]) -> None:
+        """Compile for a train state; `compiled` makes a program of a lowered one."""
+        indices = np.zeros(self.shape, np.int32)
+        where = None
+        if self.source.shards > 1:
+            where = jax.tree.map(lambda a: a.sharding, train_state), None
+        if self.source.arrays is None:
+            jitted = jax.jit(self._one, donate_argnums=0, out_shardings=where)
+            args = train_state, np.True_, self.source.take(indices[0])
+        else:
+            jitted = jax.jit(self._many, donate_argnums=0, out_shardings=where)
+            args = train_state, self.source.arrays, indices, np.int32(1)
+        self._program = compiled(jitted.lower(*args))
+
+    def run(
+        self, train_state: TrainState, indices: np.ndarray, stop: Callable[[], bool]
+    ) -> tuple[TrainState, bool]:
+        """Steps over batches until their end, a failure, or `stop()`; whether all were finite.
+
+        Shapes: indices (steps, batch_size).
+        """
+        if self.source.arrays is None:
+            return self._run_from_host(train_state, indices, stop)
+        at, finite = 0, True
+        while at < len(indices) and finite and not stop():
+            part = indices[at : at + self._per_call]
+            filled = np.zeros(self.shape, np.int32)
+            filled[: len(part)] = part
+            began = perf_counter()
+            count = np.int32(len(part))
+            train_state, ok = self._program(train_state, self.source.arrays, filled, count)
+            finite = bool(ok)
+            per_second = len(part) / (perf_counter() - began)
+            self._per_call = max(1, min(self.longest, int(SECONDS * per_second)))
+            at += len(part)
+        return train_state, finite
+
+    def _run_from_host(self, train_state, indices, stop):
+        """Dispatch is asynchronous: a batch is read while the step before is computed."""
+        ok = before = np.True_
+        for i in indices:
+            batch = self.source.take(i)
+            if not before or stop():
+                break
+            before = ok
+            train_state, ok = self._program(train_state, ok, batch)
+        return train_state, bool(ok)
+
+    def _many(self, train_state, arrays, indices, count):
+        def body(carry):
+            i, train_state, ok = carry
+            return i + 1, *self._one(train_state, ok, read(arrays, indices[i]))
+
+        going = lambda carry: (carry[0] < count) & carry[2]
+        start = jnp.zeros((), count.dtype), train_state, jnp.ones((), bool)
+        return jax.lax.while_loop(going, body, start)[1:]
+
+    def _one(self, train_state, ok, batch):
+        """The step if `ok` and if its results are finite, else nothing; whether it was made."""
+        new, seen = self.update(train_state, batch)
+        before, totals = train_state.totals, {}
+        for name, metric in self.metrics.items():
+            of = seen.each_loss if metric is _LOSS else seen.outputs
+            totals[name] = metric.add(before[name], of, seen.batch)
+        floats = [a for a in jax.tree.leaves(new.params) if is_float(a)]
+        finite = [jnp.isfinite(a).all() for a in (seen.each_loss.mean(), *floats)]
+        ok = ok & jnp.stack(finite).all()
+        chosen = lambda a, b: jnp.where(ok, a, b)
+        fields = ("step", "params", "state", "opt_state")
+        kept = {k: jax.tree.map(chosen, getattr(new, k), getattr(train_state, k)) for k in fields}
+        totals = jax.tree.map(chosen, totals, before)
+        return train_state._replace(**kept, totals=totals), ok

@@ -1,0 +1,137 @@
+"""Metrics: means over examples, and sums of other kinds.
+
+    mean      f(outputs, y) -> one number per example; the result is the mean over all examples
+    Metric    total = init;  total = add(total, outputs, batch) for each batch;  value(total)
+
+A mean is exact: each example has the same weight, also those of a short last batch. Sums carry
+their rounding error along (Kahan 1965), so that long epochs do not lose digits.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.ops.arrays import as_array
+from fcnn.ops.returned import described
+from fcnn.ops.validation import named, require
+from fcnn.training.batch import Batch, of_batch
+
+
+class Metric(NamedTuple):
+    """A metric that is not a mean over examples, such as an F-score or a confusion matrix.
+
+    Options:
+        init: total before the first batch, a pytree of arrays.
+        add: function of (total, outputs, batch) -> total.
+        value: function of the last total -> a number, or an array.
+
+    >>> def add(matrix, outputs, batch):
+    ...     return matrix.at[batch["y"], outputs.argmax(-1)].add(1)
+    >>> confusion = fcnn.training.Metric(jnp.zeros((10, 10), int), add, lambda matrix: matrix)
+    """
+
+    init: Any
+    add: Callable[[Any, Any, Batch], Any]
+    value: Callable[[Any], Any]
+
+
+class MeanTotal(NamedTuple):
+    """Sum and number of values, each with the part that rounding cut off."""
+
+    total: jax.Array
+    total_rest: jax.Array
+    count: jax.Array
+    count_rest: jax.Array
+
+    @classmethod
+    def zero(cls) -> "MeanTotal":
+        return cls(*jnp.zeros(4))
+
+    def plus(self, each: jax.Array) -> "MeanTotal":
+        total = _plus(self.total, self.total_rest, each.astype(float).sum())
+        count = _plus(self.count, self.count_rest, jnp.asarray(float(each.size)))
+        return MeanTotal(*total, *count)
+
+    def value(self) -> Any:
+        return (self.total + self.total_rest) / (self.count + self.count_rest)
+
+
+def _plus(total, rest, a):
+    """total + rest + a, and what its rounding cuts off."""
+    a = a + rest
+    new = total + a
+    return new, a - (new - total)
+
+
+def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
+    """Whether the largest output has the index y: 1 or 0 for each example. It is a metric.
+
+    Shapes: outputs (n, *positions, classes), y (n, *positions) integer labels, or
+            (n, *positions, classes) probabilities, of which the largest is the label -> y's labels.
+    Options:
+        outputs: of the model, for example logits.
+        y: labels.
+    Raises: TypeError if labels are not integers; ValueError if shapes disagree.
+
+    >>> outputs = jnp.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]])
+    >>> fcnn.training.accuracy(outputs, jnp.array([0, 1, 0, 0]))
+    Array([1., 1., 1., 0.], dtype=float32)
+    """
+    with named("accuracy"):
+        outputs, y = as_array("outputs", outputs), as_array("y", y)
+        if jnp.issubdtype(y.dtype, jnp.floating) and y.shape == outputs.shape:
+            y = y.argmax(-1)
+        if not jnp.issubdtype(y.dtype, jnp.integer):
+            raise TypeError(f"y holds {y.dtype}, not integer labels; write y.astype(int)")
+        fits = outputs.ndim > 0 and y.shape == outputs.shape[:-1]
+        expected = f"expected {outputs.shape[:-1]}, one label per row of outputs {outputs.shape}"
+        require(fits, f"y has shape {y.shape}; {expected}")
+    predicted = outputs.argmax(-1)
+    return (predicted == y.astype(predicted.dtype)).astype(outputs.dtype)
+
+
+def as_metrics(metrics: Any) -> dict[str, Metric]:
+    """Every metric as a `Metric`.
+
+    Raises: TypeError unless `metrics` is a dict of functions and triples.
+    """
+    if not isinstance(metrics, Mapping):
+        write = "write metrics={'accuracy': fcnn.training.accuracy}"
+        raise TypeError(f"metrics {metrics!r:.60} is not a dict; {write}")
+    return {name: _as_metric(name, metric) for name, metric in metrics.items()}
+
+
+def values(metrics: Mapping[str, Metric], totals: Mapping[str, Any]) -> dict[str, Any]:
+    """The results: floats, or arrays of NumPy for a metric whose value is an array."""
+    found = {name: np.asarray(m.value(_exact(totals[name]))) for name, m in metrics.items()}
+    return {name: float(a) if a.ndim == 0 else a for name, a in found.items()}
+
+
+def _exact(total):
+    """A mean's total in Python's float64, so that its quotient is not rounded to float32."""
+    return MeanTotal(*map(float, total)) if isinstance(total, MeanTotal) else total
+
+
+def _as_metric(name, metric):
+    if callable(metric):
+        return _mean(name, metric)
+    if isinstance(metric, tuple) and len(metric) == 3 and all(map(callable, metric[1:])):
+        return Metric(jax.tree.map(jnp.asarray, metric[0]), *metric[1:])
+    what = f"metric {name!r} is {metric!r:.60}"
+    raise TypeError(f"{what}; expected a function of (outputs, y), or a Metric(init, add, value)")
+
+
+def _mean(name, f):
+    of = of_batch(f"metric {name!r}", f)
+
+    def add(total, outputs, batch):
+        each = of(outputs, batch)
+        if not isinstance(each, jax.Array) or each.ndim == 0:
+            what = f"metric {name!r} returns {described(each)}"
+            raise TypeError(f"{what}; it must be one number per example: leave out .mean()")
+        return total.plus(each)
+
+    return Metric(MeanTotal.zero(), add, MeanTotal.value)

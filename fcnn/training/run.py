@@ -1,0 +1,155 @@
+"""One run of `fit`: chunks of steps, each followed by validation and callbacks."""
+
+import traceback
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fcnn.training.callbacks import Callback, Progress, Stop
+from fcnn.training.evaluate import Evaluation
+from fcnn.training.interrupt import Interrupted, Received, compile_while_listening
+from fcnn.training.loop import Loop
+from fcnn.training.metrics import values
+from fcnn.training.shuffle import shuffled_indices
+from fcnn.training.state import TrainState
+
+SHUFFLE = 2**32 - 1  # folded into the key of training; steps have smaller numbers
+
+
+class Run:
+    """State, history and message of a run so far."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        evaluation: Evaluation | None,
+        callbacks: Sequence[Callback],
+        *,
+        epochs: int,
+        every: int,
+    ):
+        self.loop, self.evaluation, self.callbacks = loop, evaluation, callbacks
+        self.total, self.every = epochs * loop.steps, every
+        self.history: list[Progress] = []
+        self.message = ""
+        self._order = lru_cache(maxsize=1)(self._shuffled)
+
+    def train(self, train_state: TrainState, received: Received) -> str:
+        """All chunks of steps; why the run ended early, or ""."""
+        self.train_state = self._prepared(train_state)
+        compiled = partial(compile_while_listening, received=received)
+        try:
+            if int(self.train_state.step) < self.total:
+                self._compile(compiled)
+        except Interrupted:
+            return "interrupted"
+        while (step := int(self.train_state.step)) < self.total:
+            end = min(self.every * (step // self.every + 1), self.total)
+            began = perf_counter()
+            finite = self._steps(step, end, lambda: bool(received.signal))
+            seconds = perf_counter() - began
+            if not finite:
+                return "not finite"
+            if int(self.train_state.step) < end:
+                return "interrupted"
+            self._measure(seconds)
+            if stopped := self._call_back():
+                return stopped
+            if received.signal:
+                return "interrupted"
+        return ""
+
+    def indices(self, step: int) -> np.ndarray:
+        """The examples of the batch of a step, counted from 0."""
+        return self._order(step // self.loop.steps)[step % self.loop.steps]
+
+    def _shuffled(self, epoch):
+        """The examples of each step of an epoch: (steps, batch_size)."""
+        key = jax.random.fold_in(self.train_state.key, SHUFFLE)
+        seed = int(jax.random.bits(jax.random.fold_in(key, epoch), (), "uint32"))
+        loop = self.loop
+        return shuffled_indices(loop.source.length, loop.batch_size, loop.steps, seed)
+
+    def _prepared(self, train_state):
+        """The state as arrays on the mesh of the source, with totals and states of callbacks."""
+        given, fresh = train_state.totals, self.loop.totals
+        same = jax.tree.structure(given) == jax.tree.structure(fresh)
+        plain = train_state._replace(callbacks={}, totals=given if same else fresh)
+        plain = jax.tree.map(self._placed, plain)
+        own = dict(train_state.callbacks)
+        for callback in self.callbacks:
+            if callback.name not in own:
+                own[callback.name] = callback.init(plain)
+        return plain._replace(callbacks={c.name: own[c.name] for c in self.callbacks})
+
+    def _placed(self, a):
+        """An array without a weak type, on the devices of the source."""
+        a, home = jnp.asarray(a), self.loop.source.home
+        if home is not None and a.sharding.device_set != home.device_set:
+            a = jax.device_put(a, home)
+        weak = getattr(a, "weak_type", False)  # random keys have no such attribute
+        return jax.lax.convert_element_type(a, a.dtype) if weak else a
+
+    def _compile(self, compiled):
+        self.loop.compile(self.train_state._replace(callbacks={}), compiled)
+        if self.evaluation is not None:
+            self.evaluation.place(self.train_state.step.sharding)
+            self.evaluation.compile(self.train_state.params, self.train_state.state, compiled)
+
+    def _steps(self, step, end, stop):
+        """Steps to `end`, epoch by epoch; whether all were finite.
+
+        The programs overwrite their argument, so they get a copy: the caller, or a callback, may
+        hold the arrays of the state.
+        """
+        callbacks, length = self.train_state.callbacks, self.loop.steps
+        train_state, finite = jax.tree.map(jnp.copy, self.train_state._replace(callbacks={})), True
+        while step < end and finite and not stop():
+            first = step % length
+            indices = self._order(step // length)[first : first + end - step]
+            train_state, finite = self.loop.run(train_state, indices, stop)
+            step = int(train_state.step)
+        self.train_state = train_state._replace(callbacks=callbacks)
+        return finite
+
+    def _measure(self, seconds):
+        """Add the results of a chunk to the history, and begin new totals."""
+        train_state = self.train_state
+        training = values(self.loop.metrics, train_state.totals)
+        self.train_state = train_state._replace(totals=jax.tree.map(self._placed, self.loop.totals))
+        validation = {}
+        if self.evaluation is not None:
+            validation = self.evaluation.run(train_state.params, train_state.state)
+        step = int(train_state.step)
+        epoch = step / self.loop.steps
+        self.history.append(Progress(step, self.total, epoch, training, validation, seconds))
+
+    def _call_back(self):
+        """Call every callback; why one of them ends the run, or ""."""
+        own, reasons = dict(self.train_state.callbacks), []
+        for callback in self.callbacks:
+            try:
+                new = callback.after(self.train_state, own[callback.name], self.history[-1])
+            except Exception as error:
+                reasons.append(f"error in {callback.name}")
+                self.message = _described(error)
+                continue
+            if isinstance(new, Stop):
+                reasons.append(new.reason)
+                new = new.own
+            own[callback.name] = new
+        self.train_state = self.train_state._replace(callbacks=own)
+        return "; ".join(reasons)
+
+
+def _described(error: Exception) -> str:
+    """The error and the line that raised it."""
+    (*_, last) = traceback.extract_tb(error.__traceback__)
+    text = " ".join(f"{error}".split())
+    return f"{type(error).__name__}: {text} ({Path(last.filename).name}:{last.lineno})"
