@@ -62,7 +62,7 @@ def as_batch(given: Any) -> Batch:
     raise TypeError(f"batch is a {type(given).__name__}, not a dict; write {{'x': x, 'y': y}}")
 
 
-def require_fill(fill: float) -> None:
+def require_fill(fill: Any) -> None:
     """TypeError unless `fill` is a static number; ValueError unless it is finite."""
     require_numbers(fill=fill)
     require(isfinite(fill), f"fill {fill} must be finite")
@@ -88,8 +88,9 @@ def windows(padded: jax.Array, corners: jax.Array, shape: tuple[int, ...]) -> ja
 
     Shapes: padded (n, h + 2p, w + 2p, c), corners (n, 2) int32, shape (n, h, w, c) -> y `shape`.
     """
-    cut = lambda x, corner: jax.lax.dynamic_slice(x, (corner[0], corner[1], 0), shape[1:])
-    return jax.vmap(cut)(padded, corners)
+    starts = jnp.pad(corners, ((0, 0), (0, 1)))  # (n, 3): all channels, from the first one
+    cut = lambda x, start: jax.lax.dynamic_slice(x, start, shape[1:])
+    return jax.vmap(cut)(padded, starts)
 
 
 def working_dtype(dtype: jnp.dtype) -> jnp.dtype:

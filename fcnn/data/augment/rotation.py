@@ -10,6 +10,8 @@ interpolated between the four pixels around this point. Pixels outside the image
 and a rest of at most 45°, so that rotations by multiples of 90° are exact.
 """
 
+from math import isfinite
+
 import jax
 import jax.numpy as jnp
 
@@ -47,13 +49,7 @@ def rotation(degrees: float | tuple[float, float] = 15, *, fill: float = 0) -> A
            [0., 3., 6.]], dtype=float32)
     """
     with named("rotation"):
-        low, high = degrees if isinstance(degrees, tuple) else (degrees, degrees)
-        require_numbers(degrees=low)
-        require_numbers(degrees=high)
-        if not isinstance(degrees, tuple):
-            require(degrees >= 0, f"degrees {degrees} must be at least 0; or write (low, high)")
-            low = -low
-        require(low <= high, f"degrees ({low}, {high}) needs low <= high")
+        low, high = _range(degrees)
         require_fill(fill)
 
     def validate(x):
@@ -66,6 +62,20 @@ def rotation(degrees: float | tuple[float, float] = 15, *, fill: float = 0) -> A
         return (in_dtype(jax.vmap(rotate)(x, angles), x.dtype),)
 
     return augmentation("rotation", transform, validate)
+
+
+def _range(degrees):
+    """The range (low, high) of angles."""
+    for each in degrees if isinstance(degrees, tuple) else (degrees,):
+        require_numbers(degrees=each)
+        require(isfinite(each), f"degrees {each} must be finite")
+    if not isinstance(degrees, tuple):
+        require(degrees >= 0, f"degrees {degrees} must be at least 0, or write (low, high)")
+        return -degrees, degrees
+    require(len(degrees) == 2, f"degrees {degrees} must be a number or a pair (low, high)")
+    low, high = degrees
+    require(low <= high, f"degrees {degrees} needs low <= high")
+    return low, high
 
 
 def _rotated(x, angle, fill):
