@@ -25,7 +25,8 @@ def functions(*modules):
     }
 
 
-PUBLIC = functions(fcnn, fcnn.data)
+PUBLIC = functions(fcnn, fcnn.data, fcnn.data.augment)
+DATA = {name: function for name, function in PUBLIC.items() if name.startswith("fcnn.data.")}
 WITHOUT_PARAMETERS = {f"fcnn.layers.{name}" for name in parameter_free.__all__}
 OTHERS = {  # functions that may lack an example
     name: function
@@ -83,10 +84,10 @@ def test_every_layer_and_model_has_an_example(name):
         assert doctest.DocTestParser().get_examples(OTHERS[name].__doc__), "needs a >>> example"
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", [*OTHERS, *DATA])
 def test_every_parameter_is_documented(name):
     """The docstring names every parameter, except key and shape of an initializer."""
-    function = OTHERS[name]
+    function = (OTHERS | DATA)[name]
     names = set(inspect.signature(function).parameters)
     names -= {"key", "shape"} if name.startswith(initializers.__name__) else set()
     missing = [n for n in sorted(names) if not re.search(rf"\b{n}\b", function.__doc__)]
