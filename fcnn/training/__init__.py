@@ -16,7 +16,7 @@ from fcnn.training.evaluate import evaluate as evaluate, predict as predict
 from fcnn.training.fit import Fit as Fit, fit as fit
 from fcnn.training.metrics import Metric as Metric, accuracy as accuracy
 from fcnn.training.shuffle import shuffled_indices as shuffled_indices
-from fcnn.training.source import (
+from fcnn.training.sources import (
     Source as Source,
     from_host as from_host,
     from_indexable as from_indexable,

@@ -1,19 +1,19 @@
 """Validation of the arguments of `fit` before the first step, with one-line error messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from fcnn.ops.validation import named, require, require_integers, require_key
+from fcnn.ops.validation import require, require_integers, require_key
 from fcnn.training.batch import Recorded, of_batch, require_all_read
 from fcnn.training.callbacks import Callback
 from fcnn.training.evaluate import one_example, require_layer
 from fcnn.training.metrics import Metric, as_metrics
 from fcnn.training.not_finite import require_labels
-from fcnn.training.source import Source
+from fcnn.training.sources import Source
 from fcnn.training.state import TrainState, create
 from fcnn.training.step import updating
 

@@ -109,7 +109,7 @@ class Recorded(dict):
 
 
 def require_all_read(model: Layer, names: Collection[str], read: Collection[str]) -> None:
-    """ValueError if the model does not read an entry of a batch, and no loss or metric `read` it."""
+    """ValueError for an entry of a batch that neither the model nor a loss or metric reads."""
     unread = [name for name in names if name not in {"x", *read, *model.reads}]
     if unread:
         reads = ", ".join(sorted(model.reads)) or "nothing besides x"

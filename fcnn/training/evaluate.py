@@ -14,7 +14,7 @@ from fcnn.layers.spec import as_arrays
 from fcnn.ops.validation import named, require, require_counts
 from fcnn.training.batch import Recorded, as_batch, outputs, require_all_read
 from fcnn.training.metrics import as_metrics, values
-from fcnn.training.source import Source, as_source, read
+from fcnn.training.sources import Source, as_source, read
 
 
 def predict(
@@ -103,9 +103,7 @@ def evaluate(
 class Evaluation:
     """Metrics of a model over a source, in batches of equal size but for the last."""
 
-    def __init__(
-        self, model: Layer, metrics: Any, source: Source, batch_size: int
-    ) -> None:
+    def __init__(self, model: Layer, metrics: Any, source: Source, batch_size: int) -> None:
         self.model, self.source, self.metrics = model, source, as_metrics(metrics)
         count = -(-source.length // batch_size)
         size = -(-source.length // count)
@@ -173,8 +171,8 @@ def one_example(source: Source) -> Any:
 def require_layer(model: Any) -> None:
     """TypeError unless `model` is a layer; the message shows a call."""
     if not isinstance(model, Layer):
-        made = f"; write {model.__name__}()" if callable(model) and hasattr(model, "__name__") else ""
-        raise TypeError(f"model {model!r:.60} is not a layer{made or '; write fcnn.models.mlp()'}")
+        write = f"{getattr(model, '__name__', 'fcnn.models.mlp')}()"
+        raise TypeError(f"model {model!r:.60} is not a layer; write {write}")
 
 
 def _devices(arrays):

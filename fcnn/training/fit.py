@@ -29,7 +29,7 @@ from fcnn.training.interrupt import listening
 from fcnn.training.loop import Loop
 from fcnn.training.not_finite import reason
 from fcnn.training.run import Run
-from fcnn.training.source import as_source
+from fcnn.training.sources import as_source
 from fcnn.training.state import TrainState
 from fcnn.training.step import Augment, Loss, updating
 

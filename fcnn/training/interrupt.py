@@ -33,14 +33,16 @@ def listening(name: str) -> Iterator[Received]:
 
     A program's own handler of a signal is called too.
     """
-    received, before = Received(), {}
+    received = Received()
+    before: dict[int, Any] = {}
 
     def handle(number: int, frame: Any) -> None:
         if received.signal:
             raise SystemExit(143) if number == signal.SIGTERM else KeyboardInterrupt
         received.signal = number
-        if callable(before[number]) and before[number] is not signal.default_int_handler:
-            before[number](number, frame)
+        own = before[number]
+        if callable(own) and own is not signal.default_int_handler:
+            own(number, frame)
         else:
             what = "stops after the running steps; a second Ctrl-C raises KeyboardInterrupt"
             print(f"\n{name}: interrupted: {what}", file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fcnn.ops.arrays import is_float
 from fcnn.training.metrics import MeanTotal, Metric
-from fcnn.training.source import Source, read
+from fcnn.training.sources import Source, read
 from fcnn.training.state import TrainState
 
 SECONDS = 0.3  # of one call of the compiled loop: an interrupt takes effect when it ends

@@ -41,10 +41,10 @@ class Metric(NamedTuple):
 class MeanTotal(NamedTuple):
     """Sum and number of values, each with the part that rounding cut off."""
 
-    total: jax.Array
-    total_rest: jax.Array
-    count: jax.Array
-    count_rest: jax.Array
+    total: Any
+    total_rest: Any
+    number: Any
+    number_rest: Any
 
     @classmethod
     def zero(cls) -> "MeanTotal":
@@ -52,11 +52,11 @@ class MeanTotal(NamedTuple):
 
     def plus(self, each: jax.Array) -> "MeanTotal":
         total = _plus(self.total, self.total_rest, each.astype(float).sum())
-        count = _plus(self.count, self.count_rest, jnp.asarray(float(each.size)))
-        return MeanTotal(*total, *count)
+        number = _plus(self.number, self.number_rest, jnp.asarray(float(each.size)))
+        return MeanTotal(*total, *number)
 
     def value(self) -> Any:
-        return (self.total + self.total_rest) / (self.count + self.count_rest)
+        return (self.total + self.total_rest) / (self.number + self.number_rest)
 
 
 def _plus(total, rest, a):

@@ -10,7 +10,7 @@ import numpy as np
 from fcnn.layers import Layer
 from fcnn.ops.arrays import is_float
 from fcnn.training.batch import Batch, as_batch, of_batch, outputs
-from fcnn.training.source import Source
+from fcnn.training.sources import Source
 from fcnn.training.state import TrainState
 
 ADVICE = "the learning rate may be too high"
@@ -48,11 +48,11 @@ def require_labels(model: Layer, params: Any, state: Any, source: Source, loss: 
 
     A label that gives a finite loss, such as an ignored one, is allowed.
     """
-    y = None if source.arrays is None else source.arrays.get("y")
+    y: Any = None if source.arrays is None else source.arrays.get("y")
     if not hasattr(y, "shape") or not jnp.issubdtype(y.dtype, jnp.integer):
         return
     one = as_batch(params, source.take(np.zeros(1, np.int32)))
-    logits = jax.eval_shape(lambda: outputs(model, params, state, one)[0])
+    logits: Any = jax.eval_shape(lambda: outputs(model, params, state, one)[0])
     if not hasattr(logits, "shape") or logits.shape[1:-1] != y.shape[1:] or logits.ndim < 2:
         return
     classes, labels = logits.shape[-1], np.asarray(y)
@@ -77,7 +77,7 @@ def _entry(batch: Batch, indices: np.ndarray) -> str:
 
 def _label(model, train_state, batch, indices):
     """A label of the batch without an output; "" if there is none, or y does not hold labels."""
-    y = batch.get("y")
+    y: Any = batch.get("y")
     if not hasattr(y, "shape") or not jnp.issubdtype(y.dtype, jnp.integer):
         return ""
     params, state = train_state.params, train_state.state

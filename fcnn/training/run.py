@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +81,7 @@ class Run:
         same = jax.tree.structure(given) == jax.tree.structure(fresh)
         plain = train_state._replace(callbacks={}, totals=given if same else fresh)
         plain = jax.tree.map(self._placed, plain)
-        own = dict(train_state.callbacks)
+        own = dict(train_state.callbacks or {})
         for callback in self.callbacks:
             if callback.name not in own:
                 own[callback.name] = callback.init(plain)

@@ -18,8 +18,8 @@ class TrainState(NamedTuple):
     state: Any  # of the model, such as running statistics
     opt_state: optax.OptState
     key: jax.Array  # the key of a step is fold_in(key, step)
-    callbacks: dict[str, Any] = {}  # the state of each callback of `fit`, by name
-    totals: dict[str, Any] = {}  # of the metrics of `fit`, since they were last reported
+    callbacks: Any = None  # the state of each callback of `fit`, by name
+    totals: Any = None  # of the metrics of `fit`, since they were last reported
 
     def __repr__(self) -> str:
         """The step, and for each tree how many numbers and arrays it has, in one line."""

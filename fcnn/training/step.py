@@ -20,7 +20,7 @@ from fcnn.layers import Layer
 from fcnn.ops.returned import described
 from fcnn.training.batch import Batch, as_batch, of_batch, outputs
 from fcnn.training.metrics import as_metrics
-from fcnn.training.source import read
+from fcnn.training.sources import read
 from fcnn.training.state import TrainState
 
 Loss = Callable[[Any, Any], jax.Array]  # (outputs, y) or (outputs, batch) -> one per example

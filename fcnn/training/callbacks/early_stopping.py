@@ -1,0 +1,45 @@
+"""Early stopping: training ends when validation no longer improves."""
+
+import math
+
+import jax.numpy as jnp
+
+from fcnn.ops.validation import named, require, require_counts, require_flags
+from fcnn.training.callbacks.callback import Callback, Stop
+
+
+def early_stopping(
+    metric: str = "loss", *, patience: int, larger: bool = False, least: float = 0.0
+) -> Callback:
+    """Callback that ends training when a validation metric no longer improves.
+
+    Options:
+        metric: name of a validation metric.
+        patience: number of chunks without an improvement after which training ends.
+        larger: whether larger values are better, as for accuracy.
+        least: smallest difference that is an improvement.
+    Raises: from `fit`, before training: ValueError if validation does not measure the metric.
+    Source: Prechelt 1998.
+
+    >>> callbacks = [fcnn.training.early_stopping("accuracy", larger=True, patience=5)]
+    """
+    with named("early_stopping"):
+        require_counts(patience=patience)
+        require_flags(larger=larger)
+        require(least >= 0, f"least {least} must not be negative")
+
+    def init(train_state):
+        worst = -math.inf if larger else math.inf
+        return {"best": jnp.asarray(worst), "waited": jnp.asarray(0)}
+
+    def after(train_state, own, progress):
+        value, best = progress.validation[metric], float(own["best"])
+        better = value > best + least if larger else value < best - least
+        waited = 0 if better else int(own["waited"]) + 1
+        own = {"best": jnp.asarray(value if better else best), "waited": jnp.asarray(waited)}
+        if waited < patience:
+            return own
+        what = f"validation {metric} did not improve in {waited} chunks of steps"
+        return Stop(f"{what}; best {float(own['best']):.4g}", own)
+
+    return Callback("early_stopping", init, after, needs=(metric,))

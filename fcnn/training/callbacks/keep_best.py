@@ -1,0 +1,44 @@
+"""The parameters with the best value of a validation metric."""
+
+import math
+
+import jax.numpy as jnp
+
+from fcnn.ops.validation import named, require_flags
+from fcnn.training.callbacks.callback import Callback
+
+
+def keep_best(metric: str = "loss", *, larger: bool = False) -> Callback:
+    """Callback that keeps the parameters with the best value of a validation metric.
+
+    They are in `train_state.callbacks["keep_best"]`: a dict with value, step, params and state.
+
+    Options:
+        metric: name of a validation metric.
+        larger: whether larger values are better, as for accuracy.
+    Raises: from `fit`, before training: ValueError if validation does not measure the metric.
+    Cost:   memory for a second copy of the parameters and the state.
+
+    >>> callbacks = [fcnn.training.keep_best("accuracy", larger=True)]
+    """
+    with named("keep_best"):
+        require_flags(larger=larger)
+
+    def kept(value, train_state):
+        value, step = jnp.asarray(value), jnp.asarray(train_state.step)
+        return {
+            "value": value,
+            "step": step,
+            "params": train_state.params,
+            "state": train_state.state,
+        }
+
+    def init(train_state):
+        return kept(-math.inf if larger else math.inf, train_state)
+
+    def after(train_state, own, progress):
+        value, best = progress.validation[metric], float(own["value"])
+        better = value > best if larger else value < best
+        return kept(value, train_state) if better else own
+
+    return Callback("keep_best", init, after, needs=(metric,))

@@ -1,0 +1,58 @@
+"""Results of training in a file: one line of JSON for each chunk of steps."""
+
+import json
+import math
+from pathlib import Path
+
+from fcnn.training.callbacks.callback import Callback
+
+
+def metrics_file(path: str | Path) -> Callback:
+    """Callback that appends one line of JSON to a file after each chunk of steps.
+
+    A continued run first removes lines of steps that it repeats, so that each step occurs once.
+
+    Options:
+        path: of the file, such as "metrics.jsonl"; its folder must exist.
+    Raises: from `fit`, before training: OSError if the file cannot be written.
+
+    >>> callbacks = [fcnn.training.metrics_file("metrics.jsonl")]
+    """
+    path = Path(path)
+
+    def lines_until(step):
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [line for line in lines if _step_of(line) <= step]
+
+    def write(lines):
+        first = path.with_name(f".{path.name}.part")
+        first.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        first.replace(path)
+
+    def init(train_state):
+        write(lines_until(int(train_state.step)) if int(train_state.step) else [])
+        return ()
+
+    def after(train_state, own, progress):
+        row = progress._asdict()
+        for part in ("training", "validation"):
+            row[part] = {name: _plain(value) for name, value in row[part].items()}
+        write([*lines_until(progress.step - 1), json.dumps(row)])
+        return own
+
+    return Callback("metrics_file", init, after)
+
+
+def _plain(value):
+    """A number or nested lists as JSON takes them: null where a number is not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.tolist()
+
+
+def _step_of(line):
+    """The step of a line, or infinity if the line is torn."""
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, LookupError, TypeError):
+        return math.inf

@@ -1,0 +1,118 @@
+"""The record of a source, and the facts that all sources derive from their arrays."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, Sharding
+
+from fcnn.ops.arrays import as_array
+from fcnn.ops.sharding import of_batch, replicated
+from fcnn.ops.validation import require
+from fcnn.training.batch import Batch
+
+
+@dataclass(frozen=True)
+class Source:
+    """Examples that are read by position.
+
+    Options:
+        length: number of examples.
+        spec: shapes and dtypes of one example, without a batch axis: a dict of
+            jax.ShapeDtypeStruct, or of pytrees of these.
+        take: function of (n,) integer indices -> batch.
+        arrays: all examples on the device, if compiled programs read them from there.
+        home: the sharding of the state of training that fits the batches; None if any does.
+        shards: number of devices that share a batch; it divides the batch size.
+
+    >>> draw = lambda indices: {"x": np.sin(indices)[:, None], "y": np.cos(indices)[:, None]}
+    >>> one = jax.ShapeDtypeStruct((1,), float)
+    >>> source = fcnn.training.Source(length=1000, spec={"x": one, "y": one}, take=draw)
+    """
+
+    length: int
+    spec: Batch
+    take: Callable[[np.ndarray], Batch]
+    arrays: Batch | None = None
+    home: Sharding | None = None
+    shards: int = 1
+
+    def __repr__(self) -> str:
+        each = (f"{name} {described(spec)}" for name, spec in self.spec.items())
+        return f"Source({self.length:,} examples of {', '.join(each)})"
+
+
+def read(arrays: Any, indices: Any) -> Any:
+    """The examples with these indices, from a pytree of arrays.
+
+    On a mesh with explicit axes they are sharded like `arrays`, or replicated if the number of
+    indices cannot be sharded so.
+    """
+
+    def one(a):
+        where = of_batch(a)
+        if where is None:
+            return a[indices]
+        if indices.shape[0] % shards(where):
+            where = replicated(a)
+        return a.at[indices].get(out_sharding=where)
+
+    return jax.tree.map(one, arrays)
+
+
+def described(spec: Any) -> str:
+    """dtype and shape of a spec: float32(28, 28)."""
+    if hasattr(spec, "shape"):
+        return f"{spec.dtype}{tuple(spec.shape)}"
+    return type(spec).__name__
+
+
+def facts(arrays: Batch) -> tuple[int, Batch]:
+    """Number of examples, and the spec of one example."""
+    lengths = {}
+    for name, tree in arrays.items():
+        leaves = jax.tree.leaves(tree)
+        require(bool(leaves), f"{name} has no array")
+        for a in leaves:
+            require(a.ndim > 0, f"{name} is one number, without an axis of examples")
+            lengths.setdefault(a.shape[0], name)
+    if len(lengths) > 1:
+        (n, name), (m, other), *_ = lengths.items()
+        one = "; a single example needs a batch axis: write x[None]" if 1 in lengths else ""
+        raise ValueError(f"{name} has {n} examples, but {other} has {m}{one}")
+    (n,) = lengths
+    require(n > 0, "0 examples; at least 1 is needed")
+    one_of = lambda a: jax.ShapeDtypeStruct(
+        a.shape[1:], jax.dtypes.canonicalize_dtype(native_dtype(a))
+    )
+    return n, jax.tree.map(one_of, dict(arrays))
+
+
+def on_host(name, given):
+    """The pytree `given` with arrays as leaves, which are not copied."""
+
+    def convert(path, a):
+        if isinstance(a, np.ndarray) and not isinstance(a, np.ma.MaskedArray):
+            as_array(f"{name}{jax.tree_util.keystr(path)}", a[:1] if a.ndim else a)
+            return a
+        return as_array(f"{name}{jax.tree_util.keystr(path)}", a)
+
+    is_leaf = lambda a: isinstance(a, list) or a is None
+    return jax.tree_util.tree_map_with_path(convert, given, is_leaf=is_leaf)
+
+
+def shards(where):
+    """The number of parts into which a sharding cuts the first axis."""
+    if not isinstance(where, NamedSharding) or not where.spec or where.spec[0] is None:
+        return 1
+    axes = where.spec[0] if isinstance(where.spec[0], tuple) else (where.spec[0],)
+    return math.prod(where.mesh.shape[axis] for axis in axes)
+
+
+def device_dtype(a: Any) -> Any:
+    """The dtype of an array on the device: in native byte order, and as narrow as JAX's settings."""
+    dtype = a.dtype.newbyteorder("=") if isinstance(a, np.ndarray) else a.dtype
+    return jax.dtypes.canonicalize_dtype(np.float64 if dtype == np.longdouble else dtype)
