@@ -85,9 +85,7 @@ def facts(arrays: Batch) -> tuple[int, Batch]:
         raise ValueError(f"{name} has {n} examples, but {other} has {m}{one}")
     (n,) = lengths
     require(n > 0, "0 examples; at least 1 is needed")
-    one_of = lambda a: jax.ShapeDtypeStruct(
-        a.shape[1:], jax.dtypes.canonicalize_dtype(native_dtype(a))
-    )
+    one_of = lambda a: jax.ShapeDtypeStruct(a.shape[1:], device_dtype(a))
     return n, jax.tree.map(one_of, dict(arrays))
 
 
@@ -113,6 +111,6 @@ def shards(where):
 
 
 def device_dtype(a: Any) -> Any:
-    """The dtype of an array on the device: in native byte order, and as narrow as JAX's settings."""
+    """The dtype of an array on the device: in native byte order, narrowed by JAX's settings."""
     dtype = a.dtype.newbyteorder("=") if isinstance(a, np.ndarray) else a.dtype
     return jax.dtypes.canonicalize_dtype(np.float64 if dtype == np.longdouble else dtype)
