@@ -94,6 +94,14 @@ def test_every_parameter_is_documented(name):
     assert missing == []
 
 
+@pytest.mark.parametrize("name", DATA)
+def test_docstrings_of_data_functions_have_the_standard_headings(name):
+    """Headings have the standard order. Only `Units:` may be missing."""
+    found = re.findall(r"^(\w+:)(?= |$)", inspect.cleandoc(DATA[name].__doc__), re.MULTILINE)
+    found = [heading for heading in found if heading in HEADINGS]
+    assert found == [h for h in HEADINGS if h != "Units:" or h in found]
+
+
 @pytest.mark.parametrize("op", fcnn.ops.OPS, ids=lambda op: op.name)
 def test_every_option_is_documented(op):
     doc = inspect.cleandoc(op.__doc__)  # Python 3.13 removes the indentation itself

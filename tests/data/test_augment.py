@@ -1,6 +1,7 @@
 """Augmentations on small images, with known answers, in every dtype and on meshes."""
 
 import itertools
+from functools import partial
 from inspect import unwrap
 
 import jax
@@ -93,8 +94,9 @@ def test_half_of_the_images_are_flipped(axis, flipped):
     assert (images(augment.flip(0.0, axis=axis), image, 50) == image).all()
 
 
-@pytest.mark.parametrize("quarters", [-2, -1, 0, 1, 2, 3, 4])
-@pytest.mark.parametrize("side", [3, 4])
+@pytest.mark.parametrize(
+    ("quarters", "side"), [(-2, 3), (-1, 4), (0, 3), (1, 3), (1, 4), (2, 4), (3, 3), (4, 3)]
+)
 def test_rotation_by_multiples_of_90_degrees_is_exact(quarters, side):
     image = np.arange(float(side**2)).reshape(side, side)
     f = augment.rotation((90 * quarters, 90 * quarters))
@@ -143,7 +145,10 @@ def test_brightness_multiplies_an_image_by_one_factor_and_clips():
     counts, _ = np.histogram(factors, bins=4, range=(0.4, 1.6))
     assert counts.sum() == 1000
     assert (abs(counts - 250) < 75).all()
-    assert (images(augment.brightness(0.0), image, 2) == image).all()
+    x = jnp.full((20, 1, 3, 2), 0.25)
+    y = augment.brightness(0.6)(KEY, {"x": x})["x"]
+    assert (y == y[:, :1, :1, :1]).all()
+    assert (augment.brightness(0.0)(KEY, {"x": x})["x"] == x).all()
 
 
 @pytest.mark.parametrize(("size", "side"), [(1, 3), (2, 4), (3, 5), (5, 5)])
@@ -212,7 +217,7 @@ def test_shares_of_mixup_have_the_beta_distribution():
 
 def test_composition_gives_each_augmentation_its_own_key():
     f, g = augment.shift(1), augment.flip()
-    composed = augment.compose(f, g, f)(KEY, batch())
+    composed = augment.compose(jax.jit(f), g, partial(f))(KEY, batch())
     expected = batch()
     for i, each in enumerate((f, g, f)):
         expected = each(jax.random.fold_in(KEY, i), expected)
@@ -255,8 +260,8 @@ def test_every_dtype_is_kept_and_near_float64(dtype):
     given = batch(jnp.dtype(dtype))
     unit = 255 if dtype == "uint8" else 1
     exact = given | {"x": given["x"].astype(jnp.float64) / unit}
-    within = 0.51 if dtype == "uint8" else 2 * float(jnp.finfo(dtype).eps)
-    within = max(within, 1e-6)
+    rounding = 0.51 if dtype == "uint8" else 0.3 * float(jnp.finfo(dtype).eps)  # pixels are below 1
+    within = max(rounding, 1e-6)
     for name, f in ALL.items():
         y, expected = f(KEY, given), f(KEY, exact)
         assert (y["x"].dtype, y["x"].shape) == (given["x"].dtype, given["x"].shape), name
