@@ -94,7 +94,7 @@ def evaluate(
         require_counts(batch_size=batch_size)
         require_layer(model)
         _require_trees(params=params, state=state)
-        prepared = as_source("source", source)
+        prepared = as_source("evaluate", source)
         evaluation = Evaluation(model, metrics, prepared, batch_size)
         evaluation.validate(params, state)
     return evaluation.run(params, state)

@@ -41,8 +41,8 @@ class Fit(NamedTuple):
 
     train_state: TrainState  # after the last step whose results are finite
     history: list[Progress]  # one entry for each chunk of steps
-    stopped: str  # "", "interrupted", "not finite", or the reason of a callback
-    message: str = ""  # one line on what was not finite, or on the error of a callback
+    stopped: str  # "", "interrupted", "not finite", the reason of a callback, or "error in NAME"
+    message: str = ""  # one line on what was not finite, or on the error
 
 
 def fit(
@@ -66,8 +66,9 @@ def fit(
     Prints nothing unless a callback does: pass callbacks=[fcnn.training.print_progress()].
 
     Ctrl-C or SIGTERM ends training after the running steps, and `fit` returns what it has. A second
-    Ctrl-C raises. A loss, or a parameter, that is not finite ends training too, and an error in a
-    callback; the state is that of the last finite step, and one line goes to standard error.
+    Ctrl-C raises. A loss, or a parameter, that is not finite ends training too, and so does an
+    error in a callback or a source after the first step. The state is that of the last finite step,
+    and one line goes to standard error.
 
     Shapes: an epoch has max(1, n // batch_size) steps for n examples.
     Options:
@@ -110,8 +111,8 @@ def fit(
         require_parts(model, loss, optimizer, augment, callbacks, key)
         require_counts(epochs=epochs, batch_size=batch_size, every=every)
         measured = require_metrics(metrics)
-        examples = as_source("source", source)
-        held_out = None if validation is None else as_source("validation", validation)
+        examples = as_source("fit", source)
+        held_out = None if validation is None else as_source("fit: validation", validation)
         require_needs(callbacks, {"loss", *measured} if held_out else set())
         require_batch_size(examples, batch_size)
         steps = max(1, examples.length // batch_size)

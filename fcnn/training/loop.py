@@ -24,6 +24,14 @@ LONGEST = 512  # steps of one call
 _LOSS = Metric(MeanTotal.zero(), lambda total, each, batch: total.plus(each), MeanTotal.value)
 
 
+class SourceError(Exception):
+    """An error in `take` of a source, which is the cause; `train_state` is the state before it."""
+
+    def __init__(self, train_state: TrainState):
+        super().__init__()
+        self.train_state = train_state
+
+
 class Loop:
     """Compiled steps of `update` over batches of a source."""
 
@@ -63,6 +71,7 @@ class Loop:
         """Steps over batches until their end, a failure, or `stop()`; whether all were finite.
 
         Shapes: indices (steps, batch_size).
+        Raises: SourceError if the source raises.
         """
         if self.source.arrays is None:
             return self._run_from_host(train_state, indices, stop)
@@ -84,7 +93,10 @@ class Loop:
         """Dispatch is asynchronous: a batch is read while the step before is computed."""
         ok = before = np.True_
         for i in indices:
-            batch = self.source.take(i)
+            try:
+                batch = self.source.take(i)
+            except Exception as error:
+                raise SourceError(train_state) from error
             if not before or stop():
                 break
             before = ok

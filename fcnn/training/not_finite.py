@@ -60,7 +60,7 @@ def require_labels(model: Layer, params: Any, state: Any, source: Source, loss: 
         batch = as_batch(params, source.take(at[:1].astype(np.int32)))
         each = of_batch("loss", loss)(jnp.zeros(logits.shape, logits.dtype), batch)
         if not bool(jnp.isfinite(each).all()):
-            raise ValueError(_range(labels, at, classes, "y"))
+            raise ValueError(_out_of_range(at, labels[tuple(at)], classes))
 
 
 def _entry(batch: Batch, indices: np.ndarray) -> str:
@@ -84,14 +84,12 @@ def _label(model, train_state, batch, indices):
     logits = jax.eval_shape(lambda: outputs(model, params, state, batch)[0])
     if getattr(logits, "shape", (0,))[:-1] != y.shape:
         return ""
-    labels = np.asarray(y)
-    for at in np.argwhere((labels < 0) | (labels >= logits.shape[-1]))[:1]:
-        return _range(labels, at, logits.shape[-1], "y", int(indices[at[0]]))
+    labels, classes = np.asarray(y), logits.shape[-1]
+    for at in np.argwhere((labels < 0) | (labels >= classes))[:1]:
+        return _out_of_range((indices[at[0]], *at[1:]), labels[tuple(at)], classes)
     return ""
 
 
-def _range(labels, at, classes, name, example=None):
-    first = int(at[0]) if example is None else example
-    where = ", ".join(map(str, (first, *map(int, at[1:]))))
-    value = labels[tuple(at)]
-    return f"{name}[{where}] is {value}, but the model has classes 0 to {classes - 1}"
+def _out_of_range(at, label, classes):
+    where = ", ".join(f"{i}" for i in at)
+    return f"y[{where}] is {label}, but the model has classes 0 to {classes - 1}"

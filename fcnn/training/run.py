@@ -13,7 +13,7 @@ import numpy as np
 from fcnn.training.callbacks import Callback, Progress, Stop
 from fcnn.training.evaluate import Evaluation
 from fcnn.training.interrupt import Interrupted, Received, compile_while_listening
-from fcnn.training.loop import Loop
+from fcnn.training.loop import Loop, SourceError
 from fcnn.training.metrics import values
 from fcnn.training.shuffle import shuffled_indices
 from fcnn.training.state import TrainState
@@ -48,21 +48,37 @@ class Run:
                 self._compile(compiled)
         except Interrupted:
             return "interrupted"
+        first = int(self.train_state.step)
         while (step := int(self.train_state.step)) < self.total:
-            end = min(self.every * (step // self.every + 1), self.total)
-            began = perf_counter()
-            finite = self._steps(step, end, lambda: bool(received.signal))
-            seconds = perf_counter() - began
-            if not finite:
-                return "not finite"
-            if int(self.train_state.step) < end:
-                return "interrupted"
-            self._measure(seconds)
-            if stopped := self._call_back():
+            try:
+                stopped = self._chunk(step, received)
+            except Exception as error:
+                if int(self.train_state.step) == first:
+                    raise  # nothing is lost
+                self.message = _described(error)
+                return "error in validation" if self._at_end(step) else "error in the source"
+            if stopped:
                 return stopped
-            if received.signal:
-                return "interrupted"
         return ""
+
+    def _chunk(self, step, received):
+        """One chunk of steps, its results and callbacks; why the run ends, or ""."""
+        began = perf_counter()
+        finite = self._steps(step, self._end(step), lambda: bool(received.signal))
+        seconds = perf_counter() - began
+        if not finite:
+            return "not finite"
+        if not self._at_end(step):
+            return "interrupted"
+        self._measure(seconds)
+        return self._call_back() or ("interrupted" if received.signal else "")
+
+    def _end(self, step):
+        """The last step of the chunk that begins at `step`, or goes on there."""
+        return min(self.every * (step // self.every + 1), self.total)
+
+    def _at_end(self, step):
+        return int(self.train_state.step) == self._end(step)
 
     def indices(self, step: int) -> np.ndarray:
         """The examples of the batch of a step, counted from 0."""
@@ -112,19 +128,22 @@ class Run:
         while step < end and finite and not stop():
             first = step % length
             indices = self._order(step // length)[first : first + end - step]
-            train_state, finite = self.loop.run(train_state, indices, stop)
+            try:
+                train_state, finite = self.loop.run(train_state, indices, stop)
+            except SourceError as failed:
+                self.train_state = failed.train_state._replace(callbacks=callbacks)
+                raise failed.__cause__ or failed from None
             step = int(train_state.step)
         self.train_state = train_state._replace(callbacks=callbacks)
         return finite
 
     def _measure(self, seconds):
         """Add the results of a chunk to the history, and begin new totals."""
-        train_state = self.train_state
+        train_state, validation = self.train_state, {}
         training = values(self.loop.metrics, train_state.totals)
-        self.train_state = train_state._replace(totals=jax.tree.map(self._placed, self.loop.totals))
-        validation = {}
         if self.evaluation is not None:
             validation = self.evaluation.run(train_state.params, train_state.state)
+        self.train_state = train_state._replace(totals=jax.tree.map(self._placed, self.loop.totals))
         step = int(train_state.step)
         epoch = step / self.loop.steps
         self.history.append(Progress(step, self.total, epoch, training, validation, seconds))

@@ -391,6 +391,31 @@ def test_a_callback_that_raises_loses_nothing(capsys):
     assert_equal(run.train_state.params, fit(epochs=2).train_state.params)
 
 
+@pytest.mark.parametrize("part", ["source", "validation"])
+def test_a_source_that_raises_after_some_steps_loses_nothing(part, capsys):
+    """The first reads are those of compilation, of the first chunk and of its validation."""
+    whole, calls = fit(validation=(X, Y)), []
+
+    def take(indices):
+        calls.append(len(indices))
+        if len(calls) > (8 if part == "source" else 2):
+            raise OSError("images/7.png: no such file")
+        return {"x": X[indices], "y": Y[indices]}
+
+    broken = training.Source(23, training.on_device((X, Y)).spec, take)
+    sources = {"source": (X, Y), "validation": (X, Y)} | {part: broken}
+    run = fit(**sources)
+    name = "the source" if part == "source" else "validation"
+    assert run.stopped == f"error in {name}"
+    assert "OSError: images/7.png: no such file (test_fit.py:" in run.message
+    assert run.message in capsys.readouterr().err
+    assert int(run.train_state.step) == (7 if part == "source" else 8)
+    assert [p.step for p in run.history] == [4]
+    end = fit(validation=(X, Y), start=run.train_state)
+    assert_equal(end.train_state.params, whole.train_state.params)
+    assert_equal(end.train_state.opt_state, whole.train_state.opt_state)
+
+
 def test_a_metrics_file_has_each_step_once(tmp_path, whole):
     path = tmp_path / "metrics.jsonl"
     options = {**FULL, "callbacks": [training.metrics_file(path), *FULL["callbacks"]]}
@@ -412,7 +437,7 @@ def test_a_metrics_file_that_cannot_be_written_is_an_error_before_training(tmp_p
 def test_progress_is_printed_as_one_line():
     lines = []
     fit(callbacks=[training.print_progress(lines.append)], epochs=2, validation=(X, Y), every=3)
-    assert lines[0] == "compiling ..."
+    assert lines[0] == "compiling …"
     steps = [line.split(":")[0] for line in lines[1:]]
     assert steps == ["step     3", "step     6", "epoch   2"]
     assert all("; validation loss " in line and line.endswith(" s") for line in lines[1:])

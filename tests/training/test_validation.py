@@ -122,7 +122,7 @@ def test_integers_too_large_for_the_dtype_are_rejected():
             as_array("f: y", np.array([2**32 + 1]))
         with pytest.raises(ValueError, match="f: y holds -1099511627776, too small for int32"):
             as_array("f: y", np.array([-(2**40), 1]))
-        with pytest.raises(ValueError, match="source: y holds 4294967297, too large for int32"):
+        with pytest.raises(ValueError, match="fit: y holds 4294967297, too large for int32"):
             fit(X, np.full(8, 2**32 + 1))
 
 
@@ -180,22 +180,22 @@ def test_fit_takes_validation_examples_on_another_device():
 
 
 DATASET = data.Dataset("d", (X, Y), (X, Y), ())
-EXPECTED = r"source must be a pair \(x, y\), a dict with x, or a source, not"
+EXPECTED = r"examples must be a pair \(x, y\), a dict with x, or a source, not"
 BAD_FITS = {
     "uint8": ((X.astype(np.uint8), Y), {}, r"x holds uint8, not floats; .* for pixels .* / 255"),
     "complex": ((X.astype(complex), Y), {}, r"write x.real.astype\(jnp.float32\)"),
-    "objects": ((X.astype(object), Y), {}, "^source: x holds object, not numbers"),
-    "text labels": ((X, Y.astype(str)), {}, "^source: y holds str, not numbers"),
+    "objects": ((X.astype(object), Y), {}, "^fit: x holds object, not numbers"),
+    "text labels": ((X, Y.astype(str)), {}, "^fit: y holds str, not numbers"),
     "float labels": ((X, Y.astype(float)), {}, r"labels hold float64, .*; write labels.astype"),
-    "a number": ((1.5, Y), {}, "^source: x is one number, without an axis of examples"),
+    "a number": ((1.5, Y), {}, "^fit: x is one number, without an axis of examples"),
     "a data set": (DATASET, {}, f"^fit: {EXPECTED} Dataset; write data.train, where data is"),
     "x alone": (X, {}, rf"^fit: {EXPECTED} ndarray; write \(x, y\), or"),
     "a list": ([X, Y], {}, rf"^fit: {EXPECTED} list; write \(np.array\(x\), np.array\(y\)\), or"),
     "a generator": (iter([(X, Y)]), {}, "from_indexable.*: without positions, it could not be"),
     "a loader": (Loader(), {}, r"write from_indexable\(loader.dataset\), which has positions"),
-    "without x": ({"images": X, "y": Y}, {}, "^source: source has images, y, but no x"),
-    "empty": ((X[:0], Y[:0]), {}, "^source: 0 examples; at least 1"),
-    "fewer targets": ((X, Y[:-1]), {}, "^source: x has 8 examples, but y has 7"),
+    "without x": ({"images": X, "y": Y}, {}, "^fit: examples has images, y, but no x"),
+    "empty": ((X[:0], Y[:0]), {}, "^fit: 0 examples; at least 1"),
+    "fewer targets": ((X, Y[:-1]), {}, "^fit: x has 8 examples, but y has 7"),
     "one example": ((X[0], Y[:1]), {}, r"a single example needs a batch axis: write x\[None\]"),
     "an entry that nothing reads": (
         {"x": X, "y": Y, "weights": Y},
@@ -227,9 +227,9 @@ BAD_FITS = {
     "validation is short": (
         (X, Y),
         {"validation": (X, Y[:-1])},
-        "^validation: x has 8 examples, but y has 7",
+        "^fit: validation: x has 8 examples, but y has 7",
     ),
-    "validation is empty": ((X, Y), {"validation": (X[:0], Y[:0])}, "^validation: 0 examples"),
+    "validation is empty": ((X, Y), {"validation": (X[:0], Y[:0])}, "^fit: validation: 0 examples"),
     "bad label": ((X, Y + 1), {}, r"^fit: y\[2\] is 3, but the model has classes 0 to 2"),
     "half an epoch": ((X, Y), {"epochs": 1.5}, "^fit: epochs 1.5 must be an integer"),
     "negative epochs": ((X, Y), {"epochs": -1}, "^fit: epochs -1 must not be negative"),
@@ -393,10 +393,10 @@ def test_an_int_is_rejected_as_a_key(name):
 BAD_EVALUATIONS = {
     "float labels": ((X, Y.astype(float)), {}, r"accuracy: y holds float64, not integer labels"),
     "booleans": ((X, Y > 0), {}, "accuracy: y holds bool, not integer labels"),
-    "fewer labels": ((X, Y[:5]), {}, "source: x has 8 examples, but y has 5"),
-    "empty": ((X[:0], Y[:0]), {}, "source: 0 examples; at least 1"),
-    "objects": ((X, Y.astype(object)), {}, "source: y holds object, not numbers"),
-    "a number": ((1.5, Y), {}, "source: x is one number"),
+    "fewer labels": ((X, Y[:5]), {}, "evaluate: x has 8 examples, but y has 5"),
+    "empty": ((X[:0], Y[:0]), {}, "evaluate: 0 examples; at least 1"),
+    "objects": ((X, Y.astype(object)), {}, "evaluate: y holds object, not numbers"),
+    "a number": ((1.5, Y), {}, "evaluate: x is one number"),
     "a train state": (
         (X, Y),
         {"params": training.Metric},

@@ -26,7 +26,7 @@ def print_progress(report: Callable[[str], Any] = print) -> Callback:
             pass
 
     def init(train_state):
-        write("compiling ...")
+        write("compiling …")
         return ()
 
     def after(train_state, own, progress):
@@ -48,7 +48,7 @@ def progress_bar() -> Callback:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     def init(train_state):
-        draw("compiling ...")
+        draw("compiling …")
         return ()
 
     def after(train_state, own, progress):

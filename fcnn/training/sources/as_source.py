@@ -13,15 +13,27 @@ from fcnn.training.sources.source import Source, facts, on_host
 DEVICE_BYTES = 2**30  # largest size of arrays that are copied to the device as a whole
 
 
-def as_source(what: str, given: Any) -> Source:
+def as_source(caller: str, given: Any) -> Source:
     """`given` as a source: arrays of at most DEVICE_BYTES are copied to the device.
 
+    Options:
+        caller: the first words of error messages.
     Raises: TypeError if `given` is no source, pair or dict; the message shows what to write.
     """
     if isinstance(given, Source):
         return given
+    with named(caller):
+        _require_arrays(given)
+        host = {name: on_host(name, a) for name, a in as_dict("examples", given).items()}
+        facts(host)
+    small = sum(a.nbytes for a in jax.tree.leaves(host)) <= DEVICE_BYTES
+    return on_device(host) if small else from_host(host)
+
+
+def _require_arrays(given):
+    """TypeError unless `given` is a pair or a dict."""
     kind = type(given).__name__
-    expected = f"{what} must be a pair (x, y), a dict with x, or a source"
+    expected = "examples must be a pair (x, y), a dict with x, or a source"
     if hasattr(given, "train") and hasattr(given, "test"):
         raise TypeError(f"{expected}, not {kind}; write data.train, where data is the {kind}")
     if not isinstance(given, dict) and not (isinstance(given, tuple) and len(given) == 2):
@@ -35,9 +47,3 @@ def as_source(what: str, given: Any) -> Source:
         elif not hasattr(type(given), "__getitem__"):
             write += ", of examples with len and [i]: without positions, it could not be continued"
         raise TypeError(f"{expected}, not {kind}; write {write}")
-    with named(what):
-        entries = as_dict(what, given)
-        host = {name: on_host(name, a) for name, a in entries.items()}
-        facts(host)
-    small = sum(a.nbytes for a in jax.tree.leaves(host)) <= DEVICE_BYTES
-    return on_device(host) if small else from_host(host)
