@@ -30,7 +30,7 @@ from multiprocessing import get_context
 
 from rich.progress import track
 
-from experiments.checkers.bounds import upper_bound
+from experiments.framework.statistics import upper_bound
 from experiments.checkers.checkers import CHECKERS, Answer, run_checker
 from experiments.checkers.columns import Task, judged, tasks
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS

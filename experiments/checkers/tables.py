@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import rich.table
 from rich import box
 
-from experiments.checkers.bounds import upper_bound
+from experiments.framework.statistics import upper_bound
 from experiments.checkers.checkers import Answer
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.judge import Judgement

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.checkers.bounds import upper_bound
+from experiments.framework.statistics import upper_bound
 from experiments.checkers.by_hand import RIGHT, WRONG
 from experiments.checkers.by_hand.case import KINDS
 from experiments.checkers.columns import SEEDS, judged, tasks
