@@ -30,7 +30,6 @@ from multiprocessing import get_context
 
 from rich.progress import track
 
-from experiments.framework.statistics import upper_bound
 from experiments.checkers.checkers import CHECKERS, Answer, run_checker
 from experiments.checkers.columns import Task, judged, tasks
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
@@ -52,6 +51,7 @@ from experiments.framework.options import Output, parse, refuse
 from experiments.framework.report import Findings, report
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
+from experiments.framework.statistics import upper_bound
 
 TITLE = "Gradient checkers, on wrong gradients and on correct ones that look wrong"
 DESCRIPTION = (

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import rich.table
 from rich import box
 
-from experiments.framework.statistics import upper_bound
 from experiments.checkers.checkers import Answer
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.judge import Judgement
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import CheckerProblem
+from experiments.framework.statistics import upper_bound
 from fcnn.cli.table import markdown
 
 

@@ -18,7 +18,9 @@ RULE = (
     "Student's t over paired seeds, two-sided: a claim holds, or fails, with p < 0.05 after Holm's "
     "adjustment over the claims of a run, and is undecided otherwise. Intervals have 95 %."
 )
-NEW_RULE = "at n = 3, two standard errors are exceeded by chance in 18 % of all runs, on one side 9 %"
+NEW_RULE = (
+    "at n = 3, two standard errors are exceeded by chance in 18 % of all runs, on one side 9 %"
+)
 
 
 @dataclass(frozen=True)
@@ -149,12 +151,11 @@ def _by_share(claim: Claim, values: Share) -> tuple[str, str]:
 
 def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> list[str]:
     """Each difference between the claims that a kept result registered and `claims`, with reason."""
-    lines = []
+    by_two_errors = any("direction" not in old for old in kept)
+    lines = [f"rule: more than two standard errors → p < {LEVEL}: {NEW_RULE}"] * by_two_errors
     for i, (old, claim) in enumerate(zip(kept, claims, strict=False), start=1):
         now = registered(claim)
         changed = [f"{k} {old[k]!r} → {now[k]!r}" for k in now if k in old and old[k] != now[k]]
-        if "direction" not in old:
-            changed.append(f"more than two standard errors → p < {LEVEL} ({NEW_RULE})")
         if changed:
             reason = claim.changed or "the record gives no reason"
             lines.append(f"claim {i}: {'; '.join(changed)}: {reason}")
