@@ -31,9 +31,12 @@ def main(arguments: list[str]) -> int:
         from experiments.framework import judging
 
         return judging.main(options, NAMES, record)
-    records = [record(each) for each in (NAMES if name == "all" else (name,))]
-    with interrupt.listening(name):
-        return _all(records, options) if name == "all" else _run(records[0], options)
+    if name == "all":
+        return _all(options)
+    experiment = record(name)
+    from experiments.framework import runner
+
+    return runner.main(experiment, options)
 
 
 def record(name: str):
@@ -47,12 +50,6 @@ def record(name: str):
         sys.exit(2)
 
 
-def _run(experiment, options: list[str]) -> int:
-    from experiments.framework import runner
-
-    return runner.run(experiment, options)
-
-
 def _list() -> int:
     print(USAGE)
     for name in NAMES:
@@ -63,22 +60,23 @@ def _list() -> int:
     return 0
 
 
-def _all(records, options: list[str]) -> int:
-    """Run all records with the same options, until a signal arrives: the worst exit code."""
-    from experiments.framework.options import Output, parse
-    from experiments.framework.runner import worst
+def _all(options: list[str]) -> int:
+    """Run all experiments with the same options, until a signal arrives: the worst exit code."""
+    records = list(map(record, NAMES))
+    from experiments.framework.options import Output, parse, refuse
+    from experiments.framework.runner import run, worst
 
     common = parse(Output, "all", options, f"{ALL} {ORDER}")
     if common.continue_run:
-        print("all: --continue is an option of one experiment", file=sys.stderr)
-        return 2
+        return refuse("all: --continue is an option of one experiment")
     smoke = ["--smoke"] if common.smoke else []
     codes = []
-    for each in records:
-        print(f"\n{PROG} {each.name}\n", flush=True)
-        codes.append(_run(each, [*smoke, "--output-dir", str(common.output_dir)]))
-        if interrupt.exit_code():
-            break
+    with interrupt.listening("all"):
+        for each in records:
+            print(f"\n{PROG} {each.name}\n", flush=True)
+            codes.append(run(each, [*smoke, "--output-dir", str(common.output_dir)]))
+            if interrupt.exit_code():
+                break
     return worst(codes)
 
 

@@ -36,7 +36,7 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     check(config, data)
     frame = config.frame or 0
     train = framed(data.train, frame)
-    nets = ladder(train.x.shape[1:], len(data.classes), width=config.width)
+    nets = ladder(train.x.shape[1:], len(data.classes), width=config.width or 0)
     nets = {name: nets[name] for name in config.networks or ()}
     return config, Prepared(train, lambda: framed(data.test, frame), nets)
 

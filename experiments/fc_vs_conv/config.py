@@ -32,7 +32,7 @@ class Config(Options):
     ] = None
     """The networks to train, some of the default."""
 
-    width: int = 16
+    width: Annotated[int | None, default_shown("16", "INT")] = None
     """Channels of the first stage of conv3; the others have about equally many parameters."""
 
     epochs: Annotated[int | None, default_shown("30 on digits, else 6", "INT")] = None
@@ -70,12 +70,16 @@ DEFAULTS = {
     "fashion_mnist": LARGE,
     "cifar10": LARGE,
 }
-SMOKE = {"epochs": 1, "networks": ("dense", "conv3"), "sizes": (100,), "shift": 1}
+SMOKE = {"epochs": 1, "networks": ("dense", "conv3"), "sizes": (100,), "shift": 1, "width": 4}
 
 
 def resolved(config: Config) -> Config:
     """`config` with a default in place of every None: of --smoke, or of the data set."""
-    defaults = {"networks": RUNGS} | DEFAULTS[config.dataset] | (SMOKE if config.smoke else {})
+    defaults = (
+        {"networks": RUNGS, "width": 16}
+        | DEFAULTS[config.dataset]
+        | (SMOKE if config.smoke else {})
+    )
     missing = {k: v for k, v in defaults.items() if getattr(config, k) is None}
     return dataclasses.replace(config, **missing)
 

@@ -150,10 +150,11 @@ def _by_share(claim: Claim, values: Share) -> tuple[str, str]:
 
 
 def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> list[str]:
-    """Each difference between the claims that a kept result registered and `claims`, with reason."""
-    by_two_errors = any("direction" not in old for old in kept)
+    """Each difference between the claims of a kept result and `claims`, with its reason."""
+    both = list(zip(kept, claims, strict=False))
+    by_two_errors = any("direction" not in old and not claim.exact for old, claim in both)
     lines = [f"rule: more than two standard errors → p < {LEVEL}: {NEW_RULE}"] * by_two_errors
-    for i, (old, claim) in enumerate(zip(kept, claims, strict=False), start=1):
+    for i, (old, claim) in enumerate(both, start=1):
         now = registered(claim)
         changed = [f"{k} {old[k]!r} → {now[k]!r}" for k in now if k in old and old[k] != now[k]]
         if changed:

@@ -1,4 +1,4 @@
-"""--continue RUN: the finished parts of an earlier run, for a run with the same options and data."""
+"""--continue RUN: finished parts of an earlier run, for a run with the same options and data."""
 
 import dataclasses
 import json

@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What `measure` reports while a part runs. `note` and `show` raise `Interrupted` at a signal."""
+    """Functions for `measure`. `note` and `show` raise `Interrupted` after a signal."""
 
     metric: Callable[..., None]  # one line of metrics.jsonl
     note: Callable[[str], None]  # a step without a length: "compiling dense"

@@ -41,6 +41,12 @@ def worst(codes: Sequence[int]) -> int:
     return max(codes, key=rank, default=0)
 
 
+def main(e: Record, arguments: list[str]) -> int:
+    """Run `e` as `run` does, and stop it at SIGINT or SIGTERM."""
+    with interrupt.listening(e.name):
+        return run(e, arguments)
+
+
 def run(e: Record, arguments: list[str]) -> int:
     """Run `e` as its command line asks; the exit code."""
     if isinstance(e, Command):
@@ -130,6 +136,8 @@ class _Running:
         self.screen.print(text, highlight=False, soft_wrap=True)
 
     def _measure(self, prepared: Any, parts: Sequence[Part]) -> None:
+        if len({part.name for part in parts}) < len(parts):
+            raise ValueError("two parts have the same name")
         todo = {part.name: part for part in parts if part.name not in self.finished}
         order = iter(todo.values())
         with Progress(self.screen, parts, list(self.finished)) as progress:

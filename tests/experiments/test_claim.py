@@ -21,7 +21,7 @@ def of(*differences):
     return Pairs(differences, ZEROS[: len(differences)])
 
 
-# Critical values of Student's t, two-sided 5 % and 1 %: Fisher & Yates, Statistical Tables, table III
+# Critical values of Student's t, two-sided 5 % and 1 %: Fisher & Yates, Statistical Tables, III
 @pytest.mark.parametrize(
     ("n", "t", "p"),
     [(2, 12.706, 0.05), (3, 4.303, 0.05), (3, 9.925, 0.01), (5, 2.776, 0.05), (10, 3.250, 0.01)],
@@ -46,7 +46,7 @@ def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
 def test_at_most_5_percent_of_runs_without_an_effect_have_a_verdict(n):
     """2,000 runs of three true null hypotheses; four standard errors of simulation are allowed.
 
-    The earlier rule, two standard errors on one side, gave a false verdict in 25 % of runs at n = 3.
+    The earlier rule, two standard errors on one side, gave a false verdict in 25 % of runs.
     """
     runs, rng = 2000, np.random.default_rng(0)
     words = [
