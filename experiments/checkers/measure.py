@@ -4,7 +4,7 @@ import dataclasses
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor as Pool
 from contextlib import closing
 from multiprocessing import get_context, parent_process
@@ -19,7 +19,7 @@ from experiments.framework.experiment import Log, Part
 
 def measure(
     config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
-) -> Iterator[tuple[str, Any]]:
+) -> Generator[tuple[str, Any], None, None]:
     """Yield the answers to each problem, and the judgements of each task."""
     with closing(_answers(config.jobs or 1, [part.payload for part in todo])) as answers:
         for part, result in zip(todo, answers, strict=True):

@@ -6,7 +6,7 @@ training images alone, and `Prepared.test` is called afterwards.
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from statistics import median
@@ -65,7 +65,7 @@ def parts(config: Config, prepared: Prepared) -> list[Part]:
 
 def measure(
     config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
-) -> Iterator[tuple[str, Any]]:
+) -> Generator[tuple[str, Any], None, None]:
     """Yield each part and its result: accuracies by seed, or seconds by network."""
     with fcnn.gradients(config.gradients), fcnn.implementations(conv=config.conv):
         trainer = Trainer(config, prepared.train, prepared.nets, log)

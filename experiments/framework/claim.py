@@ -93,13 +93,19 @@ def registered(claim: Claim) -> dict[str, Any]:
 
 
 def judge(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Verdict]:
-    """The verdicts on all claims of a run."""
+    """The verdicts on all claims of a run.
+
+    Raises: TypeError if a claim about a share has values by seed, or the reverse.
+    """
+    for claim, values in zip(claims, evidence, strict=True):
+        if not isinstance(values, NotJudged) and claim.exact != isinstance(values, Share):
+            given = type(values).__name__
+            raise TypeError(f"claim {claim.text!r} is {claim.direction!r}, and has {given}")
     found = list(zip(claims, evidence, strict=True))
-    tested_now = [i for i, (c, e) in enumerate(found) if isinstance(e, Pairs) and not _why_open(e)]
-    estimates = {i: paired(found[i][1].a, found[i][1].b, _margin(found[i][0])) for i in tested_now}
-    tested = [i for i, (_, e) in enumerate(found) if isinstance(e, Pairs)]
-    adjusted = holm([estimates[i].p if i in estimates else 1.0 for i in tested])
-    p = dict(zip(tested, adjusted, strict=True))
+    pairs = {i: (c, e) for i, (c, e) in enumerate(found) if isinstance(e, Pairs)}
+    estimates = {i: paired(e.a, e.b, _margin(c)) for i, (c, e) in pairs.items() if not _why_open(e)}
+    adjusted = holm([estimates[i].p if i in estimates else 1.0 for i in pairs])
+    p = dict(zip(pairs, adjusted, strict=True))
     verdicts = []
     for i, (claim, values) in enumerate(found):
         if isinstance(values, NotJudged):

@@ -8,7 +8,7 @@ evidence  M                                      → one entry per claim
 tables, figures, files, notes, summary           → what the terminal, the report and the folder get
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -47,10 +47,10 @@ class Experiment(Generic[C, P, M]):
     config: type[C]
     prepare: Callable[[C], tuple[C, P]]  # raises ValueError, in one line, for misuse
     parts: Callable[[C, P], Sequence[Part]]
-    measure: Callable[[C, P, Sequence[Part], Log], Iterator[tuple[str, Any]]]
+    measure: Callable[[C, P, Sequence[Part], Log], Generator[tuple[str, Any], None, None]]
     evidence: Callable[[M], Sequence[Evidence]]
     tables: Callable[[M], Sequence[Table]]
-    gather: Callable[[dict[str, Any]], M] = lambda finished: finished  # part → result
+    gather: Callable[[dict[str, Any]], Any] = lambda finished: finished  # part → result; makes M
     results: Callable[[M], dict[str, Any]] = lambda m: {"parts": m}  # in results.json,
     read: Callable[[dict[str, Any]], M] = lambda kept: kept["parts"]  # and read from it
     figures: Mapping[str, Callable[[Any, M], str | None]] = field(default_factory=dict)

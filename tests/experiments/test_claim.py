@@ -137,3 +137,8 @@ def test_changes_of_claims_are_listed_with_their_reason():
     assert line == "claim 1: margin 0.0 → 1.0: a gain of 1 is noise"
     assert "no reason" in differences(old, [Claim("b", "m")])[0]
     assert "1 claims were registered, and the record has 0" in differences(old, [])[0]
+
+
+def test_evidence_of_another_kind_is_an_error():
+    with pytest.raises(TypeError, match="claim '' is 'greater', and has Share"):
+        judge([GREATER], [Share(1, 2)])

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from rich.console import Console
 from experiments.framework import progress as progress_module
 from experiments.framework.experiment import Part
 from experiments.framework.progress import Progress
-from experiments.framework.run import Lines
+from experiments.framework.run import Lines, Run
 from experiments.framework.runner import main, worst
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,25 @@ def test_exit_codes_and_verdicts(options, code, printed, tmp_path, capsys):
     assert kept["experiment"] == "toy"
     assert ("--smoke" in options) == (kept["claims"] == [])
     assert (newest(tmp_path) / "report.html").exists()
+
+
+def test_tables_and_verdicts_are_printed_before_files_and_numbers_before_pictures(
+    tmp_path, capsys, monkeypatch
+):
+    printed, files, save_json = [], [], Run.save_json
+
+    def save(self, name, value):
+        printed.append(capsys.readouterr().out)
+        save_json(self, name, value)
+
+    def figure(axes, m):
+        files.extend(path.name for path in newest(tmp_path).iterdir())
+
+    monkeypatch.setattr(Run, "save_json", save)
+    drawn = replace(toy.TOY, figures={"figure": figure})
+    assert main(drawn, ["--output-dir", str(tmp_path)]) == 0
+    assert printed[0].index("a, seed 4") < printed[0].index("held: a exceeds b")
+    assert {"results.json", "parts.jsonl"} <= {*files}
 
 
 def test_the_default_has_five_seeds_and_a_full_run_three(tmp_path, capsys):
