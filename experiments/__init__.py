@@ -6,14 +6,13 @@ Every module or package here that is not in SHARED has a record EXPERIMENT.
 from pathlib import Path
 
 SHARED = ("__init__", "__main__", "framework", "results")
-FOLDER = Path(__file__).parent
-NAMES = tuple(
-    sorted(
-        (
-            path.stem
-            for path in FOLDER.iterdir()
-            if path.stem not in SHARED and (path.suffix == ".py" or (path / "__init__.py").exists())
-        ),
-        key=lambda name: (name != "fc_vs_conv", name),  # the main experiment is the first
-    )
-)
+
+
+def names(folder: Path) -> tuple[str, ...]:
+    """The experiments in a folder: fc_vs_conv, the main one, and then all others by name."""
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    found = {*packages, *(path.stem for path in folder.glob("*.py"))} - {*SHARED}
+    return tuple(sorted(found, key=lambda name: (name != "fc_vs_conv", name)))
+
+
+NAMES = names(Path(__file__).parent)

@@ -63,8 +63,9 @@ def _list() -> int:
 def _all(options: list[str]) -> int:
     """Run all experiments with the same options, until a signal arrives: the worst exit code."""
     records = list(map(record, NAMES))
+    from experiments.framework.exit_codes import worst
     from experiments.framework.options import Output, parse, refuse
-    from experiments.framework.runner import run, worst
+    from experiments.framework.runner import run
 
     common = parse(Output, "all", options, f"{ALL} {ORDER}")
     if common.continue_run:

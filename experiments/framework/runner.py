@@ -16,6 +16,7 @@ from typing import Any
 from experiments.framework import interrupt
 from experiments.framework.claim import RULE, Verdict, differences, judge, registered
 from experiments.framework.continued import Earlier, completed, earlier, require_same
+from experiments.framework.exit_codes import EXIT, FAULT, MISUSE, verdict_code, worst
 from experiments.framework.experiment import Command, Experiment, Log, Part, Record
 from experiments.framework.figures import draw
 from experiments.framework.options import Options, parse, refuse, with_seeds
@@ -25,20 +26,8 @@ from experiments.framework.run import Run
 from experiments.framework.screen import Screen
 from fcnn.cli import compile_cache
 
-EXIT = (
-    "Exit code: 0 if every judged claim held, 1 if one failed, 3 if one is undecided or a fault "
-    "stopped the run (a loss that is not finite, a full disk, an exception), 2 for misuse, 130 or "
-    "143 if interrupted. --smoke judges no claim."
-)
-SEVERITY = (0, 3, 1, 2, 130, 143)  # the worst code of several parts is the last in this order
 STOPPED = "The report has the results that were finished before."
 Finished = dict[str, dict[str, Any]]  # part → line of parts.jsonl
-
-
-def worst(codes: Sequence[int]) -> int:
-    """The worst exit code: 130 and 143 before 2, before 1, before 3, before 0."""
-    rank = lambda code: SEVERITY.index(code) if code in SEVERITY else len(SEVERITY)
-    return max(codes, key=rank, default=0)
 
 
 def main(e: Record, arguments: list[str]) -> int:
@@ -68,7 +57,10 @@ def run(e: Record, arguments: list[str]) -> int:
         the_run = Run(e.name, config.output_dir, config, receipt)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        return refuse(f"{e.name}: --output-dir {config.output_dir}: {error.strerror}", 2 + full)
+        return refuse(
+            f"{e.name}: --output-dir {config.output_dir}: {error.strerror}",
+            FAULT if full else MISUSE,
+        )
     if isinstance(config, Options):
         compile_cache.use(e.name, config.compile_cache)
     return _Running(e, config, the_run, before).all(prepared, parts)
@@ -111,7 +103,7 @@ class _Running:
         if self.run.failed:
             self.faults.append(self.run.failed)
         for fault in self.faults:
-            self.codes.append(refuse(f"{self.e.name}: {fault}", 3))
+            self.codes.append(refuse(f"{self.e.name}: {fault}", FAULT))
         return worst(self.codes)
 
     def _fault(self, error: Exception) -> str:
@@ -214,11 +206,6 @@ class _Running:
         if getattr(self.config, "full", False):
             notes.append(f"A run with --full has {self.config.seeds} seeds.")
         return notes
-
-
-def verdict_code(verdicts: Sequence[Verdict]) -> int:
-    codes = {"failed": 1, "undecided": 3}
-    return worst([codes.get(v.verdict, 0) for v in verdicts])
 
 
 def show_verdicts(screen: Screen, verdicts: Sequence[Verdict]) -> None:

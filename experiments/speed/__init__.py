@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 from experiments.framework import interrupt
+from experiments.framework.exit_codes import worst
 from experiments.framework.experiment import Command
-from experiments.framework.runner import worst
 from experiments.speed.shapes import JUDGING, LOOPS, SHAPES
 from experiments.speed.train_steps import BENCH as STEPS
 from fcnn.cli.bench import recorded

@@ -15,10 +15,11 @@ from child import started
 from rich.console import Console
 
 from experiments.framework import progress as progress_module
+from experiments.framework.exit_codes import worst
 from experiments.framework.experiment import Part
 from experiments.framework.progress import Progress
 from experiments.framework.run import Lines, Run
-from experiments.framework.runner import main, worst
+from experiments.framework.runner import main
 
 ROOT = Path(__file__).parents[2]
 TOY = str(Path(toy.__file__))

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import signal
+import sys
 import time
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +14,10 @@ import matplotlib.pyplot  # noqa: F401, because imports are not counted
 import pytest
 import toy
 
-from experiments import NAMES
+from experiments import NAMES, names
 from experiments.__main__ import main, record
 from experiments.framework.claim import Claim, Pairs
+from experiments.framework.runner import main as run_record
 from fcnn.bench.machine import Roofline
 
 RESULTS = Path(__file__).parents[2] / "experiments/results"
@@ -39,6 +43,37 @@ def test_every_experiment_has_a_smoke_run(name, tmp_path, capsys):
     assert written
     assert not any(each.get("claims") for each in written if "minutes" in each)
     assert "failed" not in capsys.readouterr().out
+
+
+def test_experiments_are_found_in_a_fixed_order(tmp_path):
+    for path in ("zeta.py", "alpha/__init__.py", "fc_vs_conv/__init__.py", "beta.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    for path in ("__init__.py", "__main__.py", "results", "framework/__init__.py", "data/a.json"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    assert names(tmp_path) == ("fc_vs_conv", "alpha", "beta", "zeta")
+    assert NAMES == ("fc_vs_conv", "checkers", "speed")
+
+
+def test_the_example_of_the_documentation_is_a_whole_experiment(tmp_path, monkeypatch, capsys):
+    """docs/experiments.md, as a module: smoke, verdict, misuse and continuation."""
+    page = (RESULTS.parents[1] / "docs/experiments.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    lines = [line for line in code.splitlines() if line.strip()]
+    assert len(lines) <= 65
+    module = types.ModuleType("he")
+    monkeypatch.setitem(sys.modules, "he", module)
+    exec(code, module.__dict__)
+    run = lambda *options: run_record(module.EXPERIMENT, [*options, "--output-dir", str(tmp_path)])
+    assert run("--smoke", "--width", "16") == 0
+    assert run() == 0
+    assert "held: Glorot's initialization loses more than two decades" in capsys.readouterr().out
+    assert run("--width", "0") == 2
+    assert capsys.readouterr().err == "he: --width 0 must be at least 1\n"
+    newest = max((tmp_path / "he").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    assert run("--continue", str(newest)) == 0
+    assert "10 of 10 parts are from" in capsys.readouterr().out
 
 
 @pytest.fixture
