@@ -17,9 +17,11 @@ from statistics import mean, median
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from experiments.checkers import EXPERIMENT as CHECKERS
 from experiments.checkers.tables import by_column, by_kind, by_trap, columns, judged, side_by_side
-from experiments.fc_vs_conv.measure import Measured
-from experiments.fc_vs_conv.output import markdown
+from experiments.fc_vs_conv import EXPERIMENT as FC_VS_CONV
+from experiments.fc_vs_conv.output import table as network_table
+from experiments.framework.judging import judge_again
 from experiments.speed import BENCHES as SPEED, shapes
 from fcnn.cli.bench import BENCHES
 from fcnn.cli.bench.recorded import lines
@@ -132,8 +134,7 @@ def checkers(part: str) -> str:
     if part == "columns":
         return by_column(columns(recorded), recorded["dropped"]).markdown()
     if part == "claims":
-        line = lambda c: f"- {'held' if c['held'] else '**failed**'}: {c['text']} ({c['evidence']})"
-        return "\n".join(map(line, recorded["claims"]))
+        return verdicts(CHECKERS, recorded)
     mutants, correct = judged(recorded)
     tables = {"checkers": side_by_side(mutants, correct), "kinds": by_kind(mutants)}
     return (tables | {"traps": by_trap(correct)})[part].markdown()
@@ -154,8 +155,23 @@ def convolutions(name: str) -> str:
 
 
 def networks(name: str) -> str:
-    found = results(f"fc_vs_conv/{name}")["networks"]
-    return markdown({network: Measured.of(m) for network, m in found.items()})
+    return network_table(FC_VS_CONV.read(results(f"fc_vs_conv/{name}")).networks).markdown()
+
+
+def verdicts(experiment, kept: dict) -> str:
+    """The verdicts on a kept result, by today's rule and record."""
+    found, _ = judge_again(experiment, kept)
+    return "\n".join(f"- **{v.verdict}**: {v.text} ({v.measure}: {v.evidence})" for v in found)
+
+
+def network_claims(name: str) -> str:
+    return verdicts(FC_VS_CONV, results(f"fc_vs_conv/{name}"))
+
+
+def claim_changes(name: str) -> str:
+    """How the claims that a kept result registered differ from today's record."""
+    _, changes = judge_again(FC_VS_CONV, results(f"fc_vs_conv/{name}"))
+    return "\n".join(f"- {line}" for line in changes)
 
 
 BLOCKS = {
@@ -170,6 +186,11 @@ BLOCKS = {
     },
     **{name: partial(convolutions, name) for name in ("cpu_shapes", "cpu_loops")},
     **{name: partial(networks, name) for name in ("digits", "mnist", "fashion_mnist")},
+    **{
+        f"{name} {what}": partial(block, name)
+        for name in ("digits", "mnist", "fashion_mnist")
+        for what, block in (("claims", network_claims), ("changes", claim_changes))
+    },
 }
 
 

@@ -6,37 +6,84 @@ import sys
 from experiments import NAMES
 from experiments.framework import interrupt
 
-USAGE = "usage: python -m experiments NAME [options]     (NAME --help lists the options)"
+PROG = "python -m experiments"
+USAGE = f"""\
+usage: {PROG} NAME [options]     (NAME --help lists the options)
+       {PROG} all [--smoke] [--output-dir DIR]
+       {PROG} judge FILE.json
+"""
+ALL = "Run all experiments, one after another. The exit code is the worst of theirs, in the order"
+ORDER = "130 or 143 (interrupted), 2 (misuse), 1 (a claim failed), 3 (undecided or a fault), 0."
 
 
 def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(f"{USAGE}\n")
-        for name in NAMES:
-            print(f"  {name:12s}  {_module(name).TITLE}")
-        return 0
+        return _list()
     name, *options = arguments
-    if name not in NAMES:
-        known = ", ".join(map(repr, NAMES))
-        print(f"experiments: unknown name {name!r}; expected one of {known}", file=sys.stderr)
+    if name not in (*NAMES, "all", "judge"):
+        from fcnn.ops.validation import did_you_mean
+
+        known = ", ".join(map(repr, (*NAMES, "all", "judge")))
+        hint = did_you_mean(name, (*NAMES, "all", "judge"))
+        print(f"experiments: unknown name {name!r}; expected one of {known}{hint}", file=sys.stderr)
         return 2
-    interrupt.end_at_once()
-    experiment = _module(name)
-    interrupt.listen()
-    return experiment.main(options)
+    if name == "judge":
+        from experiments.framework import judging
+
+        return judging.main(options, NAMES, record)
+    if name == "all":
+        return _all(options)
+    experiment = record(name)
+    from experiments.framework import runner
+
+    return runner.main(experiment, options)
 
 
-def _module(name):
+def record(name: str):
+    """The record of experiment `name`; a missing package ends the process with one line."""
     try:
-        return importlib.import_module(f"experiments.{name}")
+        return importlib.import_module(f"experiments.{name}").EXPERIMENT
     except ModuleNotFoundError as missing:
         from fcnn.installation import install
 
-        sys.exit(f"experiments: no module {missing.name}; {install('experiments')}")
+        print(f"experiments: no module {missing.name}; {install('experiments')}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _list() -> int:
+    print(USAGE)
+    for name in NAMES:
+        experiment = record(name)
+        print(f"  {name:12s}  {experiment.title}")
+        for claim in experiment.claims:
+            print(f"  {'':12s}  - {claim.text}")
+    return 0
+
+
+def _all(options: list[str]) -> int:
+    """Run all experiments with the same options, until a signal arrives: the worst exit code."""
+    records = list(map(record, NAMES))
+    from experiments.framework.exit_codes import worst
+    from experiments.framework.options import Output, parse, refuse
+    from experiments.framework.runner import run
+
+    common = parse(Output, "all", options, f"{ALL} {ORDER}")
+    if common.continue_run:
+        return refuse("all: --continue is an option of one experiment")
+    smoke = ["--smoke"] if common.smoke else []
+    codes = []
+    with interrupt.listening("all"):
+        for each in records:
+            print(f"\n{PROG} {each.name}\n", flush=True)
+            codes.append(run(each, [*smoke, "--output-dir", str(common.output_dir)]))
+            if interrupt.exit_code():
+                break
+    return worst(codes)
 
 
 if __name__ == "__main__":
+    interrupt.end_at_once()
     try:
         sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as signal:
+        sys.exit(getattr(signal, "exit_code", 130))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from child import started
 
-from experiments.speed import BENCHES as SPEED, main as speed, train_steps
+from experiments.speed import BENCHES as SPEED, EXPERIMENT, train_steps
 from fcnn.bench import timed, times_faster
 from fcnn.bench.comparisons import (
     BENCHMARKS,
@@ -29,6 +29,7 @@ from fcnn.cli.bench import BENCHES, operators
 from fcnn.cli.bench.jobs import JOBS
 from fcnn.ops.convolution.dispatch import IMPLS
 
+speed = EXPERIMENT.command
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "speed"
 # Functions from the number of examples to a comparison of two programs with different operators.
 ALIKE = {

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from experiments.checkers import EXPERIMENT as CHECKERS
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.tables import judged
+from experiments.framework.judging import judge_again
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -167,10 +169,12 @@ def test_the_kept_result_of_checkers_has_all_cases():
 def test_the_page_of_the_checker_states_the_claims_that_failed():
     results = json.loads((ROOT / "experiments/results/checkers/checkers.json").read_text())
     page = (ROOT / "docs/checking-gradients.md").read_text()
-    assert len(results["claims"]) == 8
-    for claim in results["claims"]:
-        verdict = "held" if claim["held"] else "**failed**"
-        assert f"- {verdict}: {claim['text']} ({claim['evidence']})" in page
+    verdicts, changes = judge_again(CHECKERS, results)
+    assert len(verdicts) == 8
+    assert changes == []
+    for kept, v in zip(results["claims"], verdicts, strict=True):
+        assert (v.text, v.verdict) == (kept["text"], "held" if kept["held"] else "failed")
+        assert f"- **{v.verdict}**: {v.text} ({v.measure}: {v.evidence})\n" in page
 
 
 def test_three_data_sets_have_kept_results():

@@ -5,16 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
-import rich.table
-from rich import box
-
-from experiments.checkers.bounds import upper_bound
 from experiments.checkers.checkers import Answer
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.judge import Judgement
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import CheckerProblem
-from fcnn.cli.table import markdown
+from experiments.framework.statistics import upper_bound
+from experiments.framework.table import Table
 
 
 class Judged(NamedTuple):
@@ -49,24 +46,6 @@ def columns(results: dict[str, Any]) -> dict[str, list[Judgement]]:
     """The judgements of part 2 by column, read from a results.json."""
     read = lambda found: [Judgement(**j, answer="") for j in found]
     return {column: read(found) for column, found in results["columns"].items()}
-
-
-class Table(NamedTuple):
-    """Rows of cells below a heading, for a terminal, a page or docs/."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def rich(self) -> rich.table.Table:
-        shown = rich.table.Table(*self.head, box=box.SIMPLE_HEAD, show_edge=False)
-        for column in shown.columns[1:]:
-            column.justify = "right"
-        for row in self.rows:
-            shown.add_row(*row)
-        return shown
-
-    def markdown(self) -> str:
-        return "\n".join(markdown(self.head, self.rows))
 
 
 def rates(judgements: Sequence[Judgement]) -> dict[str, tuple[int, int]]:

@@ -13,8 +13,7 @@ import fcnn
 from experiments.framework.options import Options, default_shown
 from fcnn.data import Dataset
 from fcnn.models.ladder import RUNGS
-
-Name = Literal["dense", "conv1", "conv2", "conv3", "conv3-gap"]
+from fcnn.ops.validation import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,12 @@ class Config(Options):
     """An optimizer of optax; momentum is SGD with momentum 0.9."""
 
     networks: Annotated[
-        tuple[Name, ...] | None, default_shown(" ".join(RUNGS), "NAME [NAME ...]")
+        tuple[str, ...] | None, default_shown(" ".join(RUNGS), "NAME [NAME ...]")
     ] = None
-    """The networks to train, from all dense to all convolutional."""
+    """The networks to train, some of the default."""
 
-    width: int = 16
+    width: Annotated[int | None, default_shown("16", "INT")] = None
     """Channels of the first stage of conv3; the others have about equally many parameters."""
-
-    seeds: Annotated[int | None, default_shown("5 on digits, else 3", "INT")] = None
-    """Number of seeds: independent training runs of each network, in one program."""
 
     epochs: Annotated[int | None, default_shown("30 on digits, else 6", "INT")] = None
     """Passes over the training images."""
@@ -67,19 +63,23 @@ class Config(Options):
     """The implementation of convolution."""
 
 
-LARGE = {"seeds": 3, "epochs": 6, "shift": 4, "frame": 0, "sizes": (100, 1000, 10000)}
+LARGE = {"epochs": 6, "shift": 4, "frame": 0, "sizes": (100, 1000, 10000)}
 DEFAULTS = {
-    "digits": {"seeds": 5, "epochs": 30, "shift": 2, "frame": 2, "sizes": (50, 100, 200, 400, 800)},
+    "digits": {"epochs": 30, "shift": 2, "frame": 2, "sizes": (50, 100, 200, 400, 800)},
     "mnist": LARGE,
     "fashion_mnist": LARGE,
     "cifar10": LARGE,
 }
-SMOKE = {"seeds": 2, "epochs": 1, "networks": ("dense", "conv3"), "sizes": (100,), "shift": 1}
+SMOKE = {"epochs": 1, "networks": ("dense", "conv3"), "sizes": (100,), "shift": 1, "width": 4}
 
 
 def resolved(config: Config) -> Config:
     """`config` with a default in place of every None: of --smoke, or of the data set."""
-    defaults = {"networks": RUNGS} | DEFAULTS[config.dataset] | (SMOKE if config.smoke else {})
+    defaults = (
+        {"networks": RUNGS, "width": 16}
+        | DEFAULTS[config.dataset]
+        | (SMOKE if config.smoke else {})
+    )
     missing = {k: v for k, v in defaults.items() if getattr(config, k) is None}
     return dataclasses.replace(config, **missing)
 
@@ -90,7 +90,7 @@ def check(config: Config, data: Dataset) -> None:
     Raises: ValueError for the first option that does not fit.
     """
     n = len(data.train.y)
-    minimum = {"seeds": 1, "epochs": 1, "batch_size": 1, "width": 1, "frame": 0}
+    minimum = {"epochs": 1, "batch_size": 1, "width": 1, "frame": 0}
     for name, bound in minimum.items():
         if (value := getattr(config, name)) < bound:
             option = name.replace("_", "-")
@@ -113,8 +113,12 @@ def check(config: Config, data: Dataset) -> None:
         raise ValueError("--networks needs at least one name")
     if len(set(networks)) != len(networks):
         raise ValueError(f"--networks {' '.join(networks)}: a name occurs twice")
-    if unknown := set(networks) - set(RUNGS):
-        raise ValueError(f"--networks: unknown {sorted(unknown)}; expected some of {RUNGS}")
+    for name in networks:
+        if name not in RUNGS:
+            near = did_you_mean(name, RUNGS)
+            raise ValueError(
+                f"--networks: unknown {name!r}; expected some of {', '.join(RUNGS)}{near}"
+            )
 
 
 def make_optimizer(config: Config) -> optax.GradientTransformation:

@@ -1,16 +1,8 @@
 """Three figures: accuracy against network, shift of test images, and number of training images."""
 
-import io
 from statistics import mean, stdev
 
-import matplotlib
-
-matplotlib.use("agg")
-import matplotlib.pyplot as plt
-
-from experiments.fc_vs_conv.measure import Measured
-from experiments.framework.report import Figure
-from experiments.framework.run import Run
+from experiments.fc_vs_conv.measured import Results
 
 COLOURS = {  # red for dense, darker blue for more convolutional stages, green for global pooling
     "dense": "#d1495b",
@@ -19,37 +11,10 @@ COLOURS = {  # red for dense, darker blue for more convolutional stages, green f
     "conv3": "#17508f",
     "conv3-gap": "#2a9d6f",
 }
-STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "fcnn",
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": "#e6e9ed",
-    "axes.axisbelow": True,
-    "figure.constrained_layout.use": True,
-}
 
 
-def draw(run: Run, measured: dict[str, Measured], n: int) -> list[Figure]:
-    """Save each figure that has data, as SVG and PNG, and return the saved figures."""
-    done = {name: m for name, m in measured.items() if m.test}
-    drawn = []
-    with plt.style.context(STYLE):
-        for plot in (by_network, by_shift, by_images):
-            figure, axes = plt.subplots(figsize=(7.2, 4.2))
-            caption = plot(axes, done, n)
-            if caption:
-                drawn.append(_saved(run, figure, plot.__name__, caption))
-            plt.close(figure)
-    return drawn
-
-
-def by_network(axes, done, n):
+def by_network(axes, found: Results) -> str | None:
+    done = _done(found)
     if not done:
         return None
     for i, (name, m) in enumerate(done.items()):
@@ -82,8 +47,8 @@ def by_network(axes, done, n):
     )
 
 
-def by_shift(axes, done, n):
-    done = {name: m for name, m in done.items() if len(m.shifted) > 1}
+def by_shift(axes, found: Results) -> str | None:
+    done = {name: m for name, m in _done(found).items() if len(m.shifted) > 1}
     if not done:
         return None
     for name, m in done.items():
@@ -99,8 +64,9 @@ def by_shift(axes, done, n):
     )
 
 
-def by_images(axes, done, n):
-    done = {name: m for name, m in done.items() if m.few_test}
+def by_images(axes, found: Results) -> str | None:
+    done = {name: m for name, m in _done(found).items() if m.few_test}
+    n = found.images
     if not done:
         return None
     for name, m in done.items():
@@ -131,10 +97,5 @@ def _band(axes, by, colour, label):
     axes.fill_between(at, low, high, color=colour, alpha=0.15, lw=0)
 
 
-def _saved(run, figure, name, caption):
-    svg, png = io.StringIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None})
-    figure.savefig(png, format="png", dpi=160)
-    run.save(f"{name}.svg", svg.getvalue())
-    run.save(f"{name}.png", png.getvalue())
-    return Figure(name, svg.getvalue(), caption)
+def _done(found):
+    return {name: m for name, m in found.networks.items() if m.test}

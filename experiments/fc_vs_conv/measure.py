@@ -1,141 +1,108 @@
-"""Training and evaluation of every network, for all claims."""
+"""Training and evaluation of every network, for all claims.
 
-import dataclasses
+Test images are read for a network only after its training has ended: training receives arrays of
+training images alone, and `Prepared.test` is called afterwards.
+"""
+
+import hashlib
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import fcnn
 from experiments.fc_vs_conv.config import Config, make_optimizer
+from experiments.fc_vs_conv.measured import Measured
 from experiments.framework import interrupt
-from experiments.framework.run import Run
-from experiments.framework.seeds import Seeds, cosine
+from experiments.framework.experiment import Log, Part
+from experiments.framework.seeds import Arrays, Seeds, cosine
 from fcnn.bench import seconds
 from fcnn.cli import compile_cache
-from fcnn.data import Dataset
+from fcnn.data import Images
 from fcnn.layers import Layer
 from fcnn.training import TrainState, create, shuffled_indices, train_step
 
 STEPS_PER_CALL = 100  # at most; an interrupt takes effect when the current call ends
 FEW = 4  # training on few images takes 1 / FEW of the steps on all images
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+TIMING = "timing one step of each network"
 
 
-@dataclass
-class Measured:
-    """Results of one network. Lists have one entry per seed. A missing result is empty or None."""
+class Prepared(NamedTuple):
+    """Training images, a function that reads the test images, and the networks."""
 
-    parameters: int
-    multiply_adds: int
-    activation_bytes: int
-    test: list[float] = field(default_factory=list)
-    train: list[float] = field(default_factory=list)
-    shifted: dict[int, list[float]] = field(default_factory=dict)  # pixels of shift -> accuracies
-    few_test: dict[int, list[float]] = field(default_factory=dict)  # training images -> accuracies
-    few_train: dict[int, list[float]] = field(default_factory=dict)
-    step_seconds: float | None = None
-    compile_seconds: float | None = None
-
-    @classmethod
-    def of(cls, saved: dict[str, Any]) -> "Measured":
-        """Results read from results.json, where the keys of a dict are text."""
-        with_int_keys = ("shifted", "few_test", "few_train")
-        numbered = {name: {int(k): v for k, v in saved[name].items()} for name in with_int_keys}
-        return dataclasses.replace(cls(**saved), **numbered)
+    train: Images
+    test: Callable[[], Images]
+    nets: dict[str, Layer]
 
     @property
-    def gap(self) -> list[float]:
-        return [a - b for a, b in zip(self.train, self.test, strict=True)]
+    def shape(self) -> tuple[int, ...]:
+        return self.train.x.shape[1:]
+
+    def identity(self) -> str:
+        """The number of training images, and a hash of them."""
+        digest = hashlib.sha256(self.train.x.tobytes() + self.train.y.tobytes()).hexdigest()
+        return f"{len(self.train.y):,} training images, sha256 {digest[:16]}"
 
 
-def experiment(
-    config: Config,
-    data: Dataset,
-    nets: dict[str, Layer],
-    measured: dict[str, Measured],
-    run: Run,
-    console: Console,
-) -> None:
-    """Fill `measured`: train each network on all and on few images, and time one step."""
-    for name, net in nets.items():
-        cost = fcnn.summary(net, data.shape)
-        measured[name] = Measured(cost.parameters, cost.multiply_adds, cost.activation_bytes)
-    columns = (TextColumn("{task.description:42s}"), BarColumn())
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=console) as progress:
-        runner = Runner(config, data, nets, run, progress)
-        for name, m in measured.items():
-            runner.on_all(name, m)
-        for name, m in measured.items():
-            runner.on_few(name, m)
-        runner.show("timing one step of each")
-        time_steps(config, data, nets, measured)
+def parts(config: Config, prepared: Prepared) -> list[Part]:
+    """Each network on all training images, then each on few, then the timing of steps."""
+    n = len(prepared.train.y)
+    work = {k: fcnn.summary(net, prepared.shape).multiply_adds for k, net in prepared.nets.items()}
+    name = lambda net, size: f"{net} on {size:,} images"
+    runs = [Part(name(net, n), (net, n), cost) for net, cost in work.items()]
+    for net, cost in work.items():
+        sizes = sorted(config.sizes or (), reverse=True)
+        runs += [Part(name(net, size), (net, size), cost / FEW) for size in sizes]
+    return [*runs, Part(TIMING, None, sum(work.values()) / 50)]
 
 
-class Runner:
-    """Training and evaluation of networks, with a progress bar and metrics."""
+def measure(
+    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    """Yield each part and its result: accuracies by seed, or seconds by network."""
+    with fcnn.gradients(config.gradients), fcnn.implementations(conv=config.conv):
+        trainer = Trainer(config, prepared.train, prepared.nets, log)
+        for part in todo:
+            if part.name == TIMING:
+                yield part.name, time_steps(config, prepared, log)
+                continue
+            network, size = part.payload
+            train_state, seen = trainer.train(network, size)
+            every = size == len(prepared.train.y)
+            shift = (config.shift or 0) if every else 0
+            found = trainer.evaluate(network, train_state, seen, prepared.test(), shift)
+            cost = fcnn.summary(prepared.nets[network], prepared.shape)
+            bare = Measured(cost.parameters, cost.multiply_adds, cost.activation_bytes)
+            yield (
+                part.name,
+                {"network": network, "images": size, "all": every}
+                | found
+                | {"cost": {k: v for k, v in asdict(bare).items() if isinstance(v, int)}},
+            )
 
-    def __init__(self, config, data: Dataset, nets: dict[str, Layer], run: Run, progress: Progress):
-        self.config, self.run, self.progress = config, run, progress
-        self.n, tests = len(data.train.y), len(data.test.y)
-        x = jax.device_put(np.concatenate([data.train.x, data.test.x]))
-        y = jax.device_put(np.concatenate([data.train.y, data.test.y]))
-        train = partial(Seeds, optimizer=make_optimizer(config), x=x, y=y)
-        self.seeds = {
-            name: train(net, margin=config.shift, count=config.seeds) for name, net in nets.items()
-        }
-        self.tests = np.tile(np.arange(self.n, self.n + tests, dtype=np.int32), (config.seeds, 1))
-        self.work = {n: fcnn.summary(net, data.shape).multiply_adds for n, net in nets.items()}
-        total = sum(self.work.values()) * (1 + len(config.sizes) / FEW)
-        self.bar = progress.add_task("compiling", total=total)
 
-    def on_all(self, name: str, m: Measured) -> None:
-        """Train on all training images; evaluate on training, test and shifted test images."""
-        score = self.score(name)
-        train_state, seen = self.train(name, self.n)
-        m.test = score(train_state, self.tests).tolist()
-        m.train = score(train_state, seen).tolist()
-        m.shifted[0] = m.test
-        for d in range(1, self.config.shift + 1):
-            shifts = [(d * down, d * right) for down, right in DIRECTIONS]
-            each = [score(train_state, self.tests, shift) for shift in shifts]
-            m.shifted[d] = np.mean(each, 0).tolist()
-        self.run.metric(network=name, **dataclasses.asdict(m))
+class Trainer:
+    """Training of all networks with all seeds. It has the training images only."""
 
-    def on_few(self, name: str, m: Measured) -> None:
-        """Train and evaluate with each smaller number of training images."""
-        score = self.score(name)
-        for size in sorted(self.config.sizes, reverse=True):
-            train_state, seen = self.train(name, size)
-            m.few_test[size] = score(train_state, self.tests).tolist()
-            m.few_train[size] = score(train_state, seen).tolist()
-        self.run.metric(network=name, **dataclasses.asdict(m))
-
-    def score(self, name: str) -> Callable[..., np.ndarray]:
-        """`Seeds.accuracy`, with a check for interrupts before each call."""
-
-        def accuracy(*args):
-            interrupt.check()
-            return self.seeds[name].accuracy(*args)
-
-        return accuracy
+    def __init__(self, config: Config, train: Images, nets: dict[str, Layer], log: Log):
+        self.config, self.nets, self.log = config, nets, log
+        self.n = len(train.y)
+        self.data: Arrays = jax.device_put((train.x, train.y))
+        self.seeds: dict[str, Seeds] = {}
 
     def train(self, name: str, size: int) -> tuple[TrainState, np.ndarray]:
         """Train on `size` images; return the train states, and the image indices of each seed."""
         order = lambda seed: np.random.default_rng([seed, size]).permutation(self.n)[:size]
-        seen = np.stack([order(seed) for seed in range(self.config.seeds)]).astype(np.int32)
+        seen = np.stack([order(seed) for seed in range(self.config.seeds or 0)]).astype(np.int32)
         blocks = list(schedule(self.config, seen, self.n))
-        share = self.work[name] / (1 if size == self.n else FEW) / len(blocks)
-        seeds = self.seeds[name]
+        seeds = self._compiled(name)
         train_state = seeds.start()
         for call, (indices, rate) in enumerate(blocks, start=1):
             interrupt.check()
@@ -145,12 +112,36 @@ class Runner:
                 where = f"{name} is {loss.max()} with {size} images"
                 raise FloatingPointError(f"the loss of {where}; lower --learning-rate")
             values = {"loss": loss.tolist(), "accuracy": accuracy.tolist()}
-            self.run.metric(network=name, images=size, call=call, **values)
-            self.show(f"{name} · {size:,} images · loss {loss.mean():.3f}", advance=share)
+            self.log.metric(network=name, images=size, call=call, **values)
+            text = f"{name} · {size:,} images · loss {loss.mean():.3f}"
+            self.log.show(text, call / len(blocks))
         return train_state, seen
 
-    def show(self, what: str, advance: float = 0) -> None:
-        self.progress.update(self.bar, description=what, advance=advance)
+    def evaluate(
+        self, name: str, train_state: TrainState, seen: np.ndarray, test: Images, shift: int
+    ) -> dict[str, Any]:
+        """Accuracies on training images, and on test images that are shifted by up to `shift`."""
+        tested: Arrays = jax.device_put((test.x, test.y))
+        every = np.tile(np.arange(len(test.y), dtype=np.int32), (len(seen), 1))
+
+        def score(data, indices, shift=(0, 0)):
+            interrupt.check()
+            return self.seeds[name].accuracy(train_state, data, indices, shift)
+
+        shifted = {0: score(tested, every).tolist()}
+        for d in range(1, shift + 1):
+            each = [score(tested, every, (d * down, d * right)) for down, right in DIRECTIONS]
+            shifted[d] = np.mean(each, 0).tolist()
+        return {"test": shifted[0], "train": score(self.data, seen).tolist(), "shifted": shifted}
+
+    def _compiled(self, name: str) -> Seeds:
+        if name not in self.seeds:
+            self.log.note(f"compiling {name} …")
+            optimizer, c = make_optimizer(self.config), self.config
+            self.seeds[name] = Seeds(
+                self.nets[name], optimizer, self.data, c.shift or 0, c.seeds or 0
+            )
+        return self.seeds[name]
 
 
 def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, float]]:
@@ -172,19 +163,20 @@ def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, flo
         yield block, cosine(i, calls, config.learning_rate)
 
 
-def time_steps(config, data, nets, measured) -> None:
-    """Time one training step of one seed per network; the compilation is timed separately."""
-    batch = (data.train.x[: config.batch_size], data.train.y[: config.batch_size])
-    batch, optimizer = jax.device_put(batch), make_optimizer(config)
-    programs = {}
-    for name, net in nets.items():
-        interrupt.check()
-        train_state = jax.jit(partial(create, net, optimizer, data.shape))(jax.random.key(0))
+def time_steps(config: Config, prepared: Prepared, log: Log) -> dict[str, dict[str, float]]:
+    """Seconds of one training step of one seed, and of its compilation, by network."""
+    train = prepared.train
+    batch = jax.device_put((train.x[: config.batch_size], train.y[: config.batch_size]))
+    optimizer, programs, compiling = make_optimizer(config), {}, {}
+    for name, net in prepared.nets.items():
+        log.note(f"compiling one step of {name} …")
+        train_state = jax.jit(partial(create, net, optimizer, prepared.shape))(jax.random.key(0))
         step = jax.jit(train_step(net, fcnn.softmax_cross_entropy, optimizer))
         lowered, start = step.lower(train_state, batch), perf_counter()
         with compile_cache.off():
             compiled = lowered.compile()
-        measured[name].compile_seconds = perf_counter() - start
+        compiling[name] = perf_counter() - start
         programs[name] = compiled, (train_state, batch)
-    for name, times in seconds(programs, rounds=3 if config.smoke else 20).items():
-        measured[name].step_seconds = median(times)
+    log.note(TIMING)
+    times = seconds(programs, rounds=3 if config.smoke else 20)
+    return {"step": {k: median(v) for k, v in times.items()}, "compile": compiling}

@@ -4,11 +4,8 @@ import csv
 import io
 from statistics import mean, stdev
 
-from rich import box
-from rich.table import Table
-
-from experiments.fc_vs_conv.measure import Measured
-from fcnn.cli import table
+from experiments.fc_vs_conv.measured import Measured
+from experiments.framework.table import Table
 
 COLUMNS = (
     "network",
@@ -54,21 +51,9 @@ def _number(value, form):
     return "–" if value is None else format(value, form)
 
 
-def markdown(measured: dict[str, Measured]) -> str:
-    """The table in Markdown."""
-    return "\n".join(table.markdown(COLUMNS, rows_of(measured)))
-
-
-def terminal_table(measured: dict[str, Measured]) -> Table:
-    """The table for a terminal of 80 columns."""
-    heads = (column.replace(" ", "\n") for column in COLUMNS)
-    shown = Table(*heads, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    for column in shown.columns:
-        column.no_wrap = True
-        column.justify = "left" if column.header == COLUMNS[0] else "right"
-    for row in rows_of(measured):
-        shown.add_row(*row)
-    return shown
+def table(measured: dict[str, Measured]) -> Table:
+    """The table, which fits a terminal of 80 columns."""
+    return Table(COLUMNS, rows_of(measured), narrow=True)
 
 
 def tidy(measured: dict[str, Measured], n: int) -> str:

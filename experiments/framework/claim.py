@@ -1,35 +1,171 @@
-"""A claim, and its verdict in one run."""
+"""A claim, registered in its experiment's record, and its verdict in one run.
 
+A claim "greater" or "less" is about a mean difference over seeds. With Holm's adjusted p < 0.05,
+it held if the mean is beyond the margin in its direction, and failed if it is on the other side.
+Otherwise it is undecided. A claim "at least" or "at most" is about a share k / n of counted cases.
+It is decided by comparing k / n with the margin, and takes no part in Holm's adjustment.
+"""
+
+import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
+from typing import Any, Literal
 
-STANDARD_ERRORS = 2  # a claim holds if its mean difference exceeds this many
+from experiments.framework.statistics import LEVEL, Estimate, holm, paired, share_interval
+
+RULE = (
+    "Student's t over paired seeds, two-sided: a claim holds, or fails, with p < 0.05 after Holm's "
+    "adjustment over the claims of a run, and is undecided otherwise. Intervals have 95 %."
+)
+NEW_RULE = (
+    "at n = 3, two standard errors are exceeded by chance in 18 % of all runs, on one side 9 %"
+)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim with its evidence; `held` is None where a run is too small to decide."""
+    """A statement that a run can refute. `changed` is the reason for its last change."""
 
     text: str
     measure: str
-    evidence: str
-    held: bool | None
+    direction: Literal["greater", "less", "at least", "at most"] = "greater"
+    margin: float = 0.0
+    unit: str = ""
+    changed: str = ""
 
     @property
-    def verdict(self) -> str:
-        return {True: "held", False: "failed", None: "not judged"}[self.held]
+    def exact(self) -> bool:
+        return self.direction in ("at least", "at most")
 
-    @classmethod
-    def paired(cls, text: str, measure: str, greater: list[float], less: list[float]) -> "Claim":
-        """The claim that `greater` exceeds `less` on average; entry i of both is from seed i.
 
-        The claim holds if the mean difference exceeds STANDARD_ERRORS of its standard errors.
-        """
-        differences = [100 * (a - b) for a, b in zip(greater, less, strict=True)]
-        n = len(differences)
-        if n < 2:
-            return cls(text, measure, "needs at least 2 seeds", None)
-        center, error = mean(differences), stdev(differences) / math.sqrt(n)
-        evidence = f"{center:+.2f} ± {error:.2f} percentage points, n = {n}"
-        return cls(text, measure, evidence, center > STANDARD_ERRORS * error)
+@dataclass(frozen=True)
+class Pairs:
+    """Values of both sides, in the unit of the claim; the claim is about the mean of a - b."""
+
+    a: Sequence[float]  # entry i of both is from seed i
+    b: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Share:
+    """`count` of `of` cases, for a claim "at least" or "at most"."""
+
+    count: int
+    of: int
+
+
+@dataclass(frozen=True)
+class NotJudged:
+    """The reason why this run or this machine cannot judge the claim."""
+
+    reason: str
+
+
+Evidence = Pairs | Share | NotJudged
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on a claim: held, failed, undecided or not judged."""
+
+    claim: Claim
+    verdict: str
+    evidence: str
+    values: Evidence
+
+    @property
+    def text(self) -> str:
+        return self.claim.text
+
+    @property
+    def measure(self) -> str:
+        return self.claim.measure
+
+    def json(self) -> dict[str, Any]:
+        found = {"verdict": self.verdict, "evidence": self.evidence}
+        return {**registered(self.claim), **found, "values": dataclasses.asdict(self.values)}
+
+
+def registered(claim: Claim) -> dict[str, Any]:
+    """The claim as a run's receipt keeps it."""
+    return {k: v for k, v in dataclasses.asdict(claim).items() if k != "changed"}
+
+
+def judge(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Verdict]:
+    """The verdicts on all claims of a run.
+
+    Raises: TypeError if a claim about a share has values by seed, or the reverse.
+    """
+    for claim, values in zip(claims, evidence, strict=True):
+        if not isinstance(values, NotJudged) and claim.exact != isinstance(values, Share):
+            given = type(values).__name__
+            raise TypeError(f"claim {claim.text!r} is {claim.direction!r}, and has {given}")
+    found = list(zip(claims, evidence, strict=True))
+    pairs = {i: (c, e) for i, (c, e) in enumerate(found) if isinstance(e, Pairs)}
+    estimates = {i: paired(e.a, e.b, _margin(c)) for i, (c, e) in pairs.items() if not _why_open(e)}
+    adjusted = holm([estimates[i].p if i in estimates else 1.0 for i in pairs])
+    p = dict(zip(pairs, adjusted, strict=True))
+    verdicts = []
+    for i, (claim, values) in enumerate(found):
+        if isinstance(values, NotJudged):
+            word, text = "not judged", values.reason
+        elif isinstance(values, Share):
+            word, text = _by_share(claim, values)
+        elif i in estimates:
+            word, text = _by_estimate(claim, estimates[i], p[i])
+        else:
+            word, text = "undecided", _why_open(values)
+        verdicts.append(Verdict(claim, word, text, values))
+    return verdicts
+
+
+def _margin(claim: Claim) -> float:
+    return -claim.margin if claim.direction == "less" else claim.margin
+
+
+def _why_open(values: Pairs) -> str:
+    if not all(map(math.isfinite, (*values.a, *values.b))):
+        return "a value is not finite"
+    return "" if len(values.a) > 1 else f"needs at least 2 seeds, n = {len(values.a)}"
+
+
+def _by_estimate(claim: Claim, found: Estimate, p: float) -> tuple[str, str]:
+    beyond = found.mean - _margin(claim)
+    right_side = beyond < 0 if claim.direction == "less" else beyond > 0
+    word = "undecided" if p >= LEVEL else "held" if right_side else "failed"
+    half = (found.high - found.low) / 2
+    digits = max(0, 1 - math.floor(math.log10(half))) if half else 2
+    mean, low, high = (f"{v:+.{digits}f}" for v in (found.mean, found.low, found.high))
+    unit = f" {claim.unit}" if claim.unit else ""
+    beyond_what = f" for a margin of {claim.margin:g}" if claim.margin else ""
+    chance = f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+    interval = f"95 % interval {low} to {high}"
+    return word, f"{mean}{unit}, {interval}, n = {found.n}, {chance}{beyond_what}"
+
+
+def _by_share(claim: Claim, values: Share) -> tuple[str, str]:
+    k, n = values.count, values.of
+    if not n:
+        return "undecided", "no case was counted"
+    least = claim.direction == "at least"
+    held = k >= claim.margin * n if least else k <= claim.margin * n
+    low, high = share_interval(k, n)
+    text = f"{k} of {n}, {k / n:.1%}, 95 % interval {low:.1%} to {high:.1%}"
+    return "held" if held else "failed", text
+
+
+def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> list[str]:
+    """Each difference between the claims of a kept result and `claims`, with its reason."""
+    both = list(zip(kept, claims, strict=False))
+    by_two_errors = any("direction" not in old and not claim.exact for old, claim in both)
+    lines = [f"rule: more than two standard errors → p < {LEVEL}: {NEW_RULE}"] * by_two_errors
+    for i, (old, claim) in enumerate(both, start=1):
+        now = registered(claim)
+        changed = [f"{k} {old[k]!r} → {now[k]!r}" for k in now if k in old and old[k] != now[k]]
+        if changed:
+            reason = claim.changed or "the record gives no reason"
+            lines.append(f"claim {i}: {'; '.join(changed)}: {reason}")
+    if len(kept) != len(claims):
+        lines.append(f"{len(kept)} claims were registered, and the record has {len(claims)}")
+    return lines

@@ -1,18 +1,21 @@
 """Options of every experiment, and the parser of command lines."""
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
+from tyro.conf import arg
 
 C = TypeVar("C")
+SEEDS, FULL_SEEDS, SMOKE_SEEDS = 5, 3, 2  # defaults of --seeds: else, with --full, with --smoke
 
 
 def default_shown(default: str, metavar: str):
     """The default that --help shows for an option whose value None is replaced later."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,25 @@ class Output:
     smoke: bool = False
     """A run of seconds that executes every part and judges no claim."""
 
+    continue_run: Annotated[
+        Path | None, arg(name="continue", metavar="RUN", help_behavior_hint="(default: none)")
+    ] = None
+    """Folder of an earlier run with the same options: its finished parts are not measured again."""
+
 
 @dataclass(frozen=True)
-class Options(Output):
+class Seeded(Output):
+    """Options of all experiments that are repeated with several seeds."""
+
+    seeds: Annotated[int | None, default_shown(f"{SEEDS}; {FULL_SEEDS} with --full", "INT")] = None
+    """Number of seeds: independent training runs of each network."""
+
+    full: bool = False
+    """A run of hours, with fewer seeds. The report states it."""
+
+
+@dataclass(frozen=True)
+class Options(Seeded):
     """Options of all experiments with training; each has its own defaults for every data set."""
 
     dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10"] = "digits"
@@ -36,14 +55,29 @@ class Options(Output):
     data_dir: Annotated[Path | None, default_shown("$FCNN_DATA", "DIR")] = None
     """Folder with the original files, also in subfolders, compressed or not."""
 
-    seeds: Annotated[int | None, default_shown("by data set", "INT")] = None
-    """Number of seeds: independent training runs of each network, in one program."""
-
     epochs: Annotated[int | None, default_shown("by data set", "INT")] = None
     """Passes over the training images."""
 
     compile_cache: Annotated[str | None, default_shown("a folder in ~/.cache/fcnn", "DIR")] = None
     """The folder for compiled programs, which a second run reads, or none."""
+
+
+PLACES = ("output_dir", "continue_run", "data_dir", "compile_cache")  # do not change results
+
+
+def with_seeds(config: Any) -> Any:
+    """`config` with the default number of seeds in place of None.
+
+    Raises: ValueError for fewer than one seed.
+    """
+    if not isinstance(config, Seeded):
+        return config
+    if config.seeds is None:
+        seeds = SMOKE_SEEDS if config.smoke else FULL_SEEDS if config.full else SEEDS
+        return dataclasses.replace(config, seeds=seeds)
+    if config.seeds < 1:
+        raise ValueError(f"--seeds {config.seeds} must be at least 1")
+    return config
 
 
 def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C:
@@ -53,7 +87,7 @@ def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C
     )
 
 
-def refuse(message: str) -> int:
-    """Print an error message of one line, and return the exit code of a usage error."""
-    print(message, file=sys.stderr)
-    return 2
+def refuse(message: str, code: int = 2) -> int:
+    """Print an error message of one line, and return the exit code, which is 2 for misuse."""
+    print(message, file=sys.stderr, flush=True)
+    return code

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from experiments.framework.claim import Claim
+from experiments.framework.claim import Verdict
 from experiments.framework.run import Run
 
 PAGE = jinja2.Environment(
@@ -33,12 +33,13 @@ class Findings:
 
     title: str
     summary: str
-    claims: Sequence[Claim]
+    claims: Sequence[Verdict]
     judged: str  # the criterion by which claims are judged
     tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]]  # columns and rows of each
     notes: Sequence[str]
     figures: Sequence[Figure]
     stopped: str = ""
+    differences: Sequence[str] = ()  # of the claims from those that an earlier run registered
 
 
 def report(run: Run, findings: Findings) -> str:

@@ -2,6 +2,8 @@
 
 runs/NAME/TIME/config.json     the configuration, complete
                env.json        commit, versions, device, precision, flags
+               receipt.json    the registered claims, the data set, and the run that is continued
+               parts.jsonl     one line per finished part, written immediately; --continue reads it
                metrics.jsonl   one line per measurement, written immediately
                results.*       results; also figures and report.html
 """
@@ -9,6 +11,7 @@ runs/NAME/TIME/config.json     the configuration, complete
 import dataclasses
 import datetime
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +24,8 @@ from fcnn.cli.output import write_whole
 class Run:
     """The folder of one run.
 
-    metrics.jsonl is written line by line. Every other file is written completely or not at all.
+    *.jsonl are written line by line, and have complete lines only. Every other file is written
+    completely or not at all.
 
     A file that cannot be written, for example on a full disk, does not end the run. `failed` is the
     error message of the first such file.
@@ -29,7 +33,7 @@ class Run:
     Raises: OSError if the folder cannot be made.
     """
 
-    def __init__(self, name: str, output_dir: Path, config: Any):
+    def __init__(self, name: str, output_dir: Path, config: Any, receipt: Any = None):
         started = datetime.datetime.now().astimezone()
         stem = output_dir / name / started.strftime("%Y-%m-%d_%H-%M-%S")
         self.folder = _new_folder(stem)
@@ -39,11 +43,15 @@ class Run:
         self.failed = ""
         self._write("config.json", _json(self.config))
         self._write("env.json", _json(self.environment))
-        self._metrics = (self.folder / "metrics.jsonl").open("w", encoding="utf-8", buffering=1)
+        self._write("receipt.json", _json(receipt or {}))
+        self._metrics = Lines(self.folder / "metrics.jsonl")
+        self._parts = Lines(self.folder / "parts.jsonl")
 
     def metric(self, **values: Any) -> None:
-        line = json.dumps(values, allow_nan=False) + "\n"
-        self._attempt("metrics.jsonl", lambda: self._metrics.write(line))
+        self._attempt("metrics.jsonl", lambda: self._metrics.add(values))
+
+    def part(self, line: dict[str, Any]) -> None:
+        self._attempt("parts.jsonl", lambda: self._parts.add(line))
 
     def save(self, name: str, content: str | bytes) -> None:
         self._attempt(name, lambda: self._write(name, content))
@@ -61,7 +69,27 @@ class Run:
         self.save(name, _json(value))
 
     def close(self) -> None:
-        self._attempt("metrics.jsonl", self._metrics.close)
+        for lines in (self._metrics, self._parts):
+            os.close(lines.file)
+
+
+class Lines:
+    """A file of JSON lines. A line that cannot be written completely is removed again."""
+
+    def __init__(self, path: Path):
+        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self.size = 0
+
+    def add(self, value: Any) -> None:
+        rest = line = (json.dumps(value, default=str) + "\n").encode()
+        try:
+            while rest:
+                rest = rest[os.write(self.file, rest) :]
+            self.size += len(line)
+        except OSError:
+            os.ftruncate(self.file, self.size)
+            os.lseek(self.file, self.size, os.SEEK_SET)
+            raise
 
 
 def environment(now: datetime.datetime) -> dict[str, Any]:
@@ -85,4 +113,4 @@ def _new_folder(stem: Path) -> Path:
 
 
 def _json(value):
-    return json.dumps(value, indent=2, allow_nan=False, default=str) + "\n"
+    return json.dumps(value, indent=2, default=str) + "\n"

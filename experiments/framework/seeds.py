@@ -1,8 +1,8 @@
 """Many seeds of one network, trained and evaluated as one vmapped program.
 
 Training and evaluation are each compiled once per network. A training call runs a fixed number of
-steps on the images with the given indices. An evaluation call reads a fixed number of images, and
-shifts them by any amount.
+steps on the training images with the given indices. An evaluation call reads a fixed number of any
+images, and shifts them by any amount. Training has no access to other images.
 """
 
 import math
@@ -18,22 +18,21 @@ from fcnn.layers import Layer
 from fcnn.training import TrainState, accuracy, create, predict, scan_steps, train_step
 
 BATCH = 500  # images evaluated in one call
+Arrays = tuple[jax.Array, jax.Array]  # images and their labels
 
 
 class Seeds:
-    """`count` training runs of `model` on examples of x and y. Both arrays stay on the device."""
+    """`count` training runs of `model` on examples of `training`, which stays on the device."""
 
-    def __init__(
-        self, model: Layer, optimizer, x: jax.Array, y: jax.Array, margin: int, count: int
-    ):
-        self.x, self.y, self.count = x, y, count
+    def __init__(self, model: Layer, optimizer, training: Arrays, margin: int, count: int):
+        self.training, self.count = training, count
         self._keys = jax.random.split(jax.random.key(0), count)
         metrics = {"accuracy": accuracy}
         step = train_step(model, fcnn.softmax_cross_entropy, optimizer, metrics)
-        start = partial(create, model, optimizer, x.shape[1:])
+        start = partial(create, model, optimizer, training[0].shape[1:])
         self._create = jax.jit(jax.vmap(start))
         self._train = jax.jit(jax.vmap(partial(scan_steps, step), (0, None, 0)), donate_argnums=0)
-        self._correct = jax.jit(jax.vmap(partial(_correct, model, margin), (0, None, 0, None)))
+        self._correct = jax.jit(jax.vmap(partial(_correct, model, margin), (0, 0, 0, None)))
 
     def start(self) -> TrainState:
         """The states before training, one per seed along the first axis."""
@@ -46,12 +45,16 @@ class Seeds:
 
         Shapes: indices (count, steps, batch); the loss and the accuracy are (count, steps).
         """
-        return self._train(_at_rate(train_state, rate), (self.x, self.y), indices)
+        return self._train(_at_rate(train_state, rate), self.training, indices)
 
     def accuracy(
-        self, train_state: TrainState, indices: np.ndarray, shift: tuple[int, int] = (0, 0)
+        self,
+        train_state: TrainState,
+        data: Arrays,
+        indices: np.ndarray,
+        shift: tuple[int, int] = (0, 0),
     ) -> np.ndarray:
-        """Accuracy of each seed on images moved down and right by `shift` pixels.
+        """Accuracy of each seed on images of `data`, moved down and right by `shift` pixels.
 
         Shapes: indices (count, n) -> (count,).
         """
@@ -59,8 +62,7 @@ class Seeds:
         padded = np.pad(indices, ((0, 0), (0, -n % BATCH)), mode="edge")
         batches = np.split(padded, padded.shape[1] // BATCH, axis=1)
         moved = np.array(shift, np.int32)
-        data = (self.x, self.y)
-        correct = [self._correct(train_state, data, batch, moved) for batch in batches]
+        correct = [self._correct(train_state, *_taken(data, batch), moved) for batch in batches]
         return np.concatenate(correct, axis=1)[:, :n].mean(1)
 
 
@@ -70,11 +72,12 @@ def shifted(x: jax.Array, shift: jax.Array, margin: int) -> jax.Array:
     return jax.lax.dynamic_slice(framed, (0, margin - shift[0], margin - shift[1], 0), x.shape)
 
 
-def _correct(model, margin, train_state, data, indices, shift):
+@jax.jit
+def _taken(data, indices):
     x, y = data
-    moved = shifted(x[indices], shift, margin)
-    outputs = predict(model, train_state.params, train_state.state, moved)
-    return outputs.argmax(-1) == y[indices]
+        metrics = {"accuracy": accuracy}
+        step = train_step(model, fcnn.softmax_cross_entropy, optimizer, metrics)
+        start = partial(create, model, optimizer, training[0].shape[1:])
 
 
 def _at_rate(train_state: TrainState, rate: float) -> TrainState:

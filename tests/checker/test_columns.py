@@ -2,11 +2,11 @@
 
 import pytest
 
-from experiments.checkers.bounds import upper_bound
 from experiments.checkers.by_hand import RIGHT, WRONG
 from experiments.checkers.by_hand.case import KINDS
 from experiments.checkers.columns import SEEDS, judged, tasks
 from experiments.checkers.functions import FUNCTIONS, JUDGING, TUNING
+from experiments.framework.statistics import upper_bound
 
 pytestmark = pytest.mark.usefixtures("jax_default_promotion")
 

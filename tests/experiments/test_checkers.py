@@ -5,13 +5,16 @@ import json
 import pytest
 
 from experiments.__main__ import main
-from experiments.checkers import Results, claims_of
+from experiments.checkers import EXPERIMENT
 from experiments.checkers.checkers import Answer
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.judge import Judgement
 from experiments.checkers.mutants import MUTANTS
+from experiments.checkers.results import Results, evidence
 from experiments.checkers.tables import Judged, by_kind, by_trap, side_by_side
+from experiments.framework.claim import judge
 
+POOL = pytest.mark.all("9 CPU seconds of worker processes; the first tier runs without them")
 CAUGHT, PASSED = Answer("flipped", 1.0), Answer("", 2.0)
 
 
@@ -19,12 +22,11 @@ def judged(problem, answers):
     return Judged(problem, {"fcnn": answers, "other": PASSED})
 
 
-def test_a_smoke_run_writes_results_and_a_report(tmp_path, capsys, monkeypatch):
-    """The smoke run is reduced to three mutants, one correct gradient and three tasks of part 2."""
-    monkeypatch.setattr("experiments.checkers.SMOKE", 150)
-    monkeypatch.setattr("experiments.checkers.FEW", 600)
-    few = ["--smoke", "--jobs", "1", "--output-dir", str(tmp_path)]
-    assert main(["checkers", *few]) == 0
+@pytest.mark.usefixtures("jax_defaults")
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=POOL)])
+def test_a_smoke_run_writes_results_and_a_report(tmp_path, capsys, jobs):
+    """A smoke run has three mutants, one correct gradient and three tasks of part 2."""
+    assert main(["checkers", "--smoke", "--jobs", jobs, "--output-dir", str(tmp_path)]) == 0
     (folder,) = (tmp_path / "checkers").iterdir()
     results = json.loads((folder / "results.json").read_text())
     assert results["claims"] == []
@@ -38,7 +40,7 @@ def test_a_smoke_run_writes_results_and_a_report(tmp_path, capsys, monkeypatch):
     assert results["columns"].keys() == {"tuning", "right"}
     assert all(j["caught"] for j in results["columns"]["tuning"])
     assert not any(j["caught"] for j in results["columns"]["right"])
-    assert results["seed"] == 0
+    assert results["config"]["seed"] == 0
     assert results["dropped"]["tuning"]["made"] >= len(results["columns"]["tuning"])
     assert "false alarms" in (folder / "report.html").read_text()
     assert "false alarms" in capsys.readouterr().out
@@ -54,13 +56,16 @@ def results(mutants, correct, hand=(), right=()):
         "hand": [judgement()] * 199 + [*hand],
         "right": [judgement(caught=False)] * 999 + [*right],
     }
-    return Results(0, mutants, correct, columns)
+    return Results(mutants, correct, columns)
 
 
 def test_claims_can_fail():
     named = [judged(m, Answer(m.kind, 1.0)) for m in MUTANTS]
     correct = [judged(r, PASSED) for r in CORRECT_GRADIENTS]
-    held = lambda *args, **kwargs: [claim.held for claim in claims_of(results(*args, **kwargs))]
+    verdicts = lambda found: judge(EXPERIMENT.claims, evidence(found))
+    held = lambda *args, **kwargs: [
+        {"held": True, "failed": False}[v.verdict] for v in verdicts(results(*args, **kwargs))
+    ]
     assert held(named, correct) == [True] * 8
     assert held([judged(m, CAUGHT) for m in MUTANTS], correct) == [True, False, *[True] * 6]
     assert not held([judged(MUTANTS[0], PASSED), *named[1:]], correct)[0]

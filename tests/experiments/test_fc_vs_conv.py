@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 from child import started
 
-from experiments.fc_vs_conv import judge, main
+from experiments.__main__ import main as run_named
+from experiments.fc_vs_conv import EXPERIMENT
 from experiments.fc_vs_conv.config import Config, resolved
-from experiments.fc_vs_conv.measure import Measured, schedule
-from experiments.framework.claim import Claim
+from experiments.fc_vs_conv.measure import Trainer, measure, parts, schedule
+from experiments.fc_vs_conv.measured import Measured, Results, evidence
+from experiments.framework.claim import judge
+from experiments.framework.experiment import Log
 from experiments.framework.seeds import shifted
+from fcnn.data import Images
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +32,10 @@ def run(*options):
     with start(*options) as process:
         out, err = process.communicate()
     return process.returncode, out, err
+
+
+def main(options):
+    return run_named(["fc_vs_conv", *options])
 
 
 def only(folder):
@@ -49,6 +57,8 @@ def test_a_smoke_run_writes_all_files(tmp_path):
         "results.csv",
         "results.json",
         "metrics.jsonl",
+        "parts.jsonl",
+        "receipt.json",
         "config.json",
         "env.json",
     }
@@ -84,11 +94,11 @@ def test_a_smoke_run_writes_all_files(tmp_path):
 
 def test_an_interrupt_keeps_finished_results(tmp_path):
     few = ("--networks", "dense", "conv3", "--epochs", "3")
-    scored = '"network": "dense", "parameters"'
+    scored = '"network": "dense", "images": 1437, "all": true'
     with start("fc_vs_conv", *few, "--output-dir", str(tmp_path)) as process:
         while process.poll() is None:
-            metrics = list(tmp_path.glob("fc_vs_conv/*/metrics.jsonl"))
-            if metrics and scored in metrics[0].read_text():
+            finished = list(tmp_path.glob("fc_vs_conv/*/parts.jsonl"))
+            if finished and scored in finished[0].read_text():
                 break
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
@@ -109,10 +119,10 @@ def test_an_interrupt_keeps_finished_results(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_message(tmp_path):
     options = ("--smoke", "--networks", "dense", "--optimizer", "sgd", "--learning-rate", "1e30")
     code, out, err = run("fc_vs_conv", *options, "--output-dir", str(tmp_path))
-    assert (code, err) == (2, "")
-    printed = " ".join(out.split())
-    assert "Stopped: the loss of dense is nan with 1437 images; lower --learning-rate." in printed
-    assert (only(tmp_path) / "report.html").exists()
+    message = "the loss of dense is nan with 1437 images; lower --learning-rate"
+    assert (code, err) == (3, f"fc_vs_conv: {message}\n")
+    assert "No part was finished" in out
+    assert "nan" not in (only(tmp_path) / "parts.jsonl").read_text()
 
 
 def test_missing_data_gives_one_line_and_exit_code_2(tmp_path):
@@ -126,13 +136,16 @@ def test_without_a_name_the_experiments_are_listed():
     code, out, _ = run()
     assert code == 0
     assert "fc_vs_conv    Fully connected against convolutional" in out
+    assert "- Convolution beats dense at equal size\n" in out
+    assert out.index("fc_vs_conv ") < out.index("checkers ") < out.index("speed ")
 
 
 def test_an_unknown_name_gives_exit_code_2():
     code, _, err = run("fc_vs_cnv")
     assert code == 2
-    known = "'fc_vs_conv', 'checkers', 'speed'"
-    assert err == f"experiments: unknown name 'fc_vs_cnv'; expected one of {known}\n"
+    known = "'fc_vs_conv', 'checkers', 'speed', 'all', 'judge'"
+    hint = "did you mean fc_vs_conv?"
+    assert err == f"experiments: unknown name 'fc_vs_cnv'; expected one of {known}; {hint}\n"
 
 
 @pytest.mark.parametrize(
@@ -152,6 +165,11 @@ def test_an_unknown_name_gives_exit_code_2():
         (["--width", "0"], "--width 0 must be at least 1"),
         (["--networks", "dense", "dense"], "--networks dense dense: a name occurs twice"),
         (["--networks"], "--networks needs at least one name"),
+        (
+            ["--networks", "conv_1"],
+            "--networks: unknown 'conv_1'; expected some of dense, conv1, conv2, conv3, conv3-gap; "
+            "did you mean conv1?",
+        ),
     ],
 )
 def test_a_bad_option_gives_an_error_of_one_line(options, message, capsys, tmp_path):
@@ -190,29 +208,103 @@ def test_smoke_replaces_only_defaults():
     assert (config.networks, config.sizes, config.epochs) == (("conv1",), (), 1)
 
 
+def test_help_lists_the_networks_in_order(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "(default: dense conv1 conv2 conv3 conv3-gap)" in text
+    assert "None" not in text
+
+
 def measured(test, shift, few):
     return Measured(
         100, 100, 100, test, [1.0] * len(test), {0: test, 2: shift}, {50: few}, {50: [1.0] * 3}
     )
 
 
+def verdicts(**networks):
+    return [v.verdict for v in judge(EXPERIMENT.claims, evidence(Results(networks)))]
+
+
 def test_claims_hold_for_good_results_and_fail_for_bad_results():
     good, bad = [0.99, 0.98, 0.985], [0.9, 0.91, 0.9]
     conv, dense = measured(good, good, good), measured(bad, [0.2, 0.2, 0.3], bad)
-    assert [c.held for c in judge({"dense": dense, "conv3": conv})] == [True] * 3
-    assert [c.held for c in judge({"dense": conv, "conv3": dense})] == [False] * 3
-    assert judge({"dense": dense}) == []
+    assert verdicts(dense=dense, conv3=conv) == ["held"] * 3
+    assert verdicts(dense=conv, conv3=dense) == ["failed"] * 3
+    assert verdicts(dense=dense) == ["not judged"] * 3
 
 
-def test_a_missing_result_gives_no_claim():
+def test_a_missing_result_gives_no_verdict():
     bare = Measured(1, 1, 1, [0.9] * 3, [1.0] * 3, {0: [0.9] * 3})
-    assert len(judge({"dense": bare, "conv3": bare})) == 1
+    assert verdicts(dense=bare, conv3=bare) == ["undecided", "not judged", "not judged"]
 
 
-def test_a_claim_holds_only_if_the_difference_exceeds_the_noise():
-    assert Claim.paired("", "", [0.9, 0.8], [0.8, 0.9]).held is False
-    assert Claim.paired("", "", [0.9, 0.91], [0.8, 0.81]).held is True
-    assert Claim.paired("", "", [0.9], [0.8]).held is None
+class Sealed:
+    """Test images that raise when they are read before the training of a network has ended."""
+
+    def __init__(self, images):
+        self.images, self.open, self.reads = images, False, 0
+
+    def __call__(self):
+        assert self.open, "the test images were read before training has ended"
+        self.reads += 1
+        return self.images
+
+
+@pytest.fixture
+def sealed(monkeypatch):
+    """A prepared smoke run with sealed test images, which are open after each training only."""
+    config, prepared = EXPERIMENT.prepare(Config(smoke=True, seeds=2, width=4))
+    test = Sealed(prepared.test())
+    train, losses = Trainer.train, []
+
+    def trained(trainer, *args):
+        test.open = False
+        with pytest.raises(AssertionError, match="before training"):
+            test()
+        found = train(trainer, *args)
+        losses.append(len(trainer.data[0]))
+        test.open = True
+        return found
+
+    monkeypatch.setattr(Trainer, "train", trained)
+    return config, prepared._replace(test=test), losses
+
+
+@pytest.mark.usefixtures("jax_defaults")
+def test_test_images_are_read_only_after_training_and_training_has_none(sealed):
+    config, prepared, images = sealed
+    log = Log(lambda **_: None, lambda _: None, lambda *_: None)
+    todo = [part for part in parts(config, prepared) if part.payload]
+    finished = [name for name, _ in measure(config, prepared, todo, log)]
+    assert finished == [part.name for part in todo]
+    assert prepared.test.reads == len(todo)
+    assert images == [len(prepared.train.y)] * len(todo)
+
+
+def test_reading_test_images_early_is_found(sealed, monkeypatch):
+    """The control: a training that reads the test images fails the test above."""
+    config, prepared, _ = sealed
+    start = Trainer._compiled
+    early = lambda trainer, name: prepared.test() and start(trainer, name)
+    monkeypatch.setattr(Trainer, "_compiled", early)
+    log = Log(lambda **_: None, lambda _: None, lambda *_: None)
+    with pytest.raises(AssertionError, match="read before training has ended"):
+        list(measure(config, prepared, parts(config, prepared)[:1], log))
+
+
+@pytest.mark.usefixtures("jax_defaults")
+def test_results_do_not_depend_on_test_images(sealed):
+    """With other test images, the accuracies on training images are equal."""
+    config, prepared, _ = sealed
+    log = Log(lambda **_: None, lambda _: None, lambda *_: None)
+    todo = parts(config, prepared)[:1]
+    (first,) = measure(config, prepared, todo, log)
+    images = prepared.test.images
+    prepared.test.images = Images(np.zeros_like(images.x), images.y)
+    (second,) = measure(config, prepared, todo, log)
+    assert first[1]["train"] == second[1]["train"]
+    assert first[1]["test"] != second[1]["test"]
 
 
 def test_shifted_moves_images_down_and_right():

@@ -1,5 +1,6 @@
 """The table fits 80 columns. A file that cannot be written stops no other file."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -13,14 +14,16 @@ from rich.console import Console
 
 import fcnn
 from experiments import fc_vs_conv
+from experiments.__main__ import main
 from experiments.fc_vs_conv.config import Config
-from experiments.fc_vs_conv.measure import Measured
-from experiments.fc_vs_conv.output import rows_of, terminal_table
+from experiments.fc_vs_conv.measure import TIMING
+from experiments.fc_vs_conv.measured import Measured, Results
+from experiments.fc_vs_conv.output import rows_of, table
 from experiments.framework.options import Output, parse
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
-from fcnn.models.ladder import RUNGS
 
+RECEIPT = ("config.json", "env.json", "receipt.json")
 WIDEST = Measured(
     parameters=54_666,
     multiply_adds=4_234_560,
@@ -35,7 +38,7 @@ WIDEST = Measured(
 
 def test_no_cell_of_the_table_is_cut_at_80_columns():
     console = Console(width=80, record=True)
-    console.print(terminal_table({"conv3-gap": WIDEST}))
+    console.print(table({"conv3-gap": WIDEST}).rich())
     text = console.export_text()
     assert "…" not in text
     for cell in rows_of({"conv3-gap": WIDEST})[0]:
@@ -70,7 +73,7 @@ def test_a_run_continues_if_a_file_cannot_be_written(tmp_path, monkeypatch):
     run.close()
     assert run.failed == f"{run.folder / 'results.json'}: No space left on device"
     files = {path.name for path in run.folder.iterdir()}
-    assert files == {"config.json", "env.json", "metrics.jsonl", "figure.svg"}
+    assert files == {*RECEIPT, "metrics.jsonl", "parts.jsonl", "figure.svg"}
     full(monkeypatch, "config.json")
     with pytest.raises(OSError, match="No space left"):
         Run("some", tmp_path, Output())
@@ -80,18 +83,23 @@ def test_a_run_continues_if_a_file_cannot_be_written(tmp_path, monkeypatch):
 def measured(monkeypatch):
     """Replace the measurements of the experiment by fixed results."""
 
-    def experiment(config, data, nets, measured, run, console):
-        measured.update(dense=WIDEST, conv3=WIDEST)
-        run.metric(network="dense")
+    def measure(config, prepared, todo, log):
+        log.metric(network="dense")
+        for part in todo:
+            yield part.name, {"step": {}} if part.name == TIMING else {}
 
-    monkeypatch.setattr(fc_vs_conv, "experiment", experiment)
-    monkeypatch.setattr(fc_vs_conv, "ladder", lambda *args, **options: dict.fromkeys(RUNGS))
-    monkeypatch.setattr(fc_vs_conv.figures, "draw", lambda *args: [])
+    fixed = dataclasses.replace(
+        fc_vs_conv.EXPERIMENT,
+        measure=measure,
+        gather=lambda finished: Results({"dense": WIDEST, "conv3": WIDEST}, 1437),
+        figures={},
+    )
+    monkeypatch.setattr(fc_vs_conv, "EXPERIMENT", fixed)
 
 
 def test_the_table_is_shown_if_the_disk_is_full(tmp_path, monkeypatch, capsys, measured):
     full(monkeypatch, "results.json")
-    assert fc_vs_conv.main(["--smoke", "--output-dir", str(tmp_path)]) == 2
+    assert main(["fc_vs_conv", "--smoke", "--output-dir", str(tmp_path)]) == 3
     printed = capsys.readouterr()
     assert "98.65" in printed.out
     assert printed.err.startswith("fc_vs_conv: ")
@@ -109,7 +117,7 @@ def test_the_report_is_written_if_standard_output_is_closed(tmp_path, measured):
         os.dup2(writer, 1)
         with open(1, "w", closefd=False) as out, pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.stdout", out)
-            assert fc_vs_conv.main(["--smoke", "--output-dir", str(tmp_path)]) == 0
+            assert main(["fc_vs_conv", "--smoke", "--output-dir", str(tmp_path)]) == 0
     finally:
         os.dup2(stdout, 1)
         os.close(stdout)

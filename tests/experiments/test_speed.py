@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from experiments.speed import main, paired, shapes
+from experiments.speed import EXPERIMENT, paired, shapes
 from experiments.speed.layers import REAL, benchmark, drawn
 from experiments.speed.paired import Speedup, interval
 from fcnn.bench.machine import Roofline
 
+main = EXPERIMENT.command
 SHORT = "lenet-2-14x14x6-forward"
 
 

@@ -1,0 +1,54 @@
+"""`python -m experiments judge FILE.json`: judge kept results again, without measuring."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.framework.claim import Verdict, differences, judge
+from experiments.framework.exit_codes import EXIT, verdict_code
+from experiments.framework.experiment import Experiment, Record
+from experiments.framework.options import refuse
+from experiments.framework.runner import show_verdicts
+from experiments.framework.screen import Screen
+
+PROG = "python -m experiments judge"
+
+
+def judge_again(e: Experiment, kept: dict[str, Any]) -> tuple[list[Verdict], list[str]]:
+    """The verdicts on a kept result, and how its registered claims differ from the record."""
+    return judge(e.claims, e.evidence(e.read(kept))), differences(kept["claims"], e.claims)
+
+
+def main(arguments: list[str], names: Sequence[str], record: Callable[[str], Record]) -> int:
+    """Judge the file as the command line asks; the exit code."""
+    parser = ArgumentParser(PROG, description=f"Judge kept results again. {EXIT}")
+    parser.add_argument("file", type=Path, metavar="FILE.json", help="results.json of a run")
+    path = parser.parse_args(arguments).file
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        name = _experiment(path, kept, names)
+        if not isinstance(e := record(name), Experiment):
+            raise ValueError(f"experiment {name} makes no claim")
+        verdicts, changes = judge_again(e, kept)
+    except OSError as error:
+        return refuse(f"{PROG}: {path}: {error.strerror}")
+    except (LookupError, TypeError, AttributeError):
+        return refuse(f"{PROG}: {path} is no results.json of an experiment, or is incomplete")
+    except ValueError as error:
+        return refuse(f"{PROG}: {path}: {error}")
+    screen = Screen()
+    show_verdicts(screen, verdicts)
+    for line in changes:
+        screen.print(line, soft_wrap=True, markup=False, highlight=False)
+    return verdict_code(verdicts)
+
+
+def _experiment(path: Path, kept: dict[str, Any], names: Sequence[str]) -> str:
+    """The name of the experiment: in the file, or of a folder that the file is in."""
+    found = [kept.get("experiment"), *(folder.name for folder in path.resolve().parents)]
+    name = next((name for name in found if name in names), None)
+    if name is None:
+        raise ValueError("names no known experiment")
+    return name

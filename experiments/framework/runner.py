@@ -1,0 +1,213 @@
+"""The runner of all experiments, from a command line to a report and an exit code.
+
+Tables and verdicts are printed before files are written, and numbers are saved before pictures.
+A run that is stopped keeps and prints the parts that were finished.
+"""
+
+import errno
+import json
+import traceback
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from experiments.framework import interrupt
+from experiments.framework.claim import RULE, Verdict, differences, judge, registered
+from experiments.framework.continued import Earlier, completed, earlier, require_same
+from experiments.framework.exit_codes import EXIT, FAULT, MISUSE, verdict_code, worst
+from experiments.framework.experiment import Command, Experiment, Log, Part, Record
+from experiments.framework.figures import draw
+from experiments.framework.options import Options, parse, refuse, with_seeds
+from experiments.framework.progress import Progress, duration
+from experiments.framework.report import Findings, report
+from experiments.framework.run import Run
+from experiments.framework.screen import Screen
+from fcnn.cli import compile_cache
+
+STOPPED = "The report has the results that were finished before."
+Finished = dict[str, dict[str, Any]]  # part → line of parts.jsonl
+
+
+def main(e: Record, arguments: list[str]) -> int:
+    """Run `e` as `run` does, and stop it at SIGINT or SIGTERM."""
+    with interrupt.listening(e.name):
+        return run(e, arguments)
+
+
+def run(e: Record, arguments: list[str]) -> int:
+    """Run `e` as its command line asks; the exit code."""
+    if isinstance(e, Command):
+        return e.command(arguments)
+    about = f"{e.title}. {e.description}".strip()
+    config = parse(e.config, e.name, arguments, f"{about}{'' if about[-1] == '.' else '.'} {EXIT}")
+    try:
+        before = earlier(e.name, config.continue_run) if config.continue_run else None
+        config = with_seeds(completed(config, before.config) if before else config)
+        config, prepared = e.prepare(config)
+        parts, data = list(e.parts(config, prepared)), e.data(prepared)
+        if before:
+            require_same(before, config, data)
+    except ValueError as misuse:
+        return refuse(f"{e.name}: {misuse}")
+    receipt = {"experiment": e.name, "rule": RULE, "claims": list(map(registered, e.claims))}
+    receipt |= {"data": data, "continues": before and before.receipt_for()}
+    try:
+        the_run = Run(e.name, config.output_dir, config, receipt)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return refuse(
+            f"{e.name}: --output-dir {config.output_dir}: {error.strerror}",
+            FAULT if full else MISUSE,
+        )
+    if isinstance(config, Options):
+        compile_cache.use(e.name, config.compile_cache)
+    return _Running(e, config, the_run, before).all(prepared, parts)
+
+
+class _Running:
+    """One run of an experiment, after its command line was accepted."""
+
+    def __init__(self, e: Experiment, config: Any, the_run: Run, before: Earlier | None):
+        self.e, self.config, self.run, self.before = e, config, the_run, before
+        self.screen = Screen()
+        self.finished: Finished = {}
+        self.codes = [0]
+        self.stopped = ""  # the reason, if the run was stopped
+        self.faults: list[str] = []  # one line each
+
+    def all(self, prepared: Any, parts: Sequence[Part]) -> int:
+        started = perf_counter()
+        self._reuse(parts)
+        try:
+            self._measure(prepared, parts)
+        except interrupt.Interrupted as signal:
+            self.stopped, code = "Interrupted", signal.exit_code
+            self.codes.append(code)
+        except KeyboardInterrupt:
+            self.stopped = "Interrupted"
+            self.codes.append(130)
+        except Exception as error:
+            self.stopped = f"Stopped: {self._fault(error)}"
+        try:
+            self._output((perf_counter() - started) / 60)
+        except Exception as error:
+            self._fault(error)
+        self.run.close()
+        if self.stopped == "Interrupted":
+            self.screen.print(f"Interrupted. {STOPPED}", soft_wrap=True)
+        if self.stopped:
+            where = f"--continue {self.run.folder} measures the other parts."
+            self.screen.print(where, highlight=False, soft_wrap=True)
+        if self.run.failed:
+            self.faults.append(self.run.failed)
+        for fault in self.faults:
+            self.codes.append(refuse(f"{self.e.name}: {fault}", FAULT))
+        return worst(self.codes)
+
+    def _fault(self, error: Exception) -> str:
+        """Record an exception as one line; the traceback is saved."""
+        text = " ".join(str(error).split())
+        if not isinstance(error, FloatingPointError):
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            text = f"{type(error).__name__}: {text} ({Path(where.filename).name}:{where.lineno})"
+            self.run.save("traceback.txt", "".join(traceback.format_exception(error)))
+        self.faults.append(text)
+        return text
+
+    def _reuse(self, parts: Sequence[Part]) -> None:
+        if self.before is None:
+            return
+        folder, kept = str(self.before.folder), self.before.parts
+        for part in parts:
+            if part.name in kept:
+                self.finished[part.name] = {"run": folder, **kept[part.name]}
+                self.run.part(self.finished[part.name])
+        text = f"{len(self.finished)} of {len(parts)} parts are from {folder}"
+        self.screen.print(text, highlight=False, soft_wrap=True)
+
+    def _measure(self, prepared: Any, parts: Sequence[Part]) -> None:
+        if len({part.name for part in parts}) < len(parts):
+            raise ValueError("two parts have the same name")
+        todo = {part.name: part for part in parts if part.name not in self.finished}
+        order = iter(todo.values())
+        with Progress(self.screen, parts, list(self.finished)) as progress:
+
+            def note(text: str) -> None:
+                interrupt.check()
+                progress.note(text)
+
+            def show(text: str, share: float) -> None:
+                interrupt.check()
+                progress.show(text, share, running.cost)
+
+            interrupt.check()
+            if not todo:
+                return
+            running, started = next(order), perf_counter()
+            log = Log(self.run.metric, note, show)
+            measured = self.e.measure(self.config, prepared, list(todo.values()), log)
+            with closing(measured):
+                for name, result in measured:
+                    seconds = round(perf_counter() - started, 3)
+                    line = json.loads(
+                        json.dumps({"part": name, "seconds": seconds, "result": result})
+                    )
+                    self.finished[name] = line
+                    self.run.part(line)
+                    progress.finish(todo[name])
+                    running, started = next(order, running), perf_counter()
+                    interrupt.check()
+
+    def _output(self, minutes: float) -> None:
+        """Print tables and verdicts, then write files, then draw figures and the report."""
+        e, config = self.e, self.config
+        if not self.finished:
+            self.screen.print("No part was finished; there are no results.")
+            return
+        m = e.gather({name: line["result"] for name, line in self.finished.items()})
+        tables = e.tables(m)
+        for table in tables:
+            self.screen.print(table.rich())
+        verdicts = [] if config.smoke or self.stopped else judge(e.claims, e.evidence(m))
+        self.codes.append(verdict_code(verdicts))
+        show_verdicts(self.screen, verdicts)
+        kept = {"experiment": e.name, "minutes": round(minutes, 1), "config": self.run.config}
+        kept |= {"environment": self.run.environment, "rule": RULE, **e.results(m)}
+        kept |= {"claims": [v.json() for v in verdicts], "stopped": self.stopped}
+        self.run.save_json("results.json", kept)
+        for name, text in e.files(m).items():
+            self.run.save(name, text)
+        figures, failures = draw(self.run, e.figures, m)
+        self.faults += failures
+        page = Findings(
+            title=e.title,
+            summary=e.summary(config, m),
+            claims=verdicts,
+            judged=RULE,
+            differences=self._differences(),
+            tables=[(table.head, table.rows) for table in tables],
+            notes=[*e.notes(config), *self._notes(minutes)],
+            figures=figures,
+            stopped=self.stopped,
+        )
+        self.run.save("report.html", report(self.run, page))
+        self.screen.print(str(self.run.folder / "report.html"), highlight=False, soft_wrap=True)
+
+    def _differences(self) -> list[str]:
+        return differences(self.before.receipt["claims"], self.e.claims) if self.before else []
+
+    def _notes(self, minutes: float) -> list[str]:
+        reused = sum("run" in line for line in self.finished.values())
+        notes = [f"Measured in {duration(60 * minutes)}."]
+        if reused and self.before:
+            notes.append(f"{reused} parts were measured by {self.before.folder}.")
+        if getattr(self.config, "full", False):
+            notes.append(f"A run with --full has {self.config.seeds} seeds.")
+        return notes
+
+
+def show_verdicts(screen: Screen, verdicts: Sequence[Verdict]) -> None:
+    for v in verdicts:
+        screen.print(f"[bold]{v.verdict}[/]: {v.text} ({v.measure}: {v.evidence})", soft_wrap=True)
