@@ -75,9 +75,13 @@ def shifted(x: jax.Array, shift: jax.Array, margin: int) -> jax.Array:
 @jax.jit
 def _taken(data, indices):
     x, y = data
-        metrics = {"accuracy": accuracy}
-        step = train_step(model, fcnn.softmax_cross_entropy, optimizer, metrics)
-        start = partial(create, model, optimizer, training[0].shape[1:])
+    return x[indices], y[indices]
+
+
+def _correct(model, margin, train_state, x, y, shift):
+    params, state = train_state.params, train_state.state
+    outputs = predict(model, params, state, shifted(x, shift, margin))
+    return outputs.argmax(-1) == y
 
 
 def _at_rate(train_state: TrainState, rate: float) -> TrainState:
