@@ -81,12 +81,9 @@ class _Running:
         self._reuse(parts)
         try:
             self._measure(prepared, parts)
-        except interrupt.Interrupted as signal:
-            self.stopped, code = "Interrupted", signal.exit_code
-            self.codes.append(code)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as signal:
             self.stopped = "Interrupted"
-            self.codes.append(130)
+            self.codes.append(getattr(signal, "exit_code", 130))
         except Exception as error:
             self.stopped = f"Stopped: {self._fault(error)}"
         try:
@@ -103,6 +100,8 @@ class _Running:
             self.faults.append(self.run.failed)
         for fault in self.faults:
             self.codes.append(refuse(f"{self.e.name}: {fault}", FAULT))
+        if code := interrupt.exit_code():  # it may have arrived after the last part
+            self.codes.append(code)
         return worst(self.codes)
 
     def _fault(self, error: Exception) -> str:
