@@ -76,7 +76,8 @@ def _all(options: list[str]) -> int:
         for each in records:
             print(f"\n{PROG} {each.name}\n", flush=True)
             codes.append(run(each, [*smoke, "--output-dir", str(common.output_dir)]))
-            if interrupt.exit_code():
+            if code := interrupt.exit_code():
+                codes.append(code)
                 break
     return worst(codes)
 

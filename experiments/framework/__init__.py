@@ -1,1 +1,1 @@
-"""Shared parts of experiments: options, run folder, interruption, claims, report."""
+"""Shared parts of experiments: record, runner, options, claims, statistics, run folder, report."""

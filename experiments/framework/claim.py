@@ -15,8 +15,10 @@ from typing import Any, Literal
 from experiments.framework.statistics import LEVEL, Estimate, holm, paired, share_interval
 
 RULE = (
-    "Student's t over paired seeds, two-sided: a claim holds, or fails, with p < 0.05 after Holm's "
-    "adjustment over the claims of a run, and is undecided otherwise. Intervals have 95 %."
+    "A claim about a difference is judged by Student's t over paired seeds, two-sided: it held or "
+    "failed with p < 0.05 after Holm's adjustment over the claims of a run, and is undecided "
+    "otherwise. A claim about a share is decided by comparing the share with its bound. Intervals "
+    "are 95 % confidence intervals."
 )
 NEW_RULE = (
     "at n = 3, two standard errors are exceeded by chance in 18 % of all runs, on one side 9 %"

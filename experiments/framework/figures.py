@@ -45,7 +45,8 @@ def draw(
                 if caption := plot(axes, measured):
                     drawn.append(_saved(run, figure, name, caption))
             except Exception as error:
-                failures.append(f"figure {name}: {type(error).__name__}: {error}")
+                why = " ".join(str(error).split())
+                failures.append(f"figure {name}: {type(error).__name__}: {why}")
             finally:
                 plt.close("all")
     return drawn, failures

@@ -78,20 +78,16 @@ class _Running:
         self.faults: list[str] = []  # one line each
 
     def all(self, prepared: Any, parts: Sequence[Part]) -> int:
-        started = perf_counter()
         self._reuse(parts)
         try:
             self._measure(prepared, parts)
-        except interrupt.Interrupted as signal:
-            self.stopped, code = "Interrupted", signal.exit_code
-            self.codes.append(code)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as signal:
             self.stopped = "Interrupted"
-            self.codes.append(130)
+            self.codes.append(getattr(signal, "exit_code", 130))
         except Exception as error:
             self.stopped = f"Stopped: {self._fault(error)}"
         try:
-            self._output((perf_counter() - started) / 60)
+            self._output()
         except Exception as error:
             self._fault(error)
         self.run.close()
@@ -104,6 +100,8 @@ class _Running:
             self.faults.append(self.run.failed)
         for fault in self.faults:
             self.codes.append(refuse(f"{self.e.name}: {fault}", FAULT))
+        if code := interrupt.exit_code():  # it may have arrived after the last part
+            self.codes.append(code)
         return worst(self.codes)
 
     def _fault(self, error: Exception) -> str:
@@ -160,12 +158,13 @@ class _Running:
                     running, started = next(order, running), perf_counter()
                     interrupt.check()
 
-    def _output(self, minutes: float) -> None:
+    def _output(self) -> None:
         """Print tables and verdicts, then write files, then draw figures and the report."""
         e, config = self.e, self.config
         if not self.finished:
             self.screen.print("No part was finished; there are no results.")
             return
+        minutes = sum(line["seconds"] for line in self.finished.values()) / 60
         m = e.gather({name: line["result"] for name, line in self.finished.items()})
         tables = e.tables(m)
         for table in tables:
@@ -173,6 +172,9 @@ class _Running:
         verdicts = [] if config.smoke or self.stopped else judge(e.claims, e.evidence(m))
         self.codes.append(verdict_code(verdicts))
         show_verdicts(self.screen, verdicts)
+        notes = self._notes(minutes)
+        for note in notes:
+            self.screen.print(note, highlight=False, soft_wrap=True)
         kept = {"experiment": e.name, "minutes": round(minutes, 1), "config": self.run.config}
         kept |= {"environment": self.run.environment, "rule": RULE, **e.results(m)}
         kept |= {"claims": [v.json() for v in verdicts], "stopped": self.stopped}
@@ -188,7 +190,7 @@ class _Running:
             judged=RULE,
             differences=self._differences(),
             tables=[(table.head, table.rows) for table in tables],
-            notes=[*e.notes(config), *self._notes(minutes)],
+            notes=[*e.notes(config), *notes],
             figures=figures,
             stopped=self.stopped,
         )

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import toy
 from child import started
 
 from experiments.framework import interrupt
+from experiments.framework.runner import main
 
 ROOT = Path(__file__).parents[2]
 TOY = str(Path(toy.__file__))
@@ -65,6 +67,17 @@ def test_the_notice_is_printed_while_xla_compiles_and_a_second_signal_ends(signu
         process.wait(2)
         assert time.monotonic() - start < 3
     assert process.returncode == code
+
+
+def test_a_signal_after_the_last_part_keeps_the_verdicts(tmp_path, capsys):
+    def gather(finished):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)
+        return finished
+
+    late = replace(toy.TOY, gather=gather)
+    assert main(late, ["--output-dir", str(tmp_path)]) == 143
+    assert "held: a exceeds b" in capsys.readouterr().out
 
 
 def test_handlers_of_the_caller_are_restored():

@@ -82,7 +82,9 @@ def test_the_default_has_five_seeds_and_a_full_run_three(tmp_path, capsys):
     run(tmp_path)
     assert "n = 5" in capsys.readouterr().out
     run(tmp_path, "--full")
-    assert "n = 3" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "n = 3" in out
+    assert "A run with --full has 3 seeds" in out
     assert "A run with --full has 3 seeds" in (newest(tmp_path) / "report.html").read_text()
 
 

@@ -127,3 +127,24 @@ def test_without_a_kind_all_are_measured_until_an_interrupt(codes, measured, cod
     monkeypatch.setattr("experiments.speed.exit_code", lambda _, run: run() or next(coming))
     assert main([]) == code
     assert [bench.name for bench in benches] == ["steps", "shapes", "loops", "judging"][:measured]
+
+
+def test_sigterm_gives_exit_code_143(monkeypatch):
+    monkeypatch.setattr("experiments.speed.exit_code", lambda command, run: 130)
+    assert main(["shapes", SHORT]) == 130
+    monkeypatch.setattr("experiments.framework.interrupt._first", 15)
+    assert main(["shapes", SHORT]) == 143
+    assert main([]) == 143
+
+
+def test_smoke_and_output_dir_go_without_a_kind(capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        main(["--smoke", "shapes"])
+    assert exit_info.value.code == 2
+    assert "go without KIND" in capsys.readouterr().err
+
+
+def test_an_output_folder_that_is_a_file_is_misuse(tmp_path, capsys):
+    (tmp_path / "taken").touch()
+    assert main(["--smoke", "--output-dir", str(tmp_path / "taken")]) == 2
+    assert "taken: Not a directory" in capsys.readouterr().err
