@@ -78,7 +78,9 @@ from importlib import metadata
 from jax._src import xla_bridge
 assert not xla_bridge.backends_are_initialized()
 assert "optax" not in sys.modules and "fcnn.checker" not in sys.modules
-assert fcnn.check is fcnn.checker.check and fcnn.training.fit and fcnn.testing and fcnn.Report
+assert fcnn.check is fcnn.checker.check and fcnn.testing and fcnn.Report
+assert fcnn.training.fit and fcnn.data.augment
+assert not xla_bridge.backends_are_initialized()
 assert fcnn.__version__ == metadata.version("fcnn")
 """
     subprocess.run([sys.executable, "-c", program], check=True)

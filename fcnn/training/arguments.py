@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from fcnn.ops.arrays import is_float
 from fcnn.ops.validation import require, require_integers, require_key
 from fcnn.training.batch import Recorded, of_batch, require_all_read
 from fcnn.training.callbacks import Callback
-from fcnn.training.evaluate import one_example, require_layer
-from fcnn.training.metrics import Metric, as_metrics
-from fcnn.training.not_finite import require_labels
+from fcnn.training.evaluate import one_example
+from fcnn.training.metrics import added
+from fcnn.training.not_finite import not_finite_path, require_labels
+from fcnn.training.parts import (
+    require_augmentation,
+    require_layer,
+    require_loss,
+    require_optimizer,
+)
 from fcnn.training.sources import Source
 from fcnn.training.state import TrainState, create
 from fcnn.training.step import updating
@@ -21,15 +27,9 @@ from fcnn.training.step import updating
 def require_parts(model, loss, optimizer, augment, callbacks, key) -> None:
     """TypeError unless these are a layer, functions, an optimizer, callbacks and a key."""
     require_layer(model)
-    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-        what = f"optimizer {optimizer!r:.60} is not an optimizer of optax"
-        raise TypeError(f"{what}; write optax.adam(1e-3)")
-    if not callable(loss):
-        write = "write fcnn.softmax_cross_entropy"
-        raise TypeError(f"loss {loss!r:.60} is not a function of (outputs, y); {write}")
-    if augment is not None and not callable(augment):
-        write = "write fcnn.data.augment.shift(2)"
-        raise TypeError(f"augment {augment!r:.60} is not a function of (key, batch); {write}")
+    require_optimizer(optimizer)
+    require_loss(loss)
+    require_augmentation(augment)
     require_key(key)
     if not isinstance(callbacks, Sequence):
         raise TypeError(f"callbacks {callbacks!r:.60} is not a list; write callbacks=[...]")
@@ -50,13 +50,6 @@ def require_counts(*, epochs, batch_size, every) -> None:
     require(every >= 1, f"every {every} must be at least 1")
 
 
-def require_metrics(metrics: Any) -> dict[str, Metric]:
-    """Every metric as a `Metric`; the name "loss" is the loss's."""
-    measured = as_metrics(metrics)
-    require("loss" not in measured, "metrics: the loss is always measured; leave out 'loss'")
-    return measured
-
-
 def require_needs(callbacks: Sequence[Callback], measured: set[str]) -> None:
     """ValueError if a callback reads a validation metric that is not measured."""
     for callback in callbacks:
@@ -68,8 +61,9 @@ def require_needs(callbacks: Sequence[Callback], measured: set[str]) -> None:
 
 
 def require_batch_size(source: Source, batch_size: int) -> None:
-    """ValueError if the devices of a mesh do not divide the batch size."""
-    shards = source.shards
+    """ValueError for a batch of more than all examples, or that devices cannot share."""
+    n, shards = source.length, source.shards
+    require(batch_size <= n, f"batch_size {batch_size} exceeds the {n} examples; write {n}")
     require(
         batch_size % shards == 0,
         f"batch_size {batch_size} must be a multiple of the {shards} devices that share a batch",
@@ -86,8 +80,11 @@ def start_state(model, optimizer, source, key, start, total) -> TrainState:
     if not isinstance(start, TrainState):
         write = "write start=run.train_state, where run is what fit returned"
         raise TypeError(f"start is a {type(start).__name__}, not a TrainState; {write}")
-    _require_same(start, jax.eval_shape(made, key), "start: ")
+    _require_same(start, jax.eval_shape(made, key), "start: ", _kinds)
+    if path := not_finite_path(start.params) or not_finite_path(start.state):
+        raise ValueError(f"start: {path} is not finite")
     step = int(start.step)
+    require(step == start.step and step >= 0, f"start: step {start.step} must be an integer >= 0")
     require(
         step <= total,
         f"start is at step {step}, but the run ends at step {total}; write a larger epochs, which "
@@ -109,29 +106,38 @@ def trace(model, loss, optimizer, metrics, augment, train_state, source) -> None
     def step(train_state, batch):
         train_state, seen = updating(model, recording, optimizer, augment)(train_state, batch)
         recorded = Recorded(seen.batch)
-        for metric in metrics.values():
-            metric.add(metric.init, seen.outputs, recorded)
+        for name, metric in metrics.items():
+            added(name, metric, metric.init, seen.outputs, recorded)
         read.update(recorded.read)
         return train_state
 
     new = jax.eval_shape(step, train_state, one_example(source))
     _require_same(new, train_state, "after a step, ")
     require_all_read(model, [*source.spec], read)
-    require_labels(model, train_state.params, train_state.state, source, loss)
+    params, state = train_state.params, train_state.state
+    require_labels(model, params, state, source, [of_batch("loss", loss)])
 
 
-def _require_same(given: TrainState, expected: TrainState, what: str) -> None:
-    """ValueError for the first array whose shape or dtype differs."""
+def _specs(a):
+    return f"{jnp.result_type(a)}{jnp.shape(a)}"
+
+
+def _kinds(a):
+    """Like `_specs`, where floats of any dtype are equal: parameters may be bfloat16."""
+    return f"{'floats' if is_float(a) else jnp.result_type(a)}{jnp.shape(a)}"
+
+
+def _require_same(given: TrainState, expected: TrainState, what: str, facts=_specs) -> None:
+    """ValueError for the first array whose facts, such as shape and dtype, differ."""
     for part in ("params", "state", "opt_state"):
-        found, wanted = (_arrays(getattr(each, part)) for each in (given, expected))
+        found, wanted = (_by_path(facts, getattr(each, part)) for each in (given, expected))
         for path in {**wanted, **found}:
             one, other = (arrays.get(path, "missing") for arrays in (found, wanted))
             because = "the optimizer" if part == "opt_state" else "the model"
             require(one == other, f"{what}{part}/{path} is {one}, but {because} has {other}")
 
 
-def _arrays(tree):
-    """dtype and shape of each array, by path."""
+def _by_path(facts, tree):
+    """The facts of each array, by path."""
     name = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")
-    spec = lambda a: f"{jnp.result_type(a)}{jnp.shape(a)}"
-    return {name(path): spec(a) for path, a in jax.tree_util.tree_leaves_with_path(tree)}
+    return {name(path): facts(a) for path, a in jax.tree_util.tree_leaves_with_path(tree)}

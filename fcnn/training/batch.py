@@ -32,6 +32,9 @@ def as_dict(what: str, given: Any) -> dict[str, Any]:
     Raises: TypeError if `given` is neither.
     """
     if isinstance(given, Mapping):
+        for name in given:
+            if not isinstance(name, str):
+                raise TypeError(f"{what}: {name!r:.60} is not a name; write a str")
         require("x" in given, f"{what} has {', '.join(map(str, given)) or 'no entry'}, but no x")
         return dict(given)
     if isinstance(given, tuple) and len(given) == 2:
@@ -92,12 +95,21 @@ class Recorded(dict):
         super().__init__(batch)
         self.read: set[str] = set()
 
+    def __iter__(self):  # dict(batch) and {**batch} call __getitem__ where __iter__ is defined
+        return super().__iter__()
+
     def __getitem__(self, name):
         self.read.add(name)
         return super().__getitem__(name)
 
+    def __missing__(self, name):
+        raise ValueError(f"batch has no entry {name!r}; it has {', '.join(self)}")
+
     def get(self, name, default=None):
         return self[name] if name in self else default
+
+    def copy(self):
+        return dict(self)
 
     def values(self):
         self.read.update(self)
@@ -106,6 +118,14 @@ class Recorded(dict):
     def items(self):
         self.read.update(self)
         return super().items()
+
+
+# A jitted loss takes the batch apart, and so reads all of it.
+jax.tree_util.register_pytree_node(
+    Recorded,
+    lambda batch: ([batch[name] for name in sorted(batch)], tuple(sorted(batch))),
+    lambda names, entries: Recorded(dict(zip(names, entries, strict=True))),
+)
 
 
 def require_all_read(model: Layer, names: Collection[str], read: Collection[str]) -> None:

@@ -12,8 +12,10 @@ from jax.sharding import Sharding
 from fcnn.layers import Layer
 from fcnn.layers.spec import as_arrays
 from fcnn.ops.validation import named, require, require_counts
-from fcnn.training.batch import Recorded, as_batch, outputs, require_all_read
-from fcnn.training.metrics import as_metrics, values
+from fcnn.training.batch import Recorded, as_batch, of_batch, outputs, require_all_read
+from fcnn.training.metrics import added, as_metrics, values
+from fcnn.training.not_finite import require_labels
+from fcnn.training.parts import require_layer
 from fcnn.training.sources import Source, as_source, read
 
 
@@ -43,6 +45,7 @@ def predict(
     """
     with named("predict"):
         require_counts(batch_size=batch_size)
+        require_layer(model)
         _require_trees(params=params, state=state)
         given = {"x": x, **inputs}
         batch = as_batch(params, {name: as_arrays(name, a) for name, a in given.items()})
@@ -97,7 +100,10 @@ def evaluate(
         prepared = as_source("evaluate", source)
         evaluation = Evaluation(model, metrics, prepared, batch_size)
         evaluation.validate(params, state)
-    return evaluation.run(params, state)
+    return evaluation.run(params, state) or {}
+
+
+AHEAD = 8  # batches that are dispatched before the host waits
 
 
 class Evaluation:
@@ -105,6 +111,7 @@ class Evaluation:
 
     def __init__(self, model: Layer, metrics: Any, source: Source, batch_size: int) -> None:
         self.model, self.source, self.metrics = model, source, as_metrics(metrics)
+        self.functions = [of_batch(name, f) for name, f in metrics.items() if callable(f)]
         count = -(-source.length // batch_size)
         size = -(-source.length // count)
         each = np.arange(source.length, dtype=np.int32)
@@ -115,18 +122,19 @@ class Evaluation:
         self._jitted = jax.jit(add)
 
     def validate(self, params: Any, state: Any) -> None:
-        """Trace the metrics of one batch: errors of the model and metrics, and unread entries."""
+        """Trace one batch: errors of the model, metrics and labels, and unread entries."""
         read: set[str] = set()
 
         def measured(params, state, batch):
             batch = as_batch(params, batch)
             recorded, (y, _) = Recorded(batch), outputs(self.model, params, state, batch)
-            found = [m.add(m.init, y, recorded) for m in self.metrics.values()]
+            found = [added(name, m, m.init, y, recorded) for name, m in self.metrics.items()]
             read.update(recorded.read)
             return found
 
         jax.eval_shape(measured, params, state, one_example(self.source))
         require_all_read(self.model, [*self.source.spec], read)
+        require_labels(self.model, params, state, self.source, self.functions)
 
     def place(self, home: Sharding) -> None:
         """Copy the examples to the devices of `home` if they are on others."""
@@ -139,14 +147,21 @@ class Evaluation:
         """Compile for the batch sizes that occur; `compiled` makes a program of a lowered one."""
         for batch in {len(batch): batch for batch in self.batches}.values():
             args = params, state, self.totals, *self._data(batch)
-            self._programs[len(batch)] = compiled(self._jitted.lower(*args))
+            if not jax.config.values["jax_disable_jit"]:
+                self._programs[len(batch)] = compiled(self._jitted.lower(*args))
 
-    def run(self, params: Any, state: Any) -> dict[str, Any]:
-        """The results by name."""
+    def run(
+        self, params: Any, state: Any, stop: Callable[[], bool] = lambda: False
+    ) -> dict[str, Any] | None:
+        """The results by name, or None if `stop()` became true."""
         totals = self.totals
-        for batch in self.batches:
+        for i, batch in enumerate(self.batches):
+            if stop():
+                return None
             run = self._programs.get(len(batch), self._jitted)
             totals = run(params, state, totals, *self._data(batch))
+            if i % AHEAD == 0:
+                jax.block_until_ready(totals)
         return values(self.metrics, totals)
 
     def _data(self, indices):
@@ -159,20 +174,13 @@ class Evaluation:
     def _add(self, params, state, totals, batch):
         batch = as_batch(params, batch)
         y, _ = outputs(self.model, params, state, batch)
-        return {name: m.add(totals[name], y, batch) for name, m in self.metrics.items()}
+        return {name: added(name, m, totals[name], y, batch) for name, m in self.metrics.items()}
 
 
 def one_example(source: Source) -> Any:
     """The spec of a batch of one example."""
     one = lambda spec: jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype)
     return jax.tree.map(one, dict(source.spec))
-
-
-def require_layer(model: Any) -> None:
-    """TypeError unless `model` is a layer; the message shows a call."""
-    if not isinstance(model, Layer):
-        write = f"{getattr(model, '__name__', 'fcnn.models.mlp')}()"
-        raise TypeError(f"model {model!r:.60} is not a layer; write {write}")
 
 
 def _devices(arrays):

@@ -5,7 +5,6 @@ order of its epoch, dropout and augmentation through the key folded with the ste
 continued from its state is equal, bit for bit, to a run that was never interrupted.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,16 +16,17 @@ from fcnn.ops.validation import named
 from fcnn.training.arguments import (
     require_batch_size,
     require_counts,
-    require_metrics,
     require_needs,
     require_parts,
     start_state,
     trace,
 )
+from fcnn.training.batch import of_batch
 from fcnn.training.callbacks import Callback, Progress
 from fcnn.training.evaluate import Evaluation
-from fcnn.training.interrupt import listening
+from fcnn.training.interrupt import listening, notice
 from fcnn.training.loop import Loop
+from fcnn.training.metrics import require_metrics
 from fcnn.training.not_finite import reason
 from fcnn.training.run import Run
 from fcnn.training.sources import as_source
@@ -70,7 +70,7 @@ def fit(
     error in a callback or a source after the first step. The state is that of the last finite step,
     and one line goes to standard error.
 
-    Shapes: an epoch has max(1, n // batch_size) steps for n examples.
+    Shapes: an epoch has n // batch_size steps for n examples.
     Options:
         model: a layer. It gets the entries of the batch that it reads, such as lengths.
         loss: function (outputs, y), or (outputs, batch), -> one number per example. Its mean over
@@ -88,7 +88,8 @@ def fit(
             {"accuracy": fcnn.training.accuracy}. The loss itself is always measured.
         start: state to continue from, as `fit` or `create` returns it.
         callbacks: what happens after each chunk of steps.
-        every: steps of a chunk; one epoch if None.
+        every: steps of a chunk; one epoch if None. The last chunk of a run is shorter if `every`
+            does not divide its steps; a continued run then has one chunk more.
         augment: function (key, batch) -> batch of training batches, such as those of
             `fcnn.data.augment`.
     Raises: TypeError or ValueError, before the first step, for an argument of another kind, for
@@ -107,7 +108,7 @@ def fit(
     (1.0, TrainState(step 40, params: 4 numbers in 2 arrays, state: 0 numbers in 0 arrays,
     opt_state: 0 numbers in 0 arrays))
     """
-    with named("fit"):
+    with listening("fit") as received, named("fit"):
         require_parts(model, loss, optimizer, augment, callbacks, key)
         require_counts(epochs=epochs, batch_size=batch_size, every=every)
         measured = require_metrics(metrics)
@@ -115,7 +116,7 @@ def fit(
         held_out = None if validation is None else as_source("fit: validation", validation)
         require_needs(callbacks, {"loss", *measured} if held_out else set())
         require_batch_size(examples, batch_size)
-        steps = max(1, examples.length // batch_size)
+        steps = examples.length // batch_size
         train_state = start_state(model, optimizer, examples, key, start, epochs * steps)
         trace(model, loss, optimizer, measured, augment, train_state, examples)
         evaluation = None
@@ -124,14 +125,14 @@ def fit(
             evaluation = Evaluation(model, {"loss": loss, **metrics}, held_out, size)
             with named("fit: validation"):
                 evaluation.validate(train_state.params, train_state.state)
-    update = updating(model, loss, optimizer, augment)
-    loop = Loop(update, measured, examples, steps, batch_size)
-    run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps)
-    with listening("fit") as received:
+        update = updating(model, loss, optimizer, augment)
+        loop = Loop(update, measured, examples, steps, batch_size)
+        run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps)
         stopped = run.train(train_state, received)
     train_state, message = run.train_state, run.message
     if stopped == "not finite":
-        message = reason(update, model, train_state, examples, run.indices(int(train_state.step)))
+        indices = run.indices(int(train_state.step))
+        message = reason(update, of_batch("loss", loss), model, train_state, examples, indices)
     if message:
-        print(f"fit: {stopped}: {message}", file=sys.stderr, flush=True)
+        notice(f"fit: {stopped}: {message}")
     return Fit(train_state, run.history, stopped, message)

@@ -7,7 +7,7 @@ one line is printed at once, and training returns what it has.
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Thread, current_thread, main_thread
 from typing import Any
@@ -23,6 +23,12 @@ class Received:
     signal: int = 0
 
 
+def notice(line: str) -> None:
+    """Print a line on standard error; a failure to do so loses nothing."""
+    with suppress(OSError, ValueError, AttributeError):  # closed, full or absent
+        print(line, file=sys.stderr, flush=True)
+
+
 class Interrupted(Exception):
     """A signal arrived during a compilation."""
 
@@ -31,7 +37,7 @@ class Interrupted(Exception):
 def listening(name: str) -> Iterator[Received]:
     """Record signals until the block ends, if this is the main thread.
 
-    A program's own handler of a signal is called too.
+    A program's own handler of a signal is called too; what it raises is dropped.
     """
     received = Received()
     before: dict[int, Any] = {}
@@ -42,10 +48,11 @@ def listening(name: str) -> Iterator[Received]:
         received.signal = number
         own = before[number]
         if callable(own) and own is not signal.default_int_handler:
-            own(number, frame)
+            with suppress(BaseException):  # training ends and keeps its state, whatever it raises
+                own(number, frame)
         else:
             what = "stops after the running steps; a second Ctrl-C raises KeyboardInterrupt"
-            print(f"\n{name}: interrupted: {what}", file=sys.stderr, flush=True)
+            notice(f"\n{name}: interrupted: {what}")
 
     if current_thread() is main_thread():
         before = {number: signal.getsignal(number) for number in SIGNALS}
@@ -63,7 +70,8 @@ def listening(name: str) -> Iterator[Received]:
 def compile_while_listening(lowered: Any, received: Received) -> Any:
     """Compile in a thread, so that the main thread handles signals at once.
 
-    Raises: Interrupted if a signal arrives; the compilation ends by itself.
+    Raises: Interrupted if a signal arrives. The compilation goes on to its end, and the process
+            cannot exit before: XLA aborts a process that exits while it compiles.
     """
     made: list[Any] = []
     errors: list[BaseException] = []

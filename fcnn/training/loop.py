@@ -13,15 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from fcnn.ops.arrays import is_float
-from fcnn.training.metrics import MeanTotal, Metric
-from fcnn.training.sources import Source, read
+from fcnn.training.metrics import MeanTotal, Metric, added
+from fcnn.training.sources import Source, read, require_like
 from fcnn.training.state import TrainState
 
 SECONDS = 0.3  # of one call of the compiled loop: an interrupt takes effect when it ends
 LONGEST = 512  # steps of one call
-
-# The mean of the loss, which a step has computed already.
-_LOSS = Metric(MeanTotal.zero(), lambda total, each, batch: total.plus(each), MeanTotal.value)
+AHEAD = 8  # steps that are dispatched before the host waits for the first of them
 
 
 class SourceError(Exception):
@@ -45,11 +43,13 @@ class Loop:
     ):
         self.update, self.source = update, source
         self.steps, self.batch_size = steps, batch_size
-        self.metrics = {"loss": _LOSS, **metrics}
+        add = lambda total, each, batch: total.plus(each)  # the step has computed the loss
+        self.metrics = {"loss": Metric(MeanTotal.zero(), add, MeanTotal.value), **metrics}
         self.totals = {name: metric.init for name, metric in self.metrics.items()}
         self.longest = min(steps, LONGEST)
         self.shape = self.longest, batch_size
         self._per_call = 1
+        self._specs = jax.tree.leaves(dict(source.spec))
 
     def compile(self, train_state: TrainState, compiled: Callable[[Any], Any]) -> None:
         """Compile for a train state; `compiled` makes a program of a lowered one."""
@@ -59,11 +59,12 @@ class Loop:
             where = jax.tree.map(lambda a: a.sharding, train_state), None
         if self.source.arrays is None:
             jitted = jax.jit(self._one, donate_argnums=0, out_shardings=where)
-            args = train_state, np.True_, self.source.take(indices[0])
+            args = train_state, np.True_, self._taken(indices[0])
         else:
             jitted = jax.jit(self._many, donate_argnums=0, out_shardings=where)
             args = train_state, self.source.arrays, indices, np.int32(1)
-        self._program = compiled(jitted.lower(*args))
+        eager = jax.config.values["jax_disable_jit"]
+        self._program = jitted if eager else compiled(jitted.lower(*args))
 
     def run(
         self, train_state: TrainState, indices: np.ndarray, stop: Callable[[], bool]
@@ -90,18 +91,32 @@ class Loop:
         return train_state, finite
 
     def _run_from_host(self, train_state, indices, stop):
-        """Dispatch is asynchronous: a batch is read while the step before is computed."""
-        ok = before = np.True_
+        """Dispatch is asynchronous: batches are read while earlier steps are computed."""
+        ok, dispatched = np.True_, []
         for i in indices:
             try:
-                batch = self.source.take(i)
+                batch = self._taken(i)
             except Exception as error:
                 raise SourceError(train_state) from error
-            if not before or stop():
+            if stop():
                 break
-            before = ok
             train_state, ok = self._program(train_state, ok, batch)
+            dispatched.append(ok)
+            if len(dispatched) == 2 * AHEAD:
+                if not dispatched[AHEAD]:
+                    break
+                del dispatched[:AHEAD]
         return train_state, bool(ok)
+
+    def _taken(self, indices):
+        """The batch of the source, whose shapes and dtypes are compared in a few microseconds."""
+        batch, n = self.source.take(indices), len(indices)
+        expected = [((n, *a.shape), a.dtype) for a in self._specs]
+        leaves = jax.tree.leaves(batch)
+        found = [(getattr(a, "shape", ()), getattr(a, "dtype", None)) for a in leaves]
+        if found != expected or batch.keys() != self.source.spec.keys():
+            require_like(self.source.spec, batch, n)
+        return batch
 
     def _many(self, train_state, arrays, indices, count):
         def body(carry):
@@ -117,9 +132,9 @@ class Loop:
         new, seen = self.update(train_state, batch)
         before, totals = train_state.totals, {}
         for name, metric in self.metrics.items():
-            of = seen.each_loss if metric is _LOSS else seen.outputs
-            totals[name] = metric.add(before[name], of, seen.batch)
-        floats = [a for a in jax.tree.leaves(new.params) if is_float(a)]
+            of = seen.each_loss if name == "loss" else seen.outputs
+            totals[name] = added(name, metric, before[name], of, seen.batch)
+        floats = [a for a in jax.tree.leaves((new.params, new.state)) if is_float(a)]
         finite = [jnp.isfinite(a).all() for a in (seen.each_loss.mean(), *floats)]
         ok = ok & jnp.stack(finite).all()
         chosen = lambda a, b: jnp.where(ok, a, b)

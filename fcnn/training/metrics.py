@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from fcnn.ops.arrays import as_array
 from fcnn.ops.returned import described
+from fcnn.ops.sharding import automatically, explicit_mesh
 from fcnn.ops.validation import named, require
 from fcnn.training.batch import Batch, of_batch
 
@@ -101,13 +103,45 @@ def as_metrics(metrics: Any) -> dict[str, Metric]:
     if not isinstance(metrics, Mapping):
         write = "write metrics={'accuracy': fcnn.training.accuracy}"
         raise TypeError(f"metrics {metrics!r:.60} is not a dict; {write}")
+    for name in metrics:
+        if not isinstance(name, str):
+            raise TypeError(f"metrics: {name!r:.60} is not a name; write a str")
     return {name: _as_metric(name, metric) for name, metric in metrics.items()}
+
+
+def require_metrics(metrics: Any) -> dict[str, Metric]:
+    """Every metric as a `Metric`; the name "loss" is the loss's."""
+    measured = as_metrics(metrics)
+    require("loss" not in measured, "metrics: the loss is always measured; leave out 'loss'")
+    return measured
 
 
 def values(metrics: Mapping[str, Metric], totals: Mapping[str, Any]) -> dict[str, Any]:
     """The results: floats, or arrays of NumPy for a metric whose value is an array."""
-    found = {name: np.asarray(m.value(_exact(totals[name]))) for name, m in metrics.items()}
-    return {name: float(a) if a.ndim == 0 else a for name, a in found.items()}
+    found = {}
+    for name, metric in metrics.items():
+        value = np.asarray(metric.value(_exact(totals[name])))
+        if value.dtype.kind not in "biufV":  # V: bfloat16 and other floats of ml_dtypes
+            what = f"metric {name!r}: value returns {value.dtype}"
+            raise TypeError(f"{what}; expected a number or an array")
+        found[name] = float(value) if value.ndim == 0 else value
+    return found
+
+
+def added(name: str, metric: Metric, total: Any, outputs: Any, batch: Batch) -> Any:
+    """metric.add(total, outputs, batch), which must have the shapes and dtypes of `total`.
+
+    On a mesh with explicit axes, XLA shards the addition of a metric that is no mean.
+    """
+    mesh = explicit_mesh(jax.tree.leaves(outputs))
+    add = metric.add
+    if mesh is not None and not isinstance(total, MeanTotal):
+        add = automatically(metric.add, mesh, jax.tree.map(lambda _: PartitionSpec(), total))
+    new = add(total, outputs, batch)
+    if described(new) != described(total):
+        what = f"metric {name!r}: add returns {described(new)}, but init is {described(total)}"
+        raise TypeError(f"{what}; both need the same shapes and dtypes")
+    return new
 
 
 def _exact(total):
@@ -128,10 +162,12 @@ def _mean(name, f):
     of = of_batch(f"metric {name!r}", f)
 
     def add(total, outputs, batch):
-        each = of(outputs, batch)
-        if not isinstance(each, jax.Array) or each.ndim == 0:
-            what = f"metric {name!r} returns {described(each)}"
+        each, n = of(outputs, batch), jax.tree.leaves(batch["x"])[0].shape[0]
+        shape, what = getattr(each, "shape", None), f"metric {name!r} returns {described(each)}"
+        if not isinstance(each, jax.Array) or shape == ():
             raise TypeError(f"{what}; it must be one number per example: leave out .mean()")
+        if shape is None or shape[0] != n or jnp.issubdtype(each.dtype, jnp.complexfloating):
+            raise TypeError(f"{what} for {n} examples; it must be one real number per example")
         return total.plus(each)
 
     return Metric(MeanTotal.zero(), add, MeanTotal.value)

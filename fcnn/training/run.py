@@ -37,48 +37,52 @@ class Run:
         self.total, self.every = epochs * loop.steps, every
         self.history: list[Progress] = []
         self.message = ""
-        self._order = lru_cache(maxsize=1)(self._shuffled)
+        self._order = lru_cache(maxsize=1)(self._shuffled)  # an epoch may take several chunks
 
     def train(self, train_state: TrainState, received: Received) -> str:
         """All chunks of steps; why the run ended early, or ""."""
         self.train_state = self._prepared(train_state)
         compiled = partial(compile_while_listening, received=received)
         try:
-            if int(self.train_state.step) < self.total:
+            step = int(self.train_state.step)
+            if step < self.total or self._unmeasured(step):
                 self._compile(compiled)
         except Interrupted:
             return "interrupted"
-        first = int(self.train_state.step)
-        while (step := int(self.train_state.step)) < self.total:
+        first, stop = int(self.train_state.step), lambda: bool(received.signal)
+        while (step := int(self.train_state.step)) < self.total or self._unmeasured(step):
+            end = step if self._unmeasured(step) else self._end(step)
             try:
-                stopped = self._chunk(step, received)
+                stopped = self._chunk(step, end, stop)
             except Exception as error:
-                if int(self.train_state.step) == first:
+                at = int(self.train_state.step)
+                if at == first:
                     raise  # nothing is lost
                 self.message = _described(error)
-                return "error in validation" if self._at_end(step) else "error in the source"
+                return "error in a metric or validation" if at == end else "error in the source"
             if stopped:
                 return stopped
         return ""
 
-    def _chunk(self, step, received):
-        """One chunk of steps, its results and callbacks; why the run ends, or ""."""
+    def _chunk(self, step, end, stop):
+        """The steps to `end`, their results and callbacks; why the run ends, or ""."""
         began = perf_counter()
-        finite = self._steps(step, self._end(step), lambda: bool(received.signal))
-        seconds = perf_counter() - began
-        if not finite:
+        if not self._steps(step, end, stop):
             return "not finite"
-        if not self._at_end(step):
+        if int(self.train_state.step) < end:
             return "interrupted"
-        self._measure(seconds)
-        return self._call_back() or ("interrupted" if received.signal else "")
+        if not self._measure(perf_counter() - began, stop):
+            return "interrupted"
+        return self._call_back() or ("interrupted" if stop() else "")
 
     def _end(self, step):
         """The last step of the chunk that begins at `step`, or goes on there."""
         return min(self.every * (step // self.every + 1), self.total)
 
-    def _at_end(self, step):
-        return int(self.train_state.step) == self._end(step)
+    def _unmeasured(self, step):
+        """Whether the chunk that ends at `step` has no results yet: its run was ended before."""
+        at_end = step > 0 and (step % self.every == 0 or step == self.total)
+        return at_end and float(self.train_state.totals["loss"].number) > 0
 
     def indices(self, step: int) -> np.ndarray:
         """The examples of the batch of a step, counted from 0."""
@@ -101,7 +105,8 @@ class Run:
         for callback in self.callbacks:
             if callback.name not in own:
                 own[callback.name] = callback.init(plain)
-        return plain._replace(callbacks={c.name: own[c.name] for c in self.callbacks})
+                _require_arrays(callback, own[callback.name])
+        return plain._replace(callbacks=own)
 
     def _placed(self, a):
         """An array without a weak type, on the devices of the source."""
@@ -137,16 +142,19 @@ class Run:
         self.train_state = train_state._replace(callbacks=callbacks)
         return finite
 
-    def _measure(self, seconds):
-        """Add the results of a chunk to the history, and begin new totals."""
+    def _measure(self, seconds, stop):
+        """Add the results of a chunk to the history, and begin new totals; False at `stop()`."""
         train_state, validation = self.train_state, {}
         training = values(self.loop.metrics, train_state.totals)
         if self.evaluation is not None:
-            validation = self.evaluation.run(train_state.params, train_state.state)
+            validation = self.evaluation.run(train_state.params, train_state.state, stop)
+            if validation is None:
+                return False
         self.train_state = train_state._replace(totals=jax.tree.map(self._placed, self.loop.totals))
         step = int(train_state.step)
         epoch = step / self.loop.steps
         self.history.append(Progress(step, self.total, epoch, training, validation, seconds))
+        return True
 
     def _call_back(self):
         """Call every callback; why one of them ends the run, or ""."""
@@ -154,16 +162,25 @@ class Run:
         for callback in self.callbacks:
             try:
                 new = callback.after(self.train_state, own[callback.name], self.history[-1])
+                if isinstance(new, Stop):
+                    reasons.append(f"{new.reason}" or f"stopped by {callback.name}")
+                    new = new.own
+                _require_arrays(callback, new)
             except Exception as error:
                 reasons.append(f"error in {callback.name}")
                 self.message = _described(error)
                 continue
-            if isinstance(new, Stop):
-                reasons.append(new.reason)
-                new = new.own
             own[callback.name] = new
         self.train_state = self.train_state._replace(callbacks=own)
         return "; ".join(reasons)
+
+
+def _require_arrays(callback, own):
+    """TypeError unless the state of a callback is a pytree of arrays and numbers."""
+    for a in jax.tree.leaves(own):
+        if not hasattr(a, "dtype") and not isinstance(a, int | float | complex):
+            what = f"callback {callback.name}: its state has a {type(a).__name__}"
+            raise TypeError(f"{what} {a!r:.60}; it must be a pytree of arrays")
 
 
 def _described(error: Exception) -> str:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fcnn.ops.validation import named, require_integers
+
 
 def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
     """Indices of the examples in each batch, for a number of steps.
@@ -22,6 +24,8 @@ def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> n
     >>> indices.shape, sorted(indices.ravel().tolist())
     ((3, 2), [0, 1, 2, 3, 4, 5])
     """
+    with named("shuffled_indices"):
+        require_integers(examples=examples, batch_size=batch_size, steps=steps, seed=seed)
     if examples < 1 or batch_size < 1:
         raise ValueError(
             f"shuffled_indices: {examples} examples in batches of {batch_size}; "

@@ -8,6 +8,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.ops.validation import named, require, require_key
+from fcnn.training.parts import require_layer, require_optimizer
 
 
 class TrainState(NamedTuple):
@@ -66,25 +67,30 @@ def create(
     (0, (3, 2))
     """
     with named("create"):
+        require_layer(model)
+        require_optimizer(optimizer)
         require_key(key)
     init_key, step_key = jax.random.split(key)
     init = lambda key: model.init(key, shape, **inputs)
     if params is not None:
         with named("create"):
-            _require_like(params, jax.eval_shape(init, init_key)[0])
+            drawn, made = jax.eval_shape(init, init_key)
+            _require_like("params", params, drawn)
+            if state is not None:
+                _require_like("state", state, made)
     if params is None or state is None:
         drawn, made = init(init_key)
         params, state = drawn if params is None else params, made if state is None else state
     return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), step_key)
 
 
-def _require_like(params, drawn):
-    """ValueError unless `params` has the paths and shapes of the model's parameters."""
+def _require_like(what, tree, expected):
+    """ValueError unless `tree` has the paths and shapes of the model's."""
     shapes_of = lambda tree: {
         jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(a)
         for path, a in jax.tree_util.tree_leaves_with_path(tree)
     }
-    given, expected = shapes_of(params), shapes_of(drawn)
-    for path in {**expected, **given}:
-        one, other = (f"{shapes.get(path, 'missing')}" for shapes in (given, expected))
-        require(one == other, f"params: {path} is {one}, but the model has {other}")
+    given, wanted = shapes_of(tree), shapes_of(expected)
+    for path in {**wanted, **given}:
+        one, other = (f"{shapes.get(path, 'missing')}" for shapes in (given, wanted))
+        require(one == other, f"{what}: {path or 'the tree'} is {one}, but the model has {other}")

@@ -17,9 +17,18 @@ import jax.numpy as jnp
 import optax
 
 from fcnn.layers import Layer
+from fcnn.layers.spec import as_arrays
+from fcnn.ops.arrays import as_array
 from fcnn.ops.returned import described
-from fcnn.training.batch import Batch, as_batch, of_batch, outputs
-from fcnn.training.metrics import as_metrics
+from fcnn.ops.validation import named, require
+from fcnn.training.batch import Batch, as_batch, as_dict, of_batch, outputs
+from fcnn.training.metrics import added, require_metrics
+from fcnn.training.parts import (
+    require_augmentation,
+    require_layer,
+    require_loss,
+    require_optimizer,
+)
 from fcnn.training.sources import read
 from fcnn.training.state import TrainState
 
@@ -71,12 +80,18 @@ def train_step(
     >>> results["loss"], train_state.params["w"]
     (Array(4.5, dtype=float32), Array([[1.5]], dtype=float32))
     """
-    update, measured = updating(model, loss, optimizer, augment), as_metrics(metrics)
+    with named("train_step"):
+        require_layer(model)
+        require_loss(loss)
+        require_optimizer(optimizer)
+        require_augmentation(augment)
+        measured = require_metrics(metrics)
+    update = updating(model, loss, optimizer, augment)
 
     def step(train_state: TrainState, batch: Any) -> tuple[TrainState, dict[str, jax.Array]]:
         train_state, seen = update(train_state, batch)
         results = {
-            name: metric.value(metric.add(metric.init, seen.outputs, seen.batch))
+            name: metric.value(added(name, metric, metric.init, seen.outputs, seen.batch))
             for name, metric in measured.items()
         }
         return train_state, {"loss": seen.each_loss.mean(), **results}
@@ -104,7 +119,8 @@ def updating(
         params, state = train_state.params, train_state.state
         batch, key = as_batch(params, batch), jax.random.fold_in(train_state.key, train_state.step)
         if augment is not None:
-            batch = as_batch(params, augment(jax.random.fold_in(key, AUGMENT), batch))
+            augmented = augment(jax.random.fold_in(key, AUGMENT), batch)
+            batch = _same_examples(batch, as_batch(params, augmented))
         gradient = jax.value_and_grad(objective, has_aux=True)
         (value, (new_state, y, each)), g = gradient(params, state, batch, key)
         of_params = lambda params: objective(params, state, batch, key)[0]
@@ -120,6 +136,13 @@ def updating(
         return new, Seen(each, y, batch)
 
     return update
+
+
+def _same_examples(batch, augmented):
+    """`augmented`, which must have as many examples as the batch."""
+    n, m = (jax.tree.leaves(each["x"])[0].shape[0] for each in (batch, augmented))
+    require(n == m, f"augment: returns {m} examples for a batch of {n}")
+    return augmented
 
 
 def require_per_example(value: Any, y: Any) -> None:
@@ -164,5 +187,11 @@ def scan_steps(
     >>> int(train_state.step), results["loss"].shape
     (30, (30,))
     """
-    on_batch = lambda train_state, i: step(train_state, read(data, i))
+    with named("scan_steps"):
+        arrays = {name: as_arrays(name, a) for name, a in as_dict("data", data).items()}
+        indices = as_array("indices", indices)
+        if not jnp.issubdtype(indices.dtype, jnp.integer) or indices.ndim != 2:
+            what = f"indices {indices.dtype}{indices.shape} need shape (steps, batch_size)"
+            raise TypeError(f"{what} and integers; write shuffled_indices(n, batch_size, ...)")
+    on_batch = lambda train_state, i: step(train_state, read(arrays, i))
     return jax.lax.scan(on_batch, train_state, indices)

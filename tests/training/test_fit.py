@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+from functools import partial
 from inspect import unwrap
 from threading import Thread
 
@@ -313,17 +314,17 @@ def bad_at(i, j=1):
 
 SIDE = {"x": X[:, None].repeat(2, 1), "y": Y, "context": X[:, None]}
 NOT_FINITE = {
-    "x": ((bad_at(21), Y), {}, r"x\[21, 1\] is inf \(step \d\)"),
-    "x on the host": (training.from_host((bad_at(21), Y)), {}, r"x\[21, 1\] is inf \(step \d\)"),
+    "x": ((bad_at(21), Y), {}, r"x\[21, 1\] is inf in step \d"),
+    "x on the host": (training.from_host((bad_at(21), Y)), {}, r"x\[21, 1\] is inf in step \d"),
     "targets": (
         (X, bad_at(20)[:, :3]),
         {"loss": fcnn.squared_error},
-        r"y\[20, 1\] is inf \(step \d\)",
+        r"y\[20, 1\] is inf in step \d",
     ),
     "a label on the host": (
         training.from_host((X, np.where(np.arange(23) == 20, 3, Y))),
         {},
-        r"y\[20\] is 3, but the model has classes 0 to 2 \(step \d\)",
+        r"y\[20\] is 3, but the model has classes 0 to 2, in step \d",
     ),
     "a loss of one example": (
         (X, Y),
@@ -357,6 +358,157 @@ def test_a_result_that_is_not_finite_ends_training_with_the_last_finite_state(ki
     assert f"step {step + 1}" in run.message
     for a in jax.tree.leaves((run.train_state.params, run.train_state.state)):
         assert np.isfinite(a).all()
+
+
+def test_batch_norm_statistics_that_overflow_end_training():
+    """The loss stays finite: only the running variance is not."""
+    model = layers.serial(layers.batch_norm(), layers.dense(3))
+    with jax.enable_x64(False):
+        run = fit((np.float32(X) * np.float32(1e25), Y), model, optimizer=optax.sgd(0.1))
+    assert run.stopped == "not finite"
+    assert "the update of batch_norm1/var in step 1 is not finite" in run.message
+
+
+def regression(outputs, y):
+    return (outputs[:, 0] - y) ** 2
+
+
+BLAME = {  # a diverging run, whose integers are not labels, or are ignored labels
+    "integer targets": ({"source": (X, Y * 40), "model": layers.dense(1), "loss": regression}, 1e5),
+    "ignored labels": (
+        {
+            "source": (X, np.where(Y == 1, -1, Y)),
+            "model": layers.serial(layers.dense(8), layers.relu(), layers.dense(3)),
+            "loss": partial(fcnn.softmax_cross_entropy, ignore_index=-1),
+        },
+        1e200,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BLAME)
+def test_integers_that_are_no_labels_are_not_blamed(kind):
+    options, rate = BLAME[kind]
+    run = fit(optimizer=optax.sgd(rate), epochs=60, **options)
+    assert run.stopped == "not finite"
+    assert "classes" not in run.message
+
+
+def test_parameters_that_augmentation_makes_nan_are_explained():
+    augment = lambda key, batch: {**batch, "x": batch["x"] / 0}
+    run = fit(augment=augment)
+    assert re.search(r"^x of example \d+ is (-?inf|nan) in step 1, after augmentation", run.message)
+
+
+def test_bfloat16_parameters_are_trained():
+    params, state = jax.tree.map(
+        lambda a: a.astype(jnp.bfloat16), MODEL.init(jax.random.key(0), (4,))
+    )
+    start = training.create(MODEL, ADAM, (4,), jax.random.key(0), params=params, state=state)
+    run = fit(start=start, epochs=1)
+    assert all(a.dtype == jnp.bfloat16 for a in jax.tree.leaves(run.train_state.params))
+    assert np.isfinite(run.history[0].training["loss"])
+
+
+def test_a_jitted_loss_of_the_batch_is_taken():
+    @jax.jit
+    def loss(outputs, batch):
+        return fcnn.softmax_cross_entropy(outputs, batch["y"]) * dict(batch)["w"]
+
+    source = {"x": X, "y": Y, "w": np.ones(23)}
+    run = fit(source, loss=loss, metrics={"again": loss}, epochs=1)
+    assert run.history[0].training["again"] == pytest.approx(run.history[0].training["loss"])
+
+
+def test_fit_works_without_jit():
+    with jax.disable_jit():
+        run = fit(epochs=1, model=layers.dense(3), validation=(X, Y))
+    same = fit(epochs=1, model=layers.dense(3))
+    for a, b in zip(*(jax.tree.leaves(r.train_state.params) for r in (run, same)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_confusion_matrix_is_counted_on_a_mesh(kind):
+    def add(matrix, outputs, batch):
+        return matrix.at[batch["y"], outputs.argmax(-1)].add(1)
+
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(KINDS[kind],))
+    metrics = {"confusion": training.Metric(jnp.zeros((3, 3), int), add, lambda matrix: matrix)}
+    options = {"batch_size": 6, "epochs": 1, "metrics": metrics}
+    one = fit((X, Y), validation=(X, Y), **options)
+    source = training.sharded((X, Y), mesh)
+    two = fit(source, validation=source, **options)
+    for part in ("training", "validation"):
+        found = [getattr(run.history[0], part)["confusion"] for run in (one, two)]
+        np.testing.assert_array_equal(*found)
+        assert found[0].sum() == (18 if part == "training" else 23)
+
+
+def test_states_of_other_callbacks_are_kept():
+    options = {"validation": (X, Y), "model": layers.dense(3)}
+    run = fit(callbacks=[training.keep_best(), stepping(99)], epochs=1, **options)
+    end = fit(start=run.train_state, epochs=2, callbacks=[stepping(99)], **options)
+    assert int(end.train_state.callbacks["stepping"]) == 2
+    assert_equal(end.train_state.callbacks["keep_best"], run.train_state.callbacks["keep_best"])
+
+
+BAD_CALLBACKS = {
+    "an object as state": (lambda s: "text", lambda s, own, p: own, "its state has a str 'text'"),
+    "Stop itself": (lambda s: (), lambda s, own, p: training.Stop, "its state has a type"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_CALLBACKS)
+def test_the_state_of_a_callback_is_a_pytree_of_arrays(bad):
+    init, after, message = BAD_CALLBACKS[bad]
+    callbacks = [training.Callback("bad", init, after)]
+    if bad == "Stop itself":
+        assert message in fit(callbacks=callbacks).message
+    else:
+        with pytest.raises(TypeError, match=f"^fit: callback bad: {message}"):
+            fit(callbacks=callbacks)
+
+
+@pytest.mark.parametrize("reason", [3, "", "low"])
+def test_any_reason_stops(reason):
+    callback = training.Callback("any", lambda s: (), lambda s, own, p: training.Stop(reason))
+    run = fit(callbacks=[callback])
+    assert (len(run.history), run.stopped) == (1, f"{reason}" or "stopped by any")
+
+
+BAD_METRICS = {
+    "another length": (lambda z, y: jnp.zeros(3), r"'m' returns float64\[3\] for 1 examples"),
+    "complex": (lambda z, y: z[:, 0] + 1j, "must be one real number per example"),
+    "another dtype": (
+        training.Metric(0, lambda total, z, batch: total + z.sum(), float),
+        r"metric 'm': add returns float64\[\], but init is int64\[\]",
+    ),
+    "another structure": (
+        training.Metric(0.0, lambda total, z, batch: (total, z.sum()), float),
+        r"metric 'm': add returns \(float64\[\], float64\[\]\), but init is float64\[\]",
+    ),
+    "an entry that is missing": (
+        lambda z, batch: batch["labels"],
+        "batch has no entry 'labels'; it",
+    ),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_METRICS)
+def test_bad_metrics_are_rejected_before_training(bad):
+    metric, message = BAD_METRICS[bad]
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        fit(metrics={"m": metric})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_metric_whose_value_raises_loses_nothing():
+    broken = training.Metric(0.0, lambda total, z, batch: total + z.sum(), lambda total: 1 / 0)
+    run = fit(metrics={"m": broken})
+    assert run.stopped == "error in a metric or validation"
+    assert "ZeroDivisionError: division by zero (test_fit.py:" in run.message
+    assert_equal(run.train_state.params, fit(epochs=1).train_state.params)
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves():
@@ -405,7 +557,7 @@ def test_a_source_that_raises_after_some_steps_loses_nothing(part, capsys):
     broken = training.Source(23, training.on_device((X, Y)).spec, take)
     sources = {"source": (X, Y), "validation": (X, Y)} | {part: broken}
     run = fit(**sources)
-    name = "the source" if part == "source" else "validation"
+    name = "the source" if part == "source" else "a metric or validation"
     assert run.stopped == f"error in {name}"
     assert "OSError: images/7.png: no such file (test_fit.py:" in run.message
     assert run.message in capsys.readouterr().err

@@ -50,11 +50,37 @@ def slow(examples):
     def take(indices):
         if indices.any():  # indices are 0 while programs are compiled
             print("reading", flush=True)
-            time.sleep(60)
+            time.sleep(60 if "own" not in globals() else 2)
         return {"x": x[indices], "y": y[indices]}
     return training.Source(4000, spec, take)
 
-fit(1)
+print(fit(1).stopped)
+"""
+VALIDATED = """
+calls = []
+def take(indices):
+    calls.append(len(indices))
+    if len(calls) == 5 + 8 + 3:  # the first reads are those of compilation and of 8 batches
+        os.kill(os.getpid(), signal.SIGINT)
+    return {"x": x[indices], "y": y[indices]}
+
+held_out = training.Source(4000, training.on_device((x, y)).spec, take)
+count = lambda train_state, own, progress: own + 1
+counter = training.Callback("n", lambda train_state: np.int32(0), count)
+options = {"validation": held_out, "callbacks": [counter]}
+run = fit(3, **options)
+print(run.stopped, int(run.train_state.step), [p.step for p in run.history])
+end = fit(3, **options, start=run.train_state)
+print("again", [p.step for p in end.history], int(end.train_state.callbacks["n"]))
+whole = fit(3).train_state
+same = jax.tree.map(lambda a, b: bool((a == b).all()), whole.params, end.train_state.params)
+print("same", all(jax.tree.leaves(same)))
+"""
+OWN_HANDLER = """
+def own(number, frame):
+    print("own handler", flush=True)
+    sys.exit(3)
+signal.signal(signal.SIGTERM, own)
 """
 NOTICE = "fit: interrupted: stops after the running steps; a second Ctrl-C raises KeyboardInterrupt"
 
@@ -94,6 +120,28 @@ def test_a_signal_during_compilation_ends_training_at_once():
     assert time.monotonic() - began < 10
     assert out.strip() == "interrupted 0"
     assert NOTICE in err
+
+
+def test_a_signal_during_validation_ends_training_and_the_results_follow():
+    """The signal arrives in the second of two validations, which a continued run repeats."""
+    with started("-c", PROGRAM.replace("WHERE", "training.on_device") + VALIDATED) as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert [line for line in out.splitlines() if line != "training"] == [
+        "interrupted 2000 [1000]",
+        "again [2000, 3000] 3",
+        "same True",
+    ]
+
+
+def test_a_handler_of_ones_own_is_called_and_cannot_lose_the_state():
+    with started("-c", PROGRAM.replace("WHERE", "slow") + OWN_HANDLER + SLOW) as process:
+        wait_for(process, "reading")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert out.strip().splitlines() == ["own handler", "interrupted"]
+    assert err == ""
 
 
 def test_a_second_signal_raises():

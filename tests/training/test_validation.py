@@ -179,6 +179,8 @@ def test_fit_takes_validation_examples_on_another_device():
     assert fit(x, y, validation=validation).history != []
 
 
+STATE = training.create(LINEAR, optax.sgd(0.5), (2, 2), KEY)
+NAN_STATE = STATE._replace(params=jax.tree.map(lambda a: a * np.nan, STATE.params))
 DATASET = data.Dataset("d", (X, Y), (X, Y), ())
 EXPECTED = r"examples must be a pair \(x, y\), a dict with x, or a source, not"
 BAD_FITS = {
@@ -230,6 +232,22 @@ BAD_FITS = {
         "^fit: validation: x has 8 examples, but y has 7",
     ),
     "validation is empty": ((X, Y), {"validation": (X[:0], Y[:0])}, "^fit: validation: 0 examples"),
+    "a batch of more than all": ((X, Y), {"batch_size": 9}, "batch_size 9 exceeds the 8 examples"),
+    "augmentation not made": (
+        (X, Y),
+        {"augment": data.augment.shift},
+        r"^fit: augment is shift itself; write shift\(...\)",
+    ),
+    "NaN as start": (
+        (X, Y),
+        {"start": NAN_STATE},
+        "^fit: start: dense1/b is not finite",
+    ),
+    "bad label for validation": (
+        (X, Y),
+        {"validation": (X, Y + 1)},
+        r"^fit: validation: y\[2\] is 3, but the model has classes 0 to 2$",
+    ),
     "bad label": ((X, Y + 1), {}, r"^fit: y\[2\] is 3, but the model has classes 0 to 2"),
     "half an epoch": ((X, Y), {"epochs": 1.5}, "^fit: epochs 1.5 must be an integer"),
     "negative epochs": ((X, Y), {"epochs": -1}, "^fit: epochs -1 must not be negative"),
@@ -287,7 +305,7 @@ BAD_FITS = {
     "start of another model": (
         (X, Y),
         {"start": training.create(LINEAR, optax.sgd(0.5), (3, 3), KEY)},
-        r"^fit: start: params/dense1/w is float64\(9, 3\), but the model has float64\(4, 3\)",
+        r"^fit: start: params/dense1/w is floats\(9, 3\), but the model has floats\(4, 3\)",
     ),
     "start of another optimizer": (
         (X, Y),
@@ -405,6 +423,11 @@ BAD_EVALUATIONS = {
     "no metrics": ((X, Y), {"metrics": training.accuracy}, "metrics .* is not a dict; write"),
     "an unread entry": ({"x": X, "y": Y, "z": Y}, {}, "evaluate: batch entry 'z' is not read"),
     "batch_size": ((X, Y), {"batch_size": 0}, "evaluate: batch_size 0 must be at least 1"),
+    "labels out of range": (
+        (X, Y + 5),
+        {"metrics": {"loss": fcnn.softmax_cross_entropy}},
+        r"evaluate: y\[0\] is 5, but the model has classes 0 to 2$",
+    ),
 }
 
 

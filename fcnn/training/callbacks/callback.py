@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fcnn.ops.validation import named
 from fcnn.training.state import TrainState
 
 
@@ -56,6 +57,14 @@ class Callback:
     init: Callable[[TrainState], Any]
     after: Callable[[TrainState, Any, Progress], Any]
     needs: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        with named("Callback"):
+            if not isinstance(self.name, str):
+                raise TypeError(f"name {self.name!r:.60} is not a str")
+            for part in ("init", "after"):
+                if not callable(f := getattr(self, part)):
+                    raise TypeError(f"{part} {f!r:.60} is not a function")
 
 
 def _listed(results):

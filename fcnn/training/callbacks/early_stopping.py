@@ -4,12 +4,17 @@ import math
 
 import jax.numpy as jnp
 
-from fcnn.ops.validation import named, require, require_counts, require_flags
+from fcnn.ops.validation import named, require, require_counts, require_flags, require_numbers
 from fcnn.training.callbacks.callback import Callback, Stop
 
 
 def early_stopping(
-    metric: str = "loss", *, patience: int, larger: bool = False, least: float = 0.0
+    metric: str = "loss",
+    *,
+    patience: int,
+    larger: bool = False,
+    least: float = 0.0,
+    name: str = "early_stopping",
 ) -> Callback:
     """Callback that ends training when a validation metric no longer improves.
 
@@ -18,6 +23,7 @@ def early_stopping(
         patience: number of chunks without an improvement after which training ends.
         larger: whether larger values are better, as for accuracy.
         least: smallest difference that is an improvement.
+        name: of the callback, to tell several apart.
     Raises: from `fit`, before training: ValueError if validation does not measure the metric.
     Source: Prechelt 1998.
 
@@ -26,7 +32,8 @@ def early_stopping(
     with named("early_stopping"):
         require_counts(patience=patience)
         require_flags(larger=larger)
-        require(least >= 0, f"least {least} must not be negative")
+        require_numbers(least=least)
+        require(least >= 0, f"least {least} must be at least 0")
 
     def init(train_state):
         worst = -math.inf if larger else math.inf
@@ -42,4 +49,4 @@ def early_stopping(
         what = f"validation {metric} did not improve in {waited} chunks of steps"
         return Stop(f"{what}; best {float(own['best']):.4g}", own)
 
-    return Callback("early_stopping", init, after, needs=(metric,))
+    return Callback(name, init, after, needs=(metric,))

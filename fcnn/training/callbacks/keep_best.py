@@ -8,14 +8,15 @@ from fcnn.ops.validation import named, require_flags
 from fcnn.training.callbacks.callback import Callback
 
 
-def keep_best(metric: str = "loss", *, larger: bool = False) -> Callback:
+def keep_best(metric: str = "loss", *, larger: bool = False, name: str = "keep_best") -> Callback:
     """Callback that keeps the parameters with the best value of a validation metric.
 
-    They are in `train_state.callbacks["keep_best"]`: a dict with value, step, params and state.
+    They are in `train_state.callbacks[name]`: a dict with value, step, params and state.
 
     Options:
         metric: name of a validation metric.
         larger: whether larger values are better, as for accuracy.
+        name: of the callback, to tell several apart.
     Raises: from `fit`, before training: ValueError if validation does not measure the metric.
     Cost:   memory for a second copy of the parameters and the state.
 
@@ -41,4 +42,4 @@ def keep_best(metric: str = "loss", *, larger: bool = False) -> Callback:
         better = value > best if larger else value < best
         return kept(value, train_state) if better else own
 
-    return Callback("keep_best", init, after, needs=(metric,))
+    return Callback(name, init, after, needs=(metric,))

@@ -26,8 +26,11 @@ def metrics_file(path: str | Path) -> Callback:
 
     def write(lines):
         first = path.with_name(f".{path.name}.part")
-        first.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        first.replace(path)
+        try:
+            first.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            first.replace(path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, f"{path}") from None
 
     def init(train_state):
         write(lines_until(int(train_state.step)) if int(train_state.step) else [])
@@ -45,9 +48,11 @@ def metrics_file(path: str | Path) -> Callback:
 
 def _plain(value):
     """A number or nested lists as JSON takes them: null where a number is not finite."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value.tolist()
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return value if not isinstance(value, float) or math.isfinite(value) else None
 
 
 def _step_of(line):

@@ -22,7 +22,7 @@ def print_progress(report: Callable[[str], Any] = print) -> Callback:
     def write(line):
         try:
             report(line)
-        except OSError:  # standard output is closed or full: training goes on
+        except (OSError, ValueError):  # standard output is closed or full: training goes on
             pass
 
     def init(train_state):

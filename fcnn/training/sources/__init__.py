@@ -14,6 +14,15 @@ from fcnn.training.sources.from_host import from_host
 from fcnn.training.sources.from_indexable import from_indexable
 from fcnn.training.sources.on_device import on_device
 from fcnn.training.sources.sharded import sharded
-from fcnn.training.sources.source import Source, read
+from fcnn.training.sources.source import Source, read, require_like
 
-__all__ = ["Source", "as_source", "from_host", "from_indexable", "on_device", "read", "sharded"]
+__all__ = [
+    "Source",
+    "as_source",
+    "from_host",
+    "from_indexable",
+    "on_device",
+    "read",
+    "require_like",
+    "sharded",
+]

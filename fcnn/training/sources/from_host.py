@@ -27,18 +27,14 @@ def from_host(examples: Any) -> Source:
         arrays = {name: on_host(name, a) for name, a in as_dict("examples", examples).items()}
         length, spec = facts(arrays)
 
+    leaves, structure = jax.tree.flatten(arrays)
+    names = [f"{jax.tree_util.keystr(p)}" for p, _ in jax.tree_util.tree_leaves_with_path(arrays)]
+    same = [a.dtype.isnative and a.dtype == device_dtype(a) for a in leaves]
+
     def take(indices: np.ndarray) -> Batch:
-        return {name: _taken(name, a, indices) for name, a in arrays.items()}
+        parts = [a[indices] for a in leaves]
+        if not all(same):
+            parts = [as_array(name, a) for name, a in zip(names, parts, strict=True)]
+        return jax.tree.unflatten(structure, parts)
 
     return Source(length, spec, take)
-
-
-def _taken(name, tree, indices):
-    def one(a):
-        part = a[indices]
-        same = (
-            part.dtype.isnative and jax.dtypes.canonicalize_dtype(device_dtype(part)) == part.dtype
-        )
-        return part if same else as_array(name, part)
-
-    return jax.tree.map(one, tree)

@@ -1,5 +1,6 @@
 """Examples of a data set with `len` and `[i]`, such as those of torch and Grain."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -29,6 +30,8 @@ def from_indexable(examples: Any) -> Source:
     Source(10 examples of x int32(2,), y int32())
     """
     kind = type(examples)
+    if isinstance(examples, Mapping):
+        raise TypeError("from_indexable: a dict has no examples by index; write from_host(arrays)")
     if not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
         inner = "loader.dataset" if hasattr(examples, "dataset") else "examples with len and [i]"
         raise TypeError(
@@ -57,6 +60,8 @@ def _example(examples, i):
 
 
 def _require_shapes(i, example, first):
+    extra = [name for name in example if name not in first]
+    require(not extra, f"example {i} has {', '.join(map(str, extra))}, but example 0 has not")
     for name, tree in first.items():
         require(name in example, f"example {i} has no {name}")
         shapes = [a.shape for a in jax.tree.leaves(tree)]

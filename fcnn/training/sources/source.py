@@ -1,7 +1,7 @@
 """The record of a source, and the facts that all sources derive from their arrays."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from jax.sharding import NamedSharding, Sharding
 
 from fcnn.ops.arrays import as_array
 from fcnn.ops.sharding import of_batch, replicated
-from fcnn.ops.validation import require
+from fcnn.ops.validation import named, require, require_counts
 from fcnn.training.batch import Batch
 
 
@@ -40,6 +40,21 @@ class Source:
     home: Sharding | None = None
     shards: int = 1
 
+    def __post_init__(self):
+        """Errors of a source of one's own."""
+        with named("Source"):
+            require_counts(length=self.length)
+            if not isinstance(self.spec, Mapping) or "x" not in self.spec:
+                write = 'write {"x": jax.ShapeDtypeStruct((28, 28, 1), float)}'
+                raise TypeError(f"spec {self.spec!r:.60} is not a dict with x; {write}")
+            for name, tree in self.spec.items():
+                for a in jax.tree.leaves(tree):
+                    if not (hasattr(a, "shape") and hasattr(a, "dtype")):
+                        write = "write jax.ShapeDtypeStruct(shape, dtype)"
+                        raise TypeError(f"spec: {name} {a!r:.60} is no spec of an array; {write}")
+            if not callable(self.take):
+                raise TypeError(f"take {self.take!r:.60} is not a function of indices")
+
     def __repr__(self) -> str:
         each = (f"{name} {described(spec)}" for name, spec in self.spec.items())
         return f"Source({self.length:,} examples of {', '.join(each)})"
@@ -61,6 +76,19 @@ def read(arrays: Any, indices: Any) -> Any:
         return a.at[indices].get(out_sharding=where)
 
     return jax.tree.map(one, arrays)
+
+
+def require_like(spec: Batch, batch: Any, n: int) -> None:
+    """ValueError unless a batch that a source made has n examples like `spec`."""
+    if not isinstance(batch, Mapping) or {*batch} != {*spec}:
+        found = ", ".join(map(str, batch)) if isinstance(batch, Mapping) else type(batch).__name__
+        raise ValueError(f"take returns {found}, but the spec has {', '.join(spec)}")
+    for name, tree in spec.items():
+        pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(batch[name]), strict=True)
+        for one, a in pairs:
+            if a.shape != (n, *one.shape) or a.dtype != one.dtype:
+                expected = f"{one.dtype}{(n, *one.shape)}"
+                raise ValueError(f"take: {name} is {a.dtype}{a.shape}, expected {expected}")
 
 
 def described(spec: Any) -> str:
