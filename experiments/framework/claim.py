@@ -36,6 +36,13 @@ class Claim:
     unit: str = ""
     changed: str = ""
 
+    def __post_init__(self):
+        known = ("greater", "less", "at least", "at most")
+        if self.direction not in known:
+            expected = ", ".join(map(repr, known))
+            what = f"claim {self.text!r}: unknown direction {self.direction!r}"
+            raise ValueError(f"{what}; expected one of {expected}")
+
     @property
     def exact(self) -> bool:
         return self.direction in ("at least", "at most")

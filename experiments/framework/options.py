@@ -1,8 +1,12 @@
 """Options of every experiment, and the parser of command lines."""
 
 import dataclasses
+import io
+import re
 import sys
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -81,10 +85,24 @@ def with_seeds(config: Any) -> Any:
 
 
 def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C:
-    """The configuration of a command line. A usage error exits with a message and code 2."""
-    return tyro.cli(
-        kind, prog=f"python -m experiments {name}", description=description, args=arguments
-    )
+    """The configuration of a command line. A usage error exits with one line and code 2."""
+    prog, boxed = f"python -m experiments {name}", io.StringIO()
+    try:
+        with redirect_stderr(boxed):
+            return tyro.cli(kind, prog=prog, description=description, args=arguments)
+    except SystemExit as end:
+        if end.code:
+            sys.exit(refuse(f"{prog}: {_one_line(boxed.getvalue())}; --help lists the options"))
+        raise
+
+
+def _one_line(boxed: str) -> str:
+    """The error message in tyro's box of several lines, and the option that it proposes."""
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line).strip(" │") for line in boxed.splitlines()[1:]]
+    first = takewhile(lambda line: line and not line.startswith(("─", "╰")), lines)
+    text = " ".join(first).rstrip(".")
+    near = [after for line, after in pairwise(lines) if line.startswith("Perhaps you meant")]
+    return f"{text}; did you mean {near[0].split()[0]}?".replace("?;", "?") if near else text
 
 
 def refuse(message: str, code: int = 2) -> int:

@@ -66,6 +66,17 @@ def run(e: Record, arguments: list[str]) -> int:
     return _Running(e, config, the_run, before).all(prepared, parts)
 
 
+def _line(name: str, seconds: float, result: Any) -> dict[str, Any]:
+    """A line of parts.jsonl.
+
+    Raises: TypeError if JSON cannot hold the result.
+    """
+    try:
+        return json.loads(json.dumps({"part": name, "seconds": seconds, "result": result}))
+    except TypeError as error:
+        raise TypeError(f"part {name!r}: JSON cannot hold its result: {error}") from None
+
+
 class _Running:
     """One run of an experiment, after its command line was accepted."""
 
@@ -91,9 +102,9 @@ class _Running:
         except Exception as error:
             self._fault(error)
         self.run.close()
-        if self.stopped == "Interrupted":
+        if self.stopped == "Interrupted" and self.finished:
             self.screen.print(f"Interrupted. {STOPPED}", soft_wrap=True)
-        if self.stopped:
+        if self.stopped and self.finished:
             where = f"--continue {self.run.folder} measures the other parts."
             self.screen.print(where, highlight=False, soft_wrap=True)
         if self.run.failed:
@@ -148,15 +159,17 @@ class _Running:
             measured = self.e.measure(self.config, prepared, list(todo.values()), log)
             with closing(measured):
                 for name, result in measured:
+                    interrupt.check()  # training may have ended early, and the part with it
+                    if name not in todo:
+                        raise ValueError(f"measure yielded {name!r}, which is not a part to do")
                     seconds = round(perf_counter() - started, 3)
-                    line = json.loads(
-                        json.dumps({"part": name, "seconds": seconds, "result": result})
-                    )
-                    self.finished[name] = line
-                    self.run.part(line)
+                    self.finished[name] = _line(name, seconds, result)
+                    self.run.part(self.finished[name])
                     progress.finish(todo[name])
                     running, started = next(order, running), perf_counter()
-                    interrupt.check()
+            interrupt.check()
+            if missing := [name for name in todo if name not in self.finished]:
+                raise ValueError(f"measure yielded no result of {', '.join(missing)}")
 
     def _output(self) -> None:
         """Print tables and verdicts, then write files, then draw figures and the report."""

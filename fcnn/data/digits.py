@@ -17,8 +17,10 @@ def digits() -> Dataset:
     try:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
-    except ImportError:
-        raise DataError(f"digits: needs scikit-learn; write {install('experiments')}") from None
+    except ImportError as error:
+        if getattr(error, "name", None) in ("sklearn", None):
+            raise DataError(f"digits: needs scikit-learn; write {install('experiments')}") from None
+        raise DataError(f"digits: scikit-learn cannot be imported: {error}") from None
     pixels, y = load_digits(return_X_y=True)
     x = (pixels / 16).astype(np.float32).reshape(-1, 8, 8, 1)
     y = y.astype(np.int32)

@@ -14,7 +14,11 @@ from fcnn.training.callbacks import (
 )
 from fcnn.training.evaluate import evaluate as evaluate, predict as predict
 from fcnn.training.fit import Fit as Fit, fit as fit
-from fcnn.training.metrics import Metric as Metric, accuracy as accuracy
+from fcnn.training.metrics import (
+    Metric as Metric,
+    accuracy as accuracy,
+    binary_accuracy as binary_accuracy,
+)
 from fcnn.training.shuffle import shuffled_indices as shuffled_indices
 from fcnn.training.sources import (
     Source as Source,

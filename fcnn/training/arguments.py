@@ -1,16 +1,17 @@
 """Validation of the arguments of `fit` before the first step, with one-line error messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from fcnn.ops.arrays import is_float
-from fcnn.ops.validation import require, require_integers, require_key
+from fcnn.ops.validation import Named, require, require_integers, require_key
 from fcnn.training.batch import Recorded, of_batch, require_all_read
 from fcnn.training.callbacks import Callback
-from fcnn.training.evaluate import one_example
+from fcnn.training.evaluate import batch_spec
 from fcnn.training.metrics import added
 from fcnn.training.not_finite import not_finite_path, require_labels
 from fcnn.training.parts import (
@@ -22,6 +23,17 @@ from fcnn.training.parts import (
 from fcnn.training.sources import Source
 from fcnn.training.state import TrainState, create
 from fcnn.training.step import updating
+
+
+@contextmanager
+def within(what: str) -> Iterator[None]:
+    """Put "what: " in front of the message of a ValueError or TypeError, also of a named one."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if type(error) in (ValueError, TypeError):
+            error.args = (Named(f"{what}: {error}"),)
+        raise
 
 
 def require_parts(model, loss, optimizer, augment, callbacks, key) -> None:
@@ -93,7 +105,7 @@ def start_state(model, optimizer, source, key, start, total) -> TrainState:
     return start._replace(step=jnp.asarray(step, jnp.int32))
 
 
-def trace(model, loss, optimizer, metrics, augment, train_state, source) -> None:
+def trace(model, loss, optimizer, metrics, augment, train_state, source, batch_size) -> None:
     """Trace one step: errors of the model, the loss and the metrics, and unread entries."""
     read: set[str] = set()
 
@@ -111,7 +123,7 @@ def trace(model, loss, optimizer, metrics, augment, train_state, source) -> None
         read.update(recorded.read)
         return train_state
 
-    new = jax.eval_shape(step, train_state, one_example(source))
+    new = jax.eval_shape(step, train_state, batch_spec(source, batch_size))
     _require_same(new, train_state, "after a step, ")
     require_all_read(model, [*source.spec], read)
     params, state = train_state.params, train_state.state
@@ -133,8 +145,11 @@ def _require_same(given: TrainState, expected: TrainState, what: str, facts=_spe
         found, wanted = (_by_path(facts, getattr(each, part)) for each in (given, expected))
         for path in {**wanted, **found}:
             one, other = (arrays.get(path, "missing") for arrays in (found, wanted))
-            because = "the optimizer" if part == "opt_state" else "the model"
-            require(one == other, f"{what}{part}/{path} is {one}, but {because} has {other}")
+            because = f"the model has {other}"
+            if part == "opt_state":
+                write = "create(..., params=start.params, state=start.state) begins with another"
+                because = f"the optimizer has {other}; {write}"
+            require(one == other, f"{what}{part}/{path} is {one}, but {because}")
 
 
 def _by_path(facts, tree):

@@ -20,7 +20,7 @@ import jax
 from fcnn.layers import Layer
 from fcnn.layers.spec import as_arrays
 from fcnn.ops.arrays import is_float
-from fcnn.ops.validation import require
+from fcnn.ops.validation import named, require
 
 Batch = Mapping[str, Any]
 OfBatch = Callable[[Any, Batch], Any]  # (outputs, batch) -> a value
@@ -39,7 +39,10 @@ def as_dict(what: str, given: Any) -> dict[str, Any]:
         return dict(given)
     if isinstance(given, tuple) and len(given) == 2:
         return {"x": given[0], "y": given[1]}
-    raise TypeError(f"{what} must be a pair (x, y) or a dict with x, not {_kind(given)}")
+    write = ""
+    if isinstance(given, tuple) and len(given) > 2:
+        write = '; write {"x": x, "y": y, "weights": weights}'
+    raise TypeError(f"{what} must be a pair (x, y) or a dict with x, not {_kind(given)}{write}")
 
 
 def as_batch(params: Any, given: Any) -> dict[str, Any]:
@@ -73,11 +76,24 @@ def outputs(
 def of_batch(name: str, f: Callable[[Any, Any], Any]) -> OfBatch:
     """The loss or metric f as a function of (outputs, batch)."""
 
-    def of_y(outputs, batch):
-        require("y" in batch, f"{name} reads y, but the batch has {', '.join(batch)}")
-        return f(outputs, batch["y"])
+    whole = _second_parameter(f) == "batch"
 
-    return f if _second_parameter(f) == "batch" else of_y
+    def of(outputs, batch):
+        with named(name):
+            if not whole:
+                require("y" in batch, f"reads y, but the batch has {', '.join(batch)}")
+            try:
+                return f(outputs, batch if whole else batch["y"])
+            except jax.errors.JAXTypeError as error:  # its message has many lines
+                what = f"{type(error).__name__}: NumPy and Python cannot compute with traced arrays"
+                raise TypeError(f"{what}; use jax.numpy, or a Metric") from None
+            except (TypeError, IndexError) as error:
+                if whole or "string ind" not in f"{error}":
+                    raise
+                advice = "call its second parameter `batch` to get the whole batch"
+                raise TypeError(f"y has no entries by name; {advice}") from None
+
+    return of
 
 
 def _second_parameter(f):

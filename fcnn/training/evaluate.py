@@ -111,6 +111,7 @@ class Evaluation:
 
     def __init__(self, model: Layer, metrics: Any, source: Source, batch_size: int) -> None:
         self.model, self.source, self.metrics = model, source, as_metrics(metrics)
+        require(bool(self.metrics), "no metric; write {'accuracy': fcnn.training.accuracy}")
         self.functions = [of_batch(name, f) for name, f in metrics.items() if callable(f)]
         count = -(-source.length // batch_size)
         size = -(-source.length // count)
@@ -132,7 +133,7 @@ class Evaluation:
             read.update(recorded.read)
             return found
 
-        jax.eval_shape(measured, params, state, one_example(self.source))
+        jax.eval_shape(measured, params, state, batch_spec(self.source, len(self.batches[0])))
         require_all_read(self.model, [*self.source.spec], read)
         require_labels(self.model, params, state, self.source, self.functions)
 
@@ -177,10 +178,10 @@ class Evaluation:
         return {name: added(name, m, totals[name], y, batch) for name, m in self.metrics.items()}
 
 
-def one_example(source: Source) -> Any:
-    """The spec of a batch of one example."""
-    one = lambda spec: jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype)
-    return jax.tree.map(one, dict(source.spec))
+def batch_spec(source: Source, n: int) -> Any:
+    """The spec of a batch of n examples."""
+    each = lambda spec: jax.ShapeDtypeStruct((n, *spec.shape), spec.dtype)
+    return jax.tree.map(each, dict(source.spec))
 
 
 def _devices(arrays):

@@ -20,6 +20,7 @@ from fcnn.training.arguments import (
     require_parts,
     start_state,
     trace,
+    within,
 )
 from fcnn.training.batch import of_batch
 from fcnn.training.callbacks import Callback, Progress
@@ -91,7 +92,8 @@ def fit(
         every: steps of a chunk; one epoch if None. The last chunk of a run is shorter if `every`
             does not divide its steps; a continued run then has one chunk more.
         augment: function (key, batch) -> batch of training batches, such as those of
-            `fcnn.data.augment`.
+            `fcnn.data.augment`. Its randomness comes from the key: it is compiled, so random
+            numbers of NumPy would be drawn once.
     Raises: TypeError or ValueError, before the first step, for an argument of another kind, for
             data, labels or outputs that do not fit, or a batch entry that nothing reads.
     Cost:   each call traces and compiles its programs again, since a loss may read variables that
@@ -118,12 +120,12 @@ def fit(
         require_batch_size(examples, batch_size)
         steps = examples.length // batch_size
         train_state = start_state(model, optimizer, examples, key, start, epochs * steps)
-        trace(model, loss, optimizer, measured, augment, train_state, examples)
+        trace(model, loss, optimizer, measured, augment, train_state, examples, batch_size)
         evaluation = None
         if held_out is not None:
             size = max(batch_size, VALIDATION_BATCH)
             evaluation = Evaluation(model, {"loss": loss, **metrics}, held_out, size)
-            with named("fit: validation"):
+            with within("fit: validation"):
                 evaluation.validate(train_state.params, train_state.state)
         update = updating(model, loss, optimizer, augment)
         loop = Loop(update, measured, examples, steps, batch_size)
@@ -133,6 +135,8 @@ def fit(
     if stopped == "not finite":
         indices = run.indices(int(train_state.step))
         message = reason(update, of_batch("loss", loss), model, train_state, examples, indices)
+    if not (stopped or run.history or epochs == 0):
+        message = f"start is at step {int(train_state.step)}, the last one: nothing to train"
     if message:
-        notice(f"fit: {stopped}: {message}")
+        notice(": ".join(["fit", *[stopped] * bool(stopped), message]))
     return Fit(train_state, run.history, stopped, message)

@@ -1,6 +1,7 @@
 """Metrics: means over examples, and sums of other kinds.
 
-    mean      f(outputs, y) -> one number per example; the result is the mean over all examples
+    mean      f(outputs, y) -> one number per example; the result is the mean over all examples;
+              or (numbers, weights), for a weighted mean, such as one without padded positions
     Metric    total = init;  total = add(total, outputs, batch) for each batch;  value(total)
 
 A mean is exact: each example has the same weight, also those of a short last batch. Sums carry
@@ -52,9 +53,12 @@ class MeanTotal(NamedTuple):
     def zero(cls) -> "MeanTotal":
         return cls(*jnp.zeros(4))
 
-    def plus(self, each: jax.Array) -> "MeanTotal":
-        total = _plus(self.total, self.total_rest, each.astype(float).sum())
-        number = _plus(self.number, self.number_rest, jnp.asarray(float(each.size)))
+    def plus(self, each: jax.Array, weights: jax.Array | None = None) -> "MeanTotal":
+        each = each.astype(float)
+        weights = jnp.ones_like(each) if weights is None else weights.astype(float)
+        weighted = jnp.where(weights == 0, 0, each * weights)  # what has no weight may be NaN
+        total = _plus(self.total, self.total_rest, weighted.sum())
+        number = _plus(self.number, self.number_rest, weights.sum())
         return MeanTotal(*total, *number)
 
     def value(self) -> Any:
@@ -91,8 +95,30 @@ def accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
         fits = outputs.ndim > 0 and y.shape == outputs.shape[:-1]
         expected = f"expected {outputs.shape[:-1]}, one label per row of outputs {outputs.shape}"
         require(fits, f"y has shape {y.shape}; {expected}")
+        classes = outputs.shape[-1]
+        require(classes > 1, f"outputs {outputs.shape} have one class; write binary_accuracy")
     predicted = outputs.argmax(-1)
     return (predicted == y.astype(predicted.dtype)).astype(outputs.dtype)
+
+
+def binary_accuracy(outputs: jax.Array, y: jax.Array) -> jax.Array:
+    """Whether the sign of each logit agrees with its label: 1 or 0. It is a metric.
+
+    Shapes: outputs and y (n, ...) -> (n, ...).
+    Options:
+        outputs: logits; a positive one predicts the label 1.
+        y: labels 0 and 1, or probabilities, which are compared with ½.
+    Raises: ValueError if shapes disagree.
+
+    >>> fcnn.training.binary_accuracy(jnp.array([[2.0], [-1.0], [3.0]]), jnp.array([[1], [0], [0]]))
+    Array([[1.],
+           [1.],
+           [0.]], dtype=float32)
+    """
+    with named("binary_accuracy"):
+        outputs, y = as_array("outputs", outputs), as_array("y", y)
+        require(outputs.shape == y.shape, f"outputs {outputs.shape} and y {y.shape} must be equal")
+    return ((outputs > 0) == (y > 0.5)).astype(outputs.dtype)
 
 
 def as_metrics(metrics: Any) -> dict[str, Metric]:
@@ -158,16 +184,29 @@ def _as_metric(name, metric):
     raise TypeError(f"{what}; expected a function of (outputs, y), or a Metric(init, add, value)")
 
 
+def _require_numbers_of(name, each, outputs):
+    """TypeError unless a mean metric has one real number per example, position or output."""
+    shape, whole = getattr(each, "shape", None), jax.tree.leaves(outputs)[0].shape
+    what = f"metric {name!r} returns {described(each)} for outputs {whole}"
+    if shape == ():
+        raise TypeError(f"{what}; it must be one number per example: leave out .mean()")
+    real = isinstance(each, jax.Array) and not jnp.issubdtype(each.dtype, jnp.complexfloating)
+    if not real or shape != whole[: len(shape or ())]:
+        advice = "do y and outputs have different shapes?"
+        raise TypeError(f"{what}; it must be {whole[:1]}, one real number per example: {advice}")
+
+
 def _mean(name, f):
     of = of_batch(f"metric {name!r}", f)
 
     def add(total, outputs, batch):
-        each, n = of(outputs, batch), jax.tree.leaves(batch["x"])[0].shape[0]
-        shape, what = getattr(each, "shape", None), f"metric {name!r} returns {described(each)}"
-        if not isinstance(each, jax.Array) or shape == ():
-            raise TypeError(f"{what}; it must be one number per example: leave out .mean()")
-        if shape is None or shape[0] != n or jnp.issubdtype(each.dtype, jnp.complexfloating):
-            raise TypeError(f"{what} for {n} examples; it must be one real number per example")
-        return total.plus(each)
+        found = of(outputs, batch)
+        pair = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
+        for each in pair if pair[1] is not None else pair[:1]:
+            _require_numbers_of(name, each, outputs)
+        if pair[1] is not None and pair[0].shape != pair[1].shape:
+            both = f"{pair[0].shape} and {pair[1].shape}"
+            raise TypeError(f"metric {name!r}: numbers and weights have shapes {both}")
+        return total.plus(*pair)
 
     return Metric(MeanTotal.zero(), add, MeanTotal.value)

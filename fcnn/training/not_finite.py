@@ -40,7 +40,9 @@ def reason(
             (name, *_), value = found
             return f"{name} of example {indices[at]} is {value} in step {step}, after augmentation"
         value = each[tuple(row)]
-        return f"the loss of example {indices[at]} is {value} in step {step}: {ADVICE}"
+        ids = any(jnp.issubdtype(a.dtype, jnp.integer) for a in jax.tree.leaves(batch["x"]))
+        or_ids = ", or an integer of x is out of range" if ids else ""
+        return f"the loss of example {indices[at]} is {value} in step {step}: {ADVICE}{or_ids}"
     loss_value = float(seen.each_loss.mean())
     if path := not_finite_path(new.params) or not_finite_path(new.state):
         return f"the update of {path} in step {step} is not finite, at loss {loss_value:.4g}"

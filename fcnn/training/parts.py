@@ -11,6 +11,8 @@ def require_layer(model: Any) -> None:
     """TypeError unless `model` is a layer."""
     if not isinstance(model, Layer):
         write = f"{getattr(model, '__name__', 'fcnn.models.mlp')}()"
+        if isinstance(model, list | tuple):
+            write = "fcnn.layers.serial(...)"
         raise TypeError(f"model {shown(model)} is not a layer; write {write}")
 
 
@@ -42,4 +44,5 @@ def require_augmentation(augment: Any) -> None:
 
 def shown(value: Any) -> str:
     """`value` in one line of at most 60 characters."""
-    return " ".join(f"{value!r}".split())[:60]
+    line = " ".join(f"{value!r}".split())
+    return line if len(line) <= 60 else f"{line[:60]}…"

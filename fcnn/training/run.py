@@ -184,7 +184,10 @@ def _require_arrays(callback, own):
 
 
 def _described(error: Exception) -> str:
-    """The error and the line that raised it."""
-    (*_, last) = traceback.extract_tb(error.__traceback__)
+    """The error and the line that raised it, outside of fcnn if it began there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    library = Path(__file__).parents[1]
+    outside = [frame for frame in frames if library not in Path(frame.filename).parents]
+    last = (outside or frames)[-1]
     text = " ".join(f"{error}".split())
     return f"{type(error).__name__}: {text} ({Path(last.filename).name}:{last.lineno})"

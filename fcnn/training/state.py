@@ -55,7 +55,7 @@ def create(
         optimizer: of optax.
         shape: a tuple of integers, or a pytree of these.
         params: parameters to begin with, such as those of a trained model; drawn if None.
-        state: of the model, which belongs to these parameters; made by the model if None.
+        state: of the model, which belongs to these parameters, if it has any.
         inputs: shapes of side inputs that the parameters depend on, as in `model.init`.
     Raises: ValueError from an operator if the model does not accept this shape; TypeError if `key`
             is not a random key.
@@ -76,11 +76,14 @@ def create(
         with named("create"):
             drawn, made = jax.eval_shape(init, init_key)
             _require_like("params", params, drawn)
-            if state is not None:
-                _require_like("state", state, made)
-    if params is None or state is None:
-        drawn, made = init(init_key)
-        params, state = drawn if params is None else params, made if state is None else state
+            if state is None and made:
+                write = "write state=trained.state, which belongs to these params"
+                raise ValueError(f"params without state, but the model has state; {write}")
+            _require_like("state", {} if state is None else state, made)
+    if params is None:
+        params, made = init(init_key)
+        state = made if state is None else state
+    state = {} if state is None else state
     return TrainState(jnp.zeros((), jnp.int32), params, state, optimizer.init(params), step_key)
 
 

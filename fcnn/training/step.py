@@ -119,8 +119,9 @@ def updating(
         params, state = train_state.params, train_state.state
         batch, key = as_batch(params, batch), jax.random.fold_in(train_state.key, train_state.step)
         if augment is not None:
-            augmented = augment(jax.random.fold_in(key, AUGMENT), batch)
-            batch = _same_examples(batch, as_batch(params, augmented))
+            with named("augment"):
+                augmented = augment(jax.random.fold_in(key, AUGMENT), batch)
+                batch = _same_examples(batch, as_batch(params, augmented))
         gradient = jax.value_and_grad(objective, has_aux=True)
         (value, (new_state, y, each)), g = gradient(params, state, batch, key)
         of_params = lambda params: objective(params, state, batch, key)[0]
@@ -141,7 +142,7 @@ def updating(
 def _same_examples(batch, augmented):
     """`augmented`, which must have as many examples as the batch."""
     n, m = (jax.tree.leaves(each["x"])[0].shape[0] for each in (batch, augmented))
-    require(n == m, f"augment: returns {m} examples for a batch of {n}")
+    require(n == m, f"returns {m} examples for a batch of {n}")
     return augmented
 
 

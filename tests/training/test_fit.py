@@ -445,6 +445,47 @@ def test_a_confusion_matrix_is_counted_on_a_mesh(kind):
         assert found[0].sum() == (18 if part == "training" else 23)
 
 
+def test_a_weighted_metric_is_the_weighted_mean():
+    """A value without weight may be NaN, as that of a padded position."""
+    weights = RNG.uniform(size=23)
+    weights[5] = 0
+    values = np.where(np.arange(23) == 5, np.nan, X[:, 0])
+    metric = lambda outputs, batch: (batch["v"] + 0 * outputs[:, 0], batch["w"])
+    source = {"x": X, "v": values, "w": weights}
+    found = training.evaluate(layers.identity(), {}, {}, source, {"m": metric}, batch_size=7)
+    assert found["m"] == pytest.approx(np.average(np.nan_to_num(values), weights=weights))
+
+
+def test_binary_accuracy_compares_signs_with_labels():
+    logits, y = jnp.array([[2.0], [-1.0], [3.0]]), jnp.array([[1], [0], [0]])
+    np.testing.assert_array_equal(training.binary_accuracy(logits, y), [[1], [1], [0]])
+    with pytest.raises(ValueError, match=r"outputs \(3, 1\) have one class; write binary_accuracy"):
+        training.accuracy(logits, y[:, 0])
+    with pytest.raises(ValueError, match=r"outputs \(3, 1\) and y \(3,\) must be equal"):
+        training.binary_accuracy(logits, y[:, 0])
+
+
+@pytest.mark.parametrize("make", [training.keep_best, training.early_stopping])
+def test_whether_larger_is_better_must_be_known(make):
+    options = {"patience": 3} if make is training.early_stopping else {}
+    with pytest.raises(ValueError, match="metric 'accuracy': are larger values better"):
+        make("accuracy", **options)
+
+
+def test_parameters_need_the_state_that_belongs_to_them(whole):
+    params, state = whole.train_state.params, whole.train_state.state
+    with pytest.raises(ValueError, match="create: params without state, but the model has state"):
+        training.create(MODEL, ADAM, (4,), jax.random.key(0), params=params)
+    made = training.create(MODEL, ADAM, (4,), jax.random.key(0), params=params, state=state)
+    assert_equal((made.params, made.state), (params, state))
+
+
+def test_a_finished_run_says_that_nothing_is_left(whole, capsys):
+    again = fit(**FULL, start=whole.train_state)
+    assert again.message == "start is at step 20, the last one: nothing to train"
+    assert capsys.readouterr().err == f"fit: {again.message}\n"
+
+
 def test_states_of_other_callbacks_are_kept():
     options = {"validation": (X, Y), "model": layers.dense(3)}
     run = fit(callbacks=[training.keep_best(), stepping(99)], epochs=1, **options)
@@ -478,8 +519,21 @@ def test_any_reason_stops(reason):
 
 
 BAD_METRICS = {
-    "another length": (lambda z, y: jnp.zeros(3), r"'m' returns float64\[3\] for 1 examples"),
-    "complex": (lambda z, y: z[:, 0] + 1j, "must be one real number per example"),
+    "another length": (lambda z, y: jnp.zeros(3), r"'m' returns float64\[3\] for outputs \(5, 3\)"),
+    "broadcast": (
+        lambda z, y: jnp.abs(z[:, :1] - y[None]),
+        r"returns float64\[5,5\] for outputs \(5, 3\); .* do y and outputs have different shapes",
+    ),
+    "complex": (lambda z, y: z[:, 0] + 1j, "one real number per example"),
+    "NumPy": (
+        lambda z, y: np.asarray(z)[:, 0],
+        "metric 'm': TracerArrayConversionError: NumPy and",
+    ),
+    "another name": (
+        lambda z, b: b["y"],
+        "metric 'm': y has no entries by name; call its second parameter `batch` to get",
+    ),
+    "three parameters": (lambda z, y, w: z[:, 0], "metric 'm': .* missing 1 required positional"),
     "another dtype": (
         training.Metric(0, lambda total, z, batch: total + z.sum(), float),
         r"metric 'm': add returns float64\[\], but init is int64\[\]",
@@ -577,8 +631,8 @@ def test_a_metrics_file_has_each_step_once(tmp_path, whole):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert [row["step"] for row in rows] == [3, 6, 8, 9, 12, 15, 18, 20]
     assert rows[-1]["validation"] == end.history[-1].validation
-    fit(**options | {"epochs": 1})
-    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [3, 4]
+    with pytest.raises(FileExistsError, match="has results of another run; name a new file"):
+        fit(**options | {"epochs": 1})
 
 
 def test_a_metrics_file_that_cannot_be_written_is_an_error_before_training(tmp_path):

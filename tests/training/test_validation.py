@@ -195,6 +195,9 @@ BAD_FITS = {
     "a list": ([X, Y], {}, rf"^fit: {EXPECTED} list; write \(np.array\(x\), np.array\(y\)\), or"),
     "a generator": (iter([(X, Y)]), {}, "from_indexable.*: without positions, it could not be"),
     "a loader": (Loader(), {}, r"write from_indexable\(loader.dataset\), which has positions"),
+    "three arrays": ((X, Y, Y), {}, r'write \{"x": x, "y": y, "weights": weights\}'),
+    "a share": ((X, Y), {"validation": 0.2}, "write train, validation = fcnn.data.split"),
+    "layers in a list": ((X, Y), {"model": [LINEAR]}, r"write fcnn.layers.serial\(...\)"),
     "without x": ({"images": X, "y": Y}, {}, "^fit: examples has images, y, but no x"),
     "empty": ((X[:0], Y[:0]), {}, "^fit: 0 examples; at least 1"),
     "fewer targets": ((X, Y[:-1]), {}, "^fit: x has 8 examples, but y has 7"),
@@ -209,7 +212,7 @@ BAD_FITS = {
         {"model": RECURRENT},
         "^fit: batch entry 'length' is not read: the model reads lengths; leave",
     ),
-    "a loss of y without y": ({"x": X}, {}, "^fit: loss reads y, but the batch has x"),
+    "a loss of y without y": ({"x": X}, {}, "^loss: reads y, but the batch has x"),
     "float labels for validation": (
         (X, Y),
         {"validation": (X, Y.astype(float)), "metrics": ACCURACY},
@@ -220,11 +223,15 @@ BAD_FITS = {
         {"loss": lambda z, y: z[:, 0], "metrics": ACCURACY},
         r"accuracy: y holds float64, not integer labels; write y.astype\(int\)",
     ),
-    "other image size": ((X, Y), {"validation": (X[:, :1], Y)}, r"\(1, 2\).*\(4, 3\)"),
+    "other image size": (
+        (X, Y),
+        {"validation": (X[:, :1], Y)},
+        r"^fit: validation: dense1?: .*\(8, 2\).*\(4, 3\)",
+    ),
     "labels in a column": (
         (X, Y[:, None]),
         {"loss": lambda z, y: z[:, 0], "metrics": ACCURACY},
-        r"accuracy: y has shape \(1, 1\); expected \(1,\), one label per row of outputs \(1, 3\)",
+        r"accuracy: y has shape \(4, 1\); expected \(4,\), one label per row of outputs \(4, 3\)",
     ),
     "validation is short": (
         (X, Y),
@@ -265,7 +272,7 @@ BAD_FITS = {
     "metric of one number": (
         (X, Y),
         {"metrics": {"a": lambda z, y: z.mean()}},
-        r"metric 'a' returns float64\[\]; it must be one number per example: leave out .mean",
+        r"metric .a. returns float64\[\] for .*; it must be one number per example: leave",
     ),
     "loss as metric": ((X, Y), {"metrics": {"loss": training.accuracy}}, "leave out 'loss'"),
     "optimizer by name": ((X, Y), {"optimizer": "adam"}, r"'adam' is not .*; write optax.adam\("),
@@ -294,7 +301,11 @@ BAD_FITS = {
     ),
     "an unknown metric": (
         (X, Y),
-        {"callbacks": [training.keep_best("acc")], "validation": (X, Y), "metrics": ACCURACY},
+        {
+            "callbacks": [training.keep_best("acc", larger=True)],
+            "validation": (X, Y),
+            "metrics": ACCURACY,
+        },
         "reads the validation acc, which is not measured; expected one of accuracy, loss",
     ),
     "parameters as start": (

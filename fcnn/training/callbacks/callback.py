@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fcnn.ops.validation import named
+from fcnn.ops.validation import named, require, require_flags
 from fcnn.training.state import TrainState
 
 
@@ -65,6 +65,16 @@ class Callback:
             for part in ("init", "after"):
                 if not callable(f := getattr(self, part)):
                     raise TypeError(f"{part} {f!r:.60} is not a function")
+
+
+def require_larger(metric: str, larger: bool | None) -> bool:
+    """Whether larger values of the metric are better; ValueError if that is not known."""
+    if larger is None:
+        write = "write larger=True, as for accuracy, or larger=False, as for an error"
+        require(metric == "loss", f"metric {metric!r}: are larger values better? {write}")
+        return False
+    require_flags(larger=larger)
+    return larger
 
 
 def _listed(results):

@@ -4,15 +4,15 @@ import math
 
 import jax.numpy as jnp
 
-from fcnn.ops.validation import named, require, require_counts, require_flags, require_numbers
-from fcnn.training.callbacks.callback import Callback, Stop
+from fcnn.ops.validation import named, require, require_counts, require_numbers
+from fcnn.training.callbacks.callback import Callback, Stop, require_larger
 
 
 def early_stopping(
     metric: str = "loss",
     *,
     patience: int,
-    larger: bool = False,
+    larger: bool | None = None,
     least: float = 0.0,
     name: str = "early_stopping",
 ) -> Callback:
@@ -21,7 +21,7 @@ def early_stopping(
     Options:
         metric: name of a validation metric.
         patience: number of chunks without an improvement after which training ends.
-        larger: whether larger values are better, as for accuracy.
+        larger: whether larger values are better, as for accuracy; needed but for "loss".
         least: smallest difference that is an improvement.
         name: of the callback, to tell several apart.
     Raises: from `fit`, before training: ValueError if validation does not measure the metric.
@@ -31,7 +31,7 @@ def early_stopping(
     """
     with named("early_stopping"):
         require_counts(patience=patience)
-        require_flags(larger=larger)
+        larger = require_larger(metric, larger)
         require_numbers(least=least)
         require(least >= 0, f"least {least} must be at least 0")
 

@@ -4,18 +4,20 @@ import math
 
 import jax.numpy as jnp
 
-from fcnn.ops.validation import named, require_flags
-from fcnn.training.callbacks.callback import Callback
+from fcnn.ops.validation import named
+from fcnn.training.callbacks.callback import Callback, require_larger
 
 
-def keep_best(metric: str = "loss", *, larger: bool = False, name: str = "keep_best") -> Callback:
+def keep_best(
+    metric: str = "loss", *, larger: bool | None = None, name: str = "keep_best"
+) -> Callback:
     """Callback that keeps the parameters with the best value of a validation metric.
 
     They are in `train_state.callbacks[name]`: a dict with value, step, params and state.
 
     Options:
         metric: name of a validation metric.
-        larger: whether larger values are better, as for accuracy.
+        larger: whether larger values are better, as for accuracy; needed but for "loss".
         name: of the callback, to tell several apart.
     Raises: from `fit`, before training: ValueError if validation does not measure the metric.
     Cost:   memory for a second copy of the parameters and the state.
@@ -23,7 +25,7 @@ def keep_best(metric: str = "loss", *, larger: bool = False, name: str = "keep_b
     >>> callbacks = [fcnn.training.keep_best("accuracy", larger=True)]
     """
     with named("keep_best"):
-        require_flags(larger=larger)
+        larger = require_larger(metric, larger)
 
     def kept(value, train_state):
         value, step = jnp.asarray(value), jnp.asarray(train_state.step)

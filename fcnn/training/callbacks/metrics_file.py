@@ -1,5 +1,6 @@
 """Results of training in a file: one line of JSON for each chunk of steps."""
 
+import errno
 import json
 import math
 from pathlib import Path
@@ -10,11 +11,13 @@ from fcnn.training.callbacks.callback import Callback
 def metrics_file(path: str | Path) -> Callback:
     """Callback that appends one line of JSON to a file after each chunk of steps.
 
-    A continued run first removes lines of steps that it repeats, so that each step occurs once.
+    A continued run first removes lines of steps that it repeats, so that each step occurs once. A
+    new run needs a new file.
 
     Options:
         path: of the file, such as "metrics.jsonl"; its folder must exist.
-    Raises: from `fit`, before training: OSError if the file cannot be written.
+    Raises: from `fit`, before training: OSError if the file cannot be written, or has lines of
+            another run.
 
     >>> callbacks = [fcnn.training.metrics_file("metrics.jsonl")]
     """
@@ -33,7 +36,11 @@ def metrics_file(path: str | Path) -> Callback:
             raise OSError(error.errno, error.strerror, f"{path}") from None
 
     def init(train_state):
-        write(lines_until(int(train_state.step)) if int(train_state.step) else [])
+        step = int(train_state.step)
+        if step == 0 and path.exists() and path.stat().st_size:
+            what = "has results of another run; name a new file"
+            raise FileExistsError(errno.EEXIST, what, f"{path}")
+        write(lines_until(step))
         return ()
 
     def after(train_state, own, progress):

@@ -38,7 +38,11 @@ def _require_arrays(given):
         raise TypeError(f"{expected}, not {kind}; write data.train, where data is the {kind}")
     if not isinstance(given, dict) and not (isinstance(given, tuple) and len(given) == 2):
         write = "from_indexable(examples)"
-        if isinstance(given, list):
+        if isinstance(given, float):
+            write = "train, validation = fcnn.data.split(examples, share)"
+        elif isinstance(given, tuple):
+            write = '{"x": x, "y": y, "weights": weights}'
+        elif isinstance(given, list):
             write = f"(np.array(x), np.array(y)), or {write}"
         elif hasattr(given, "dataset"):
             write = "from_indexable(loader.dataset), which has positions"

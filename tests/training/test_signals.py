@@ -93,8 +93,10 @@ def wait_for(process, line):
     raise AssertionError(f"the process ended before it printed {line!r}: {process.stderr.read()}")
 
 
-@pytest.mark.parametrize("where", ["training.on_device", "training.from_host"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [("training.on_device", signal.SIGINT), ("training.from_host", signal.SIGTERM)],
+)
 def test_a_signal_ends_training_and_the_run_continues_exactly(where, number):
     with started("-c", PROGRAM.replace("WHERE", where) + CONTINUED) as process:
         wait_for(process, "training")
