@@ -17,6 +17,7 @@ from fcnn.training.loop import Loop, SourceError
 from fcnn.training.metrics import values
 from fcnn.training.shuffle import shuffled_indices
 from fcnn.training.state import TrainState
+from fcnn.training.step import all_finite
 
 SHUFFLE = 2**32 - 1  # folded into the key of training; steps have smaller numbers
 
@@ -37,6 +38,7 @@ class Run:
         self.total, self.every = epochs * loop.steps, every
         self.history: list[Progress] = []
         self.message = ""
+        self._is_finite = jax.jit(all_finite)
         self._order = lru_cache(maxsize=1)(self._shuffled)  # an epoch may take several chunks
 
     def train(self, train_state: TrainState, received: Received) -> str:
@@ -67,7 +69,13 @@ class Run:
     def _chunk(self, step, end, stop):
         """The steps to `end`, their results and callbacks; why the run ends, or ""."""
         began = perf_counter()
-        if not self._steps(step, end, stop):
+        before = self.train_state
+        if not self._steps(step, end, stop) or not self._is_finite(self.train_state.params):
+            if not self._is_finite(self.train_state.params):
+                self.train_state = before
+                plain = before._replace(callbacks={})
+                self.loop.compile(plain, lambda lowered: lowered.compile(), strict=True)
+                self._steps(step, end, lambda: False)
             return "not finite"
         if int(self.train_state.step) < end:
             return "interrupted"

@@ -18,7 +18,7 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.layers.spec import as_arrays
-from fcnn.ops.arrays import as_array
+from fcnn.ops.arrays import as_array, is_float
 from fcnn.ops.returned import described
 from fcnn.ops.validation import named, require
 from fcnn.training.batch import Batch, as_batch, as_dict, of_batch, outputs
@@ -42,6 +42,7 @@ class Seen(NamedTuple):
     """What a step computed before its update, from which metrics are taken."""
 
     each_loss: jax.Array  # one number per example; the step minimizes its mean
+    finite: jax.Array  # whether the loss and the new state of the model are finite
     outputs: Any
     batch: Batch
 
@@ -134,7 +135,7 @@ def updating(
             state=new_state,
             opt_state=opt_state,
         )
-        return new, Seen(each, y, batch)
+        return new, Seen(each, all_finite((value, new_state)), y, batch)
 
     return update
 
@@ -144,6 +145,12 @@ def _same_examples(batch, augmented):
     n, m = (jax.tree.leaves(each["x"])[0].shape[0] for each in (batch, augmented))
     require(n == m, f"returns {m} examples for a batch of {n}")
     return augmented
+
+
+def all_finite(tree: Any) -> jax.Array:
+    """Whether all floats in a pytree are finite."""
+    floats = [a for a in jax.tree.leaves(tree) if is_float(a)]
+    return jnp.stack([jnp.isfinite(a).all() for a in floats]).all() if floats else jnp.array(True)
 
 
 def require_per_example(value: Any, y: Any) -> None:
