@@ -40,24 +40,50 @@ def main(arguments: list[str]) -> int:
 
 
 def record(name: str):
-    """The record of experiment `name`; a missing package ends the process with one line."""
+    """The record of experiment `name`; without one, the process ends with one line."""
     try:
-        return importlib.import_module(f"experiments.{name}").EXPERIMENT
-    except ModuleNotFoundError as missing:
-        from fcnn.installation import install
-
-        print(f"experiments: no module {missing.name}; {install('experiments')}", file=sys.stderr)
+        return load(name)
+    except ImportError as error:
+        print(f"experiments: {error}", file=sys.stderr)
         sys.exit(2)
 
 
+def load(name: str):
+    """The record of experiment `name`.
+
+    Raises: ImportError, with one line, if the module cannot be imported or has no such record.
+    """
+    try:
+        found = importlib.import_module(f"experiments.{name}").EXPERIMENT
+    except AttributeError:
+        raise ImportError(f"experiments.{name} has no EXPERIMENT") from None
+    except ModuleNotFoundError as missing:
+        from fcnn.installation import install
+
+        raise ImportError(f"no module {missing.name}; {install('experiments')}") from None
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ImportError(f"experiments.{name} cannot be imported: {what}") from None
+    if found.name != name:
+        raise ImportError(f"experiments.{name}: EXPERIMENT has the name {found.name!r}")
+    return found
+
+
 def _list() -> int:
+    """All experiments with their claims. One that cannot be imported hides no other."""
     print(USAGE)
+    code = 0
     for name in NAMES:
-        experiment = record(name)
+        try:
+            experiment = load(name)
+        except ImportError as error:
+            print(f"  {name:12s}  {error}")
+            code = 2
+            continue
         print(f"  {name:12s}  {experiment.title}")
         for claim in experiment.claims:
             print(f"  {'':12s}  - {claim.text}")
-    return 0
+    return code
 
 
 def _all(options: list[str]) -> int:

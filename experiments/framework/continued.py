@@ -38,6 +38,9 @@ def earlier(name: str, folder: Path) -> Earlier:
         parts = _parts(folder / "parts.jsonl")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "a file is damaged"
+        runs = sorted((folder / name).glob("*/receipt.json"))
+        if runs:
+            why = f"write --continue {runs[-1].parent}"
         raise ValueError(f"--continue {folder}: is no folder of a run: {why}") from None
     if (found := read["receipt"].get("experiment")) != name:
         raise ValueError(f"--continue {folder}: is a run of {found}, not of {name}")

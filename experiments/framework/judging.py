@@ -31,6 +31,8 @@ def main(arguments: list[str], names: Sequence[str], record: Callable[[str], Rec
         name = _experiment(path, kept, names)
         if not isinstance(e := record(name), Experiment):
             raise ValueError(f"experiment {name} makes no claim")
+        if kept.get("stopped"):
+            raise ValueError("is of a run that was stopped; --continue its folder first")
         verdicts, changes = judge_again(e, kept)
     except OSError as error:
         return refuse(f"{PROG}: {path}: {error.strerror}")

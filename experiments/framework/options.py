@@ -6,7 +6,7 @@ import re
 import sys
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import dropwhile, pairwise, takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -98,11 +98,13 @@ def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C
 
 def _one_line(boxed: str) -> str:
     """The error message in tyro's box of several lines, and the option that it proposes."""
-    lines = [re.sub(r"\x1b\[[\d;]*m", "", line).strip(" │") for line in boxed.splitlines()[1:]]
-    first = takewhile(lambda line: line and not line.startswith(("─", "╰")), lines)
-    text = " ".join(first).rstrip(".")
+    plain = re.sub(r"\x1b\[[\d;]*m", "", boxed)
+    lines = [line.strip(" │|+") for line in plain.splitlines()[1:]]  # also in ASCII
+    lines = [line if line.strip("─-╰╯") else "" for line in lines]
+    lines = [*dropwhile(lambda line: not line, lines)]
+    text = " ".join(takewhile(bool, lines)).rstrip(".")
     near = [after for line, after in pairwise(lines) if line.startswith("Perhaps you meant")]
-    return f"{text}; did you mean {near[0].split()[0]}?".replace("?;", "?") if near else text
+    return f"{text}; did you mean {near[0].split()[0]}?" if near else text
 
 
 def refuse(message: str, code: int = 2) -> int:

@@ -142,3 +142,8 @@ def test_changes_of_claims_are_listed_with_their_reason():
 def test_evidence_of_another_kind_is_an_error():
     with pytest.raises(TypeError, match="claim '' is 'greater', and has Share"):
         judge([GREATER], [Share(1, 2)])
+
+
+def test_an_unknown_direction_is_rejected():
+    with pytest.raises(ValueError, match="unknown direction 'larger'; expected one of"):
+        Claim("a", "b", "larger")

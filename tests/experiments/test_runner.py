@@ -282,3 +282,62 @@ def test_help_states_the_exit_codes():
     text = " ".join(done.stdout.decode().split())
     assert "Exit code: 0 if every judged claim held, 1 if one failed, 3 if one is undecided" in text
     assert "130 or 143 if interrupted" in text
+
+
+FAULTY = {
+    "some": "ValueError: measure yielded no result of a, seed 1, b, seed 1, a, seed 2",
+    "other names": "ValueError: measure yielded 'another', which is not a part to do",
+    "an array": "TypeError: part 'a, seed 0': JSON cannot hold its result: Object of type",
+}
+
+
+@pytest.mark.parametrize("mode", FAULTY)
+def test_a_faulty_measure_is_named(mode, tmp_path, capsys):
+    assert run(tmp_path, "--mode", mode) == 3
+    err = capsys.readouterr().err
+    assert err.startswith(f"toy: {FAULTY[mode]}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seeds", "abc"], r"Error parsing --seeds: .* \['abc'\]; --help lists the options"),
+        (["--sedes", "3"], r"Unrecognized options: --sedes, 3; did you mean --seeds\?; --help"),
+        (["stray"], "Unrecognized options: stray; --help lists the options"),
+        (["--seeds"], "Missing value for argument '--seeds'"),
+        (["--mode", "hold"], "invalid choice 'hold'"),
+    ],
+)
+def test_misuse_is_one_line(options, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(toy.TOY, options)
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert re.match(f"python -m experiments toy: .*{message}", err), err
+    assert (out, err.count("\n")) == ("", 1)
+
+
+def test_a_run_is_found_in_the_output_folder(tmp_path, capsys):
+    assert run(tmp_path) == 0
+    capsys.readouterr()
+    assert run(tmp_path, "--continue", str(tmp_path)) == 2
+    assert f"write --continue {newest(tmp_path)}\n" in capsys.readouterr().err
+
+
+def test_one_broken_experiment_hides_no_other(tmp_path, capsys, monkeypatch):
+    from experiments import __main__ as command
+
+    broken = {"broken": "x = (", "bare": "", "renamed": "import toy\nEXPERIMENT = toy.TOY"}
+    for name, text in broken.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setattr(
+        "experiments.__path__", [*__import__("experiments").__path__, str(tmp_path)]
+    )
+    monkeypatch.setattr(command, "NAMES", (*broken, *command.NAMES))
+    assert command.main([]) == 2
+    out = capsys.readouterr().out
+    assert "experiments.broken cannot be imported: SyntaxError: '(' was never closed" in out
+    assert "experiments.bare has no EXPERIMENT" in out
+    assert "experiments.renamed: EXPERIMENT has the name 'toy'" in out
+    assert "Fully connected against convolutional networks" in out

@@ -12,7 +12,9 @@ import toy
 from child import started
 
 from experiments.framework import interrupt
+from experiments.framework.fitted import fitted
 from experiments.framework.runner import main
+from fcnn.training import Fit
 
 ROOT = Path(__file__).parents[2]
 TOY = str(Path(toy.__file__))
@@ -92,3 +94,24 @@ def test_handlers_of_the_caller_are_restored():
         assert found.value.exit_code == interrupt.exit_code() == 143
     assert [signal.getsignal(signum) for signum in interrupt.SIGNALS] == before
     assert signal.set_wakeup_fd(-1) == -1
+
+
+@SIGNALS
+def test_a_part_that_ends_after_a_signal_is_not_finished(signum, code, tmp_path):
+    """Training that returns early must not be taken for training that has ended."""
+    with toy_in(tmp_path, "trains") as process:
+        wait_for(process, "training")
+        process.send_signal(signum)
+        process.communicate()
+    assert process.returncode == code
+    (folder,) = (tmp_path / "toy").iterdir()
+    assert len((folder / "parts.jsonl").read_text().splitlines()) == 1
+
+
+def test_training_that_did_not_end_is_a_fault():
+    run = Fit(None, [], "", "")
+    assert fitted(run) is run
+    with pytest.raises(FloatingPointError, match="x is nan"):
+        fitted(run._replace(stopped="not finite", message="x is nan"))
+    with pytest.raises(RuntimeError, match="error in the source: OSError"):
+        fitted(run._replace(stopped="error in the source", message="OSError"))

@@ -15,7 +15,19 @@ from experiments.framework.runner import main
 from experiments.framework.table import Table
 
 Mode = Literal[
-    "held", "failed", "undecided", "nan", "one device", "diverges", "raises", "compiles", "slow"
+    "held",
+    "failed",
+    "undecided",
+    "nan",
+    "one device",
+    "diverges",
+    "raises",
+    "compiles",
+    "slow",
+    "some",
+    "other names",
+    "an array",
+    "trains",
 ]
 CALLS = []  # names of measured parts
 
@@ -49,6 +61,15 @@ def measure(config, prepared, todo, log):
             raise FloatingPointError("the loss of b is nan; lower --rate")
         if config.mode == "raises" and i == 2:
             raise RuntimeError("no memory\nis left")
+        if config.mode == "trains" and i >= 1:
+            print("training", flush=True)
+            time.sleep(5)  # like fit, it returns what it has after a signal
+        if config.mode == "some" and i == 2:
+            return
+        if config.mode == "other names":
+            yield "another", {}
+        if config.mode == "an array":
+            yield part.name, {"value": jnp.ones(2)}
         CALLS.append(part.name)
         gain = {"failed": -1, "undecided": 0}.get(config.mode, 1)
         value = gain * (net == "a") + seed % 2 * (0.01 if net == "a" else 0.02)
