@@ -260,6 +260,14 @@ def test_data_parallel_training_equals_training_on_one_device(kind, on):
     assert back.stopped == ""
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_device_has_its_share_of_a_batch(kind):
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(KINDS[kind],))
+    batch = training.sharded((X, Y), mesh).take(np.arange(6))
+    for a in (batch["x"], batch["y"]):
+        assert [shard.data.shape[0] for shard in a.addressable_shards] == [3, 3]
+
+
 def test_a_batch_must_be_divisible_by_the_devices():
     source = training.sharded((X, Y), jax.make_mesh((2,), ("data",)))
     with pytest.raises(ValueError, match="batch_size 5 must be a multiple of the 2 devices that"):
