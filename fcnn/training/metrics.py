@@ -154,6 +154,12 @@ def values(metrics: Mapping[str, Metric], totals: Mapping[str, Any]) -> dict[str
     return found
 
 
+def types(tree: Any) -> Any:
+    """The structure of a pytree, and the shape and dtype of each leaf."""
+    facts = [(jnp.shape(a), jnp.result_type(a)) for a in jax.tree.leaves(tree)]
+    return jax.tree.structure(tree), facts
+
+
 def added(name: str, metric: Metric, total: Any, outputs: Any, batch: Batch) -> Any:
     """metric.add(total, outputs, batch), which must have the shapes and dtypes of `total`.
 
@@ -164,7 +170,7 @@ def added(name: str, metric: Metric, total: Any, outputs: Any, batch: Batch) -> 
     if mesh is not None and not isinstance(total, MeanTotal):
         add = automatically(metric.add, mesh, jax.tree.map(lambda _: PartitionSpec(), total))
     new = add(total, outputs, batch)
-    if described(new) != described(total):
+    if types(new) != types(total):
         what = f"metric {name!r}: add returns {described(new)}, but init is {described(total)}"
         raise TypeError(f"{what}; both need the same shapes and dtypes")
     return new

@@ -565,6 +565,18 @@ def test_bad_metrics_are_rejected_before_training(bad):
     assert "\n" not in str(caught.value)
 
 
+def test_a_continued_run_may_measure_other_metrics():
+    def counts(classes):
+        zeros = jnp.zeros(classes, int)
+        add = lambda total, z, batch: total + jnp.zeros_like(total).at[0].set(len(batch["x"]))
+        return {"n": training.Metric(zeros, add, lambda total: total)}
+
+    half = fit(metrics=counts(3), epochs=1)
+    cut = half.train_state._replace(step=jnp.asarray(2, jnp.int32))  # in the middle of a chunk
+    end = fit(metrics=counts(5), epochs=1, start=cut)
+    assert end.history[0].training["n"].tolist() == [10, 0, 0, 0, 0]
+
+
 def test_a_metric_whose_value_raises_loses_nothing():
     broken = training.Metric(0.0, lambda total, z, batch: total + z.sum(), lambda total: 1 / 0)
     run = fit(metrics={"m": broken})
