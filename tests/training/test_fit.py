@@ -156,7 +156,8 @@ def test_each_step_draws_its_own_dropout_and_augmentation():
     drop = layers.serial(layers.dropout(0.5), layers.dense(3))
     for options in ({"model": drop}, {"model": layers.dense(3), "augment": noise}):
         run = fit(optimizer=optax.sgd(0.0), batch_size=23, epochs=4, **options)
-        assert len({progress.training["loss"] for progress in run.history}) == 4
+        losses = sorted(progress.training["loss"] for progress in run.history)
+        assert np.diff(losses).min() > 1e-6  # the order of the examples changes only the rounding
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 22, 23, 500])
