@@ -58,6 +58,7 @@ def listening(name: str) -> Iterator[None]:
         os.close(writer)  # the thread reads the end of the pipe
         thread.join()
         os.close(reader)
+        _first = None  # the signal was for this run
 
 
 def check() -> None:
