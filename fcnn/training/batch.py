@@ -61,6 +61,21 @@ def dtype_of(params: Any) -> Any:
     return dtypes.pop() if len(dtypes) == 1 else None
 
 
+def common_length(arrays: Batch) -> int:
+    """The number of examples, which must be equal in all entries."""
+    lengths: dict[int, str] = {}
+    for name, tree in arrays.items():
+        for a in jax.tree.leaves(tree):
+            require(a.ndim > 0, f"{name} is one number, without an axis of examples")
+            lengths.setdefault(a.shape[0], name)
+    if len(lengths) > 1:
+        (n, name), (m, other), *_ = lengths.items()
+        one = "; a single example needs a batch axis: write x[None]" if 1 in lengths else ""
+        raise ValueError(f"{name} has {n} examples, but {other} has {m}{one}")
+    (n,) = lengths
+    return n
+
+
 def _cast(dtype, a):
     return a.astype(dtype) if dtype is not None and is_float(a) else a
 

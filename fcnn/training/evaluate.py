@@ -12,7 +12,14 @@ from jax.sharding import Sharding
 from fcnn.layers import Layer
 from fcnn.layers.spec import as_arrays
 from fcnn.ops.validation import named, require, require_counts
-from fcnn.training.batch import Recorded, as_batch, of_batch, outputs, require_all_read
+from fcnn.training.batch import (
+    Recorded,
+    as_batch,
+    common_length,
+    of_batch,
+    outputs,
+    require_all_read,
+)
 from fcnn.training.metrics import added, as_metrics, values
 from fcnn.training.not_finite import require_labels
 from fcnn.training.parts import require_layer
@@ -49,7 +56,7 @@ def predict(
         _require_trees(params=params, state=state)
         given = {"x": x, **inputs}
         batch = as_batch(params, {name: as_arrays(name, a) for name, a in given.items()})
-        n = _examples(batch)
+        n = common_length(batch)
     count = max(1, -(-n // batch_size))
     length = -(-n // count)
 
@@ -193,17 +200,3 @@ def _require_trees(**trees):
         if hasattr(tree, "params") or not isinstance(tree, Mapping):
             write = "write train_state.params, train_state.state"
             raise TypeError(f"{name} is a {type(tree).__name__}, not a dict; {write}")
-
-
-def _examples(batch):
-    """The number of examples, which must be equal in all entries."""
-    lengths = {}
-    for name, tree in batch.items():
-        for a in jax.tree.leaves(tree):
-            require(a.ndim > 0, f"{name} is one number, without an axis of examples")
-            lengths.setdefault(a.shape[0], name)
-    if len(lengths) > 1:
-        (n, name), (m, other), *_ = lengths.items()
-        raise ValueError(f"{name} has {n} examples, but {other} has {m}")
-    (n,) = lengths
-    return n

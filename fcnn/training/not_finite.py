@@ -69,8 +69,8 @@ def require_labels(
     if not hasattr(y, "shape") or not jnp.issubdtype(y.dtype, jnp.integer):
         return
     one = as_batch(params, source.take(np.zeros(1, np.int32)))
-    logits: Any = jax.eval_shape(lambda: outputs(model, params, state, one)[0])
-    if getattr(logits, "shape", ())[1:-1] != y.shape[1:] or logits.ndim < 2:
+    logits = _logits(model, params, state, one)
+    if logits is None:
         return
     labels, classes = np.asarray(y), logits.shape[-1]
     for at in np.argwhere((labels < 0) | (labels >= classes))[:1]:
@@ -78,8 +78,7 @@ def require_labels(
         zeros = jnp.zeros(logits.shape, logits.dtype)
         if not all(bool(jnp.isfinite(f(zeros, batch)).all()) for f in functions):
             where = ", ".join(f"{i}" for i in at)
-            label = labels[tuple(at)]
-            raise ValueError(f"y[{where}] is {label}{_but(classes)[:-1]}")
+            raise ValueError(f"y[{where}] is {_out_of(classes, labels[tuple(at)])}")
 
 
 def _entry(batch: Batch, at: int) -> tuple[tuple[Any, ...], Any] | None:
@@ -101,17 +100,23 @@ def _label(loss, model, train_state, batch: Mapping[str, Any], at: int):
     if not hasattr(y, "shape") or not jnp.issubdtype(y.dtype, jnp.integer):
         return None
     one = jax.tree.map(lambda a: a[at : at + 1], dict(batch))
-    params, state = train_state.params, train_state.state
-    logits: Any = jax.eval_shape(lambda: outputs(model, params, state, one)[0])
-    if getattr(logits, "shape", (0,))[:-1] != (1, *y.shape[1:]):
+    logits = _logits(model, train_state.params, train_state.state, one)
+    if logits is None:
         return None
     labels, classes = np.asarray(one["y"]), logits.shape[-1]
     value = loss(jnp.zeros(logits.shape, logits.dtype), one)
     for place in np.argwhere((labels < 0) | (labels >= classes))[:1]:
         if not bool(jnp.isfinite(value).all()):
-            return ("y", at, *map(int, place[1:])), f"{labels[tuple(place)]}{_but(classes)}"
+            return ("y", at, *map(int, place[1:])), f"{_out_of(classes, labels[tuple(place)])},"
     return None
 
 
-def _but(classes):
-    return f", but the model has classes 0 to {classes - 1},"
+def _logits(model, params, state, batch) -> Any:
+    """The spec of the outputs, if they are logits with one row for each integer in y; else None."""
+    y: Any = batch["y"]
+    logits: Any = jax.eval_shape(lambda: outputs(model, params, state, batch)[0])
+    return logits if getattr(logits, "shape", (0,))[:-1] == y.shape else None
+
+
+def _out_of(classes, label):
+    return f"{label}, but the model has classes 0 to {classes - 1}"

@@ -83,13 +83,17 @@ def require_within_image(option: str, value: int, most: int, x: jax.Array) -> No
     require(value <= most, f"{option} {value} must be at most {most} for images x {x.shape}")
 
 
-def windows(padded: jax.Array, corners: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """The window of size h×w of each padded image, from its upper left corner.
+def random_windows(key: jax.Array, x: jax.Array, pad: int, mode: str, fill: float) -> jax.Array:
+    """A random window of each image that is padded by `pad` pixels on all sides.
 
-    Shapes: padded (n, h + 2p, w + 2p, c), corners (n, 2) int32, shape (n, h, w, c) -> y `shape`.
+    Shapes: x (n, h, w, c) -> y (n, h, w, c).
     """
+    corners = jax.random.randint(key, (x.shape[0], 2), 0, 2 * pad + 1, jnp.int32)
+    width = ((0, 0), (pad, pad), (pad, pad), (0, 0))
+    options = {"constant_values": fill_like(x, fill)} if mode == "constant" else {}
+    padded = jnp.pad(x, width, mode, **options)
     starts = jnp.pad(corners, ((0, 0), (0, 1)))  # (n, 3): all channels, from the first one
-    cut = lambda x, start: jax.lax.dynamic_slice(x, start, shape[1:])
+    cut = lambda image, start: jax.lax.dynamic_slice(image, start, x.shape[1:])
     return jax.vmap(cut)(padded, starts)
 
 

@@ -1,15 +1,12 @@
 """Padded crop: pad the image on all sides, then crop a window of the original size at random."""
 
-import jax
-import jax.numpy as jnp
-
 from fcnn.data.augment.augmentation import (
     Augmentation,
     augmentation,
     fill_like,
+    random_windows,
     require_fill,
     require_within_image,
-    windows,
 )
 from fcnn.ops.validation import did_you_mean, named, require, require_integers
 
@@ -54,9 +51,6 @@ def padded_crop(pad: int = 4, *, mode: str = "constant", fill: float = 0) -> Aug
         fill_like(x, fill)
 
     def transform(key, x):
-        corners = jax.random.randint(key, (x.shape[0], 2), 0, 2 * pad + 1, jnp.int32)
-        width = ((0, 0), (pad, pad), (pad, pad), (0, 0))
-        options = {"constant_values": fill_like(x, fill)} if mode == "constant" else {}
-        return (windows(jnp.pad(x, width, mode, **options), corners, x.shape),)
+        return (random_windows(key, x, pad, mode, fill),)
 
     return augmentation("padded_crop", transform, validate)

@@ -1,15 +1,12 @@
 """Random shift: y[i, j] = x[i - di, j - dj], with di and dj uniform in -pixels .. pixels."""
 
-import jax
-import jax.numpy as jnp
-
 from fcnn.data.augment.augmentation import (
     Augmentation,
     augmentation,
     fill_like,
+    random_windows,
     require_fill,
     require_within_image,
-    windows,
 )
 from fcnn.ops.validation import named, require, require_integers
 
@@ -47,9 +44,6 @@ def shift(pixels: int = 2, *, fill: float = 0) -> Augmentation:
         fill_like(x, fill)
 
     def transform(key, x):
-        corners = jax.random.randint(key, (x.shape[0], 2), 0, 2 * pixels + 1, jnp.int32)
-        width = ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0))
-        padded = jnp.pad(x, width, constant_values=fill_like(x, fill))
-        return (windows(padded, corners, x.shape),)
+        return (random_windows(key, x, pixels, "constant", fill),)
 
     return augmentation("shift", transform, validate)

@@ -18,6 +18,7 @@ def metrics_file(path: str | Path) -> Callback:
         path: of the file, such as "metrics.jsonl"; its folder must exist.
     Raises: from `fit`, before training: OSError if the file cannot be written, or has lines of
             another run.
+    Cost:   reads and replaces the file after each chunk.
 
     >>> callbacks = [fcnn.training.metrics_file("metrics.jsonl")]
     """

@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, Sharding
 from fcnn.ops.arrays import as_array
 from fcnn.ops.sharding import of_batch, replicated
 from fcnn.ops.validation import named, require, require_counts
-from fcnn.training.batch import Batch
+from fcnn.training.batch import Batch, common_length
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,9 @@ def described(spec: Any) -> str:
 
 def facts(arrays: Batch) -> tuple[int, Batch]:
     """Number of examples, and the spec of one example."""
-    lengths = {}
     for name, tree in arrays.items():
-        leaves = jax.tree.leaves(tree)
-        require(bool(leaves), f"{name} has no array")
-        for a in leaves:
-            require(a.ndim > 0, f"{name} is one number, without an axis of examples")
-            lengths.setdefault(a.shape[0], name)
-    if len(lengths) > 1:
-        (n, name), (m, other), *_ = lengths.items()
-        one = "; a single example needs a batch axis: write x[None]" if 1 in lengths else ""
-        raise ValueError(f"{name} has {n} examples, but {other} has {m}{one}")
-    (n,) = lengths
+        require(bool(jax.tree.leaves(tree)), f"{name} has no array")
+    n = common_length(arrays)
     require(n > 0, "0 examples; at least 1 is needed")
     one_of = lambda a: jax.ShapeDtypeStruct(a.shape[1:], device_dtype(a))
     return n, jax.tree.map(one_of, dict(arrays))
