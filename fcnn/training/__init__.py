@@ -12,6 +12,7 @@ from fcnn.training.callbacks import (
     print_progress as print_progress,
     progress_bar as progress_bar,
 )
+from fcnn.training.checkpoint import Checkpoints as Checkpoints, Keep as Keep
 from fcnn.training.evaluate import evaluate as evaluate, predict as predict
 from fcnn.training.fit import Fit as Fit, fit as fit
 from fcnn.training.metrics import (

@@ -6,6 +6,7 @@ continued from its state is equal, bit for bit, to a run that was never interrup
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +25,8 @@ from fcnn.training.arguments import (
 )
 from fcnn.training.batch import of_batch
 from fcnn.training.callbacks import Callback, Progress
+from fcnn.training.checkpoint import Checkpoints
+from fcnn.training.checkpoint.fingerprint import fingerprint
 from fcnn.training.evaluate import Evaluation
 from fcnn.training.interrupt import listening, notice
 from fcnn.training.loop import Loop
@@ -61,6 +64,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     every: int | None = None,
     augment: Augment | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Fit:
     """Train a model, and return its state with the results of each chunk of steps.
 
@@ -94,6 +98,8 @@ def fit(
         augment: function (key, batch) -> batch of training batches, such as those of
             `fcnn.data.augment`. Its randomness comes from the key: it is compiled, so random
             numbers of NumPy would be drawn once.
+        checkpoints: the folder where states are saved after each chunk and on an interrupt, as
+            Checkpoints("runs/mnist"). If it has one, training continues from there.
     Raises: TypeError or ValueError, before the first step, for an argument of another kind, for
             data, labels or outputs that do not fit, or a batch entry that nothing reads.
     Cost:   each call traces and compiles its programs again, since a loss may read variables that
@@ -110,7 +116,7 @@ def fit(
     (1.0, TrainState(step 40, params: 4 numbers in 2 arrays, state: 0 numbers in 0 arrays,
     opt_state: 0 numbers in 0 arrays))
     """
-    with listening("fit") as received, named("fit"):
+    with listening("fit") as received, named("fit"), _in_use(checkpoints):
         require_parts(model, loss, optimizer, augment, callbacks, key)
         require_counts(epochs=epochs, batch_size=batch_size, every=every)
         measured = require_metrics(metrics)
@@ -129,7 +135,11 @@ def fit(
                 evaluation.validate(train_state.params, train_state.state)
         update = updating(model, loss, optimizer, augment)
         loop = Loop(update, measured, examples, steps, batch_size)
-        run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps)
+        config = {"batch size": batch_size}
+        if checkpoints is not None:
+            config["examples"] = fingerprint(examples)
+        kept = {"checkpoints": checkpoints, "config": config}
+        run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps, **kept)
         stopped = run.train(train_state, received)
     train_state, message = run.train_state, run.message
     if stopped == "not finite":
@@ -140,3 +150,7 @@ def fit(
     if message:
         notice(": ".join(["fit", *[stopped] * bool(stopped), message]))
     return Fit(train_state, run.history, stopped, message)
+
+
+def _in_use(checkpoints: Checkpoints | None) -> AbstractContextManager[None]:
+    return nullcontext() if checkpoints is None else checkpoints.in_use()
