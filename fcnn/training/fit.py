@@ -33,7 +33,7 @@ from fcnn.training.loop import Loop
 from fcnn.training.metrics import require_metrics
 from fcnn.training.not_finite import reason
 from fcnn.training.run import Run
-from fcnn.training.sources import as_source
+from fcnn.training.sources import Source, as_source
 from fcnn.training.state import TrainState
 from fcnn.training.step import Augment, Loss, updating
 
@@ -135,9 +135,7 @@ def fit(
                 evaluation.validate(train_state.params, train_state.state)
         update = updating(model, loss, optimizer, augment)
         loop = Loop(update, measured, examples, steps, batch_size)
-        config = {"batch size": batch_size}
-        if checkpoints is not None:
-            config["examples"] = fingerprint(examples)
+        config = {} if checkpoints is None else _config(examples, batch_size)
         kept = {"checkpoints": checkpoints, "config": config}
         run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps, **kept)
         stopped = run.train(train_state, received)
@@ -150,6 +148,11 @@ def fit(
     if message:
         notice(": ".join(["fit", *[stopped] * bool(stopped), message]))
     return Fit(train_state, run.history, stopped, message)
+
+
+def _config(source: Source, batch_size: int) -> dict[str, Any]:
+    """What a checkpoint must agree with besides its arrays."""
+    return {"batch size": batch_size, "examples": fingerprint(source)}
 
 
 def _in_use(checkpoints: Checkpoints | None) -> AbstractContextManager[None]:

@@ -18,11 +18,9 @@ from fcnn.training.evaluate import Evaluation
 from fcnn.training.interrupt import Interrupted, Received, compile_while_listening
 from fcnn.training.loop import Loop, SourceError
 from fcnn.training.metrics import types, values
-from fcnn.training.shuffle import shuffled_indices
+from fcnn.training.shuffle import indices_of_epoch
 from fcnn.training.state import TrainState
 from fcnn.training.step import all_finite
-
-SHUFFLE = 2**32 - 1  # folded into the key of training; steps have smaller numbers
 
 
 class Run:
@@ -113,10 +111,8 @@ class Run:
 
     def _shuffled(self, epoch):
         """The examples of each step of an epoch: (steps, batch_size)."""
-        key = jax.random.fold_in(self.train_state.key, SHUFFLE)
-        seed = int(jax.random.bits(jax.random.fold_in(key, epoch), (), "uint32"))
-        loop = self.loop
-        return shuffled_indices(loop.source.length, loop.batch_size, loop.steps, seed)
+        n, batch_size = self.loop.source.length, self.loop.batch_size
+        return indices_of_epoch(self.train_state.key, epoch, n, batch_size)
 
     def _prepared(self, train_state):
         """The state as arrays on the mesh of the source, with totals and states of callbacks."""

@@ -46,7 +46,8 @@ def spec(a: Any) -> Spec:
 
 def raw(a: Any) -> Any:
     """The array without the type of a random key."""
-    return jax.random.key_data(a) if _is_key(a) else a
+    is_array = not isinstance(a, jax.ShapeDtypeStruct)
+    return jax.random.key_data(a) if is_array and _is_key(a) else a
 
 
 def digest(a: Any) -> str:
@@ -57,7 +58,8 @@ def digest(a: Any) -> str:
 def restored(tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     """The tree with the values of `arrays`, by path, in place of its own, on the same devices.
 
-    A leaf keeps its own value if `arrays` has none for it, or one of another shape.
+    A leaf keeps its own value if `arrays` has none for it, or one of another shape. A leaf that is
+    only a spec gets an array on the default device.
     """
     return jax.tree_util.tree_map_with_path(lambda path, a: _like(a, arrays.get(_name(path))), tree)
 
@@ -65,6 +67,8 @@ def restored(tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
 def _like(a, data):
     if data is None or data.shape != spec(a).shape:
         return a
+    if isinstance(a, jax.ShapeDtypeStruct):
+        return jnp.asarray(data)
     if not isinstance(a, jax.Array):
         return data if isinstance(a, np.ndarray) else type(a)(data.item())
     if _is_key(a):

@@ -35,7 +35,7 @@ class Checkpoints:
 
     Options:
         folder: of this run alone; it is made if it does not exist.
-        keep: which checkpoints are kept.
+        keep: which checkpoints are kept; the last two if None.
         config: what results depend on besides the state and the examples, as a flat dict for JSON,
             such as {"learning rate": 1e-3}. A checkpoint of another configuration is rejected.
         report: function that gets one line about what was found, and before a checkpoint is written
@@ -52,12 +52,12 @@ class Checkpoints:
         self,
         folder: str | Path,
         *,
-        keep: Keep = Keep(),
+        keep: Keep | None = None,
         config: Mapping[str, Any] = {},
         report: Callable[[str], None] = lambda line: None,
     ):
         with named("Checkpoints"):
-            self.keep = keep.validated()
+            self.keep = (keep or Keep()).validated()
             self.config = json.loads(json.dumps(dict(config)))
         self.folder, self.report = Path(folder), report
 
