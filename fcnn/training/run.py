@@ -12,12 +12,13 @@ import numpy as np
 
 from fcnn.training.callbacks import Callback, Progress, Stop
 from fcnn.training.evaluate import Evaluation
+from fcnn.training.finite import all_finite
 from fcnn.training.interrupt import Interrupted, Received, compile_while_listening
 from fcnn.training.loop import Loop, SourceError
 from fcnn.training.metrics import types, values
+from fcnn.training.optimizers import averaged_params
 from fcnn.training.shuffle import shuffled_indices
 from fcnn.training.state import TrainState
-from fcnn.training.step import all_finite
 
 SHUFFLE = 2**32 - 1  # folded into the key of training; steps have smaller numbers
 
@@ -79,6 +80,9 @@ class Run:
             return "not finite"
         if int(self.train_state.step) < end:
             return "interrupted"
+        if self.loop.skip and float(self.train_state.totals["loss"].number) == 0:
+            self.train_state = before  # every step was skipped
+            return "not finite"
         if not self._measure(perf_counter() - began, stop):
             return "interrupted"
         return self._call_back() or ("interrupted" if stop() else "")
@@ -155,7 +159,7 @@ class Run:
         train_state, validation = self.train_state, {}
         training = values(self.loop.metrics, train_state.totals)
         if self.evaluation is not None:
-            validation = self.evaluation.run(train_state.params, train_state.state, stop)
+            validation = self.evaluation.run(averaged_params(train_state), train_state.state, stop)
             if validation is None:
                 return False
         self.train_state = train_state._replace(totals=jax.tree.map(self._placed, self.loop.totals))
