@@ -24,6 +24,7 @@ LARGEST = 2**32  # bytes of all compressed arrays together, at most
 SMALL = 2**28  # bytes of one array up to which every ratio of compression is accepted
 RATIO = 200  # of announced to compressed bytes of a larger array, at most
 KINDS = "biufcUS"  # NumPy's letters for bools, numbers and strings
+ADVICE = "save images and labels in one file: np.savez('data.npz', x=x, y=y)"
 LOCAL_HEADER = struct.Struct("<4s22xHH")
 ENCRYPTED = 1  # bit of the flags of a member
 READ_HEADER = {  # by version of the format; version 3 holds records only
@@ -67,17 +68,21 @@ def arrays(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
             _require_format(path, file.read(16))
-            with zipfile.ZipFile(file) as archive:
-                members = archive.infolist()
-                _require_names(path, [member.filename for member in members])
-                _require_small(path, [member for member in members if member.compress_type])
-                return {
-                    member.filename.removesuffix(".npy"): _array(path, file, archive, member)
-                    for member in members
-                }
+            return _members(path, file)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except DataError:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _members(path: Path, file: IO[bytes]) -> dict[str, np.ndarray]:
+    """The arrays in the zip archive `file`, opened from `path`."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            _require_names(path, [member.filename for member in members])
+            _require_small(path, [member for member in members if member.compress_type])
+            found = (_array(path, file, archive, member) for member in members)
+            return {m.filename.removesuffix(".npy"): a for m, a in zip(members, found, strict=True)}
+    except (DataError, MemoryError):
         raise
     except Exception as error:  # zipfile, zlib and NumPy raise errors of many types
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -92,9 +97,10 @@ def _array(
         start = _start(file, member)
         file.seek(start)
         dtype, shape, order = _header(path, file, member)
-        offset, end = file.tell(), start + member.file_size
-        _require_size(path, member, offset + dtype.itemsize * prod(shape), end)
-        _require_size(path, member, end, min(end, file.seek(0, 2)))
+        offset = file.tell()
+        size = offset - start + dtype.itemsize * prod(shape)
+        _require_size(path, member, size, member.file_size)
+        _require_size(path, member, size, min(size, file.seek(0, 2) - start))
         if 0 in (*shape, dtype.itemsize):  # there are no empty maps
             a = np.empty(shape, dtype, order)
         else:
@@ -117,7 +123,7 @@ def _start(file: IO[bytes], member: zipfile.ZipInfo) -> int:
     file.seek(member.header_offset)
     start, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     if start != b"PK\3\4" or member.flag_bits & ENCRYPTED:
-        raise zipfile.BadZipFile(f"{member.filename} has a wrong header or is encrypted")
+        raise zipfile.BadZipFile(f"{member.filename!r} has a wrong header or is encrypted")
     return member.header_offset + LOCAL_HEADER.size + name + extra
 
 
@@ -126,47 +132,46 @@ def _header(path: Path, stream: IO[bytes], member: zipfile.ZipInfo) -> _Header:
     version = np.lib.format.read_magic(stream)
     shape, fortran, dtype = READ_HEADER[version](stream)
     name = member.filename.removesuffix(".npy")
-    where = f"{path}: {name}"
+    where = f"{path}: {name!r}"
     if dtype.hasobject:
         advice = "save numbers, or strings as np.array(names)"
         raise DataError(f"{where} holds Python objects, which are not unpickled; {advice}")
     if dtype.kind not in KINDS:
         what = f"{dtype}, not numbers, bools or strings"
-        raise DataError(f"{where} holds {what}; save {name}.astype(np.float32)")
+        raise DataError(f"{where} holds {what}; save it with .astype(np.float32)")
     if dtype.newbyteorder("<") != dtype:
-        advice = f"save {name}.astype({dtype.newbyteorder('<').str!r})"
+        advice = f"save it with .astype({dtype.newbyteorder('<').str!r})"
         raise DataError(f"{where} holds big-endian {dtype.str}; {advice}")
     if any(size < 0 for size in shape):
-        raise ValueError(f"{name} has the shape {shape}")
+        raise ValueError(f"{name!r} has the shape {shape}")
     return _Header(dtype, shape, "F" if fortran else "C")
 
 
 def _require_size(path: Path, member: zipfile.ZipInfo, announced: int, held: int) -> None:
     if announced != held:
-        what = f"{member.filename} announces {announced:,} bytes but holds {held:,}"
+        what = f"{member.filename!r} announces {announced:,} bytes but holds {held:,}"
         raise DataError(f"{path}: {what}; save the file again")
 
 
 def _require_format(path: Path, start: bytes) -> None:
     """DataError unless the first bytes of the file are those of a zip archive."""
     if start.startswith(np.lib.format.MAGIC_PREFIX):
-        advice = "save images and labels in one file: np.savez('data.npz', x=x, y=y)"
-        raise DataError(f"{path}: is one NumPy array; {advice}")
+        raise DataError(f"{path}: is one array, without its labels; {ADVICE}")
     if not start.startswith(b"PK"):
-        what = f"{path.name}{other_format(path)}" if other_format(path) else "not an .npz file"
-        raise DataError(f"{path}: {what}; save arrays by np.savez('data.npz', x=x, y=y)")
+        other = other_format(path) if path.suffix.lower() != ".npz" else ""
+        what = other.strip() or "not an .npz file"
+        raise DataError(f"{path}: {what}; {ADVICE}")
 
 
 def _require_names(path: Path, names: list[str]) -> None:
     """DataError unless all members are arrays with different names."""
     if not names:
-        raise DataError(f"{path}: contains no arrays; save some by np.savez('data.npz', x=x, y=y)")
+        raise DataError(f"{path}: contains no arrays; {ADVICE}")
     for name, count in Counter(names).items():
         if not name.endswith(".npy"):
-            advice = "save arrays by np.savez('data.npz', x=x, y=y)"
-            raise DataError(f"{path}: {name} is not an array; {advice}")
+            raise DataError(f"{path}: {name!r} is not an array; {ADVICE}")
         if count > 1:
-            raise DataError(f"{path}: contains {name} {count} times; save the file again")
+            raise DataError(f"{path}: contains {name!r} {count} times; save the file again")
 
 
 def _require_small(path: Path, compressed: list[zipfile.ZipInfo]) -> None:
@@ -178,6 +183,6 @@ def _require_small(path: Path, compressed: list[zipfile.ZipInfo]) -> None:
         raise DataError(f"{path}: {what}; {advice}")
     for member in compressed:
         if member.file_size > max(SMALL, RATIO * member.compress_size):
-            what = f"{member.filename} announces {member.file_size:,} bytes"
+            what = f"{member.filename!r} announces {member.file_size:,} bytes"
             what += f", over {RATIO} times its compressed {member.compress_size:,}"
             raise DataError(f"{path}: {what}; {advice}")

@@ -137,7 +137,7 @@ def _opened(path: Path) -> Iterator[Any]:
         raise BrokenImage(path, f"{most}; reduce its size") from None
     except pillow.UnidentifiedImageError:
         formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        what = f"not a picture in the format {formats}" if data else "empty file"
+        what = f"not {formats}, or damaged at the start" if data else "empty file"
         raise BrokenImage(path, what) from None
     except Exception as error:  # Pillow raises errors of many types for damaged files
         reason = (str(error) or type(error).__name__).splitlines()[0]
