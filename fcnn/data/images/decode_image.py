@@ -47,7 +47,7 @@ def decode_image(path: str | Path, shape: tuple[int, int, int]) -> np.ndarray:
 
     The largest centered part with the aspect ratio w:h is resized by an antialiased Lanczos filter,
     so the shorter side is scaled and the longer one is cropped. Lanczos follows a box filter for
-    reductions by more than 6, and a JPEG file is decoded at a reduced size if that is at least 3
+    reductions by 6 or more, and a JPEG file is decoded at a reduced size if that is at least 3
     times the target size. A picture that has the size (h, w) is not resized.
 
     Shapes: a file -> (h, w, c) uint8.
