@@ -19,6 +19,8 @@ from fcnn.training.metrics import (
     accuracy as accuracy,
     binary_accuracy as binary_accuracy,
 )
+from fcnn.training.replay import replay as replay
+from fcnn.training.replay_report import Replay as Replay
 from fcnn.training.shuffle import shuffled_indices as shuffled_indices
 from fcnn.training.sources import (
     Source as Source,

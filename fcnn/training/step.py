@@ -39,12 +39,14 @@ AUGMENT = 2**32 - 1  # folded into the key of a step: no layer has this number
 
 
 class Seen(NamedTuple):
-    """What a step computed before its update, from which metrics are taken."""
+    """What a step computed: metrics are taken from its outputs, before its update."""
 
     each_loss: jax.Array  # one number per example; the step minimizes its mean
     finite: jax.Array  # whether the loss and the new state of the model are finite
     outputs: Any
     batch: Batch
+    gradient: Any
+    change: Any  # of the parameters
 
 
 def train_step(
@@ -135,7 +137,7 @@ def updating(
             state=new_state,
             opt_state=opt_state,
         )
-        return new, Seen(each, all_finite((value, new_state)), y, batch)
+        return new, Seen(each, all_finite((value, new_state)), y, batch, g, change)
 
     return update
 
