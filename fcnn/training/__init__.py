@@ -28,6 +28,8 @@ from fcnn.training.optimizers import (
     optimizer as optimizer,
     schedule as schedule,
 )
+from fcnn.training.replay import replay as replay
+from fcnn.training.replay_report import Replay as Replay
 from fcnn.training.shuffle import shuffled_indices as shuffled_indices
 from fcnn.training.smoothed_cross_entropy import smoothed_cross_entropy as smoothed_cross_entropy
 from fcnn.training.sources import (
