@@ -39,8 +39,8 @@ def buckets(
 ) -> Buckets:
     """Group padded examples by length, and cut each group to its longest example.
 
-    With `count`, buckets have about equal numbers of examples. Examples keep their order, and those
-    of equal length are in one bucket, so there may be fewer than `count`.
+    With `count`, the lengths of x are those with the least padding in all. Rare long examples then
+    have a bucket of their own, which may be small. Examples keep their order within a bucket.
 
     Shapes: x (n, t, ...), lengths (n,), y (n, ...) -> for each bucket x (m, length, ...),
             lengths (m,), y (m, ...).
@@ -53,7 +53,8 @@ def buckets(
             one label per position.
     Raises: ValueError unless exactly one of `count` and `boundaries` is given, boundaries rise and
             reach the longest example, and the entries fit together; TypeError for other kinds.
-    Cost:   each part is a copy. One program is compiled for each bucket.
+    Cost:   each part is a copy. One program is compiled for each bucket. With `count`, time grows
+            with count l² for l different lengths: 0.1 s for 8 and 1000.
     Source: none.
 
     >>> import optax
@@ -80,7 +81,9 @@ def buckets(
             fits = arrays[name].shape[:2] == x.shape[:2]
             require(fits, f"{name} {arrays[name].shape} has no positions of x {x.shape} to cut")
         require((count is None) != (boundaries is None), "write count=4, or boundaries=(16, 64)")
-        ends = _quantiles(lengths, count) if boundaries is None else _ends(boundaries, lengths, x)
+        ends = (
+            _least_padding(lengths, count) if boundaries is None else _ends(boundaries, lengths, x)
+        )
     of = np.searchsorted(ends, lengths)
     parts, indices = [], []
     for i in np.unique(of):
@@ -113,12 +116,29 @@ def _arrays(examples):
     return arrays
 
 
-def _quantiles(lengths, count):
-    """Lengths that divide the examples into `count` parts of about equal number."""
+def _least_padding(lengths, count):
+    """The at most `count` lengths of x for which the examples need the fewest positions.
+
+    With lengths l[1] < l[2] < ..., and n[j] examples of length l[j] or less, the examples of the
+    first j lengths need this many positions in k buckets, of which the last begins after i:
+
+        positions[k, j] = min over i < j of positions[k - 1, i] + (n[j] - n[i]) l[j]
+    """
     require_counts(count=count)
-    n = lengths.shape[0]
-    last = -(-n * np.arange(1, count + 1) // count) - 1  # of each part, in order of length
-    return np.unique(np.maximum(1, np.sort(lengths)[last]))
+    ends, numbers = np.unique(np.maximum(1, lengths), return_counts=True)
+    n = np.concatenate([[0], np.cumsum(numbers)])
+    positions = np.where(np.arange(n.size) == 0, 0.0, np.inf)  # in no bucket
+    starts = []
+    for _ in range(min(count, ends.size)):
+        of = [positions[:j] + (n[j] - n[:j]) * ends[j - 1] for j in range(1, n.size)]
+        starts.append([0, *(int(each.argmin()) for each in of)])
+        positions = np.array([0.0, *(each.min() for each in of)])
+    found, j = [], ends.size
+    for before in reversed(starts):
+        if j > 0:
+            found.append(ends[j - 1])
+            j = before[j]
+    return np.array(found[::-1])
 
 
 def _ends(boundaries, lengths, x):

@@ -1,7 +1,7 @@
 """Vocabularies of the tokens that occur in training texts, the most frequent first."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from fcnn.data.text.vocabulary import SPECIAL, Vocabulary, tokens_of
 from fcnn.ops.validation import named, require, require_counts, require_flags
@@ -76,7 +76,7 @@ def _ranked(texts, kind, lower=False, size=None, least=1):
     return (*SPECIAL, *(token for _, token in kept))[:size]
 
 
-def _each(texts: str | Iterable[str]) -> Iterator[str]:
+def _each(texts):
     if isinstance(texts, bytes) or not isinstance(texts, Iterable):
         raise TypeError(f"texts is a {type(texts).__name__}; write a str, or a list of them")
     for i, text in enumerate([texts] if isinstance(texts, str) else texts):
