@@ -1,10 +1,10 @@
-"""Level 4: data sets as arrays, their split, and data augmentation."""
+"""Level 4: images, text and time series as arrays, their split, and data augmentation."""
 
 import os
 import re
 from pathlib import Path
 
-from fcnn.data import augment
+from fcnn.data import augment, series, text
 from fcnn.data.arrays import arrays
 from fcnn.data.cifar import cifar10
 from fcnn.data.dataset import DataError, Dataset, Images
@@ -29,7 +29,9 @@ __all__ = [
     "decode_image",
     "image_folder",
     "load",
+    "series",
     "split",
+    "text",
 ]
 
 
