@@ -11,11 +11,8 @@ from fcnn.data import series, text
 
 def trained(model, loss, batch, epochs):
     options = {"epochs": epochs, "batch_size": 4, "key": jax.random.key(0)}
-    return (
-        training.fit(model, loss, optax.sgd(0.1, 0.9), batch, **options)
-        .history[-1]
-        .training["loss"]
-    )
+    run = training.fit(model, loss, optax.sgd(0.1, 0.9), batch, **options)
+    return run.train_state.params, run.history[-1].training["loss"]
 
 
 def test_a_language_model_learns_the_next_character():
