@@ -255,6 +255,16 @@ GAPS = np.array([[1.0, 2.0], [3.0, np.nan]])
             TypeError,
             r"windows: targets \('OT'",
         ),
+        (
+            lambda: windows(np.ma.array([1.0, 2.0], mask=[0, 1]), length=1),
+            TypeError,
+            "windows: series is a masked array; fill it: write series.filled",
+        ),
+        (
+            lambda: read_csv("a.csv", "load"),
+            TypeError,
+            r"read_csv: columns is a str; write columns=\['load'\]",
+        ),
         (lambda: split(np.ones(9), test=0), ValueError, "split: test 0 must lie between 0 and 1"),
         (lambda: split(np.ones(9), gap=-1), ValueError, "split: gap -1 must be at least 0"),
         (
