@@ -298,7 +298,10 @@ MISUSE = [  # words with {file}, {folder}, {run}; error message
     (["train", "{file}:number", "digits"], "returns a int, not a layer"),
     (["train", "none.py:net", "digits"], "there is no file none.py"),
     (["train", "mlp", "digits", "--epochs", "0"], "--epochs 0 must be at least 1"),
-    (["train", "mlp", "digits", "--batch-size", "9999"], "exceeds the 1293 examples .*write 1293"),
+    (
+        ["train", "mlp", "digits", "--batch-size", "9999"],
+        "exceeds the 1293 training examples; write 1293",
+    ),
     (["train", "mlp", "digits", "--validation", "1"], "--validation 1.0 must be from 0 to below 1"),
     (["train", "mlp", "digits", "--learning-rate", "-1"], "--learning-rate -1.0 must be above 0"),
     (

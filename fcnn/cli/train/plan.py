@@ -54,9 +54,7 @@ def plan(chosen: Namespace) -> Plan:
     layer, facts = named_model(chosen.model, outputs)
     config = {**facts, "outputs": outputs, "input": [*x.shape], "x": f"{x.dtype}"}
     config |= {**examples.facts, **config_of(chosen)}
-    if chosen.batch_size > examples.train.length:
-        what = f"--batch-size {chosen.batch_size} exceeds the {examples.train.length} examples"
-        raise Misuse(f"{what} for training; write {examples.train.length}")
+    _require_fitting(chosen, examples)
     steps = examples.train.length // chosen.batch_size
     if chosen.schedule in OF_A_LENGTH:
         config["steps"] = steps * chosen.epochs
@@ -69,6 +67,21 @@ def _name(chosen):
     """MODEL-DATA, for the folder of a run."""
     model = chosen.model.partition(".py:")[2] or chosen.model
     return f"{model.partition('(')[0]}-{Path(chosen.data).resolve().stem}"
+
+
+def _require_fitting(chosen, examples):
+    """Misuse for options that do not fit the data."""
+    n = examples.train.length
+    if chosen.batch_size > n:
+        raise Misuse(
+            f"--batch-size {chosen.batch_size} exceeds the {n} training examples; write {n}"
+        )
+    if chosen.keep_best == "accuracy" and examples.classes is None:
+        raise Misuse("--keep-best accuracy: y holds no classes; write --keep-best loss")
+    for option in ("keep_best", "early_stopping"):
+        if getattr(chosen, option) is not None and examples.validation is None:
+            name = f"--{option.replace('_', '-')}"
+            raise Misuse(f"{name} needs validation examples; write --validation 0.1")
 
 
 def _require_sensible(chosen):
