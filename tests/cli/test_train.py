@@ -304,6 +304,8 @@ MISUSE = [  # words with {file}, {folder}, {run}; error message
     ),
     (["train", "mlp", "digits", "--validation", "1"], "--validation 1.0 must be from 0 to below 1"),
     (["train", "mlp", "digits", "--learning-rate", "-1"], "--learning-rate -1.0 must be above 0"),
+    (["train", "mlp", "digits", "--keep-best", "loss", "--validation", "0"], "needs validation"),
+    (["train", "mlp", "digits", "--early-stopping", "3", "--validation", "0"], "needs validation"),
     (
         ["train", "mlp", "digits", "--accumulate", "5"],
         "batch_size 64 must be a multiple of accumulate, the 5 parts",
