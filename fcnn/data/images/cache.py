@@ -115,19 +115,22 @@ def _write_pixels(path, files, decode, shape, skip, report) -> dict[str, Any]:
     with path.open("xb") as file:
         _write_header(file, (total, *shape))
         for i, row in enumerate(in_threads(decode, names)):
-            if isinstance(row, BrokenImage):
-                skipped[names[i]] = row.reason
-                if not skip or len(skipped) == total:
-                    raise row
-            else:
+            if not isinstance(row, BrokenImage):
                 file.write(row.data)
                 digest.update(row.data)
+            elif skip:
+                skipped[names[i]] = row
+            else:
+                raise row
             if report is not None:
                 report(i + 1, total)
+        if len(skipped) == total:
+            raise skipped[names[0]]
         file.seek(0)
         _write_header(file, (total - len(skipped), *shape))  # as long, for any number of rows
         _sync(file)
-    return {"skipped": skipped, "sha256": digest.hexdigest()}
+    reasons = {name: error.reason for name, error in skipped.items()}
+    return {"skipped": reasons, "sha256": digest.hexdigest()}
 
 
 def _write_header(file: Any, shape: tuple[int, ...]) -> None:

@@ -163,7 +163,7 @@ def _common_shape(folder: Path, names: list[str]) -> tuple[int, int, int]:
     return (*sizes[0][0], c)
 
 
-def _distinct(classes: Sequence[str]) -> tuple[str, ...]:
+def _distinct(classes: Any) -> tuple[str, ...]:
     names = not isinstance(classes, str) and all(isinstance(name, str) for name in classes)
     require(names, f"classes {classes!r} must be names, such as ('cat', 'dog')")
     require(len(set(classes)) == len(classes), f"classes {classes!r} must differ from each other")
