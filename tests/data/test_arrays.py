@@ -162,6 +162,10 @@ FILES = {
         lambda p: archive(p, [("x.npy", NPY + b"1")]),
         "368 bytes but holds 369",
     ),
+    "more compressed bytes": (
+        lambda p: archive(p, [("x.npy", NPY + b"1")], zipfile.ZIP_DEFLATED),
+        "368 bytes but holds 369",
+    ),
     "version": (
         lambda p: archive(p, [("x.npy", NPY[:6] + b"\x09" + NPY[7:])]),
         "damaged .npz file",
