@@ -17,6 +17,7 @@ from child import started
 from PIL import Image
 
 from fcnn.data import DataError, image_folder
+from fcnn.data.images import cache as caches
 
 
 def draw(path, value=0, size=(4, 3), mode="L"):
@@ -166,7 +167,6 @@ DAMAGES = {
     "truncated manifest": lambda d: os.truncate(d / "manifest.json", 60),
     "list": lambda d: (d / "manifest.json").write_text("[]"),
     "bytes": lambda d: (d / "manifest.json").write_bytes(b"\xff\0"),
-    "other format": lambda d: edited(d / "manifest.json", '"format": 1', '"format": 2'),
     "other sha256": lambda d: edited(d / "manifest.json", '"sha256": "', '"sha256": "0'),
     "no manifest": lambda d: (d / "manifest.json").unlink(),
 }
@@ -185,6 +185,13 @@ def test_a_damaged_cache_is_made_again(read, opened, tmp_path, damage):
     read(shape=(3, 4, 1))
     assert len(opened) == 10
     assert sorted(p.name for p in place.iterdir()) == ["manifest.json", "x.npy"]
+
+
+def test_a_cache_of_another_format_is_made_again(read, opened, monkeypatch):
+    read(shape=(3, 4, 1))
+    monkeypatch.setattr(caches, "FORMAT", caches.FORMAT + 1)
+    read(shape=(3, 4, 1))
+    assert len(opened) == 10
 
 
 def test_the_fingerprint_depends_on_names_labels_and_pixels(folder, read, tmp_path):
