@@ -246,6 +246,11 @@ def test_an_unreadable_image_is_not_skipped(folder, read):
     assert line == f"{folder / 'cat/0.png'}: cannot be read (No such file or directory)"
 
 
+def test_images_stay_in_order_if_few_may_wait(read, monkeypatch):
+    monkeypatch.setattr(sys.modules["fcnn.data.images.in_threads"], "AHEAD", 3)
+    np.testing.assert_array_equal(read().x[:, 0, 0, 0], range(5))
+
+
 def test_progress_is_reported(read):
     seen = []
     read(report=lambda *counts: seen.append(counts))
