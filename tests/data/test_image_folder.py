@@ -17,7 +17,7 @@ from child import started
 from PIL import Image
 
 from fcnn.data import DataError, image_folder
-from fcnn.data.images import cache as caches
+from fcnn.data.images import cache as caches, in_threads
 
 
 def draw(path, value=0, size=(4, 3), mode="L"):
@@ -247,7 +247,7 @@ def test_an_unreadable_image_is_not_skipped(folder, read):
 
 
 def test_images_stay_in_order_if_few_may_wait(read, monkeypatch):
-    monkeypatch.setattr(sys.modules["fcnn.data.images.in_threads"], "AHEAD", 3)
+    monkeypatch.setattr(in_threads, "AHEAD", 3)
     np.testing.assert_array_equal(read().x[:, 0, 0, 0], range(5))
 
 
