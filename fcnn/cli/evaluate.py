@@ -28,6 +28,7 @@ def add_to(tools) -> None:
         "the training, or else its validation part)",
     )
     tool.add_argument("--data-dir", metavar="DIR", help="folder of a named data set")
+    tool.add_argument("--cache", metavar="FOLDER", help="folder for decoded images")
     add_json(tool)
     tool.set_defaults(run=run)
 
@@ -73,6 +74,7 @@ def _source(model: Trained, chosen: Namespace):
         download=False,
         size=tuple(config["input"]),
         broken="refuse",
+        cache=chosen.cache,
         validation=0 if given else config["validation"],
         seed=config["seed"],
     )

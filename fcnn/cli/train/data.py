@@ -1,5 +1,6 @@
 """The examples that the command line names: a data set, a folder of images, or an .npz file."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -88,14 +89,22 @@ def _folder(chosen, classes):
             if name in inner
         }
     shape, parts, sums, skipped = chosen.size, {}, [], []
+    options = {"broken": chosen.broken, "cache": chosen.cache, "report": _report_decoding}
     for part, folder in folders.items():
-        images = data.image_folder(folder, shape=shape, classes=classes, broken=chosen.broken)
+        images = data.image_folder(folder, shape=shape, classes=classes, **options)
         shape, classes = images.x.shape[1:], images.classes
         parts[part] = {"x": images.x, "y": images.y}
         sums.append(images.sha256)
         skipped += images.skipped
     text = sha256(" ".join(sums).encode()).hexdigest()[:16]
     return parts, {"classes": list(classes or ()), "pixels": True, "data": text}, skipped
+
+
+def _report_decoding(done: int, total: int) -> None:
+    """Show how many images are decoded, on a terminal."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\rdecoding image {done} of {total}", end=end, file=sys.stderr, flush=True)
 
 
 def _file(path: Path):

@@ -66,6 +66,11 @@ def _data(group) -> None:
         help="what to do with image files that cannot be read (default: refuse)",
     )
     group.add_argument(
+        "--cache",
+        metavar="FOLDER",
+        help="folder for decoded images (default: a folder in ~/.cache/fcnn)",
+    )
+    group.add_argument(
         "--validation",
         type=float,
         default=0.1,
