@@ -7,6 +7,7 @@ from fcnn.cli.train.tables import finite
 
 PARTS = ("training", "validation")
 BUCKETS = 400  # parts of a long curve, of each of which up to five points are drawn
+MEANS = 50  # parts of a long curve whose mean is drawn
 
 Point = tuple[float, float | None]  # step, and value; None if it is not finite
 Row = Mapping[str, Any]  # a line of metrics.jsonl
@@ -50,6 +51,12 @@ class Curve(NamedTuple):
         kept = (_extremes(self.points[start : start + size]) for start in starts)
         return self._replace(points=[point for each in kept for point in each])
 
+    def means(self, buckets: int = MEANS) -> "Curve":
+        """The mean of each bucket, at the middle of its steps; None if no value is finite."""
+        size = -(-len(self.points) // buckets)
+        starts = range(0, len(self.points), size)
+        return self._replace(points=[_mean(self.points[at : at + size]) for at in starts])
+
 
 def names(rows: Sequence[Row]) -> list[str]:
     """The metrics that are numbers; the loss first."""
@@ -71,6 +78,12 @@ def curves(rows: Sequence[Row], name: str) -> list[Curve]:
 
 def _is_number(value):
     return value is None or isinstance(value, int | float)
+
+
+def _mean(points):
+    known = [value for _, value in points if value is not None]
+    middle = (points[0][0] + points[-1][0]) / 2
+    return middle, sum(value / len(known) for value in known) if known else None
 
 
 def _extremes(points):

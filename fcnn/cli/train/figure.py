@@ -2,18 +2,21 @@
 
 The curves are SVG that is stretched to the width of the page. Labels are HTML elements whose places
 are percentages of the figure, so that text keeps its size on a narrow screen. Training is a thin
-line with round dots, validation a thick dashed line with square dots.
+line with round dots, validation a thick dashed line with square dots. Of a long curve, the extremes
+are a pale line, and means are drawn upon it.
 """
 
 from collections.abc import Sequence
 from html import escape
 
 from fcnn.cli.train.axis import Axis, around, counted, decimal, logarithmic, percent
-from fcnn.cli.train.curves import Curve, Row, curves
+from fcnn.cli.train.curves import MEANS, Curve, Row, curves
 from fcnn.cli.train.tables import is_share, measure
 
 SIDE = 1000  # units of the SVG along each side
-DOTS = 40  # a curve of at most this number of points has a dot at each
+DOTS = 32  # a curve of at most this number of points has a dot at each
+FEW = 10  # dots of a longer curve
+LONG = 150  # points of a curve whose means are drawn
 DECADES = 2  # a loss that spans more decades has a log axis
 TICKS = 5  # intervals of the horizontal axis, which is short on a narrow screen
 
@@ -31,7 +34,7 @@ def figure(name: str, rows: Sequence[Row], tested: float | None = None) -> str:
     if not values:
         return f"<figure><h3>{escape(name)}</h3><p>No value is finite.</p></figure>"
     across, down = counted(last["step"], most=TICKS, least=1), _down(name, values)
-    parts = "".join(_drawn(curve.thinned(), across, down) for curve in drawn)
+    parts = "".join(_drawn(curve, across, down) for curve in drawn)
     mark = "" if tested is None or not 0 <= tested <= across.high else _mark(across, tested)
     described = escape(". ".join([f"{name} by step", *(_course(name, c) for c in drawn)]))
     grid = "".join(f"M0 {_y(down, value)}H{SIDE}" for value, _ in down.ticks)
@@ -57,17 +60,19 @@ def _down(name: str, values: Sequence[float]) -> Axis:
 
 
 def _drawn(curve: Curve, across: Axis, down: Axis) -> str:
-    """The line of a curve, and dots where they are few or have no neighbour."""
+    """The line of a curve, with dots at all points, or at a few and at those without neighbours."""
     place = lambda point: f"{SIDE * across.at(point[0]):.1f} {_y(down, point[1])}"
+    path = lambda kind, d: f"<path class='{curve.part}{kind}' d='{d}'/>" if d else ""
+    line = lambda runs: "".join(f"M{'L'.join(map(place, run))}" for run in runs if len(run) > 1)
+    pale = ""
+    if len(curve.points) > LONG:
+        pale, curve = path(" pale", line(curve.thinned().runs)), curve.means()
     runs = list(curve.runs)
-    line = "".join(f"M{'L'.join(map(place, run))}" for run in runs if len(run) > 1)
-    many = len(curve.points) > DOTS
-    dots = [point for run in runs if len(run) == 1 or not many for point in run]
-    made = f"<path class='{curve.part}' d='{line}'/>" if line else ""
-    if dots:
-        path = "".join(f"M{place(point)}h0" for point in dots)
-        made += f"<path class='{curve.part} dot' d='{path}'/>"
-    return made
+    joined = [point for run in runs if len(run) > 1 for point in run]
+    apart = 1 if len(joined) <= DOTS else len(joined) // FEW
+    dots = [*joined[apart // 2 :: apart], *(run[0] for run in runs if len(run) == 1)]
+    marks = "".join(f"M{place(point)}h0" for point in dots)
+    return pale + path("", line(runs)) + path(" dot", marks)
 
 
 def _mark(across: Axis, step: float) -> str:
@@ -130,6 +135,11 @@ def _caption(name: str, drawn: Sequence[Curve]) -> str:
     elif is_share(name, curve.values):
         which, word = max(known, key=lambda each: each[0]), "Highest"
     text = f"{word} {curve.part} {name}: {measure(name, which[0])} at step {which[1]:,}."
+    longest = max(len(each.points) for each in drawn)
+    if longest > LONG:
+        text += (
+            f" Lines are means of {-(-longest // MEANS):,} reports; pale lines show all reports."
+        )
     missing = sum(value is None for each in drawn for _, value in each.points)
     if missing:
         verb = "value is" if missing == 1 else "values are"

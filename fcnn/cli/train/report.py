@@ -10,7 +10,7 @@ from typing import Any
 from fcnn.cli.train.confusion import confusion
 from fcnn.cli.train.curves import PARTS, Row, names
 from fcnn.cli.train.figure import figure
-from fcnn.cli.train.tables import duration, finite, measure, number, table
+from fcnn.cli.train.tables import duration, epochs, finite, measure, number, table
 
 LAST = 10  # rows of the table of reports
 LISTED = 20  # entries of a list in the configuration
@@ -75,7 +75,7 @@ def _facts(rows, results):
         found["tested step"] = f"{results['step']:,}"
     if rows:
         found["steps of training"] = f"{rows[-1]['step']:,} of {rows[-1]['steps']:,}"
-        found["epochs"] = number(rows[-1]["epoch"])
+        found["epochs"] = epochs(rows[-1]["epoch"])
         found["time of steps"] = duration(sum(finite(row["seconds"]) or 0.0 for row in rows))
     cells = (f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in found.items())
     return "".join(cells)
@@ -124,8 +124,11 @@ def _reports(rows):
     lines = [
         (
             f"{row['step']:,}",
-            number(row["epoch"]),
-            *(measure(name, row[part][name]) if name in row[part] else "" for part, name in columns),
+            epochs(row["epoch"]),
+            *(
+                measure(name, row[part][name]) if name in row[part] else ""
+                for part, name in columns
+            ),
             number(row["seconds"]),
         )
         for row in shown

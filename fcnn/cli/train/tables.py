@@ -30,6 +30,11 @@ def is_share(name: str, values: Iterable[float]) -> bool:
     return name.endswith("accuracy") and all(0 <= value <= 1 for value in values)
 
 
+def epochs(value: float) -> str:
+    """A number of epochs with up to two decimals."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def duration(seconds: float) -> str:
     """Seconds as 0.52 s, 41 s, 3 min 12 s or 2 h 5 min."""
     if seconds < 9.95:
