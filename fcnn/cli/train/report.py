@@ -114,23 +114,17 @@ def _last_title(rows):
 
 def _reports(rows):
     shown = rows[-LAST:]
-    columns = [
-        (part, name)
-        for name in names(shown)
-        for part in PARTS
-        if any(name in row[part] for row in shown)
-    ]
-    head = ("step", "epoch", *(f"{part} {name}" for part, name in columns), "seconds")
+    pairs = ((part, name) for name in names(shown) for part in PARTS)
+    columns = [(part, name) for part, name in pairs if any(name in row[part] for row in shown)]
+    cell = lambda row, part, name: measure(name, row[part][name]) if name in row[part] else ""
     lines = [
         (
             f"{row['step']:,}",
             epochs(row["epoch"]),
-            *(
-                measure(name, row[part][name]) if name in row[part] else ""
-                for part, name in columns
-            ),
+            *(cell(row, part, name) for part, name in columns),
             number(row["seconds"]),
         )
         for row in shown
     ]
+    head = ("step", "epoch", *(f"{part} {name}" for part, name in columns), "seconds")
     return table(head, lines, label="reports")

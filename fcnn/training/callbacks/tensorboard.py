@@ -8,8 +8,10 @@ when the chunk has ended.
 
 import struct
 import time
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from fcnn.training.callbacks.callback import Callback, Progress
@@ -53,25 +55,23 @@ class _EventFile:
     """An event file with results of the step `first` and later ones."""
 
     def __init__(self, folder: Path, first: int):
-        from tensorboardX.proto.event_pb2 import SessionLog
-
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"events.out.tfevents.{time.time():.6f}"  # names sort by time
         self.next = first
-        start = SessionLog(status=SessionLog.START)  # TensorBoard removes `first` and later steps
+        log = _proto("event").SessionLog
+        start = log(status=log.START)  # TensorBoard removes `first` and later steps
         self._append(_event(file_version=VERSION), _event(step=first, session_log=start))
 
     def add(self, progress: Progress) -> None:
         """Append the numbers of a chunk."""
-        from tensorboardX.proto.summary_pb2 import Summary
-
+        summary = _proto("summary").Summary
         scalars = [
-            Summary.Value(tag=f"{part}/{name}", simple_value=value)
+            summary.Value(tag=f"{part}/{name}", simple_value=value)
             for part in ("training", "validation")
             for name, value in getattr(progress, part).items()
             if isinstance(value, int | float)
         ]
-        self._append(_event(step=progress.step, summary=Summary(value=scalars)))
+        self._append(_event(step=progress.step, summary=summary(value=scalars)))
         self.next = progress.step + 1
 
     def _append(self, *events: Any) -> None:
@@ -80,9 +80,11 @@ class _EventFile:
 
 
 def _event(**content):
-    from tensorboardX.proto.event_pb2 import Event
+    return _proto("event").Event(wall_time=time.time(), **content)
 
-    return Event(wall_time=time.time(), **content)
+
+def _proto(name: str) -> ModuleType:
+    return import_module(f"tensorboardX.proto.{name}_pb2")
 
 
 def _record(data):
