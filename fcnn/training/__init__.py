@@ -21,7 +21,18 @@ from fcnn.training.metrics import (
     accuracy as accuracy,
     binary_accuracy as binary_accuracy,
 )
+from fcnn.training.optimizers import (
+    averaged as averaged,
+    averaged_params as averaged_params,
+    loss_scale as loss_scale,
+    loss_scaled as loss_scaled,
+    optimizer as optimizer,
+    schedule as schedule,
+)
+from fcnn.training.replay import replay as replay
+from fcnn.training.replay_report import Replay as Replay
 from fcnn.training.shuffle import shuffled_indices as shuffled_indices
+from fcnn.training.smoothed_cross_entropy import smoothed_cross_entropy as smoothed_cross_entropy
 from fcnn.training.sources import (
     Source as Source,
     from_host as from_host,

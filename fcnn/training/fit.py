@@ -13,7 +13,7 @@ import jax
 import optax
 
 from fcnn.layers import Layer
-from fcnn.ops.validation import named
+from fcnn.ops.validation import named, require, require_flags
 from fcnn.training.arguments import (
     require_batch_size,
     require_counts,
@@ -29,7 +29,7 @@ from fcnn.training.checkpoint import Checkpoints
 from fcnn.training.checkpoint.fingerprint import fingerprint
 from fcnn.training.evaluate import Evaluation
 from fcnn.training.interrupt import listening, notice
-from fcnn.training.loop import Loop
+from fcnn.training.loop import SKIPPED, Loop
 from fcnn.training.metrics import require_metrics
 from fcnn.training.not_finite import reason
 from fcnn.training.run import Run
@@ -64,6 +64,8 @@ def fit(
     callbacks: Sequence[Callback] = (),
     every: int | None = None,
     augment: Augment | None = None,
+    accumulate: int = 1,
+    skip_not_finite: bool = False,
     checkpoints: Checkpoints | None = None,
 ) -> Fit:
     """Train a model, and return its state with the results of each chunk of steps.
@@ -98,6 +100,11 @@ def fit(
         augment: function (key, batch) -> batch of training batches, such as those of
             `fcnn.data.augment`. Its randomness comes from the key: it is compiled, so random
             numbers of NumPy would be drawn once.
+        accumulate: number of parts in which a batch is computed, one after the other, in the
+            memory of one part; it divides the batch size. The gradient is the mean of theirs.
+        skip_not_finite: whether a step whose loss, gradient or result is not finite is left out
+            and counted, as "skipped" among the training results of its chunk. Training ends if all
+            steps of a chunk are.
         checkpoints: the folder where states are saved after each chunk and on an interrupt, as
             Checkpoints("runs/mnist"). If it has one, training continues from there.
     Raises: TypeError or ValueError, before the first step, for an argument of another kind, for
@@ -118,12 +125,17 @@ def fit(
     """
     with listening("fit") as received, named("fit"), _in_use(checkpoints):
         require_parts(model, loss, optimizer, augment, callbacks, key)
-        require_counts(epochs=epochs, batch_size=batch_size, every=every)
+        require_counts(epochs=epochs, batch_size=batch_size, every=every, accumulate=accumulate)
+        require_flags(skip_not_finite=skip_not_finite)
         measured = require_metrics(metrics)
+        require(
+            not (skip_not_finite and SKIPPED in measured),
+            f"metric {SKIPPED!r}: skip_not_finite has a result of this name; write another one",
+        )
         examples = as_source("fit", source)
         held_out = None if validation is None else as_source("fit: validation", validation)
         require_needs(callbacks, {"loss", *measured} if held_out else set())
-        require_batch_size(examples, batch_size)
+        require_batch_size(examples, batch_size, accumulate)
         steps = examples.length // batch_size
         train_state = start_state(model, optimizer, examples, key, start, epochs * steps)
         trace(model, loss, optimizer, measured, augment, train_state, examples, batch_size)
@@ -133,8 +145,8 @@ def fit(
             evaluation = Evaluation(model, {"loss": loss, **metrics}, held_out, size)
             with within("fit: validation"):
                 evaluation.validate(train_state.params, train_state.state)
-        update = updating(model, loss, optimizer, augment)
-        loop = Loop(update, measured, examples, steps, batch_size)
+        update = updating(model, loss, optimizer, augment, accumulate)
+        loop = Loop(update, measured, examples, steps, batch_size, skip=skip_not_finite)
         config = {} if checkpoints is None else _config(examples, batch_size)
         kept = {"checkpoints": checkpoints, "config": config}
         run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps, **kept)

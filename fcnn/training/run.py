@@ -15,12 +15,13 @@ from fcnn.training.callbacks import Callback, Progress, Stop
 from fcnn.training.checkpoint import Checkpoints
 from fcnn.training.checkpoint.arrays import restored
 from fcnn.training.evaluate import Evaluation
+from fcnn.training.finite import all_finite
 from fcnn.training.interrupt import Interrupted, Received, compile_while_listening
 from fcnn.training.loop import Loop, SourceError
 from fcnn.training.metrics import types, values
+from fcnn.training.optimizers import averaged_params
 from fcnn.training.shuffle import indices_of_epoch
 from fcnn.training.state import TrainState
-from fcnn.training.step import all_finite
 
 
 class Run:
@@ -91,6 +92,9 @@ class Run:
             return "not finite"
         if int(self.train_state.step) < end:
             return "interrupted"
+        if self.loop.skip and float(self.train_state.totals["loss"].number) == 0:
+            self.train_state = before  # every step was skipped
+            return "not finite"
         if not self._measure(perf_counter() - began, stop):
             return "interrupted"
         reasons = self._call_back(), self._save(self.history[-1].validation)
@@ -185,7 +189,7 @@ class Run:
         train_state, validation = self.train_state, {}
         training = values(self.loop.metrics, train_state.totals)
         if self.evaluation is not None:
-            validation = self.evaluation.run(train_state.params, train_state.state, stop)
+            validation = self.evaluation.run(averaged_params(train_state), train_state.state, stop)
             if validation is None:
                 return False
         self.train_state = train_state._replace(totals=jax.tree.map(self._placed, self.loop.totals))

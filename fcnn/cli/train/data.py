@@ -63,7 +63,9 @@ def read(chosen: Namespace, classes: tuple[str, ...] | None = None) -> Data:
 
 
 def _data_set(chosen):
-    found = data.load(chosen.data, chosen.data_dir, download=chosen.download)
+    found = data.load(
+        chosen.data, chosen.data_dir, **({"download": True} if chosen.download else {})
+    )
     parts = {"train": _as_pixels(found.train), "test": _as_pixels(found.test)}
     facts = {"classes": list(found.classes), "pixels": True, "data": _sum(parts)}
     return parts, facts, ()
@@ -138,7 +140,7 @@ def _sum(parts: Mapping[str, Examples]) -> str:
 
 
 def _split(source: Source, arrays: Examples, share: float, seed: int) -> tuple[Source, Source]:
-    """Training and validation part of a source; arrays that are not on the device stay where they are."""
+    """Training and validation part of a source. Arrays on the host are not copied."""
     if source.arrays is not None:
         train, validation = data.split(arrays, share, seed=seed)
         return as_source("training", train), as_source("validation", validation)

@@ -87,7 +87,7 @@ def _training(group) -> None:
         "--schedule", choices=SCHEDULES, default="constant", help="(default: constant)"
     )
     group.add_argument(
-        "--warm-up", type=int, default=0, metavar="STEPS", help="steps of a rising learning rate"
+        "--warm-up", type=int, metavar="STEPS", help="steps in which the learning rate rises"
     )
     group.add_argument("--weight-decay", type=float, default=0.0, metavar="R")
     group.add_argument(

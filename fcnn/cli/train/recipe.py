@@ -67,7 +67,7 @@ def _optimizer(config, steps_per_epoch):
     rate = config["learning rate"]
     plateau = config["schedule"] == "plateau"
     if not plateau:
-        steps = config.get("steps", 1)
+        steps = config.get("steps") or max(1, config["warm-up"] or 0)
         rate = training.schedule(config["schedule"], rate, steps=steps, warm_up=config["warm-up"])
     return training.optimizer(
         config["optimizer"],

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during `fcnn train`: the running steps are finished and saved, then it ends."""
+"""Ctrl-C and SIGTERM during `fcnn train`: the running steps are finished and saved."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""fcnn train: train a model on images, arrays or a data set, and continue after any interruption."""
+"""fcnn train: train a model, and continue after any interruption."""
 
 import json
 import sys
@@ -62,7 +62,7 @@ def run(chosen: Namespace) -> int:
 def _train(made: Plan, arrived: Signals) -> int:
     chosen, folder = made.chosen, made.folder
     folder.mkdir(parents=True, exist_ok=True)
-    screen = Screen(made.data.train.length, chosen.batch_size)
+    screen = Screen(chosen.batch_size)
     checkpoints = made.checkpoints(screen.line)
     _describe(made)
     callbacks = [training.metrics_file(folder / "metrics.jsonl", replace=True)]

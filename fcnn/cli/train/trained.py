@@ -67,7 +67,8 @@ def trained(folder: Path, which: str) -> Trained:
 def state_of(made: Recipe, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> TrainState:
     """The state of training with these arrays, by path."""
     new = lambda key: create(made.model, made.optimizer, tuple(config["input"]), key)
-    return restored(jax.eval_shape(new, jax.random.key(0)), arrays)
+    key = jax.random.key(0)
+    return restored(jax.eval_shape(new, key)._replace(key=key), arrays)
 
 
 def run_file(folder: Path) -> dict[str, Any]:
