@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-MOST = 6  # intervals between ticks, at most
+MOST = 8  # intervals between ticks, at most
 MARGIN = 0.04  # of the range, above and below the values of a curve
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

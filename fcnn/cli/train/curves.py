@@ -63,7 +63,9 @@ def names(rows: Sequence[Row]) -> list[str]:
     found = {}
     for row in rows:
         for part in PARTS:
-            found |= {name: None for name, value in row[part].items() if _is_number(value)}
+            for name, value in row[part].items():
+                if name not in found and _is_number(value):
+                    found[name] = True
     return sorted(found, key=lambda name: name != "loss")
 
 
