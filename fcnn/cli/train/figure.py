@@ -137,9 +137,8 @@ def _caption(name: str, drawn: Sequence[Curve]) -> str:
     text = f"{word} {curve.part} {name}: {measure(name, which[0])} at step {which[1]:,}."
     longest = max(len(each.points) for each in drawn)
     if longest > LONG:
-        text += (
-            f" Lines are means of {-(-longest // MEANS):,} reports; pale lines show all reports."
-        )
+        means = f"means of {-(-longest // MEANS):,} reports"
+        text += f" The lines are {means}; the pale lines show all reports."
     missing = sum(value is None for each in drawn for _, value in each.points)
     if missing:
         verb = "value is" if missing == 1 else "values are"
