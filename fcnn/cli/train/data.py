@@ -87,9 +87,7 @@ def _folder(chosen, classes):
             for name in (part, *others.split())
             if name in inner
         }
-    shape = None if chosen.size is None else (*chosen.size, 3)
-    shape = getattr(chosen, "shape", None) or shape
-    parts, sums, skipped = {}, [], []
+    shape, parts, sums, skipped = chosen.size, {}, [], []
     for part, folder in folders.items():
         images = data.image_folder(folder, shape=shape, classes=classes, broken=chosen.broken)
         shape, classes = images.x.shape[1:], images.classes
@@ -114,15 +112,17 @@ def _file(path: Path):
             ending = "" if part == "train" else f"_{part}"
             has = ", ".join(arrays) or "nothing"
             raise Misuse(f"{path} has no array {missing[0]}{ending}; it has {has}")
-    y, x = parts["train"]["y"], parts["train"]["x"]
+    x, y = parts["train"]["x"], parts["train"]["y"]
     classes = None
     if y.dtype.kind in "iu":
-        count = 1 + max(int(part["y"].max(initial=0)) for part in parts.values())
+        labels = np.concatenate([np.ravel(part["y"]) for part in parts.values()])
+        count = 1 + labels.max(initial=0)
         classes = [*map(str, range(count))] if names is None else [*map(str, names)]
-        if len(classes) < count:
-            raise Misuse(
-                f"{path}: {len(classes)} names of classes, but the labels go to {count - 1}"
-            )
+        if labels.min(initial=0) < 0:
+            raise Misuse(f"{path}: y has the label {labels.min()}; labels begin at 0")
+        if not 1 < len(classes) >= count:
+            what = f"{path}: {len(classes)} classes, but labels from 0 to {count - 1}"
+            raise Misuse(f"{what}; there must be at least 2 classes, and one for each label")
     pixels = x.dtype == np.uint8 and x.ndim == 4
     return parts, {"classes": classes, "pixels": pixels, "data": _sum(parts)}, ()
 

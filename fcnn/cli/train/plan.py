@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from fcnn.cli.output import Misuse
 from fcnn.cli.train import data
 from fcnn.cli.train.model import named_model
@@ -51,12 +49,11 @@ def plan(chosen: Namespace) -> Plan:
     """
     _require_sensible(chosen)
     examples = data.read(chosen)
-    y = examples.train.spec["y"]
-    count = y.shape[-1] if examples.classes is None and y.shape else 1
-    count = count if examples.classes is None else len(examples.classes)
-    layer, facts = named_model(chosen.model, count)
-    config = {**facts, "input": [*jax.tree.leaves(examples.train.spec["x"])[0].shape]}
-    config |= {"x": f"{examples.train.spec['x'].dtype}", **examples.facts, **config_of(chosen)}
+    x, y = (examples.train.spec[name] for name in "xy")
+    outputs = (*y.shape, 1)[0] if examples.classes is None else len(examples.classes)
+    layer, facts = named_model(chosen.model, outputs)
+    config = {**facts, "outputs": outputs, "input": [*x.shape], "x": f"{x.dtype}"}
+    config |= {**examples.facts, **config_of(chosen)}
     if chosen.batch_size > examples.train.length:
         what = f"--batch-size {chosen.batch_size} exceeds the {examples.train.length} examples"
         raise Misuse(f"{what} for training; write {examples.train.length}")
@@ -86,6 +83,8 @@ def _require_sensible(chosen):
             raise Misuse(f"--{option.replace('_', '-')} {value} must be from 0 to below 1")
     if chosen.early_stopping is not None and chosen.early_stopping < 1:
         raise Misuse(f"--early-stopping {chosen.early_stopping} must be at least 1")
+    if chosen.schedule == "plateau" and chosen.warm_up:
+        raise Misuse("--warm-up does not go with --schedule plateau; leave one of them out")
     rate = chosen.learning_rate
     if rate is not None and not 0 < rate < float("inf"):
         raise Misuse(f"--learning-rate {rate} must be above 0")
