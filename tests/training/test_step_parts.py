@@ -287,11 +287,19 @@ def batches(epochs):
     return found[-3 * epochs :]
 
 
-def test_a_run_without_bad_steps_has_the_same_bits(whole):
+def test_a_run_without_bad_steps_is_the_same(whole):
     run = fit(validation=(X, Y), skip_not_finite=True)
-    assert_equal(run.train_state.params, whole.train_state.params)
     assert [p.training.pop("skipped") for p in run.history] == [0.0, 0.0]
-    assert results(run) == results(whole)
+    assert_close(run.train_state.params, whole.train_state.params)
+    for found, expected in zip(results(run), results(whole), strict=True):
+        assert_close(found, expected)
+
+
+def test_a_run_without_bad_steps_has_the_same_bits():
+    """Operation by operation: a compiler may contract those of the two programs differently."""
+    with jax.disable_jit():
+        one, two = (fit(epochs=1, batch_size=12, skip_not_finite=skip) for skip in (False, True))
+    assert_equal(one.train_state.params, two.train_state.params)
 
 
 def test_a_chunk_of_skipped_steps_ends_training_with_the_state_before_it():
