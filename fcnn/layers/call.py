@@ -62,6 +62,9 @@ class Call:
         train: whether the pass is for training.
         path: names of the enclosing layers, separated by "/".
         dtype: of the floats that a layer makes of integers; None for JAX's default.
+        observe: called with each layer, its call, its forward pass as a function of x, and x; it
+            returns what this function returns.
+        blocks: with `observe`, the block of each enclosing `repeat`, which `path` marks by "[]".
     """
 
     key: jax.Array | None = None
@@ -69,11 +72,21 @@ class Call:
     train: bool = field(default=False, metadata={"static": True})
     path: str = field(default="", metadata={"static": True})
     dtype: Any = field(default=None, metadata={"static": True})
+    observe: Callable[..., Any] | None = field(default=None, metadata={"static": True})
+    blocks: tuple[jax.Array, ...] = ()
 
     def inside(self, name: str, i: int | jax.Array) -> "Call":
         """The call of part i, with its own key."""
         key = None if self.key is None else jax.random.fold_in(self.key, i)
         return dataclasses.replace(self, key=key, path=_within(self.path, name))
+
+    def block(self, i: jax.Array) -> "Call":
+        """The call of block i of a `repeat`, with its own key."""
+        call = self
+        if self.observe is not None:
+            call = dataclasses.replace(self, path=f"{self.path}[]", blocks=(*self.blocks, i))
+        key = None if self.key is None else jax.random.fold_in(self.key, i)
+        return dataclasses.replace(call, key=key)
 
 
 Given = TypeVar("Given", Plan, Call)

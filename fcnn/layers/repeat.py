@@ -56,8 +56,7 @@ def repeat(block: Layer, n: int, *, name: str = "repeat") -> Layer:
     def forward(params, state, x, call):
         def step(x, block_i):
             p, s, i = block_i
-            key = None if call.key is None else jax.random.fold_in(call.key, i)
-            return block.forward(p, s, x, dataclasses.replace(call, key=key))
+            return block.forward(p, s, x, call.block(i))
 
         return lax.scan(step, x, (params, state, jnp.arange(n)))
 

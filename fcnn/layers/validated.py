@@ -56,7 +56,7 @@ def validated_setup(layer: Any, setup: Callable) -> Callable:
 
 
 def validated_forward(layer: Any, forward: Callable) -> Callable:
-    """`forward` with an error for wrong parameters, state, input or output."""
+    """`forward` with an error for wrong parameters, state, input or output; `call.observe`."""
 
     def validated(params, state, x, call):
         with located(call.path), named(layer.name):
@@ -72,10 +72,13 @@ def validated_forward(layer: Any, forward: Callable) -> Callable:
                 require_names(params, layer.parameters, call.path, all_of_them=True)
                 require_state(state, layer.state)
             write = lambda name: f"write model.apply(..., {name}={name})"
-            with one_array(layer.parts, x), _side_input(layer, call, write):
-                made = forward(params, state, x, call)
-            y, new_state = _returned(made, 2, "forward", "y, state")
-            return y, new_state
+
+            def run(x):
+                with one_array(layer.parts, x), _side_input(layer, call, write):
+                    made = forward(params, state, x, call)
+                return _returned(made, 2, "forward", "y, state")
+
+            return run(x) if call.observe is None else call.observe(layer, call, run, x)
 
     return validated
 

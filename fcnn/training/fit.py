@@ -6,6 +6,7 @@ continued from its state is equal, bit for bit, to a run that was never interrup
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -24,13 +25,15 @@ from fcnn.training.arguments import (
 )
 from fcnn.training.batch import of_batch
 from fcnn.training.callbacks import Callback, Progress
+from fcnn.training.checkpoint import Checkpoints
+from fcnn.training.checkpoint.fingerprint import fingerprint
 from fcnn.training.evaluate import Evaluation
 from fcnn.training.interrupt import listening, notice
 from fcnn.training.loop import SKIPPED, Loop
 from fcnn.training.metrics import require_metrics
 from fcnn.training.not_finite import reason
 from fcnn.training.run import Run
-from fcnn.training.sources import as_source
+from fcnn.training.sources import Source, as_source
 from fcnn.training.state import TrainState
 from fcnn.training.step import Augment, Loss, updating
 
@@ -63,6 +66,7 @@ def fit(
     augment: Augment | None = None,
     accumulate: int = 1,
     skip_not_finite: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> Fit:
     """Train a model, and return its state with the results of each chunk of steps.
 
@@ -101,6 +105,8 @@ def fit(
         skip_not_finite: whether a step whose loss, gradient or result is not finite is left out
             and counted, as "skipped" among the training results of its chunk. Training ends if all
             steps of a chunk are.
+        checkpoints: the folder where states are saved after each chunk and on an interrupt, as
+            Checkpoints("runs/mnist"). If it has one, training continues from there.
     Raises: TypeError or ValueError, before the first step, for an argument of another kind, for
             data, labels or outputs that do not fit, or a batch entry that nothing reads.
     Cost:   each call traces and compiles its programs again, since a loss may read variables that
@@ -141,8 +147,11 @@ def fit(
                 evaluation.validate(train_state.params, train_state.state)
         update = updating(model, loss, optimizer, augment, accumulate)
         loop = Loop(update, measured, examples, steps, batch_size, skip=skip_not_finite)
-        run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps)
-        stopped = run.train(train_state, received)
+        config = {} if checkpoints is None else _config(examples, batch_size)
+        kept = {"checkpoints": checkpoints, "config": config}
+        run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps, **kept)
+        with nullcontext() if checkpoints is None else checkpoints.in_use():
+            stopped = run.train(train_state, received)
     train_state, message = run.train_state, run.message
     if stopped == "not finite":
         indices = run.indices(int(train_state.step))
@@ -152,3 +161,8 @@ def fit(
     if message:
         notice(": ".join(["fit", *[stopped] * bool(stopped), message]))
     return Fit(train_state, run.history, stopped, message)
+
+
+def _config(source: Source, batch_size: int) -> dict[str, Any]:
+    """What a checkpoint must agree with besides its arrays."""
+    return {"batch size": batch_size, "examples": fingerprint(source)}

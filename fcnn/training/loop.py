@@ -153,7 +153,7 @@ class Loop:
         if strict or self.skip:
             good = good & all_finite(new.params)
         if self.skip:
-            good = good & all_finite(seen.gradient)
+            good = good & (seen.skips | all_finite(seen.gradient))
         good = ok & good
         chosen = lambda a, b: jnp.where(good, a, b)
         fields = ("step", "params", "state", "opt_state")

@@ -42,13 +42,15 @@ AUGMENT = 2**32 - 1  # folded into the key of a step: no layer has this number
 
 
 class Seen(NamedTuple):
-    """What a step computed before its update, from which metrics are taken."""
+    """What a step computed: metrics are taken from its outputs, before its update."""
 
     each_loss: jax.Array  # one number per example; the step minimizes its mean
     finite: jax.Array  # whether the loss and the new state of the model are finite
     outputs: Any
     batch: Batch
-    gradient: Any  # {} if the loss is scaled: its optimizer skips what is not finite
+    gradient: Any
+    change: Any  # of the parameters
+    skips: Any  # whether the optimizer itself skips a gradient that is not finite
 
 
 def train_step(
@@ -153,7 +155,7 @@ def updating(
             opt_state=opt_state,
         )
         finite = all_finite((value, new_state))
-        return new, Seen(each, finite, y, batch, g if scale is None else {})
+        return new, Seen(each, finite, y, batch, g, change, scale is not None)
 
     return update
 
