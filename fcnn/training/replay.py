@@ -8,7 +8,6 @@ layers, new state, loss, gradients from the last layer to the first, updates, ne
 from typing import Any
 
 import jax
-import numpy as np
 import optax
 
 from fcnn.layers import Layer
@@ -23,7 +22,7 @@ from fcnn.training.parts import (
     shown,
 )
 from fcnn.training.replay_report import Replay, report
-from fcnn.training.replay_rows import in_order, measured
+from fcnn.training.replay_rows import in_order
 from fcnn.training.state import TrainState
 from fcnn.training.step import Augment, Loss, updating
 
@@ -44,13 +43,13 @@ def replay(
 
         batch, augmented                 entries of the batch, before and after augmentation
         parameter, state                 before the step
-        optimizer state                  before the step, only where it is not finite
         output, new state                of each layer; of a layer with parts only if it differs
                                          from the output of its last part
-        loss                             of each example, and their mean
+        loss, mean loss                  of the examples
         gradient of output, gradient     of each layer, and of its parameters
         gradient of input                only where it is not finite, but the gradient of the output
                                          is: the backward pass of this layer is the cause
+        optimizer state                  before the step, only where it is not finite
         update, new parameter            what the optimizer adds, and the sum
 
     The blocks of `repeat` have numbers, as in repeat1[0]/dense1. The other paths are those of
@@ -90,29 +89,27 @@ def replay(
             raise TypeError(f"train_state {shown(train_state)} is not a TrainState; {write}")
         batch = as_batch(train_state.params, batch)
         common_length(batch)
-    observer, leaves = Observer(), {}
+    observer = Observer()
     update = updating(observer.observed(model), loss, optimizer, augment)
 
     def step(train_state, batch):
         new, seen = update(train_state, batch)
-        trees = {
-            "batch": batch,
+        return {
             "augmented": {} if augment is None else seen.batch,
-            "parameter": train_state.params,
-            "state": train_state.state,
-            "optimizer state": train_state.opt_state,
             "new state": new.state,
-            "loss": {"example": seen.each_loss, "mean": seen.each_loss.mean()},
+            "loss": seen.each_loss,
+            "mean loss": seen.each_loss.mean(),
             "gradient": seen.gradient,
             "update": seen.change,
             "new parameter": new.params,
         }
-        found = {}
-        for kind, tree in trees.items():
-            leaves[kind], found[kind] = measured(kind, tree, observer)
-        return found
 
-    found = jax.jit(step)(train_state._replace(callbacks=None, totals=None), batch)
-    found = jax.tree.map(np.asarray, found)
+    made = jax.jit(step)(train_state._replace(callbacks=None, totals=None), batch)
     jax.effects_barrier()
-    return report(int(train_state.step) + 1, *in_order(observer, leaves, found))
+    before = {
+        "batch": batch,
+        "parameter": train_state.params,
+        "state": train_state.state,
+        "optimizer state": train_state.opt_state,
+    }
+    return report(int(train_state.step) + 1, *in_order(observer, before | made))

@@ -1,6 +1,7 @@
 """Report of a replayed step: rows of statistics, a table, and a sentence on the first fault."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,19 +9,20 @@ from fcnn.training.observer import Statistics
 
 WIDTH = 100  # columns of the table
 EXAMPLES = 5  # batch indices that a row keeps
-MAY_BE_INFINITE = {"attention_mask"}  # -inf hides a position
+MAY_BE_INFINITE = {"attention_mask", "optimizer state"}  # hidden positions, a best value so far
 SUBJECT = {  # kind of a row -> the words for its array
     "batch": "entry {} of the batch",
     "augmented": "entry {} of the augmented batch",
     "parameter": "parameter {} before the step",
     "state": "state {} before the step",
-    "optimizer state": "optimizer state {} before the step",
     "output": "the output of {}",
     "new state": "the new state {}",
-    "loss": "the {} loss",
+    "loss": "the loss",
+    "mean loss": "the mean loss",
     "gradient of output": "the gradient of the output of {}",
     "gradient": "the gradient of {}",
     "gradient of input": "the gradient of the input of {}",
+    "optimizer state": "optimizer state {} before the step",
     "update": "the update of {}",
     "new parameter": "the new {}",
 }
@@ -41,8 +43,8 @@ class ReplayRow(NamedTuple):
 
     @property
     def finite(self) -> bool:
-        """Whether no entry is NaN or, except in an attention mask, infinite."""
-        return not self.nan and (not self.infinite or self.path in MAY_BE_INFINITE)
+        """Whether no entry is NaN, or infinite where this is a fault."""
+        return not self.nan and not (self.infinite and not {self.kind, self.path} & MAY_BE_INFINITE)
 
     @property
     def magnitude(self) -> float:
@@ -88,13 +90,13 @@ def report(step: int, rows: Sequence[ReplayRow], inputs: Sequence[ReplayRow]) ->
     known = {(row.kind, row.path): row for row in (*inputs, *rows)}
     if first is None:
         gradients = [row for row in rows if row.kind == "gradient"]
-        clauses = [f"everything is finite; loss {known['loss', 'mean'].magnitude:.3g}"]
+        clauses = [f"everything is finite; loss {known['mean loss', ''].magnitude:.3g}"]
         for row in sorted(gradients, key=lambda row: -row.magnitude)[:1]:
             clauses += [f"greatest gradient {row.magnitude:.3g}, of {row.path}"]
     else:
         subject = SUBJECT[first.kind].format(first.path)
         clauses = [f"first not finite: {subject}, {_count(first)}", *_context(first, known)]
-        results = ("loss", "new parameter", "new state")
+        results = ("loss", "mean loss", "new parameter", "new state")
         if all(row.finite for row in rows if row.kind in results):
             clauses += ["the loss and the new parameters are finite"]
     return Replay(step, tuple(rows), first, f"step {step}: {'; '.join(clauses)}")
@@ -118,8 +120,8 @@ def _context(first: ReplayRow, known: dict[tuple[str, str], ReplayRow]) -> Itera
                 yield f"parameters of {path}: greatest {greatest:.2g}"
         case "new state":
             yield from _finite("before the step it", within("state", path))
-        case "loss" if path == "mean":
-            yield from _finite("the loss of each example", within("loss", "example"))
+        case "mean loss":
+            yield from _finite("the loss of each example", [known["loss", ""]])
         case "loss":
             outputs = [row for (kind, _), row in known.items() if kind == "output"]
             yield from _finite("the last output", outputs[-1:])
@@ -135,6 +137,10 @@ def _context(first: ReplayRow, known: dict[tuple[str, str], ReplayRow]) -> Itera
             yield from _finite(f"the input of {of}", within("input", of))
         case "update":
             yield from _finite("the gradient", within("gradient", path))
+            plain = re.sub(r"\[\d+\]", "", path)
+            for kind, name in known:
+                if kind == "optimizer state" and name.endswith(f"/{plain}"):
+                    yield f"optimizer state {name} is infinite before the step"
         case "new parameter":
             yield from _finite("the parameter", within("parameter", path))
             yield from _finite("the update", within("update", path))
@@ -152,19 +158,18 @@ def _finite(subject: str, rows: Sequence[ReplayRow]) -> Iterator[str]:
 
 def _count(row: ReplayRow) -> str:
     """How many entries are NaN or infinite, and in which examples."""
-    kinds = {"NaN": row.nan, "inf": row.infinite}
-    found = " and ".join(f"{n} {kind}" for kind, n in kinds.items() if n)
-    size = math.prod(row.shape)
-    if found.count(" ") == 1:
-        n, kind = found.split()
-        found = f"{n} of {size} {'entries are' if size > 1 else 'entry is'} {kind}"
+    found = [(n, kind) for n, kind in ((row.nan, "NaN"), (row.infinite, "inf")) if n]
+    entries = f"{math.prod(row.shape)} {'entry' if math.prod(row.shape) == 1 else 'entries'}"
+    if len(found) == 2:
+        text = f"{row.nan} NaN and {row.infinite} inf of {entries}"
     else:
-        found = f"{found} of {size} entries"
+        ((n, kind),) = found
+        text = f"{n} of {entries} {'is' if n == 1 else 'are'} {kind}"
     if not row.examples:
-        return found
+        return text
     more = ", ..." if len(row.examples) == EXAMPLES else ""
     listed = ", ".join(map(str, row.examples[: EXAMPLES - bool(more)]))
-    return f"{found}, in example{'s' * (len(row.examples) > 1)} {listed}{more}"
+    return f"{text}, in example{'s' * (len(row.examples) > 1)} {listed}{more}"
 
 
 def _table(rows: Sequence[ReplayRow]) -> Iterator[str]:
@@ -189,8 +194,8 @@ def _table(rows: Sequence[ReplayRow]) -> Iterator[str]:
 
 
 def _cut(path: str, width: int) -> str:
-    """The first name and the end of a path that is too long."""
-    if len(path) <= width:
-        return path
-    first = path.split("/")[0]
-    return f"{first}/…{path[len(first) + 2 - width :]}"
+    """A path without names in its middle, or without its beginning, if it is too long."""
+    first, *names = path.split("/")
+    cuts = ["/".join([first, "…", *names[k:]]) for k in range(1, len(names))]
+    cuts = [path, *cuts, f"…{path[1 - width :]}"]
+    return next(cut for cut in cuts if len(cut) <= width)
