@@ -20,6 +20,7 @@ from fcnn.layers import Call, Layer
 from fcnn.ops.arrays import is_float
 from fcnn.ops.contraction import accumulation_dtype
 
+EXAMPLES = 3  # indices of examples that are kept
 Blocks = tuple[int, ...]  # the block of each enclosing `repeat`
 
 
@@ -30,7 +31,7 @@ class Statistics(NamedTuple):
     greatest: Any  # finite entry
     nan: Any  # number of entries
     infinite: Any  # number of entries
-    bad: Any  # for each index along the first axis, whether it has entries that are not finite
+    examples: Any  # the first indices along the first axis with entries that are not finite
 
 
 class Observed(NamedTuple):
@@ -111,8 +112,17 @@ def statistics(a: Any, xp: Any = jnp) -> Statistics:
     finite, nan = xp.isfinite(a), xp.isnan(a)
     least = xp.where(finite, a, xp.inf).min(initial=xp.inf)
     greatest = xp.where(finite, a, -xp.inf).max(initial=-xp.inf)
-    bad = ~finite.all(axis=tuple(range(1, a.ndim)))
-    return Statistics(least, greatest, nan.sum(), (~finite & ~nan).sum(), bad)
+    examples = _first(~finite.all(axis=tuple(range(1, a.ndim))), xp) if a.ndim else ()
+    return Statistics(least, greatest, nan.sum(), (~finite & ~nan).sum(), examples)
+
+
+def _first(bad, xp):
+    """The first indices where `bad` holds, then n; by reductions, which devices can share."""
+    n, found = bad.shape[0], [-1]
+    indices = xp.arange(n)
+    for _ in range(EXAMPLES):
+        found.append(xp.where(bad & (indices > found[-1]), indices, n).min(initial=n))
+    return found[1:]
 
 
 def arrays(tree: Any) -> list[tuple[str, Any]]:

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from fcnn.training.observer import Statistics
+from fcnn.training.observer import EXAMPLES, Statistics
 
 WIDTH = 100  # columns of the table
-EXAMPLES = 5  # batch indices that a row keeps
 MAY_BE_INFINITE = {"attention_mask", "optimizer state"}  # hidden positions, a best value so far
 SUBJECT = {  # kind of a row -> the words for its array
     "batch": "entry {} of the batch",
@@ -77,8 +76,8 @@ class Replay(NamedTuple):
 
 def as_row(kind: str, path: str, spec: Any, found: Statistics, *, batch: bool = False) -> ReplayRow:
     """The row of an array with these statistics; `batch` if its first axis is that of examples."""
-    finite = lambda a: float(a) if math.isfinite(a) else None
-    examples = tuple(map(int, found.bad.nonzero()[0][:EXAMPLES])) if batch and spec.shape else ()
+    finite = lambda a: float(a) + 0.0 if math.isfinite(a) else None  # without -0.0
+    examples = tuple(int(i) for i in found.examples if i < spec.shape[0]) if batch else ()
     counts = int(found.nan), int(found.infinite)
     ends = finite(found.least), finite(found.greatest)
     return ReplayRow(kind, path, tuple(spec.shape), str(spec.dtype), *ends, *counts, examples)
@@ -167,9 +166,10 @@ def _count(row: ReplayRow) -> str:
         text = f"{n} of {entries} {'is' if n == 1 else 'are'} {kind}"
     if not row.examples:
         return text
-    more = ", ..." if len(row.examples) == EXAMPLES else ""
-    listed = ", ".join(map(str, row.examples[: EXAMPLES - bool(more)]))
-    return f"{text}, in example{'s' * (len(row.examples) > 1)} {listed}{more}"
+    listed = ", ".join(map(str, row.examples))
+    if len(row.examples) == EXAMPLES:
+        return f"{text}, first in examples {listed}"
+    return f"{text}, in example{'s' * (len(row.examples) > 1)} {listed}"
 
 
 def _table(rows: Sequence[ReplayRow]) -> Iterator[str]:
