@@ -21,7 +21,8 @@ from fcnn.training.parts import (
     require_optimizer,
     shown,
 )
-from fcnn.training.replay_report import Replay, report
+from fcnn.training.replay_message import message
+from fcnn.training.replay_report import Replay
 from fcnn.training.replay_rows import in_order
 from fcnn.training.state import TrainState
 from fcnn.training.step import Augment, Loss, updating
@@ -77,7 +78,8 @@ def replay(
     >>> model = layers.serial(layers.dense(2), layers.stateless("sqrt", jnp.sqrt))
     >>> train_state = fcnn.training.create(model, sgd, (1,), jax.random.key(0))
     >>> loss, batch = fcnn.squared_error, (jnp.zeros((3, 1)), jnp.ones((3, 2)))
-    >>> fcnn.training.replay(model, loss, sgd, train_state, batch)
+    >>> replay = fcnn.training.replay(model, loss, sgd, train_state, batch)
+    >>> print(replay)
     """
     with named("replay"):
         require_layer(model)
@@ -112,4 +114,6 @@ def replay(
         "state": train_state.state,
         "optimizer state": train_state.opt_state,
     }
-    return report(int(train_state.step) + 1, *in_order(observer, before | made))
+    step_number = int(train_state.step) + 1
+    rows, inputs = in_order(observer, before | made)
+    return Replay(step_number, tuple(rows), message(step_number, rows, inputs))

@@ -16,7 +16,8 @@ import fcnn
 from fcnn import layers, models, training
 from fcnn.layers.spec import planned, set_up
 from fcnn.training.observer import Observer
-from fcnn.training.replay_report import WIDTH, ReplayRow, report
+from fcnn.training.replay_message import message as message_on
+from fcnn.training.replay_report import WIDTH, Replay, ReplayRow
 from fcnn.training.step import updating
 
 RNG = np.random.default_rng(0)
@@ -91,6 +92,15 @@ def test_the_backward_pass_that_makes_nan_is_named():
     assert [*kinds(found, "gradient of output")] == ["dense2", "sqrt1", "zero1", "dense1"]
     finite = {path: row.finite for path, row in kinds(found, "gradient").items()}
     assert finite == {"dense2/b": True, "dense2/w": True, "dense1/b": False, "dense1/w": False}
+
+
+def test_a_loss_without_a_finite_gradient_is_named():
+    """The norm of 0 is finite, and its gradient is 0 / 0."""
+    change = lambda params: layers.replace(params, {"dense1/w": jnp.zeros_like})
+    found = replayed(LINEAR, lambda y, _: jnp.sqrt((y**2).sum(1)), (X, Y), change)
+    assert found.first[:2] == ("gradient of output", "dense1")
+    assert found.first.nan == 8
+    assert found.message.endswith("; the loss is finite, but not its gradient")
 
 
 def test_a_parameter_gradient_an_update_and_a_parameter_are_named():
@@ -239,6 +249,10 @@ def test_an_overflow_of_float16_names_the_sum_of_a_residual():
     ]
 
 
+def report(step, rows):
+    return Replay(step, tuple(rows), message_on(step, rows, []))
+
+
 def row(kind, path="", infinite=0, nan=0):
     return ReplayRow(kind, path, (4, 2), "float32", -1.0, 1.0, nan, infinite)
 
@@ -246,16 +260,16 @@ def row(kind, path="", infinite=0, nan=0):
 def test_infinite_entries_of_masks_and_of_optimizers_are_no_fault():
     allowed = [row("batch", "attention_mask", 1), row("optimizer state", "0/value", 1)]
     results = [row("loss"), row("mean loss"), row("new parameter", "w")]
-    assert report(1, [*allowed, *results], []).first is None
-    broken = report(1, [*allowed, row("batch", "y", nan=2), *results], [])
+    assert report(1, [*allowed, *results]).first is None
+    broken = report(1, [*allowed, row("batch", "y", nan=2), *results])
     assert broken.first.path == "y"
     assert broken.message.endswith("are NaN; the loss and the new parameters are finite")
-    assert report(1, [row("batch", "attention_mask", nan=1), *results], []).first is not None
+    assert report(1, [row("batch", "attention_mask", nan=1), *results]).first is not None
 
 
 def test_a_table_has_100_columns_and_json_has_plain_values():
     long = "/".join(f"block{i}" for i in range(30))
-    replay = report(3, [row("output", long), row("output", "x" * 200, 8, 8), row("mean loss")], [])
+    replay = report(3, [row("output", long), row("output", "x" * 200, 8, 8), row("mean loss")])
     *table, message = str(replay).splitlines()
     assert max(map(len, table)) <= WIDTH
     assert table[2].split()[1].startswith("block0/…/block")
