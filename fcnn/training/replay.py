@@ -75,11 +75,34 @@ def replay(
 
     >>> import optax
     >>> layers, sgd = fcnn.layers, optax.sgd(0.1)
-    >>> model = layers.serial(layers.dense(2), layers.stateless("sqrt", jnp.sqrt))
+    >>> zeros = layers.initializers.zeros
+    >>> model = layers.serial(layers.dense(2, w_init=zeros), layers.stateless("sqrt", jnp.sqrt))
     >>> train_state = fcnn.training.create(model, sgd, (1,), jax.random.key(0))
-    >>> loss, batch = fcnn.squared_error, (jnp.zeros((3, 1)), jnp.ones((3, 2)))
-    >>> replay = fcnn.training.replay(model, loss, sgd, train_state, batch)
+    >>> batch = jnp.ones((3, 1)), jnp.ones((3, 2))
+    >>> replay = fcnn.training.replay(model, fcnn.squared_error, sgd, train_state, batch)
     >>> print(replay)
+    kind                path      shape  dtype     least  greatest  NaN  inf
+    ------------------  --------  -----  -------  ------  --------  ---  ---
+    batch               x         3×1    float32       1         1
+    batch               y         3×2    float32       1         1
+    parameter           dense1/b  2      float32       0         0
+    parameter           dense1/w  1×2    float32       0         0
+    output              dense1    3×2    float32       0         0
+    output              sqrt1     3×2    float32       0         0
+    loss                          3      float32       1         1
+    mean loss                            float32       1         1
+    gradient of output  sqrt1     3×2    float32  -0.333    -0.333
+    gradient of input   sqrt1     3×2    float32                           6
+    gradient of output  dense1    3×2    float32                           6
+    gradient            dense1/b  2      float32                           2
+    gradient            dense1/w  1×2    float32                           2
+    update              dense1/b  2      float32                           2
+    update              dense1/w  1×2    float32                           2
+    new parameter       dense1/b  2      float32                           2
+    new parameter       dense1/w  1×2    float32                           2
+    step 1: first not finite: the gradient of the input of sqrt1, 6 of 6 entries are inf, first in
+    examples 0, 1, 2; the gradient of the output of sqrt1 is finite, from -0.33 to -0.33; the input
+    of sqrt1 is finite, from 0 to 0
     """
     with named("replay"):
         require_layer(model)
