@@ -25,7 +25,7 @@ def functions(*modules):
     }
 
 
-PUBLIC = functions(fcnn, fcnn.data, fcnn.data.augment)
+PUBLIC = functions(fcnn, fcnn.data, fcnn.data.augment, fcnn.data.series, fcnn.data.text)
 DATA = {name: function for name, function in PUBLIC.items() if name.startswith("fcnn.data.")}
 WITHOUT_PARAMETERS = {f"fcnn.layers.{name}" for name in parameter_free.__all__}
 OTHERS = {  # functions that may lack an example

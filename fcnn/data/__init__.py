@@ -1,21 +1,38 @@
-"""Level 4: image data sets as arrays, their split, and data augmentation."""
+"""Level 4: images, text and time series as arrays, their split, and data augmentation."""
 
 import os
 import re
 from pathlib import Path
 
-from fcnn.data import augment
+from fcnn.data import augment, series, text
+from fcnn.data.arrays import arrays
 from fcnn.data.cifar import cifar10
 from fcnn.data.dataset import DataError, Dataset, Images
 from fcnn.data.digits import digits
 from fcnn.data.files import other_format
 from fcnn.data.idx import idx_images
+from fcnn.data.images.decode_image import decode_image
+from fcnn.data.images.image_folder import ImageFolder, image_folder
 from fcnn.data.split import split
 from fcnn.ops.validation import did_you_mean
 
 NAMES = ("digits", "mnist", "fashion_mnist", "cifar10")
 
-__all__ = ["NAMES", "DataError", "Dataset", "Images", "augment", "load", "split"]
+__all__ = [
+    "NAMES",
+    "DataError",
+    "Dataset",
+    "ImageFolder",
+    "Images",
+    "arrays",
+    "augment",
+    "decode_image",
+    "image_folder",
+    "load",
+    "series",
+    "split",
+    "text",
+]
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:

@@ -70,3 +70,8 @@ def by_hand() -> bool:
 def chosen_impl(name: str) -> str:
     """The implementation of operator `name` with impl="auto" here: the chosen one, or "auto"."""
     return dict(_implementations.value).get(name, "auto")
+
+
+def chosen_impls() -> tuple[tuple[str, str], ...]:
+    """Operators with the implementation that a context chose here, in order of names."""
+    return _implementations.value

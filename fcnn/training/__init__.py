@@ -12,6 +12,7 @@ from fcnn.training.callbacks import (
     print_progress as print_progress,
     progress_bar as progress_bar,
 )
+from fcnn.training.checkpoint import Checkpoints as Checkpoints, Keep as Keep
 from fcnn.training.evaluate import evaluate as evaluate, predict as predict
 from fcnn.training.fit import Fit as Fit, fit as fit
 from fcnn.training.metrics import (
@@ -19,9 +20,18 @@ from fcnn.training.metrics import (
     accuracy as accuracy,
     binary_accuracy as binary_accuracy,
 )
+from fcnn.training.optimizers import (
+    averaged as averaged,
+    averaged_params as averaged_params,
+    loss_scale as loss_scale,
+    loss_scaled as loss_scaled,
+    optimizer as optimizer,
+    schedule as schedule,
+)
 from fcnn.training.replay import replay as replay
 from fcnn.training.replay_report import Replay as Replay
 from fcnn.training.shuffle import shuffled_indices as shuffled_indices
+from fcnn.training.smoothed_cross_entropy import smoothed_cross_entropy as smoothed_cross_entropy
 from fcnn.training.sources import (
     Source as Source,
     from_host as from_host,

@@ -53,13 +53,14 @@ def require_parts(model, loss, optimizer, augment, callbacks, key) -> None:
     require(len({*names}) == len(names), f"callbacks {', '.join(names)}: a name occurs twice")
 
 
-def require_counts(*, epochs, batch_size, every) -> None:
+def require_counts(*, epochs, batch_size, every, accumulate) -> None:
     """TypeError unless these are integers; ValueError for a negative or zero count."""
     every = 1 if every is None else every
-    require_integers(epochs=epochs, batch_size=batch_size, every=every)
+    require_integers(epochs=epochs, batch_size=batch_size, every=every, accumulate=accumulate)
     require(epochs >= 0, f"epochs {epochs} must not be negative")
     require(batch_size >= 1, f"batch_size {batch_size} must be at least 1")
     require(every >= 1, f"every {every} must be at least 1")
+    require(accumulate >= 1, f"accumulate {accumulate} must be at least 1")
 
 
 def require_needs(callbacks: Sequence[Callback], measured: set[str]) -> None:
@@ -72,14 +73,17 @@ def require_needs(callbacks: Sequence[Callback], measured: set[str]) -> None:
             require(name in measured, f"{what}, which is not measured; expected one of {known}")
 
 
-def require_batch_size(source: Source, batch_size: int) -> None:
-    """ValueError for a batch of more than all examples, or that devices cannot share."""
+def require_batch_size(source: Source, batch_size: int, accumulate: int) -> None:
+    """ValueError for a batch of more than all examples, or that cannot be shared or cut."""
     n, shards = source.length, source.shards
     require(batch_size <= n, f"batch_size {batch_size} exceeds the {n} examples; write {n}")
     require(
         batch_size % shards == 0,
         f"batch_size {batch_size} must be a multiple of the {shards} devices that share a batch",
     )
+    parts = f"the {accumulate} parts" + f" times {shards} devices that share them" * (shards > 1)
+    fits = batch_size % (accumulate * shards) == 0
+    require(fits, f"batch_size {batch_size} must be a multiple of accumulate, {parts}")
 
 
 def start_state(model, optimizer, source, key, start, total) -> TrainState:

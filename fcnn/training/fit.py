@@ -6,13 +6,14 @@ continued from its state is equal, bit for bit, to a run that was never interrup
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
 import optax
 
 from fcnn.layers import Layer
-from fcnn.ops.validation import named
+from fcnn.ops.validation import named, require, require_flags
 from fcnn.training.arguments import (
     require_batch_size,
     require_counts,
@@ -24,13 +25,15 @@ from fcnn.training.arguments import (
 )
 from fcnn.training.batch import of_batch
 from fcnn.training.callbacks import Callback, Progress
+from fcnn.training.checkpoint import Checkpoints
+from fcnn.training.checkpoint.fingerprint import fingerprint
 from fcnn.training.evaluate import Evaluation
 from fcnn.training.interrupt import listening, notice
-from fcnn.training.loop import Loop
+from fcnn.training.loop import SKIPPED, Loop
 from fcnn.training.metrics import require_metrics
 from fcnn.training.not_finite import reason
 from fcnn.training.run import Run
-from fcnn.training.sources import as_source
+from fcnn.training.sources import Source, as_source
 from fcnn.training.state import TrainState
 from fcnn.training.step import Augment, Loss, updating
 
@@ -61,6 +64,9 @@ def fit(
     callbacks: Sequence[Callback] = (),
     every: int | None = None,
     augment: Augment | None = None,
+    accumulate: int = 1,
+    skip_not_finite: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> Fit:
     """Train a model, and return its state with the results of each chunk of steps.
 
@@ -94,6 +100,13 @@ def fit(
         augment: function (key, batch) -> batch of training batches, such as those of
             `fcnn.data.augment`. Its randomness comes from the key: it is compiled, so random
             numbers of NumPy would be drawn once.
+        accumulate: number of parts in which a batch is computed, one after the other, in the
+            memory of one part; it divides the batch size. The gradient is the mean of theirs.
+        skip_not_finite: whether a step whose loss, gradient or result is not finite is left out
+            and counted, as "skipped" among the training results of its chunk. Training ends if all
+            steps of a chunk are.
+        checkpoints: the folder where states are saved after each chunk and on an interrupt, as
+            Checkpoints("runs/mnist"). If it has one, training continues from there.
     Raises: TypeError or ValueError, before the first step, for an argument of another kind, for
             data, labels or outputs that do not fit, or a batch entry that nothing reads.
     Cost:   each call traces and compiles its programs again, since a loss may read variables that
@@ -112,12 +125,17 @@ def fit(
     """
     with listening("fit") as received, named("fit"):
         require_parts(model, loss, optimizer, augment, callbacks, key)
-        require_counts(epochs=epochs, batch_size=batch_size, every=every)
+        require_counts(epochs=epochs, batch_size=batch_size, every=every, accumulate=accumulate)
+        require_flags(skip_not_finite=skip_not_finite)
         measured = require_metrics(metrics)
+        require(
+            not (skip_not_finite and SKIPPED in measured),
+            f"metric {SKIPPED!r}: skip_not_finite has a result of this name; write another one",
+        )
         examples = as_source("fit", source)
         held_out = None if validation is None else as_source("fit: validation", validation)
         require_needs(callbacks, {"loss", *measured} if held_out else set())
-        require_batch_size(examples, batch_size)
+        require_batch_size(examples, batch_size, accumulate)
         steps = examples.length // batch_size
         train_state = start_state(model, optimizer, examples, key, start, epochs * steps)
         trace(model, loss, optimizer, measured, augment, train_state, examples, batch_size)
@@ -127,10 +145,13 @@ def fit(
             evaluation = Evaluation(model, {"loss": loss, **metrics}, held_out, size)
             with within("fit: validation"):
                 evaluation.validate(train_state.params, train_state.state)
-        update = updating(model, loss, optimizer, augment)
-        loop = Loop(update, measured, examples, steps, batch_size)
-        run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps)
-        stopped = run.train(train_state, received)
+        update = updating(model, loss, optimizer, augment, accumulate)
+        loop = Loop(update, measured, examples, steps, batch_size, skip=skip_not_finite)
+        config = {} if checkpoints is None else _config(examples, batch_size)
+        kept = {"checkpoints": checkpoints, "config": config}
+        run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps, **kept)
+        with nullcontext() if checkpoints is None else checkpoints.in_use():
+            stopped = run.train(train_state, received)
     train_state, message = run.train_state, run.message
     if stopped == "not finite":
         indices = run.indices(int(train_state.step))
@@ -140,3 +161,8 @@ def fit(
     if message:
         notice(": ".join(["fit", *[stopped] * bool(stopped), message]))
     return Fit(train_state, run.history, stopped, message)
+
+
+def _config(source: Source, batch_size: int) -> dict[str, Any]:
+    """What a checkpoint must agree with besides its arrays."""
+    return {"batch size": batch_size, "examples": fingerprint(source)}

@@ -4,6 +4,9 @@ A step whose loss or new state of the model is not finite changes nothing, and e
 with a finite loss can still give parameters that are not finite. To see that in every step costs up
 to 20 % of its time, so it is seen after the loop. The steps are then repeated by a strict program,
 which sees it in every step.
+
+With `skip`, every step sees it. A step that is not finite, or whose gradient is not, changes
+nothing but the number of the step, and is counted.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +18,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.training.finite import all_finite
 from fcnn.training.metrics import MeanTotal, Metric, added
 from fcnn.training.sources import Source, read, require_like
 from fcnn.training.state import TrainState
-from fcnn.training.step import all_finite
 
 SECONDS = 0.3  # of one call of the compiled loop: an interrupt takes effect when it ends
 LONGEST = 512  # steps of one call
+SKIPPED = "skipped"  # the result with the number of skipped steps
 AHEAD = 8  # steps that are dispatched before the host waits for the first of them
 
 
@@ -43,11 +47,16 @@ class Loop:
         source: Source,
         steps: int,
         batch_size: int,
+        *,
+        skip: bool = False,
     ):
-        self.update, self.source = update, source
+        self.update, self.source, self.skip = update, source, skip
         self.steps, self.batch_size = steps, batch_size
         add = lambda total, each, batch: total.plus(each)  # the step has computed the loss
         self.metrics = {"loss": Metric(MeanTotal.zero(), add, MeanTotal.value), **metrics}
+        if skip:
+            count = Metric(jnp.zeros((), jnp.int32), lambda n, *_: n, lambda n: n)
+            self.metrics[SKIPPED] = count
         self.totals = {name: metric.init for name, metric in self.metrics.items()}
         self.longest = min(steps, LONGEST)
         self.shape = self.longest, batch_size
@@ -140,11 +149,18 @@ class Loop:
         for name, metric in self.metrics.items():
             of = seen.each_loss if name == "loss" else seen.outputs
             totals[name] = added(name, metric, before[name], of, seen.batch)
-        ok = ok & seen.finite
-        if strict:
-            ok = ok & all_finite(new.params)
-        chosen = lambda a, b: jnp.where(ok, a, b)
+        good = seen.finite
+        if strict or self.skip:
+            good = good & all_finite(new.params)
+        if self.skip:
+            good = good & (seen.skips | all_finite(seen.gradient))
+        good = ok & good
+        chosen = lambda a, b: jnp.where(good, a, b)
         fields = ("step", "params", "state", "opt_state")
         kept = {k: jax.tree.map(chosen, getattr(new, k), getattr(train_state, k)) for k in fields}
         totals = jax.tree.map(chosen, totals, before)
-        return train_state._replace(**kept, totals=totals), ok
+        if self.skip:
+            kept["step"] = new.step
+            totals[SKIPPED] = before[SKIPPED] + (~good).astype(jnp.int32)
+            good = ok
+        return train_state._replace(**kept, totals=totals), good

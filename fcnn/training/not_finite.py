@@ -46,6 +46,8 @@ def reason(
     loss_value = float(seen.each_loss.mean())
     if path := not_finite_path(new.params) or not_finite_path(new.state):
         return f"the update of {path} in step {step} is not finite, at loss {loss_value:.4g}"
+    if not seen.skips and (path := not_finite_path(seen.gradient)):
+        return f"the gradient of {path} in step {step} is not finite, at loss {loss_value:.4g}"
     return f"the mean loss is {loss_value} in step {step}: {ADVICE}"
 
 

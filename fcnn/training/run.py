@@ -1,25 +1,27 @@
 """One run of `fit`: chunks of steps, each followed by validation and callbacks."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from fcnn.training.callbacks import Callback, Progress, Stop
+from fcnn.training.checkpoint import Checkpoints
+from fcnn.training.checkpoint.arrays import restored
 from fcnn.training.evaluate import Evaluation
+from fcnn.training.finite import all_finite
 from fcnn.training.interrupt import Interrupted, Received, compile_while_listening
 from fcnn.training.loop import Loop, SourceError
 from fcnn.training.metrics import types, values
-from fcnn.training.shuffle import shuffled_indices
+from fcnn.training.optimizers import averaged_params
+from fcnn.training.shuffle import indices_of_epoch
 from fcnn.training.state import TrainState
-from fcnn.training.step import all_finite
-
-SHUFFLE = 2**32 - 1  # folded into the key of training; steps have smaller numbers
 
 
 class Run:
@@ -33,8 +35,11 @@ class Run:
         *,
         epochs: int,
         every: int,
+        checkpoints: Checkpoints | None = None,
+        config: Mapping[str, Any] = {},
     ):
         self.loop, self.evaluation, self.callbacks = loop, evaluation, callbacks
+        self.checkpoints, self.config = checkpoints, config
         self.total, self.every = epochs * loop.steps, every
         self.history: list[Progress] = []
         self.message = ""
@@ -43,7 +48,14 @@ class Run:
 
     def train(self, train_state: TrainState, received: Received) -> str:
         """All chunks of steps; why the run ended early, or ""."""
-        self.train_state = self._prepared(train_state)
+        self.train_state = self._saved = self._prepared(train_state)
+        if ended := "; ".join(filter(None, map(self._ended, self.callbacks))):
+            return ended
+        stopped = self._train(received)
+        not_saved = "" if self.train_state is self._saved else self._save({})
+        return stopped or not_saved
+
+    def _train(self, received):
         compiled = partial(compile_while_listening, received=received)
         try:
             step = int(self.train_state.step)
@@ -79,9 +91,13 @@ class Run:
             return "not finite"
         if int(self.train_state.step) < end:
             return "interrupted"
+        if self.loop.skip and float(self.train_state.totals["loss"].number) == 0:
+            self.train_state = before  # every step was skipped
+            return "not finite"
         if not self._measure(perf_counter() - began, stop):
             return "interrupted"
-        return self._call_back() or ("interrupted" if stop() else "")
+        reasons = self._call_back(), self._save(self.history[-1].validation)
+        return "; ".join(filter(None, reasons)) or ("interrupted" if stop() else "")
 
     def _end(self, step):
         """The last step of the chunk that begins at `step`, or goes on there."""
@@ -98,23 +114,40 @@ class Run:
 
     def _shuffled(self, epoch):
         """The examples of each step of an epoch: (steps, batch_size)."""
-        key = jax.random.fold_in(self.train_state.key, SHUFFLE)
-        seed = int(jax.random.bits(jax.random.fold_in(key, epoch), (), "uint32"))
-        loop = self.loop
-        return shuffled_indices(loop.source.length, loop.batch_size, loop.steps, seed)
+        n, batch_size = self.loop.source.length, self.loop.batch_size
+        return indices_of_epoch(self.train_state.key, epoch, n, batch_size)
 
     def _prepared(self, train_state):
         """The state as arrays on the mesh of the source, with totals and states of callbacks."""
         given, fresh = train_state.totals, self.loop.totals
         same = types(given) == types(fresh)  # else, other metrics are measured now
         plain = train_state._replace(callbacks={}, totals=given if same else fresh)
-        plain = jax.tree.map(self._placed, plain)
+        plain, saved = jax.tree.map(self._placed, plain), {}
+        if self.checkpoints is not None:
+            saved = self.checkpoints.latest(plain, config=self.config)
+            plain = restored(plain, saved)
         own = dict(train_state.callbacks or {})
         for callback in self.callbacks:
             if callback.name not in own:
                 own[callback.name] = callback.init(plain)
                 _require_arrays(callback, own[callback.name])
-        return plain._replace(callbacks=own)
+        return plain._replace(callbacks=restored({"callbacks": own}, saved)["callbacks"])
+
+    def _ended(self, callback):
+        """Why a callback ended the run before it was continued, or ""."""
+        return callback.ended(self.train_state.callbacks[callback.name])
+
+    def _save(self, validation):
+        """Save a checkpoint if there are any; why that ends the run, or ""."""
+        if self.checkpoints is None:
+            return ""
+        try:
+            self.checkpoints.save(self.train_state, config=self.config, validation=validation)
+        except OSError as error:
+            self.message = f"{error.filename}: {error.strerror}"
+            return "checkpoint not saved"
+        self._saved = self.train_state
+        return ""
 
     def _placed(self, a):
         """An array without a weak type, on the devices of the source."""
@@ -155,7 +188,7 @@ class Run:
         train_state, validation = self.train_state, {}
         training = values(self.loop.metrics, train_state.totals)
         if self.evaluation is not None:
-            validation = self.evaluation.run(train_state.params, train_state.state, stop)
+            validation = self.evaluation.run(averaged_params(train_state), train_state.state, stop)
             if validation is None:
                 return False
         self.train_state = train_state._replace(totals=jax.tree.map(self._placed, self.loop.totals))

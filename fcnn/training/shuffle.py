@@ -1,8 +1,11 @@
 """Shuffled batches: every example is used once before any example is used again."""
 
+import jax
 import numpy as np
 
 from fcnn.ops.validation import named, require_integers
+
+SHUFFLE = 2**32 - 1  # folded into the key of training; steps have smaller numbers
 
 
 def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
@@ -35,3 +38,10 @@ def shuffled_indices(examples: int, batch_size: int, steps: int, seed: int) -> n
     orders = [rng.permutation(examples) for _ in range(-(-steps * batch_size // examples))]
     indices = np.concatenate([*orders, np.zeros(0, int)])[: steps * batch_size]
     return indices.reshape(steps, batch_size).astype(np.int32)
+
+
+def indices_of_epoch(key: jax.Array, epoch: int, examples: int, batch_size: int) -> np.ndarray:
+    """The examples of each step of an epoch, by the key of training: (steps, batch_size)."""
+    key = jax.random.fold_in(jax.random.fold_in(key, SHUFFLE), epoch)
+    seed = int(jax.random.bits(key, (), "uint32"))
+    return shuffled_indices(examples, batch_size, examples // batch_size, seed)

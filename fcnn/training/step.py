@@ -18,11 +18,14 @@ import optax
 
 from fcnn.layers import Layer
 from fcnn.layers.spec import as_arrays
-from fcnn.ops.arrays import as_array, is_float
+from fcnn.ops.arrays import as_array
 from fcnn.ops.returned import described
-from fcnn.ops.validation import named, require
+from fcnn.ops.validation import named, require, require_counts
+from fcnn.training.accumulate import gradient_in_parts, value_in_parts
 from fcnn.training.batch import Batch, as_batch, as_dict, of_batch, outputs
+from fcnn.training.finite import all_finite
 from fcnn.training.metrics import added, require_metrics
+from fcnn.training.optimizers import loss_scale
 from fcnn.training.parts import (
     require_augmentation,
     require_layer,
@@ -47,6 +50,7 @@ class Seen(NamedTuple):
     batch: Batch
     gradient: Any
     change: Any  # of the parameters
+    skips: Any  # whether the optimizer itself skips a gradient that is not finite
 
 
 def train_step(
@@ -56,6 +60,7 @@ def train_step(
     metrics: Mapping[str, Any] = {},
     *,
     augment: Augment | None = None,
+    accumulate: int = 1,
 ) -> Step:
     """Make a train step: a pure function (TrainState, batch) -> (TrainState, results).
 
@@ -71,6 +76,8 @@ def train_step(
         metrics: functions like the loss, or `Metric`s, by name. A step measures them on its batch
             before its update, in training mode.
         augment: function (key, batch) -> batch, such as those of `fcnn.data.augment`.
+        accumulate: number of parts in which a batch is computed, one after the other, in the
+            memory of one part; it divides the batch size. The gradient is the mean of theirs.
     Raises: from the step, when traced: TypeError if an entry does not hold numbers, or if the loss
             does not return one float per example; errors of the model and of the loss.
     Source: Robbins & Monro 1951.
@@ -88,8 +95,9 @@ def train_step(
         require_loss(loss)
         require_optimizer(optimizer)
         require_augmentation(augment)
+        require_counts(accumulate=accumulate)
         measured = require_metrics(metrics)
-    update = updating(model, loss, optimizer, augment)
+    update = updating(model, loss, optimizer, augment, accumulate)
 
     def step(train_state: TrainState, batch: Any) -> tuple[TrainState, dict[str, jax.Array]]:
         train_state, seen = update(train_state, batch)
@@ -107,16 +115,25 @@ def updating(
     loss: Loss,
     optimizer: optax.GradientTransformation,
     augment: Augment | None = None,
+    accumulate: int = 1,
 ) -> Callable[[TrainState, Any], tuple[TrainState, Seen]]:
     """The step without metrics: a function (TrainState, batch) -> (TrainState, Seen)."""
     per_example = of_batch("loss", loss)
     optimizer = optax.with_extra_args_support(optimizer)
 
-    def objective(params, state, batch, key):
+    def objective(params, state, batch, key, scale=None):
         y, state = outputs(model, params, state, batch, key=key, train=True)
-        value = per_example(y, batch)
-        require_per_example(value, y)
-        return value.mean(), (state, y, value)
+        each = per_example(y, batch)
+        require_per_example(each, y)
+        value = each.mean()
+        scaled = value if scale is None else value * scale.astype(value.dtype)
+        return scaled, (state, y, each, value)
+
+    gradient = jax.value_and_grad(objective, has_aux=True)
+    mean_loss = lambda *args: objective(*args)[0]
+    if accumulate > 1:
+        gradient = gradient_in_parts(gradient, accumulate)
+        mean_loss = value_in_parts(objective, accumulate)
 
     def update(train_state: TrainState, batch: Any) -> tuple[TrainState, Seen]:
         params, state = train_state.params, train_state.state
@@ -125,9 +142,9 @@ def updating(
             with named("augment"):
                 augmented = augment(jax.random.fold_in(key, AUGMENT), batch)
                 batch = _same_examples(batch, as_batch(params, augmented))
-        gradient = jax.value_and_grad(objective, has_aux=True)
-        (value, (new_state, y, each)), g = gradient(params, state, batch, key)
-        of_params = lambda params: objective(params, state, batch, key)[0]
+        scale = loss_scale(train_state.opt_state)
+        (_, (new_state, y, each, value)), g = gradient(params, state, batch, key, scale)
+        of_params = lambda params: mean_loss(params, state, batch, key)
         change, opt_state = optimizer.update(
             g, train_state.opt_state, params, value=value, grad=g, value_fn=of_params
         )
@@ -137,7 +154,8 @@ def updating(
             state=new_state,
             opt_state=opt_state,
         )
-        return new, Seen(each, all_finite((value, new_state)), y, batch, g, change)
+        finite = all_finite((value, new_state))
+        return new, Seen(each, finite, y, batch, g, change, scale is not None)
 
     return update
 
@@ -147,12 +165,6 @@ def _same_examples(batch, augmented):
     n, m = (jax.tree.leaves(each["x"])[0].shape[0] for each in (batch, augmented))
     require(n == m, f"returns {m} examples for a batch of {n}")
     return augmented
-
-
-def all_finite(tree: Any) -> jax.Array:
-    """Whether all floats in a pytree are finite."""
-    floats = [a for a in jax.tree.leaves(tree) if is_float(a)]
-    return jnp.stack([jnp.isfinite(a).all() for a in floats]).all() if floats else jnp.array(True)
 
 
 def require_per_example(value: Any, y: Any) -> None:

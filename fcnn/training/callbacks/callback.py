@@ -47,6 +47,8 @@ class Callback:
         init: function of the train state -> own, a pytree of arrays.
         after: function of (train_state, own, progress) -> own, or Stop(reason, own).
         needs: names of the validation metrics that `after` reads.
+        ended: function of own -> why the run has ended already, or "". It is asked when a run is
+            continued, so that a run which was stopped stays so.
 
     >>> def after(train_state, own, progress):
     ...     return fcnn.training.Stop("low loss") if progress.training["loss"] < 0.1 else own
@@ -57,6 +59,7 @@ class Callback:
     init: Callable[[TrainState], Any]
     after: Callable[[TrainState, Any, Progress], Any]
     needs: tuple[str, ...] = ()
+    ended: Callable[[Any], str] = lambda own: ""
 
     def __post_init__(self):
         with named("Callback"):

@@ -44,9 +44,13 @@ def early_stopping(
         better = value > best + least if larger else value < best - least
         waited = 0 if better else int(own["waited"]) + 1
         own = {"best": jnp.asarray(value if better else best), "waited": jnp.asarray(waited)}
-        if waited < patience:
-            return own
-        what = f"validation {metric} did not improve in {waited} chunks of steps"
-        return Stop(f"{what}; best {float(own['best']):.4g}", own)
+        reason = ended(own)
+        return Stop(reason, own) if reason else own
 
-    return Callback(name, init, after, needs=(metric,))
+    def ended(own):
+        if int(own["waited"]) < patience:
+            return ""
+        what = f"validation {metric} did not improve in {int(own['waited'])} chunks of steps"
+        return f"{what}; best {float(own['best']):.4g}"
+
+    return Callback(name, init, after, needs=(metric,), ended=ended)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from fcnn.ops.validation import named
 from fcnn.training.callbacks.callback import Callback, require_larger
+from fcnn.training.optimizers import averaged_params
 
 
 def keep_best(
@@ -13,7 +14,8 @@ def keep_best(
 ) -> Callback:
     """Callback that keeps the parameters with the best value of a validation metric.
 
-    They are in `train_state.callbacks[name]`: a dict with value, step, params and state.
+    They are in `train_state.callbacks[name]`: a dict with value, step, params and state. If the
+    optimizer averages parameters, these are the averaged ones, which validation measures.
 
     Options:
         metric: name of a validation metric.
@@ -32,7 +34,7 @@ def keep_best(
         return {
             "value": value,
             "step": step,
-            "params": train_state.params,
+            "params": averaged_params(train_state),
             "state": train_state.state,
         }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fcnn.training.callbacks.callback import Callback
 
 
-def metrics_file(path: str | Path) -> Callback:
+def metrics_file(path: str | Path, *, replace: bool = False) -> Callback:
     """Callback that appends one line of JSON to a file after each chunk of steps.
 
     A continued run first removes lines of steps that it repeats, so that each step occurs once. A
@@ -16,6 +16,7 @@ def metrics_file(path: str | Path) -> Callback:
 
     Options:
         path: of the file, such as "metrics.jsonl"; its folder must exist.
+        replace: whether a new run replaces the lines of another run.
     Raises: from `fit`, before training: OSError if the file cannot be written, or has lines of
             another run.
     Cost:   reads and replaces the file after each chunk.
@@ -38,7 +39,7 @@ def metrics_file(path: str | Path) -> Callback:
 
     def init(train_state):
         step = int(train_state.step)
-        if step == 0 and path.exists() and path.stat().st_size:
+        if step == 0 and path.exists() and path.stat().st_size and not replace:
             what = "has results of another run; name a new file"
             raise FileExistsError(errno.EEXIST, what, f"{path}")
         write(lines_until(step))

@@ -1,0 +1,1 @@
+"""Images in folders as training data: decoding, classes by folder, and a cache of the pixels."""

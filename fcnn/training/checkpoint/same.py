@@ -1,0 +1,43 @@
+"""Comparison of a checkpoint with the run that would continue from it."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from fcnn.training.checkpoint.arrays import Spec, spec
+from fcnn.training.checkpoint.receipt import Receipt
+
+
+def require_same(
+    folder: Path,
+    found: Receipt,
+    config: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    ignored: Collection[str],
+) -> None:
+    """ValueError that lists every entry of the configuration and every array that differs.
+
+    Options:
+        config: of the run.
+        arrays: of the run, by path.
+        ignored: beginnings of the paths of arrays that may differ.
+    """
+    different = _different(found.config, config)
+    before = {path: Spec(dtype, tuple(shape)) for path, (dtype, shape, _) in found.arrays.items()}
+    now = {path: spec(a) for path, a in arrays.items()}
+    compared = lambda specs: {p: s for p, s in specs.items() if not p.startswith(tuple(ignored))}
+    different += _different(compared(before), compared(now))
+    if different:
+        what = f"{folder} was saved by another run; name another folder, or write the values before"
+        raise ValueError("\n  ".join([f"{what}:", *different]))
+
+
+def _different(before, now):
+    missing = object()
+    shown = lambda value: "absent" if value is missing else f"{value}"
+    lines = []
+    for name in dict.fromkeys([*before, *now]):
+        one, other = before.get(name, missing), now.get(name, missing)
+        if one != other:
+            lines.append(f"{name}: {shown(one)} before, {shown(other)} now")
+    return lines

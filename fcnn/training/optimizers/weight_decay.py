@@ -1,0 +1,20 @@
+"""The parameters that weight decay acts on, by their names.
+
+Weight decay makes kernels smaller. A bias, or the scale of a normalization, does not multiply
+several inputs, so it is left out. Names decide, not shapes: the biases of `repeat` have two axes.
+"""
+
+from typing import Any
+
+import jax
+
+BIASES = frozenset({"b", "bu", "bq", "bk", "bv", "bo", "bias"})
+OTHERS = frozenset({"scale", "slope"})  # of normalizations, and of prelu: He et al. 2015
+
+
+def decayed(params: Any) -> Any:
+    """Whether weight decay acts on each parameter: a tree of booleans like `params`."""
+    name = lambda path: jax.tree_util.keystr(path[-1:], simple=True)
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: name(path) not in BIASES | OTHERS, params
+    )
