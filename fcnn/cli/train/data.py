@@ -64,9 +64,7 @@ def read(chosen: Namespace, classes: tuple[str, ...] | None = None) -> Data:
 
 
 def _data_set(chosen):
-    found = data.load(
-        chosen.data, chosen.data_dir, **({"download": True} if chosen.download else {})
-    )
+    found = data.load(chosen.data, chosen.data_dir, download=chosen.download)
     parts = {"train": _as_pixels(found.train), "test": _as_pixels(found.test)}
     facts = {"classes": list(found.classes), "pixels": True, "data": _sum(parts)}
     return parts, facts, ()
