@@ -77,7 +77,7 @@ def test_images_are_trained_evaluated_predicted_and_verified(run, photos, capsys
     assert json.loads(capsys.readouterr().out) == results
     assert main(["evaluate", str(folder), "--data", str(photos)]) == 0
     out, _ = lines(capsys)
-    assert re.fullmatch(r"test of step \d+: accuracy \d+.\d%, loss .*, 40 examples", out[0])
+    assert re.fullmatch(r"examples of step \d+: accuracy \d+.\d%, loss .*, 40 examples", out[0])
     assert out[2].split() == ["predicted", "left", "right"]
     assert main(["verify", str(folder)]) == 0
     out, _ = lines(capsys)
@@ -237,7 +237,7 @@ def test_a_loss_that_is_not_finite_is_named_saved_and_replayed(tmp_path, capsys)
     out, _ = lines(capsys)
     assert out[0] == f"from {saved}"
     assert re.match(
-        rf"step {step}: first not finite: entry x of the batch, 1 of 12 entries are NaN", out[-1]
+        rf"step {step}: first not finite: entry x of the batch, 1 of 12 entries is NaN", out[-1]
     )
     skipping = [*command, "--not-finite", "skip", "--output", str(tmp_path / "skip")]
     assert main(skipping) == 0

@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 import pytest
 
 from fcnn.cli.train import axis
-from fcnn.cli.train.confusion import confusion, most_frequent
-from fcnn.cli.train.curves import Curve, curves, names
-from fcnn.cli.train.figure import figure
-from fcnn.cli.train.report import headline, interval, page
-from fcnn.cli.train.tables import duration, epochs, measure, number
+from fcnn.cli.train.report.confusion import confusion, most_frequent
+from fcnn.cli.train.report.curves import Curve, curves, names
+from fcnn.cli.train.report.figure import figure
+from fcnn.cli.train.report.page import headline, interval, page
+from fcnn.cli.train.report.tables import duration, epochs, measure, number
 
 CONFIG = {"classes": None, "model": "mlp(widths=(8,))", "optimizer": "adam", "learning rate": 1e-3}
 CONFIG |= {"warm-up": 1, "decay all": False, "clip": None, "input": [28, 28, 1], "augment": []}

@@ -77,7 +77,7 @@ def _as_pixels(images: data.Images) -> Examples:
 def _folder(chosen, classes):
     """The parts of a folder: its subfolders train, validation and test, or the folder itself."""
     root = Path(chosen.data)
-    folders = {"train": root} if classes is None else {"test": root}
+    folders = {"train": root}
     inner = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
     if "train" in inner or "training" in inner:
         folders = {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fcnn.cli.train.tables import finite
+from fcnn.cli.train.report.tables import finite
 
 PARTS = ("training", "validation")
 BUCKETS = 400  # parts of a long curve, of each of which up to five points are drawn

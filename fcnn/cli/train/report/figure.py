@@ -9,9 +9,9 @@ are a pale line, and means are drawn upon it.
 from collections.abc import Sequence
 from html import escape
 
-from fcnn.cli.train.axis import Axis, around, counted, decimal, logarithmic, percent
-from fcnn.cli.train.curves import MEANS, Curve, Row, curves
-from fcnn.cli.train.tables import is_share, measure
+from fcnn.cli.train.report.axis import Axis, around, counted, decimal, logarithmic, percent
+from fcnn.cli.train.report.curves import MEANS, Curve, Row, curves
+from fcnn.cli.train.report.tables import is_share, measure
 
 SIDE = 1000  # units of the SVG along each side
 DOTS = 32  # a curve of at most this number of points has a dot at each

@@ -7,10 +7,10 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from fcnn.cli.train.confusion import confusion
-from fcnn.cli.train.curves import PARTS, Row, names
-from fcnn.cli.train.figure import figure
-from fcnn.cli.train.tables import duration, epochs, finite, measure, number, table
+from fcnn.cli.train.report.confusion import confusion
+from fcnn.cli.train.report.curves import PARTS, Row, names
+from fcnn.cli.train.report.figure import figure
+from fcnn.cli.train.report.tables import duration, epochs, finite, measure, number, table
 
 LAST = 10  # rows of the table of reports
 LISTED = 20  # entries of a list in the configuration
@@ -27,7 +27,7 @@ def page(
         rows: lines of metrics.jsonl.
         results: step, part, and if something was tested: examples, loss, accuracy, confusion.
     """
-    template = files("fcnn.cli.train").joinpath("report.html").read_text(encoding="utf-8")
+    template = files("fcnn.cli.train.report").joinpath("page.html").read_text(encoding="utf-8")
     matrix = results.get("confusion")
     text = Template(template).substitute(
         title=escape(title),

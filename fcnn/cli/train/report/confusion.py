@@ -6,7 +6,7 @@ A cell counts the examples of one class (row) that were predicted as another cla
 from collections.abc import Sequence
 from html import escape
 
-from fcnn.cli.train.tables import box, table
+from fcnn.cli.train.report.tables import box, table
 
 LARGEST = 100  # classes; a matrix of more classes is not shown, only a list
 CONFUSIONS = 10  # in the list of the most frequent ones
