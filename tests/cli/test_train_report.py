@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fcnn.cli.train import axis
+from fcnn.cli.train.report import axis
 from fcnn.cli.train.report.confusion import confusion, most_frequent
 from fcnn.cli.train.report.curves import Curve, curves, names
 from fcnn.cli.train.report.figure import figure
