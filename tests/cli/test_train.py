@@ -237,7 +237,7 @@ def test_a_loss_that_is_not_finite_is_named_saved_and_replayed(tmp_path, capsys)
     out, _ = lines(capsys)
     assert out[0] == f"from {saved}"
     assert re.match(
-        rf"step {step}: first not finite: entry x of the batch, 1 of 12 entries are NaN", out[-1]
+        rf"step {step}: first not finite: entry x of the batch, 1 of 12 entries is NaN, ", out[-1]
     )
     skipping = [*command, "--not-finite", "skip", "--output", str(tmp_path / "skip")]
     assert main(skipping) == 0
