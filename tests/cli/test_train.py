@@ -239,6 +239,8 @@ def test_a_loss_that_is_not_finite_is_named_saved_and_replayed(tmp_path, capsys)
     assert re.match(
         rf"step {step}: first not finite: entry x of the batch, 1 of 12 entries is NaN", out[-1]
     )
+    assert main([*command, "--replay", step, "--seed", "1"]) == 2
+    assert lines(capsys)[1][1:] == ["  seed: 0 before, 1 now"]
     skipping = [*command, "--not-finite", "skip", "--output", str(tmp_path / "skip")]
     assert main(skipping) == 0
     assert "skipped 1" in capsys.readouterr().out
