@@ -5,6 +5,7 @@ for bit to one that was never interrupted. With another number of cores, for exa
 another order.
 """
 
+from functools import cache
 from typing import Any
 
 from fcnn.bench import machine_info
@@ -15,14 +16,18 @@ NOT_COMPARED = ("system", "python", "uncommitted changes")
 
 def environment() -> dict[str, Any]:
     """The facts, as a flat dict for JSON."""
-    facts = {k: v for k, v in machine_info().items() if k not in NOT_COMPARED}
-    packages = facts.pop("packages")
     return {
-        **packages,
-        **facts,
+        **_machine(),
         "gradients": "hand" if by_hand() else "autodiff",
         "implementations": ", ".join(f"{name}={impl}" for name, impl in chosen_impls()),
     }
+
+
+@cache
+def _machine():
+    """The facts that do not change while a process runs; git is called for one of them."""
+    facts = {k: v for k, v in machine_info().items() if k not in NOT_COMPARED}
+    return facts.pop("packages") | facts
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
