@@ -6,7 +6,6 @@ the same model again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -41,7 +40,7 @@ def recipe(config: Mapping[str, Any], layer: Layer, steps_per_epoch: int) -> Rec
         steps_per_epoch: of training, for the schedule "plateau".
     Raises: ValueError, in one line, for an option that makes no sense.
     """
-    classify = config["classes"] is not None
+    classify, smoothing = config["classes"] is not None, config["label smoothing"]
     model = layer
     if config["precision"] != "float32":
         model = precision(model, compute=jnp.dtype(config["precision"]))
@@ -49,18 +48,11 @@ def recipe(config: Mapping[str, Any], layer: Layer, steps_per_epoch: int) -> Rec
         model = standardized(model, config["mean"], config["deviation"])
     return Recipe(
         model=model,
-        loss=partial(_cross_entropy, config["label smoothing"]) if classify else fcnn.squared_error,
+        loss=training.smoothed_cross_entropy(smoothing) if classify else fcnn.squared_error,
         optimizer=_optimizer(config, steps_per_epoch),
         metrics={"accuracy": training.accuracy} if classify else {},
         augment=_augmentation(config["augment"], config["classes"]),
     )
-
-
-def _cross_entropy(smoothing, logits, y):
-    """Cross-entropy with integer labels, or with probabilities, as after mixup."""
-    if jnp.issubdtype(y.dtype, jnp.floating):
-        return fcnn.soft_cross_entropy(logits, (1 - smoothing) * y + smoothing / y.shape[-1])
-    return fcnn.softmax_cross_entropy(logits, y, label_smoothing=smoothing)
 
 
 def _optimizer(config, steps_per_epoch):
