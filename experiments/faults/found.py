@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.faults.child import Child
-from experiments.faults.outcome import differences, lost
+from experiments.faults.outcome import differences, halves
 from experiments.faults.struck import resumed
 from experiments.faults.task import Task
 
@@ -49,7 +49,7 @@ class Found:
 
     def expect_whole(self, run: Path) -> None:
         """Expect that checkpoints are there, and that all are whole."""
-        self.wrong += lost(run)
+        self.wrong += halves(run)
         if not any((run / "checkpoints").glob("[0-9]*")):
             self.wrong.append("no checkpoint is left")
 

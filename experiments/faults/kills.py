@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from experiments.faults.child import Child
-from experiments.faults.outcome import differences
+from experiments.faults.outcome import differences, halves
 from experiments.faults.struck import (
     CLASSES,
     DELETING,
@@ -66,7 +66,9 @@ def _killed(task, reference, run, todo, limit, rng) -> list[dict[str, Any]]:
             return [{**each, "different": different, "errors": child.errors} for each in tries]
         names = listing(folder)
         where = struck(child.lines, names, STEPS)
-        tries.append({"meant": meant, "struck": where, "at": reached(child.lines, names)})
+        broken = halves(run)
+        at = reached(child.lines, names)
+        tries.append({"meant": meant, "struck": where, "at": at, "broken": broken})
         if where in todo:
             todo.remove(where)
 

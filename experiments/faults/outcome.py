@@ -38,12 +38,12 @@ def differences(run: Path, reference: Mapping[str, Any]) -> list[str]:
     return paths + ["metrics.jsonl"] * (found["metrics"] != reference["metrics"])
 
 
-def lost(run: Path) -> list[str]:
+def halves(run: Path) -> list[str]:
     """One line for each checkpoint of a run that is not whole."""
     checkpoints, lines = Checkpoints(run / "checkpoints"), []
     for step in checkpoints.steps():
         try:
-            checkpoints.arrays(checkpoints.read_receipt(step))
+            checkpoints.read_receipt(step)
         except Damaged as damage:
             lines.append(f"checkpoint {step}: {damage}")
     return lines
