@@ -9,9 +9,10 @@ never struck.
     2. kills strike all five moments: the first compilation, saving, deleting, mid-epoch, an epoch's
        end; where a kill struck is read from the disk;
     3. a kill loses at most the steps since the last checkpoint;
-    4. no damaged checkpoint restores wrong bits;
-    5. every damage is named, and the checkpoint before is used, or it has no effect;
-    6. every other fault ends with its exit code and one line, and loses no checkpoint.
+    4. every checkpoint that is there after a kill is whole;
+    5. no damaged checkpoint restores wrong bits;
+    6. every damage is named, and the checkpoint before is used, or it has no effect;
+    7. every other fault ends with its exit code and one line, and loses no checkpoint.
 
 Command: python -m experiments faults
 Result:  docs/faults.md has the tables, with device and minutes.

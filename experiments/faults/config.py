@@ -23,7 +23,7 @@ OTHERS = (  # names of functions of `stops.py` and `refusals.py`
 
 @dataclass(frozen=True)
 class Config(Output):
-    runs: Annotated[int | None, default_shown("6; 1 with --smoke", "INT")] = None
+    runs: Annotated[int | None, default_shown("5; 1 with --smoke", "INT")] = None
     """Number of runs that are killed, each at all five moments."""
 
     damages: Annotated[int | None, default_shown("240; 40 with --smoke", "INT")] = None
@@ -41,7 +41,7 @@ def prepare(config: Config) -> tuple[Config, None]:
         require_orbax()
     except ImportError as missing:
         raise ValueError(f"{missing}") from None
-    runs, damages = (1, BLOCK) if config.smoke else (6, 6 * BLOCK)
+    runs, damages = (1, BLOCK) if config.smoke else (5, 6 * BLOCK)
     resolved = dataclasses.replace(
         config,
         runs=runs if config.runs is None else config.runs,

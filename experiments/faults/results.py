@@ -29,6 +29,12 @@ CLAIMS = (
         "at most",
         0.0,
     ),
+    Claim(
+        "Every checkpoint that is there after a kill is whole",
+        "kills that left a part of one",
+        "at most",
+        0.0,
+    ),
     Claim("No damaged checkpoint restores wrong bits", "damages with wrong bits", "at most", 0.0),
     Claim(
         "Every damage is named, and the checkpoint before is used, or it has no effect",
@@ -74,6 +80,7 @@ def evidence(found: Finished) -> list[Evidence]:
         Share(sum(not each["different"] for each in struck), len(struck)),
         Share(sum(count >= runs for count in moments), len(CLASSES)),
         Share(sum(lost_steps(each) > EVERY for each in struck), len(struck)),
+        Share(sum(bool(each["broken"]) for each in struck), len(struck)),
         Share(sum(each["result"] == WRONG for each in hurt), len(hurt)),
         Share(good, len(hurt)),
         Share(sum(not each["wrong"] for each in tested), len(tested)),

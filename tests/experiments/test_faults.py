@@ -202,7 +202,7 @@ def test_a_receipt_without_a_sum_of_its_own_refuses_the_run(run, tmp_path, monke
 def test_the_end_of_a_run_is_compared_by_arrays_and_metrics(run):
     reference = outcome.final(run)
     assert outcome.differences(run, reference) == []
-    assert outcome.lost(run) == []
+    assert outcome.halves(run) == []
     path = next(path for path in reference["arrays"] if path.startswith("opt_state/"))
     arrays = {**reference["arrays"], path: ["float32", [1], "0" * 64]}
     metrics = [{"step": 8, "seconds": None, "loss": 0.25}]
@@ -221,7 +221,14 @@ def test_an_end_without_its_code_or_with_a_traceback_is_wrong():
 
 
 def kill(where="saving", **changed):
-    return {"meant": where, "struck": where, "at": 8, "resumed": 4, "different": []} | changed
+    return {
+        "meant": where,
+        "struck": where,
+        "at": 8,
+        "resumed": 4,
+        "broken": [],
+        "different": [],
+    } | changed
 
 
 def other(**changed):
@@ -239,7 +246,7 @@ GOOD = {
 
 
 def test_a_good_result_holds_all_claims():
-    assert [v.verdict for v in judge(results.CLAIMS, results.evidence(GOOD))] == ["held"] * 6
+    assert [v.verdict for v in judge(results.CLAIMS, results.evidence(GOOD))] == ["held"] * 7
     assert results.failures(GOOD) == []
 
 
@@ -249,9 +256,10 @@ def test_a_good_result_holds_all_claims():
         ({"kills 2": {"tries": [kill(w, different=["key"]) for w in struck.CLASSES]}}, {0}),
         ({"kills 2": {"tries": [kill(w) for w in struck.CLASSES if w != "deleting"]}}, {1}),
         ({"kills 2": {"tries": [kill(w, at=12) for w in struck.CLASSES]}}, {2}),
-        ({"damages 2": {"damages": [{"kind": "zeroed", "result": damage.WRONG}]}}, {3, 4}),
-        ({"damages 2": {"damages": [{"kind": "zeroed", "result": damage.LOST}]}}, {4}),
-        ({"full disk": other(wrong=["exit code 1, not 2"])}, {5}),
+        ({"kills 2": {"tries": [kill(w, broken=["checkpoint 4"]) for w in struck.CLASSES]}}, {3}),
+        ({"damages 2": {"damages": [{"kind": "zeroed", "result": damage.WRONG}]}}, {4, 5}),
+        ({"damages 2": {"damages": [{"kind": "zeroed", "result": damage.LOST}]}}, {5}),
+        ({"full disk": other(wrong=["exit code 1, not 2"])}, {6}),
     ],
 )
 def test_each_claim_can_fail(changed, claims):
@@ -262,7 +270,7 @@ def test_each_claim_can_fail(changed, claims):
 
 def test_a_fault_that_could_not_be_tested_is_not_counted():
     skipped = Found("read-only folder", "not tested").json()
-    assert results.evidence(GOOD | {"read-only folder": skipped})[5].of == 1
+    assert results.evidence(GOOD | {"read-only folder": skipped})[6].of == 1
     table = results.by_fault(GOOD | {"read-only folder": skipped})
     assert table.rows[-1][:2] == ("read-only folder", "0")
 
