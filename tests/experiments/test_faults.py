@@ -221,14 +221,8 @@ def test_an_end_without_its_code_or_with_a_traceback_is_wrong():
 
 
 def kill(where="saving", **changed):
-    return {
-        "meant": where,
-        "struck": where,
-        "at": 8,
-        "resumed": 4,
-        "broken": [],
-        "different": [],
-    } | changed
+    found = {"meant": where, "struck": where, "at": 8, "resumed": 4, "broken": [], "different": []}
+    return found | changed
 
 
 def other(**changed):
