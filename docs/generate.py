@@ -20,6 +20,7 @@ from matplotlib.patches import FancyBboxPatch
 from experiments.checkers import EXPERIMENT as CHECKERS
 from experiments.checkers.tables import by_column, by_kind, by_trap, columns, judged, side_by_side
 from experiments.faults import EXPERIMENT as FAULTS
+from experiments.faults.results import messages
 from experiments.fc_vs_conv import EXPERIMENT as FC_VS_CONV
 from experiments.fc_vs_conv.output import table as network_table
 from experiments.framework.judging import judge_again
@@ -164,7 +165,7 @@ def faults() -> str:
         f"{recorded['config']['jobs']} processes at a time, {recorded['minutes']:.0f} minutes, "
         f"seed {recorded['config']['seed']}."
     )
-    tables = [table.markdown() for table in FAULTS.tables(m)]
+    tables = [table.markdown() for table in (*FAULTS.tables(m), messages(m))]
     return "\n\n".join([caption, *tables, verdicts(FAULTS, recorded)])
 
 

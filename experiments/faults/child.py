@@ -17,12 +17,13 @@ class Child:
     Attributes:
         lines: the lines of its standard output so far.
         times: when each of them was read, in seconds.
+        errors: after `end`, lines of its standard error, with paths relative to the folder.
     """
 
     def __init__(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]):
         self.lines: list[str] = []
         self.times: list[float] = []
-        self._errors = TemporaryFile()
+        self._errors, self._folder = TemporaryFile(), folder
         self.process = subprocess.Popen(
             words,
             cwd=folder,
@@ -60,7 +61,8 @@ class Child:
         code = self.process.wait()
         self._alarm.cancel()
         self._errors.seek(0)
-        self.errors = [line for line in self._errors.read().decode().splitlines() if line]
+        text = self._errors.read().decode().replace(f"{self._folder}/", "")
+        self.errors = [line for line in text.splitlines() if line]
         self._errors.close()
         if self._late:
             raise TimeoutError(

@@ -36,7 +36,7 @@ SKIPPED = 2  # at most so many moments of a kind pass before the kill
 def kills(task: Task, reference: Mapping[str, Any], number: int, seed: int) -> dict[str, Any]:
     """Kills at all five moments, with what each led to."""
     rng = np.random.default_rng((seed, number))
-    todo = [FIRST, *rng.permutation([name for name in CLASSES if name != FIRST])]
+    todo = [FIRST, *map(str, rng.permutation([name for name in CLASSES if name != FIRST]))]
     tries: list[dict[str, Any]] = []
     runs = 0
     while todo and len(tries) < LIMIT:

@@ -75,7 +75,7 @@ def nan_in_the_data(task: Task, reference: Mapping[str, Any]) -> dict[str, Any]:
     found.expect_whole(run)
     step = re.search(r"--replay (\d+)", " ".join(child.errors))
     last = max((int(name) for name in names if name.isdigit()), default=0)
-    if step is None or f"the last checkpoint is {run / 'checkpoints' / str(last)};" not in (
+    if step is None or f"the last checkpoint is {run.name}/checkpoints/{last};" not in (
         " ".join(child.errors)
     ):
         found.wrong.append("the last checkpoint and the step to replay are not named")

@@ -114,7 +114,7 @@ def by_fault(found: Finished) -> Table:
         rows.append(row)
     rows += map(_row, others(found))
     head = ("fault", "tries", "exit code", "struck at step", "resumed from step", "lost steps")
-    return Table((*head, "identical"), rows, narrow=True)
+    return Table((*head, "identical"), rows)
 
 
 def _row(each: Mapping[str, Any]) -> tuple[str, ...]:
@@ -154,3 +154,12 @@ def by_damage(found: Finished) -> Table:
         rows.append((kind, f"{len(group)}", *files, *counts))
     head = ("damage", "files", "arrays", "metadata", "receipts", *results)
     return Table(head, rows, narrow=True)
+
+
+def messages(found: Finished) -> Table:
+    """How each fault that is no kill was made, and the last line on standard error."""
+    rows = [
+        (each["fault"], each["how"], each["errors"][-1] if each["errors"] else "")
+        for each in others(found)
+    ]
+    return Table(("fault", "how", "last line on standard error"), rows)
