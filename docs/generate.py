@@ -165,8 +165,9 @@ def faults() -> str:
         f"{recorded['config']['jobs']} processes at a time, {recorded['minutes']:.0f} minutes, "
         f"seed {recorded['config']['seed']}."
     )
-    tables = [table.markdown() for table in (*FAULTS.tables(m), messages(m))]
-    return "\n\n".join([caption, *tables, verdicts(FAULTS, recorded)])
+    tables = [table.markdown() for table in FAULTS.tables(m)]
+    ends = "\n".join(markdown_table(*messages(m)[:2], left=3))
+    return "\n\n".join([caption, *tables, ends, verdicts(FAULTS, recorded)])
 
 
 def networks(name: str) -> str:

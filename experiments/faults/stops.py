@@ -2,12 +2,13 @@
 
 import re
 import signal
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from experiments.faults.child import Child
 from experiments.faults.found import Found
-from experiments.faults.struck import listing, printed, reached, saved
+from experiments.faults.struck import MIDDLE, listing, printed, reached, saved
 from experiments.faults.task import Task
 
 BACK = 86_400  # seconds by which the clock is set back
@@ -23,10 +24,13 @@ def sigint(task: Task, reference: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _signal(task, reference, number, name) -> dict[str, Any]:
-    """The run must save the step at which it stops, and continue there."""
-    found = Found(name, f"signal {number}")
+    """The run must save the step at which it stops, between two checkpoints, and continue there."""
+    found = Found(name, f"signal {number:d}, in the steps after the checkpoint of step 20")
     run = task.folder / number.name
-    child = stopped_at(task, run, 20, number)
+    child = task.start(run)
+    child.until(lambda line: line.startswith("deleting step 12"))
+    time.sleep(reference["seconds"][MIDDLE] / 2)
+    child.process.send_signal(number)
     found.expect_end(child, 128 + number, "the same command continues at step ")
     found.at = reached(child.lines, listing(run / "checkpoints"))
     said = re.search(r"continues at step (\d+) of", " ".join(child.errors))
