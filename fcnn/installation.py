@@ -1,6 +1,7 @@
-"""The installation of fcnn: its version, and how to add the packages of an extra."""
+"""The installation of fcnn: its version, its cache, and how to add the packages of an extra."""
 
 import json
+import os
 import shlex
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
@@ -24,6 +25,11 @@ def install(extra: str) -> str:
     if (ROOT / "pyproject.toml").is_file():
         return f"pip install -e {shlex.quote(f'{ROOT}[{extra}]')}"
     return f"pip install {shlex.quote(f'fcnn[{extra}]{_source()}')}"
+
+
+def cache_folder() -> Path:
+    """The user's folder for files that fcnn can make or fetch again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fcnn"
 
 
 def _source() -> str:

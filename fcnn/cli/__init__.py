@@ -4,9 +4,8 @@ import platform
 from importlib.metadata import version
 
 from fcnn import installation
-from fcnn.cli import bench, check, evaluate, ops, predict, verify
+from fcnn.cli import bench, check, evaluate, ops, predict, train, verify
 from fcnn.cli.output import Parser, exit_code
-from fcnn.cli.train import train
 
 TOOLS = (ops, check, bench, train, evaluate, predict, verify)
 

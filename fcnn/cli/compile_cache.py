@@ -25,6 +25,8 @@ from tempfile import TemporaryFile
 import jax
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
+from fcnn.installation import cache_folder
+
 LIMIT = 10**9  # bytes
 LEAST_SECONDS = 0.05  # programs that compile faster are not kept
 HELP = "folder for compiled programs, or none (default: a folder in ~/.cache/fcnn)"
@@ -39,7 +41,7 @@ def use(command: str, folder: str | None) -> None:
     settings = "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"
     if folder == "none" or (folder is None and any(name in os.environ for name in settings)):
         return
-    root = default_folder() if folder is None else Path(folder)
+    root = cache_folder() if folder is None else Path(folder)
     path = root / f"jaxlib-{version('jaxlib')}-{_processor()}"
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -64,10 +66,6 @@ def off() -> Iterator[None]:
         yield
     finally:
         _enable(was)
-
-
-def default_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fcnn"
 
 
 def _processor() -> str:

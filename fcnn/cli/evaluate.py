@@ -10,6 +10,7 @@ from fcnn.cli.train import data, results
 from fcnn.cli.train.trained import Trained, trained
 
 COMMAND = "fcnn evaluate"
+WIDEST = 12  # characters of the name of a class in the confusion matrix
 
 
 def add_to(tools) -> None:
@@ -27,6 +28,7 @@ def add_to(tools) -> None:
         "the training, or else its validation part)",
     )
     tool.add_argument("--data-dir", metavar="DIR", help="folder of a named data set")
+    tool.add_argument("--cache", metavar="FOLDER", help="folder for decoded images")
     add_json(tool)
     tool.set_defaults(run=run)
 
@@ -70,9 +72,9 @@ def _source(model: Trained, chosen: Namespace):
         data=chosen.data if given else described["data"],
         data_dir=chosen.data_dir or described["data_dir"],
         download=False,
-        size=None,
-        shape=tuple(config["input"]),
+        size=tuple(config["input"]),
         broken="refuse",
+        cache=chosen.cache,
         validation=0 if given else config["validation"],
         seed=config["seed"],
     )
@@ -89,15 +91,12 @@ def _matrix(model: Trained, found) -> list[str]:
     """The confusion matrix: a row for each class, with its accuracy."""
     if model.classes is None:
         return []
-    rows = found["confusion"]
-    names = [f"{name:.16s}" for name in model.classes]
-    width = max(map(len, names))
-    cell = max(5, *(len(f"{n}") + 1 for row in rows for n in row))
-    lines = [
-        "",
-        "predicted:".rjust(width) + "".join(f"{name:.{cell - 1}s}".rjust(cell) for name in names),
-    ]
-    for name, row, i in zip(names, rows, range(len(rows)), strict=True):
-        share = f"{row[i] / sum(row):.1%}" if sum(row) else "–"
-        lines.append(name.rjust(width) + "".join(f"{n}".rjust(cell) for n in row) + share.rjust(8))
+    rows, names = found["confusion"], [f"{name:.{WIDEST}s}" for name in model.classes]
+    width = max(len(name) for name in [*names, "predicted"])
+    cell = max(len(text) for text in [*names, *(f"{n}" for row in rows for n in row)]) + 2
+    lines = ["", "predicted".ljust(width) + "".join(name.rjust(cell) for name in names)]
+    for i, (name, row) in enumerate(zip(names, rows, strict=True)):
+        share = f"{row[i] / sum(row):.1%}" if sum(row) else "no example"
+        cells = "".join(f"{n}".rjust(cell) for n in row)
+        lines.append(f"{name.ljust(width)}{cells}  {share}")
     return lines

@@ -15,8 +15,9 @@ def add_to(tools) -> None:
     tool = tools.add_parser(
         "verify",
         help="verify the checkpoints of a run",
-        description="Compare every file and array of the checkpoints with its saved sha256. Nothing "
-        "is changed. Exit code: 0 if all are intact, 1 if one is damaged, 2 if there is none.",
+        description="Compare every file and array of the checkpoints with its saved sha256. "
+        "Nothing is changed. Exit code: 0 if all are intact, 1 if one is damaged, 2 if there is "
+        "none.",
     )
     tool.add_argument("folder", type=Path, metavar="RUN", help="folder that fcnn train wrote")
     tool.set_defaults(run=run)

@@ -11,9 +11,10 @@ An .npz file is a zip archive with one member NAME.npy for each array:
 import struct
 import zipfile
 from collections import Counter
+from io import BufferedReader
 from math import prod
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def arrays(path: str | Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _members(path: Path, file: IO[bytes]) -> dict[str, np.ndarray]:
+def _members(path: Path, file: BufferedReader) -> dict[str, np.ndarray]:
     """The arrays in the zip archive `file`, opened from `path`."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -90,7 +91,7 @@ def _members(path: Path, file: IO[bytes]) -> dict[str, np.ndarray]:
 
 
 def _array(
-    path: Path, file: IO[bytes], archive: zipfile.ZipFile, member: zipfile.ZipInfo
+    path: Path, file: BufferedReader, archive: zipfile.ZipFile, member: zipfile.ZipInfo
 ) -> np.ndarray:
     """The array in a member of the archive, read-only."""
     if member.compress_type == zipfile.ZIP_STORED:
@@ -118,7 +119,7 @@ def _array(
     return a
 
 
-def _start(file: IO[bytes], member: zipfile.ZipInfo) -> int:
+def _start(file: BufferedReader, member: zipfile.ZipInfo) -> int:
     """Offset of the first byte of a stored member."""
     file.seek(member.header_offset)
     start, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
@@ -127,7 +128,7 @@ def _start(file: IO[bytes], member: zipfile.ZipInfo) -> int:
     return member.header_offset + LOCAL_HEADER.size + name + extra
 
 
-def _header(path: Path, stream: IO[bytes], member: zipfile.ZipInfo) -> _Header:
+def _header(path: Path, stream: Any, member: zipfile.ZipInfo) -> _Header:
     """Data type, shape and order of the array in a member, of which the header is read."""
     version = np.lib.format.read_magic(stream)
     shape, fortran, dtype = READ_HEADER[version](stream)

@@ -4,22 +4,28 @@ A record is one label byte and 3,072 pixel bytes: the red, green and blue plane,
 The folder is cifar-10-batches-bin with data_batch_1.bin to data_batch_5.bin and test_batch.bin. The
 archive is cifar-10-binary.tar.gz, which contains that folder. Both are also found in
 subfolders.
+
+The archive is read as a stream, and nothing is extracted: its paths and links have no effect. Only
+the fixed header of a member is parsed, not the headers for long names and sparse files, because
+`tarfile` reads those into memory whatever their size.
 """
 
 import re
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from fcnn.data.dataset import DataError, Dataset, Images
-from fcnn.data.files import advice, levels, only, read, unpacked
+from fcnn.data.files import CHUNK, advice, levels, only, read, reject_other, unpacked
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 RECORD = 1 + 3 * 32 * 32
 LARGEST = 50_000 * RECORD  # largest size of a file: that of all five training batches together
+LARGEST_ARCHIVE = 2 * LARGEST  # largest size of an archive, decompressed; the official: 184 million
+BLOCK = tarfile.BLOCKSIZE
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 BATCH = re.compile(r"((data_batch_[1-5]|test_batch)(\.bin|\.mat|))(\.gz)*", re.IGNORECASE)
 PACKED = re.compile(r".*cifar.*\.(tar|tgz|gz)\b.*", re.IGNORECASE)
@@ -79,17 +85,12 @@ def _from_folder(binary: list[Path]) -> Callable[[str], tuple[str, np.ndarray]]:
 
 def _from_archive(archive: Path) -> Callable[[str], tuple[str, np.ndarray]]:
     packed: dict[str, np.ndarray] = {}
-    try:
-        with unpacked(archive) as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
-            for member in tar:
-                name = _batch(PurePosixPath(member.name).name)
-                if name and not name.endswith(".bin"):
-                    _reject_version(archive, name)
-                if name and (file := tar.extractfile(member)) is not None:
-                    packed[name] = read(file.read, min(member.size, LARGEST + 1))
-    except tarfile.TarError as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{archive}: cannot be read ({reason}); fetch the file again") from None
+    with unpacked(archive) as stream:
+        reject_other(archive, stream.peek(BLOCK))
+        for name, content in _batches(archive, stream.read):
+            if not name.endswith(".bin"):
+                _reject_version(archive, name)
+            packed[name] = content
 
     def batch(name):
         if name not in packed:
@@ -97,6 +98,41 @@ def _from_archive(archive: Path) -> Callable[[str], tuple[str, np.ndarray]]:
         return f"{archive}:{FOLDER}/{name}", packed[name]
 
     return batch
+
+
+def _batches(archive: Path, read_some: Callable[[int], bytes]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and the bytes of each batch in a tar stream.
+
+    Raises: DataError for a damaged header, and for an archive that is too short or too long.
+    """
+    left = LARGEST_ARCHIVE
+    while (header := read_some(BLOCK)).strip(b"\0"):  # a block of zeros ends the archive
+        try:
+            member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+        except tarfile.HeaderError as error:
+            raise DataError(f"{archive}: cannot be read ({error}); fetch the file again") from None
+        size = max(member.size, 0)
+        padding = -size % BLOCK
+        left -= BLOCK + size + padding
+        if left < 0:
+            raise DataError(
+                f"{archive}: holds over {LARGEST_ARCHIVE:,} bytes, more than CIFAR-10; "
+                "is it another file?"
+            )
+        name = _batch(PurePosixPath(member.name).name)
+        kept = size if name and member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) else 0
+        content = read(read_some, kept)
+        if len(content) < kept or not _skip(read_some, size + padding - kept):
+            raise DataError(f"{archive}: cannot be read (ends too early); fetch the file again")
+        if kept:
+            yield name, content
+
+
+def _skip(read_some: Callable[[int], bytes], count: int) -> bool:
+    """Read `count` bytes without keeping them; False if the stream ends before."""
+    while count and (chunk := read_some(min(CHUNK, count))):
+        count -= len(chunk)
+    return count == 0
 
 
 def _records(where: str, raw: np.ndarray) -> Images:

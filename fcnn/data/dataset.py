@@ -4,9 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fcnn.ops.validation import did_you_mean
+
+NAMES = ("digits", "mnist", "fashion_mnist", "cifar10")
+
 
 class DataError(ValueError):
     """Error for a data set that cannot be read: one line, which names the file and a remedy."""
+
+
+def require_name(name: str) -> None:
+    """DataError unless `name` is the name of a data set."""
+    if name not in NAMES:
+        near = did_you_mean(name, NAMES)
+        raise DataError(f"unknown data set {name!r}; expected one of {', '.join(NAMES)}{near}")
 
 
 class Images(NamedTuple):

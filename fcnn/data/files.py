@@ -20,6 +20,7 @@ from fcnn.data.dataset import DataError
 DEPTH = 3  # levels of subfolders that are searched
 LAYERS = 3  # layers of gzip that are removed, at most
 CHUNK = 2**20  # bytes read at a time
+DOWNLOAD = "write download=True (fcnn train --download)"  # advice of error messages
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 GZIP = b"\x1f\x8b"
 FORMATS = {  # file formats that are not supported, by ending
@@ -90,7 +91,7 @@ def advice(folder: Path) -> str:
     archives = [p.name for p in files if p.suffix.lower() in ARCHIVES]
     first = f"unpack {archives[0]} there" if archives else "put it there"
     others = [p.name + other_format(p) for p in files if other_format(p)]
-    return "; ".join([f"{first} or give another data_dir (--data-dir)", *others[:1]])
+    return "; ".join([f"{first}, give another data_dir (--data-dir), or {DOWNLOAD}", *others[:1]])
 
 
 def other_format(path: Path) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from fcnn.data.dataset import DataError, Dataset, Images
 from fcnn.data.files import advice, levels, only, other_format, read, reject_other, unpacked
 
-LARGEST = 2**30  # bytes of one array, at most; MNIST's training images have 47 million
+LARGEST = 2**28  # bytes of one array, at most; MNIST's training images have 47 million
 TRAILING = 2**16  # most bytes read beyond the announced size, to report the excess
 # The data set in a folder is the first of these that occurs in the name of the folder.
 DATA_SETS = (

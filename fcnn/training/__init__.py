@@ -11,6 +11,7 @@ from fcnn.training.callbacks import (
     metrics_file as metrics_file,
     print_progress as print_progress,
     progress_bar as progress_bar,
+    tensorboard as tensorboard,
 )
 from fcnn.training.checkpoint import Checkpoints as Checkpoints, Keep as Keep
 from fcnn.training.evaluate import evaluate as evaluate, predict as predict

@@ -6,7 +6,7 @@ continued from its state is equal, bit for bit, to a run that was never interrup
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -123,7 +123,7 @@ def fit(
     (1.0, TrainState(step 40, params: 4 numbers in 2 arrays, state: 0 numbers in 0 arrays,
     opt_state: 0 numbers in 0 arrays))
     """
-    with listening("fit") as received, named("fit"), _in_use(checkpoints):
+    with listening("fit") as received, named("fit"):
         require_parts(model, loss, optimizer, augment, callbacks, key)
         require_counts(epochs=epochs, batch_size=batch_size, every=every, accumulate=accumulate)
         require_flags(skip_not_finite=skip_not_finite)
@@ -150,7 +150,8 @@ def fit(
         config = {} if checkpoints is None else _config(examples, batch_size)
         kept = {"checkpoints": checkpoints, "config": config}
         run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps, **kept)
-        stopped = run.train(train_state, received)
+        with nullcontext() if checkpoints is None else checkpoints.in_use():
+            stopped = run.train(train_state, received)
     train_state, message = run.train_state, run.message
     if stopped == "not finite":
         indices = run.indices(int(train_state.step))
@@ -165,7 +166,3 @@ def fit(
 def _config(source: Source, batch_size: int) -> dict[str, Any]:
     """What a checkpoint must agree with besides its arrays."""
     return {"batch size": batch_size, "examples": fingerprint(source)}
-
-
-def _in_use(checkpoints: Checkpoints | None) -> AbstractContextManager[None]:
-    return nullcontext() if checkpoints is None else checkpoints.in_use()

@@ -20,6 +20,7 @@ from fcnn.layers import Call, Layer
 from fcnn.ops.arrays import is_float
 from fcnn.ops.contraction import accumulation_dtype
 
+EXAMPLES = 3  # indices of examples that are kept
 Blocks = tuple[int, ...]  # the block of each enclosing `repeat`
 
 
@@ -30,7 +31,7 @@ class Statistics(NamedTuple):
     greatest: Any  # finite entry
     nan: Any  # number of entries
     infinite: Any  # number of entries
-    bad: Any  # for each index along the first axis, whether it has entries that are not finite
+    examples: Any  # the first indices along the first axis with entries that are not finite
 
 
 class Observed(NamedTuple):
@@ -104,23 +105,33 @@ class Observer:
         return known["/".join(names[:k])], "/".join(names[k:])
 
 
-def statistics(a: jax.Array) -> Statistics:
-    """Statistics of an array of numbers or booleans."""
-    a = jnp.abs(a) if jnp.iscomplexobj(a) else a
+def statistics(a: Any, xp: Any = jnp) -> Statistics:
+    """Statistics of an array of numbers or booleans, computed by jnp, or by NumPy if `xp` is np."""
+    a = xp.abs(a) if xp.iscomplexobj(a) else a
     a = a.astype(accumulation_dtype(a.dtype) if is_float(a) else float)
-    finite, nan = jnp.isfinite(a), jnp.isnan(a)
-    least = jnp.where(finite, a, jnp.inf).min(initial=jnp.inf)
-    greatest = jnp.where(finite, a, -jnp.inf).max(initial=-jnp.inf)
-    bad = ~finite.all(range(1, a.ndim))
-    return Statistics(least, greatest, nan.sum(), (~finite & ~nan).sum(), bad)
+    finite, nan = xp.isfinite(a), xp.isnan(a)
+    least = xp.where(finite, a, xp.inf).min(initial=xp.inf)
+    greatest = xp.where(finite, a, -xp.inf).max(initial=-xp.inf)
+    examples = _first(~finite.all(axis=tuple(range(1, a.ndim))), xp) if a.ndim else ()
+    return Statistics(least, greatest, nan.sum(), (~finite & ~nan).sum(), examples)
+
+
+def _first(bad, xp):
+    """The first indices where `bad` holds, then n; by reductions, which devices can share."""
+    n, found = bad.shape[0], [-1]
+    indices = xp.arange(n)
+    for _ in range(EXAMPLES):
+        found.append(xp.where(bad & (indices > found[-1]), indices, n).min(initial=n))
+    return found[1:]
 
 
 def arrays(tree: Any) -> list[tuple[str, Any]]:
-    """Path and array of each leaf that holds numbers or booleans."""
+    """Path and array of each leaf that holds numbers or booleans; random keys are left out."""
+    holds = lambda a, kind: jnp.issubdtype(jnp.result_type(a), kind)
     return [
         (jax.tree_util.keystr(path, simple=True, separator="/"), a)
         for path, a in jax.tree_util.tree_leaves_with_path(tree)
-        if jnp.issubdtype(a.dtype, jnp.number) or a.dtype == bool
+        if holds(a, jnp.number) or holds(a, jnp.bool_)
     ]
 
 

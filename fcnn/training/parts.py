@@ -3,8 +3,12 @@
 from inspect import get_annotations
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from fcnn.data.augment import Augmentation
 from fcnn.layers import Layer
+from fcnn.ops.returned import described
 
 
 def require_layer(model: Any) -> None:
@@ -40,6 +44,25 @@ def require_augmentation(augment: Any) -> None:
     if get_annotations(augment).get("return") == Augmentation:
         name = augment.__name__
         raise TypeError(f"augment is {name} itself; write {name}(...)")
+
+
+def require_per_example(value: Any, y: Any) -> None:
+    """Raise TypeError unless a loss has one float per example, position or entry of the outputs.
+
+    Options:
+        y: outputs of the model, an array or a pytree, whose first array then counts.
+    """
+    outputs = jax.tree.leaves(y)[0].shape
+    per = ", or one per ".join(["example", *["position"] * (len(outputs) > 2)])
+    what = f"loss: returns {described(value)} for outputs {outputs}"
+    shape = getattr(value, "shape", None)
+    if shape == ():
+        raise TypeError(f"{what}; it must be one number per {per}: leave out .mean() or .sum()")
+    if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise TypeError(f"{what}; it must be an array of floats, one per {per}")
+    if shape != outputs[: value.ndim]:
+        advice = "do labels or targets have another shape than outputs?"
+        raise TypeError(f"{what}; it must be {outputs[:1]}, one number per {per}: {advice}")
 
 
 def shown(value: Any) -> str:

@@ -8,7 +8,6 @@ layers, new state, loss, gradients from the last layer to the first, updates, ne
 from typing import Any
 
 import jax
-import numpy as np
 import optax
 
 from fcnn.layers import Layer
@@ -22,8 +21,9 @@ from fcnn.training.parts import (
     require_optimizer,
     shown,
 )
-from fcnn.training.replay_report import Replay, report
-from fcnn.training.replay_rows import in_order, measured
+from fcnn.training.replay_message import message
+from fcnn.training.replay_report import Replay
+from fcnn.training.replay_rows import in_order
 from fcnn.training.state import TrainState
 from fcnn.training.step import Augment, Loss, updating
 
@@ -44,13 +44,13 @@ def replay(
 
         batch, augmented                 entries of the batch, before and after augmentation
         parameter, state                 before the step
-        optimizer state                  before the step, only where it is not finite
         output, new state                of each layer; of a layer with parts only if it differs
                                          from the output of its last part
-        loss                             of each example, and their mean
+        loss, mean loss                  of the examples
         gradient of output, gradient     of each layer, and of its parameters
         gradient of input                only where it is not finite, but the gradient of the output
                                          is: the backward pass of this layer is the cause
+        optimizer state                  before the step, only where it is not finite
         update, new parameter            what the optimizer adds, and the sum
 
     The blocks of `repeat` have numbers, as in repeat1[0]/dense1. The other paths are those of
@@ -75,10 +75,34 @@ def replay(
 
     >>> import optax
     >>> layers, sgd = fcnn.layers, optax.sgd(0.1)
-    >>> model = layers.serial(layers.dense(2), layers.stateless("sqrt", jnp.sqrt))
+    >>> zeros = layers.initializers.zeros
+    >>> model = layers.serial(layers.dense(2, w_init=zeros), layers.stateless("sqrt", jnp.sqrt))
     >>> train_state = fcnn.training.create(model, sgd, (1,), jax.random.key(0))
-    >>> loss, batch = fcnn.squared_error, (jnp.zeros((3, 1)), jnp.ones((3, 2)))
-    >>> fcnn.training.replay(model, loss, sgd, train_state, batch)
+    >>> batch = jnp.ones((3, 1)), jnp.ones((3, 2))
+    >>> replay = fcnn.training.replay(model, fcnn.squared_error, sgd, train_state, batch)
+    >>> print(replay)
+    kind                path      shape  dtype     least  greatest  NaN  inf
+    ------------------  --------  -----  -------  ------  --------  ---  ---
+    batch               x         3×1    float32       1         1
+    batch               y         3×2    float32       1         1
+    parameter           dense1/b  2      float32       0         0
+    parameter           dense1/w  1×2    float32       0         0
+    output              dense1    3×2    float32       0         0
+    output              sqrt1     3×2    float32       0         0
+    loss                          3      float32       1         1
+    mean loss                            float32       1         1
+    gradient of output  sqrt1     3×2    float32  -0.333    -0.333
+    gradient of input   sqrt1     3×2    float32                           6
+    gradient of output  dense1    3×2    float32                           6
+    gradient            dense1/b  2      float32                           2
+    gradient            dense1/w  1×2    float32                           2
+    update              dense1/b  2      float32                           2
+    update              dense1/w  1×2    float32                           2
+    new parameter       dense1/b  2      float32                           2
+    new parameter       dense1/w  1×2    float32                           2
+    step 1: first not finite: the gradient of the input of sqrt1, 6 of 6 entries are inf, first in
+    examples 0, 1, 2; the gradient of the output of sqrt1 is finite, from -0.33 to -0.33; the input
+    of sqrt1 is finite, from 0 to 0
     """
     with named("replay"):
         require_layer(model)
@@ -90,29 +114,29 @@ def replay(
             raise TypeError(f"train_state {shown(train_state)} is not a TrainState; {write}")
         batch = as_batch(train_state.params, batch)
         common_length(batch)
-    observer, leaves = Observer(), {}
+    observer = Observer()
     update = updating(observer.observed(model), loss, optimizer, augment)
 
     def step(train_state, batch):
         new, seen = update(train_state, batch)
-        trees = {
-            "batch": batch,
+        return {
             "augmented": {} if augment is None else seen.batch,
-            "parameter": train_state.params,
-            "state": train_state.state,
-            "optimizer state": train_state.opt_state,
             "new state": new.state,
-            "loss": {"example": seen.each_loss, "mean": seen.each_loss.mean()},
+            "loss": seen.each_loss,
+            "mean loss": seen.each_loss.mean(),
             "gradient": seen.gradient,
             "update": seen.change,
             "new parameter": new.params,
         }
-        found = {}
-        for kind, tree in trees.items():
-            leaves[kind], found[kind] = measured(kind, tree, observer)
-        return found
 
-    found = jax.jit(step)(train_state._replace(callbacks=None, totals=None), batch)
-    found = jax.tree.map(np.asarray, found)
+    made = jax.jit(step)(train_state._replace(callbacks=None, totals=None), batch)
     jax.effects_barrier()
-    return report(int(train_state.step) + 1, *in_order(observer, leaves, found))
+    before = {
+        "batch": batch,
+        "parameter": train_state.params,
+        "state": train_state.state,
+        "optimizer state": train_state.opt_state,
+    }
+    step_number = int(train_state.step) + 1
+    rows, inputs = in_order(observer, before | made)
+    return Replay(step_number, tuple(rows), message(step_number, rows, inputs))

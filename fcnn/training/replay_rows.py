@@ -5,10 +5,8 @@ the outputs of its layers.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 
 from fcnn.ops.arrays import is_float
@@ -16,50 +14,30 @@ from fcnn.training.observer import (
     Blocks,
     Observed,
     Observer,
-    Statistics,
     arrays,
     filled,
     statistics,
 )
 from fcnn.training.replay_report import ReplayRow, as_row
 
+# The kinds of the arrays that have the paths of layers, and an axis of examples.
 OF_LAYERS = {"parameter", "state", "new state", "gradient", "update", "new parameter"}
 OF_EXAMPLES = {"batch", "augmented", "loss"}
 Rows = dict[tuple[str, Blocks], list[ReplayRow]]  # by marked path and blocks of the layer
 
 
-class Leaf(NamedTuple):
-    """An array of a step, which is not a layer's output."""
-
-    layer: str  # the marked path of the layer that has it
-    path: str  # in the layer
-    spec: jax.ShapeDtypeStruct
-
-
-def measured(kind: str, tree: Any, observer: Observer) -> tuple[list[Leaf], list[Statistics]]:
-    """The arrays of a pytree, and their statistics for each block."""
-    leaves, found = [], []
-    for path, a in arrays(tree):
-        layer, rest = observer.marked(path) if kind in OF_LAYERS else ("", path)
-        depth = layer.count("[]")
-        found.append(reduce(lambda f, _: jax.vmap(f), range(depth), statistics)(a))
-        leaves.append(Leaf(layer, rest, jax.ShapeDtypeStruct(a.shape, a.dtype)))
-    return leaves, found
-
-
 def in_order(
-    observer: Observer, leaves: Mapping[str, list[Leaf]], found: Mapping[str, list[Statistics]]
+    observer: Observer, trees: Mapping[str, Any]
 ) -> tuple[list[ReplayRow], list[ReplayRow]]:
     """All rows, by the reports of the observer and by the arrays of each kind; rows of inputs."""
     runs = observer.ordered()
     first: dict[tuple[str, Blocks], Observed] = {}  # a layer may run twice
     for layer, blocks in runs:
         first.setdefault((layer.path, blocks), layer)
-    of = {kind: _by_layer(kind, leaves[kind], found[kind]) for kind in leaves}
+    of = {kind: _by_layer(kind, tree, observer) for kind, tree in trees.items()}
     take = lambda kind: [row for key in [*first, *of[kind]] for row in of[kind].pop(key, [])]
     rows = [*take("batch"), *take("augmented"), *take("parameter"), *take("state")]
-    rows += [row for row in take("optimizer state") if not row.finite]
-    rows += _outputs(runs) + take("new state") + take("loss")
+    rows += _outputs(runs) + take("new state") + take("loss") + take("mean loss")
     for layer, blocks in reversed(runs):
         if not layer.innermost:
             continue
@@ -69,7 +47,9 @@ def in_order(
             rows += of["gradient"].pop((layer.path, blocks), [])
         if all(row.finite for row in dy):
             rows += [row for row in dx if not row.finite]
-    rows += [*take("gradient"), *take("update"), *take("new parameter")]
+    rows += take("gradient")
+    rows += [row for row in take("optimizer state") if row.nan or row.infinite]
+    rows += take("update") + take("new parameter")
     return rows, [row for layer, blocks in runs for row in _reported(layer, blocks, "input")]
 
 
@@ -95,15 +75,16 @@ def _reported(layer: Observed, blocks: Blocks, what: str) -> list[ReplayRow]:
     return [as_row(what, _joined(name, p), spec, a, batch=True) for (p, spec), a in found]
 
 
-def _by_layer(kind: str, leaves: list[Leaf], found: list[Statistics]) -> Rows:
+def _by_layer(kind: str, tree: Any, observer: Observer) -> Rows:
+    """Rows of the arrays in a pytree, by the layer and the block that have them."""
     rows: Rows = {}
-    for (layer, path, spec), each in zip(leaves, found, strict=True):
-        depth = layer.count("[]")
-        own = jax.ShapeDtypeStruct(spec.shape[depth:], spec.dtype)
-        for blocks in np.ndindex(spec.shape[:depth]):
-            one = Statistics(*(a[blocks] for a in each))
-            name = _joined(filled(layer, blocks), path)
-            row = as_row(kind, name, own, one, batch=kind in OF_EXAMPLES)
+    for path, a in arrays(tree):
+        layer, rest = observer.marked(path) if kind in OF_LAYERS else ("", path)
+        whole = np.asarray(a)
+        for blocks in np.ndindex(whole.shape[: layer.count("[]")]):
+            own = whole[blocks]
+            name = _joined(filled(layer, blocks), rest)
+            row = as_row(kind, name, own, statistics(own, np), batch=kind in OF_EXAMPLES)
             rows.setdefault((layer, blocks), []).append(row)
     return rows
 

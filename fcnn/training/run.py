@@ -52,9 +52,8 @@ class Run:
         if ended := "; ".join(filter(None, map(self._ended, self.callbacks))):
             return ended
         stopped = self._train(received)
-        if self.train_state is not self._saved:  # it ended between two checkpoints
-            stopped = stopped or self._save({})
-        return stopped
+        not_saved = "" if self.train_state is self._saved else self._save({})
+        return stopped or not_saved
 
     def _train(self, received):
         compiled = partial(compile_while_listening, received=received)

@@ -19,7 +19,6 @@ import optax
 from fcnn.layers import Layer
 from fcnn.layers.spec import as_arrays
 from fcnn.ops.arrays import as_array
-from fcnn.ops.returned import described
 from fcnn.ops.validation import named, require, require_counts
 from fcnn.training.accumulate import gradient_in_parts, value_in_parts
 from fcnn.training.batch import Batch, as_batch, as_dict, of_batch, outputs
@@ -31,6 +30,7 @@ from fcnn.training.parts import (
     require_layer,
     require_loss,
     require_optimizer,
+    require_per_example,
 )
 from fcnn.training.sources import read
 from fcnn.training.state import TrainState
@@ -165,25 +165,6 @@ def _same_examples(batch, augmented):
     n, m = (jax.tree.leaves(each["x"])[0].shape[0] for each in (batch, augmented))
     require(n == m, f"returns {m} examples for a batch of {n}")
     return augmented
-
-
-def require_per_example(value: Any, y: Any) -> None:
-    """Raise TypeError unless a loss has one float per example, position or entry of the outputs.
-
-    Options:
-        y: outputs of the model, an array or a pytree, whose first array then counts.
-    """
-    outputs = jax.tree.leaves(y)[0].shape
-    per = ", or one per ".join(["example", *["position"] * (len(outputs) > 2)])
-    what = f"loss: returns {described(value)} for outputs {outputs}"
-    shape = getattr(value, "shape", None)
-    if shape == ():
-        raise TypeError(f"{what}; it must be one number per {per}: leave out .mean() or .sum()")
-    if not isinstance(value, jax.Array) or not jnp.issubdtype(value.dtype, jnp.floating):
-        raise TypeError(f"{what}; it must be an array of floats, one per {per}")
-    if shape != outputs[: value.ndim]:
-        advice = "do labels or targets have another shape than outputs?"
-        raise TypeError(f"{what}; it must be {outputs[:1]}, one number per {per}: {advice}")
 
 
 def scan_steps(

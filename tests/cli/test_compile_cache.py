@@ -7,6 +7,7 @@ import pytest
 from child import started
 
 from fcnn.cli import compile_cache
+from fcnn.installation import cache_folder
 
 PROGRAM = """
 import sys
@@ -87,6 +88,6 @@ def test_the_oldest_programs_are_deleted(tmp_path, monkeypatch):
 
 def test_the_default_folder_follows_the_environment(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert compile_cache.default_folder() == Path("/somewhere/fcnn")
+    assert cache_folder() == Path("/somewhere/fcnn")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert compile_cache.default_folder() == Path.home() / ".cache" / "fcnn"
+    assert cache_folder() == Path.home() / ".cache" / "fcnn"

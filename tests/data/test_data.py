@@ -59,7 +59,7 @@ def test_digits_are_a_fixed_split_of_1797_images():
     assert (np.bincount(data.test.y) >= 34).all()
     seen = {x.tobytes() for x in data.train.x}
     assert sum(x.tobytes() in seen for x in data.test.x) == 0
-    np.testing.assert_array_equal(data.test.y, load("digits").test.y)
+    np.testing.assert_array_equal(data.test.y, load("digits", download=True).test.y)
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -209,7 +209,9 @@ def test_a_damaged_archive_is_rejected(tmp_path):
 
 def test_a_missing_folder_is_rejected(tmp_path, monkeypatch):
     monkeypatch.delenv("FCNN_DATA", raising=False)
-    with pytest.raises(DataError, match=r"give data_dir=DIR \(--data-dir DIR\), or set FCNN_DATA"):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    advice = r"give data_dir=DIR \(--data-dir DIR\), set FCNN_DATA, or write download=True \(fcnn t"
+    with pytest.raises(DataError, match=f"^mnist: no data directory; {advice}"):
         load("mnist")
     with pytest.raises(DataError, match="nowhere: no such folder"):
         load("mnist", tmp_path / "nowhere")
@@ -262,7 +264,9 @@ def test_files_of_the_other_data_set_are_rejected(tmp_path, wanted, first):
 def test_an_error_names_the_unsupported_format_of_a_file(tmp_path):
     table = tmp_path / "mnist_train.csv"
     table.write_text("5,0,0")
-    message = r"give another data_dir \(--data-dir\); mnist_train.csv is a CSV file, which is not"
+    message = (
+        r"give another data_dir \(--data-dir\), .*\); mnist_train.csv is a CSV file, which is not"
+    )
     for name in ("mnist", "cifar10"):
         with pytest.raises(DataError, match=message):
             load(name, tmp_path)

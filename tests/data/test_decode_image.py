@@ -105,6 +105,16 @@ def test_the_exif_orientation_is_applied(tmp_path, orientation):
     assert own_shape(path) == (3, 4, 3)
 
 
+def test_exif_data_may_follow_the_pixels_of_a_png_file(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path = saved(tmp_path / "a.png", np.ascontiguousarray(RGB[::-1, ::-1]), exif=exif)
+    data = path.read_bytes()
+    start, pixels, end = (data.index(name) - 4 for name in (b"eXIf", b"IDAT", b"IEND"))
+    path.write_bytes(data[:start] + data[pixels:end] + data[start:pixels] + data[end:])
+    np.testing.assert_array_equal(decode_image(path, (3, 4, 3)), RGB)
+
+
 def test_jpeg_is_near_its_picture_and_upright(tmp_path):
     ramp = np.linspace(0, 255, 40 * 60).reshape(60, 40).astype(np.uint8).T
     exif = Image.Exif()

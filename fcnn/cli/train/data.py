@@ -1,5 +1,6 @@
 """The examples that the command line names: a data set, a folder of images, or an .npz file."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -63,9 +64,7 @@ def read(chosen: Namespace, classes: tuple[str, ...] | None = None) -> Data:
 
 
 def _data_set(chosen):
-    found = data.load(
-        chosen.data, chosen.data_dir, **({"download": True} if chosen.download else {})
-    )
+    found = data.load(chosen.data, chosen.data_dir, download=chosen.download)
     parts = {"train": _as_pixels(found.train), "test": _as_pixels(found.test)}
     facts = {"classes": list(found.classes), "pixels": True, "data": _sum(parts)}
     return parts, facts, ()
@@ -78,7 +77,7 @@ def _as_pixels(images: data.Images) -> Examples:
 def _folder(chosen, classes):
     """The parts of a folder: its subfolders train, validation and test, or the folder itself."""
     root = Path(chosen.data)
-    folders = {"train": root} if classes is None else {"test": root}
+    folders = {"train": root}
     inner = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
     if "train" in inner or "training" in inner:
         folders = {
@@ -87,17 +86,23 @@ def _folder(chosen, classes):
             for name in (part, *others.split())
             if name in inner
         }
-    shape = None if chosen.size is None else (*chosen.size, 3)
-    shape = getattr(chosen, "shape", None) or shape
-    parts, sums, skipped = {}, [], []
+    shape, parts, sums, skipped = chosen.size, {}, [], []
+    options = {"broken": chosen.broken, "cache": chosen.cache, "report": _report_decoding}
     for part, folder in folders.items():
-        images = data.image_folder(folder, shape=shape, classes=classes, broken=chosen.broken)
+        images = data.image_folder(folder, shape=shape, classes=classes, **options)
         shape, classes = images.x.shape[1:], images.classes
         parts[part] = {"x": images.x, "y": images.y}
         sums.append(images.sha256)
         skipped += images.skipped
     text = sha256(" ".join(sums).encode()).hexdigest()[:16]
     return parts, {"classes": list(classes or ()), "pixels": True, "data": text}, skipped
+
+
+def _report_decoding(done: int, total: int) -> None:
+    """Show how many images are decoded, on a terminal."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\rdecoding image {done} of {total}", end=end, file=sys.stderr, flush=True)
 
 
 def _file(path: Path):
@@ -114,15 +119,17 @@ def _file(path: Path):
             ending = "" if part == "train" else f"_{part}"
             has = ", ".join(arrays) or "nothing"
             raise Misuse(f"{path} has no array {missing[0]}{ending}; it has {has}")
-    y, x = parts["train"]["y"], parts["train"]["x"]
+    x, y = parts["train"]["x"], parts["train"]["y"]
     classes = None
     if y.dtype.kind in "iu":
-        count = 1 + max(int(part["y"].max(initial=0)) for part in parts.values())
+        labels = np.concatenate([np.ravel(part["y"]) for part in parts.values()])
+        count = 1 + labels.max(initial=0)
         classes = [*map(str, range(count))] if names is None else [*map(str, names)]
-        if len(classes) < count:
-            raise Misuse(
-                f"{path}: {len(classes)} names of classes, but the labels go to {count - 1}"
-            )
+        if labels.min(initial=0) < 0:
+            raise Misuse(f"{path}: y has the label {labels.min()}; labels begin at 0")
+        if not 1 < len(classes) >= count:
+            what = f"{path}: {len(classes)} classes, but labels from 0 to {count - 1}"
+            raise Misuse(f"{what}; there must be at least 2 classes, and one for each label")
     pixels = x.dtype == np.uint8 and x.ndim == 4
     return parts, {"classes": classes, "pixels": pixels, "data": _sum(parts)}, ()
 

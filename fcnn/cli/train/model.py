@@ -17,18 +17,19 @@ from fcnn.ops.validation import did_you_mean
 NAMES = ("cnn", "mlp", "resnet", "mobilenet", "lstm", "transformer")
 
 
-def named_model(text: str, classes: int | None) -> tuple[Layer, dict[str, str]]:
+def named_model(text: str, outputs: int) -> tuple[Layer, dict[str, str]]:
     """The layer, and the entries of the configuration that identify it.
 
     Options:
         text: "cnn", "cnn(dropout=0.2)", "FILE.py:FUNCTION" or "FILE.py:FUNCTION(width=8)".
-        classes: the option `classes` of the function, if it has one and `text` does not give it.
+        outputs: number of classes, or of targets: the option `classes` of the function, if it has
+            one and `text` does not give it.
     Raises: Misuse, a ValueError, if there is no such function, or it does not return a layer.
     """
     path, call, f = _function(text)
     options = dict(call.options)
-    if classes is not None and "classes" not in options and _takes_classes(f, call):
-        options["classes"] = classes
+    if "classes" not in options and _takes_classes(f, call):
+        options["classes"] = outputs
     call = call._replace(options=options)
     try:
         with blamed(path, f"{call}"):

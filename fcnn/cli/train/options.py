@@ -1,6 +1,6 @@
 """Options of `fcnn train`, and the configuration that results depend on."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def add_options(tool: ArgumentParser) -> None:
     more.add_argument(
         "--dry-run",
         action="store_true",
-        help="print parameters, memory and FLOP per step, and whether it fits; allocate nothing",
+        help="print parameters, memory and FLOP per step, and whether it fits, from shapes alone",
     )
     more.add_argument(
         "--replay",
@@ -53,13 +53,22 @@ def _data(group) -> None:
     group.add_argument("--data-dir", metavar="DIR", help="folder of a named data set")
     group.add_argument("--download", action="store_true", help="download a named data set")
     group.add_argument(
-        "--size", type=_size, metavar="H[xW]", help="height and width of images of a folder"
+        "--size",
+        type=_size,
+        metavar="H[xW[xC]]",
+        help="height, width and channels of the images of a folder, which are scaled and cropped "
+        "(default: those of the images if all are equal; 3 channels)",
     )
     group.add_argument(
         "--broken",
         choices=("refuse", "skip"),
         default="refuse",
         help="what to do with image files that cannot be read (default: refuse)",
+    )
+    group.add_argument(
+        "--cache",
+        metavar="FOLDER",
+        help="folder for decoded images (default: a folder in ~/.cache/fcnn)",
     )
     group.add_argument(
         "--validation",
@@ -89,14 +98,26 @@ def _training(group) -> None:
     group.add_argument(
         "--warm-up", type=int, metavar="STEPS", help="steps in which the learning rate rises"
     )
-    group.add_argument("--weight-decay", type=float, default=0.0, metavar="R")
     group.add_argument(
-        "--decay-all", action="store_true", help="weight decay on biases and norms too"
+        "--weight-decay", type=float, default=0.0, metavar="R", help="of weights (default: 0)"
+    )
+    group.add_argument(
+        "--decay-all", action="store_true", help="weight decay of biases and norms too"
     )
     group.add_argument("--clip", type=float, metavar="NORM", help="largest norm of the gradient")
-    group.add_argument("--label-smoothing", type=float, default=0.0, metavar="SHARE")
     group.add_argument(
-        "--accumulate", type=int, default=1, metavar="N", help="parts in which a batch is processed"
+        "--label-smoothing",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of each label that is spread over all classes (default: 0)",
+    )
+    group.add_argument(
+        "--accumulate",
+        type=int,
+        default=1,
+        metavar="N",
+        help="parts in which a batch is processed, in the memory of one part (default: 1)",
     )
     group.add_argument(
         "--average", type=float, metavar="DECAY", help="average the weights, as with 0.999"
@@ -145,15 +166,17 @@ def _checkpoints(group) -> None:
     )
 
 
-def _size(text: str) -> tuple[int, int]:
-    """(h, w) of "64" or "64x48"."""
-    sides = [int(side) for side in text.lower().split("x")]
-    if len(sides) > 2 or min(sides) < 1:
-        raise ValueError
-    return sides[0], sides[-1]
+def _size(text: str) -> tuple[int, int, int]:
+    """(h, w, c) of "64", "64x48" or "64x48x1"."""
+    try:
+        h, *others = [int(side) for side in text.lower().split("x")]
+        (w, *rest), (c,) = others or [h], others[1:] or [3]
+        if rest[1:] or min(h, w, c) < 1 or c not in (1, 3):
+            raise ValueError
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a size; write 64, 64x48 or 64x48x1") from None
+    return h, w, c
 
-
-_size.__name__ = "size, as in 64 or 64x48"  # argparse: invalid size, as in … value
 
 LEARNING_RATES = {"sgd": 0.1, "momentum": 0.03, "nesterov": 0.03, "adagrad": 0.03, "lion": 3e-4}
 OTHERS = 1e-3

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from fcnn.cli.output import Misuse
 from fcnn.cli.train import data
 from fcnn.cli.train.model import named_model
@@ -51,15 +49,12 @@ def plan(chosen: Namespace) -> Plan:
     """
     _require_sensible(chosen)
     examples = data.read(chosen)
-    y = examples.train.spec["y"]
-    count = y.shape[-1] if examples.classes is None and y.shape else 1
-    count = count if examples.classes is None else len(examples.classes)
-    layer, facts = named_model(chosen.model, count)
-    config = {**facts, "input": [*jax.tree.leaves(examples.train.spec["x"])[0].shape]}
-    config |= {"x": f"{examples.train.spec['x'].dtype}", **examples.facts, **config_of(chosen)}
-    if chosen.batch_size > examples.train.length:
-        what = f"--batch-size {chosen.batch_size} exceeds the {examples.train.length} examples"
-        raise Misuse(f"{what} for training; write {examples.train.length}")
+    x, y = (examples.train.spec[name] for name in "xy")
+    outputs = (*y.shape, 1)[0] if examples.classes is None else len(examples.classes)
+    layer, facts = named_model(chosen.model, outputs)
+    config = {**facts, "outputs": outputs, "input": [*x.shape], "x": f"{x.dtype}"}
+    config |= {**examples.facts, **config_of(chosen)}
+    _require_fitting(chosen, examples)
     steps = examples.train.length // chosen.batch_size
     if chosen.schedule in OF_A_LENGTH:
         config["steps"] = steps * chosen.epochs
@@ -74,6 +69,21 @@ def _name(chosen):
     return f"{model.partition('(')[0]}-{Path(chosen.data).resolve().stem}"
 
 
+def _require_fitting(chosen, examples):
+    """Misuse for options that do not fit the data."""
+    n = examples.train.length
+    if chosen.batch_size > n:
+        raise Misuse(
+            f"--batch-size {chosen.batch_size} exceeds the {n} training examples; write {n}"
+        )
+    if chosen.keep_best == "accuracy" and examples.classes is None:
+        raise Misuse("--keep-best accuracy: y holds no classes; write --keep-best loss")
+    for option in ("keep_best", "early_stopping"):
+        if getattr(chosen, option) is not None and examples.validation is None:
+            name = f"--{option.replace('_', '-')}"
+            raise Misuse(f"{name} needs validation examples; write --validation 0.1")
+
+
 def _require_sensible(chosen):
     """Misuse for options that make no sense, before any data are read."""
     for option in ("epochs", "batch_size", "accumulate", "keep", "keep_every", "every"):
@@ -86,6 +96,8 @@ def _require_sensible(chosen):
             raise Misuse(f"--{option.replace('_', '-')} {value} must be from 0 to below 1")
     if chosen.early_stopping is not None and chosen.early_stopping < 1:
         raise Misuse(f"--early-stopping {chosen.early_stopping} must be at least 1")
+    if chosen.schedule == "plateau" and chosen.warm_up:
+        raise Misuse("--warm-up does not go with --schedule plateau; leave one of them out")
     rate = chosen.learning_rate
     if rate is not None and not 0 < rate < float("inf"):
         raise Misuse(f"--learning-rate {rate} must be above 0")

@@ -8,6 +8,7 @@ from fcnn.cli.output import Misuse
 from fcnn.cli.train.plan import Plan
 from fcnn.cli.train.trained import state_of
 from fcnn.training.checkpoint import Damaged
+from fcnn.training.checkpoint.same import require_same
 from fcnn.training.shuffle import indices_of_epoch
 from fcnn.training.step import updating
 
@@ -26,10 +27,14 @@ def replay(made: Plan, step: int) -> int:
         )
     try:
         found = checkpoints.read_receipt(before[-1])
+        config = {**found.config, **made.config, "batch size": made.chosen.batch_size}
+        require_same(checkpoints.path(before[-1]), found, config)
         train_state = state_of(recipe, made.config, checkpoints.arrays(found))
     except Damaged as damage:
         raise Misuse(f"{checkpoints.path(before[-1])} is damaged: {damage}") from None
     print(f"from {checkpoints.path(before[-1])}", flush=True)
+    if made.chosen.accumulate > 1:
+        print("the batch is replayed as one part: dropout masks and batch statistics differ")
 
     def batch(number: int):
         epoch, i = divmod(number, made.steps_per_epoch)

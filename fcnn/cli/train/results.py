@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
-from fcnn.cli.train.report import page
 
 from fcnn.cli.output import write_whole
 from fcnn.cli.train.plan import Plan
+from fcnn.cli.train.report.page import page
 from fcnn.cli.train.trained import Trained, trained
 from fcnn.training import Checkpoints, Metric, evaluate
 from fcnn.training.sources import Source

@@ -55,7 +55,7 @@ def trained(folder: Path, which: str) -> Trained:
         what = f"{checkpoints.path(step)} is damaged: {damage}"
         raise Misuse(f"{what}; write --step N with another step: {others}") from None
     config = found.config
-    layer, facts = named_model(described["model"], len(config["classes"] or ()) or None)
+    layer, facts = named_model(described["model"], config["outputs"])
     if facts.get("model source") != config.get("model source"):
         model = described["model"].partition(":")[0]
         raise Misuse(f"{model} has changed since the training of {folder}; restore it")

@@ -15,8 +15,8 @@ from contextlib import suppress
 from hashlib import sha256
 from math import prod
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from fcnn.data.dataset import DataError
 from fcnn.data.images.decode_image import BrokenImage
 from fcnn.data.images.in_threads import in_threads
 
-FORMAT = 1  # number of this format; other formats are not read
+FORMAT = 1  # number of this format and of the method of decoding; others are not read
 ABANDONED = 86400  # seconds without a change after which a part of a killed process is removed
 File = list[Any]  # [name, size, time of the last change in ns] of an image
 
@@ -86,12 +86,12 @@ def write(
     Raises: DataError if the cache cannot be written or a file cannot be read; BrokenImage for a
             broken image, unless it is skipped and another one is whole.
     """
-    part = None
+    part = folder.with_name(f"{folder.name}.part-{uuid4().hex}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         _require_space(folder.parent, len(files) * prod(shape))
-        part = Path(mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
+        part.mkdir()
         manifest = _write_pixels(part / "x.npy", files, decode, shape, skip, report)
         manifest |= {"format": FORMAT, "files": files, "x": stamp(part / "x.npy")}
         manifest["checksum"] = _checksum(manifest)
@@ -104,8 +104,7 @@ def write(
         what = f"the cache of images cannot be written ({error.strerror})"
         raise DataError(f"{folder.parent}: {what}; give cache=FOLDER (--cache FOLDER)") from None
     finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_pixels(path, files, decode, shape, skip, report) -> dict[str, Any]:
@@ -115,19 +114,22 @@ def _write_pixels(path, files, decode, shape, skip, report) -> dict[str, Any]:
     with path.open("xb") as file:
         _write_header(file, (total, *shape))
         for i, row in enumerate(in_threads(decode, names)):
-            if isinstance(row, BrokenImage):
-                skipped[names[i]] = row.reason
-                if not skip or len(skipped) == total:
-                    raise row
-            else:
+            if not isinstance(row, BrokenImage):
                 file.write(row.data)
                 digest.update(row.data)
+            elif skip:
+                skipped[names[i]] = row
+            else:
+                raise row
             if report is not None:
                 report(i + 1, total)
+        if len(skipped) == total:
+            raise skipped[names[0]]
         file.seek(0)
         _write_header(file, (total - len(skipped), *shape))  # as long, for any number of rows
         _sync(file)
-    return {"skipped": skipped, "sha256": digest.hexdigest()}
+    reasons = {name: error.reason for name, error in skipped.items()}
+    return {"skipped": reasons, "sha256": digest.hexdigest()}
 
 
 def _write_header(file: Any, shape: tuple[int, ...]) -> None:

@@ -88,7 +88,7 @@ def own_shape(path: Path) -> tuple[int, int, int]:
     with _opened(path) as image:
         gray = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
         w, h = image.size
-        if image.format == "PNG":  # EXIF may follow the pixels
+        if image.format == "PNG":  # EXIF may follow the pixels; decode them without the lock
             image.load()
         if _orientation(image) >= 5:
             w, h = h, w

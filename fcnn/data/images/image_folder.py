@@ -113,9 +113,9 @@ def image_folder(
     place = _place(folder, shape, cache)
     try:
         pixels = _pixels(folder, names, shape, place, broken == "skip", report)
-        if broken == "refuse":
-            for name, reason in pixels.skipped.items():
-                raise BrokenImage(folder / name, reason)
+        if pixels.skipped and broken == "refuse":
+            name, reason = next(iter(pixels.skipped.items()))
+            raise BrokenImage(folder / name, reason)
     except BrokenImage as error:
         otherwise = ", or write broken='skip' (--broken skip)" if broken == "refuse" else ""
         raise DataError(f"{error}; remove the file{otherwise}") from None
@@ -163,7 +163,7 @@ def _common_shape(folder: Path, names: list[str]) -> tuple[int, int, int]:
     return (*sizes[0][0], c)
 
 
-def _distinct(classes: Sequence[str]) -> tuple[str, ...]:
+def _distinct(classes: Any) -> tuple[str, ...]:
     names = not isinstance(classes, str) and all(isinstance(name, str) for name in classes)
     require(names, f"classes {classes!r} must be names, such as ('cat', 'dog')")
     require(len(set(classes)) == len(classes), f"classes {classes!r} must differ from each other")
@@ -185,7 +185,9 @@ def _class_of(name: str) -> str:
 
 def _require_each(folder: Path, found: Any, files: Sequence[str], skipped: dict[str, str]) -> None:
     """DataError if all images of a class are broken."""
-    for each in found.keys() - set(map(_class_of, files)):
-        first = next(name for name in skipped if _class_of(name) == each)
-        what = f"all images are broken; {first}: {skipped[first]}"
-        raise DataError(f"{folder / each}: {what}")
+    whole = set(map(_class_of, files))
+    for each in found:
+        if each not in whole:
+            first = next(name for name in skipped if _class_of(name) == each)
+            what = f"all images are broken; {first}: {skipped[first]}"
+            raise DataError(f"{folder / each}: {what}")

@@ -44,7 +44,8 @@ def read_csv(path: str | Path, columns: Sequence[str] | None = None) -> Table:
     Units:  those of the file.
     Raises: DataError, a ValueError, for a file that cannot be read, an unknown column, and a value
             that is missing or not a finite number. Its message names the line and the column.
-    Cost:   one pass over the file, in Python: 0.1 s for 100,000 numbers.
+            TypeError if columns is a str.
+    Cost:   one pass over the file, in Python: 0.3 s for 100,000 numbers.
     Source: RFC 4180.
 
     >>> import tempfile, pathlib
@@ -58,6 +59,8 @@ def read_csv(path: str | Path, columns: Sequence[str] | None = None) -> Table:
            [118.]])
     """
     path = Path(path)
+    if isinstance(columns, str):
+        raise TypeError(f"read_csv: columns is a str; write columns=[{columns!r}]")
     header, lines, rows = _rows(path)
     has_dates = _number(rows[0][0]) is None and rows[0][0] != ""
     names = tuple(header[has_dates:]) if columns is None else tuple(columns)

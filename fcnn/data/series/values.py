@@ -14,6 +14,8 @@ def as_columns(series: Any) -> np.ndarray:
     Raises: TypeError unless it holds floats; ValueError for other axes, no values, or a value that
             is not finite, with its index and column.
     """
+    if isinstance(series, np.ma.MaskedArray):
+        raise TypeError("series is a masked array; fill it: write series.filled(value)")
     a = np.asarray(series)
     require(a.ndim in (1, 2), f"series {a.shape} needs 1 or 2 axes, (t,) or (t, c)")
     require(a.size > 0, f"series {a.shape} has no values")

@@ -13,6 +13,7 @@ from fcnn.training.callbacks.early_stopping import early_stopping
 from fcnn.training.callbacks.keep_best import keep_best
 from fcnn.training.callbacks.metrics_file import metrics_file
 from fcnn.training.callbacks.print_progress import print_progress, progress_bar
+from fcnn.training.callbacks.tensorboard import tensorboard
 
 __all__ = [
     "Callback",
@@ -23,4 +24,5 @@ __all__ = [
     "metrics_file",
     "print_progress",
     "progress_bar",
+    "tensorboard",
 ]

@@ -91,6 +91,8 @@ def loss_scaled(
 def loss_scale(opt_state: Any) -> jax.Array | None:
     """The scale of the loss in the state of an optimizer, or None if the loss is not scaled.
 
+    Options:
+        opt_state: state of the optimizer, such as train_state.opt_state.
     Raises: ValueError if `loss_scaled` is not the outermost part of the optimizer.
 
     >>> adam = fcnn.training.optimizer("adam", 1e-3, loss_scale=True)

@@ -95,7 +95,7 @@ def optimizer(
     Array([-0.0002], dtype=float32)
     """
     with named("optimizer"):
-        if name not in DIRECTIONS:
+        if name not in [*DIRECTIONS]:
             known = f"{', '.join(DIRECTIONS)}{did_you_mean(name, DIRECTIONS)}"
             raise ValueError(f"unknown optimizer {name!r}; expected one of {known}")
         if not callable(learning_rate):
@@ -105,7 +105,7 @@ def optimizer(
         require_numbers(momentum=momentum, weight_decay=weight_decay)
         require(0 <= momentum < 1, f"momentum {momentum} must be at least 0 and below 1")
         has_momentum = name in ("momentum", "nesterov") or momentum == MOMENTUM
-        require(has_momentum, f"momentum {momentum}: {name} has none; write 'momentum'")
+        require(has_momentum, f"momentum {momentum}: {name} has none; leave it out")
         is_decay = 0 <= weight_decay < math.inf
         require(is_decay, f"weight_decay {weight_decay} must be at least 0 and finite")
         require_flags(decay_all=decay_all, loss_scale=loss_scale)

@@ -63,12 +63,12 @@ def schedule(
             one_cycle: Smith & Topin, arXiv:1708.07120.
 
     >>> rate = fcnn.training.schedule("cosine", 1.0, steps=300, warm_up=100)
-    >>> [float(rate(step)) for step in (0, 50, 100, 200, 300)]
+    >>> [round(float(rate(step)), 6) for step in (0, 50, 100, 200, 300)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
     >>> optimizer = fcnn.training.optimizer("adam", rate)
     """
     with named("schedule"):
-        if name not in SHAPES:
+        if name not in [*SHAPES]:
             known = f"{', '.join(SHAPES)}{did_you_mean(name, SHAPES)}"
             write = "; write optimizer(..., plateau=steps of an epoch)" * (name == "plateau")
             raise ValueError(f"unknown schedule {name!r}; expected one of {known}{write}")

@@ -13,6 +13,7 @@ from fcnn.cli import compile_cache
 from fcnn.cli.output import write_whole
 from fcnn.cli.train.dry_run import dry_run
 from fcnn.cli.train.options import add_options
+from fcnn.cli.train.packages import require_packages
 from fcnn.cli.train.plan import Plan, plan
 from fcnn.cli.train.progress import Screen
 from fcnn.cli.train.replay import replay
@@ -32,9 +33,10 @@ def add_to(tools) -> None:
         description="Train a model. After an interruption at any moment, also by SIGKILL or a loss "
         "of power, the same command continues from the last checkpoint, and ends with the same "
         f"bits as a run that was never interrupted. {EXIT}",
-        epilog="RUN has the folder checkpoints, metrics.jsonl with one line per report, "
-        "results.json and report.html. fcnn evaluate RUN, fcnn predict RUN IMAGE and fcnn verify "
-        "RUN read it.",
+        epilog="Example: fcnn train cnn photos/ --size 64 --epochs 20 --keep-best accuracy, where "
+        "photos/ has a folder of images for each class. RUN has the folder checkpoints, "
+        "metrics.jsonl with one line per report, results.json and report.html. fcnn evaluate RUN, "
+        "fcnn predict RUN IMAGE and fcnn verify RUN read it.",
     )
     add_options(tool)
     tool.set_defaults(run=run)
@@ -43,6 +45,7 @@ def add_to(tools) -> None:
 def run(chosen: Namespace) -> int:
     with signals() as arrived:
         try:
+            require_packages()
             compile_cache.use(COMMAND, chosen.compile_cache)
             made = plan(chosen)
             for line in made.data.skipped:
@@ -61,11 +64,9 @@ def run(chosen: Namespace) -> int:
 
 def _train(made: Plan, arrived: Signals) -> int:
     chosen, folder = made.chosen, made.folder
-    folder.mkdir(parents=True, exist_ok=True)
     screen = Screen(chosen.batch_size)
     checkpoints = made.checkpoints(screen.line)
-    _describe(made)
-    callbacks = [training.metrics_file(folder / "metrics.jsonl", replace=True)]
+    callbacks = [_run_file(made), training.metrics_file(folder / "metrics.jsonl", replace=True)]
     if chosen.tensorboard:
         callbacks.append(training.tensorboard(folder / "tensorboard"))
     if chosen.early_stopping:
@@ -110,6 +111,12 @@ def _ended(made: Plan, checkpoints: training.Checkpoints, fitted: Any, arrived: 
     if fitted.stopped:
         print(f"stopped at step {step} of {steps}: {fitted.stopped}", flush=True)
     return finish(made, checkpoints)
+
+
+def _run_file(made: Plan) -> training.Callback:
+    """Callback that writes run.json, once the checkpoints that are there were accepted."""
+    init = lambda train_state: _describe(made) or ()
+    return training.Callback("run_file", init, after=lambda train_state, own, progress: own)
 
 
 def _describe(made: Plan) -> None:

@@ -1,0 +1,14 @@
+"""The packages of the extra `train`, which `import fcnn` does not need."""
+
+from importlib.util import find_spec
+
+from fcnn.installation import install
+
+PACKAGES = ("orbax", "pooch", "PIL", "rich")
+
+
+def require_packages() -> None:
+    """Raise ImportError, with the command that installs them, if packages are missing."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ImportError(f"needs {', '.join(missing)}; write {install('train')}")
