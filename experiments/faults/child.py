@@ -59,6 +59,8 @@ class Child:
         """
         self.until(lambda line: False)
         code = self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         self._alarm.cancel()
         self._errors.seek(0)
         text = self._errors.read().decode().replace(f"{self._folder}/", "")

@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.faults.struck import resumed
 from fcnn.training import Checkpoints
 from fcnn.training.checkpoint.receipt import NAME
 
@@ -100,16 +101,14 @@ class Reading:
             found = checkpoints.latest(self.state, config=self.config)
         except Exception:
             return LOST
-        (step,) = [line.removeprefix("continues from step ") for line in lines[-1:]] or ("",)
-        right = self.right.get(int(step) if step.isdigit() else -1)
-        if right is None:
+        step = resumed(lines)
+        if step not in self.right:
             return LOST
-        if not _equal(found, right):
+        if not _equal(found, self.right[step]):
             return WRONG
-        is_named = lines[0].startswith(f"step {self.newest} is damaged: {name} ")
-        if int(step) == self.newest:
-            return HARMLESS if len(lines) == 1 else LOST
-        return NAMED if is_named else LOST
+        if step == self.newest:
+            return HARMLESS
+        return NAMED if lines[0].startswith(f"step {self.newest} is damaged: {name} ") else LOST
 
     def repair(self, name: str, data: bytes) -> None:
         """Undo the damage and the renaming."""
