@@ -30,7 +30,7 @@ from experiments.faults.struck import (
 from experiments.faults.task import STEPS, Task
 
 LIMIT = 30  # kills for the five moments
-SKIPPED = 2  # at most so many moments of a kind pass before the kill
+SKIPPED = 2  # largest number of moments of a kind that pass before the kill
 
 
 def kills(task: Task, reference: Mapping[str, Any], number: int, seed: int) -> dict[str, Any]:

@@ -33,8 +33,8 @@ def _signal(task, reference, number, name) -> dict[str, Any]:
     child.process.send_signal(number)
     found.expect_end(child, 128 + number, "the same command continues at step ")
     found.at = reached(child.lines, listing(run / "checkpoints"))
-    said = re.search(r"continues at step (\d+) of", " ".join(child.errors))
-    if said is None or int(said[1]) != saved(listing(run / "checkpoints")):
+    stated = re.search(r"continues at step (\d+) of", " ".join(child.errors))
+    if stated is None or int(stated[1]) != saved(listing(run / "checkpoints")):
         found.wrong.append(f"the checkpoint is of step {saved(listing(run / 'checkpoints'))}")
     found.continue_to_end(task, run, reference)
     return found.json()
