@@ -19,6 +19,8 @@ from matplotlib.patches import FancyBboxPatch
 
 from experiments.checkers import EXPERIMENT as CHECKERS
 from experiments.checkers.tables import by_column, by_kind, by_trap, columns, judged, side_by_side
+from experiments.faults import EXPERIMENT as FAULTS
+from experiments.faults.results import messages
 from experiments.fc_vs_conv import EXPERIMENT as FC_VS_CONV
 from experiments.fc_vs_conv.output import table as network_table
 from experiments.framework.judging import judge_again
@@ -154,6 +156,20 @@ def convolutions(name: str) -> str:
     return "\n".join([caption, *shapes.totals_table(rows, None), *(table if slower else ())])
 
 
+def faults() -> str:
+    """Device and minutes, the tables of faults, and the verdicts."""
+    recorded = results("faults/faults")
+    machine, m = recorded["environment"], FAULTS.read(recorded)
+    caption = (
+        f"{machine['processor']}, {machine['cores']} cores, jax {machine['packages']['jax']}, "
+        f"{recorded['config']['jobs']} processes at a time, {recorded['minutes']:.0f} minutes, "
+        f"seed {recorded['config']['seed']}."
+    )
+    tables = [table.markdown() for table in FAULTS.tables(m)]
+    ends = "\n".join(markdown_table(*messages(m)[:2], left=3))
+    return "\n\n".join([caption, *tables, ends, verdicts(FAULTS, recorded)])
+
+
 def networks(name: str) -> str:
     return network_table(FC_VS_CONV.read(results(f"fc_vs_conv/{name}")).networks).markdown()
 
@@ -191,6 +207,7 @@ BLOCKS = {
         for name in ("digits", "mnist", "fashion_mnist")
     },
     "digits changes": partial(claim_changes, "digits"),
+    "faults": faults,
 }
 
 

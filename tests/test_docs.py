@@ -16,6 +16,7 @@ from experiments.checkers import EXPERIMENT as CHECKERS
 from experiments.checkers.correct_gradients import CORRECT_GRADIENTS
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.tables import judged
+from experiments.faults import EXPERIMENT as FAULTS
 from experiments.framework.judging import judge_again
 
 ROOT = Path(__file__).parents[1]
@@ -175,6 +176,19 @@ def test_the_page_of_the_checker_states_the_claims_that_failed():
     for kept, v in zip(results["claims"], verdicts, strict=True):
         assert (v.text, v.verdict) == (kept["text"], "held" if kept["held"] else "failed")
         assert f"- **{v.verdict}**: {v.text} ({v.measure}: {v.evidence})\n" in page
+
+
+def test_the_kept_result_of_faults_is_whole_and_holds():
+    results = json.loads((ROOT / "experiments/results/faults/faults.json").read_text())
+    verdicts, changes = judge_again(FAULTS, results)
+    assert {v.verdict for v in verdicts} == {"held"}
+    assert changes == []
+    tries = FAULTS.evidence(FAULTS.read(results))
+    assert tries[0].of >= 25
+    assert tries[4].of >= 200
+    assert not results["stopped"]
+    assert not results["config"]["smoke"]
+    assert not results["environment"]["uncommitted changes"]
 
 
 def test_three_data_sets_have_kept_results():

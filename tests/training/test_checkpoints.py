@@ -3,9 +3,12 @@
 import dataclasses
 import errno
 import json
+import logging
 import os
 import shutil
 import signal
+import sys
+import types
 from pathlib import Path
 
 import jax
@@ -310,6 +313,29 @@ def test_errors_of_tensorstore_become_one_line():
     other = orbax.as_os_error(RuntimeError(f"first\n{'more ' * 1000}"), Path("a"))
     assert len(str(other)) < 300
     assert "\n" not in str(other)
+
+
+def test_what_orbax_prints_about_an_error_is_dropped(capsys, caplog):
+    """Its log, and the event loops that abandoned operations find closed, also after the error."""
+    abandoned = types.SimpleNamespace(exc_value=RuntimeError("Event loop is closed"))
+    passed, before = [], sys.unraisablehook
+    sys.unraisablehook = passed.append
+    try:
+        with orbax._quiet():
+            logging.getLogger("absl").error("RESOURCE_EXHAUSTED")
+            sys.unraisablehook(abandoned)
+        assert (passed, caplog.records) == ([], [])
+        assert sys.unraisablehook == passed.append
+        with pytest.raises(OSError, match="full"), orbax._quiet():
+            raise OSError("full")
+        sys.unraisablehook(abandoned)
+        assert passed == []
+        sys.unraisablehook("another")
+        assert passed == ["another"]
+    finally:
+        sys.unraisablehook = before
+    logging.getLogger("absl").error("is printed again")
+    assert caplog.messages == ["is printed again"]
 
 
 def test_what_a_killed_process_left_is_removed(whole, tmp_path):

@@ -4,8 +4,11 @@ Orbax writes no arrays without entries. Those are made again from their shape.
 """
 
 import errno
+import logging
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,9 @@ def write(folder: Path, arrays: Mapping[str, Any]) -> None:
     """Write the arrays into a new folder."""
     checkpoint = require_orbax()
     filled = {path: np.asarray(raw(a)) for path, a in arrays.items() if np.size(raw(a))}
-    checkpoint.Checkpointer(checkpoint.PyTreeCheckpointHandler()).save(folder.absolute(), filled)
+    with _quiet():
+        writer = checkpoint.Checkpointer(checkpoint.PyTreeCheckpointHandler())
+        writer.save(folder.absolute(), filled)
 
 
 def read(folder: Path, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
@@ -35,8 +40,9 @@ def read(folder: Path, specs: Mapping[str, Spec]) -> dict[str, np.ndarray]:
     as_numpy = {path: checkpoint.RestoreArgs(restore_type=np.ndarray) for path in filled}
     args = checkpoint.args.PyTreeRestore(item=filled, restore_args=as_numpy, partial_restore=True)
     try:
-        reader = checkpoint.Checkpointer(checkpoint.PyTreeCheckpointHandler())
-        found = reader.restore(folder.absolute(), args=args)
+        with _quiet():
+            reader = checkpoint.Checkpointer(checkpoint.PyTreeCheckpointHandler())
+            found = reader.restore(folder.absolute(), args=args)
     except Exception as error:  # of TensorStore, with up to 40 kB of specification
         raise Damaged(f"state cannot be read ({type(error).__name__})") from None
     arrays = {}
@@ -60,6 +66,28 @@ def as_os_error(error: Exception, path: Path) -> OSError:
             return OSError(number, os.strerror(number), f"{path}")
     first = " ".join(text.split())[:200]
     return OSError(errno.EIO, f"{type(error).__name__}: {first}", f"{path}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what Orbax and TensorStore print about an error that is raised as well.
+
+    Orbax logs the error of each array. Each operation that it abandons then finds its event loop
+    closed, which Python prints. That may be after the error was raised, so the hook stays then.
+    """
+    logger, before = logging.getLogger("absl"), sys.unraisablehook
+    was = logger.disabled
+
+    def hook(unraisable: Any) -> None:
+        if f"{getattr(unraisable, 'exc_value', None)}" != "Event loop is closed":
+            before(unraisable)
+
+    logger.disabled, sys.unraisablehook = True, hook
+    try:
+        yield
+        sys.unraisablehook = before
+    finally:
+        logger.disabled = was
 
 
 def require_orbax() -> Any:

@@ -104,11 +104,16 @@ def sums(folder: Path) -> dict[str, list[Any]]:
 def flush(folder: Path) -> None:
     """Wait until all files and folders below `folder` are on the disk."""
     for path in [folder, *folder.rglob("*")]:
-        file = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
+        flush_one(path)
+
+
+def flush_one(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _sum(body: Any) -> str:

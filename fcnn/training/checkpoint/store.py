@@ -105,15 +105,17 @@ class Checkpoints:
             made = Receipt(step, {**self.config, **config}, environment(), sums, values)
             receipt.write(temporary, made)
             receipt.flush(temporary)
-            if self.path(step).exists():
-                self._delete(step)
+            replaced = [self._renamed(step)] if self.path(step).exists() else []
             temporary.rename(self.path(step))
+            receipt.flush_one(self.folder)  # before an earlier checkpoint is deleted
+            for old in replaced:
+                shutil.rmtree(old)
         except Exception as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise as_os_error(error, self.path(step)) from None
         for old in self._not_kept():
             self.report(f"deleting step {old}")
-            self._delete(old)
+            shutil.rmtree(self._renamed(old))
 
     def latest(self, state: Any, *, config: Mapping[str, Any] = {}) -> dict[str, Any]:
         """The arrays of the latest good checkpoint by path, or {} if there is none.
@@ -182,12 +184,14 @@ class Checkpoints:
         values = self._values()
         return sorted(values.keys() - self.keep.chosen(values))
 
-    def _delete(self, step):
-        """Rename the checkpoint in one operation, so that no process takes a half for a whole."""
+    def _renamed(self, step):
+        """The folder of a checkpoint that is to be deleted, under another name.
+
+        The renaming is one operation, so no process takes a half for a whole.
+        """
         doomed = self.folder / f"{DELETING}{step}"
         shutil.rmtree(doomed, ignore_errors=True)
-        self.path(step).rename(doomed)
-        shutil.rmtree(doomed)
+        return self.path(step).rename(doomed)
 
     def _set_aside(self, step, damage):
         aside = self.folder / f"{step}{DAMAGED}"
