@@ -21,6 +21,13 @@ from experiments.framework.runner import main as run_record
 from fcnn.bench.machine import Roofline
 
 RESULTS = Path(__file__).parents[2] / "experiments/results"
+KILLS = pytest.param(
+    "faults",
+    marks=pytest.mark.all(
+        "4 CPU minutes of child processes; in the first tier, test_checkpoints.py continues runs, "
+        "and test_train.py uses the commands, in one process"
+    ),
+)
 SECONDS = 9  # of CPU time for each experiment after imports; 6 on an idle AMD EPYC
 
 
@@ -31,7 +38,7 @@ def fixed_roofline(monkeypatch):
 
 
 @pytest.mark.usefixtures("jax_defaults", "fixed_roofline")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [KILLS if name == "faults" else name for name in NAMES])
 def test_every_experiment_has_a_smoke_run(name, tmp_path, capsys):
     assert record(name).name == name
     start = time.process_time()
