@@ -144,7 +144,9 @@ class Run:
         try:
             self.checkpoints.save(self.train_state, config=self.config, validation=validation)
         except OSError as error:
-            self.message = f"{error.filename}: {error.strerror}"
+            last = self.checkpoints.steps()[-1:]
+            before = f"; the last checkpoint is that of step {last[0]}" if last else ""
+            self.message = f"{error.filename}: {error.strerror}{before}"
             return "checkpoint not saved"
         self._saved = self.train_state
         return ""

@@ -17,8 +17,8 @@ PAGE = (Path(__file__).parents[2] / "docs/train.md").read_text(encoding="utf-8")
 
 
 def commands():
-    (block,) = re.findall(r"<!-- five commands -->\n(.*?)<!-- /five", PAGE, re.DOTALL)
-    return [shlex.split(line) for line in block.strip().splitlines()]
+    (block,) = re.findall(r"\n\n((?:    (?:fcnn|pkill) .*\n){5})\n", PAGE)
+    return [shlex.split(line) for line in block.splitlines()]
 
 
 @pytest.mark.all(

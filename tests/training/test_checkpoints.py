@@ -300,7 +300,8 @@ def test_a_checkpoint_that_cannot_be_written_loses_no_other(whole, tmp_path, mon
     monkeypatch.setattr(receipt, "flush", fails)
     fitted = run.fit(6)
     assert fitted.stopped == "checkpoint not saved"
-    assert fitted.message == f"{tmp_path / 'c' / '6'}: {os.strerror(number)}"
+    before = "the last checkpoint is that of step 4"
+    assert fitted.message == f"{tmp_path / 'c' / '6'}: {os.strerror(number)}; {before}"
     assert int(fitted.train_state.step) == 6
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["3", "4"]
     monkeypatch.undo()

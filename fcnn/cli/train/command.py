@@ -104,8 +104,8 @@ def _ended(made: Plan, checkpoints: training.Checkpoints, fitted: Any, arrived: 
     if fitted.stopped == "not finite":
         again = f"--replay {step + 1} shows where step {step + 1} goes wrong"
         return _refuse(f"{saved}; {again}", 1)
-    if fitted.stopped == "checkpoint not saved":
-        return _refuse(f"{saved}; the same command continues from there", 2)
+    if fitted.stopped == "checkpoint not saved":  # `fit` has printed the reason
+        return 2
     if fitted.stopped.startswith("error in "):
         return _refuse(f"{saved}", 1)
     if fitted.stopped:
@@ -130,7 +130,11 @@ def _describe(made: Plan) -> None:
         "data_dir": chosen.data_dir and str(Path(chosen.data_dir).resolve()),
         "config": made.config,
     }
-    write_whole(made.folder / "run.json", json.dumps(facts, indent=2) + "\n")
+    path = made.folder / "run.json"
+    try:
+        write_whole(path, json.dumps(facts, indent=2) + "\n")
+    except OSError as error:  # it names a temporary file
+        raise OSError(error.errno, error.strerror, f"{path}") from None
 
 
 def _absolute(model: str) -> str:
