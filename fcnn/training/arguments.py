@@ -20,6 +20,7 @@ from fcnn.training.parts import (
     require_loss,
     require_optimizer,
 )
+from fcnn.training.paths import with_paths
 from fcnn.training.sources import Source
 from fcnn.training.state import TrainState, create
 from fcnn.training.step import updating
@@ -158,5 +159,4 @@ def _require_same(given: TrainState, expected: TrainState, what: str, facts=_spe
 
 def _by_path(facts, tree):
     """The facts of each array, by path."""
-    name = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")
-    return {name(path): facts(a) for path, a in jax.tree_util.tree_leaves_with_path(tree)}
+    return {path: facts(a) for path, a in with_paths(tree)}

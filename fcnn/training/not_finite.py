@@ -10,6 +10,7 @@ import numpy as np
 from fcnn.layers import Layer
 from fcnn.ops.arrays import is_float
 from fcnn.training.batch import Batch, OfBatch, as_batch, outputs
+from fcnn.training.paths import with_paths
 from fcnn.training.sources import Source
 from fcnn.training.state import TrainState
 
@@ -53,9 +54,9 @@ def reason(
 
 def not_finite_path(tree: Any) -> str:
     """The path of the first array of floats that is not finite; "" if there is none."""
-    for path, a in jax.tree_util.tree_leaves_with_path(tree):
+    for path, a in with_paths(tree):
         if is_float(a) and not bool(jnp.isfinite(a).all()):
-            return jax.tree_util.keystr(path, simple=True, separator="/")
+            return path
     return ""
 
 
@@ -86,11 +87,10 @@ def require_labels(
 def _entry(batch: Batch, at: int) -> tuple[tuple[Any, ...], Any] | None:
     """The first entry that is not finite, of example `at` or else of any example of the batch."""
     for rows in (slice(at, at + 1), slice(None)):
-        for path, a in jax.tree_util.tree_leaves_with_path(dict(batch)):
+        for name, a in with_paths(dict(batch)):
             if is_float(a):
                 values = np.asarray(a.astype(jnp.float32))[rows]
                 for place in np.argwhere(~np.isfinite(values))[:1]:
-                    name = jax.tree_util.keystr(path, simple=True, separator="/")
                     first = int(place[0]) + (rows.start or 0)
                     return (name, first, *map(int, place[1:])), values[tuple(place)]
     return None

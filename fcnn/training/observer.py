@@ -19,6 +19,7 @@ import numpy as np
 from fcnn.layers import Call, Layer
 from fcnn.ops.arrays import is_float
 from fcnn.ops.contraction import accumulation_dtype
+from fcnn.training.paths import with_paths
 
 EXAMPLES = 3  # indices of examples that are kept
 Blocks = tuple[int, ...]  # the block of each enclosing `repeat`
@@ -129,9 +130,7 @@ def arrays(tree: Any) -> list[tuple[str, Any]]:
     """Path and array of each leaf that holds numbers or booleans; random keys are left out."""
     holds = lambda a, kind: jnp.issubdtype(jnp.result_type(a), kind)
     return [
-        (jax.tree_util.keystr(path, simple=True, separator="/"), a)
-        for path, a in jax.tree_util.tree_leaves_with_path(tree)
-        if holds(a, jnp.number) or holds(a, jnp.bool_)
+        (path, a) for path, a in with_paths(tree) if holds(a, jnp.number) or holds(a, jnp.bool_)
     ]
 
 

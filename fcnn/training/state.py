@@ -9,6 +9,7 @@ import optax
 from fcnn.layers import Layer
 from fcnn.ops.validation import named, require, require_key
 from fcnn.training.parts import require_layer, require_optimizer
+from fcnn.training.paths import with_paths
 
 
 class TrainState(NamedTuple):
@@ -89,10 +90,7 @@ def create(
 
 def _require_like(what, tree, expected):
     """ValueError unless `tree` has the paths and shapes of the model's."""
-    shapes_of = lambda tree: {
-        jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(a)
-        for path, a in jax.tree_util.tree_leaves_with_path(tree)
-    }
+    shapes_of = lambda tree: {path: jnp.shape(a) for path, a in with_paths(tree)}
     given, wanted = shapes_of(tree), shapes_of(expected)
     for path in {**wanted, **given}:
         one, other = (f"{shapes.get(path, 'missing')}" for shapes in (given, wanted))

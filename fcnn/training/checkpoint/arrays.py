@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fcnn.training.paths import path_name, with_paths
+
 
 class Spec(NamedTuple):
     """Dtype and shape of an array; of a random key, its kind and the shape of its data."""
@@ -32,8 +34,8 @@ def by_path(tree: Any) -> dict[str, Any]:
 
     Raises: ValueError if two leaves have the same path, such as those of the names 1 and "1".
     """
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    arrays = {_name(path): a for path, a in leaves}
+    leaves = with_paths(tree)
+    arrays = dict(leaves)
     if len(arrays) < len(leaves):
         raise ValueError("checkpoint: two arrays of the state have the same path; rename one")
     return arrays
@@ -61,7 +63,8 @@ def restored(tree: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     A leaf keeps its own value if `arrays` has none for it, or one of another shape. A leaf that is
     only a spec gets an array on the default device.
     """
-    return jax.tree_util.tree_map_with_path(lambda path, a: _like(a, arrays.get(_name(path))), tree)
+    like = lambda path, a: _like(a, arrays.get(path_name(path)))
+    return jax.tree_util.tree_map_with_path(like, tree)
 
 
 def _like(a, data):
@@ -74,10 +77,6 @@ def _like(a, data):
     if _is_key(a):
         data = jax.random.wrap_key_data(data, impl=jax.random.key_impl(a))
     return jax.device_put(data, a.sharding)
-
-
-def _name(path):
-    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def _is_key(a):

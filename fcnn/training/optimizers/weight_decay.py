@@ -8,13 +8,13 @@ from typing import Any
 
 import jax
 
+from fcnn.training.paths import path_name
+
 BIASES = frozenset({"b", "bu", "bq", "bk", "bv", "bo", "bias"})
 OTHERS = frozenset({"scale", "slope"})  # of normalizations, and of prelu: He et al. 2015
 
 
 def decayed(params: Any) -> Any:
     """Whether weight decay acts on each parameter: a tree of booleans like `params`."""
-    name = lambda path: jax.tree_util.keystr(path[-1:], simple=True)
-    return jax.tree_util.tree_map_with_path(
-        lambda path, _: name(path) not in BIASES | OTHERS, params
-    )
+    on = lambda path, _: path_name(path[-1:]) not in BIASES | OTHERS
+    return jax.tree_util.tree_map_with_path(on, params)
