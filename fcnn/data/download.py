@@ -11,9 +11,6 @@ known size, and if it is silent for too long.
 """
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +20,7 @@ from uuid import uuid4
 from fcnn.data.data_dir import chosen_folder
 from fcnn.data.dataset import DataError, require_name
 from fcnn.data.known_files import KNOWN_FILES, KnownFile
+from fcnn.data.locked import locked
 from fcnn.installation import install
 
 CONNECT_SECONDS = 10  # longest wait for a connection
@@ -63,9 +61,9 @@ def download(name: str, data_dir: str | Path | None = None) -> Path:
     folder = chosen_folder(data_dir) / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder) as locked:
+        with locked(folder, wait=True) as held:
             for file in files:
-                for path in folder.glob(f".{file.name}.*{TEMPORARY}") if locked else ():
+                for path in folder.glob(f".{file.name}.*{TEMPORARY}") if held else ():
                     path.unlink()
                 if not _is_right(folder / file.name, file):
                     _fetch(name, file, mirrors, folder)
@@ -75,22 +73,6 @@ def download(name: str, data_dir: str | Path | None = None) -> Path:
             f"{name}: {where}: cannot be written ({why}); give another data_dir (--data-dir)"
         ) from None
     return folder
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[bool]:
-    """Wait until no other process of this machine holds `folder`; False if it cannot be locked."""
-    locked = False
-    with ExitStack() as stack:
-        if sys.platform != "win32":
-            from fcntl import LOCK_EX, flock
-
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
-            with suppress(OSError):  # some network file systems have no such lock
-                flock(descriptor, LOCK_EX)
-                locked = True
-        yield locked
 
 
 def _is_right(path: Path, file: KnownFile) -> bool:

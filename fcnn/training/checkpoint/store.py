@@ -13,7 +13,7 @@ from fcnn.training.checkpoint import receipt
 from fcnn.training.checkpoint.arrays import Spec, by_path, digest, spec
 from fcnn.training.checkpoint.environment import changes, environment
 from fcnn.training.checkpoint.keep import Keep
-from fcnn.training.checkpoint.lock import locked
+from fcnn.training.checkpoint.lock import alone_in
 from fcnn.training.checkpoint.orbax import as_os_error, read, require_orbax, write
 from fcnn.training.checkpoint.receipt import Damaged, Receipt
 from fcnn.training.checkpoint.same import require_same
@@ -80,7 +80,7 @@ class Checkpoints:
         """
         require_orbax()
         self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder):
+        with alone_in(self.folder):
             for path in self.folder.iterdir():
                 if path.name.startswith((SAVING, DELETING)):
                     shutil.rmtree(path)
