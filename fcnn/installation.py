@@ -28,8 +28,13 @@ def install(extra: str) -> str:
 
 
 def cache_folder() -> Path:
-    """The user's folder for files that fcnn can make or fetch again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fcnn"
+    """The user's folder for files that fcnn can make or fetch again.
+
+    Raises: RuntimeError if there is no home folder.
+    Source: XDG Base Directory Specification, which ignores relative paths.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "fcnn"
 
 
 def _source() -> str:

@@ -41,7 +41,11 @@ def use(command: str, folder: str | None) -> None:
     settings = "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"
     if folder == "none" or (folder is None and any(name in os.environ for name in settings)):
         return
-    root = cache_folder() if folder is None else Path(folder)
+    try:
+        root = cache_folder() if folder is None else Path(folder)
+    except RuntimeError:
+        _off(command, "there is no home folder")
+        return
     path = root / f"jaxlib-{version('jaxlib')}-{_processor()}"
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -12,13 +12,14 @@ from fcnn.installation import cache_folder
 def chosen_folder(data_dir: str | Path | None) -> Path:
     """`data_dir`, or the environment variable FCNN_DATA, or fcnn/data in the user's cache folder.
 
-    Raises: DataError if ~user names no user.
+    Raises: DataError if ~user names no user, or there is no home folder.
     """
-    chosen = data_dir or os.environ.get("FCNN_DATA") or cache_folder() / "data"
+    chosen = data_dir or os.environ.get("FCNN_DATA")
     try:
-        return Path(chosen).expanduser()
+        return Path(chosen).expanduser() if chosen else cache_folder() / "data"
     except RuntimeError:
-        raise DataError(f"{chosen}: no such user; give another data_dir (--data-dir)") from None
+        what = f"{chosen}: no such user" if chosen else "there is no home folder"
+        raise DataError(f"{what}; give another data_dir (--data-dir)") from None
 
 
 def folder_of(name: str, data_dir: str | Path | None) -> Path:

@@ -86,8 +86,19 @@ def test_the_oldest_programs_are_deleted(tmp_path, monkeypatch):
     assert {path.name for path in folder.iterdir()} == {"new", "older"}
 
 
-def test_the_default_folder_follows_the_environment(monkeypatch):
+def test_the_default_folder_follows_the_environment(monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder() == Path("/somewhere/fcnn")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache" / "fcnn"
+    for ignored in ("relative", ""):
+        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
+        assert cache_folder() == Path.home() / ".cache" / "fcnn"
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.delenv("JAX_ENABLE_COMPILATION_CACHE", raising=False)
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    compile_cache.use("fcnn check", None)
+    expected = "fcnn check: compiles without a cache: there is no home folder\n"
+    assert capsys.readouterr().err == expected

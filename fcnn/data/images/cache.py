@@ -23,6 +23,7 @@ import numpy as np
 from fcnn.data.dataset import DataError
 from fcnn.data.images.decode_image import BrokenImage
 from fcnn.data.images.in_threads import in_threads
+from fcnn.installation import cache_folder
 
 FORMAT = 1  # number of this format and of the method of decoding; others are not read
 ABANDONED = 86400  # seconds without a change after which a part of a killed process is removed
@@ -39,9 +40,8 @@ class Pixels(NamedTuple):
 
 def default_cache() -> Path:
     """The folder of all caches: $XDG_CACHE_HOME/fcnn/images, or ~/.cache/fcnn/images."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "fcnn" / "images"
+        return cache_folder() / "images"
     except RuntimeError:
         raise DataError("there is no home folder; give cache=FOLDER (--cache FOLDER)") from None
 
