@@ -4,6 +4,7 @@ import sys
 from time import monotonic
 from typing import Any
 
+from fcnn.cli.train.report.tables import duration
 from fcnn.training import Callback, Progress
 
 
@@ -69,13 +70,6 @@ class Screen:
             parts.append(f"{self.batch_size / per_step:,.0f} examples/s")
             parts += [f"{duration(left)} left"] if left else []
         return f"step {progress.step} of {progress.steps}: {'; '.join(parts)}"
-
-
-def duration(seconds: float) -> str:
-    """A duration in words: "40 s", "12 min", "1.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _listed(results):

@@ -18,8 +18,6 @@ from fcnn.installation import install
 from fcnn.training.checkpoint.arrays import Spec, raw
 from fcnn.training.checkpoint.receipt import Damaged
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
 
 def write(folder: Path, arrays: Mapping[str, Any]) -> None:
     """Write the arrays into a new folder."""
