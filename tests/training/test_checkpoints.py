@@ -120,7 +120,7 @@ def test_an_interrupted_run_is_saved_where_it_is_and_continued(whole, tmp_path):
     def take(indices):
         batches.append(indices)
         if len(batches) == 10:  # one is for the sum of the examples, one to compile
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
         return host.take(indices)
 
     run.data = dataclasses.replace(host, take=take)
