@@ -213,7 +213,8 @@ def test_tokens_with_lengths_and_numbers_as_targets(tmp_path, capsys):
     given = {"x": tokens, "y": tokens[:, 0] % 2, "lengths": RNG.integers(1, 5, 20)}
     given |= {f"{name}_validation": a[:8] for name, a in given.items()}
     options = ["--epochs", "1", "--batch-size", "10", "--output", str(tmp_path / "text")]
-    model = "transformer(5, depth=1, width=8, heads=2)"
+    (tmp_path / "net.py").write_text(MODEL)
+    model = f"{tmp_path / 'net.py'}:text"
     assert main(["train", model, str(arrays(tmp_path, **given)), *options]) == 0
     assert "validation of step 2: accuracy" in capsys.readouterr().out
     y = RNG.normal(size=(40, 2)).astype(np.float32)
@@ -262,10 +263,13 @@ def test_a_dry_run_makes_nothing(run, photos, tmp_path, capsys):
 
 
 MODEL = """
-from fcnn.layers import dense, serial, relu  # a comment
+from fcnn.layers import dense, embedding, global_avg_pool, relu, serial  # a comment
 
 def net(width=4, classes=2):
     return serial(dense(width), relu(), dense(classes))
+
+def text(classes):
+    return serial(embedding(5, 4), global_avg_pool(), dense(classes))
 
 def number():
     return 3
@@ -296,7 +300,7 @@ MISUSE = [  # words with {file}, {folder}, {run}; error message
     (["train", "mlp(", "digits"], r"'mlp\(' is not a name or a call"),
     (["train", "mlp(hiden=(3,))", "digits"], "unexpected keyword argument 'hiden'"),
     (["train", "{file}", "digits"], r"write .*net.py:FUNCTION, with a function that returns"),
-    (["train", "{file}:nett", "digits"], "has no function nett; it has net, number"),
+    (["train", "{file}:nett", "digits"], "has no function nett; it has net, text, number"),
     (["train", "{file}:number", "digits"], "returns a int, not a layer"),
     (["train", "none.py:net", "digits"], "there is no file none.py"),
     (["train", "mlp", "digits", "--epochs", "0"], "--epochs 0 must be at least 1"),
@@ -319,7 +323,7 @@ MISUSE = [  # words with {file}, {folder}, {run}; error message
     (["train", "mlp", "{folder}"], "{folder}"),
     (["train", "mlp", "{file}"], "there is no folder|expected one of digits"),
     (["train", "lstm", "digits"], "lstm"),
-    (["train", "mlp", "digits", "--replay", "3", "--output", "{run}2"], "no checkpoint before it"),
+    (["train", "mlp", "digits", "--replay", "3", "--output", "none"], "no checkpoint before it"),
     (
         ["evaluate", "{run}", "--step", "7"],
         "no checkpoint of step 7; expected last, best or one of",
@@ -332,11 +336,13 @@ MISUSE = [  # words with {file}, {folder}, {run}; error message
 
 
 @pytest.mark.parametrize(("words", "message"), MISUSE, ids=lambda value: "-".join(value)[:40])
-def test_a_mistake_gives_one_line(words, message, run, tmp_path, monkeypatch, capsys):
+def test_a_mistake_gives_one_line(words, message, request, tmp_path, monkeypatch, capsys):
+    run = request.getfixturevalue("run")[0] if "{run}" in words else None
+    capsys.readouterr()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(MODEL)
     (tmp_path / "folder").mkdir()
-    places = {"file": tmp_path / "net.py", "folder": tmp_path / "folder", "run": run[0]}
+    places = {"file": tmp_path / "net.py", "folder": tmp_path / "folder", "run": run}
     assert main([word.format(**places) for word in words]) == 2
     out, err = lines(capsys)
     assert out == []

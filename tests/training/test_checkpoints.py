@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import types
+from itertools import product
 from pathlib import Path
 
 import jax
@@ -133,6 +134,7 @@ def test_an_interrupted_run_is_saved_where_it_is_and_continued(whole, tmp_path):
 
 def test_a_run_that_stopped_early_stays_stopped(tmp_path):
     run = Run(tmp_path)
+    run.optimizer = optax.sgd(0.0)  # the loss never improves
     first = run.fit(50, patience=1)
     assert "did not improve" in first.stopped
     again = run.fit(50, patience=1)
@@ -187,23 +189,25 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_damage_of_every_file_is_named_and_the_one_before_is_used(whole, tmp_path, fault):
+def damage(path, fault):
+    after = FAULTS[fault](path.read_bytes())
+    path.unlink() if after is None else path.write_bytes(after)
+
+
+def test_damage_of_every_file_is_named_and_the_one_before_is_used(whole, tmp_path):
     run = copied(whole, tmp_path)
     folder = run.folder / "c" / "24"
     files = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
     assert len(files) >= 8
-    for path in files:
+    for path, fault in product(files, FAULTS):
         name, before = path.relative_to(folder).as_posix(), path.read_bytes()
-        after = FAULTS[fault](before)
-        path.unlink() if after is None else path.write_bytes(after)
+        damage(path, fault)
         with pytest.raises(Damaged, match=name):
             run.checkpoints.read_receipt(24)
         path.write_bytes(before)
     run.checkpoints.read_receipt(24)
     path = files[RNG.integers(len(files))]
-    after = FAULTS[fault](path.read_bytes())
-    path.unlink() if after is None else path.write_bytes(after)
+    damage(path, "flipped")
     again = run.fit(6)
     assert run.lines[0].startswith(f"step 24 is damaged: {path.relative_to(folder).as_posix()} ")
     assert run.lines[0].endswith("; renamed to 24.damaged")
@@ -289,19 +293,18 @@ def test_a_later_format_is_refused(whole, tmp_path):
     assert 24 in run.checkpoints.steps()
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
-def test_a_checkpoint_that_cannot_be_written_loses_no_other(whole, tmp_path, monkeypatch, number):
-    run = Run(tmp_path)
+def test_a_checkpoint_that_cannot_be_written_loses_no_other(whole, tmp_path, monkeypatch):
+    run, full = Run(tmp_path), os.strerror(errno.ENOSPC)
     run.fit(1)
 
     def fails(folder):
-        raise OSError(number, os.strerror(number), f"{folder}")
+        raise OSError(errno.ENOSPC, full, f"{folder}")
 
     monkeypatch.setattr(receipt, "flush", fails)
     fitted = run.fit(6)
     assert fitted.stopped == "checkpoint not saved"
     before = "the last checkpoint is that of step 4"
-    assert fitted.message == f"{tmp_path / 'c' / '6'}: {os.strerror(number)}; {before}"
+    assert fitted.message == f"{tmp_path / 'c' / '6'}: {full}; {before}"
     assert int(fitted.train_state.step) == 6
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["3", "4"]
     monkeypatch.undo()
@@ -311,6 +314,8 @@ def test_a_checkpoint_that_cannot_be_written_loses_no_other(whole, tmp_path, mon
 def test_errors_of_tensorstore_become_one_line():
     full = ValueError(f"RESOURCE_EXHAUSTED: {'specification ' * 1000}")
     assert orbax.as_os_error(full, Path("a")).strerror == "No space left on device"
+    forbidden = OSError(errno.EACCES, os.strerror(errno.EACCES), "b")
+    assert str(orbax.as_os_error(forbidden, Path("a"))) == "[Errno 13] Permission denied: 'a'"
     other = orbax.as_os_error(RuntimeError(f"first\n{'more ' * 1000}"), Path("a"))
     assert len(str(other)) < 300
     assert "\n" not in str(other)

@@ -197,7 +197,19 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+LARGE = pytest.mark.all(
+    "2 to 5 CPU seconds; in the first tier, this test observes mlp, cnn, lstm and encoder, whose "
+    "blocks are repeated too"
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=LARGE if name in ("resnet", "mobilenet", "ladder") else ())
+        for name in MODELS
+    ],
+)
 def test_each_layer_of_a_summary_is_observed(name, monkeypatch):
     """Steps are traced, not compiled. ResNet has two narrow stages with every kind of block."""
     module = sys.modules["fcnn.models.resnet"]
