@@ -7,8 +7,9 @@
     mid-epoch          otherwise
 
 The position is the last step that is known to be done: of the newest checkpoint, or of the last
-line "step N of M" that the killed process printed. Steps after it, and the compilation of a process
-that continues, count as this position, from which nothing of them can be seen.
+line "step N of M" or "saving step N" that the killed process printed. Steps after it, and the
+compilation of a process that continues, count as this position, from which nothing of them can be
+seen.
 """
 
 import re

@@ -45,7 +45,8 @@ class Fit(NamedTuple):
 
     train_state: TrainState  # after the last step whose results are finite
     history: list[Progress]  # one entry for each chunk of steps
-    stopped: str  # "", "interrupted", "not finite", the reason of a callback, or "error in NAME"
+    stopped: str  # "", "interrupted", "not finite", "checkpoint not saved", "error in NAME", or
+    #               the reason of a callback
     message: str = ""  # one line on what was not finite, or on the error
 
 
@@ -108,7 +109,8 @@ def fit(
         checkpoints: the folder where states are saved after each chunk and on an interrupt, as
             Checkpoints("runs/mnist"). If it has one, training continues from there.
     Raises: TypeError or ValueError, before the first step, for an argument of another kind, for
-            data, labels or outputs that do not fit, or a batch entry that nothing reads.
+            data, labels or outputs that do not fit, a batch entry that nothing reads, or a
+            checkpoint of another run. ImportError if checkpoints are given without Orbax.
     Cost:   each call traces and compiles its programs again, since a loss may read variables that
             have changed. jax.config.update("jax_compilation_cache_dir", DIR) keeps compiled
             programs.
