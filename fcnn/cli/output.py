@@ -12,6 +12,7 @@ import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -94,17 +95,18 @@ def write(command: str, files: Iterable[File]) -> bool:
 def write_whole(path: Path, data: str | bytes) -> None:
     """Replace the content of `path` by `data`; a failure leaves a regular file unchanged.
 
-    Raises: OSError if `path` cannot be written.
+    Raises: OSError, with this path, if it cannot be written.
     """
     first = _written_first(path)
     try:
         first.write_bytes(data.encode() if isinstance(data, str) else data)
         if first != path:
             first.replace(path.resolve())
-    except OSError:
+    except OSError as error:
         if first != path:
-            first.unlink(missing_ok=True)
-        raise
+            with suppress(OSError):  # of a folder that cannot be written
+                first.unlink()
+        raise OSError(error.errno, error.strerror, f"{path}") from None
 
 
 def _written_first(path: Path) -> Path:

@@ -130,11 +130,7 @@ def _describe(made: Plan) -> None:
         "data_dir": chosen.data_dir and str(Path(chosen.data_dir).resolve()),
         "config": made.config,
     }
-    path = made.folder / "run.json"
-    try:
-        write_whole(path, json.dumps(facts, indent=2) + "\n")
-    except OSError as error:  # it names a temporary file
-        raise OSError(error.errno, error.strerror, f"{path}") from None
+    write_whole(made.folder / "run.json", json.dumps(facts, indent=2) + "\n")
 
 
 def _absolute(model: str) -> str:
