@@ -148,6 +148,21 @@ def test_another_command_is_refused_with_all_differences(run, capsys):
     assert "epochs" not in "".join(err)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--step", "7"], "no checkpoint of step 7; expected last, best or one of"),
+        (["--data", "digits"], "x has shape|classes"),
+    ],
+    ids=["step", "data"],
+)
+def test_a_step_or_data_of_another_run_are_refused(words, message, run, capsys):
+    assert main(["evaluate", str(run[0]), *words]) == 2
+    out, err = lines(capsys)
+    assert (out, len(err)) == ([], 1)
+    assert re.match(f"fcnn evaluate: .*({message})", err[0])
+
+
 def test_a_longer_run_continues(run, tmp_path, capsys):
     """A run of more epochs has the same steps, unless the schedule depends on their number."""
     folder, command = run
@@ -292,7 +307,7 @@ def test_a_model_of_a_file_is_kept_apart_from_a_changed_one(tmp_path, capsys):
     assert "has changed since the training of" in capsys.readouterr().err
 
 
-MISUSE = [  # words with {file}, {folder}, {run}; error message
+MISUSE = [  # words with {file}, {folder}; error message
     (["train", "cnnn", "digits"], "unknown model 'cnnn'; expected one of cnn, .*did you mean cnn"),
     (["train", "mlp", "digit"], "unknown data 'digit'; expected one of .*did you mean digits"),
     (["train", "mlp", "none/there"], "there is no folder 'none/there'; expected one of digits"),
@@ -324,11 +339,6 @@ MISUSE = [  # words with {file}, {folder}, {run}; error message
     (["train", "mlp", "{file}"], "there is no folder|expected one of digits"),
     (["train", "lstm", "digits"], "lstm"),
     (["train", "mlp", "digits", "--replay", "3", "--output", "none"], "no checkpoint before it"),
-    (
-        ["evaluate", "{run}", "--step", "7"],
-        "no checkpoint of step 7; expected last, best or one of",
-    ),
-    (["evaluate", "{run}", "--data", "digits"], "x has shape|classes"),
     (["evaluate", "{folder}"], "is not the folder of a run: there is no .*run.json"),
     (["predict", "{folder}", "a.png"], "is not the folder of a run"),
     (["verify", "{folder}"], "there are no checkpoints in"),
@@ -336,13 +346,11 @@ MISUSE = [  # words with {file}, {folder}, {run}; error message
 
 
 @pytest.mark.parametrize(("words", "message"), MISUSE, ids=lambda value: "-".join(value)[:40])
-def test_a_mistake_gives_one_line(words, message, request, tmp_path, monkeypatch, capsys):
-    run = request.getfixturevalue("run")[0] if "{run}" in words else None
-    capsys.readouterr()
+def test_a_mistake_gives_one_line(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(MODEL)
     (tmp_path / "folder").mkdir()
-    places = {"file": tmp_path / "net.py", "folder": tmp_path / "folder", "run": run}
+    places = {"file": tmp_path / "net.py", "folder": tmp_path / "folder"}
     assert main([word.format(**places) for word in words]) == 2
     out, err = lines(capsys)
     assert out == []
