@@ -2,7 +2,7 @@
 
 A file appears under its name only when its size and its sha256 are right. Until then its bytes are
 in a hidden temporary file of the same folder. A killed process leaves that file, and the next call
-removes it. A lock on the folder tells it from the temporary file of a process that still runs, and
+removes it. A lock on the folder protects the temporary file of a process that still runs, and
 lets the processes of one machine fetch a file once. Where folders cannot be locked, as on Windows,
 each process fetches the file, and the temporary file of a killed process stays.
 

@@ -146,7 +146,7 @@ def test_every_damage_is_named_or_without_effect(run, tmp_path):
 
 
 @pytest.mark.parametrize("kind", damage.KINDS)
-def test_a_damage_changes_what_its_name_says(run, kind):
+def test_a_damage_is_that_of_its_name(run, kind):
     before = (run / "checkpoints/8" / receipt.NAME).read_bytes()
     after = damage.KINDS[kind](before, np.random.default_rng(3))
     if after is None:

@@ -122,7 +122,7 @@ def test_a_parameter_gradient_an_update_and_a_parameter_are_named():
     assert "parameter dense1/b before the step, 1 of 2 entries is NaN" in found.message
 
 
-def test_blocks_of_repeat_are_told_apart():
+def test_each_block_of_repeat_has_its_own_rows():
     """The statistics of each block are those of a loop without `repeat`."""
     block = layers.residual(layers.remat(layers.dense(3)))
     model = layers.serial(layers.repeat(block, 3), layers.dense(2))

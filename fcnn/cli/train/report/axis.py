@@ -32,7 +32,7 @@ class Axis(NamedTuple):
 
 
 def decimal(value: float, power: int) -> str:
-    """A tick as a decimal number, with the digits that tell it from the next tick."""
+    """A tick as a decimal number, with enough digits to differ from the next tick."""
     if power < -4 or power > 5:
         return f"{value:g}"
     return f"{value:,.{max(0, -power)}f}"
