@@ -262,7 +262,7 @@ def test_a_loss_that_is_not_finite_is_named_saved_and_replayed(tmp_path, capsys)
     assert "skipped 1" in capsys.readouterr().out
 
 
-def test_a_dry_run_makes_nothing(run, photos, tmp_path, capsys):
+def test_a_dry_run_makes_nothing(photos, tmp_path, capsys):
     options = ["--output", str(tmp_path / "run"), "--batch-size", "6", "--dry-run"]
     assert main(["train", MLP, str(photos), *options]) == 0
     out, _ = lines(capsys)
