@@ -37,7 +37,11 @@ def add_run(tool) -> None:
     """Add RUN and --step."""
     tool.add_argument("folder", type=Path, metavar="RUN", help="folder that fcnn train wrote")
     tool.add_argument(
-        "--step", default="best", metavar="STEP", help="last, best or a step (default: best)"
+        "--step",
+        default="tested",
+        metavar="STEP",
+        help="last, best, or a step; best by validation, with the metric of --keep-best "
+        "(default: the step that fcnn train tested)",
     )
 
 

@@ -159,7 +159,10 @@ def fit(
         indices = run.indices(int(train_state.step))
         message = reason(update, of_batch("loss", loss), model, train_state, examples, indices)
     if not (stopped or run.history or epochs == 0):
-        message = f"start is at step {int(train_state.step)}, the last one: nothing to train"
+        step = int(train_state.step)
+        message = (
+            f"nothing to train: the state is at step {step}, and the run ends at step {run.total}"
+        )
     if message:
         notice(": ".join(["fit", *[stopped] * bool(stopped), message]))
     return Fit(train_state, run.history, stopped, message)

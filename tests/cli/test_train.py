@@ -151,7 +151,7 @@ def test_another_command_is_refused_with_all_differences(run, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--step", "7"], "no checkpoint of step 7; expected last, best or one of"),
+        (["--step", "7"], "no checkpoint of step 7; expected tested, last, best or one of"),
         (["--data", "digits"], "x has shape|classes"),
     ],
     ids=["step", "data"],
@@ -236,6 +236,8 @@ def test_tokens_with_lengths_and_numbers_as_targets(tmp_path, capsys):
     options = ["--epochs", "1", "--output", str(tmp_path / "numbers"), "--batch-size", "9"]
     assert main(["train", MLP, str(arrays(tmp_path, y=y)), *options]) == 0
     assert re.search(r"validation of step 4: loss \d.*, 4 examples", capsys.readouterr().out)
+    options[3] = str(tmp_path / "one")
+    assert main(["train", MLP, str(arrays(tmp_path, y=y[:, 0])), *options]) == 0
 
 
 def test_a_loss_that_is_not_finite_is_named_saved_and_replayed(tmp_path, capsys):
@@ -260,6 +262,14 @@ def test_a_loss_that_is_not_finite_is_named_saved_and_replayed(tmp_path, capsys)
     skipping = [*command, "--not-finite", "skip", "--output", str(tmp_path / "skip")]
     assert main(skipping) == 0
     assert "skipped 1" in capsys.readouterr().out
+
+
+def test_a_wrong_number_of_outputs_is_refused(tmp_path, capsys):
+    (tmp_path / "net.py").write_text(MODEL)
+    options = [str(arrays(tmp_path)), "--output", str(tmp_path / "run"), "--batch-size", "8"]
+    assert main(["train", f"{tmp_path / 'net.py'}:net(classes=3)", *options]) == 2
+    expected = "fcnn train: the model has 3 outputs, but the data have 2 classes"
+    assert lines(capsys)[1] == [expected]
 
 
 def test_a_dry_run_makes_nothing(photos, tmp_path, capsys):
@@ -394,7 +404,7 @@ def test_calls_are_parsed_as_python():
 
 
 def test_a_missing_package_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(packages, "PACKAGES", ("orbax", "no_such_package"))
+    monkeypatch.setattr(packages, "PACKAGES", {"orbax": "a", "no_such_package": "b"})
     assert main(["train", "mlp", "digits"]) == 2
     _, err = lines(capsys)
-    assert err == [f"fcnn train: needs no_such_package; write {packages.install('train')}"]
+    assert err == [f"fcnn train: needs b; run {packages.install('train')}"]

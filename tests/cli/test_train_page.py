@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs/train.md").read_text(encoding="utf-8")
 
 
 def commands():
-    (block,) = re.findall(r"\n\n((?:    (?:fcnn|pkill) .*\n){5})\n", PAGE)
+    (block,) = re.findall(r"\n\n((?:    (?:fcnn|kill) .*\n){5})\n", PAGE)
     return [shlex.split(line) for line in block.splitlines()]
 
 
@@ -34,11 +34,10 @@ def test_the_five_commands_of_the_page(tmp_path):
             pixels[: 15 if name == "bag" else 30, 15 if name == "boot" else 0 :] += 120
             Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
     first, kill, again, evaluate, predict = commands()
-    assert first == again
-    assert kill[:3] == ["pkill", "--signal", "KILL"]
-    assert kill[-1] == " ".join(first[:2])
+    assert first == [*again, "&"]
+    assert kill == ["kill", "-KILL", "$!"]
     words = lambda command: ["-m", *command]
-    with started(*words(first), cwd=tmp_path) as process:
+    with started(*words(again), cwd=tmp_path) as process:
         for line in process.stdout:
             if line.startswith("saving step"):
                 process.kill()

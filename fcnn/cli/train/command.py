@@ -1,6 +1,7 @@
 """fcnn train: train a model, and continue after any interruption."""
 
 import json
+import re
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -103,7 +104,7 @@ def _ended(made: Plan, checkpoints: training.Checkpoints, fitted: Any, arrived: 
         return _refuse(f"interrupted: {again}", arrived.exit_code)
     if fitted.stopped == "not finite":
         again = f"--replay {step + 1} shows where step {step + 1} goes wrong"
-        return _refuse(f"{saved}; {again}", 1)
+        return _refuse(f"{_in_the_data(made, fitted.message)}{saved}; {again}", 1)
     if fitted.stopped == "checkpoint not saved":  # `fit` has printed the reason
         return 2
     if fitted.stopped.startswith("error in "):
@@ -111,6 +112,15 @@ def _ended(made: Plan, checkpoints: training.Checkpoints, fitted: Any, arrived: 
     if fitted.stopped:
         print(f"stopped at step {step} of {steps}: {fitted.stopped}", flush=True)
     return finish(made, checkpoints)
+
+
+def _in_the_data(made: Plan, message: str) -> str:
+    """The number in the data of the training example that a message names."""
+    example = re.search(r"(?:\[|example )(\d+)", message)
+    if example is None or made.data.rows is None:
+        return ""
+    row = made.data.rows[int(example[1])]
+    return f"training example {example[1]} is number {row} in {made.chosen.data}; "
 
 
 def _run_file(made: Plan) -> training.Callback:
@@ -128,6 +138,7 @@ def _describe(made: Plan) -> None:
         "model": _absolute(chosen.model),
         "data": str(where.resolve()) if where.exists() else chosen.data,
         "data_dir": chosen.data_dir and str(Path(chosen.data_dir).resolve()),
+        "keep best": chosen.keep_best,
         "config": made.config,
     }
     write_whole(made.folder / "run.json", json.dumps(facts, indent=2) + "\n")

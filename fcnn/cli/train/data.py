@@ -29,6 +29,7 @@ class Data:
     test: Source | None
     facts: dict[str, Any]  # for the configuration: classes, statistics of pixels, a sum
     skipped: tuple[str, ...] = ()  # one line for each file that was skipped
+    rows: np.ndarray | None = None  # of the training examples in the data, if some were taken out
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -55,12 +56,12 @@ def read(chosen: Namespace, classes: tuple[str, ...] | None = None) -> Data:
         missing = f"there is no folder {name!r}" if "/" in name else f"unknown data {name!r}"
         raise Misuse(f"{missing}; {known}{did_you_mean(name, data.NAMES)}")
     sources = {part: as_source(f"{name}: {part}", arrays) for part, arrays in parts.items()}
-    train, validation = sources["train"], sources.get("validation")
+    train, validation, rows = sources["train"], sources.get("validation"), None
     if validation is None and chosen.validation:
-        train, validation = _split(train, parts["train"], chosen.validation, chosen.seed)
+        train, validation, rows = _split(train, parts["train"], chosen.validation, chosen.seed)
     mean, deviation = statistics(train) if facts.pop("pixels") else (None, None)
     facts |= {"mean": mean, "deviation": deviation}
-    return Data(train, validation, sources.get("test"), facts, tuple(skipped))
+    return Data(train, validation, sources.get("test"), facts, tuple(skipped), rows)
 
 
 def _data_set(chosen):
@@ -119,6 +120,9 @@ def _file(path: Path):
             ending = "" if part == "train" else f"_{part}"
             has = ", ".join(arrays) or "nothing"
             raise Misuse(f"{path} has no array {missing[0]}{ending}; it has {has}")
+    for part in parts.values():
+        if part["y"].dtype.kind == "f" and part["y"].ndim == 1:
+            part["y"] = part["y"][:, None]  # as the outputs of a model with one output
     x, y = parts["train"]["x"], parts["train"]["y"]
     classes = None
     if y.dtype.kind in "iu":
@@ -146,16 +150,18 @@ def _sum(parts: Mapping[str, Examples]) -> str:
     return total.hexdigest()[:16]
 
 
-def _split(source: Source, arrays: Examples, share: float, seed: int) -> tuple[Source, Source]:
-    """Training and validation part of a source. Arrays on the host are not copied."""
-    if source.arrays is not None:
-        train, validation = data.split(arrays, share, seed=seed)
-        return as_source("training", train), as_source("validation", validation)
+def _split(source: Source, arrays: Examples, share: float, seed: int):
+    """Training and validation part of a source, and the rows of the training part.
+
+    Arrays on the host are not copied.
+    """
     positions = {"index": np.arange(source.length), "y": np.asarray(arrays["y"])}
-    parts = data.split(positions, share, seed=seed)
-    first, second = (_rows(source, part["index"]) for part in parts)
-    return first, second
+    first, second = (part["index"] for part in data.split(positions, share, seed=seed))
+    if source.arrays is None:
+        return _rows(source, first), _rows(source, second), first
+    on_device = lambda rows: as_source("data", {name: a[rows] for name, a in arrays.items()})
+    return on_device(first), on_device(second), first
 
 
-def _rows(source: Source, index: np.ndarray) -> Source:
-    return replace(source, length=len(index), take=lambda i: source.take(index[i]))
+def _rows(source: Source, rows: np.ndarray) -> Source:
+    return replace(source, length=len(rows), take=lambda i: source.take(rows[i]))

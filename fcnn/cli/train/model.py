@@ -34,6 +34,7 @@ def named_model(text: str, outputs: int) -> tuple[Layer, dict[str, str]]:
     try:
         with blamed(path, f"{call}"):
             layer = f(*call.args, **call.options)
+            call = _by_name(f, call)
     except ValueError as error:
         raise Misuse(f"{error}") from None
     if not isinstance(layer, Layer):
@@ -63,6 +64,12 @@ def _function(text: str) -> tuple[Path | None, Written, Callable[..., Any]]:
         listed = f"; it has {', '.join(own)}" if own else ""
         raise Misuse(f"{path} has no function {call.name}{listed}")
     return path, call, f
+
+
+def _by_name(f, call):
+    """The call with all arguments by name, so that two forms of one call are equal."""
+    given = inspect.signature(f).bind(*call.args, **call.options).arguments
+    return call._replace(args=(), options=given)
 
 
 def _own_function(module, value):

@@ -198,7 +198,6 @@ def config_of(chosen: Namespace) -> dict[str, Any]:
         "accumulate": chosen.accumulate,
         "average": chosen.average,
         "precision": chosen.precision,
-        "not finite": chosen.not_finite,
         "augment": chosen.augment,
         "early stopping": chosen.early_stopping,
         "validation": chosen.validation,

@@ -4,11 +4,11 @@ from importlib.util import find_spec
 
 from fcnn.installation import install
 
-PACKAGES = ("orbax", "pooch", "PIL", "rich")
+PACKAGES = {"orbax": "orbax-checkpoint", "pooch": "pooch", "PIL": "pillow", "rich": "rich"}
 
 
 def require_packages() -> None:
     """Raise ImportError, with the command that installs them, if packages are missing."""
-    missing = [name for name in PACKAGES if find_spec(name) is None]
+    missing = [package for name, package in PACKAGES.items() if find_spec(name) is None]
     if missing:
-        raise ImportError(f"needs {', '.join(missing)}; write {install('train')}")
+        raise ImportError(f"needs {', '.join(missing)}; run {install('train')}")

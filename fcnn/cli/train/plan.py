@@ -11,6 +11,7 @@ from fcnn.cli.train.model import named_model
 from fcnn.cli.train.options import config_of
 from fcnn.cli.train.recipe import Recipe, recipe
 from fcnn.layers import Layer
+from fcnn.layers.spec import planned, set_up
 from fcnn.training import Checkpoints, Keep
 
 OF_A_LENGTH = ("cosine", "one_cycle")  # schedules that depend on the number of all steps
@@ -52,6 +53,7 @@ def plan(chosen: Namespace) -> Plan:
     x, y = (examples.train.spec[name] for name in "xy")
     outputs = (*y.shape, 1)[0] if examples.classes is None else len(examples.classes)
     layer, facts = named_model(chosen.model, outputs)
+    _require_outputs(layer, x.shape, y.shape, outputs)
     config = {**facts, "outputs": outputs, "input": [*x.shape], "x": f"{x.dtype}"}
     config |= {**examples.facts, **config_of(chosen)}
     _require_fitting(chosen, examples)
@@ -67,6 +69,18 @@ def _name(chosen):
     """MODEL-DATA, for the folder of a run."""
     model = chosen.model.partition(".py:")[2] or chosen.model
     return f"{model.partition('(')[0]}-{Path(chosen.data).resolve().stem}"
+
+
+def _require_outputs(layer, x, y, outputs):
+    """Misuse unless the model has an output for each class, or for each target.
+
+    A model of sequences has outputs at each position, perhaps for more tokens than the data have.
+    """
+    _, _, made = set_up(layer, *planned(layer, tuple(x), None, {}))
+    shape = getattr(made, "shape", ())
+    if len(y) < 2 and len(shape) == 2 and shape[-1] != outputs:
+        what = f"the model has {shape[-1]} outputs, but the data have {outputs}"
+        raise Misuse(f"{what} classes" if not y else f"{what} targets")
 
 
 def _require_fitting(chosen, examples):

@@ -81,7 +81,7 @@ def _augmentation(texts, classes):
     made = []
     for text in texts:
         call = written(text)
-        if call.name == "mixup" and classes is not None:
+        if call.name == "mixup" and classes is not None and len(call.args) < 2:
             call = call._replace(options={"classes": len(classes), **call.options})
         if call.name not in known:
             near = did_you_mean(call.name, known)

@@ -17,8 +17,7 @@ from fcnn.training.sources import Source
 
 def finish(made: Plan, checkpoints: Checkpoints) -> int:
     """Test the model, print the result, and write results.json and report.html."""
-    which = "best" if made.chosen.keep_best else "last"
-    model = trained(made.folder, which)
+    model = trained(made.folder, "tested")
     part = "validation" if made.data.test is None else "test"
     source = made.data.validation if made.data.test is None else made.data.test
     results: dict[str, Any] = {"step": model.step, "part": part}
@@ -36,7 +35,7 @@ def finish(made: Plan, checkpoints: Checkpoints) -> int:
 def measured(model: Trained, source: Source) -> dict[str, Any]:
     """Loss, and for classes accuracy and confusion matrix, of a source."""
     recipe, metrics = model.recipe, dict(model.recipe.metrics)
-    if model.classes is not None:
+    if model.classes is not None and not source.spec["y"].shape:
         metrics["confusion"] = confusion(len(model.classes))
     found = evaluate(
         recipe.model, model.params, model.state, source, {"loss": recipe.loss, **metrics}

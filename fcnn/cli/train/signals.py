@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fcnn.training.interrupt import SIGNALS, notice
 
-STOPPING = "fcnn train: interrupted: saves after the running steps; a second Ctrl-C ends it at once"
+STOPPING = "fcnn train: interrupted: saves after the running steps; a second signal ends it at once"
 
 
 @dataclass

@@ -37,8 +37,9 @@ def trained(folder: Path, which: str) -> Trained:
 
     Options:
         folder: of the run.
-        which: "last", "best" or the number of a step. "best" is the best of the kept checkpoints
-            by validation accuracy, or by loss if accuracy was not measured.
+        which: "tested", "last", "best" or the number of a step. The tested step is that of the
+            test at the end of training: the best one with --keep-best, else the last one. "best" is
+            judged by the metric of --keep-best, or else by the validation loss.
     Raises: Misuse, in one line, if there is none, or if it is damaged.
     """
     described = run_file(folder)
@@ -46,7 +47,7 @@ def trained(folder: Path, which: str) -> Trained:
     steps = checkpoints.steps()
     if not steps:
         raise Misuse(f"{folder} has no checkpoint; fcnn train --output {folder} makes them")
-    step = _chosen(checkpoints, which)
+    step = _chosen(checkpoints, which, described.get("keep best"))
     try:
         found = checkpoints.read_receipt(step)
         arrays = checkpoints.arrays(found, "params/", "state/", "opt_state/")
@@ -86,17 +87,18 @@ def run_file(folder: Path) -> dict[str, Any]:
         raise Misuse(f"{path} cannot be read: {error}; repeat the command fcnn train") from None
 
 
-def _chosen(checkpoints, which):
+def _chosen(checkpoints, which, keep_best):
+    """The number of the step `which`; `keep_best` is the metric of --keep-best, or None."""
     steps = checkpoints.steps()
-    if which == "last":
+    if which == "last" or (which == "tested" and keep_best is None):
         return steps[-1]
-    if which == "best":
-        for metric, larger in (("accuracy", True), ("loss", False)):
-            best = Checkpoints(checkpoints.folder, keep=Keep(best=metric, larger=larger)).best()
-            if best is not None:
-                return best
-        return steps[-1]
+    if which in ("best", "tested"):
+        keep = Keep(best=keep_best or "loss", larger=keep_best == "accuracy")
+        best = Checkpoints(checkpoints.folder, keep=keep).best()
+        return steps[-1] if best is None else best
     if not which.isdigit() or int(which) not in steps:
         known = ", ".join(map(str, steps))
-        raise Misuse(f"no checkpoint of step {which}; expected last, best or one of {known}")
+        raise Misuse(
+            f"no checkpoint of step {which}; expected tested, last, best or one of {known}"
+        )
     return int(which)

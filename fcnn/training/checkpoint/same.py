@@ -26,7 +26,7 @@ def require_same(
     if arrays is not None:
         different += _of_arrays(found, arrays, ignored)
     if different:
-        what = f"{folder} was saved by another run; name another folder, or write the values before"
+        what = f"{folder} was saved by another run; use another folder, or the values before"
         raise ValueError("\n  ".join([f"{what}:", *different]))
 
 

@@ -113,9 +113,7 @@ class Checkpoints:
         except Exception as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise as_os_error(error, self.path(step)) from None
-        for old in self._not_kept():
-            self.report(f"deleting step {old}")
-            shutil.rmtree(self._renamed(old))
+        self._prune()
 
     def latest(self, state: Any, *, config: Mapping[str, Any] = {}) -> dict[str, Any]:
         """The arrays of the latest good checkpoint by path, or {} if there is none.
@@ -138,6 +136,7 @@ class Checkpoints:
             differing = changes(found.environment, environment())
             but = f", but not bit for bit: {', '.join(differing)}" if differing else ""
             self.report(f"continues from step {step}{but}")
+            self._prune()
             return saved
         return {}
 
@@ -180,9 +179,12 @@ class Checkpoints:
                 values[step] = None
         return values
 
-    def _not_kept(self):
+    def _prune(self):
+        """Delete the checkpoints that are not kept."""
         values = self._values()
-        return sorted(values.keys() - self.keep.chosen(values))
+        for old in sorted(values.keys() - self.keep.chosen(values)):
+            self.report(f"deleting step {old}")
+            shutil.rmtree(self._renamed(old))
 
     def _renamed(self, step):
         """The folder of a checkpoint that is to be deleted, under another name.
