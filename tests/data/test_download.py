@@ -374,6 +374,18 @@ def test_the_environment_and_the_cache_folder_replace_data_dir(mirrors, tmp_path
             function("mnist", "~no-such-user/data")
 
 
+def test_without_a_home_folder_data_dir_is_needed(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    for name in ("FCNN_DATA", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for function in (load, download):
+        with pytest.raises(DataError, match=r"^there is no home folder; give another data_dir"):
+            function("mnist")
+
+
 @pytest.mark.parametrize("name", KNOWN_FILES)
 def test_known_files_are_plausible(name):
     """Their checksums were compared with the files by hand; this finds a slip of the pen."""
