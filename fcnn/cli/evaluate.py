@@ -18,7 +18,7 @@ def add_to(tools) -> None:
         "evaluate",
         help="test a trained model",
         description="Print loss, accuracy and confusion matrix of a model that fcnn train made. "
-        "Exit code: 0, or 2 for misuse.",
+        "Exit code: 0; 1 if the loss is not finite; 2 for misuse.",
     )
     add_run(tool)
     tool.add_argument(
@@ -55,17 +55,19 @@ def run(chosen: Namespace) -> int:
     except (ValueError, TypeError, ImportError) as misuse:
         print(f"{COMMAND}: {misuse}", file=sys.stderr)
         return 2
+    code = 1 if found["loss"] is None else 0
     found = {"step": model.step, "part": part, "examples": source.length, **found}
     text = lambda: json.dumps(found, indent=1) + "\n"
     if chosen.json is True:
         print(text(), end="")
-        return 0
-    show(
-        [f"{part} of step {model.step}: {results.line(found)}", *_matrix(model, found)],
-        keep_on=True,
-    )
+        return code
+    shown = [f"{part} of step {model.step}: {results.line(found)}", *_matrix(model, found)]
+    broken = show(shown, keep_on=True)
     files = [("--json", chosen.json, text)] if isinstance(chosen.json, Path) else []
-    return 0 if write(COMMAND, files) else 2
+    written = write(COMMAND, files)
+    if broken:
+        raise broken
+    return code if written else 2
 
 
 def _source(model: Trained, chosen: Namespace):
@@ -77,7 +79,7 @@ def _source(model: Trained, chosen: Namespace):
         data_dir=chosen.data_dir or described["data_dir"],
         download=False,
         size=tuple(config["input"]),
-        broken="refuse",
+        broken=described.get("broken", "refuse"),
         cache=chosen.cache,
         validation=0 if given else config["validation"],
         seed=config["seed"],
@@ -86,14 +88,31 @@ def _source(model: Trained, chosen: Namespace):
     parts = {"test": read.test, "validation": read.validation, "examples": read.train}
     part, source = next((part, source) for part, source in parts.items() if source is not None)
     shape = list(source.spec["x"].shape)
-    if shape != config["input"]:
-        raise Misuse(f"{options.data}: x has shape {shape}, but the model takes {config['input']}")
+    dtype = f"{source.spec['x'].dtype}"
+    if (shape, dtype) != (config["input"], config["x"]):
+        what = f"{options.data}: x is {dtype} of shape {shape}"
+        raise Misuse(f"{what}, but the model takes {config['x']} of shape {config['input']}")
+    if given:
+        _require_classes(options.data, read.classes, model.classes)
+    elif read.facts["data"] != config["data"]:
+        again = "; the validation part is drawn again" * (part == "validation")
+        print(f"{COMMAND}: the data have changed since the training{again}", file=sys.stderr)
     return part, source
+
+
+def _require_classes(name, found, classes):
+    """Misuse if the data have names of classes, and these are not the model's."""
+    numbers = None if found is None else tuple(map(str, range(len(found))))
+    if found not in (numbers, classes):
+        names = ", ".join(found or ("none",))
+        raise Misuse(
+            f"{name}: the classes are {names}, but the model has {', '.join(classes or ())}"
+        )
 
 
 def _matrix(model: Trained, found) -> list[str]:
     """The confusion matrix: a row for each class, with its accuracy."""
-    if model.classes is None:
+    if "confusion" not in found or model.classes is None:
         return []
     rows, names = found["confusion"], [f"{name:.{WIDEST}s}" for name in model.classes]
     width = max(len(name) for name in [*names, "predicted"])

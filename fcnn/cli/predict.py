@@ -39,10 +39,10 @@ def run(chosen: Namespace) -> int:
             raise Misuse(f"{chosen.folder}: the model does not classify images; use fcnn.training")
     except (ValueError, TypeError, ImportError) as misuse:
         return _refuse(misuse)
-    images, code = {}, 0
+    images, code = [], 0
     for path in chosen.images:
         try:
-            images[path] = data.decode_image(path, tuple(model.config["input"]))
+            images.append((path, data.decode_image(path, tuple(model.config["input"]))))
         except (ValueError, ImportError) as error:
             code = _refuse(error)
     if images:
@@ -50,8 +50,8 @@ def run(chosen: Namespace) -> int:
     return code
 
 
-def _print(chosen: Namespace, model: Trained, images: dict[Path, np.ndarray]) -> None:
-    x = np.stack([*images.values()])
+def _print(chosen: Namespace, model: Trained, images: list[tuple[Path, np.ndarray]]) -> None:
+    paths, x = [path for path, _ in images], np.stack([image for _, image in images])
     logits = predict(model.recipe.model, model.params, model.state, x)
     rows = np.asarray(jax.nn.softmax(logits))
     assert model.classes is not None
@@ -61,11 +61,11 @@ def _print(chosen: Namespace, model: Trained, images: dict[Path, np.ndarray]) ->
                 "image": f"{path}",
                 "probabilities": dict(zip(model.classes, row.tolist(), strict=True)),
             }
-            for path, row in zip(images, rows, strict=True)
+            for path, row in zip(paths, rows, strict=True)
         ]
         print(json.dumps(each, indent=1))
         return
-    for path, row in zip(images, rows, strict=True):
+    for path, row in zip(paths, rows, strict=True):
         best = [f"{model.classes[i]} {row[i]:.1%}" for i in np.argsort(-row)[:TOP]]
         print(f"{path}: {', '.join(best)}")
 

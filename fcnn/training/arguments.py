@@ -11,6 +11,7 @@ from fcnn.ops.arrays import is_float
 from fcnn.ops.validation import Named, require, require_integers, require_key
 from fcnn.training.batch import Recorded, of_batch, require_all_read
 from fcnn.training.callbacks import Callback
+from fcnn.training.checkpoint import Checkpoints
 from fcnn.training.evaluate import batch_spec
 from fcnn.training.metrics import added
 from fcnn.training.not_finite import not_finite_path, require_labels
@@ -72,6 +73,16 @@ def require_needs(callbacks: Sequence[Callback], measured: set[str]) -> None:
             require(bool(measured), f"{what}; write validation=(x, y)")
             known = ", ".join(sorted(measured))
             require(name in measured, f"{what}, which is not measured; expected one of {known}")
+
+
+def require_measured(checkpoints: Checkpoints | None, measured: set[str]) -> None:
+    """ValueError if the best checkpoint is kept by a metric that validation does not measure."""
+    best = None if checkpoints is None else checkpoints.keep.best
+    known = ", ".join(sorted(measured)) or "none: write validation=(x, y)"
+    require(
+        best is None or best in measured,
+        f"checkpoints keep the best by the validation {best!r}; expected one of {known}",
+    )
 
 
 def require_batch_size(source: Source, batch_size: int, accumulate: int) -> None:

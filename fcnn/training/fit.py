@@ -17,6 +17,7 @@ from fcnn.ops.validation import named, require, require_flags
 from fcnn.training.arguments import (
     require_batch_size,
     require_counts,
+    require_measured,
     require_needs,
     require_parts,
     start_state,
@@ -26,6 +27,7 @@ from fcnn.training.arguments import (
 from fcnn.training.batch import of_batch
 from fcnn.training.callbacks import Callback, Progress
 from fcnn.training.checkpoint import Checkpoints
+from fcnn.training.checkpoint.arrays import digest
 from fcnn.training.checkpoint.fingerprint import fingerprint
 from fcnn.training.evaluate import Evaluation
 from fcnn.training.interrupt import listening, notice
@@ -136,7 +138,9 @@ def fit(
         )
         examples = as_source("fit", source)
         held_out = None if validation is None else as_source("fit: validation", validation)
-        require_needs(callbacks, {"loss", *measured} if held_out else set())
+        results = {"loss", *measured} if held_out else set()
+        require_needs(callbacks, results)
+        require_measured(checkpoints, results)
         require_batch_size(examples, batch_size, accumulate)
         steps = examples.length // batch_size
         train_state = start_state(model, optimizer, examples, key, start, epochs * steps)
@@ -149,7 +153,7 @@ def fit(
                 evaluation.validate(train_state.params, train_state.state)
         update = updating(model, loss, optimizer, augment, accumulate)
         loop = Loop(update, measured, examples, steps, batch_size, skip=skip_not_finite)
-        config = {} if checkpoints is None else _config(examples, batch_size)
+        config = {} if checkpoints is None else _config(examples, batch_size, train_state.key)
         kept = {"checkpoints": checkpoints, "config": config}
         run = Run(loop, evaluation, callbacks, epochs=epochs, every=every or steps, **kept)
         with nullcontext() if checkpoints is None else checkpoints.in_use():
@@ -168,6 +172,6 @@ def fit(
     return Fit(train_state, run.history, stopped, message)
 
 
-def _config(source: Source, batch_size: int) -> dict[str, Any]:
-    """What a checkpoint must agree with besides its arrays."""
-    return {"batch size": batch_size, "examples": fingerprint(source)}
+def _config(source: Source, batch_size: int, key: jax.Array) -> dict[str, Any]:
+    """What a checkpoint must agree with besides the shapes of its arrays."""
+    return {"batch size": batch_size, "examples": fingerprint(source), "key": digest(key)[:16]}

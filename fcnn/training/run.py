@@ -48,11 +48,15 @@ class Run:
 
     def train(self, train_state: TrainState, received: Received) -> str:
         """All chunks of steps; why the run ended early, or ""."""
-        self.train_state = self._saved = self._prepared(train_state)
+        self.train_state = self._prepared(train_state)
+        self._saved_step = int(self.train_state.step)
+        self._incomplete = False  # whether a callback failed: its chunk must be repeated
         if ended := "; ".join(filter(None, map(self._ended, self.callbacks))):
             return ended
         stopped = self._train(received)
-        not_saved = "" if self.train_state is self._saved else self._save({})
+        if int(self.train_state.step) == self._saved_step and stopped != "not finite":
+            return stopped
+        not_saved = self._save({})
         return stopped or not_saved
 
     def _train(self, received):
@@ -72,7 +76,7 @@ class Run:
                 at = int(self.train_state.step)
                 if at == first:
                     raise  # nothing is lost
-                self.message = _described(error)
+                self.message = described(error)
                 return "error in a metric or validation" if at == end else "error in the source"
             if stopped:
                 return stopped
@@ -139,7 +143,7 @@ class Run:
 
     def _save(self, validation):
         """Save a checkpoint if there are any; why that ends the run, or ""."""
-        if self.checkpoints is None:
+        if self.checkpoints is None or self._incomplete:
             return ""
         try:
             self.checkpoints.save(self.train_state, config=self.config, validation=validation)
@@ -148,7 +152,7 @@ class Run:
             before = f"; the last checkpoint is that of step {last[0]}" if last else ""
             self.message = f"{error.filename}: {error.strerror}{before}"
             return "checkpoint not saved"
-        self._saved = self.train_state
+        self._saved_step = int(self.train_state.step)
         return ""
 
     def _placed(self, a):
@@ -211,7 +215,8 @@ class Run:
                 _require_arrays(callback, new)
             except Exception as error:
                 reasons.append(f"error in {callback.name}")
-                self.message = _described(error)
+                self._incomplete = True
+                self.message = described(error)
                 continue
             own[callback.name] = new
         self.train_state = self.train_state._replace(callbacks=own)
@@ -226,7 +231,7 @@ def _require_arrays(callback, own):
             raise TypeError(f"{what} {a!r:.60}; it must be a pytree of arrays")
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
     """The error and the line that raised it, outside of fcnn if it began there."""
     frames = traceback.extract_tb(error.__traceback__)
     library = Path(__file__).parents[1]

@@ -1,6 +1,8 @@
 """fcnn train, evaluate, predict and verify: from files to results; each mistake in one line."""
 
+import io
 import json
+import os
 import re
 import shutil
 
@@ -141,7 +143,7 @@ def test_another_command_is_refused_with_all_differences(run, capsys):
     assert main([*changed, "--seed", "1", "--epochs", "9"]) == 2
     _, err = lines(capsys)
     assert err[0].startswith("fcnn train: ")
-    assert "was saved by another run; name another folder" in err[0]
+    assert "was saved by another run; use another folder" in err[0]
     listed = [line.partition(":")[0].strip() for line in err[1:]]
     assert listed[:4] == ["model", "mean", "deviation", "learning rate"]
     assert {"seed", "examples", "params/dense1/w", "opt_state/0/mu/dense2/w"} <= {*listed}
@@ -152,7 +154,7 @@ def test_another_command_is_refused_with_all_differences(run, capsys):
     ("words", "message"),
     [
         (["--step", "7"], "no checkpoint of step 7; expected tested, last, best or one of"),
-        (["--data", "digits"], "x has shape|classes"),
+        (["--data", "digits"], "x is uint8 of shape"),
     ],
     ids=["step", "data"],
 )
@@ -339,7 +341,7 @@ MISUSE = [  # words with {file}, {folder}; error message
     (["train", "mlp", "digits", "--early-stopping", "3", "--validation", "0"], "needs validation"),
     (
         ["train", "mlp", "digits", "--accumulate", "5"],
-        "batch_size 64 must be a multiple of accumulate, the 5 parts",
+        "--batch-size 64 is not a multiple of --accumulate 5",
     ),
     (["train", "mlp", "digits", "--augment", "flop"], "--augment: unknown 'flop'; .*mean flip"),
     (["train", "mlp", "digits", "--augment", "flip(1,2,3)"], r"--augment flip\(1,2,3\): .*takes"),
@@ -378,6 +380,10 @@ FILES = [
     ({"classes": np.array(["one"])}, "1 classes, but labels from 0 to 1; there must be"),
     ({"y": -np.ones(40, int)}, "y has the label -1; labels begin at 0"),
     ({"y": np.zeros(40, int)}, "1 classes, but labels from 0 to 0; there must be at least 2"),
+    ({"x": np.float32(3)}, "x is one number, without an axis of examples"),
+    ({"y": np.array([0, 5000] * 20)}, "y has the label 5000, but there are 40 labels"),
+    ({"x_test": np.zeros((4, 2), np.float32), "y_test": np.zeros(4, int)}, "x of the test part is"),
+    ({"x_test": np.zeros((4, 3)), "y_test": np.zeros(4)}, "x of the test part is float64"),
     ({"more": np.zeros(40)}, "'more' is not read"),
 ]
 
@@ -390,6 +396,64 @@ def test_a_file_that_does_not_fit_gives_one_line(changes, message, tmp_path, cap
     _, err = lines(capsys)
     assert len(err) == 1, err
     assert message in err[0]
+
+
+def test_labels_of_one_byte_may_have_256_classes(tmp_path, capsys):
+    y = np.arange(256, dtype=np.uint8)
+    path = arrays(tmp_path, x=np.zeros((256, 2), np.float32), y=y)
+    assert main(["train", MLP, str(path), "--output", str(tmp_path / "run"), "--dry-run"]) == 0
+    assert re.search(r"^dense2 +\(256,\)", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_results_that_are_not_finite_are_null_and_end_with_1(tmp_path, capsys):
+    x = np.full((4, 3), np.nan, np.float32)
+    path, folder = arrays(tmp_path, x_test=x, y_test=np.zeros(4, np.int64)), tmp_path / "run"
+    command = ["train", MLP, str(path), "--output", str(folder), "--batch-size", "8"]
+    assert main([*command, "--epochs", "1"]) == 1
+    assert "loss not finite, 4 examples" in capsys.readouterr().out
+    assert json.loads((folder / "results.json").read_text())["loss"] is None
+    assert main(["evaluate", str(folder)]) == 1
+    names = arrays(tmp_path, classes=["b", "a"])
+    assert main(["evaluate", str(folder), "--data", str(names)]) == 2
+    err = lines(capsys)[1]
+    assert err[-1].endswith("the classes are b, a, but the model has 0, 1")
+
+
+def test_files_are_written_though_standard_output_fails(tmp_path, monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return os.open(os.devnull, os.O_WRONLY)
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr("sys.stdout", Closed())
+    command = ["train", MLP, str(arrays(tmp_path)), "--output", str(folder), "--batch-size", "8"]
+    assert main([*command, "--epochs", "1"]) == 141
+    assert json.loads((folder / "results.json").read_text())["loss"] > 0
+
+
+def test_a_signal_while_a_file_is_imported_ends_with_its_code(tmp_path, capsys):
+    text = "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n"
+    (tmp_path / "net.py").write_text(text)
+    assert main(["train", f"{tmp_path / 'net.py'}:net", str(arrays(tmp_path))]) == 143
+    assert lines(capsys)[1] == ["fcnn train: interrupted"]
+
+
+def test_an_error_in_a_model_is_one_line(tmp_path, capsys):
+    (tmp_path / "net.py").write_text(
+        "from fcnn.layers import Layer\n\n"
+        "def forward(params, state, x, call):\n    return {}['key']\n\n"
+        "def net():\n"
+        "    setup = lambda key, x, plan: ({}, {}, x)\n"
+        "    return Layer('broken', setup, forward)\n"
+    )
+    y = RNG.normal(size=(40, 3)).astype(np.float32)
+    options = ["--output", str(tmp_path / "run"), "--batch-size", "8"]
+    assert main(["train", f"{tmp_path / 'net.py'}:net", str(arrays(tmp_path, y=y)), *options]) > 0
+    (line,) = lines(capsys)[1]
+    assert "key" in line
 
 
 def test_calls_are_parsed_as_python():

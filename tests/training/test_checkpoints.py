@@ -36,6 +36,7 @@ class Run:
     def __init__(self, folder):
         self.folder, self.lines = folder, []
         self.model, self.data, self.optimizer = MODEL, (X[:32], Y[:32]), optax.adam(1e-2)
+        self.key = jax.random.key(0)
 
     @property
     def checkpoints(self):
@@ -52,7 +53,7 @@ class Run:
             training.keep_best(),
             *more,
         ]
-        options = {"epochs": epochs, "batch_size": 8, "every": 3, "key": jax.random.key(0)}
+        options = {"epochs": epochs, "batch_size": 8, "every": 3, "key": self.key}
         with jax.numpy_dtype_promotion("standard"):  # for optax, also in a fixture of the module
             return training.fit(
                 self.model,
@@ -246,7 +247,7 @@ def test_all_differences_of_a_run_are_listed(whole, tmp_path):
     run.optimizer, run.data = optax.sgd(0.1), (X[:24], Y[:24])
     config = {"rate": 0.1, "new": 1}
     before = sorted((run.folder / "c").iterdir())
-    with pytest.raises(ValueError, match="was saved by another run; name another folder") as error:
+    with pytest.raises(ValueError, match="was saved by another run; use another folder") as error:
         run.fit(8, checkpoints=training.Checkpoints(run.folder / "c", config=config))
     text = str(error.value)
     for line in (
@@ -397,3 +398,104 @@ def test_the_policy_keeps_the_last_the_multiples_and_the_best(steps, last, every
 def test_policies_that_make_no_sense_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=f"Checkpoints: .*{message}"):
         training.Checkpoints(tmp_path, keep=training.Keep(**options))
+
+
+def test_a_signal_before_the_first_step_saves_nothing_twice(tmp_path):
+    """The checkpoint keeps its validation results, by which the best one is found."""
+    run = Run(tmp_path)
+    run.fit(3)
+    before = run.checkpoints.read_receipt(12)
+    host = training.from_host(run.data)
+    calls = []
+
+    def take(indices):
+        calls.append(indices)
+        if len(calls) == 3:  # after the sum of the examples and the compilation
+            signal.raise_signal(signal.SIGTERM)
+        return host.take(indices)
+
+    run.data = dataclasses.replace(host, take=take)
+    assert run.fit(6).stopped == "interrupted"
+    assert run.checkpoints.steps()[-1] == 12
+    assert run.checkpoints.read_receipt(12) == before
+    assert before.validation
+
+
+def test_a_chunk_whose_callback_failed_is_repeated(whole, tmp_path, monkeypatch):
+    """A line of metrics that could not be written is not lost."""
+    run, write_text = Run(tmp_path), Path.write_text
+
+    def fails(path, text, **options):
+        if path.name == ".metrics.jsonl.part" and '"step": 6' in text:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_text(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", fails)
+    assert run.fit(6).stopped == "error in metrics_file"
+    assert run.checkpoints.steps() == [3]
+    monkeypatch.undo()
+    same(run.fit(6).train_state, whole.state)
+    assert run.rows() == whole.rows()
+
+
+def test_checkpoints_that_a_killed_process_did_not_delete_are_deleted(whole, tmp_path):
+    run = copied(whole, tmp_path)
+    kept = run.checkpoints.steps()
+    shutil.copytree(run.folder / "c" / "21", run.folder / "c" / "3")
+    found = dataclasses.replace(receipt.read(run.folder / "c" / "3"), step=3, validation={})
+    receipt.write(run.folder / "c" / "3", found)
+    run.fit(6)
+    assert run.checkpoints.steps() == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "[]", "null", '{"receipt": {}}', "\xff", '{"receipt": {"step": NaN}}']
+)
+def test_any_text_in_a_receipt_is_damage(whole, tmp_path, text):
+    run = copied(whole, tmp_path)
+    path = run.folder / "c" / "24" / "receipt.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(Damaged, match=r"receipt.json is not what was written"):
+        run.checkpoints.read_receipt(24)
+
+
+@pytest.mark.parametrize("change", [{"arrays": []}, {"files": {"a": 1}}, {"step": "24"}])
+def test_a_receipt_of_other_types_with_a_right_sum_is_damage(whole, tmp_path, change):
+    run = copied(whole, tmp_path)
+    path = run.folder / "c" / "24" / "receipt.json"
+    body = json.loads(path.read_text())["receipt"] | change
+    path.write_text(json.dumps({"sha256": receipt._sum(body), "receipt": body}))
+    with pytest.raises(Damaged, match=r"receipt.json is not what was written"):
+        run.checkpoints.read_receipt(24)
+
+
+def test_other_names_in_the_folder_are_no_checkpoints(whole, tmp_path):
+    run = copied(whole, tmp_path)
+    steps, folder = run.checkpoints.steps(), run.folder / "c"
+    (folder / "0099").mkdir()
+    (folder / "98").write_text("a file")
+    (folder / "²").mkdir()
+    (folder / ".saving-3").write_text("a file")
+    (folder / "24.damaged").write_text("a file")
+    assert run.checkpoints.steps() == steps
+    (folder / "24" / "receipt.json").unlink()
+    same(run.fit(6).train_state, whole.state)
+    assert (folder / "24.damaged").is_dir()
+
+
+def test_another_key_or_a_metric_that_is_not_measured_is_refused(whole, tmp_path):
+    run = copied(whole, tmp_path)
+    with pytest.raises(
+        ValueError, match="keep the best by the validation 'f1'; expected one of loss"
+    ):
+        run.fit(
+            6,
+            checkpoints=training.Checkpoints(
+                tmp_path / "d", keep=training.Keep(best="f1", larger=True)
+            ),
+        )
+    with pytest.raises(ValueError, match="config must be a dict for JSON, with finite numbers"):
+        training.Checkpoints(tmp_path, config={"rate": float("nan")})
+    run.key = jax.random.key(1)
+    with pytest.raises(ValueError, match=r"\n  key: \w{16} before, \w{16} now"):
+        run.fit(6)

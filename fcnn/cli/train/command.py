@@ -1,5 +1,6 @@
 """fcnn train: train a model, and continue after any interruption."""
 
+import errno
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ from fcnn.cli.train.progress import Screen
 from fcnn.cli.train.replay import replay
 from fcnn.cli.train.results import finish
 from fcnn.cli.train.signals import Signals, signals
+from fcnn.training.run import described
 
 COMMAND = "fcnn train"
 EXIT = "Exit code: 0 if training ended, 1 if a loss or a gradient is not finite, or if a dry run "
@@ -56,11 +58,17 @@ def run(chosen: Namespace) -> int:
             if chosen.replay is not None:
                 return replay(made, chosen.replay)
             return _train(made, arrived)
+        except KeyboardInterrupt:
+            return _refuse("interrupted", arrived.exit_code)
         except OSError as error:
+            if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC):
+                raise  # of standard output, which `exit_code` reports
             where = f"{error.filename}: " if error.filename else ""
             return _refuse(f"{where}{error.strerror or error}")
         except (ValueError, TypeError, ImportError) as error:
             return _refuse(f"{error}".removeprefix("fit: "))
+        except Exception as error:  # of the model, for example
+            return _refuse(described(error), 1)
 
 
 def _train(made: Plan, arrived: Signals) -> int:
@@ -99,16 +107,19 @@ def _ended(made: Plan, checkpoints: training.Checkpoints, fitted: Any, arrived: 
     step, steps = int(fitted.train_state.step), made.chosen.epochs * made.steps_per_epoch
     last = checkpoints.steps()[-1:]
     saved = f"the last checkpoint is {checkpoints.path(last[0])}" if last else "nothing is saved"
+    if "checkpoint not saved" in fitted.stopped:  # `fit` has printed the reason
+        return 2
     if fitted.stopped == "interrupted":
+        if fitted.message:  # the state could not be saved
+            return 2
         again = f"{saved}; the same command continues at step {step} of {steps}"
         return _refuse(f"interrupted: {again}", arrived.exit_code)
     if fitted.stopped == "not finite":
         again = f"--replay {step + 1} shows where step {step + 1} goes wrong"
         return _refuse(f"{_in_the_data(made, fitted.message)}{saved}; {again}", 1)
-    if fitted.stopped == "checkpoint not saved":  # `fit` has printed the reason
-        return 2
-    if fitted.stopped.startswith("error in "):
-        return _refuse(f"{saved}", 1)
+    if "error in " in fitted.stopped:
+        file = any(name in fitted.stopped for name in ("metrics_file", "tensorboard"))
+        return _refuse(f"{saved}; the same command continues from there", 2 if file else 1)
     if fitted.stopped:
         print(f"stopped at step {step} of {steps}: {fitted.stopped}", flush=True)
     return finish(made, checkpoints)
@@ -139,6 +150,7 @@ def _describe(made: Plan) -> None:
         "data": str(where.resolve()) if where.exists() else chosen.data,
         "data_dir": chosen.data_dir and str(Path(chosen.data_dir).resolve()),
         "keep best": chosen.keep_best,
+        "broken": chosen.broken,
         "config": made.config,
     }
     write_whole(made.folder / "run.json", json.dumps(facts, indent=2) + "\n")

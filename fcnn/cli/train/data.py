@@ -15,7 +15,9 @@ from fcnn.cli.output import Misuse
 from fcnn.cli.train.pixels import statistics
 from fcnn.ops.validation import did_you_mean
 from fcnn.training.sources import Source, as_source
+from fcnn.training.sources.source import described
 
+MANY = 1000  # classes that data may have without as many examples
 PARTS = {"train": "training", "validation": "valid val", "test": "testing"}  # and other names
 Examples = dict[str, Any]  # x, y and side inputs, with the examples along the first axis
 
@@ -56,12 +58,25 @@ def read(chosen: Namespace, classes: tuple[str, ...] | None = None) -> Data:
         missing = f"there is no folder {name!r}" if "/" in name else f"unknown data {name!r}"
         raise Misuse(f"{missing}; {known}{did_you_mean(name, data.NAMES)}")
     sources = {part: as_source(f"{name}: {part}", arrays) for part, arrays in parts.items()}
+    _require_like_training(name, sources)
     train, validation, rows = sources["train"], sources.get("validation"), None
     if validation is None and chosen.validation:
         train, validation, rows = _split(train, parts["train"], chosen.validation, chosen.seed)
     mean, deviation = statistics(train) if facts.pop("pixels") else (None, None)
     facts |= {"mean": mean, "deviation": deviation}
     return Data(train, validation, sources.get("test"), facts, tuple(skipped), rows)
+
+
+def _require_like_training(name, sources):
+    """Misuse for a part whose entries are not those of the training part."""
+    shown = lambda spec, entry: described(spec[entry]) if entry in spec else "missing"
+    train = sources["train"].spec
+    for part, source in sources.items():
+        for entry in dict.fromkeys([*train, *source.spec]):
+            one, other = shown(source.spec, entry), shown(train, entry)
+            if one != other:
+                what = f"{name}: {entry} of the {part} part is {one}"
+                raise Misuse(f"{what}, but {other} in the training part")
 
 
 def _data_set(chosen):
@@ -114,6 +129,9 @@ def _file(path: Path):
         entry, _, part = key.rpartition("_")
         part, entry = (part, entry) if part in PARTS and entry else ("train", key)
         parts.setdefault(part, {})[entry] = a
+    for key, a in arrays.items():
+        if a.ndim == 0:
+            raise Misuse(f"{path}: {key} is one number, without an axis of examples")
     for part in ("train", *parts):
         missing = [name for name in ("x", "y") if name not in parts.get(part, {})]
         if missing:
@@ -127,7 +145,10 @@ def _file(path: Path):
     classes = None
     if y.dtype.kind in "iu":
         labels = np.concatenate([np.ravel(part["y"]) for part in parts.values()])
-        count = 1 + labels.max(initial=0)
+        count = 1 + int(labels.max(initial=0))
+        if count > max(MANY, labels.size):
+            what = f"{path}: y has the label {count - 1}, but there are {labels.size} labels"
+            raise Misuse(f"{what}; are they numbers of examples, and not of classes?")
         classes = [*map(str, range(count))] if names is None else [*map(str, names)]
         if labels.min(initial=0) < 0:
             raise Misuse(f"{path}: y has the label {labels.min()}; labels begin at 0")

@@ -58,6 +58,8 @@ def plan(chosen: Namespace) -> Plan:
     config |= {**examples.facts, **config_of(chosen)}
     _require_fitting(chosen, examples)
     steps = examples.train.length // chosen.batch_size
+    if chosen.early_stopping is not None:
+        config["every"] = chosen.every or steps
     if chosen.schedule in OF_A_LENGTH:
         config["steps"] = steps * chosen.epochs
     made = recipe(config, layer, steps)
@@ -68,7 +70,12 @@ def plan(chosen: Namespace) -> Plan:
 def _name(chosen):
     """MODEL-DATA, for the folder of a run."""
     model = chosen.model.partition(".py:")[2] or chosen.model
-    return f"{model.partition('(')[0]}-{Path(chosen.data).resolve().stem}"
+    return f"{model.partition('(')[0]}-{_stem(Path(chosen.data))}"
+
+
+def _stem(path):
+    """The name of a folder, or of a file without its ending."""
+    return path.resolve().name if path.is_dir() else path.stem
 
 
 def _require_outputs(layer, x, y, outputs):
@@ -108,6 +115,11 @@ def _require_sensible(chosen):
         value = getattr(chosen, option)
         if not 0 <= value < 1:
             raise Misuse(f"--{option.replace('_', '-')} {value} must be from 0 to below 1")
+    if chosen.batch_size % chosen.accumulate:
+        what = f"--batch-size {chosen.batch_size} is not a multiple"
+        raise Misuse(f"{what} of --accumulate {chosen.accumulate}")
+    if not 0 <= chosen.seed < 2**32:
+        raise Misuse(f"--seed {chosen.seed} must be from 0 to {2**32 - 1}")
     if chosen.early_stopping is not None and chosen.early_stopping < 1:
         raise Misuse(f"--early-stopping {chosen.early_stopping} must be at least 1")
     if chosen.schedule == "plateau" and chosen.warm_up:

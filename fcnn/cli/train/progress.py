@@ -24,7 +24,7 @@ class Screen:
         self.callback = Callback("screen", init=self._init, after=self._after)
 
     def __enter__(self) -> "Screen":
-        if sys.stdout.isatty():
+        if sys.stdout is not None and sys.stdout.isatty():
             from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
 
             percent = TextColumn("{task.percentage:3.0f}%")

@@ -12,6 +12,7 @@ from fcnn.cli.train.plan import Plan
 from fcnn.cli.train.report.page import page
 from fcnn.cli.train.trained import Trained, trained
 from fcnn.training import Checkpoints, Metric, evaluate
+from fcnn.training.callbacks.metrics_file import plain
 from fcnn.training.sources import Source
 
 
@@ -23,26 +24,25 @@ def finish(made: Plan, checkpoints: Checkpoints) -> int:
     results: dict[str, Any] = {"step": model.step, "part": part}
     if source is not None:
         results |= {"examples": source.length, **measured(model, source)}
-        print(f"{part} of step {model.step}: {line(results)}", flush=True)
     write_whole(made.folder / "results.json", json.dumps(results, indent=1) + "\n")
     rows = read_metrics(made.folder / "metrics.jsonl")
     report = made.folder / "report.html"
     write_whole(report, page(f"{made.folder}", model.config, rows, results))
+    if source is not None:
+        print(f"{part} of step {model.step}: {line(results)}", flush=True)
     print(f"{report}", flush=True)
-    return 0
+    return 0 if results.get("loss", 0) is not None else 1
 
 
 def measured(model: Trained, source: Source) -> dict[str, Any]:
-    """Loss, and for classes accuracy and confusion matrix, of a source."""
+    """Loss, and for classes accuracy and confusion matrix, of a source; None if not finite."""
     recipe, metrics = model.recipe, dict(model.recipe.metrics)
     if model.classes is not None and not source.spec["y"].shape:
         metrics["confusion"] = confusion(len(model.classes))
     found = evaluate(
         recipe.model, model.params, model.state, source, {"loss": recipe.loss, **metrics}
     )
-    return {
-        name: value.tolist() if hasattr(value, "tolist") else value for name, value in found.items()
-    }
+    return {name: plain(value) for name, value in found.items()}
 
 
 def confusion(classes: int) -> Metric:
@@ -57,7 +57,8 @@ def confusion(classes: int) -> Metric:
 def line(results: Mapping[str, Any]) -> str:
     """Results in one line: "accuracy 97.8 %, loss 0.0712, 360 examples"."""
     parts = [f"accuracy {results['accuracy']:.1%}"] if "accuracy" in results else []
-    return ", ".join([*parts, f"loss {results['loss']:.4g}", f"{results['examples']:,} examples"])
+    loss = "not finite" if results["loss"] is None else f"{results['loss']:.4g}"
+    return ", ".join([*parts, f"loss {loss}", f"{results['examples']:,} examples"])
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

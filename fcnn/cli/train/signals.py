@@ -1,7 +1,6 @@
 """Ctrl-C and SIGTERM during `fcnn train`: the running steps are finished and saved."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ def signals() -> Iterator[Signals]:
     def handle(number, frame):
         arrived.received = arrived.received or number
         if not arrived.training:
-            sys.exit(128 + number)
+            raise KeyboardInterrupt  # which user's code that is being imported does not catch
         notice(f"\n{STOPPING}")
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}

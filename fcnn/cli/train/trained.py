@@ -79,11 +79,14 @@ def run_file(folder: Path) -> dict[str, Any]:
     """
     path = folder / "run.json"
     try:
-        return json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
+        if not (isinstance(content, dict) and {"model", "data", "data_dir"} <= content.keys()):
+            raise ValueError("it is not what fcnn train wrote")
+        return content
     except FileNotFoundError:
         what = f"{folder} is not the folder of a run" if folder.exists() else f"no folder {folder}"
         raise Misuse(f"{what}: there is no {path}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Misuse(f"{path} cannot be read: {error}; repeat the command fcnn train") from None
 
 
@@ -96,7 +99,7 @@ def _chosen(checkpoints, which, keep_best):
         keep = Keep(best=keep_best or "loss", larger=keep_best == "accuracy")
         best = Checkpoints(checkpoints.folder, keep=keep).best()
         return steps[-1] if best is None else best
-    if not which.isdigit() or int(which) not in steps:
+    if which not in map(str, steps):
         known = ", ".join(map(str, steps))
         raise Misuse(
             f"no checkpoint of step {which}; expected tested, last, best or one of {known}"

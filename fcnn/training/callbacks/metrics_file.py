@@ -26,7 +26,8 @@ def metrics_file(path: str | Path, *, replace: bool = False) -> Callback:
     path = Path(path)
 
     def lines_until(step):
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        lines = text.splitlines()
         return [line for line in lines if _step_of(line) <= step]
 
     def write(lines):
@@ -48,25 +49,26 @@ def metrics_file(path: str | Path, *, replace: bool = False) -> Callback:
     def after(train_state, own, progress):
         row = progress._asdict()
         for part in ("training", "validation"):
-            row[part] = {name: _plain(value) for name, value in row[part].items()}
+            row[part] = {name: plain(value) for name, value in row[part].items()}
         write([*lines_until(progress.step - 1), json.dumps(row)])
         return own
 
     return Callback("metrics_file", init, after)
 
 
-def _plain(value):
+def plain(value):
     """A number or nested lists as JSON takes them: null where a number is not finite."""
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     return value if not isinstance(value, float) or math.isfinite(value) else None
 
 
 def _step_of(line):
     """The step of a line, or infinity if the line is torn."""
     try:
-        return json.loads(line)["step"]
-    except (ValueError, LookupError, TypeError):
+        step = json.loads(line)["step"]
+    except (ValueError, LookupError, TypeError, RecursionError):
         return math.inf
+    return step if isinstance(step, int) else math.inf

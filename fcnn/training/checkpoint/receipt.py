@@ -9,7 +9,7 @@ changed configuration.
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
@@ -50,19 +50,19 @@ def read(folder: Path) -> Receipt:
     try:
         content = json.loads((folder / NAME).read_bytes())
         body = content["receipt"]
-        right = _sum(body) == content["sha256"]
+        right = _sum(body) == content["sha256"] and _is_receipt(body)
     except FileNotFoundError:
         raise Damaged(f"{NAME} is missing") from None
     except OSError as error:
         raise Damaged(f"{NAME} cannot be read ({error.strerror})") from None
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         right, body = False, {}
     if not right:
         raise Damaged(f"{NAME} is not what was written")
     if body["format"] > FORMAT:
         what = f"{folder / NAME} has format {body['format']}, but this fcnn reads {FORMAT}"
         raise ValueError(f"{what}; install a later fcnn")
-    return Receipt(**body)
+    return Receipt(**{field.name: body[field.name] for field in fields(Receipt)})
 
 
 def verify(folder: Path, receipt: Receipt) -> None:
@@ -118,3 +118,13 @@ def flush_one(path: Path) -> None:
 
 def _sum(body: Any) -> str:
     return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _is_receipt(body: Any) -> bool:
+    """Whether the entries have the types of a receipt: a sum alone does not prove it."""
+    types = {"step": int, "format": int, **dict.fromkeys(("config", "environment"), dict)}
+    types |= dict.fromkeys(("arrays", "validation", "files"), dict)
+    lengths = [(body["arrays"], 3), (body["files"], 2)]
+    return all(isinstance(body[name], kind) for name, kind in types.items()) and all(
+        len(entry) == length for entries, length in lengths for entry in entries.values()
+    )

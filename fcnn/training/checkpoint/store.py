@@ -58,7 +58,12 @@ class Checkpoints:
     ):
         with named("Checkpoints"):
             self.keep = (keep or Keep()).validated()
-            self.config = json.loads(json.dumps(dict(config)))
+            try:
+                self.config = json.loads(json.dumps(dict(config), allow_nan=False))
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"config must be a dict for JSON, with finite numbers: {error}"
+                ) from None
         self.folder, self.report = Path(folder), report
 
     def __repr__(self) -> str:
@@ -67,7 +72,8 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in ascending order."""
         names = os.listdir(self.folder) if self.folder.is_dir() else []
-        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+        numbers = [int(name) for name in names if name.isascii() and name.isdecimal()]
+        return sorted(n for n in numbers if f"{n}" in names and self.path(n).is_dir())
 
     def path(self, step: int) -> Path:
         return self.folder / f"{step}"
@@ -83,7 +89,7 @@ class Checkpoints:
         with alone_in(self.folder):
             for path in self.folder.iterdir():
                 if path.name.startswith((SAVING, DELETING)):
-                    shutil.rmtree(path)
+                    _remove(path)
             yield
 
     def save(
@@ -197,6 +203,14 @@ class Checkpoints:
 
     def _set_aside(self, step, damage):
         aside = self.folder / f"{step}{DAMAGED}"
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove(aside)
         self.path(step).rename(aside)
         self.report(f"step {step} is damaged: {damage}; renamed to {aside.name}")
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder with its content, or a file or link; nothing if it does not exist."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -46,6 +46,8 @@ def headline(results: Mapping[str, Any]) -> str:
     if "loss" not in results:
         return "Not tested: no test data and no validation data"
     name = "accuracy" if "accuracy" in results else "loss"
+    if results[name] is None:
+        return f"{results['part']} {name}: not finite".capitalize()
     return f"{results['part']} {name}: {measure(name, results[name])}".capitalize()
 
 
