@@ -1,5 +1,6 @@
 """fcnn train, evaluate, predict and verify: from files to results; each mistake in one line."""
 
+import errno
 import io
 import json
 import os
@@ -422,7 +423,7 @@ def test_results_that_are_not_finite_are_null_and_end_with_1(tmp_path, capsys):
 def test_files_are_written_though_standard_output_fails(tmp_path, monkeypatch):
     class Closed(io.StringIO):
         def write(self, text):
-            raise BrokenPipeError
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
         def fileno(self):
             return os.open(os.devnull, os.O_WRONLY)
