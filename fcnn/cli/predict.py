@@ -24,10 +24,12 @@ def add_to(tools) -> None:
         help="predict the class of images",
         description="Print the most probable classes of each image, by a model that fcnn train "
         "made. Images are scaled and cropped as in its training. Exit code: 0; 2 for misuse, or if "
-        "an image cannot be read: the others are predicted.",
+        "an image cannot be read. The other images are predicted then.",
     )
     add_run(tool)
-    tool.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG or JPEG file")
+    tool.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG, GIF, BMP or WebP file"
+    )
     tool.add_argument("--json", action="store_true", help="print JSON, with all classes")
     tool.set_defaults(run=run)
 

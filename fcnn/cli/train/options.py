@@ -91,7 +91,13 @@ def _training(group) -> None:
     group.add_argument("--epochs", type=int, default=10, help="(default: 10)")
     group.add_argument("--batch-size", type=int, default=64, metavar="N", help="(default: 64)")
     group.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="(default: adam)")
-    group.add_argument("--learning-rate", type=float, metavar="R", help="(default: by optimizer)")
+    group.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="R",
+        help="the largest one (default: 0.1 for sgd; 0.03 for momentum, nesterov and adagrad; 3e-4 "
+        "for lion; 1e-3 for others)",
+    )
     group.add_argument(
         "--schedule", choices=SCHEDULES, default="constant", help="(default: constant)"
     )
@@ -99,10 +105,15 @@ def _training(group) -> None:
         "--warm-up", type=int, metavar="STEPS", help="steps in which the learning rate rises"
     )
     group.add_argument(
-        "--weight-decay", type=float, default=0.0, metavar="R", help="of weights (default: 0)"
+        "--weight-decay",
+        type=float,
+        default=0.0,
+        metavar="R",
+        help="factor of the weights that is added to the gradient, or with adamw and lion to the "
+        "update (default: 0)",
     )
     group.add_argument(
-        "--decay-all", action="store_true", help="weight decay of biases and norms too"
+        "--decay-all", action="store_true", help="apply weight decay to biases and norms too"
     )
     group.add_argument("--clip", type=float, metavar="NORM", help="largest norm of the gradient")
     group.add_argument(
@@ -120,7 +131,10 @@ def _training(group) -> None:
         help="parts in which a batch is processed, in the memory of one part (default: 1)",
     )
     group.add_argument(
-        "--average", type=float, metavar="DECAY", help="average the weights, as with 0.999"
+        "--average",
+        type=float,
+        metavar="DECAY",
+        help="test and use a moving average of the weights with this decay, such as 0.999",
     )
     group.add_argument(
         "--precision",
@@ -138,7 +152,7 @@ def _training(group) -> None:
         "--early-stopping",
         type=int,
         metavar="N",
-        help="stop after N validations without an improvement of the loss",
+        help="stop after N validations, one every --every steps, without a lower loss",
     )
     group.add_argument("--seed", type=int, default=0, help="(default: 0)")
 
@@ -154,12 +168,15 @@ def _checkpoints(group) -> None:
         "--keep", type=int, default=2, metavar="N", help="keep the last N checkpoints (default: 2)"
     )
     group.add_argument(
-        "--keep-every", type=int, metavar="STEPS", help="keep multiples of it for good"
+        "--keep-every",
+        type=int,
+        metavar="STEPS",
+        help="keep the checkpoints whose step is a multiple of STEPS for good",
     )
     group.add_argument(
         "--keep-best",
         choices=("loss", "accuracy"),
-        help="keep the checkpoint with the best validation loss or accuracy; it is then tested",
+        help="keep the checkpoint with the best validation loss or accuracy, and test it",
     )
     group.add_argument(
         "--tensorboard", action="store_true", help="write scalars for TensorBoard too"

@@ -27,6 +27,7 @@ class Recipe:
 
     model: Layer
     loss: Any
+    test_loss: Any  # without label smoothing
     optimizer: optax.GradientTransformation
     metrics: Mapping[str, Any]
     augment: Any
@@ -49,6 +50,7 @@ def recipe(config: Mapping[str, Any], layer: Layer, steps_per_epoch: int) -> Rec
     return Recipe(
         model=model,
         loss=training.smoothed_cross_entropy(smoothing) if classify else fcnn.squared_error,
+        test_loss=fcnn.softmax_cross_entropy if classify else fcnn.squared_error,
         optimizer=_optimizer(config, steps_per_epoch),
         metrics={"accuracy": training.accuracy} if classify else {},
         augment=_augmentation(config["augment"], config["classes"]),

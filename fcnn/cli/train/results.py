@@ -40,7 +40,7 @@ def measured(model: Trained, source: Source) -> dict[str, Any]:
     if model.classes is not None and not source.spec["y"].shape:
         metrics["confusion"] = confusion(len(model.classes))
     found = evaluate(
-        recipe.model, model.params, model.state, source, {"loss": recipe.loss, **metrics}
+        recipe.model, model.params, model.state, source, {"loss": recipe.test_loss, **metrics}
     )
     return {name: plain(value) for name, value in found.items()}
 
