@@ -163,10 +163,7 @@ def fit(
         indices = run.indices(int(train_state.step))
         message = reason(update, of_batch("loss", loss), model, train_state, examples, indices)
     if not (stopped or run.history or epochs == 0):
-        step = int(train_state.step)
-        message = (
-            f"nothing to train: the state is at step {step}, and the run ends at step {run.total}"
-        )
+        message = f"nothing to train: the state is at step {int(train_state.step)} of {run.total}"
     if message:
         notice(": ".join(["fit", *[stopped] * bool(stopped), message]))
     return Fit(train_state, run.history, stopped, message)

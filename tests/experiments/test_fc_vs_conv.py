@@ -143,7 +143,7 @@ def test_without_a_name_the_experiments_are_listed():
 def test_an_unknown_name_gives_exit_code_2():
     code, _, err = run("fc_vs_cnv")
     assert code == 2
-    known = "'fc_vs_conv', 'checkers', 'speed', 'all', 'judge'"
+    known = "'fc_vs_conv', 'checkers', 'faults', 'speed', 'all', 'judge'"
     hint = "did you mean fc_vs_conv?"
     assert err == f"experiments: unknown name 'fc_vs_cnv'; expected one of {known}; {hint}\n"
 

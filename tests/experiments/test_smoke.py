@@ -21,13 +21,7 @@ from experiments.framework.runner import main as run_record
 from fcnn.bench.machine import Roofline
 
 RESULTS = Path(__file__).parents[2] / "experiments/results"
-KILLS = pytest.param(
-    "faults",
-    marks=pytest.mark.all(
-        "4 CPU minutes of child processes; in the first tier, test_checkpoints.py continues runs, "
-        "and test_train.py uses the commands, in one process"
-    ),
-)
+ALONE = ("faults",)  # its processes use all cores for minutes: `.ci/run` runs its short form
 SECONDS = 9  # of CPU time for each experiment after imports; 6 on an idle AMD EPYC
 
 
@@ -38,7 +32,7 @@ def fixed_roofline(monkeypatch):
 
 
 @pytest.mark.usefixtures("jax_defaults", "fixed_roofline")
-@pytest.mark.parametrize("name", [KILLS if name == "faults" else name for name in NAMES])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ALONE])
 def test_every_experiment_has_a_smoke_run(name, tmp_path, capsys):
     assert record(name).name == name
     start = time.process_time()
@@ -50,6 +44,12 @@ def test_every_experiment_has_a_smoke_run(name, tmp_path, capsys):
     assert written
     assert not any(each.get("claims") for each in written if "minutes" in each)
     assert "failed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_ci_runs_the_other_smoke_runs_on_each_python(name):
+    ci = (RESULTS.parents[1] / ".ci/run").read_text(encoding="utf-8")
+    assert ci.count(f"python -m experiments {name} --smoke") == 2
 
 
 def test_experiments_are_found_in_a_fixed_order(tmp_path):

@@ -495,7 +495,7 @@ def test_parameters_need_the_state_that_belongs_to_them(whole):
 
 def test_a_finished_run_says_that_nothing_is_left(whole, capsys):
     again = fit(**FULL, start=whole.train_state)
-    assert again.message == "start is at step 20, the last one: nothing to train"
+    assert again.message == "nothing to train: the state is at step 20 of 20"
     assert capsys.readouterr().err == f"fit: {again.message}\n"
 
 
