@@ -73,7 +73,7 @@ def run(chosen: Namespace) -> int:
 
 def _train(made: Plan, arrived: Signals) -> int:
     chosen, folder = made.chosen, made.folder
-    screen = Screen(chosen.batch_size)
+    screen = Screen(chosen.batch_size, chosen.epochs * made.steps_per_epoch)
     checkpoints = made.checkpoints(screen.line)
     callbacks = [_run_file(made), training.metrics_file(folder / "metrics.jsonl", replace=True)]
     if chosen.tensorboard:

@@ -15,8 +15,8 @@ class Screen:
     40", "step 40 of 200: loss 0.31".
     """
 
-    def __init__(self, batch_size: int):
-        self.batch_size = batch_size
+    def __init__(self, batch_size: int, steps: int):
+        self.batch_size, self.steps = batch_size, steps
         self.first = 0  # step at which this process began
         self.began = 0.0
         self.bar: Any = None
@@ -42,13 +42,14 @@ class Screen:
             if self.bar is None:
                 print(text, flush=True)
             else:
-                self.bar.console.print(text, highlight=False, markup=False)
+                self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         except (OSError, ValueError):
             pass
 
     def _init(self, train_state):
         self.first = int(train_state.step)
-        self.line("compiling")
+        if self.first < self.steps:
+            self.line("compiling")
         return ()
 
     def _after(self, train_state, own, progress: Progress):
