@@ -13,8 +13,8 @@ from experiments.framework.experiment import Part
 from experiments.framework.options import Output, default_shown
 
 PROBLEMS = (*MUTANTS, *CORRECT_GRADIENTS)
-SMOKE = 150  # --smoke runs every 150th problem of part 1,
-FEW = 600  # and every 600th task of part 2
+SMOKE = 157  # --smoke runs every 157th problem of part 1,
+FEW = 900  # and every 900th task of part 2
 
 
 @dataclass(frozen=True)
