@@ -11,7 +11,7 @@ FORM = re.compile(r"([^()]+?)(\(.*\))?", re.DOTALL)
 
 
 class Written(NamedTuple):
-    """A function with its arguments, as it was written."""
+    """The name of a function and the arguments of its call."""
 
     name: str
     args: tuple[Any, ...]

@@ -33,9 +33,9 @@ def add_to(tools) -> None:
     tool = tools.add_parser(
         "train",
         help="train a model, with checkpoints; the same command continues it",
-        description="Train a model. After an interruption at any moment, also by SIGKILL or a loss "
-        "of power, the same command continues from the last checkpoint, and ends with the same "
-        f"bits as a run that was never interrupted. {EXIT}",
+        description="Train a model. After an interruption at any moment, also by "
+        "SIGKILL, the same command continues from the last checkpoint, and ends with the same bits "
+        f"as a run that was never interrupted, on the same machine. {EXIT}",
         epilog="Example: fcnn train cnn photos/ --size 64 --epochs 20 --keep-best accuracy, where "
         "photos/ has a folder of images for each class. RUN has the folder checkpoints, "
         "metrics.jsonl with one line per report, results.json and report.html. fcnn evaluate RUN, "
@@ -122,7 +122,7 @@ def _ended(made: Plan, checkpoints: training.Checkpoints, fitted: Any, arrived: 
         return _refuse(f"{saved}; the same command continues from there", 2 if file else 1)
     if fitted.stopped:
         print(f"stopped at step {step} of {steps}: {fitted.stopped}", flush=True)
-    return finish(made, checkpoints)
+    return finish(made)
 
 
 def _in_the_data(made: Plan, message: str) -> str:

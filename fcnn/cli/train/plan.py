@@ -10,7 +10,6 @@ from fcnn.cli.train import data
 from fcnn.cli.train.model import named_model
 from fcnn.cli.train.options import config_of
 from fcnn.cli.train.recipe import Recipe, recipe
-from fcnn.layers import Layer
 from fcnn.layers.spec import planned, set_up
 from fcnn.training import Checkpoints, Keep
 
@@ -23,7 +22,6 @@ class Plan:
 
     chosen: Namespace
     data: data.Data
-    layer: Layer  # the model alone, without preprocessing
     config: dict[str, Any]
     recipe: Recipe
     folder: Path
@@ -64,7 +62,7 @@ def plan(chosen: Namespace) -> Plan:
         config["steps"] = steps * chosen.epochs
     made = recipe(config, layer, steps)
     folder = chosen.output or Path("runs") / _name(chosen)
-    return Plan(chosen, examples, layer, config, made, folder, steps)
+    return Plan(chosen, examples, config, made, folder, steps)
 
 
 def _name(chosen):

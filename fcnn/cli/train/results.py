@@ -11,12 +11,12 @@ from fcnn.cli.output import write_whole
 from fcnn.cli.train.plan import Plan
 from fcnn.cli.train.report.page import page
 from fcnn.cli.train.trained import Trained, trained
-from fcnn.training import Checkpoints, Metric, evaluate
+from fcnn.training import Metric, evaluate
 from fcnn.training.callbacks.metrics_file import plain
 from fcnn.training.sources import Source
 
 
-def finish(made: Plan, checkpoints: Checkpoints) -> int:
+def finish(made: Plan) -> int:
     """Test the model, print the result, and write results.json and report.html."""
     model = trained(made.folder, "tested")
     part = "validation" if made.data.test is None else "test"
