@@ -34,8 +34,8 @@ from fcnn.ops.case import Case, extreme, ints, normals, rejects
 from fcnn.ops.contraction import accumulation_dtype
 from fcnn.ops.loss.distributions import (
     cases_of_distributions,
+    inner_product,
     safe_factor,
-    safe_product,
     validate_distributions,
 )
 from fcnn.ops.loss.labels import L, Labels, Rows, cases_of_labels, five, one_hot_of, validate_labels
@@ -83,7 +83,7 @@ def softmax_cross_entropy_fwd(logits, labels, weights, **options):
     counts = q.any(-1, keepdims=True)
     p, log_p = probabilities(jnp.where(counts, logits, 0))  # logits of ignored labels may be NaN
     wq = _weighted(q, weights)
-    loss = -(wq * safe_factor(wq, log_p)).sum(-1).astype(logits.dtype)
+    loss = -inner_product(wq, log_p).astype(logits.dtype)
     loss = jnp.where(known, loss, jnp.nan)
     return loss, (p, None if weights is None else log_p, labels, weights)
 
@@ -160,7 +160,7 @@ def soft_cross_entropy(logits: Rows, targets: Rows) -> L:
 @soft_cross_entropy.fwd
 def soft_cross_entropy_fwd(logits, targets):
     p, log_p = probabilities(logits)
-    loss = -safe_product(targets.astype(p.dtype), log_p).sum(-1)
+    loss = -inner_product(targets.astype(p.dtype), log_p)
     return loss.astype(logits.dtype), (p, log_p, targets)
 
 

@@ -11,7 +11,13 @@ operator does not normalize p or q.
 import jax.numpy as jnp
 
 from fcnn.ops.contraction import accumulation_dtype
-from fcnn.ops.loss.distributions import L, Rows, cases_of_distributions, validate_distributions
+from fcnn.ops.loss.distributions import (
+    L,
+    Rows,
+    cases_of_distributions,
+    inner_product,
+    validate_distributions,
+)
 from fcnn.ops.op import operator
 
 
@@ -33,7 +39,8 @@ def kl_divergence(log_q: Rows, p: Rows) -> L:
     >>> fcnn.kl_divergence(log_q, jnp.array([[0.5, 0.5, 0.0]]))  # log(2) / 2
     Array([0.3465736], dtype=float32)
     """
-    return (p.astype(accumulation_dtype(p.dtype)) * _log_ratio(log_q, p)).sum(-1).astype(p.dtype)
+    loss = inner_product(p.astype(accumulation_dtype(p.dtype)), _log_ratio(log_q, p))
+    return loss.astype(p.dtype)
 
 
 @kl_divergence.fwd
