@@ -90,7 +90,7 @@ def by_column(
             )
         )
     head = ("problems", "number", "caught", "named or located", "must be named", "named")
-    return Table((*head, "false", "median s"), rows)
+    return Table((*head, "false", "median seconds"), rows)
 
 
 def by_kind(mutants: Sequence[Judged]) -> Table:
@@ -123,7 +123,14 @@ def side_by_side(mutants: Sequence[Judged], correct: Sequence[Judged]) -> Table:
         counts = len(answers) - missed, missed, alarms
         seconds = [a.seconds for a in (*answers, *of_correct)]
         rows.append((checker, *map(str, counts), f"{median(seconds):.2f}", f"{sum(seconds):.0f}"))
-    head = ("checker", "mutants caught", "missed", "false alarms", "median s", "total s")
+    head = (
+        "checker",
+        "mutants caught",
+        "missed",
+        "false alarms",
+        "median seconds",
+        "total seconds",
+    )
     return Table(head, rows)
 
 

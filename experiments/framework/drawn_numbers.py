@@ -29,7 +29,6 @@ class _Series(NamedTuple):
 
 def numbers(figure: Any) -> list[Table]:
     """One table for each axes with numbers."""
-    figure.draw_without_rendering()
     return [table for axes in figure.axes if (table := _table(axes))]
 
 
