@@ -109,8 +109,8 @@ def _ranges(axes) -> Iterator[_Series]:
             colours = _colours(collection.get_facecolor())
             for path, colour in zip(collection.get_paths(), colours, strict=False):
                 by_x: dict[float, list[float]] = {}
-                for x, y in path.vertices:
-                    by_x.setdefault(float(x), []).append(float(y))
+                for x, y in _points(path.vertices):
+                    by_x.setdefault(x, []).append(y)
                 for x, ys in by_x.items():
                     yield _Series("", colour, [(x, min(ys)), (x, max(ys))])
 
