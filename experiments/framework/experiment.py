@@ -5,12 +5,12 @@ parts     the work in pieces                     → saved one by one, so that a
 measure   yields each finished part and its result, which JSON can hold
 gather    results of the finished parts          → the measurements, "M" below
 evidence  M                                      → one entry per claim
-tables, figures, files, notes, summary           → what the terminal, the report and the folder get
+tables, figures, files, notes, summary, sections → what the terminal, the report and the folder get
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from experiments.framework.claim import Claim, Evidence
 from experiments.framework.options import Output
@@ -27,6 +27,19 @@ class Part(NamedTuple):
     name: str
     payload: Any = None
     cost: float = 1.0
+
+
+class Section(NamedTuple):
+    """A part of the report that an experiment makes itself.
+
+    `html` is shown as it is, and has its own inline style and script; it requests nothing. Script
+    and style know the section as #id. At the top it is above the results, else below the figures.
+    """
+
+    id: str
+    title: str
+    html: str
+    position: Literal["top", "bottom"] = "top"
 
 
 class Log(NamedTuple):
@@ -54,6 +67,7 @@ class Experiment(Generic[C, P, M]):
     results: Callable[[M], dict[str, Any]] = lambda m: {"parts": m}  # in results.json,
     read: Callable[[dict[str, Any]], M] = lambda kept: kept["parts"]  # and read from it
     figures: Mapping[str, Callable[[Any, M], str | None]] = field(default_factory=dict)
+    sections: Callable[[C, M], Sequence[Section]] = lambda config, m: ()  # of the report
     files: Callable[[M], Mapping[str, str]] = lambda m: {}  # name → text
     summary: Callable[[C, M], str] = lambda config, m: ""
     notes: Callable[[C], Sequence[str]] = lambda config: ()
