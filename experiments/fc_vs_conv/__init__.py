@@ -18,10 +18,10 @@ import numpy as np
 
 from experiments.fc_vs_conv.config import Config, check, resolved
 from experiments.fc_vs_conv.explorer.page import sections
-from experiments.fc_vs_conv.figures import by_images, by_network, by_shift
+from experiments.fc_vs_conv.figures import accuracy_by_images, by_images, by_network, by_shift
 from experiments.fc_vs_conv.measure import Prepared, measure, parts
 from experiments.fc_vs_conv.measured import Results, evidence, gather, read, results
-from experiments.fc_vs_conv.output import table, tidy
+from experiments.fc_vs_conv.output import tables, tidy
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
 from fcnn.data import Images, load
@@ -59,12 +59,11 @@ def notes(config: Config) -> list[str]:
     """The meaning of the columns of the table."""
     pixels = "1 pixel" if config.shift == 1 else f"{config.shift} pixels"
     return [
-        "Accuracies are means over seeds ± one standard deviation. gap: train − test accuracy, in "
-        f"percentage points. shifted: test accuracy with every image moved {pixels}, "
-        "the mean of four directions.",
-        "MACs: multiply-adds of one forward pass; act. kB: bytes of all layers' outputs; both are "
-        "for one image and counted from shapes. step: one training step of one seed on a batch of "
-        f"{config.batch_size}, the median of interleaved runs; comp.: its compilation.",
+        "Accuracies are means over seeds ± one standard deviation. Gap: training minus test "
+        f"accuracy. Shifted: every image is moved by {pixels}, the mean of four directions.",
+        "Multiply-adds of one forward pass, and bytes of all layers' outputs, are counted from "
+        "shapes. Training step: one step of one seed on a batch of "
+        f"{config.batch_size} images, the median of interleaved runs. Compilation is of this step.",
         "A stage is dense and relu, or conv 3×3, relu and max pool 2×2. In conv1, conv2 and conv3 "
         "the first one, two or three stages are convolutional; conv3-gap ends in global average "
         "pooling instead of flattening.",
@@ -104,11 +103,16 @@ EXPERIMENT = Experiment(
     parts=parts,
     measure=measure,
     evidence=evidence,
-    tables=lambda found: [table(found.networks)],
+    tables=lambda found: tables(found.networks),
     gather=gather,
     results=results,
     read=read,
-    figures={"by_network": by_network, "by_shift": by_shift, "by_images": by_images},
+    figures={
+        "by_network": by_network,
+        "by_shift": by_shift,
+        "by_images": by_images,
+        "accuracy_by_images": accuracy_by_images,
+    },
     sections=sections,
     files=lambda found: {"results.csv": tidy(found.networks, found.images)},
     summary=summary,

@@ -1,101 +1,146 @@
-"""Three figures: accuracy against network, shift of test images, and number of training images."""
+"""Figures: the quantity of each claim, and accuracy by number of training images."""
 
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
+from typing import Any
 
-from experiments.fc_vs_conv.measured import Results
+from experiments.fc_vs_conv.measured import Measured, Results
+from experiments.framework.figures import COLOURS, label_lines, spread
 
-COLOURS = {  # red for dense, darker blue for more convolutional stages, green for global pooling
-    "dense": "#d1495b",
-    "conv1": "#a9c6e8",
-    "conv2": "#5b93d3",
-    "conv3": "#17508f",
-    "conv3-gap": "#2a9d6f",
+NETWORKS = {  # vermillion for dense, then blue that stands out more with each convolutional stage
+    "dense": COLOURS["vermillion"],
+    "conv1": COLOURS["sky"],
+    "conv2": COLOURS["blue"],
+    "conv3": COLOURS["navy"],
+    "conv3-gap": COLOURS["green"],
 }
 
 
-def by_network(axes, found: Results) -> str | None:
+def by_network(axes: Any, found: Results) -> str | None:
     done = _done(found)
     if not done:
         return None
-    for i, (name, m) in enumerate(done.items()):
-        spread = stdev(m.test) if len(m.test) > 1 else 0
-        for at, values, face in ((i - 0.12, m.train, "white"), (i + 0.12, m.test, COLOURS[name])):
-            axes.plot(
-                [at] * len(values),
-                [100 * v for v in values],
-                "o",
-                color=COLOURS[name],
-                mfc=face,
-                ms=6,
-            )
+    values = {name: [100 * v for v in m.test] for name, m in done.items()}
+    low, high = min(map(min, values.values())), max(map(max, values.values()))
+    space = (high - low) / 6 or 1
+    axes.set_ylim(low - 1.5 * space, high + space)
+    for i, (name, each) in enumerate(values.items()):
+        at = [i + offset for offset in spread(each, high - low + 2.5 * space)]
+        axes.plot(at, each, "o", color=NETWORKS[name], ms=6, label=name)
         axes.annotate(
-            f"{100 * mean(m.test):.2f} ± {100 * spread:.2f}",
-            (i + 0.12, 100 * min(m.test)),
-            textcoords="offset points",
-            xytext=(0, -16),
-            ha="center",
-            fontsize=9,
+            f"{mean(each):.2f}", (i, min(each)), (0, -16), textcoords="offset points", ha="center"
         )
     axes.set_xticks(range(len(done)), list(done))
     axes.set_xlim(-0.6, len(done) - 0.4)
-    axes.margins(y=0.18)
-    axes.set_ylabel("accuracy, %")
-    axes.set_title("Accuracy on training images (open) and on test images (filled)")
+    axes.set_ylabel("test accuracy, %")
+    axes.set_title("Test accuracy of networks of equal size")
     return (
-        "Accuracy of each network at equal size, one dot per seed: open on the training images, "
-        "filled on the test images (mean ± standard deviation). Their distance shows overfitting."
+        f"Test accuracy of each network, one dot per seed, with the mean: {_each(values)}. "
+        f"{_difference(values, 'conv3', 'dense')}"
     )
 
 
-def by_shift(axes, found: Results) -> str | None:
+def by_shift(axes: Any, found: Results) -> str | None:
     done = {name: m for name, m in _done(found).items() if len(m.shifted) > 1}
     if not done:
         return None
-    for name, m in done.items():
-        _band(axes, m.shifted, COLOURS[name], name)
-    axes.set_xticks(sorted(next(iter(done.values())).shifted))
-    axes.set_xlabel("test images shifted by, pixels")
-    axes.set_ylabel("test accuracy, %")
-    axes.set_title("Test accuracy on shifted images")
-    axes.legend(frameon=False)
+    lost = {
+        name: {d: _percent(m.test, shifted) for d, shifted in m.shifted.items()}
+        for name, m in done.items()
+    }
+    for name, by in lost.items():
+        _band(axes, by, name)
+    shifts = sorted(next(iter(done.values())).shifted)
+    axes.set_xticks(shifts)
+    axes.set_xlabel("shift of the test images, pixels")
+    axes.set_ylabel("accuracy lost, percentage points")
+    axes.set_title("Test accuracy lost when images are shifted")
+    label_lines(axes)
+    last = {name: by[shifts[-1]] for name, by in lost.items()}
     return (
-        "Test accuracy when every test image is shifted, the mean over the four directions; no "
-        "network saw a shifted image in training. Bands are one standard deviation over seeds."
+        f"Test accuracy lost when test images are shifted, the mean of four directions; no network "
+        f"was trained on shifted images. Percentage points lost at {shifts[-1]} pixels: "
+        f"{_each(last, '.1f')}. Bands: one standard deviation over seeds."
     )
 
 
-def by_images(axes, found: Results) -> str | None:
-    done = {name: m for name, m in _done(found).items() if m.few_test}
-    n = found.images
-    if not done:
+def by_images(axes: Any, found: Results) -> str | None:
+    gaps = {
+        name: {size: _percent(m.few_train[size], m.few_test[size]) for size in m.few_test}
+        | {found.images: _percent(m.train, m.test)}
+        for name, m in _done(found).items()
+        if m.few_test
+    }
+    if not gaps:
         return None
-    for name, m in done.items():
-        _band(axes, {**m.few_test, n: m.test}, COLOURS[name], name)
-        few = {**m.few_train, n: m.train}
-        sizes = sorted(few)
-        axes.plot(sizes, [100 * mean(few[s]) for s in sizes], ":", color=COLOURS[name], lw=1.4)
+    _draw_by_size(axes, gaps)
+    axes.set_ylabel("training − test accuracy,\npercentage points")
+    axes.set_title("Overfitting with few training images")
+    label_lines(axes)
+    least = min(next(iter(gaps.values())))
+    return (
+        f"Training minus test accuracy against the number of training images. Percentage points "
+        f"with {least:,} images: {_each({name: by[least] for name, by in gaps.items()}, '.1f')}; "
+        f"with all {found.images:,}: "
+        f"{_each({name: by[found.images] for name, by in gaps.items()}, '.1f')}. "
+        "Bands: one standard deviation over seeds."
+    )
+
+
+def accuracy_by_images(axes: Any, found: Results) -> str | None:
+    tested = {
+        name: {size: _percent(v) for size, v in {**m.few_test, found.images: m.test}.items()}
+        for name, m in _done(found).items()
+        if m.few_test
+    }
+    if not tested:
+        return None
+    _draw_by_size(axes, tested)
+    axes.set_ylabel("test accuracy, %")
+    axes.set_title("Test accuracy by number of training images")
+    label_lines(axes)
+    least = min(next(iter(tested.values())))
+    return (
+        f"Test accuracy against the number of training images. With {least:,} images: "
+        f"{_each({name: by[least] for name, by in tested.items()}, '.1f')} %. "
+        "Bands: one standard deviation over seeds."
+    )
+
+
+def _percent(a: Sequence[float], b: Sequence[float] | None = None) -> list[float]:
+    """100 a, or 100 (a - b), by seed."""
+    return [100 * (x - y) for x, y in zip(a, b or [0] * len(a), strict=True)]
+
+
+def _draw_by_size(axes, values):
+    for name, by in values.items():
+        _band(axes, by, name)
     axes.set_xscale("log")
-    sizes = sorted({*next(iter(done.values())).few_test, n})
-    axes.set_xticks(sizes, [f"{s:,}" for s in sizes])
+    sizes = sorted(next(iter(values.values())))
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.set_xlabel("training images")
-    axes.set_ylabel("accuracy, %")
-    axes.set_title("Accuracy by number of training images")
-    axes.legend(frameon=False, loc="lower right")
-    return (
-        "Accuracy on test images (solid) and on the training images (dotted) against "
-        "the number of training images. Bands are one standard deviation over seeds."
-    )
 
 
-def _band(axes, by, colour, label):
+def _band(axes, by: Mapping[int, Sequence[float]], name: str) -> None:
     at = sorted(by)
-    middle = [100 * mean(by[a]) for a in at]
-    spread = [100 * stdev(by[a]) if len(by[a]) > 1 else 0 for a in at]
-    axes.plot(at, middle, "o-", color=colour, label=label, lw=2, ms=5)
-    low, high = ([m + sign * s for m, s in zip(middle, spread, strict=True)] for sign in (-1, 1))
-    axes.fill_between(at, low, high, color=colour, alpha=0.15, lw=0)
+    middle = [mean(by[a]) for a in at]
+    deviation = [stdev(by[a]) if len(by[a]) > 1 else 0 for a in at]
+    axes.plot(at, middle, "o-", color=NETWORKS[name], label=name, lw=2, ms=5)
+    low, high = ([m + sign * s for m, s in zip(middle, deviation, strict=True)] for sign in (-1, 1))
+    axes.fill_between(at, low, high, color=NETWORKS[name], alpha=0.15, lw=0)
 
 
-def _done(found):
+def _each(values: Mapping[str, Sequence[float]], form: str = ".2f") -> str:
+    """The mean of each network: "dense 97.72, conv1 98.31"."""
+    return ", ".join(f"{name} {mean(each):{form}}" for name, each in values.items())
+
+
+def _difference(values, a, b):
+    if not {a, b} <= values.keys():
+        return ""
+    return f"{a} − {b}: {mean(values[a]) - mean(values[b]):+.2f} percentage points."
+
+
+def _done(found: Results) -> dict[str, Measured]:
     return {name: m for name, m in found.networks.items() if m.test}

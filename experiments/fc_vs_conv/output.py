@@ -1,62 +1,78 @@
-"""Results as a table for the terminal and the report, and as CSV."""
+"""Results as tables for the terminal and the report, and as CSV."""
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
 from experiments.fc_vs_conv.measured import Measured
 from experiments.framework.table import Table
 
-COLUMNS = (
+ACCURACY = (
     "network",
-    "test %",
-    "train %",
-    "gap",
-    "shifted %",
-    "params",
-    "MACs",
-    "act. kB",
-    "step ms",
-    "comp. s",
+    "test accuracy, %",
+    "training accuracy, %",
+    "gap, percentage points",
+    "accuracy on shifted images, %",
+)
+COST = (
+    "network",
+    "parameters",
+    "multiply-adds",
+    "activations, kilobytes",
+    "training step, milliseconds",
+    "compilation, seconds",
 )
 
 
-def rows_of(measured: dict[str, Measured]) -> list[tuple[str, ...]]:
-    """The cells of the table, with a dash in place of each missing result."""
+def tables(measured: Mapping[str, Measured]) -> list[Table]:
+    """Accuracy and cost of all networks; each table fits a terminal of 80 columns."""
+    _, test, _, gap, shifted = ACCURACY
+    best = {test: "highest", gap: "lowest", shifted: "highest"}
+    lowest = dict.fromkeys(COST[2:], "lowest")  # numbers of parameters are equal by design
     return [
-        (
-            name,
-            _spread(m.test),
-            _number(100 * mean(m.train) if m.train else None, ".2f"),
-            _number(100 * mean(m.gap) if m.gap else None, ".2f"),
-            _spread(m.shifted.get(max(m.shifted, default=0), [])),
-            f"{m.parameters / 1e3:,.1f}k",
-            f"{m.multiply_adds / 1e3:,.0f}k",
-            f"{m.activation_bytes / 1e3:,.1f}",
-            _number(m.step_seconds and 1e3 * m.step_seconds, ".2f"),
-            _number(m.compile_seconds, ".1f"),
-        )
-        for name, m in measured.items()
+        Table(ACCURACY, _rows(measured, _accuracy), True, best, "Accuracy"),
+        Table(COST, _rows(measured, _cost), True, lowest, "Cost"),
     ]
 
 
-def _spread(accuracies):
+def _rows(measured, cells):
+    """The cells of a table, with a dash in place of each missing result."""
+    return [(name, *cells(m)) for name, m in measured.items()]
+
+
+def _accuracy(m: Measured) -> tuple[str, ...]:
+    at_largest_shift = m.shifted.get(max(m.shifted, default=0), [])
+    return (
+        _spread(m.test),
+        _number(100 * mean(m.train) if m.train else None, ".2f"),
+        _number(100 * mean(m.gap) if m.gap else None, ".2f"),
+        _spread(at_largest_shift),
+    )
+
+
+def _cost(m: Measured) -> tuple[str, ...]:
+    return (
+        f"{m.parameters:,}",
+        f"{m.multiply_adds:,}",
+        f"{m.activation_bytes / 1e3:,.1f}",
+        _number(m.step_seconds and 1e3 * m.step_seconds, ".2f"),
+        _number(m.compile_seconds, ".1f"),
+    )
+
+
+def _spread(accuracies: Sequence[float]) -> str:
     if not accuracies:
         return "–"
     spread = stdev(accuracies) if len(accuracies) > 1 else 0
-    return f"{100 * mean(accuracies):.2f} ±{100 * spread:.2f}"
+    return f"{100 * mean(accuracies):.2f} ± {100 * spread:.2f}"
 
 
-def _number(value, form):
+def _number(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def table(measured: dict[str, Measured]) -> Table:
-    """The table, which fits a terminal of 80 columns."""
-    return Table(COLUMNS, rows_of(measured), narrow=True)
-
-
-def tidy(measured: dict[str, Measured], n: int) -> str:
+def tidy(measured: Mapping[str, Measured], n: int) -> str:
     """CSV with one line per accuracy, each measured on one network trained with one seed."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")

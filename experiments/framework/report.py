@@ -1,4 +1,4 @@
-"""report.html: one self-contained page with claims, results, configuration and environment."""
+"""report.html: one self-contained page with claims, receipt, results, figures and configuration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,23 +8,21 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from experiments.framework.claim import Verdict
+from experiments.framework.claim import Claim, NotJudged, Verdict
+from experiments.framework.drawn import Figure
+from experiments.framework.experiment import Section
+from experiments.framework.palette import variables
+from experiments.framework.progress import duration
 from experiments.framework.run import Run
+from experiments.framework.table import Table
 
 PAGE = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
 ).get_template("report.html.jinja")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure for the page: inline SVG and a caption."""
-
-    name: str
-    svg: str
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -35,23 +33,50 @@ class Findings:
     summary: str
     claims: Sequence[Verdict]
     judged: str  # the criterion by which claims are judged
-    tables: Sequence[tuple[Sequence[str], Sequence[Sequence[str]]]]  # columns and rows of each
+    tables: Sequence[Table]
     notes: Sequence[str]
     figures: Sequence[Figure]
+    minutes: float
+    data: str = ""
     stopped: str = ""
     differences: Sequence[str] = ()  # of the claims from those that an earlier run registered
+    sections: Sequence[Section] = ()
+
+
+def not_judged(claims: Sequence[Claim], reason: str) -> list[Verdict]:
+    """The verdict "not judged" on each claim, for one reason."""
+    return [Verdict(claim, "not judged", reason, NotJudged(reason)) for claim in claims]
 
 
 def report(run: Run, findings: Findings) -> str:
     """The HTML text of report.html."""
-    figures = [(f, Markup(f.svg[f.svg.index("<svg") :])) for f in findings.figures]
     return PAGE.render(
         f=findings,
-        figures=figures,
-        started=run.started.strftime("%d %B %Y, %H:%M"),
+        html=Markup,
+        light=variables(dark=False),
+        dark=variables(dark=True),
+        command=run.environment["command"],
+        receipt=receipt(run, findings),
         config=flat(run.config),
         environment=flat(run.environment),
     )
+
+
+def receipt(run: Run, findings: Findings) -> list[tuple[str, str]]:
+    """What the results depend on, in a few lines."""
+    env = run.environment
+    commit = (env["commit"] or "unknown")[:12]
+    versions = {"Python": env["python"], **env["packages"]}
+    lines = {
+        "run": run.started.strftime("%d %B %Y, %H:%M"),
+        "measured in": duration(60 * findings.minutes),
+        "commit": commit + (", with uncommitted changes" if env["uncommitted changes"] else ""),
+        "device": f"{env['device']}, {env['processor']}, {env['cores']} cores",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
+        "seeds": f"n = {run.config['seeds']}" if run.config.get("seeds") else "",
+        "data": ": ".join(filter(None, (run.config.get("dataset"), findings.data))),
+    }
+    return [(name, value) for name, value in lines.items() if value]
 
 
 def flat(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -62,5 +87,5 @@ def flat(values: Mapping[str, Any]) -> list[tuple[str, str]]:
             value = ", ".join(f"{k} {v}" for k, v in value.items())
         elif isinstance(value, list | tuple):
             value = " ".join(map(str, value))
-        pairs.append((name, "–" if value in (None, "") else str(value)))
+        pairs.append((name.replace("_", " "), "–" if value in (None, "") else str(value)))
     return pairs

@@ -16,12 +16,12 @@ from typing import Any
 from experiments.framework import interrupt
 from experiments.framework.claim import RULE, Verdict, differences, judge, registered
 from experiments.framework.continued import Earlier, completed, earlier, require_same
+from experiments.framework.drawn import draw
 from experiments.framework.exit_codes import EXIT, FAULT, MISUSE, verdict_code, worst
-from experiments.framework.experiment import Command, Experiment, Log, Part, Record
-from experiments.framework.figures import draw
+from experiments.framework.experiment import Command, Experiment, Log, Part, Record, Section
 from experiments.framework.options import Options, parse, refuse, with_seeds
 from experiments.framework.progress import Progress, duration
-from experiments.framework.report import Findings, report
+from experiments.framework.report import Findings, not_judged, report
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
 from fcnn.cli import compile_cache
@@ -63,7 +63,7 @@ def run(e: Record, arguments: list[str]) -> int:
         )
     if isinstance(config, Options):
         compile_cache.use(e.name, config.compile_cache)
-    return _Running(e, config, the_run, before).all(prepared, parts)
+    return _Running(e, config, the_run, before, data).all(prepared, parts)
 
 
 def _line(name: str, seconds: float, result: Any) -> dict[str, Any]:
@@ -80,8 +80,8 @@ def _line(name: str, seconds: float, result: Any) -> dict[str, Any]:
 class _Running:
     """One run of an experiment, after its command line was accepted."""
 
-    def __init__(self, e: Experiment, config: Any, the_run: Run, before: Earlier | None):
-        self.e, self.config, self.run, self.before = e, config, the_run, before
+    def __init__(self, e: Experiment, config: Any, the_run: Run, before: Earlier | None, data: str):
+        self.e, self.config, self.run, self.before, self.data = e, config, the_run, before, data
         self.screen = Screen()
         self.finished: Finished = {}
         self.codes = [0]
@@ -185,8 +185,8 @@ class _Running:
         verdicts = [] if config.smoke or self.stopped else judge(e.claims, e.evidence(m))
         self.codes.append(verdict_code(verdicts))
         show_verdicts(self.screen, verdicts)
-        notes = self._notes(minutes)
-        for note in notes:
+        notes = self._notes()
+        for note in (f"Measured in {duration(60 * minutes)}.", *notes):
             self.screen.print(note, highlight=False, soft_wrap=True)
         kept = {"experiment": e.name, "minutes": round(minutes, 1), "config": self.run.config}
         kept |= {"environment": self.run.environment, "rule": RULE, **e.results(m)}
@@ -199,23 +199,36 @@ class _Running:
         page = Findings(
             title=e.title,
             summary=e.summary(config, m),
-            claims=verdicts,
+            claims=verdicts or not_judged(e.claims, self._why_not_judged()),
             judged=RULE,
-            differences=self._differences(),
-            tables=[(table.head, table.rows) for table in tables],
+            tables=tables,
             notes=[*e.notes(config), *notes],
             figures=figures,
+            minutes=minutes,
+            data=self.data,
             stopped=self.stopped,
+            differences=self._differences(),
+            sections=self._sections(m),
         )
         self.run.save("report.html", report(self.run, page))
         self.screen.print(str(self.run.folder / "report.html"), highlight=False, soft_wrap=True)
 
+    def _sections(self, m: Any) -> Sequence[Section]:
+        """The experiment's own sections; an exception is a fault, and the page has none."""
+        try:
+            return self.e.sections(self.config, m)
+        except Exception as error:
+            self._fault(error)
+            return ()
+
+    def _why_not_judged(self) -> str:
+        return (self.stopped.partition(":")[0] or "smoke run").lower()
+
     def _differences(self) -> list[str]:
         return differences(self.before.receipt["claims"], self.e.claims) if self.before else []
 
-    def _notes(self, minutes: float) -> list[str]:
-        reused = sum("run" in line for line in self.finished.values())
-        notes = [f"Measured in {duration(60 * minutes)}."]
+    def _notes(self) -> list[str]:
+        reused, notes = sum("run" in line for line in self.finished.values()), []
         if reused and self.before:
             notes.append(f"{reused} parts were measured by {self.before.folder}.")
         if getattr(self.config, "full", False):

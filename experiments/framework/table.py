@@ -1,31 +1,76 @@
 """Rows of cells below a heading, for a terminal, a page or docs/."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import rich.table
 from rich import box
+from rich.text import Text
 
-from fcnn.cli.table import markdown
+from fcnn.cli.table import markdown, wrapped
+
+NUMBER = re.compile(r"[-−+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?")
 
 
 class Table(NamedTuple):
-    """A table. With `narrow`, its headings are broken at spaces, to fit 80 columns."""
+    """A table. With `narrow`, its headings are broken at spaces, to fit 80 columns.
+
+    `best` states for a column, by its heading, whether the highest or the lowest number is best.
+    Its best cells are bold. `title` is shown above the table.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     narrow: bool = False
+    best: Mapping[str, Literal["highest", "lowest"]] = {}
+    title: str = ""
+
+    def marked(self) -> set[tuple[int, int]]:
+        """Row and column of each best cell; none where all numbers of a column are equal."""
+        cells = set()
+        for name, which in self.best.items():
+            column = self.head.index(name)
+            values = {
+                i: v for i, row in enumerate(self.rows) if (v := number(row[column])) is not None
+            }
+            best = (max if which == "highest" else min)(values.values(), default=0.0)
+            if len(set(values.values())) > 1:
+                cells |= {(i, column) for i, value in values.items() if value == best}
+        return cells
 
     def rich(self) -> rich.table.Table:
-        head = (name.replace(" ", "\n") for name in self.head) if self.narrow else self.head
+        head = map(self._broken, range(len(self.head))) if self.narrow else self.head
         padding = 0 if self.narrow else (0, 1)
         shown = rich.table.Table(*head, box=box.SIMPLE_HEAD, show_edge=False, padding=padding)
+        shown.title, shown.title_justify, shown.title_style = self.title or None, "left", "bold"
         for i, column in enumerate(shown.columns):
             column.no_wrap = self.narrow
             column.justify = "right" if i else "left"
-        for row in self.rows:
-            shown.add_row(*row)
+        best = self.marked()
+        for i, row in enumerate(self.rows):
+            cells = (Text(cell, "bold" if (i, j) in best else "") for j, cell in enumerate(row))
+            shown.add_row(*cells)
         return shown
 
+    def _broken(self, column: int) -> str:
+        """A heading in lines that are no wider than the cells below, or than a word."""
+        cells = (row[column] for row in self.rows)
+        width = max(map(len, (*self.head[column].split(), *cells)), default=1)
+        return "\n".join(wrapped(self.head[column], width))
+
     def markdown(self) -> str:
-        return "\n".join(markdown(self.head, self.rows))
+        best = self.marked()
+        bold = lambda i, j, cell: f"**{cell}**" if (i, j) in best else cell
+        rows = [[bold(i, j, c) for j, c in enumerate(row)] for i, row in enumerate(self.rows)]
+        return "\n".join(markdown(self.head, rows))
+
+
+def number(cell: str) -> float | None:
+    """The first number of a cell, or None.
+
+    >>> number("1,951.5 ± 3"), number("–")
+    (1951.5, None)
+    """
+    found = NUMBER.search(cell)
+    return float(found[0].replace(",", "").replace("−", "-")) if found else None

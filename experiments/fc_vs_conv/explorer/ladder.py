@@ -62,7 +62,7 @@ def diagram(networks: dict[str, dict[str, Any]]) -> str:
         before = column
     text = "; ".join(f"{name}: {_words(column)}" for name, column in columns.items())
     return (
-        f'<div class="wide"><svg class="ladder" viewBox="0 0 {width} {foot + 56}" role="img" '
+        f'<div class="scroll"><svg class="ladder" viewBox="0 0 {width} {foot + 56}" role="img" '
         f'style="min-width:{width - 8}px;max-width:{1.6 * width:.0f}px" '
         f'aria-label="{escape(text)}">{DEFS}{"".join(parts)}</svg></div>'
     )
