@@ -106,7 +106,7 @@ function update() {
     heads[n].textContent = empty ? "–" : data.classes[best];
     rows.forEach((row, k) => {
       const cell = row.cells[n + 1], value = empty ? 0 : p[k];
-      cell.className = !empty && k === best ? "best" : "";
+      cell.className = !empty && k === best ? "top" : "";
       cell.firstChild.style.width = `${value >= 0.005 ? 100 * value : 0}%`;
       cell.lastChild.textContent = value >= 0.005 ? percent(value) : "";
     });

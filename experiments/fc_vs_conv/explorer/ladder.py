@@ -4,7 +4,6 @@ Colours are classes of sections.css. Text has 11 px where the diagram has its ow
 """
 
 from html import escape
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 LEFT, COLUMN, BOX, HEIGHT, GAP, TOP = 52, 62, 58, 94, 24, 64  # in pixels
@@ -87,7 +86,7 @@ def _box(x, y, stage, share, swapped):
     return (
         f'<g class="{kind}{" swapped" if swapped else ""}">'
         f'<rect class="box" x="{left}" y="{y}" width="{BOX}" height="{HEIGHT}" rx="6"/>{use}'
-        f'{"".join(texts)}{_text(x, y + 84, f"{stage.parameters:,}")}'
+        f"{''.join(texts)}{_text(x, y + 84, f'{stage.parameters:,}')}"
         f'<rect class="bar" x="{left + 4}" y="{y + 88}" width="{bar:.1f}" height="3" rx="1.5"/></g>'
     )
 
