@@ -15,6 +15,7 @@ Result:  docs/fc-vs-conv.md has the verdicts and the tables with spread, device 
 """
 
 from experiments.fc_vs_conv.config import Config, check, resolved
+from experiments.fc_vs_conv.explorer.page import sections
 from experiments.fc_vs_conv.figures import accuracy_by_images, by_images, by_network, by_shift
 from experiments.fc_vs_conv.measure import Prepared, measure, parts
 from experiments.fc_vs_conv.measured import Results, evidence, gather, read, results
@@ -36,7 +37,7 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     train = framed(data.train, frame)
     nets = ladder(train.x.shape[1:], len(data.classes), width=config.width or 0)
     nets = {name: nets[name] for name in config.networks or ()}
-    return config, Prepared(train, lambda: framed(data.test, frame), nets)
+    return config, Prepared(train, lambda: framed(data.test, frame), nets, data.classes)
 
 
 def summary(config: Config, found: Results) -> str:
@@ -105,6 +106,7 @@ EXPERIMENT = Experiment(
         "by_images": by_images,
         "accuracy_by_images": accuracy_by_images,
     },
+    sections=sections,
     files=lambda found: {"results.csv": tidy(found.networks, found.images)},
     summary=summary,
     notes=notes,

@@ -18,6 +18,7 @@ import numpy as np
 
 import fcnn
 from experiments.fc_vs_conv.config import Config, make_optimizer
+from experiments.fc_vs_conv.explorer import kept
 from experiments.fc_vs_conv.measured import Measured
 from experiments.framework import interrupt
 from experiments.framework.experiment import Log, Part
@@ -32,14 +33,16 @@ STEPS_PER_CALL = 100  # at most; an interrupt takes effect when the current call
 FEW = 4  # training on few images takes 1 / FEW of the steps on all images
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 TIMING = "timing one step of each network"
+EXAMPLES = "test images of the report"
 
 
 class Prepared(NamedTuple):
-    """Training images, a function that reads the test images, and the networks."""
+    """Training images, a function that reads the test images, the networks, and class names."""
 
     train: Images
     test: Callable[[], Images]
     nets: dict[str, Layer]
+    classes: tuple[str, ...]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -52,7 +55,7 @@ class Prepared(NamedTuple):
 
 
 def parts(config: Config, prepared: Prepared) -> list[Part]:
-    """Each network on all training images, then each on few, then the timing of steps."""
+    """Each network on all training images, then each on few, then test images and the timing."""
     n = len(prepared.train.y)
     work = {k: fcnn.summary(net, prepared.shape).multiply_adds for k, net in prepared.nets.items()}
     name = lambda net, size: f"{net} on {size:,} images"
@@ -60,7 +63,8 @@ def parts(config: Config, prepared: Prepared) -> list[Part]:
     for net, cost in work.items():
         sizes = sorted(config.sizes or (), reverse=True)
         runs += [Part(name(net, size), (net, size), cost / FEW) for size in sizes]
-    return [*runs, Part(TIMING, None, sum(work.values()) / 50)]
+    timing = Part(TIMING, None, sum(work.values()) / 50)
+    return [*runs, Part(EXAMPLES, None, sum(work.values()) / 1000), timing]
 
 
 def measure(
@@ -73,17 +77,24 @@ def measure(
             if part.name == TIMING:
                 yield part.name, time_steps(config, prepared, log)
                 continue
+            if part.name == EXAMPLES:
+                yield part.name, {"shown": kept.examples(prepared.test(), prepared.classes)}
+                continue
             network, size = part.payload
             train_state, seen = trainer.train(network, size)
             every = size == len(prepared.train.y)
             shift = (config.shift or 0) if every else 0
-            found = trainer.evaluate(network, train_state, seen, prepared.test(), shift)
-            cost = fcnn.summary(prepared.nets[network], prepared.shape)
+            test, net = prepared.test(), prepared.nets[network]
+            found = trainer.evaluate(network, train_state, seen, test, shift)
+            first = jax.tree.map(lambda a: np.asarray(a[0]), train_state.params)
+            shown = {"shown": kept.network(net, first, test)} if every else {}
+            cost = fcnn.summary(net, prepared.shape)
             bare = Measured(cost.parameters, cost.multiply_adds, cost.activation_bytes)
             yield (
                 part.name,
                 {"network": network, "images": size, "all": every}
                 | found
+                | shown
                 | {"cost": {k: v for k, v in asdict(bare).items() if isinstance(v, int)}},
             )
 

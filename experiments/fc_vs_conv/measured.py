@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from experiments.fc_vs_conv.explorer.kept import Shown
 from experiments.framework.claim import Evidence, NotJudged, Pairs
 
 
@@ -42,11 +43,12 @@ class Results:
 
     networks: dict[str, Measured]
     images: int = 0
+    shown: Shown = field(default_factory=Shown)  # in the report only, not in results.json
 
 
 def gather(finished: dict[str, Any]) -> Results:
     """The measurements of the finished parts."""
-    found = Results({})
+    found = Results({}, shown=Shown.of(finished))
     for result in finished.values():
         if "network" not in result:
             continue
