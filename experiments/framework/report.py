@@ -11,11 +11,12 @@ from markupsafe import Markup
 from experiments.framework.claim import Verdict
 from experiments.framework.run import Run
 
-PAGE = jinja2.Environment(
+PAGES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
-).get_template("report.html.jinja")
+)
+PAGE = PAGES.get_template("report.html.jinja")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Findings:
     figures: Sequence[Figure]
     stopped: str = ""
     differences: Sequence[str] = ()  # of the claims from those that an earlier run registered
+    index: str = ""  # link to the page of all experiments
 
 
 def report(run: Run, findings: Findings) -> str:
