@@ -8,11 +8,11 @@ from experiments.framework import interrupt
 
 PROG = "python -m experiments"
 USAGE = f"""\
-usage: {PROG} NAME [options]     (NAME --help lists the options)
+usage: {PROG} NAME [options]  (NAME --help lists the options)
        {PROG} all [--smoke] [--output-dir DIR]
        {PROG} judge FILE.json
-       {PROG} keep RUN           (keep the result of the run in this folder)
-       {PROG} table              (write the table of all kept results)"""
+       {PROG} keep RUN        (keep the result of a run)
+       {PROG} table           (write the table of kept results)"""
 COMMANDS = ("all", "judge", "keep", "table")
 
 

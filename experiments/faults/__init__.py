@@ -1,7 +1,7 @@
 """Training survives: `fcnn train` is killed, its checkpoints are damaged, its disk is full.
 
-A child process runs the real command, with a state of 17 MB. The experiment waits for a line that
-it prints, such as "saving step 8", and strikes. The same command is started again, until the run
+A child process runs the real command, with a state of 17 MB, or 5 MB with --smoke. The experiment
+waits for a line that it prints, such as "saving step 8", and strikes. The same command is started again, until the run
 ends. Its parameters, optimizer state, keys and metrics are compared bit for bit with a run that was
 never struck.
 

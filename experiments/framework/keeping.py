@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.framework.experiment import Experiment, Record
-from experiments.framework.kept import FOLDER
+from experiments.framework.kept import folder
 from experiments.framework.options import PLACES, refuse
 from experiments.framework.verdict_table import write
 from fcnn.cli.output import write_whole
@@ -40,9 +40,7 @@ def main(
     return 0
 
 
-def keep(
-    run: Path, names: Sequence[str], record: Callable[[str], Record], folder: Path = FOLDER
-) -> Path:
+def keep(run: Path, names: Sequence[str], record: Callable[[str], Record]) -> Path:
     """Copy results.json of a run to NAME/DATA.json, without paths of this machine; its new path.
 
     Raises: ValueError, with one line, if the run is not one to keep; OSError if it cannot be read
@@ -59,8 +57,8 @@ def keep(
     except LookupError as error:
         raise ValueError(f"results.json has no entry {error}") from None
     data = config.get("dataset") or name
-    path = folder / name / f"{_accelerator(environment['device'])}{data}.json"
-    path.parent.mkdir(exist_ok=True)
+    path = folder() / name / f"{_accelerator(environment['device'])}{data}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(_without_places(result), indent=2) + "\n")
     return path
 

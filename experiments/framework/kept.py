@@ -12,7 +12,6 @@ from experiments.framework.experiment import Command, Experiment, Record
 from experiments.framework.judging import judge_again
 from experiments.framework.source import source
 
-FOLDER = Path(experiments.__file__).parent / "results"
 UNREADABLE = "today's record cannot read this result"
 OLDER = "older than its measurement"
 UNRECORDED = "measured before sources were recorded"
@@ -64,9 +63,14 @@ class Kept:
         return UNRECORDED if not recorded else "" if recorded == source(self.name) else OLDER
 
 
-def kept(e: Record, folder: Path = FOLDER) -> list[Kept]:
+def folder() -> Path:
+    """experiments/results/."""
+    return Path(experiments.__path__[0]) / "results"
+
+
+def kept(e: Record) -> list[Kept]:
     """The kept results of an experiment; that of its default run comes first."""
-    found = [_read(e, path) for path in sorted((folder / e.name).glob("*.json"))]
+    found = [_read(e, path) for path in sorted((folder() / e.name).glob("*.json"))]
     return sorted(found, key=lambda each: _distance(e, each))
 
 

@@ -53,7 +53,7 @@ def _run(found: Kept | None) -> str:
     when = f"Kept run of {found.date}"
     if found.minutes is not None:
         when += f", {found.minutes:g} minutes"
-    mark = f" It is {found.mark}." if found.mark else ""
+    mark = f" Remark: {found.mark}." if found.mark else ""
     return f"{when}, {found.device}.{mark}"
 
 

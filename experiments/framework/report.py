@@ -11,12 +11,11 @@ from markupsafe import Markup
 from experiments.framework.claim import Verdict
 from experiments.framework.run import Run
 
-PAGES = jinja2.Environment(
+PAGE = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
-)
-PAGE = PAGES.get_template("report.html.jinja")
+).get_template("report.html.jinja")
 
 
 @dataclass(frozen=True)

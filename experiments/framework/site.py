@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from experiments.framework.context import Context
 from experiments.framework.experiment import CHAPTERS, Command, Record
 from experiments.framework.kept import default_data
-from experiments.framework.report import PAGES
+from experiments.framework.report import PAGE as REPORT
 
-TEMPLATE = PAGES.get_template("site.html.jinja")
+TEMPLATE = REPORT.environment.get_template("site.html.jinja")
 INDEX = "../../index.html"  # from NAME/TIME/report.html
 NO_DATA = "no data set"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from experiments.framework.claim import Evidence, Pairs, Share, Verdict
 from experiments.framework.experiment import CHAPTERS, Command, Record
-from experiments.framework.kept import FOLDER, OLDER, UNRECORDED, Kept, kept, minutes
+from experiments.framework.kept import OLDER, UNRECORDED, Kept, folder, kept, minutes
 from fcnn.cli.output import write_whole
 from fcnn.cli.table import markdown
 
@@ -27,23 +27,23 @@ Today's measurement may give another result where a remark is
 - **{UNRECORDED}**: it is not known whether it has changed."""
 
 
-def text(records: Sequence[Record], folder: Path = FOLDER) -> str:
+def text(records: Sequence[Record]) -> str:
     """The page."""
     blocks = [INTRODUCTION]
     for chapter in CHAPTERS:
-        found = [(e, kept(e, folder)) for e in records if e.chapter == chapter]
+        found = [(e, kept(e)) for e in records if e.chapter == chapter]
         if found:
             blocks += [f"## {chapter.capitalize()}", _table(found), *_changes(found)]
     return "\n\n".join(blocks) + "\n"
 
 
-def write(records: Sequence[Record], folder: Path = FOLDER) -> Path:
+def write(records: Sequence[Record]) -> Path:
     """Write the page, and return its path.
 
     Raises: OSError if it cannot be written.
     """
-    path = folder / "README.md"
-    write_whole(path, text(records, folder))
+    path = folder() / "README.md"
+    write_whole(path, text(records))
     return path
 
 
@@ -60,7 +60,10 @@ def _rows(e: Record, results: Sequence[Kept]) -> Iterator[tuple[str, ...]]:
     for each in results:
         run = (each.device, each.commit, each.date, minutes(each), each.mark or "–")
         if isinstance(e, Command):
-            what, rounds = f"{each.content['bench']}, {each.content['dtype']}", each.content["rounds"]
+            what, rounds = (
+                f"{each.content['bench']}, {each.content['dtype']}",
+                each.content["rounds"],
+            )
             yield (e.name, "–", what, "–", each.data, f"{rounds}", *run)
         for v in each.verdicts:
             yield (e.name, v.text, _measured(v), v.verdict, each.data, _n(v.values), *run)
@@ -77,10 +80,11 @@ def _n(values: Evidence) -> str:
 
 
 def _changes(found: Sequence[tuple[Record, list[Kept]]]) -> list[str]:
-    lines = [
-        f"- {each.name}, {each.file.stem}: {line}"
-        for _, results in found
-        for each in results
-        for line in each.changes
-    ]
+    """A list of the changes, each with all results that it is about."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for _, results in found:
+        for each in results:
+            for line in each.changes:
+                about.setdefault((each.name, line), []).append(each.file.stem)
+    lines = [f"- {name}, {', '.join(files)}: {line}" for (name, line), files in about.items()]
     return ["Changes of claims since these runs:", "\n".join(lines)] if lines else []

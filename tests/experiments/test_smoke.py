@@ -88,13 +88,13 @@ def toys(monkeypatch):
     """Three toy experiments in place of the real ones."""
     records = {name: replace(toy.TOY, name=name) for name in ("one", "two", "three")}
     monkeypatch.setattr("experiments.__main__.NAMES", tuple(records))
-    monkeypatch.setattr("experiments.__main__.record", records.__getitem__)
+    monkeypatch.setattr("experiments.__main__.load", records.__getitem__)
     return records
 
 
 def test_all_runs_every_experiment_and_returns_the_worst_code(tmp_path, toys, capsys):
     assert main(["all", "--smoke", "--output-dir", str(tmp_path)]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(toys)
+    assert {path.name for path in tmp_path.iterdir()} == {*toys, "index.html"}
     toys["one"] = replace(toys["one"], evidence=lambda m: [Pairs([0.0, 1, 2], [1, 3, 5])])
     toys["two"] = replace(toys["two"], evidence=lambda m: [Pairs([1.0, 2, 4], [0, 1, 0])])
     assert main(["all", "--output-dir", str(tmp_path)]) == 3  # one and two are undecided
@@ -113,7 +113,7 @@ def test_a_signal_ends_all(tmp_path, toys, capsys):
 
     toys["two"] = replace(toys["two"], measure=measure)
     assert main(["all", "--output-dir", str(tmp_path)]) == 143
-    assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "index.html"}
 
 
 def test_kept_results_are_judged_again(tmp_path, toys, capsys):
