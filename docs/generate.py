@@ -3,7 +3,8 @@
     python -m docs.generate
 
 draws docs/ladder.png, and writes experiments/results/README.md and every block between
-`<!-- NAME -->` and `<!-- /NAME -->`. A test fails if one differs from what this module generates. Needs the `experiments` extra.
+`<!-- NAME -->` and `<!-- /NAME -->`. A test fails if one differs from what this module generates.
+Needs the `experiments` extra.
 """
 
 import json

@@ -12,7 +12,6 @@ from experiments.framework.options import PLACES, refuse
 from experiments.framework.verdict_table import write
 from fcnn.cli.output import write_whole
 
-
 PROG = "python -m experiments"
 KEEP = (
     "Copy results.json of a run to experiments/results/NAME/DATA.json, and write the table again. "
