@@ -2,7 +2,7 @@
 
 runs/NAME/TIME/config.json     the configuration, complete
                env.json        commit, versions, device, precision, flags
-               receipt.json    the registered claims, data set, source, and the run that is continued
+               receipt.json    the registered claims, data set, source, and the run it continues
                parts.jsonl     one line per finished part, written immediately; --continue reads it
                metrics.jsonl   one line per measurement, written immediately
                results.*       results; also figures and report.html

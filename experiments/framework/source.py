@@ -26,9 +26,10 @@ def source(name: str) -> str:
     It is the same for all versions of Python that can read the source.
     """
     found = (_files(Path(folder), name) for folder in experiments.__path__)
-    record, *others = next(filter(None, found), [None])
-    if record is None:
+    files = next(filter(None, found), None)
+    if files is None:
         return ""
+    record, *others = files
     parts = [(path.stem, _parsed(path).body) for path in others if path.stem not in OUTPUT]
     text = repr([_plain([*parts, ("", _measuring(_parsed(record)))])])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -16,14 +16,15 @@ HEAD = (
 INTRODUCTION = f"""\
 # Verdicts
 
-Every claim of every experiment, judged by kept results of real runs. `python -m experiments table` writes this page from the files in this
-folder: one for each data set and device. The kept measurements are judged by today's record and by the
-[rule](../../docs/experiments.md#verdicts). n is the number of seeds of a difference, or of cases of a share. The experiment `speed` makes no
+Every claim of every experiment, judged by kept results of real runs. `python -m experiments table`
+writes this page from the files in this folder: one for each data set and device. The kept
+measurements are judged by today's record and by the [rule](../../docs/experiments.md#verdicts). n
+is the number of seeds of a difference, or of cases of a share. The experiment `speed` makes no
 claim; its n is the number of rounds.
 
 Today's measurement may give another result where a remark is
 
-- **{OLDER}**: the source that measures the experiment has changed since the run;
+- **{OLDER}**: the source that measures the experiment has changed since;
 - **{UNRECORDED}**: it is not known whether it has changed."""
 
 
@@ -60,11 +61,8 @@ def _rows(e: Record, results: Sequence[Kept]) -> Iterator[tuple[str, ...]]:
     for each in results:
         run = (each.device, each.commit, each.date, minutes(each), each.mark or "–")
         if isinstance(e, Command):
-            what, rounds = (
-                f"{each.content['bench']}, {each.content['dtype']}",
-                each.content["rounds"],
-            )
-            yield (e.name, "–", what, "–", each.data, f"{rounds}", *run)
+            what, dtype, rounds = (f"{each.content[k]}" for k in ("bench", "dtype", "rounds"))
+            yield (e.name, "–", f"{what}, {dtype}", "–", each.data, rounds, *run)
         for v in each.verdicts:
             yield (e.name, v.text, _measured(v), v.verdict, each.data, _n(v.values), *run)
 

@@ -104,9 +104,8 @@ def test_a_run_is_kept_and_listed(folder, run, capsys):
     assert cells[3:] == ["held", "–", "5", "Some, 2 cores", "abcdef0", date, "0.0", "–"]
     assert main([]) == 0
     listed = " ".join(capsys.readouterr().out.split())
-    assert (
-        f"No data set. Kept run of {date}, 0 minutes, Some, 2 cores. Held: a exceeds b." in listed
-    )
+    known = f"No data set. Kept run of {date}, 0 minutes, Some, 2 cores."
+    assert f"{known} Held: a exceeds b." in listed
 
 
 def test_a_kept_result_has_no_path_of_the_machine(folder, run):
@@ -235,4 +234,6 @@ def test_experiments_without_results_and_without_claims_are_listed(folder):
 
 
 def test_the_result_of_the_default_run_comes_first():
-    assert [each.data for each in kept(record("fc_vs_conv"))][0] == "digits"
+    first, *others = kept(record("fc_vs_conv"))
+    assert first.data == "digits"
+    assert "mnist" in [each.data for each in others]
