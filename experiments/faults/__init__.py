@@ -1,9 +1,9 @@
 """Training survives: `fcnn train` is killed, its checkpoints are damaged, its disk is full.
 
-A child process runs the real command, with a state of 17 MB, or 5 MB with --smoke. The experiment
-waits for a line that it prints, such as "saving step 8", and strikes. The same command is started
-again, until the run ends. Its parameters, optimizer state, keys and metrics are compared bit for
-bit with a run that was never struck.
+A child process runs the real command, with a state of 17 MB. The experiment waits for a line that
+it prints, such as "saving step 8", and strikes. The same command is started again, until the run
+ends. Its parameters, optimizer state, keys and metrics are compared bit for bit with a run that was
+never struck.
 
     1. every killed run ends equal, bit for bit;
     2. kills strike all five moments: the first compilation, saving, deleting, mid-epoch, an epoch's

@@ -13,7 +13,7 @@ from experiments.faults.damage import damages
 from experiments.faults.kills import durations, kills
 from experiments.faults.outcome import final
 from experiments.faults.results import failures
-from experiments.faults.task import SMALL, WIDTH, Task
+from experiments.faults.task import Task
 from experiments.framework.experiment import Log, Part
 
 FAULTS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -37,7 +37,7 @@ def measure(
     """
     results: dict[str, Any] = {}
     with TemporaryDirectory(prefix="fcnn-faults-") as folder:
-        task = Task(Path(folder).resolve(), SMALL if config.smoke else WIDTH)
+        task = Task(Path(folder).resolve())
         log.note("a run without faults")
         reference = _reference(task)
         for name, result in _measured(config, task, reference, todo, log):

@@ -14,16 +14,15 @@ from experiments.faults.stops import stopped_at
 from experiments.faults.struck import listing, reached
 from experiments.faults.task import NAN, Task
 
-CHECKPOINTS = 2.65  # that fit on the full disk: two, and not a third
+MEGABYTES = 45  # of the full disk: two checkpoints of 17 MB, and not a third
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))"
 
 
 def full_disk(task: Task, reference: Mapping[str, Any]) -> dict[str, Any]:
     """A checkpoint that does not fit ends the run, which continues once there is space."""
-    size = round(CHECKPOINTS * reference["bytes"])
-    found = Found("full disk", f"a file system of {size / 1e6:.0f} MB")
+    found = Found("full disk", f"a file system of {MEGABYTES} MB")
     disk = task.folder / "full"
-    with mounted(disk, f"size={size}") as change:
+    with mounted(disk, f"size={MEGABYTES}m") as change:
         run = disk / "run"
         before = ""
         if change is None:
