@@ -9,7 +9,7 @@ from experiments.framework import interrupt, site
 from experiments.framework.context import Context
 from experiments.framework.exit_codes import FAULT, worst
 from experiments.framework.experiment import Command, Record
-from experiments.framework.kept import default_data, kept
+from experiments.framework.kept import default_run, kept
 from experiments.framework.options import Output, parse, refuse
 from experiments.framework.runner import run
 from experiments.framework.screen import Screen
@@ -71,8 +71,8 @@ class _Together:
 
     def _known(self, e: Record) -> float | None:
         """Minutes of the default run, where a result of it is kept."""
-        default = next((r for r in kept(e) if r.data == default_data(e)), None)
-        return None if self.smoke or default is None else default.minutes
+        default = None if self.smoke else default_run(e, kept(e))
+        return default and default.minutes
 
     def _one(self, e: Record, context: Context) -> None:
         before, start = self._folders(e), perf_counter()

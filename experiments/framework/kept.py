@@ -1,7 +1,7 @@
 """Kept results: experiments/results/NAME/DATA.json, judged by today's record and rule."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,12 @@ def _distance(e: Record, found: Kept) -> tuple[bool, bool, str]:
     other = found.data != default_data(e)
     accelerator = not found.environment.get("device", "cpu").startswith("cpu")
     return (other or bool(found.config.get("full")), accelerator, found.file.stem)
+
+
+def default_run(e: Record, found: Sequence[Kept]) -> Kept | None:
+    """The kept result of the experiment's default run, if there is one."""
+    first = next(iter(found), None)
+    return first if first and first.data == default_data(e) else None
 
 
 def default_data(e: Record) -> str:

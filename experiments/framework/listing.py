@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import fill
 
 from experiments.framework.experiment import CHAPTERS, Command, Record
-from experiments.framework.kept import Kept, default_data, kept
+from experiments.framework.kept import Kept, default_data, default_run, kept
 
 WIDTH = 80
 Found = Mapping[str, Record | ImportError]  # by name; the error has one line
@@ -31,7 +31,7 @@ def _entry(e: Record, results: list[Kept]) -> Iterator[str]:
     if isinstance(e, Command):
         yield _filled(f"Makes no claim. {len(results)} kept results.", 4)
         return
-    default = next((r for r in results if r.data == default_data(e)), None)
+    default = default_run(e, results)
     yield _filled(f"{_data(default_data(e))} {_run(default)}", 4)
     verdicts = default.verdicts if default else []
     words = [v.verdict for v in verdicts] or ["claim"] * len(e.claims)
