@@ -2,8 +2,9 @@
 
     python -m docs.generate
 
-draws docs/ladder.png and writes every block between `<!-- NAME -->` and `<!-- /NAME -->`. A test
-fails if a block differs from what this module generates. Needs the `experiments` extra.
+draws docs/ladder.png, and writes experiments/results/README.md and every block between
+`<!-- NAME -->` and `<!-- /NAME -->`. A test fails if one differs from what this module generates.
+Needs the `experiments` extra.
 """
 
 import json
@@ -17,12 +18,15 @@ from statistics import mean, median
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from experiments import NAMES
+from experiments.__main__ import load
 from experiments.checkers import EXPERIMENT as CHECKERS
 from experiments.checkers.tables import by_column, by_kind, by_trap, columns, judged, side_by_side
 from experiments.faults import EXPERIMENT as FAULTS
 from experiments.faults.results import messages
 from experiments.fc_vs_conv import EXPERIMENT as FC_VS_CONV
 from experiments.fc_vs_conv.output import tables as network_tables
+from experiments.framework import verdict_table
 from experiments.framework.judging import judge_again
 from experiments.speed import BENCHES as SPEED, shapes
 from fcnn.cli.bench import BENCHES
@@ -223,3 +227,4 @@ if __name__ == "__main__":
     ladder().savefig(ROOT / "docs/ladder.png", metadata={"Software": None})
     for page in PAGES:
         page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")
+    verdict_table.write([*map(load, NAMES)])

@@ -8,23 +8,23 @@ from experiments.framework import interrupt
 
 PROG = "python -m experiments"
 USAGE = f"""\
-usage: {PROG} NAME [options]     (NAME --help lists the options)
+usage: {PROG} NAME [options]  (NAME --help lists the options)
        {PROG} all [--smoke] [--output-dir DIR]
        {PROG} judge FILE.json
-"""
-ALL = "Run all experiments, one after another. The exit code is the worst of theirs, in the order"
-ORDER = "130 or 143 (interrupted), 2 (misuse), 1 (a claim failed), 3 (undecided or a fault), 0."
+       {PROG} keep RUN        (keep the result of a run)
+       {PROG} table           (write the table of kept results)"""
+COMMANDS = ("all", "judge", "keep", "table")
 
 
 def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         return _list()
     name, *options = arguments
-    if name not in (*NAMES, "all", "judge"):
+    if name not in (*NAMES, *COMMANDS):
         from fcnn.ops.validation import did_you_mean
 
-        known = ", ".join(map(repr, (*NAMES, "all", "judge")))
-        hint = did_you_mean(name, (*NAMES, "all", "judge"))
+        known = ", ".join(map(repr, (*NAMES, *COMMANDS)))
+        hint = did_you_mean(name, (*NAMES, *COMMANDS))
         print(f"experiments: unknown name {name!r}; expected one of {known}{hint}", file=sys.stderr)
         return 2
     if name == "judge":
@@ -32,7 +32,13 @@ def main(arguments: list[str]) -> int:
 
         return judging.main(options, NAMES, record)
     if name == "all":
-        return _all(options)
+        from experiments.framework import every
+
+        return every.main(options, records())
+    if name in ("keep", "table"):
+        from experiments.framework import keeping
+
+        return keeping.main(name, options, NAMES, record)
     experiment = record(name)
     from experiments.framework import runner
 
@@ -69,43 +75,26 @@ def load(name: str):
     return found
 
 
-def _list() -> int:
-    """All experiments with their claims. One that cannot be imported hides no other."""
-    print(USAGE)
-    code = 0
+def records() -> dict:
+    """The record of each experiment, or the error of one that cannot be imported."""
+    found = {}
     for name in NAMES:
         try:
-            experiment = load(name)
+            found[name] = load(name)
         except ImportError as error:
-            print(f"  {name:12s}  {error}")
-            code = 2
-            continue
-        print(f"  {name:12s}  {experiment.title}")
-        for claim in experiment.claims:
-            print(f"  {'':12s}  - {claim.text}")
-    return code
+            found[name] = error
+    return found
 
 
-def _all(options: list[str]) -> int:
-    """Run all experiments with the same options, until a signal arrives: the worst exit code."""
-    records = list(map(record, NAMES))
-    from experiments.framework.exit_codes import worst
-    from experiments.framework.options import Output, parse, refuse
-    from experiments.framework.runner import run
+def _list() -> int:
+    """All experiments with their claims. One that cannot be imported hides no other."""
+    from experiments.framework import listing
 
-    common = parse(Output, "all", options, f"{ALL} {ORDER}")
-    if common.continue_run:
-        return refuse("all: --continue is an option of one experiment")
-    smoke = ["--smoke"] if common.smoke else []
-    codes = []
-    with interrupt.listening("all"):
-        for each in records:
-            print(f"\n{PROG} {each.name}\n", flush=True)
-            codes.append(run(each, [*smoke, "--output-dir", str(common.output_dir)]))
-            if code := interrupt.exit_code():
-                codes.append(code)
-                break
-    return worst(codes)
+    print(USAGE)
+    found = records()
+    for line in listing.lines(found):
+        print(line)
+    return 2 if any(isinstance(e, ImportError) for e in found.values()) else 0
 
 
 if __name__ == "__main__":

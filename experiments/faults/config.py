@@ -10,6 +10,7 @@ from experiments.framework.options import Output, default_shown
 from fcnn.training.checkpoint.orbax import require_orbax
 
 BLOCK = 40  # damaged files of one part
+FEW = 12  # with --smoke: two of each kind
 OTHERS = (  # names of functions of `stops.py` and `refusals.py`
     "sigterm",
     "sigint",
@@ -26,7 +27,7 @@ class Config(Output):
     runs: Annotated[int | None, default_shown("5; 1 with --smoke", "INT")] = None
     """Number of runs that are killed, each at all five moments."""
 
-    damages: Annotated[int | None, default_shown("240; 40 with --smoke", "INT")] = None
+    damages: Annotated[int | None, default_shown("240; 12 with --smoke", "INT")] = None
     """Number of files that are damaged, one after the other."""
 
     jobs: int = 2
@@ -41,7 +42,7 @@ def prepare(config: Config) -> tuple[Config, None]:
         require_orbax()
     except ImportError as missing:
         raise ValueError(f"{missing}") from None
-    runs, damages = (1, BLOCK) if config.smoke else (5, 6 * BLOCK)
+    runs, damages = (1, FEW) if config.smoke else (5, 6 * BLOCK)
     resolved = dataclasses.replace(
         config,
         runs=runs if config.runs is None else config.runs,

@@ -118,7 +118,7 @@ class Reading:
         (folder / name).write_bytes(data)
 
 
-def damages(source: Path, folder: Path, *, number: int, count: int, seed: int) -> dict[str, Any]:
+def damages(source: Path, folder: Path, number: int, count: int, seed: int) -> dict[str, Any]:
     """The results of `count` damages to a copy of a folder of checkpoints.
 
     Kinds take turns. The file, and the place in it, are drawn.

@@ -1,7 +1,8 @@
-"""The reference, the damages in this process, and all other parts in child processes."""
+"""The reference, and then all other parts side by side: damages, and faults of child processes."""
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -59,24 +60,23 @@ def _reference(task: Task) -> dict[str, Any]:
 
 
 def _measured(config, task, reference, todo, log):
-    children = []
+    calls = []
     for part in todo:
         kind, *how = part.payload
         if kind == "reference":
             yield part.name, {"reference": reference}
         elif kind == "damages":
-            log.show(part.name, 0.0)
-            source, block = task.folder / "reference" / "checkpoints", task.folder / part.name
-            yield part.name, damages(source, block, number=how[0], count=how[1], seed=config.seed)
+            folders = task.folder / "reference" / "checkpoints", task.folder / part.name
+            calls.append((part, partial(damages, *folders), (*how, config.seed)))
         elif kind == "kills":
-            children.append((part, kills, (task, reference, how[0], config.seed)))
+            calls.append((part, kills, (task, reference, how[0], config.seed)))
         else:
-            children.append((part, FAULTS[how[0]], (task, reference)))
-    yield from _side_by_side(config.jobs, task, children, log)
+            calls.append((part, FAULTS[how[0]], (task, reference)))
+    yield from _side_by_side(config.jobs, task, calls, log)
 
 
 def _side_by_side(jobs, task, calls, log):
-    """Results of calls that wait for child processes, in the order of their ends."""
+    """Results of calls, most of which wait for child processes, in the order of their ends."""
     with ThreadPoolExecutor(jobs) as pool:
         try:
             running = {pool.submit(f, *args): part for part, f, args in calls}
@@ -84,7 +84,7 @@ def _side_by_side(jobs, task, calls, log):
                 ended, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 for each in ended:
                     yield running.pop(each).name, each.result()
-                log.show("kills and other faults", 1 - len(running) / len(calls))
+                log.show("damages, kills and other faults", 1 - len(running) / len(calls))
         finally:
             task.stop()
             pool.shutdown(cancel_futures=True)

@@ -65,6 +65,7 @@ def notes(config: Config) -> list[str]:
 
 EXPERIMENT = Experiment(
     name="fc_vs_conv",
+    chapter="layers",
     title="Fully connected against convolutional networks, at equal size",
     description="Five networks, from all dense to all convolutional: each replaces one more dense "
     "stage by a convolutional one.",

@@ -24,6 +24,11 @@ class Earlier:
         kept = {"run": str(self.folder), "environment": self.environment}
         return {**kept, "continues": self.receipt.get("continues")}
 
+    def source_with(self, own: str) -> str:
+        """All hashes of source that measured parts of a new run; empty if one is not known."""
+        found = [*self.receipt.get("source", "").split(), own]
+        return " ".join(dict.fromkeys(found)) if self.receipt.get("source") and own else ""
+
 
 def earlier(name: str, folder: Path) -> Earlier:
     """Read a run folder.

@@ -10,7 +10,7 @@ tables, figures, files, notes, summary, sections → what the terminal, the repo
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args
 
 from experiments.framework.claim import Claim, Evidence
 from experiments.framework.options import Output
@@ -19,6 +19,11 @@ from experiments.framework.table import Table
 C = TypeVar("C", bound=Output)  # the configuration: a frozen dataclass
 P = TypeVar("P")  # what `prepare` makes
 M = TypeVar("M")  # the measurements
+
+Chapter = Literal[  # of a textbook; the last one is about this library
+    "layers", "activations", "training", "regularization", "depth", "sequences", "library"
+]
+CHAPTERS: tuple[Chapter, ...] = get_args(Chapter)
 
 
 class Part(NamedTuple):
@@ -73,6 +78,12 @@ class Experiment(Generic[C, P, M]):
     notes: Callable[[C], Sequence[str]] = lambda config: ()
     data: Callable[[P], str] = lambda prepared: ""  # identifies the data set, for --continue
     description: str = ""
+    chapter: Chapter = "library"
+
+    def __post_init__(self):
+        if self.chapter not in CHAPTERS:
+            expected = ", ".join(map(repr, CHAPTERS))
+            raise ValueError(f"unknown chapter {self.chapter!r}; expected one of {expected}")
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ class Command:
     title: str
     command: Callable[[list[str]], int]  # arguments → exit code
     claims: Sequence[Claim] = ()
+    chapter: Chapter = "library"
 
 
 Record = Experiment[Any, Any, Any] | Command

@@ -41,6 +41,7 @@ class Findings:
     stopped: str = ""
     differences: Sequence[str] = ()  # of the claims from those that an earlier run registered
     sections: Sequence[Section] = ()
+    index: str = ""  # link to the page of all experiments
 
 
 def not_judged(claims: Sequence[Claim], reason: str) -> list[Verdict]:

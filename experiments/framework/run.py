@@ -2,7 +2,7 @@
 
 runs/NAME/TIME/config.json     the configuration, complete
                env.json        commit, versions, device, precision, flags
-               receipt.json    the registered claims, the data set, and the run that is continued
+               receipt.json    the registered claims, data set, source, and the run it continues
                parts.jsonl     one line per finished part, written immediately; --continue reads it
                metrics.jsonl   one line per measurement, written immediately
                results.*       results; also figures and report.html
@@ -39,11 +39,11 @@ class Run:
         self.folder = _new_folder(stem)
         self.started = started
         self.config = dataclasses.asdict(config)
-        self.environment = environment(started)
+        self.environment, self.receipt = environment(started), receipt or {}
         self.failed = ""
         self._write("config.json", _json(self.config))
         self._write("env.json", _json(self.environment))
-        self._write("receipt.json", _json(receipt or {}))
+        self._write("receipt.json", _json(self.receipt))
         self._metrics = Lines(self.folder / "metrics.jsonl")
         self._parts = Lines(self.folder / "parts.jsonl")
 

@@ -15,15 +15,17 @@ from typing import Any
 
 from experiments.framework import interrupt
 from experiments.framework.claim import RULE, Verdict, differences, judge, registered
+from experiments.framework.context import Context
 from experiments.framework.continued import Earlier, completed, earlier, require_same
 from experiments.framework.drawn import draw
 from experiments.framework.exit_codes import EXIT, FAULT, MISUSE, verdict_code, worst
 from experiments.framework.experiment import Command, Experiment, Log, Part, Record, Section
-from experiments.framework.options import Options, parse, refuse, with_defaults
+from experiments.framework.options import Options, parse, with_defaults
 from experiments.framework.progress import Progress, duration
 from experiments.framework.report import Findings, not_judged, report
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
+from experiments.framework.source import source
 from fcnn.cli import compile_cache
 
 STOPPED = "The report has the results that were finished before."
@@ -36,8 +38,9 @@ def main(e: Record, arguments: list[str]) -> int:
         return run(e, arguments)
 
 
-def run(e: Record, arguments: list[str]) -> int:
+def run(e: Record, arguments: list[str], context: Context | None = None) -> int:
     """Run `e` as its command line asks; the exit code."""
+    context = context or Context()
     if isinstance(e, Command):
         return e.command(arguments)
     about = f"{e.title}. {e.description}".strip()
@@ -50,20 +53,22 @@ def run(e: Record, arguments: list[str]) -> int:
         if before:
             require_same(before, config, data)
     except ValueError as misuse:
-        return refuse(f"{e.name}: {misuse}")
+        return context.refuse(f"{e.name}: {misuse}")
     receipt = {"experiment": e.name, "rule": RULE, "claims": list(map(registered, e.claims))}
     receipt |= {"data": data, "continues": before and before.receipt_for()}
+    receipt |= {"source": before.source_with(source(e.name)) if before else source(e.name)}
     try:
         the_run = Run(e.name, config.output_dir, config, receipt)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        return refuse(
+        return context.refuse(
             f"{e.name}: --output-dir {config.output_dir}: {error.strerror}",
             FAULT if full else MISUSE,
         )
     if isinstance(config, Options):
         compile_cache.use(e.name, config.compile_cache)
-    return _Running(e, config, the_run, before, data).all(prepared, parts)
+    context.folder = the_run.folder
+    return _Running(e, config, the_run, before, context, data).all(prepared, parts)
 
 
 def _line(name: str, seconds: float, result: Any) -> dict[str, Any]:
@@ -80,9 +85,17 @@ def _line(name: str, seconds: float, result: Any) -> dict[str, Any]:
 class _Running:
     """One run of an experiment, after its command line was accepted."""
 
-    def __init__(self, e: Experiment, config: Any, the_run: Run, before: Earlier | None, data: str):
+    def __init__(
+        self,
+        e: Experiment,
+        config: Any,
+        the_run: Run,
+        before: Earlier | None,
+        context: Context,
+        data: str,
+    ):
         self.e, self.config, self.run, self.before, self.data = e, config, the_run, before, data
-        self.screen = Screen()
+        self.context, self.screen = context, context.screen
         self.finished: Finished = {}
         self.codes = [0]
         self.stopped = ""  # the reason, if the run was stopped
@@ -110,7 +123,7 @@ class _Running:
         if self.run.failed:
             self.faults.append(self.run.failed)
         for fault in self.faults:
-            self.codes.append(refuse(f"{self.e.name}: {fault}", FAULT))
+            self.codes.append(self.context.refuse(f"{self.e.name}: {fault}", FAULT))
         if code := interrupt.exit_code():  # it may have arrived after the last part
             self.codes.append(code)
         return worst(self.codes)
@@ -141,7 +154,7 @@ class _Running:
             raise ValueError("two parts have the same name")
         todo = {part.name: part for part in parts if part.name not in self.finished}
         order = iter(todo.values())
-        with Progress(self.screen, parts, list(self.finished)) as progress:
+        with Progress(self.screen, parts, list(self.finished), self.context.series) as progress:
 
             def note(text: str) -> None:
                 interrupt.check()
@@ -191,6 +204,7 @@ class _Running:
         kept = {"experiment": e.name, "minutes": round(minutes, 1), "config": self.run.config}
         kept |= {"environment": self.run.environment, "rule": RULE, **e.results(m)}
         kept |= {"claims": [v.json() for v in verdicts], "stopped": self.stopped}
+        kept |= {"source": self.run.receipt["source"]}
         self.run.save_json("results.json", kept)
         for name, text in e.files(m).items():
             self.run.save(name, text)
@@ -209,6 +223,7 @@ class _Running:
             stopped=self.stopped,
             differences=self._differences(),
             sections=self._sections(m),
+            index=self.context.index,
         )
         self.run.save("report.html", report(self.run, page))
         self.screen.print(str(self.run.folder / "report.html"), highlight=False, soft_wrap=True)

@@ -21,7 +21,7 @@ from experiments.framework.runner import main as run_record
 from fcnn.bench.machine import Roofline
 
 RESULTS = Path(__file__).parents[2] / "experiments/results"
-ALONE = ("faults",)  # its processes use all cores for minutes: `.ci/run` runs its short form
+ALONE = ("faults",)  # its processes use all cores for a minute: `all --smoke` in `.ci/run` runs it
 SECONDS = 9  # of CPU time for each experiment after imports; 6 on an idle AMD EPYC
 
 
@@ -31,6 +31,10 @@ def fixed_roofline(monkeypatch):
     monkeypatch.setattr("fcnn.cli.bench.bench.roofline", lambda dtype: Roofline(1e11, 1e10))
 
 
+@pytest.mark.all(
+    "5 CPU seconds for each experiment; `.ci/run` runs `all --smoke` on each Python, and in the "
+    "first tier test_the_example_of_the_documentation_is_a_whole_experiment has a smoke run"
+)
 @pytest.mark.usefixtures("jax_defaults", "fixed_roofline")
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALONE])
 def test_every_experiment_has_a_smoke_run(name, tmp_path, capsys):
@@ -46,10 +50,11 @@ def test_every_experiment_has_a_smoke_run(name, tmp_path, capsys):
     assert "failed" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ALONE)
-def test_ci_runs_the_other_smoke_runs_on_each_python(name):
+def test_ci_runs_all_smoke_runs_on_each_python():
     ci = (RESULTS.parents[1] / ".ci/run").read_text(encoding="utf-8")
-    assert ci.count(f"python -m experiments {name} --smoke") == 2
+    oldest, newest = ci.split("if newest=$(newest_python); then")
+    for part in (oldest, newest):
+        assert re.search(r'^ *part "experiments.*python -m experiments all --smoke', part, re.M)
 
 
 def test_experiments_are_found_in_a_fixed_order(tmp_path):
@@ -88,13 +93,13 @@ def toys(monkeypatch):
     """Three toy experiments in place of the real ones."""
     records = {name: replace(toy.TOY, name=name) for name in ("one", "two", "three")}
     monkeypatch.setattr("experiments.__main__.NAMES", tuple(records))
-    monkeypatch.setattr("experiments.__main__.record", records.__getitem__)
+    monkeypatch.setattr("experiments.__main__.load", records.__getitem__)
     return records
 
 
 def test_all_runs_every_experiment_and_returns_the_worst_code(tmp_path, toys, capsys):
     assert main(["all", "--smoke", "--output-dir", str(tmp_path)]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(toys)
+    assert {path.name for path in tmp_path.iterdir()} == {*toys, "index.html"}
     toys["one"] = replace(toys["one"], evidence=lambda m: [Pairs([0.0, 1, 2], [1, 3, 5])])
     toys["two"] = replace(toys["two"], evidence=lambda m: [Pairs([1.0, 2, 4], [0, 1, 0])])
     assert main(["all", "--output-dir", str(tmp_path)]) == 3  # one and two are undecided
@@ -113,7 +118,7 @@ def test_a_signal_ends_all(tmp_path, toys, capsys):
 
     toys["two"] = replace(toys["two"], measure=measure)
     assert main(["all", "--output-dir", str(tmp_path)]) == 143
-    assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "index.html"}
 
 
 def test_kept_results_are_judged_again(tmp_path, toys, capsys):

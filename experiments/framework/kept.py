@@ -1,0 +1,121 @@
+"""Kept results: experiments/results/NAME/DATA.json, judged by today's record and rule."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import experiments
+from experiments.framework.claim import NotJudged, Verdict, differences, judge
+from experiments.framework.experiment import Command, Experiment, Record
+from experiments.framework.judging import judge_again
+from experiments.framework.source import source
+
+UNREADABLE = "today's record cannot read this result"
+OLDER = "older than its measurement"
+UNRECORDED = "measured before sources were recorded"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A kept result of one experiment on one data set and device."""
+
+    name: str  # of the experiment
+    file: Path
+    content: Mapping[str, Any]
+    verdicts: list[Verdict]
+    changes: list[str]  # of claims since the run
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        return self.content.get("config", {})
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        return self.content.get("environment") or self.content.get("machine", {})
+
+    @property
+    def data(self) -> str:
+        return self.config.get("dataset") or "–"
+
+    @property
+    def minutes(self) -> float | None:
+        return self.content.get("minutes")
+
+    @property
+    def date(self) -> str:
+        return self.environment.get("time", "–")[:10]
+
+    @property
+    def commit(self) -> str:
+        changed = ", changed" if self.environment.get("uncommitted changes") else ""
+        return f"{(self.environment.get('commit') or '–')[:7]}{changed}"
+
+    @property
+    def device(self) -> str:
+        return device(self.environment)
+
+    @property
+    def mark(self) -> str:
+        """Why the result may not be that of today's measurement; empty if it is."""
+        recorded = self.content.get("source")
+        return UNRECORDED if not recorded else "" if recorded == source(self.name) else OLDER
+
+
+def folder() -> Path:
+    """experiments/results/."""
+    return Path(experiments.__path__[0]) / "results"
+
+
+def kept(e: Record) -> list[Kept]:
+    """The kept results of an experiment; that of its default run comes first."""
+    found = [_read(e, path) for path in sorted((folder() / e.name).glob("*.json"))]
+    return sorted(found, key=lambda each: _distance(e, each))
+
+
+def _read(e: Record, path: Path) -> Kept:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(e, Command):
+        return Kept(e.name, path, content, [], [])
+    return Kept(e.name, path, content, *_judged(e, content))
+
+
+def _judged(e: Experiment, content: dict[str, Any]) -> tuple[list[Verdict], list[str]]:
+    """The verdicts, and how the claims of the run differ from the record's."""
+    try:
+        return judge_again(e, content)
+    except (LookupError, TypeError, AttributeError, ValueError):
+        verdicts = judge(e.claims, [NotJudged(UNREADABLE)] * len(e.claims))
+        return verdicts, differences(content.get("claims", ()), e.claims)
+
+
+def _distance(e: Record, found: Kept) -> tuple[bool, bool, str]:
+    other = found.data != default_data(e)
+    accelerator = not found.environment.get("device", "cpu").startswith("cpu")
+    return (other or bool(found.config.get("full")), accelerator, found.file.stem)
+
+
+def default_run(e: Record, found: Sequence[Kept]) -> Kept | None:
+    """The kept result of the experiment's default run, if there is one."""
+    first = next(iter(found), None)
+    return first if first and first.data == default_data(e) else None
+
+
+def default_data(e: Record) -> str:
+    """The data set of a run without options."""
+    fields = getattr(e.config, "__dataclass_fields__", {}) if isinstance(e, Experiment) else {}
+    return (fields["dataset"].default or "digits") if "dataset" in fields else "–"
+
+
+def device(environment: Mapping[str, Any]) -> str:
+    """The processor and its cores, or the name of an accelerator."""
+    platform, _, kind = environment["device"].partition(" ")
+    if platform == "cpu":
+        return f"{environment['processor']}, {environment['cores']} cores"
+    return kind.removesuffix(" × 1")
+
+
+def minutes(found: Kept | None) -> str:
+    """The duration of a run, for a cell."""
+    return "–" if found is None or found.minutes is None else f"{found.minutes:.1f}"

@@ -1,0 +1,239 @@
+"""Kept results: their table, the mark of old ones, and the command that keeps one."""
+
+import json
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import toy
+
+from experiments import NAMES
+from experiments.__main__ import main, record
+from experiments.framework import verdict_table
+from experiments.framework.claim import Claim
+from experiments.framework.continued import Earlier
+from experiments.framework.experiment import Command
+from experiments.framework.kept import OLDER, UNREADABLE, UNRECORDED, kept
+from experiments.framework.source import source
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "experiments/results"
+TOY = """
+import toy
+from experiments.framework.experiment import Experiment
+
+SCALE = 2
+
+
+def twice(x):
+    return SCALE * x
+
+
+def measure(config, prepared, todo, log):
+    yield "part", twice(1)
+
+
+def figure(axes, m):
+    axes.plot(m)
+
+
+EXPERIMENT = Experiment(
+    name="sample", title="A sample", measure=measure, figures={"one": figure}, claims=CLAIMS
+)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An experiment "sample", which has a source, and a folder of kept results."""
+    results = tmp_path / "results"
+    results.mkdir()
+    sample = replace(toy.TOY, name="sample")
+    monkeypatch.setattr("experiments.__path__", [str(tmp_path)])
+    monkeypatch.setattr("experiments.__main__.NAMES", ("sample",))
+    monkeypatch.setattr("experiments.__main__.load", {"sample": sample}.__getitem__)
+    (tmp_path / "sample.py").write_text(TOY)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder, monkeypatch):
+    """The folder of a finished run of "sample", as if nothing was uncommitted."""
+    clean = {"commit": "abcdef0123", "uncommitted changes": False, "device": "cpu cpu × 1"}
+    machine = {"processor": "Some", "cores": 2, **clean}
+    monkeypatch.setattr("experiments.framework.run.machine_info", lambda: machine)
+    assert main(["sample", "--output-dir", str(folder / "runs")]) == 0
+    (path,) = (folder / "runs/sample").iterdir()
+    return path
+
+
+def changed(run, **entries):
+    """Change entries of results.json: those of its config and environment, or its own."""
+    path = run / "results.json"
+    result = json.loads(path.read_text())
+    for name, value in entries.items():
+        inner = next((result[k] for k in ("config", "environment") if name in result[k]), result)
+        inner[name] = value
+    path.write_text(json.dumps(result))
+
+
+def page(folder):
+    return (folder / "results/README.md").read_text()
+
+
+def test_the_table_of_this_project_is_current():
+    text = verdict_table.text([record(name) for name in NAMES])
+    assert text == (RESULTS / "README.md").read_text(), "run python -m experiments table"
+    generate = runpy.run_path(str(ROOT / "docs/generate.py"))
+    assert generate["verdict_table"].text is verdict_table.text
+    assert "](experiments/results/README.md)" in (ROOT / "README.md").read_text()
+
+
+def test_a_run_is_kept_and_listed(folder, run, capsys):
+    changed(run, dataset="digits")
+    capsys.readouterr()
+    assert main(["keep", str(run)]) == 0
+    path = folder / "results/sample/sample.json"
+    assert capsys.readouterr().out == f"{path}\n{folder / 'results/README.md'}\n"
+    (row,) = (line for line in page(folder).splitlines() if line.startswith("| sample"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:2] == ["sample", "a exceeds b"]
+    assert cells[2].startswith("value, a − b: +0.9960, 95 % interval +0.9892 to +1.0028, n = 5")
+    date = json.loads(path.read_text())["environment"]["time"][:10]
+    assert cells[3:] == ["held", "–", "5", "Some, 2 cores", "abcdef0", date, "0.0", "–"]
+    assert main([]) == 0
+    listed = " ".join(capsys.readouterr().out.split())
+    known = f"No data set. Kept run of {date}, 0 minutes, Some, 2 cores."
+    assert f"{known} Held: a exceeds b." in listed
+
+
+def test_a_kept_result_has_no_path_of_the_machine(folder, run):
+    path, name = str(folder / "runs"), "sample/sample.json"
+    changed(run, command=f"python -m experiments sample --output-dir {path}")
+    assert path in (run / "results.json").read_text()
+    assert main(["keep", str(run)]) == 0
+    text = (folder / "results" / name).read_text()
+    assert path not in text
+    assert json.loads(text)["environment"]["command"].endswith("sample --output-dir DIR")
+
+
+def test_a_file_is_named_by_data_and_accelerator(folder, run):
+    result = json.loads((run / "results.json").read_text())
+    result["config"]["dataset"] = "mnist"
+    result["environment"]["device"] = "gpu NVIDIA H200 × 1"
+    (run / "results.json").write_text(json.dumps(result))
+    assert main(["keep", str(run)]) == 0
+    assert [path.name for path in (folder / "results/sample").iterdir()] == ["h200_mnist.json"]
+    assert "| mnist | 5 | NVIDIA H200 |" in page(folder)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"stopped": "Interrupted"}, "was stopped (Interrupted); --continue it first"),
+        ({"smoke": True}, "is a run with --smoke, which judges no claim"),
+        ({"uncommitted changes": True}, "is a run of uncommitted changes; commit them"),
+        ({"commit": None}, "is a run of uncommitted changes; commit them"),
+        ({"experiment": "other"}, "is a run of other, which is no experiment with claims"),
+        ({"config": {}}, "results.json has no entry 'smoke'"),
+    ],
+)
+def test_a_run_that_cannot_be_kept_is_one_line(entries, message, folder, run, capsys):
+    changed(run, **entries)
+    capsys.readouterr()
+    assert main(["keep", str(run)]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f"python -m experiments keep {run}: {message}")
+    assert (out, err.count("\n")) == ("", 1)
+    assert not any((folder / "results").iterdir())
+
+
+def test_a_folder_that_is_no_run_is_one_line(folder, run, capsys):
+    capsys.readouterr()
+    assert main(["keep", str(folder)]) == 2
+    err = capsys.readouterr().err
+    assert err == f"python -m experiments keep: {folder}/results.json: No such file or directory\n"
+    (run / "results.json").write_text("{")
+    assert main(["keep", str(run)]) == 2
+    assert "results.json cannot be read: Expecting" in capsys.readouterr().err
+
+
+def test_a_result_is_marked_if_its_measurement_has_changed(folder, run, capsys):
+    assert main(["keep", str(run)]) == 0
+    assert "| – |\n" in page(folder)
+    (folder / "sample.py").write_text(TOY.replace("SCALE = 2", "SCALE = 3"))
+    assert main(["table"]) == 0
+    assert f"| {OLDER} |\n" in page(folder)
+    path = folder / "results/sample/sample.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "source": ""}))
+    assert main(["table"]) == 0
+    assert f"| {UNRECORDED} |\n" in page(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("SCALE = 2", "SCALE = 3", False),
+        ("SCALE * x", "SCALE + x", False),
+        ('"part", twice', '"part", abs', False),
+        ("measure=measure", "measure=twice", False),
+        ("SCALE = 2", "SCALE = 2  # a comment", True),
+        ("def twice(x):", 'def twice(x):\n    """A docstring."""', True),
+        ("axes.plot(m)", "axes.plot(m, m)", True),
+        ("claims=CLAIMS", "claims=()", True),
+    ],
+)
+def test_only_the_source_of_the_measurement_counts(old, new, same, folder):
+    before = source("sample")
+    assert len(before) == 64
+    (folder / "sample.py").write_text(TOY.replace(old, new))
+    assert (source("sample") == before) == same
+
+
+def test_modules_of_a_package_count_unless_they_show_results(folder):
+    package = folder / "whole"
+    package.mkdir()
+    for name in ("__init__", "measure", "figures"):
+        (package / f"{name}.py").write_text(TOY if name == "__init__" else "x = 1")
+    before = source("whole")
+    (package / "figures.py").write_text("x = 2")
+    assert source("whole") == before
+    (package / "measure.py").write_text("x = 2")
+    assert source("whole") != before
+    assert source("none") == ""
+
+
+def test_a_continued_run_has_the_sources_of_all_its_parts():
+    after = lambda source: Earlier(Path(), {}, {}, {"source": source} if source else {}, {})
+    assert after("a").source_with("a") == "a"
+    assert after("a b").source_with("b") == "a b"
+    assert after("a").source_with("b") == "a b"
+    assert after("").source_with("b") == after("a").source_with("") == ""
+
+
+def test_changes_of_claims_and_results_that_cannot_be_read_are_stated(folder, run):
+    assert main(["keep", str(run)]) == 0
+    stricter = Claim("a exceeds b", "value, a − b", margin=2.0, changed="1 is | noise")
+    text = verdict_table.text([replace(toy.TOY, name="sample", claims=(stricter,))])
+    assert "| failed |" in text
+    assert "- sample, sample: claim 1: margin 0.0 → 2.0: 1 is | noise\n" in text
+    unread = replace(toy.TOY, name="sample", read=lambda kept: kept["networks"])
+    assert f"value, a − b: {UNREADABLE} | not judged | – | – |" in verdict_table.text([unread])
+
+
+def test_experiments_without_results_and_without_claims_are_listed(folder):
+    (folder / "results/timed").mkdir()
+    content = {"bench": "steps", "dtype": "float32", "rounds": 7}
+    machine = {"device": "cpu cpu × 1", "processor": "Some", "cores": 2, "commit": None}
+    path = folder / "results/timed/cpu.json"
+    path.write_text(json.dumps({**content, "machine": {**machine, "uncommitted changes": True}}))
+    text = verdict_table.text([toy.TOY, Command("timed", "A command", len)])
+    assert "| toy | a exceeds b | value, a − b | not run yet | – | – | – | – | – | – | – |" in text
+    assert "| timed | – | steps, float32 | – | – | 7 | Some, 2 cores | –, changed | – |" in text
+
+
+def test_the_result_of_the_default_run_comes_first():
+    first, *others = kept(record("fc_vs_conv"))
+    assert first.data == "digits"
+    assert "mnist" in [each.data for each in others]
