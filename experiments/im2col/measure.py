@@ -1,7 +1,7 @@
 """Convolution by loops, by im2col and by all implementations: outputs, seconds and bytes.
 
-    y[n,p,o] = sum_{i,c} x[n, p + i - 1, c] w[i,c,o]        loops over n, p and o
-    y        = columns W                                    im2col: columns[(n,p),(i,c)]
+y[n,p,o] = sum_{i,c} x[n, p + i - 1, c] w[i,c,o]        loops over n, p and o
+y        = columns W                                    im2col: columns[(n,p),(i,c)]
 """
 
 from collections.abc import Generator, Sequence
