@@ -114,7 +114,8 @@ EXPERIMENT = Experiment(
     tables=tables,
     figures={"rows": rows_of_4x4, "time": by_time, "memory": by_memory},
     summary=lambda config, m: (
-        f"Convolutions of {len(sizes(m))} sizes by loops, by im2col and by every implementation of fcnn.conv."
+        f"Convolutions of {len(sizes(m))} sizes by loops, by im2col and by every implementation of "
+        "fcnn.conv."
     ),
     notes=notes,
 )
