@@ -1,0 +1,149 @@
+"""Convolution by loops, by im2col and by all implementations: outputs, seconds and bytes.
+
+y[n,p,o] = sum_{i,c} x[n, p + i - 1, c] w[i,c,o]        loops over n, p and o
+y        = columns W                                    im2col: columns[(n,p),(i,c)]
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import fcnn
+from experiments.framework.experiment import Log, Part
+from experiments.framework.options import Output
+from fcnn.bench import seconds
+
+LOOPS, IM2COL = "loops in NumPy", "im2col in NumPy"
+EXAMPLE = "a 4×4 image"
+WINDOW = 3
+
+
+@dataclass(frozen=True)
+class Config(Output):
+    rounds: int = 9
+    """Timings of each program."""
+
+
+class Size(NamedTuple):
+    """A convolution of n images; with `looped`, image by image inside a compiled loop."""
+
+    n: int
+    side: int
+    c: int
+    o: int
+    looped: bool = False
+
+    @property
+    def name(self) -> str:
+        shape = f"{self.n}×{self.side}×{self.side} {self.c}→{self.o}"
+        return f"{shape} looped" if self.looped else shape
+
+    @property
+    def multiply_adds(self) -> int:
+        return self.n * self.side**2 * WINDOW**2 * self.c * self.o
+
+
+SIZES = (
+    Size(16, 8, 1, 16),  # the first convolution of a network for digits
+    Size(4, 28, 1, 32),  # of a network for MNIST
+    Size(4, 32, 3, 32),  # of a network for CIFAR-10
+    Size(4, 28, 32, 32),
+    Size(1, 56, 64, 32),
+    Size(16, 7, 128, 64),
+    Size(4, 28, 32, 32, looped=True),
+)
+SMOKE = (Size(2, 8, 1, 4), Size(2, 8, 1, 4, looped=True))
+
+
+def prepare(config: Config) -> tuple[Config, Sequence[Size]]:
+    if config.rounds < 1:
+        raise ValueError(f"--rounds {config.rounds} must be at least 1")
+    return config, SMOKE if config.smoke else SIZES
+
+
+def parts(config: Config, sizes: Sequence[Size]) -> list[Part]:
+    return [Part(EXAMPLE, cost=0.01), *(Part(size.name, size) for size in sizes)]
+
+
+def measure(
+    config: Config, sizes: Sequence[Size], todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    for part in todo:
+        if part.name == EXAMPLE:
+            x = np.arange(1, 17, dtype=np.float32).reshape(1, 4, 4, 1)
+            rows = fcnn.im2col(x, WINDOW)
+            yield part.name, {"rows": rows.reshape(-1, WINDOW**2).astype(int).tolist()}
+        else:
+            log.note(f"compiling and timing {part.name} …")
+            yield part.name, of_size(part.payload, 1 if config.smoke else config.rounds)
+
+
+def of_size(size: Size, rounds: int) -> dict[str, Any]:
+    """Errors, seconds by round, and bytes, of each program."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((size.n, size.side, size.side, size.c), np.float32)
+    w = rng.standard_normal((WINDOW, WINDOW, size.c, size.o), np.float32)
+    on_device = jax.device_put((x, w))
+    compiled = {
+        impl: jax.jit(partial(convolution, impl, size.looped)).lower(x, w).compile()
+        for impl in fcnn.conv.impls
+    }
+    programs = {LOOPS: (loops, (x, w)), IM2COL: (by_im2col, (x, w))}
+    programs |= {impl: (run, on_device) for impl, run in compiled.items()}
+    exact = loops(x.astype(np.float64), w.astype(np.float64))
+    error = lambda y: float(np.abs(y - exact).max() / np.abs(exact).max())
+    return {
+        "multiply_adds": size.multiply_adds,
+        "input": x.nbytes,
+        "columns": {"NumPy": columns(x).nbytes, "JAX": jax_columns(x).nbytes},
+        "memory": {k: run.memory_analysis().temp_size_in_bytes for k, run in compiled.items()},
+        "errors": {name: error(np.asarray(run(*args))) for name, (run, args) in programs.items()},
+        "seconds": seconds(programs, rounds=rounds),
+    }
+
+
+def convolution(impl: str, looped: bool, x: jax.Array, w: jax.Array) -> jax.Array:
+    of = lambda x: fcnn.conv(x, w, padding="same", impl=impl)
+    return jax.lax.map(lambda image: of(image[None])[0], x) if looped else of(x)
+
+
+def jax_columns(x: np.ndarray) -> jax.Array:
+    return fcnn.im2col(x, WINDOW, padding="same")
+
+
+def loops(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Convolution as textbooks write it, with four loops."""
+    n, height, width, _ = x.shape
+    y = np.empty((n, height, width, w.shape[-1]), x.dtype)
+    padded = with_border(x)
+    for image in range(n):
+        for row in range(height):
+            for column in range(width):
+                window = padded[image, row : row + WINDOW, column : column + WINDOW]
+                for feature in range(w.shape[-1]):
+                    y[image, row, column, feature] = np.sum(window * w[..., feature])
+    return y
+
+
+def by_im2col(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    y = columns(x) @ w.reshape(-1, w.shape[-1])
+    return y.reshape(*x.shape[:-1], w.shape[-1])
+
+
+def columns(x: np.ndarray) -> np.ndarray:
+    """One row per window of x: its cells in row-major order, channels innermost."""
+    n, height, width, c = x.shape
+    padded = with_border(x)
+    taps = np.empty((n, height, width, WINDOW, WINDOW, c), x.dtype)
+    for i in range(WINDOW):
+        for j in range(WINDOW):
+            taps[:, :, :, i, j] = padded[:, i : i + height, j : j + width]
+    return taps.reshape(n * height * width, WINDOW * WINDOW * c)
+
+
+def with_border(x: np.ndarray) -> np.ndarray:
+    return np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))

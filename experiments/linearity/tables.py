@@ -1,0 +1,69 @@
+"""Tables of linearity: linear maps, XOR, curves, sawtooths, and trained networks."""
+
+from statistics import mean
+from typing import Any
+
+from experiments.framework.table import Table
+
+
+def tables(m: dict[str, Any]) -> list[Table]:
+    found = []
+    if jacobians := [r for name, r in m.items() if name.startswith("Jacobians")]:
+        head = ("hidden layers", "rank", "largest error", "Jacobians, linear", "Jacobians, relu")
+        rows = [
+            (
+                f"{r['depth']}",
+                _range(r["rank"]),
+                f"{max(r['error']):.1e}",
+                _range(r["distinct"]),
+                _range(r["distinct with relu"]),
+            )
+            for r in jacobians
+        ]
+        found.append(Table(head, rows))
+    if "XOR" in m:
+        head = ("network for XOR", "seeds with 4 of 4", "seeds")
+        name = lambda n: f"{n} relu units" if n else "perceptron"
+        rows = [
+            (name(r["hidden"]), f"{r['correct'].count(4)}", f"{len(r['correct'])}")
+            for r in m["XOR"]["trained"]
+        ]
+        by_hand = int(m["XOR"]["by hand"] == 4)
+        found.append(Table(head, [*rows, ("2 relu units, weights by hand", f"{by_hand}", "1")]))
+    if "curves" in m:
+        head = ("relu units", "largest error, interpolation", "largest error, trained")
+        trained = {r["units"]: f"{mean(r['errors']):.4f}" for r in m["curves"]["trained"]}
+        rows = [
+            (f"{r['units']}", f"{mean(r['errors']):.4f}", trained.get(r["units"], "–"))
+            for r in m["curves"]["constructed"]
+        ]
+        found.append(Table(head, rows))
+    if "sawtooth" in m:
+        head = ("depth of the sawtooth", "parameters", "regions", "at most, one hidden layer")
+        rows = [
+            (f"{d}", f"{6 * d + 1}", f"{r['regions']:,}", f"{2 * d + 1}")
+            for r in m["sawtooth"]
+            for d in [r["depth"]]
+        ]
+        found.append(Table(head, rows))
+    if nets := [r for r in m.values() if "test" in r]:
+        head = ("network", "parameters", "relu units", "rate", "test accuracy %")
+        rows = [
+            (
+                r["network"],
+                f"{r['parameters']:,}",
+                f"{r['units']:,}" if r["regions"] else "–",
+                f"{r['rate']:g}",
+                f"{100 * mean(r['test']):.2f}",
+                *(f"{mean(counts):.1f}" for counts in r["regions"].values()),
+                *["–"] * (0 if r["regions"] else 2),
+            )
+            for r in nets
+        ]
+        found.append(Table((*head, "regions before", "regions after training"), rows))
+    return found
+
+
+def _range(values):
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} to {high}"
