@@ -23,7 +23,7 @@ def feature_maps(axes, m) -> str | None:
         axes,
         [
             [("image", image), ("its map", before / top), ("difference", plain / top)],
-            [("shifted", moved), ("its map", after / top), ("shifted back", error / top)],
+            [("shifted", moved), ("its map", after / top), ("realigned", error / top)],
         ],
         vmin=0,
         vmax=1,
@@ -31,8 +31,8 @@ def feature_maps(axes, m) -> str | None:
     return (
         "An image, the same image shifted by 1 pixel down and right, and the most active feature "
         "map of the first convolution for both; darker is larger. The maps differ by up to "
-        f"{plain.max() / top:.0%} of the largest value. With the second map shifted back, by "
-        f"{error[2:-1, 2:-1].max():g} inside the border (shifted back)."
+        f"{plain.max() / top:.0%} of the largest value. After the first map is shifted by the same "
+        f"pixel, they differ by {error[2:-1, 2:-1].max():g} inside the border (realigned)."
     )
 
 

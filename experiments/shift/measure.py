@@ -163,4 +163,4 @@ def maps(run: Trained, x: np.ndarray) -> dict[str, Any]:
     y = np.asarray(fcnn.relu(fcnn.conv(np.concatenate([x, moved]), **first, padding="same")))
     y = y[..., y[0].sum((0, 1)).argmax()]
     rows = {"image": x[0, ..., 0], "moved": moved[0, ..., 0], "map": y[0], "map of moved": y[1]}
-    return {name: a.round(4).tolist() for name, a in rows.items()}
+    return {name: a.tolist() for name, a in rows.items()}
