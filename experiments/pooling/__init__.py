@@ -1,8 +1,8 @@
 """Pooling: maximum, mean, the Lp norms between them, and stride in place of pooling.
 
-The mean form of Lp pooling over a window of n cells is (sum_i |x_i|^p / n)^(1/p): for p = 1 the mean
-of |x|, for p = infinity its maximum. Five networks with equal numbers of parameters are trained on
-digits with 2 pixels of background around them:
+The mean form of Lp pooling over a window of n cells is (sum_i |x_i|^p / n)^(1/p): for p = 1 the
+mean of |x|, for p = infinity its maximum. Five networks with equal numbers of parameters are
+trained on digits with 2 pixels of background around them:
 
     max, mean, L2, L4    C P C P C dense     C  conv 3×3, relu    P  pooling 2×2 of that kind
     stride               S S C dense         S  conv 3×3 with stride 2, relu

@@ -17,6 +17,7 @@ import numpy as np
 
 import fcnn
 from experiments.framework.experiment import Log, Part
+from experiments.framework.features import before_head
 from experiments.framework.images import framed, loaded, smaller
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.seeds import shifted
@@ -128,7 +129,7 @@ def network_under_shifts(config: Config, prepared: Prepared, name: str, log: Log
         predicted[d, way] = run.outputs(move(x, d, way)).argmax(-1)
     correct = lambda d: np.mean([(p == y).mean(1) for (n, _), p in predicted.items() if n == d], 0)
     stay = [predicted[1, way] == predicted[0, 0] for way in DIRECTIONS]
-    features, x = features_of(model, run), x[:SEEN]
+    features, x = partial(before_head, model, run, 1), x[:SEEN]
     before = features(x)
     change = [cosine_distance(before, features(move(x, 1, way))) for way in DIRECTIONS]
     found = {
@@ -139,15 +140,6 @@ def network_under_shifts(config: Config, prepared: Prepared, name: str, log: Log
         "change": np.mean(change, 0).tolist(),
     }
     return found if name == "dense" else found | {"maps": maps(run, x[:1])}
-
-
-def features_of(model: Layer, run: Trained):
-    """The head's input as a function of images: (n, h, w, c) -> (seeds, n, features)."""
-    *body, _ = model.parts
-    inner = serial(**dict(body))
-    params = {name: p for name, p in run.params.items() if name in dict(body)}
-    compute = jax.jit(jax.vmap(lambda params, x: inner.apply(params, {}, x)[0], (0, None)))
-    return lambda x: np.asarray(compute(params, x))
 
 
 def cosine_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:

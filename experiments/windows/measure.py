@@ -5,14 +5,14 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 import fcnn
 from experiments.framework.experiment import Log, Part
+from experiments.framework.features import before_head
 from experiments.framework.images import loaded, smaller
 from experiments.framework.options import Options, with_epochs
-from experiments.framework.trained import Trained, trained
+from experiments.framework.trained import trained
 from experiments.windows.sizes import count_sizes, four_by_four
 from fcnn.data import Images
 from fcnn.layers import Layer, conv, dense, global_avg_pool, initializers, relu, serial
@@ -85,7 +85,8 @@ def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[st
     }
     if name not in BORDERS:
         return found
-    energy = squares(model, run, prepared.test.x[:SEEN])
+    maps = before_head(model, run, 2, prepared.test.x[:SEEN])
+    energy = (maps**2).mean((1, -1))  # of images and channels: (seeds, h, w)
     return found | {
         "border": [border_to_centre(each) for each in energy],
         "map": np.sqrt(energy.mean(0)).tolist(),
@@ -114,15 +115,6 @@ def nearest(build: Callable[[int], Layer], shape: tuple[int, ...], budget: int) 
     parameters = lambda k: fcnn.summary(build(k), shape).parameters
     k = 1 + bisect_left(range(1, LARGEST), budget, key=parameters)
     return build(min(max(1, k - 1), k, key=lambda k: abs(parameters(k) - budget)))
-
-
-def squares(model: Layer, run: Trained, x: np.ndarray) -> np.ndarray:
-    """Mean squares of what global pooling gets, over images and channels: (seeds, h, w)."""
-    *body, _, _ = model.parts
-    inner = serial(**dict(body))
-    params = {name: p for name, p in run.params.items() if name in dict(body)}
-    mean = lambda params: (inner.apply(params, {}, x)[0] ** 2).mean((0, -1))
-    return np.asarray(jax.jit(jax.vmap(mean))(params))
 
 
 def border_to_centre(energy: np.ndarray) -> float:
