@@ -4,6 +4,7 @@ sum form    (sum_i |x_i|^p)^(1/p)        p = 1: the sum of |x|      p = infinity
 mean form   (sum_i |x_i|^p / n)^(1/p)    p = 1: the mean of |x|     p = infinity: max |x|
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
 from typing import Any
@@ -26,10 +27,10 @@ STATEMENTS = {
 Count = tuple[int, int]
 
 
-def count_windows(draws: int) -> dict[str, Any]:
+def count_windows(draws: int, windows: Sequence[int] = (2, 3)) -> dict[str, Any]:
     """In how many windows each statement is true, and one window's norm by p."""
     counts: dict[str, list[int]] = {}
-    for window in (2, 3):
+    for window in windows:
         x = np.random.default_rng(window).normal(size=(draws, 12, 12, 2)).astype(np.float32)
         for key, (true, of) in statements(x, window).items():
             total = counts.setdefault(key, [0, 0])

@@ -9,7 +9,7 @@ The example is that of textbooks: image x, filter w, and with no padding
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -92,10 +92,10 @@ def agrees(size: tuple[float, float], found: tuple[int, int] | None) -> bool:
     return min(size) < 1 if found is None else size == found
 
 
-def count_sizes(largest: int) -> dict[str, int]:
+def count_sizes(cases: Sequence[Case]) -> dict[str, int]:
     """The number of cases, and in how many each prediction agrees with fcnn."""
     counts = {"cases": 0}
-    for case, name in itertools.product(cases(largest), ("conv", "max_pool", "avg_pool")):
+    for case, name in itertools.product(cases, ("conv", "max_pool", "avg_pool")):
         found = returned(name, case)
         counts["cases"] += 1
         for way, size in predicted(case).items():
