@@ -17,3 +17,9 @@ def loaded(config: Options) -> Dataset:
 def framed(images: Images, frame: int) -> Images:
     """Add `frame` pixels of background around every image; a shift then cuts off fewer pixels."""
     return Images(np.pad(images.x, ((0, 0), (frame, frame), (frame, frame), (0, 0))), images.y)
+
+
+def smaller(data: Dataset, train: int = 100, test: int = 50) -> Dataset:
+    """The first images of a data set, for --smoke."""
+    first = lambda images, n: Images(images.x[:n], images.y[:n])
+    return data._replace(train=first(data.train, train), test=first(data.test, test))

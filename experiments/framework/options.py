@@ -69,6 +69,7 @@ class Options(Seeded):
     """The folder for compiled programs, which a second run reads, or none."""
 
 
+E = TypeVar("E", bound=Options)
 PLACES = ("output_dir", "continue_run", "data_dir", "compile_cache")  # do not change results
 
 
@@ -88,6 +89,18 @@ def with_defaults(config: Any) -> Any:
     if config.seeds is not None and config.seeds < 1:
         raise ValueError(f"--seeds {config.seeds} must be at least 1")
     return config
+
+
+def with_epochs(config: E, *, digits: int, others: int) -> E:
+    """`config` with the default number of epochs of its data set in place of None; 1 with --smoke.
+
+    Raises: ValueError for fewer than one epoch.
+    """
+    default = 1 if config.smoke else digits if config.dataset == "digits" else others
+    epochs = default if config.epochs is None else config.epochs
+    if epochs < 1:
+        raise ValueError(f"--epochs {epochs} must be at least 1; write --epochs {default}")
+    return dataclasses.replace(config, epochs=epochs)
 
 
 def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C:

@@ -22,6 +22,7 @@ from fcnn.data import Images
 from fcnn.layers import Layer
 from fcnn.training import TrainState, shuffled_indices
 
+DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # down, up, right, left
 STEPS = 25  # of a call: an interrupt takes effect, and the rate changes, between calls
 
 
@@ -140,6 +141,11 @@ class Trained:
         every = np.tile(np.arange(len(images.y), dtype=np.int32), (self.seeds.count, 1))
         data = jax.device_put((images.x, images.y))
         return self.seeds.accuracy(self.train_state, data, every, shift)
+
+    def shifted_accuracy(self, images: Images, pixels: int) -> np.ndarray:
+        """Mean accuracy on images moved down, up, right and left. Shape (seeds,)."""
+        moves = [(pixels * down, pixels * right) for down, right in DIRECTIONS]
+        return np.mean([self.accuracy(images, move) for move in moves], axis=0)
 
     def train_accuracy(self) -> np.ndarray:
         """Accuracy of each seed on the images that it was trained on. Shape (seeds,)."""

@@ -1,0 +1,172 @@
+"""Training of both heads, and what the trained networks do on canvases of other sizes."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from math import log2
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import fcnn
+from experiments.framework.experiment import Log, Part
+from experiments.framework.features import before_head
+from experiments.framework.images import loaded, smaller
+from experiments.framework.options import Options, with_epochs
+from experiments.framework.trained import Trained, Trials
+from experiments.gap.canvas import class_maps, hits, placed
+from fcnn.data import Images, split
+from fcnn.layers import (
+    Layer,
+    conv,
+    dense,
+    flatten,
+    global_avg_pool,
+    initializers,
+    max_pool,
+    relu,
+    serial,
+)
+
+WIDTHS = ("2", "2.5", "3", "4", "5")  # of canvases, in digits
+TRAINED, LARGE = "2.5", "4"
+RATES = (2e-3, 6e-3)
+SEEN = 1000  # test digits, at most, on other canvases
+MOST = 10_000  # training digits
+
+
+class Prepared(NamedTuple):
+    train: Images
+    validation: Images
+    test: Images
+    classes: int
+
+    @property
+    def side(self) -> int:
+        return self.train.x.shape[1]
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    width: int = 8
+    """Channels of the first convolution; the others have twice as many."""
+
+
+def prepare(config: Config) -> tuple[Config, Prepared]:
+    config = with_epochs(config, digits=20, others=10)
+    if config.width < 1:
+        raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
+    data = smaller(loaded(config)) if config.smoke else loaded(config)
+    train, validation = split(Images(data.train.x[:MOST], data.train.y[:MOST]))
+    return config, Prepared(train, validation, data.test, len(data.classes))
+
+
+def identity(prepared: Prepared) -> str:
+    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
+
+
+def parts(config: Config, prepared: Prepared) -> list[Part]:
+    return [Part(name) for name in (("gap",) if config.smoke else ("gap", "dense"))]
+
+
+def canvas_sizes(side: int, smoke: bool = False) -> dict[str, int]:
+    """The width in pixels of canvases of several widths in digits."""
+    widths = (TRAINED, LARGE) if smoke else WIDTHS
+    return {width: int(float(width) * side) for width in widths}
+
+
+def pools(side: int) -> int:
+    """Max poolings, so that the last convolutions see all of a digit."""
+    return max(1, round(log2(side / 4)))
+
+
+def network(head: str, side: int, classes: int, width: int) -> Layer:
+    layers = []
+    for i in range(pools(side) + 2):
+        layers += [conv(width if i == 0 else 2 * width, (3, 3)), relu()]
+        layers += [max_pool(2)] if i < pools(side) else []
+    reduce = global_avg_pool() if head == "gap" else flatten()
+    return serial(*layers, reduce, dense(classes, w_init=initializers.lecun))
+
+
+def measure(
+    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    side, sizes = prepared.side, canvas_sizes(prepared.side, config.smoke)
+    for part in todo:
+        model = network(part.name, side, prepared.classes, config.width)
+        rate, run = best(config, prepared, model, part.name, log)
+        shape = lambda size: (size, size, prepared.train.x.shape[-1])
+        found = {
+            "rate": rate,
+            "train": run.train_accuracy().tolist(),
+            "test": run.accuracy(placed(prepared.test, sizes[TRAINED], seed=2).images).tolist(),
+            "parameters": {k: fcnn.summary(model, shape(n)).parameters for k, n in sizes.items()},
+            "accepts": {k: accepts(model, run, shape(n)) for k, n in sizes.items()},
+            "sizes": sizes,
+        }
+        yield (
+            part.name,
+            found | (on_canvases(model, run, prepared, sizes) if part.name == "gap" else {}),
+        )
+
+
+def best(
+    config: Config, prepared: Prepared, model: Layer, name: str, log: Log
+) -> tuple[float, Trained]:
+    """The learning rate with the highest mean validation accuracy, and its trained network."""
+    size = canvas_sizes(prepared.side)[TRAINED]
+    train, validation = (
+        placed(images, size, seed).images
+        for seed, images in enumerate((prepared.train, prepared.validation))
+    )
+    trials = Trials(model, train, seeds=config.seeds or 0, log=log, label=name)
+    runs = {
+        rate: trials.train(epochs=config.epochs or 0, rate=rate)
+        for rate in (RATES[:1] if config.smoke else RATES)
+    }
+    scores = {rate: run.accuracy(validation).mean() for rate, run in runs.items()}
+    rate = max(scores, key=scores.__getitem__)
+    return rate, runs[rate]
+
+
+def accepts(model: Layer, run: Trained, shape: tuple[int, ...]) -> bool:
+    """Whether the trained weights take images of this shape."""
+    x = jax.ShapeDtypeStruct((1, *shape), np.float32)
+    try:
+        jax.eval_shape(lambda x: model.apply(run.first.params, {}, x), x)
+    except ValueError:
+        return False
+    return True
+
+
+def on_canvases(
+    model: Layer, run: Trained, prepared: Prepared, sizes: dict[str, int]
+) -> dict[str, Any]:
+    """Accuracy and hits of class activation maps by canvas, and some maps on the large one."""
+    side = prepared.side
+    w, b = (np.asarray(run.params["dense1"][name]) for name in ("w", "b"))
+    found: dict[str, Any] = {"accuracy": {}, "hits": {}, "cover": {}}
+    for width, size in sizes.items():
+        canvases = placed(Images(*(a[:SEEN] for a in prepared.test)), size, seed=2)
+        features = before_head(model, run, 2, canvases.x)
+        predicted = [(f.mean((1, 2)) @ w[i] + b[i]).argmax(-1) for i, f in enumerate(features)]
+        maps = [class_maps(f, w[i], predicted[i]) for i, f in enumerate(features)]
+        found["accuracy"][width] = [float((p == canvases.y).mean()) for p in predicted]
+        hit = [hits(each, canvases.corners, 2 ** pools(side), side) for each in maps]
+        found["hits"][width] = [float(each.mean()) for each in hit]
+        found["cover"][width] = (side / size) ** 2
+        if width == LARGE:
+            found["examples"] = [
+                {
+                    "canvas": canvases.x[i, ..., 0].tolist(),
+                    "map": maps[0][i].tolist(),
+                    "corner": canvases.corners[i].tolist(),
+                    "side": side,
+                    "hit": bool(hit[0][i]),
+                    "label": int(canvases.y[i]),
+                    "predicted": int(predicted[0][i]),
+                }
+                for i in range(6)
+            ]
+    return found

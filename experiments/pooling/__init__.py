@@ -1,0 +1,153 @@
+"""Pooling: maximum, mean, the Lp norms between them, and stride in place of pooling.
+
+The mean form of Lp pooling over a window of n cells is (sum_i |x_i|^p / n)^(1/p): for p = 1 the
+mean of |x|, for p = infinity its maximum. Five networks with equal numbers of parameters are
+trained on digits with 2 pixels of background around them:
+
+    max, mean, L2, L4    C P C P C dense     C  conv 3×3, relu    P  pooling 2×2 of that kind
+    stride               S S C dense         S  conv 3×3 with stride 2, relu
+
+Command: python -m experiments pooling
+"""
+
+from math import log2
+from statistics import fmean, median
+
+from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
+from experiments.framework.experiment import Experiment
+from experiments.framework.table import Table
+from experiments.pooling.figures import by_p, by_shift, example
+from experiments.pooling.measure import (
+    NETWORKS,
+    NORMS,
+    TIMES,
+    Config,
+    identity,
+    measure,
+    parts,
+    prepare,
+)
+from experiments.pooling.norms import STATEMENTS
+
+
+def lost(m, name) -> list[float]:
+    """Accuracy lost by a shift of 1 pixel, in percentage points, by seed."""
+    return [100 * (a - b) for a, b in zip(m[name]["test"], m[name]["shifted"], strict=True)]
+
+
+def gap(m, name) -> list[float]:
+    """Training − test accuracy, in percentage points, by seed."""
+    return [100 * (a - b) for a, b in zip(m[name]["train"], m[name]["test"], strict=True)]
+
+
+def evidence(m) -> list[Evidence]:
+    keys = ("ends", "rises", "limit")
+    exact: list[Evidence] = [NotJudged(f"{NORMS} were not measured")] * len(keys)
+    if NORMS in m:
+        exact = [Share(*m[NORMS][key]) for key in keys]
+    if missing := [name for name in (*NETWORKS, TIMES) if name not in m]:
+        return [*exact, *[NotJudged(f"{missing[0]} was not measured")] * 6]
+    test = {name: [100 * a for a in m[name]["test"]] for name in NETWORKS}
+    times = {name: [log2(t) for t in m[TIMES][name]] for name in NETWORKS}
+    return [
+        *exact,
+        Pairs(lost(m, "stride"), lost(m, "max")),
+        Pairs(lost(m, "stride"), lost(m, "mean")),
+        Pairs(test["max"], test["mean"]),
+        Pairs(test["max"], test["stride"]),
+        Pairs(gap(m, "stride"), gap(m, "max")),
+        Pairs(times["max"], times["stride"]),
+    ]
+
+
+def tables(m) -> list[Table]:
+    found = []
+    if NORMS in m:
+        count = lambda key: f"{m[NORMS][key][0]:,} of {m[NORMS][key][1]:,}"
+        rows = [(text, count(key)) for key, text in STATEMENTS.items()]
+        found.append(Table(("statement", "true, windows"), rows))
+    mean = lambda values: f"{fmean(values):.1f}"
+    rows = [
+        (
+            name,
+            f"{m[name]['parameters']:,}",
+            f"{m[name]['multiply_adds']:,}",
+            f"{1e3 * median(m[TIMES][name]):.2f}" if TIMES in m else "",
+            f"{100 * fmean(m[name]['test']):.1f}",
+            mean(lost(m, name)),
+            mean(gap(m, name)),
+        )
+        for name in NETWORKS
+        if name in m
+    ]
+    head = ("network", "parameters", "multiply-adds", "step, milliseconds")
+    accuracy = ("test accuracy, percent", "lost at 1 pixel, points", "train − test, points")
+    return [*found, Table((*head, *accuracy), rows, narrow=True)]
+
+
+POINTS = "percentage points"
+LOST = "accuracy lost when test images are shifted by 1 pixel"
+EXPERIMENT = Experiment(
+    name="pooling",
+    title="Max, mean and Lp pooling, and stride in place of pooling",
+    claims=(
+        Claim(
+            "Lp pooling in its mean form is the mean of |x| for p = 1, and its maximum for p = ∞",
+            "windows with both, within 1e-6 of the maximum",
+            "at least",
+            1.0,
+        ),
+        Claim(
+            "Lp pooling in its mean form rises with p, from the mean to the maximum",
+            "windows × neighbouring p that do not fall, within 1e-6 of the maximum",
+            "at least",
+            1.0,
+        ),
+        Claim(
+            "Lp pooling in its mean form approaches the maximum",
+            "windows of n cells in which p = 100 gives at least n^(-1/100) of the maximum",
+            "at least",
+            1.0,
+        ),
+        Claim(
+            "Max pooling is more robust to small shifts than stride",
+            f"{LOST}, stride − max",
+            unit=POINTS,
+        ),
+        Claim(
+            "Mean pooling is more robust to small shifts than stride",
+            f"{LOST}, stride − mean",
+            unit=POINTS,
+        ),
+        Claim("Max pooling beats mean pooling", "test accuracy, max − mean", unit=POINTS),
+        Claim("Max pooling beats stride", "test accuracy, max − stride", unit=POINTS),
+        Claim(
+            "Max pooling overfits less than stride",
+            "train − test accuracy, stride − max",
+            unit=POINTS,
+        ),
+        Claim(
+            "A training step with stride takes at most half the time of one with max pooling",
+            "log2 of seconds by interleaved round, max − stride",
+            margin=1.0,
+            unit="doublings",
+        ),
+    ),
+    config=Config,
+    prepare=prepare,
+    parts=parts,
+    measure=measure,
+    evidence=evidence,
+    tables=tables,
+    figures={"example": example, "norms": by_p, "shift": by_shift},
+    summary=lambda config, m: (
+        "Lp pooling of random windows, and networks with five ways to reduce the size of feature "
+        f"maps, trained on {config.dataset} with {config.seeds} seeds each."
+    ),
+    notes=lambda config: [
+        "Multiply-adds are those of one image, without those of pooling. A step trains one seed on "
+        "64 images; its time is the median of interleaved rounds. Accuracies are means over seeds.",
+        "Lost: the mean over shifts down, up, right and left. No network saw shifted images.",
+    ],
+    data=identity,
+)

@@ -1,0 +1,122 @@
+"""Parts of the experiment: norms of windows, trained networks, and seconds of a training step."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+import fcnn
+from experiments.framework.experiment import Log, Part
+from experiments.framework.images import framed, loaded, smaller
+from experiments.framework.options import Options, with_epochs
+from experiments.framework.trained import trained
+from experiments.pooling.norms import count_windows
+from fcnn.bench import seconds
+from fcnn.data import Images
+from fcnn.layers import (
+    Layer,
+    avg_pool,
+    conv,
+    dense,
+    flatten,
+    initializers,
+    lp_pool,
+    max_pool,
+    relu,
+    serial,
+)
+from fcnn.training import create, train_step
+
+POOLS = {
+    "max": partial(max_pool, 2),
+    "mean": partial(avg_pool, 2),
+    "L2": partial(lp_pool, 2, p=2, mean=True),
+    "L4": partial(lp_pool, 2, p=4, mean=True),
+}
+NETWORKS = (*POOLS, "stride")
+NORMS, TIMES = "Lp norms", "time of a step"
+FRAME = 2  # pixels of background, and the largest shift of images
+BATCH = 64
+
+
+class Prepared(NamedTuple):
+    train: Images
+    test: Images
+    classes: int
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    width: int = 8
+    """Channels of the first convolution."""
+
+
+def prepare(config: Config) -> tuple[Config, Prepared]:
+    config = with_epochs(config, digits=30, others=4)
+    if config.width < 1:
+        raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
+    data = smaller(loaded(config)) if config.smoke else loaded(config)
+    return config, Prepared(framed(data.train, FRAME), framed(data.test, FRAME), len(data.classes))
+
+
+def identity(prepared: Prepared) -> str:
+    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
+
+
+def parts(config: Config, prepared: Prepared) -> list[Part]:
+    networks = NETWORKS[2:3] if config.smoke else NETWORKS
+    return [Part(NORMS), *(Part(name, cost=3.0) for name in networks), Part(TIMES, networks, 3.0)]
+
+
+def measure(
+    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    for part in todo:
+        if part.name == NORMS:
+            yield part.name, count_windows(1, (2,)) if config.smoke else count_windows(100)
+        elif part.name == TIMES:
+            yield part.name, step_seconds(config, prepared, part.payload, log)
+        else:
+            yield part.name, accuracy(config, prepared, part.name, log)
+
+
+def network(name: str, classes: int, width: int) -> Layer:
+    layers = []
+    for i in range(3):
+        reduced = i < 2
+        strided = reduced and name == "stride"
+        layers += [conv(width * 2**i, (3, 3), stride=2 if strided else 1), relu()]
+        layers += [POOLS[name]()] if reduced and name in POOLS else []
+    return serial(*layers, flatten(), dense(classes, w_init=initializers.lecun))
+
+
+def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
+    model = network(name, prepared.classes, config.width)
+    options = {"epochs": config.epochs, "seeds": config.seeds, "log": log, "label": name}
+    run = trained(model, prepared.train, batch_size=BATCH, margin=FRAME, **options)
+    cost = fcnn.summary(model, prepared.train.x.shape[1:])
+    return {
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "train": run.train_accuracy().tolist(),
+        "test": run.accuracy(prepared.test).tolist(),
+        "shifted": run.shifted_accuracy(prepared.test, 1).tolist(),
+    }
+
+
+def step_seconds(
+    config: Config, prepared: Prepared, names: Sequence[str], log: Log
+) -> dict[str, list[float]]:
+    """Seconds of one training step of one seed in interleaved rounds, by network."""
+    batch = jax.device_put(Images(*(a[:BATCH] for a in prepared.train)))
+    optimizer, programs = optax.adam(2e-3), {}
+    for name in names:
+        log.note(f"compiling one step of {name} …")
+        model = network(name, prepared.classes, config.width)
+        start = jax.jit(partial(create, model, optimizer, batch.x.shape[1:]))
+        step = jax.jit(train_step(model, fcnn.softmax_cross_entropy, optimizer))
+        programs[name] = step, (start(jax.random.key(0)), tuple(batch))
+    return seconds(programs, rounds=2 if config.smoke else 20)

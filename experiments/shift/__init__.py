@@ -1,0 +1,165 @@
+"""Convolution is equivariant to shifts; stride and pooling make it nearly invariant; dense neither.
+
+Equivariant: a shift, then the convolution, equals the convolution, then the shift. Invariant: a
+shift does not change the features. Four networks of three stages and a dense head are trained on
+digits with 2 pixels of background around them:
+
+    dense        D D D      D  dense, relu; about as many parameters as "max pool"
+    convolution  C C C      C  conv 3×3, relu
+    stride       S S C      S  conv 3×3 with stride 2, relu
+    max pool     P P C      P  conv 3×3, relu, max pool 2×2
+
+Command: python -m experiments shift
+"""
+
+from math import log2
+from statistics import fmean
+
+from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
+from experiments.framework.experiment import Experiment
+from experiments.framework.table import Table
+from experiments.shift.figures import by_change, by_shift, feature_maps
+from experiments.shift.measure import (
+    DIRECT,
+    NETWORKS,
+    Config,
+    identity,
+    measure,
+    parts,
+    prepare,
+)
+
+CHANGE = "log2 of the cosine distance of the head's input to itself after a shift of 1 pixel"
+STAY = "predictions that a shift of 1 pixel leaves unchanged"
+
+
+def evidence(m) -> list[Evidence]:
+    exact = [row for name, part in m.items() if name not in NETWORKS for row in part["rows"]]
+    direct = [row for row in exact if row["impl"] in DIRECT]
+    count = lambda rows, key: Share(sum(r[key] for r in rows), sum(r["cases"] for r in rows))
+    found: list[Evidence] = [count(direct, "equal"), count(exact, "rounded")]
+    if missing := [name for name in NETWORKS if name not in m]:
+        return found + [NotJudged(f"{missing[0]} was not trained")] * 6
+    change = {name: [log2(c) for c in m[name]["change"]] for name in NETWORKS}
+    stay = {name: [100 * s for s in m[name]["stay"]] for name in NETWORKS}
+    kept, of = round(sum(m["max pool"]["stay"]) * m["max pool"]["pairs"]), m["max pool"]["pairs"]
+    return [
+        *found,
+        Pairs(change["dense"], change["max pool"]),
+        Pairs(change["dense"], change["stride"]),
+        Pairs(change["convolution"], change["max pool"]),
+        Share(kept, of * len(stay["max pool"])),
+        Pairs(stay["max pool"], stay["dense"]),
+        Pairs(stay["stride"], stay["dense"]),
+    ]
+
+
+def tables(m) -> list[Table]:
+    exact = [
+        (r["impl"], name, f"{r['cases']}", f"{r['equal']}", f"{r['units']:.3g}")
+        for name, part in m.items()
+        if name not in NETWORKS
+        for r in part["rows"]
+    ]
+    percent = lambda values: f"{100 * fmean(values):.1f}"
+    networks = [
+        (
+            name,
+            f"{m[name]['parameters']:,}",
+            *(percent(m[name]["accuracy"][shift]) for shift in ("0", "1", "2")),
+            percent(m[name]["stay"]),
+            f"{fmean(m[name]['change']):.3f}",
+        )
+        for name in NETWORKS
+        if name in m
+    ]
+    shifts = [f"test accuracy, shift {n}, percent" for n in range(3)]
+    return [
+        Table(("implementation", "dtype", "cases", "error 0", "largest error, eps"), exact),
+        Table(
+            (
+                "network",
+                "parameters",
+                *shifts,
+                "predictions that stay, percent",
+                "cosine distance of features",
+            ),
+            networks,
+            narrow=True,
+        ),
+    ]
+
+
+DOUBLINGS, POINTS = "doublings", "percentage points"
+EXPERIMENT = Experiment(
+    name="shift",
+    title="Convolution is equivariant to shifts; stride and pooling make it nearly invariant",
+    claims=(
+        Claim(
+            "Convolution by direct sums is exactly equivariant to shifts",
+            "implementations × windows × shifts × dtypes with error 0 inside the border, without "
+            "winograd and fft",
+            "at least",
+            1.0,
+        ),
+        Claim(
+            "Convolution by every implementation is equivariant within rounding",
+            "cases with an error of at most 100 eps of the largest output",
+            "at least",
+            1.0,
+        ),
+        Claim(
+            "With max pooling, a shift changes features at most half as much as in a dense network",
+            f"{CHANGE}, dense − max pool",
+            margin=1.0,
+            unit=DOUBLINGS,
+        ),
+        Claim(
+            "With stride, a shift changes features at most half as much as in a dense network",
+            f"{CHANGE}, dense − stride",
+            margin=1.0,
+            unit=DOUBLINGS,
+        ),
+        Claim(
+            "Without pooling or stride, a shift changes the features of a convolutional network "
+            "more than with max pooling",
+            f"{CHANGE}, convolution − max pool",
+            unit=DOUBLINGS,
+        ),
+        Claim(
+            "Convolution with max pooling is nearly invariant: 95 % of predictions stay",
+            f"max pool, {STAY}",
+            "at least",
+            0.95,
+        ),
+        Claim(
+            "More predictions stay with max pooling than in a dense network",
+            f"{STAY}, max pool − dense",
+            margin=10.0,
+            unit=POINTS,
+        ),
+        Claim(
+            "More predictions stay with stride than in a dense network",
+            f"{STAY}, stride − dense",
+            margin=10.0,
+            unit=POINTS,
+        ),
+    ),
+    config=Config,
+    prepare=prepare,
+    parts=parts,
+    measure=measure,
+    evidence=evidence,
+    tables=tables,
+    figures={"feature_maps": feature_maps, "change": by_change, "accuracy": by_shift},
+    summary=lambda config, m: (
+        "Every implementation of fcnn.conv on shifted inputs, and networks with and without "
+        f"stride and pooling, trained on {config.dataset} with {config.seeds} seeds each."
+    ),
+    notes=lambda config: [
+        "eps: the rounding unit of the dtype, relative to the largest output.",
+        "Values of networks are means over seeds and over shifts down, up, right and left. "
+        "Features are the input of the head.",
+    ],
+    data=identity,
+)

@@ -1,0 +1,158 @@
+"""Equivariance of every implementation of `fcnn.conv`, and features of networks under shifts.
+
+With S the shift by (a, b) and zeros where nothing is shifted in, and output position p,
+
+    conv(S x)[p] = sum_i x[p - (a, b) + i] w[i] = conv(x)[p - (a, b)]      for p ≥ (a, b)
+"""
+
+import itertools
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import fcnn
+from experiments.framework.experiment import Log, Part
+from experiments.framework.features import before_head
+from experiments.framework.images import framed, loaded, smaller
+from experiments.framework.options import Options, with_epochs
+from experiments.framework.seeds import shifted
+from experiments.framework.trained import DIRECTIONS, Trained, trained
+from fcnn.data import Images
+from fcnn.layers import Layer, conv, dense, flatten, initializers, max_pool, relu, serial
+from fcnn.models import ladder
+
+DIRECT = ("auto", "lax", "lax_forward", "im2col", "tiled", "taps")  # sums of products, as written
+IMPLS = (*DIRECT, "winograd", "fft")
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+WINDOWS = (1, 3, 5)
+SHIFTS = [move for move in itertools.product(range(4), repeat=2) if any(move)]
+SIZE, CHANNELS, FEATURES = 20, 4, 8
+ROUNDING = 100  # eps of the largest output
+NETWORKS = ("dense", "convolution", "stride", "max pool")
+FRAME = 2  # pixels of background, and the largest shift of images
+SEEN = 1000  # test images whose features are compared, at most
+
+
+class Prepared(NamedTuple):
+    train: Images
+    test: Images
+    classes: int
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    width: int = 8
+    """Channels of the first convolution."""
+
+
+def prepare(config: Config) -> tuple[Config, Prepared]:
+    config = with_epochs(config, digits=30, others=4)
+    if config.width < 1:
+        raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
+    data = smaller(loaded(config)) if config.smoke else loaded(config)
+    return config, Prepared(framed(data.train, FRAME), framed(data.test, FRAME), len(data.classes))
+
+
+def identity(prepared: Prepared) -> str:
+    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
+
+
+def parts(config: Config, prepared: Prepared) -> list[Part]:
+    dtypes, networks = (DTYPES[1:2], NETWORKS[-1:]) if config.smoke else (DTYPES, NETWORKS)
+    exact = [Part(dtype, WINDOWS[1:2] if config.smoke else WINDOWS) for dtype in dtypes]
+    return [*exact, *(Part(name, cost=3.0) for name in networks)]
+
+
+def measure(
+    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    for part in todo:
+        if part.name in DTYPES:
+            yield part.name, {"rows": [equivariance(i, part.name, part.payload) for i in IMPLS]}
+        else:
+            yield part.name, network_under_shifts(config, prepared, part.name, log)
+
+
+def equivariance(impl: str, dtype: str, windows: Sequence[int]) -> dict[str, Any]:
+    """Count of (window, shift) with error 0 and within rounding, and the largest error in eps."""
+    found = []
+    for k in windows if impl != "winograd" else [3]:
+        with jax.enable_x64(dtype == "float64"):
+            found += errors(partial(fcnn.conv, impl=impl), k, dtype)
+    equal, rounded = sum(e == 0 for e in found), sum(e <= ROUNDING for e in found)
+    counts = {"cases": len(found), "equal": equal, "rounded": rounded}
+    return {"impl": impl, **counts, "units": max(found)}
+
+
+def errors(f, k: int, dtype: str) -> list[float]:
+    """For each shift, the largest difference of f(S x, w) to S f(x, w), in eps of the largest."""
+    rng = np.random.default_rng(k)
+    image = rng.normal(size=(SIZE, SIZE, CHANNELS))
+    x = np.zeros((1 + len(SHIFTS), *image.shape))
+    x[0] = image
+    for i, (a, b) in enumerate(SHIFTS, start=1):
+        x[i, a:, b:] = image[: SIZE - a, : SIZE - b]
+    w = rng.normal(size=(k, k, CHANNELS, FEATURES))
+    y = jax.jit(f)(jnp.asarray(x, dtype), jnp.asarray(w, dtype))
+    y = np.asarray(y).astype(np.float64)
+    m, unit = y.shape[1], float(jnp.finfo(dtype).eps) * np.abs(y[0]).max()
+    differences = [y[i, a:, b:] - y[0, : m - a, : m - b] for i, (a, b) in enumerate(SHIFTS, 1)]
+    return [float(np.abs(d).max() / unit) for d in differences]
+
+
+def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Layer:
+    """Three stages and a head; "max pool" is "conv3" of the ladder, to which "dense" is sized."""
+    if name == "dense":
+        return ladder(shape, classes, width=width)["dense"]
+    layers = []
+    for i in range(3):
+        smaller = 2 if i < 2 else 1
+        layers += [conv(width * 2**i, (3, 3), stride=smaller if name == "stride" else 1), relu()]
+        layers += [max_pool(smaller)] if name == "max pool" else []
+    return serial(*layers, flatten(), dense(classes, w_init=initializers.lecun))
+
+
+def network_under_shifts(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
+    shape = prepared.train.x.shape[1:]
+    model = network(name, shape, prepared.classes, config.width)
+    options = {"epochs": config.epochs, "seeds": config.seeds, "log": log, "label": name}
+    run = trained(model, prepared.train, **options)
+    x, y = prepared.test
+    move = lambda x, d, way: np.asarray(shifted(x, d * np.array(way, np.int32), FRAME))
+    predicted = {(0, 0): run.outputs(x).argmax(-1)}
+    for d, way in itertools.product(range(1, FRAME + 1), DIRECTIONS):
+        predicted[d, way] = run.outputs(move(x, d, way)).argmax(-1)
+    correct = lambda d: np.mean([(p == y).mean(1) for (n, _), p in predicted.items() if n == d], 0)
+    stay = [predicted[1, way] == predicted[0, 0] for way in DIRECTIONS]
+    features, x = partial(before_head, model, run, 1), x[:SEEN]
+    before = features(x)
+    change = [cosine_distance(before, features(move(x, 1, way))) for way in DIRECTIONS]
+    found = {
+        "parameters": fcnn.summary(model, shape).parameters,
+        "accuracy": {str(d): correct(d).tolist() for d in range(FRAME + 1)},
+        "stay": np.mean(stay, (0, 2)).tolist(),
+        "pairs": len(DIRECTIONS) * len(y),
+        "change": np.mean(change, 0).tolist(),
+    }
+    return found if name == "dense" else found | {"maps": maps(run, x[:1])}
+
+
+def cosine_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Mean over images of 1 - cos of the angle of features. Shapes: (seeds, n, f) -> (seeds,)."""
+    norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    return (1 - (a * b).sum(-1) / np.where(norms > 0, norms, 1)).mean(1)
+
+
+def maps(run: Trained, x: np.ndarray) -> dict[str, Any]:
+    """An image, the map of its most active first feature, and both after a shift of 1 pixel."""
+    first = jax.tree.map(lambda a: a[0], run.params["conv1"])
+    moved = np.asarray(shifted(x, np.array((1, 1), np.int32), FRAME))
+    y = np.asarray(fcnn.relu(fcnn.conv(np.concatenate([x, moved]), **first, padding="same")))
+    y = y[..., y[0].sum((0, 1)).argmax()]
+    rows = {"image": x[0, ..., 0], "moved": moved[0, ..., 0], "map": y[0], "map of moved": y[1]}
+    return {name: a.tolist() for name, a in rows.items()}

@@ -1,0 +1,124 @@
+"""Parts of the experiment, and networks with several paddings and windows."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import fcnn
+from experiments.framework.experiment import Log, Part
+from experiments.framework.features import before_head
+from experiments.framework.images import loaded, smaller
+from experiments.framework.options import Options, with_epochs
+from experiments.framework.trained import trained
+from experiments.windows.sizes import cases, count_sizes, four_by_four
+from fcnn.data import Images
+from fcnn.layers import Layer, conv, dense, global_avg_pool, initializers, relu, serial
+
+SIZES, EXAMPLE = "output sizes", "4×4 example"
+BORDERS = ("zeros", "reflect", "wrap", "valid")
+WINDOWS = {"3×3": (3,), "5×5": (5,), "7×7": (7,), "two of 3×3": (3, 3)}
+LARGEST = 200  # channels of a window
+SEEN = 1000  # test images whose activations are averaged, at most
+
+
+class Prepared(NamedTuple):
+    train: Images
+    test: Images
+    classes: int
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    largest: int = 9
+    """The largest height of images whose output sizes are compared."""
+
+    width: int = 16
+    """Channels of the first convolution, and of the window 5×5."""
+
+
+def prepare(config: Config) -> tuple[Config, Prepared]:
+    config = with_epochs(config, digits=30, others=4)
+    for name, default in (("largest", 9), ("width", 16)):
+        if (value := getattr(config, name)) < 1:
+            raise ValueError(f"--{name} {value} must be at least 1; write --{name} {default}")
+    if config.smoke:
+        config = replace(config, largest=1)
+    data = smaller(loaded(config)) if config.smoke else loaded(config)
+    return config, Prepared(data.train, data.test, len(data.classes))
+
+
+def identity(prepared: Prepared) -> str:
+    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
+
+
+def parts(config: Config, prepared: Prepared) -> list[Part]:
+    names = BORDERS[1:2] if config.smoke else (*BORDERS, *WINDOWS)
+    return [Part(SIZES), Part(EXAMPLE, cost=0.1), *(Part(name, cost=2.0) for name in names)]
+
+
+def measure(
+    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    for part in todo:
+        if part.name == SIZES:
+            yield part.name, count_sizes(list(cases(config.largest))[:: 9 if config.smoke else 1])
+        elif part.name == EXAMPLE:
+            yield part.name, four_by_four()
+        else:
+            yield part.name, accuracy(config, prepared, part.name, log)
+
+
+def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
+    shape = prepared.train.x.shape[1:]
+    model = network(name, shape, prepared.classes, config.width)
+    options = {"epochs": config.epochs, "seeds": config.seeds, "log": log, "label": name}
+    run = trained(model, prepared.train, **options)
+    cost = fcnn.summary(model, shape)
+    found = {
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "train": run.train_accuracy().tolist(),
+        "test": run.accuracy(prepared.test).tolist(),
+    }
+    if name not in BORDERS:
+        return found
+    maps = before_head(model, run, 2, prepared.test.x[:SEEN])
+    energy = (maps**2).mean((1, -1))  # of images and channels: (seeds, h, w)
+    return found | {
+        "border": [border_to_centre(each) for each in energy],
+        "map": np.sqrt(energy.mean(0)).tolist(),
+    }
+
+
+def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Layer:
+    if name in BORDERS:
+        padding = {"padding": "valid" if name == "valid" else "same"}
+        padding |= {} if name == "valid" else {"padding_mode": name}
+        return _network([conv(width, (3, 3), **padding) for _ in range(3)], classes)
+    build = lambda windows, features: _network(
+        [conv(width, (3, 3)), *(conv(features, (k, k)) for k in windows)], classes
+    )
+    budget = fcnn.summary(build((5,), width), shape).parameters
+    return nearest(lambda features: build(WINDOWS[name], features), shape, budget)
+
+
+def _network(convolutions: Sequence[Layer], classes: int) -> Layer:
+    stages = [layer for each in convolutions for layer in (each, relu())]
+    return serial(*stages, global_avg_pool(), dense(classes, w_init=initializers.lecun))
+
+
+def nearest(build: Callable[[int], Layer], shape: tuple[int, ...], budget: int) -> Layer:
+    """build(k) for the k whose number of parameters, which rises with k, is nearest to `budget`."""
+    parameters = lambda k: fcnn.summary(build(k), shape).parameters
+    k = 1 + bisect_left(range(1, LARGEST), budget, key=parameters)
+    return build(min(max(1, k - 1), k, key=lambda k: abs(parameters(k) - budget)))
+
+
+def border_to_centre(energy: np.ndarray) -> float:
+    """RMS in the outermost cells, relative to that in all others, from mean squares (h, w)."""
+    centre = energy[1:-1, 1:-1]
+    ring = (energy.sum() - centre.sum()) / (energy.size - centre.size)
+    return float(np.sqrt(ring / centre.mean()))
