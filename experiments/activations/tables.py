@@ -1,0 +1,48 @@
+"""Tables: slopes, training with each activation, and time per number."""
+
+from statistics import fmean, median
+
+from experiments.activations.learning import HIGH, USUAL, dead_at, test_at
+from experiments.activations.measure import SLOPES
+from experiments.activations.networks import KINDS
+from experiments.activations.slopes import BOUNDS
+from experiments.activations.timing import SIZES
+from experiments.framework.table import Table
+
+
+def tables(m) -> list[Table]:
+    return [table for table in (_slopes(m), _training(m), _times(m)) if table.rows]
+
+
+def _slopes(m):
+    found = m.get(SLOPES, {})
+    rows = [
+        (name, f"{bound:g}", f"{r['largest']:g}", f"{r['within']:,}", f"{r['of']:,}")
+        for name, bound in BOUNDS.items()
+        if (r := found.get(name))
+    ]
+    return Table(("function", "bound", "largest slope", "numbers within", "numbers"), rows)
+
+
+def _training(m):
+    head = ("activation", "best rate", "steps", "test accuracy, %")
+    head += tuple(f"dead units at {rate:g}, %" for rate in (USUAL, HIGH))
+    head += (f"test accuracy at {HIGH:g}, %",)
+    rows = []
+    for name in (name for name in KINDS if name in m):
+        r = m[name]
+        at = lambda f, rate, r=r: f"{fmean(f(r, rate)):.1f}" if rate in r["rates"] else "–"
+        steps = ("≥ " if max(r["steps"]) == r["all_steps"] else "") + f"{fmean(r['steps']):,.0f}"
+        dead = (at(dead_at, USUAL), at(dead_at, HIGH))
+        rows.append((name, f"{r['best']:g}", steps, at(test_at, r["best"]), *dead, at(test_at, HIGH)))
+    return Table(head, rows, narrow=True)
+
+
+def _times(m):
+    found = {where: m[f"time {where}"] for where in SIZES if f"time {where}" in m}
+    if len(found) < len(SIZES):
+        return Table((), ())
+    names = next(iter(found.values()))
+    each = lambda where, name: f"{1e9 * median(found[where][name]) / SIZES[where]:.3f}"
+    rows = [(name, *(each(where, name) for where in SIZES)) for name in names]
+    return Table(("function", *(f"nanoseconds per number {where}" for where in SIZES)), rows)
