@@ -26,7 +26,7 @@ TIME = "log2 of seconds, forward and backward, sigmoid − relu"
 def evidence(m) -> list[Evidence]:
     relu, conv, frelu = m["relu"], m["relu, conv"], m["FReLU, conv"]
     doublings = lambda values: [log2(value) for value in values]
-    slower = lambda result: Pairs(*(doublings(result[name]) for name in ("sigmoid", "relu")))
+    slower = lambda result: Pairs(*(doublings(result["seconds"][name]) for name in ("sigmoid", "relu")))
     cured = map(max, zip(*(dead_at(m[name], HIGH) for name in CURES), strict=True))
     return [
         *(Share(m[SLOPES][name]["within"], m[SLOPES][name]["of"]) for name in BOUNDS),

@@ -97,7 +97,7 @@ def cost(axes, m) -> str | None:
         return None
     captions = []
     for where, face, offset in zip(SIZES, (BLUE, "white"), (-0.13, 0.13), strict=True):
-        times = {name: median(values) for name, values in m[f"time {where}"].items()}
+        times = {name: median(values) for name, values in m[f"time {where}"]["seconds"].items()}
         ratio = {name: value / times["relu"] for name, value in times.items()}
         places = [i + offset for i in range(len(ratio))]
         axes.plot(list(ratio.values()), places, "o", color=BLUE, mfc=face, ms=8)

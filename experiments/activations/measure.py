@@ -15,7 +15,7 @@ from fcnn.data import Dataset, split
 
 SLOPES = "slopes"
 EPOCHS = {"digits": 30}  # else 3
-SMOKE = ("tanh", "FReLU, conv")
+SMOKE = ("relu",)
 
 
 @dataclass(frozen=True)

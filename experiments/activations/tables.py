@@ -5,7 +5,7 @@ from statistics import fmean, median
 from experiments.activations.learning import HIGH, USUAL, dead_at, test_at
 from experiments.activations.measure import SLOPES
 from experiments.activations.networks import KINDS
-from experiments.activations.slopes import BOUNDS
+from experiments.activations.slopes import BOUNDS, FUNCTIONS
 from experiments.activations.timing import SIZES
 from experiments.framework.table import Table
 
@@ -42,7 +42,7 @@ def _times(m):
     found = {where: m[f"time {where}"] for where in SIZES if f"time {where}" in m}
     if len(found) < len(SIZES):
         return Table((), ())
-    names = next(iter(found.values()))
-    each = lambda where, name: f"{1e9 * median(found[where][name]) / SIZES[where]:.3f}"
-    rows = [(name, *(each(where, name) for where in SIZES)) for name in names]
-    return Table(("function", *(f"nanoseconds per number {where}" for where in SIZES)), rows)
+    each = lambda r, name: f"{1e9 * median(r['seconds'][name]) / r['n']:.3f}"
+    rows = [(name, *(each(r, name) for r in found.values())) for name in FUNCTIONS]
+    head = ("function", *(f"nanoseconds per number {where}" for where in SIZES))
+    return Table(head, rows, narrow=True)

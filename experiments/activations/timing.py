@@ -14,7 +14,7 @@ SIZES = {"in the cache": 2**18, "beyond the cache": 2**25}  # floats: 2 MB and 2
 SMOKE_SIZES = {"in the cache": 2**10, "beyond the cache": 2**11}
 
 
-def timed(n: int, repeats: int, rounds: int, log: Log) -> dict[str, list[float]]:
+def timed(n: int, repeats: int, rounds: int, log: Log) -> dict[str, Any]:
     """The shortest of `rounds` interleaved runs of each function, for each of `repeats`.
 
     A run replaces x by y and dy by dx in place, so that no memory is allocated.
@@ -34,7 +34,7 @@ def timed(n: int, repeats: int, rounds: int, log: Log) -> dict[str, list[float]]
                 times[name].append(perf_counter() - start)
         for name, each in times.items():
             shortest[name].append(min(each))
-    return shortest
+    return {"n": n, "seconds": shortest}
 
 
 def _both(f) -> Any:
