@@ -10,8 +10,8 @@ Command: python -m experiments activations
 from math import log2
 
 from experiments.activations.figures import cost, dead, functions, learning
-from experiments.activations.learning import HIGH, TARGET, USUAL, dead_at, test_at
-from experiments.activations.measure import SLOPES, Config, measure, parts, prepare
+from experiments.activations.learning import HIGH, TARGET, USUAL, accuracy_at, dead_at
+from experiments.activations.measure import ROUNDS, SLOPES, Config, measure, parts, prepare
 from experiments.activations.networks import FLAT
 from experiments.activations.slopes import BOUNDS
 from experiments.activations.tables import tables
@@ -26,19 +26,21 @@ TIME = "log2 of seconds, forward and backward, sigmoid − relu"
 def evidence(m) -> list[Evidence]:
     relu, conv, frelu = m["relu"], m["relu, conv"], m["FReLU, conv"]
     doublings = lambda values: [log2(value) for value in values]
-    slower = lambda result: Pairs(*(doublings(result["seconds"][name]) for name in ("sigmoid", "relu")))
+    slower = lambda result: Pairs(
+        *(doublings(result["seconds"][name]) for name in ("sigmoid", "relu"))
+    )
     cured = map(max, zip(*(dead_at(m[name], HIGH) for name in CURES), strict=True))
     return [
         *(Share(m[SLOPES][name]["within"], m[SLOPES][name]["of"]) for name in BOUNDS),
         Pairs(doublings(m["sigmoid"]["steps"]), doublings(relu["steps"])),
-        Pairs(test_at(m["tanh"]), test_at(m["sigmoid"])),
+        Pairs(accuracy_at(m["tanh"]), accuracy_at(m["sigmoid"])),
         slower(m["time in the cache"]),
         slower(m["time beyond the cache"]),
         Pairs(dead_at(relu, HIGH), dead_at(relu, USUAL)),
         Pairs(dead_at(relu, HIGH), list(cured)),
-        Pairs(test_at(m["leaky relu"], HIGH), test_at(relu, HIGH)),
+        Pairs(accuracy_at(m["leaky relu"], HIGH), accuracy_at(relu, HIGH)),
         Pairs(dead_at(conv, HIGH), dead_at(frelu, HIGH)),
-        Pairs(test_at(frelu), test_at(conv)),
+        Pairs(accuracy_at(frelu), accuracy_at(conv)),
     ]
 
 
@@ -126,8 +128,8 @@ EXPERIMENT = Experiment(
         "0.01 below 0, and no unit of it can be dead by this definition.",
         "FReLU is the larger of x and a depthwise 3×3 convolution of x. It adds 10 parameters per "
         "channel.",
-        "Times are the shortest of 20 interleaved runs, the median of 5 repeats. In the cache: "
-        "2 MB for x and dy together; beyond: 256 MB.",
+        f"Times are the shortest of {ROUNDS} interleaved runs, the median of 5 repeats. In the cache: "
+        "2 MB for x and dy together; beyond: 64 MB.",
     ],
     data=repr,
 )

@@ -58,7 +58,7 @@ def steps_to(loss: np.ndarray, target: float, window: int = STEPS) -> int:
     return int(below[0]) + window if len(below) else len(loss)
 
 
-def test_at(result: dict[str, Any], rate: float | None = None) -> list[float]:
+def accuracy_at(result: dict[str, Any], rate: float | None = None) -> list[float]:
     """Test accuracy of each seed in percent, at the best rate or at another one."""
     return _percent(result, "test", result["best"] if rate is None else rate)
 

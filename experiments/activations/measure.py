@@ -13,7 +13,7 @@ from experiments.framework.images import loaded
 from experiments.framework.options import Options
 from fcnn.data import Dataset, split
 
-SLOPES = "slopes"
+SLOPES, ROUNDS = "slopes", 10
 EPOCHS = {"digits": 30}  # else 3
 SMOKE = ("relu",)
 
@@ -51,5 +51,5 @@ def measure(
             name, kind = part.name, part.payload
             yield part.name, learned(name, kind, config, data, train, held_out, log)
         else:
-            repeats, rounds = (2, 1) if config.smoke else (5, 20)
+            repeats, rounds = (2, 1) if config.smoke else (5, ROUNDS)
             yield part.name, timing.timed(part.payload, repeats, rounds, log)

@@ -2,7 +2,7 @@
 
 from statistics import fmean, median
 
-from experiments.activations.learning import HIGH, USUAL, dead_at, test_at
+from experiments.activations.learning import HIGH, USUAL, accuracy_at, dead_at
 from experiments.activations.measure import SLOPES
 from experiments.activations.networks import KINDS
 from experiments.activations.slopes import BOUNDS, FUNCTIONS
@@ -26,16 +26,17 @@ def _slopes(m):
 
 def _training(m):
     head = ("activation", "best rate", "steps", "test accuracy, %")
-    head += tuple(f"dead units at {rate:g}, %" for rate in (USUAL, HIGH))
     head += (f"test accuracy at {HIGH:g}, %",)
-    rows = []
-    for name in (name for name in KINDS if name in m):
-        r = m[name]
-        at = lambda f, rate, r=r: f"{fmean(f(r, rate)):.1f}" if rate in r["rates"] else "–"
-        steps = ("≥ " if max(r["steps"]) == r["all_steps"] else "") + f"{fmean(r['steps']):,.0f}"
-        dead = (at(dead_at, USUAL), at(dead_at, HIGH))
-        rows.append((name, f"{r['best']:g}", steps, at(test_at, r["best"]), *dead, at(test_at, HIGH)))
-    return Table(head, rows, narrow=True)
+    head += tuple(f"dead units at {rate:g}, %" for rate in (USUAL, HIGH))
+    return Table(head, [_row(name, m[name]) for name in KINDS if name in m], narrow=True)
+
+
+def _row(name, r):
+    at = lambda f, rate: f"{fmean(f(r, rate)):.1f}" if rate in r["rates"] else "–"
+    unreached = "≥ " if max(r["steps"]) == r["all_steps"] else ""
+    steps = f"{unreached}{fmean(r['steps']):,.0f}"
+    accuracies = (at(accuracy_at, r["best"]), at(accuracy_at, HIGH))
+    return (name, f"{r['best']:g}", steps, *accuracies, at(dead_at, USUAL), at(dead_at, HIGH))
 
 
 def _times(m):

@@ -10,7 +10,7 @@ from experiments.activations.slopes import FUNCTIONS
 from experiments.framework import interrupt
 from experiments.framework.experiment import Log
 
-SIZES = {"in the cache": 2**18, "beyond the cache": 2**25}  # floats: 2 MB and 256 MB for x and dy
+SIZES = {"in the cache": 2**18, "beyond the cache": 2**23}  # floats: 2 MB and 64 MB for x and dy
 SMOKE_SIZES = {"in the cache": 2**10, "beyond the cache": 2**11}
 
 

@@ -9,11 +9,10 @@ the claim about MNIST; --full is all of MNIST.
 Command: python -m experiments mnist_mlp --full --data-dir DIR
 """
 
-import numpy as np
-
 import fcnn
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs
 from experiments.framework.experiment import Experiment
+from experiments.framework.statistics import with_spread
 from experiments.framework.table import Table
 from experiments.mnist_mlp.figures import confusion, curves, wrong
 from experiments.mnist_mlp.measure import (
@@ -29,8 +28,6 @@ from experiments.mnist_mlp.measure import (
 
 
 def evidence(m) -> list[Evidence]:
-    if WITH not in m or WITHOUT not in m:
-        return [NotJudged("both networks are not measured")] * 2
     dataset, test = m[WITH]["dataset"], percent(m[WITH]["test"])
     not_mnist = f"the images are {dataset}, not MNIST; run with --full --data-dir DIR"
     return [
@@ -49,7 +46,7 @@ def gap(result) -> list[float]:
 
 
 def tables(m) -> list[Table]:
-    mean = lambda values: f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
+    mean = lambda values: with_spread(values, 2)
     rows = [
         (name, mean(percent(r["test"])), mean(percent(r["train"])), mean(gap(r)))
         for name, r in m.items()

@@ -64,8 +64,8 @@ def wrong(axes, m) -> str | None:
     for i, image in enumerate(shown):
         row, column = divmod(i, columns)
         left, top = column * (1 + gap / 4), row * (1 + gap / 2)
-        axes.imshow(255 - np.array(image["pixels"]), cmap="gray", vmin=0, vmax=255,
-                    extent=(left, left + width / height, top + 1, top))  # fmt: skip
+        place = (left, left + width / height, top + 1, top)
+        axes.imshow(image["pixels"], cmap="gray_r", vmin=0, vmax=255, extent=place)
         text = f"{image['label']} → {image['predicted']}"
         axes.text(left + width / height / 2, top - 0.06, text, ha="center", va="bottom")
     axes.set_xlim(-0.05, columns * (1 + gap / 4))

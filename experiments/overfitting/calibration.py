@@ -25,14 +25,18 @@ def calibration(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     """
     p = softmax(outputs.astype(float), -1)
     confidence, correct = p.max(-1), outputs.argmax(-1) == y
-    rng = np.random.default_rng(0)
-    drawn = [rng.random(confidence.shape) < confidence for _ in range(DRAWS)]
-    pairs = list(enumerate(confidence))
     return {
-        "error": [100 * error(c, correct[i]) for i, c in pairs],
-        "by_chance": [100 * float(np.mean([error(c, draw[i]) for draw in drawn])) for i, c in pairs],
+        "error": [100 * error(c, right) for c, right in zip(confidence, correct, strict=True)],
+        "by_chance": [100 * by_chance(c) for c in confidence],
         "bins": bins(confidence.ravel(), correct.ravel()),
     }
+
+
+def by_chance(confidence: np.ndarray) -> float:
+    """The mean error where each prediction is correct with its confidence."""
+    rng = np.random.default_rng(0)
+    drawn = rng.random((DRAWS, len(confidence))) < confidence
+    return float(np.mean([error(confidence, correct) for correct in drawn]))
 
 
 def error(confidence: np.ndarray, correct: np.ndarray) -> float:

@@ -31,8 +31,8 @@ def by_images(axes, m) -> str | None:
             ha="right",
             va="center",
         )
-        captions.append(f"{kind} {means[0]:.1f} with {r['images'][0]} images, {means[-1]:.1f} "
-                        f"with {r['images'][-1]:,}")  # fmt: skip
+        few, most = r["images"][0], r["images"][-1]
+        captions.append(f"{kind} {means[0]:.1f} with {few} images, {means[-1]:.1f} with {most:,}")
     axes.set_xscale("log")
     images = next(iter(done.values()))["images"]
     axes.set_xticks(images, [f"{n:,}" for n in images])
@@ -76,10 +76,13 @@ def robustness(axes, m) -> str | None:
     done = [name for name in FACTORS if name in m]
     if not done:
         return None
-    kinds = {"test": (BLUE, "o", "clean"), "noisy": (ORANGE, "s", "noisy"),
-             "shifted": (GREEN, "^", "shifted")}  # fmt: skip
     captions = []
-    for kind, (colour, marker, label) in kinds.items():
+    for kind, colour, marker in (
+        ("test", BLUE, "o"),
+        ("noisy", ORANGE, "s"),
+        ("shifted", GREEN, "^"),
+    ):
+        label = "clean" if kind == "test" else kind
         values = [fmean(percent(m[name][kind])) for name in done]
         axes.plot(values, range(len(done)), marker, color=colour, ms=8)
         axes.text(values[0], -0.45, label, color=colour, ha="center")
@@ -139,6 +142,6 @@ def reliability(axes, m) -> str | None:
     errors = {k: (fmean(r["error"]), fmean(excess(r))) for k, r in done.items()}
     listed = "; ".join(f"{k}: {a:.1f}, beyond chance {b:.1f}" for k, (a, b) in errors.items())
     return (
-        "Accuracy of test predictions by confidence, in bins of all seeds; the area of a dot is its "
-        f"share of predictions. Expected calibration error in percentage points: {listed}."
+        "Accuracy of test predictions by confidence, in bins of all seeds; the area of a dot is "
+        f"its share of predictions. Expected calibration error in percentage points: {listed}."
     )

@@ -51,9 +51,9 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
 
 def parts(config: Config, prepared: Prepared) -> list[Part]:
     chosen = {"dropout": FACTORS["dropout"]} if config.smoke else FACTORS
-    kinds = () if config.smoke else (("dense", 3), ("conv", 30))
     factors = [Part(name, factor, len(factor.strengths)) for name, factor in chosen.items()]
-    return [Part(SCALE, cost=0.1), *factors, *(Part(f"{kind} by images", kind, cost) for kind, cost in kinds)]
+    by_images = [Part("dense by images", "dense", 3), Part("conv by images", "conv", 30)]
+    return [Part(SCALE, cost=0.1), *factors, *([] if config.smoke else by_images)]
 
 
 def measure(
@@ -91,7 +91,8 @@ class Trainer:
             else:
                 trials = self.plain()
             runs[s] = self._train(trials, factor.images, factor.share(s))
-        validation = {s: float(r.accuracy(self.prepared.validation).mean()) for s, r in runs.items()}
+        held_out = self.prepared.validation
+        validation = {s: float(run.accuracy(held_out).mean()) for s, run in runs.items()}
         best = max(validation, key=validation.__getitem__)
         run, test = runs[best], self.prepared.data.test
         shifted = [run.accuracy(test, (SHIFT * i, SHIFT * j)) for i, j in DIRECTIONS]
@@ -119,9 +120,7 @@ class Trainer:
 
     def _trials(self, label, model, **options) -> Trials:
         seeds, train = self.config.seeds or 0, self.prepared.train
-        return Trials(
-            model, train, seeds=seeds, log=self.log, label=label, margin=SHIFT, **options
-        )
+        return Trials(model, train, seeds=seeds, log=self.log, label=label, margin=SHIFT, **options)
 
     def _train(self, trials: Trials, images: int, share: float = 1.0) -> Trained:
         """As many steps as passes over all images take, or a share of them."""

@@ -1,7 +1,6 @@
 """Tables: the remedies, the numbers of images, and the scales of dropout."""
 
-from statistics import fmean, stdev
-
+from experiments.framework.statistics import with_spread
 from experiments.framework.table import Table
 from experiments.overfitting.factors import FACTORS
 from experiments.overfitting.measure import SCALE
@@ -15,10 +14,6 @@ def tables(m) -> list[Table]:
     return [table for table in (_factors(m), _images(m), _calibration(m), _scales(m)) if table.rows]
 
 
-def spread(values: list[float]) -> str:
-    return f"{fmean(values):.1f} ± {stdev(values) if len(values) > 1 else 0:.1f}"
-
-
 def _factors(m):
     head = ("factor", "strength", "test accuracy, %", "gap, percentage points")
     head += ("noisy images, %", "shifted images, %")
@@ -27,7 +22,7 @@ def _factors(m):
         r = m[name]
         strength = f"{r['best']:g}" if len(r["strengths"]) > 1 else "–"
         values = (percent(r["test"]), gap(r), percent(r["noisy"]), percent(r["shifted"]))
-        rows.append((name, strength, *map(spread, values)))
+        rows.append((name, strength, *map(with_spread, values)))
     return Table(head, rows, narrow=True)
 
 
@@ -36,14 +31,16 @@ def _calibration(m):
     found |= {"dense, all images": m[ALL]} if ALL in m else {}
     head = ("network", "calibration error, percentage points", "by chance, percentage points")
     errors = {name: r["calibration"] for name, r in found.items()}
-    rows = [(name, spread(r["error"]), spread(r["by_chance"])) for name, r in errors.items()]
+    rows = [
+        (name, with_spread(r["error"]), with_spread(r["by_chance"])) for name, r in errors.items()
+    ]
     return Table(head, rows, narrow=True)
 
 
 def _images(m):
     head = ("network", "training images", "test accuracy, %", "gap, percentage points")
     rows = [
-        (kind, f"{n:,}", spread(percent(each["test"])), spread(gap(each)))
+        (kind, f"{n:,}", with_spread(percent(each["test"])), with_spread(gap(each)))
         for kind in ("dense", "conv")
         if (r := m.get(f"{kind} by images"))
         for n, each in zip(r["images"], r["accuracies"], strict=True)
