@@ -128,8 +128,8 @@ EXPERIMENT = Experiment(
         "0.01 below 0, and no unit of it can be dead by this definition.",
         "FReLU is the larger of x and a depthwise 3×3 convolution of x. It adds 10 parameters per "
         "channel.",
-        f"Times are the shortest of {ROUNDS} interleaved runs, the median of 5 repeats. In the cache: "
-        "2 MB for x and dy together; beyond: 64 MB.",
+        f"Times are the shortest of {ROUNDS} interleaved runs, the median of 5 repeats. In the "
+        "cache: 2 MB for x and dy together; beyond: 64 MB.",
     ],
     data=repr,
 )
