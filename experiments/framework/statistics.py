@@ -64,6 +64,16 @@ def share_interval(k: int, n: int) -> tuple[float, float]:
     return low, high
 
 
+def with_spread(values: Sequence[float], digits: int = 1) -> str:
+    """The mean of values by seed ± one standard deviation, as text.
+
+    >>> with_spread([1.0, 2.0, 3.0]), with_spread([98.0], 2)
+    ('2.0 ± 1.0', '98.00')
+    """
+    text = f"{fmean(values):.{digits}f}"
+    return f"{text} ± {stdev(values):.{digits}f}" if len(values) > 1 else text
+
+
 def upper_bound(k: int, n: int, confidence: float = 0.95) -> float:
     """The one-sided upper bound of a rate that is observed k times in n (Clopper-Pearson).
 

@@ -1,0 +1,135 @@
+"""Activations: slopes, speed of learning, accuracy, cost and dead units.
+
+The networks have four dense layers of 64 units and differ in their activation. FReLU, which needs
+neighbouring pixels, is compared with relu in a network of two convolutions. Each network is trained
+at five learning rates, and its best one is chosen on a fifth of the training images.
+
+Command: python -m experiments activations
+"""
+
+from math import log2
+
+from experiments.activations.figures import cost, dead, functions, learning
+from experiments.activations.learning import HIGH, TARGET, USUAL, accuracy_at, dead_at
+from experiments.activations.measure import ROUNDS, SLOPES, Config, measure, parts, prepare
+from experiments.activations.networks import FLAT
+from experiments.activations.slopes import BOUNDS
+from experiments.activations.tables import tables
+from experiments.framework.claim import Claim, Evidence, Pairs, Share
+from experiments.framework.experiment import Experiment
+
+CURES = ("leaky relu", "ELU", "swish", "mish")
+POINTS, DOUBLINGS = "percentage points", "doublings"
+TIME = "log2 of seconds, forward and backward, sigmoid − relu"
+
+
+def evidence(m) -> list[Evidence]:
+    relu, conv, frelu = m["relu"], m["relu, conv"], m["FReLU, conv"]
+    doublings = lambda values: [log2(value) for value in values]
+    slower = lambda result: Pairs(
+        *(doublings(result["seconds"][name]) for name in ("sigmoid", "relu"))
+    )
+    cured = map(max, zip(*(dead_at(m[name], HIGH) for name in CURES), strict=True))
+    return [
+        *(Share(m[SLOPES][name]["within"], m[SLOPES][name]["of"]) for name in BOUNDS),
+        Pairs(doublings(m["sigmoid"]["steps"]), doublings(relu["steps"])),
+        Pairs(accuracy_at(m["tanh"]), accuracy_at(m["sigmoid"])),
+        slower(m["time in the cache"]),
+        slower(m["time beyond the cache"]),
+        Pairs(dead_at(relu, HIGH), dead_at(relu, USUAL)),
+        Pairs(dead_at(relu, HIGH), list(cured)),
+        Pairs(accuracy_at(m["leaky relu"], HIGH), accuracy_at(relu, HIGH)),
+        Pairs(dead_at(conv, HIGH), dead_at(frelu, HIGH)),
+        Pairs(accuracy_at(frelu), accuracy_at(conv)),
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="activations",
+    title="Activations: slopes, speed of learning, cost and dead units",
+    description="Equal networks with sigmoid, tanh, relu, leaky relu, ELU, swish, mish and FReLU.",
+    claims=(
+        Claim(
+            "The slope of sigmoid is at most 1/4",
+            "numbers of float32 with a slope from 0 to 0.25",
+            "at least",
+            1.0,
+        ),
+        Claim(
+            "The slope of tanh is at most 1",
+            "numbers of float32 with a slope from 0 to 1",
+            "at least",
+            1.0,
+        ),
+        Claim(
+            "relu learns at least twice as fast as sigmoid",
+            f"log2 of steps to a training loss of {TARGET:g} nats, sigmoid − relu",
+            margin=1.0,
+            unit=DOUBLINGS,
+        ),
+        Claim("tanh beats sigmoid", "test accuracy, tanh − sigmoid", unit=POINTS),
+        Claim(
+            "relu takes at most half the time of sigmoid on arrays that fit the cache",
+            TIME,
+            margin=1.0,
+            unit=DOUBLINGS,
+        ),
+        Claim(
+            "relu takes at most half the time of sigmoid on arrays that do not fit the cache",
+            TIME,
+            margin=1.0,
+            unit=DOUBLINGS,
+        ),
+        Claim(
+            "A high learning rate kills more than a tenth of the units with relu",
+            f"dead units, rate {HIGH:g} − rate {USUAL:g}",
+            margin=10.0,
+            unit=POINTS,
+        ),
+        Claim(
+            "With leaky relu, ELU, swish and mish fewer units die at a high rate",
+            f"dead units at rate {HIGH:g}, relu − most of the four",
+            unit=POINTS,
+        ),
+        Claim(
+            "At a high rate leaky relu beats relu",
+            f"test accuracy at rate {HIGH:g}, leaky relu − relu",
+            unit=POINTS,
+        ),
+        Claim(
+            "With FReLU fewer channels die at a high rate than with relu",
+            f"dead channels at rate {HIGH:g}, relu − FReLU, with convolution",
+            unit=POINTS,
+        ),
+        Claim(
+            "FReLU beats relu in a convolutional network",
+            "test accuracy, FReLU − relu, with convolution",
+            unit=POINTS,
+        ),
+    ),
+    config=Config,
+    prepare=prepare,
+    parts=parts,
+    measure=measure,
+    evidence=evidence,
+    tables=tables,
+    figures={"functions": functions, "learning": learning, "dead": dead, "cost": cost},
+    summary=lambda config, m: (
+        f"Seven activations in a dense network and two in a convolutional one, trained on four "
+        f"fifths of the training images of {config.dataset} for {config.epochs} epochs; "
+        f"{config.seeds} seeds each."
+    ),
+    notes=lambda config: [
+        "Weights start by He's initialization, for sigmoid and tanh by Glorot's. The best rate has "
+        "the largest accuracy on the validation images, the fifth without training.",
+        f"Steps: until the mean loss of 25 batches is at most {TARGET:g} nats, at the best rate.",
+        f"A unit is dead if its slope is below {FLAT:g} on all training images (at most 5,000 are "
+        "tried). With convolution, a unit is a channel at all positions. Leaky relu has a slope of "
+        "0.01 below 0, and no unit of it can be dead by this definition.",
+        "FReLU is the larger of x and a depthwise 3×3 convolution of x. It adds 10 parameters per "
+        "channel.",
+        f"Times are the shortest of {ROUNDS} interleaved runs, the median of 5 repeats. In the "
+        "cache: 2 MB for x and dy together; beyond: 64 MB.",
+    ],
+    data=repr,
+)

@@ -1,0 +1,49 @@
+"""Tables: slopes, training with each activation, and time per number."""
+
+from statistics import fmean, median
+
+from experiments.activations.learning import HIGH, USUAL, accuracy_at, dead_at
+from experiments.activations.measure import SLOPES
+from experiments.activations.networks import KINDS
+from experiments.activations.slopes import BOUNDS, FUNCTIONS
+from experiments.activations.timing import SIZES
+from experiments.framework.table import Table
+
+
+def tables(m) -> list[Table]:
+    return [table for table in (_slopes(m), _training(m), _times(m)) if table.rows]
+
+
+def _slopes(m):
+    found = m.get(SLOPES, {})
+    rows = [
+        (name, f"{bound:g}", f"{r['largest']:g}", f"{r['within']:,}", f"{r['of']:,}")
+        for name, bound in BOUNDS.items()
+        if (r := found.get(name))
+    ]
+    return Table(("function", "bound", "largest slope", "numbers within", "numbers"), rows)
+
+
+def _training(m):
+    head = ("activation", "best rate", "steps", "test accuracy, %")
+    head += (f"test accuracy at {HIGH:g}, %",)
+    head += tuple(f"dead units at {rate:g}, %" for rate in (USUAL, HIGH))
+    return Table(head, [_row(name, m[name]) for name in KINDS if name in m], narrow=True)
+
+
+def _row(name, r):
+    at = lambda f, rate: f"{fmean(f(r, rate)):.1f}" if rate in r["rates"] else "–"
+    unreached = "≥ " if max(r["steps"]) == r["all_steps"] else ""
+    steps = f"{unreached}{fmean(r['steps']):,.0f}"
+    accuracies = (at(accuracy_at, r["best"]), at(accuracy_at, HIGH))
+    return (name, f"{r['best']:g}", steps, *accuracies, at(dead_at, USUAL), at(dead_at, HIGH))
+
+
+def _times(m):
+    found = {where: m[f"time {where}"] for where in SIZES if f"time {where}" in m}
+    if len(found) < len(SIZES):
+        return Table((), ())
+    each = lambda r, name: f"{1e9 * median(r['seconds'][name]) / r['n']:.3f}"
+    rows = [(name, *(each(r, name) for r in found.values())) for name in FUNCTIONS]
+    head = ("function", *(f"nanoseconds per number {where}" for where in SIZES))
+    return Table(head, rows, narrow=True)

@@ -1,0 +1,103 @@
+"""Training of the network with and without dropout, then its errors on test images."""
+
+import dataclasses
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from experiments.framework.experiment import Log, Part
+from experiments.framework.images import loaded
+from experiments.framework.options import Options
+from experiments.framework.trained import STEPS, trained
+from fcnn.data import Dataset
+from fcnn.layers import Layer, dense, dropout, flatten, initializers, relu, serial
+
+DROPOUT = 0.2
+WITH, WITHOUT = "with dropout", "without dropout"
+EPOCHS = {"digits": 60}  # else 20
+RATE = 1e-3
+WRONG = 12  # images that are shown
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    pass
+
+
+def prepare(config: Config) -> tuple[Config, Dataset]:
+    default = 1 if config.smoke else EPOCHS.get(config.dataset or "", 20)
+    config = dataclasses.replace(config, epochs=default if config.epochs is None else config.epochs)
+    if config.epochs < 1:
+        raise ValueError(f"--epochs {config.epochs} must be at least 1")
+    return config, loaded(config)
+
+
+def parts(config: Config, data: Dataset) -> list[Part]:
+    both = [Part(WITH, DROPOUT), Part(WITHOUT, 0.0)]
+    return both[:1] if config.smoke else both
+
+
+def network(rate: float, classes: int = 10) -> Layer:
+    hidden = [layer for n in (128, 64) for layer in (dense(n), relu(), dropout(rate))]
+    return serial(flatten(), *hidden, dense(classes, w_init=initializers.lecun))
+
+
+def measure(
+    config: Config, data: Dataset, todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    for part in todo:
+        run = trained(
+            network(part.payload, len(data.classes)),
+            data.train,
+            epochs=config.epochs,
+            seeds=config.seeds,
+            log=log,
+            label=part.name,
+            rate=RATE,
+        )
+        outputs = run.outputs(data.test.x)
+        by_call = lambda curve: curve.reshape(len(curve), -1, STEPS).mean((0, 2)).tolist()
+        yield (
+            part.name,
+            {
+                "dataset": data.name,
+                "images": len(data.train.y),
+                "shape": data.shape,
+                "test": (outputs.argmax(-1) == data.test.y).mean(1).tolist(),
+                "train": run.train_accuracy().tolist(),
+                "loss": by_call(run.loss),
+                "accuracy": by_call(run.train_accuracy_by_step),
+                "confusion": confusion_of(outputs, data.test.y).tolist(),
+                "wrong": most_wrong(outputs, data.test.x, data.test.y),
+            },
+        )
+
+
+def confusion_of(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Test images of each label (row) by prediction (column), summed over seeds."""
+    classes = outputs.shape[-1]
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (np.broadcast_to(y, outputs.shape[:-1]), outputs.argmax(-1)), 1)
+    return counts
+
+
+def most_wrong(outputs: np.ndarray, x: np.ndarray, y: np.ndarray) -> list[dict[str, Any]]:
+    """Images whose label has the smallest probability, where another class has the largest.
+
+    Probabilities are means over seeds.
+    """
+    p = softmax(outputs, -1).mean(0)
+    of_label = p[np.arange(len(y)), y]
+    order = [i for i in np.argsort(of_label) if p[i].argmax() != y[i]][:WRONG]
+    return [
+        {
+            "pixels": np.round(255 * x[i].mean(-1)).astype(int).tolist(),
+            "label": int(y[i]),
+            "predicted": int(p[i].argmax()),
+            "probability": float(of_label[i]),
+        }
+        for i in order
+    ]

@@ -1,0 +1,57 @@
+"""Tables: the remedies, the numbers of images, and the scales of dropout."""
+
+from experiments.framework.statistics import with_spread
+from experiments.framework.table import Table
+from experiments.overfitting.factors import FACTORS
+from experiments.overfitting.measure import SCALE
+from experiments.overfitting.measured import gap, percent
+
+ALL = "dense by images"
+EVALUATION = {"classic": "(1 − p) x", "inverted": "x", "printed": "p x"}
+
+
+def tables(m) -> list[Table]:
+    return [table for table in (_factors(m), _images(m), _calibration(m), _scales(m)) if table.rows]
+
+
+def _factors(m):
+    head = ("factor", "strength", "test accuracy, %", "gap, percentage points")
+    head += ("noisy images, %", "shifted images, %")
+    rows = []
+    for name in (name for name in FACTORS if name in m):
+        r = m[name]
+        strength = f"{r['best']:g}" if len(r["strengths"]) > 1 else "–"
+        values = (percent(r["test"]), gap(r), percent(r["noisy"]), percent(r["shifted"]))
+        rows.append((name, strength, *map(with_spread, values)))
+    return Table(head, rows, narrow=True)
+
+
+def _calibration(m):
+    found = {f"{name}, {FACTORS[name].images} images": m[name] for name in FACTORS if name in m}
+    found |= {"dense, all images": m[ALL]} if ALL in m else {}
+    head = ("network", "calibration error, percentage points", "by chance, percentage points")
+    errors = {name: r["calibration"] for name, r in found.items()}
+    rows = [
+        (name, with_spread(r["error"]), with_spread(r["by_chance"])) for name, r in errors.items()
+    ]
+    return Table(head, rows, narrow=True)
+
+
+def _images(m):
+    head = ("network", "training images", "test accuracy, %", "gap, percentage points")
+    rows = [
+        (kind, f"{n:,}", with_spread(percent(each["test"])), with_spread(gap(each)))
+        for kind in ("dense", "conv")
+        if (r := m.get(f"{kind} by images"))
+        for n, each in zip(r["images"], r["accuracies"], strict=True)
+    ]
+    return Table(head, rows, narrow=True)
+
+
+def _scales(m):
+    head = ("dropout", "in evaluation", "equal to the mean, of the rates 0.1 to 0.9")
+    rows = [
+        (form, EVALUATION[form], f"{sum(each)} of {len(each)}")
+        for form, each in m.get(SCALE, {}).items()
+    ]
+    return Table(head, rows)
