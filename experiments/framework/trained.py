@@ -6,6 +6,7 @@ images afterwards.
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -53,10 +54,19 @@ class Trials:
         margin: int = 0,
     ):
         self.log, self.label = log, label
+        self.compiled: list[str] = []  # shared by `on`: the label that was compiled first
         self.images = jax.device_put((images.x, images.y))
         self.n = len(images.y)
         make = optax.inject_hyperparams(optimizer)(learning_rate=0.0)
         self.seeds = Seeds(model, make, self.images, margin, seeds, loss=loss, augment=augment)
+
+    def on(self, images: Images, label: str) -> "Trials":
+        """The same compiled program with other training images of the same number and shape."""
+        other = copy(self)
+        other.label, other.images = label, jax.device_put((images.x, images.y))
+        other.seeds = copy(self.seeds)
+        other.seeds.training = other.images
+        return other
 
     def train(
         self, *, epochs: int, rate: float = 2e-3, batch_size: int = 64, subset: int | None = None
@@ -70,12 +80,15 @@ class Trials:
             subset: number of images that each seed draws at random and is trained on; None: all.
         Raises: FloatingPointError if a loss is not finite; Interrupted after a signal.
         """
-        size = subset or self.n
+        size, label = subset or self.n, self.label
         draw = lambda seed: np.random.default_rng([seed, size]).permutation(self.n)[:size]
         seen = np.stack([draw(seed) for seed in range(self.seeds.count)]).astype(np.int32)
         calls = -(-epochs * max(1, size // batch_size) // STEPS)
         order = lambda seed: shuffled_indices(size, batch_size, calls * STEPS, seed)
         indices = np.stack([images[order(seed)] for seed, images in enumerate(seen)])
+        if not self.compiled:
+            self.log.note(f"compiling {label} …")
+            self.compiled.append(label)
         train_state, found = self.seeds.start(), []
         for i, block in enumerate(np.split(indices, calls, axis=1)):
             interrupt.check()
@@ -83,8 +96,11 @@ class Trials:
             found.append({name: np.asarray(values) for name, values in metrics.items()})
             loss = found[-1]["loss"].mean()
             if not np.isfinite(loss):
-                raise FloatingPointError(f"the loss of {self.label} is {loss} at rate {rate:g}")
-            self.log.show(f"{self.label} · loss {loss:.3f}", (i + 1) / calls)
+                where = f"{label} is {loss} with {size} images"
+                raise FloatingPointError(f"the loss of {where}; lower the learning rate, {rate:g}")
+            means = {name: values.mean(1).tolist() for name, values in found[-1].items()}
+            self.log.metric(network=label, images=size, step=(i + 1) * STEPS, **means)
+            self.log.show(f"{label} · {size:,} images · loss {loss:.3f}", (i + 1) / calls)
         curves = {name: np.concatenate([each[name] for each in found], 1) for name in found[0]}
         return Trained(self.seeds, train_state, self.images, seen, curves)
 

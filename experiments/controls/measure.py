@@ -1,0 +1,142 @@
+"""Training of each network in each control, and the seconds of a training step."""
+
+import hashlib
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+import fcnn
+from experiments.framework.experiment import Log, Part
+from experiments.framework.trained import Trials
+from fcnn.bench import seconds
+from fcnn.data import Images
+from fcnn.layers import Layer
+from fcnn.training import create, train_step
+
+RATE = 2e-3
+SMOOTH = 20  # steps over which training accuracy is averaged
+TIMED = ("dense", "conv3")
+TIMING = "timing one step"
+BATCH = 64
+
+
+class Run(NamedTuple):
+    """One control: a network, how its images are changed, and its learning rate."""
+
+    network: str
+    permuted: bool = False
+    rate: float = RATE
+
+
+RUNS = {
+    "dense": Run("dense"),
+    "conv3": Run("conv3"),
+    "dense-wide": Run("dense-wide"),
+    "local3": Run("local3"),
+    "dense, permuted pixels": Run("dense", permuted=True),
+    "conv3, permuted pixels": Run("conv3", permuted=True),
+    "dense, rate / 4": Run("dense", rate=RATE / 4),
+    "conv3, rate / 4": Run("conv3", rate=RATE / 4),
+    "dense, tanh": Run("dense-tanh"),
+    "conv3, tanh": Run("conv3-tanh"),
+}
+
+
+class Prepared(NamedTuple):
+    train: Images
+    test: Images
+    nets: dict[str, Layer]
+    epochs: int
+    target: float  # training accuracy
+    permutation: np.ndarray  # of the pixels
+
+    def identity(self) -> str:
+        """The number of training images, and a hash of them."""
+        digest = hashlib.sha256(self.train.x.tobytes() + self.train.y.tobytes()).hexdigest()
+        return f"{len(self.train.y):,} training images, sha256 {digest[:16]}"
+
+
+def permutation(size: tuple[int, ...]) -> np.ndarray:
+    """One fixed order of the pixels of an image."""
+    return np.random.default_rng(0).permutation(int(np.prod(size)))
+
+
+def permuted(images: Images, order: np.ndarray) -> Images:
+    """All images with their pixels in another order, the same for every image."""
+    n, h, w, c = images.x.shape
+    return Images(images.x.reshape(n, h * w, c)[:, order].reshape(images.x.shape), images.y)
+
+
+def parts(config, prepared: Prepared) -> list[Part]:
+    shape = prepared.train.x.shape[1:]
+    cost = {k: fcnn.summary(net, shape).multiply_adds for k, net in prepared.nets.items()}
+    runs = [Part(name, run, cost[run.network]) for name, run in RUNS.items()]
+    return [*runs, Part(TIMING, None, sum(cost.values()) / 50)]
+
+
+def measure(
+    config, prepared: Prepared, todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    """Yield each run with its accuracies by seed, and the seconds of a step by network."""
+    train, test, nets, epochs, target, order = prepared
+    programs: dict[str, Trials] = {}
+    for part in todo:
+        if part.name == TIMING:
+            yield part.name, {"step_seconds": time_steps(config, prepared, log)}
+            continue
+        run: Run = part.payload
+        if run.network not in programs:
+            options: Any = {"seeds": config.seeds, "log": log, "label": run.network}
+            programs[run.network] = Trials(nets[run.network], train, **options)
+        seen, unseen = (permuted(i, order) if run.permuted else i for i in (train, test))
+        trials = programs[run.network].on(seen, part.name)
+        found = trials.train(epochs=epochs, rate=run.rate, batch_size=BATCH)
+        accuracy = smooth(found.train_accuracy_by_step)
+        cost = fcnn.summary(nets[run.network], train.x.shape[1:])
+        yield (
+            part.name,
+            {
+                "test": found.accuracy(unseen).tolist(),
+                "train": found.train_accuracy().tolist(),
+                "curve": accuracy.mean(0).round(4).tolist(),
+                "steps": steps_to(accuracy, target),
+                "target": target,
+                "parameters": cost.parameters,
+                "multiply_adds": cost.multiply_adds,
+                "image": unseen.x[0, :, :, 0].round(3).tolist(),
+            },
+        )
+
+
+def smooth(accuracy: np.ndarray) -> np.ndarray:
+    """The mean over SMOOTH steps up to each one. Shapes: (seeds, steps) -> (seeds, steps)."""
+    total = np.cumsum(np.pad(accuracy.astype(float), ((0, 0), (SMOOTH, 0))), axis=1)
+    count = np.minimum(np.arange(1, accuracy.shape[1] + 1), SMOOTH)
+    return (total[:, SMOOTH:] - total[:, :-SMOOTH]) / count
+
+
+def steps_to(accuracy: np.ndarray, target: float) -> list[int]:
+    """Steps until each seed's curve reaches the target; all steps if it does not."""
+    reached = accuracy >= target
+    steps = accuracy.shape[1]
+    return [int(r.argmax()) + 1 if r.any() else steps for r in reached]
+
+
+def time_steps(config, prepared: Prepared, log: Log) -> dict[str, float]:
+    """Seconds of one training step of one seed: the minimum of interleaved runs."""
+    batch = jax.device_put((prepared.train.x[:BATCH], prepared.train.y[:BATCH]))
+    optimizer, programs = optax.adam(RATE), {}
+    for name in TIMED:
+        log.note(f"compiling one step of {name} …")
+        net = prepared.nets[name]
+        train_state = jax.jit(partial(create, net, optimizer, batch[0].shape[1:]))(
+            jax.random.key(0)
+        )
+        step = train_step(net, fcnn.softmax_cross_entropy, optimizer)
+        programs[name] = jax.jit(step), (train_state, batch)
+    times = seconds(programs, rounds=3 if config.smoke else 20)
+    return {name: min(each) for name, each in times.items()}
