@@ -28,21 +28,27 @@ def main(arguments: list[str]) -> int:
         print(f"experiments: unknown name {name!r}; expected one of {known}{hint}", file=sys.stderr)
         return 2
     if name == "judge":
-        from experiments.framework import judging
-
-        return judging.main(options, NAMES, record)
+        return _framework("judging").main(options, NAMES, record)
     if name == "all":
-        from experiments.framework import every
-
-        return every.main(options, records())
+        return _framework("every").main(options, records())
     if name in ("keep", "table"):
-        from experiments.framework import keeping
+        return _framework("keeping").main(name, options, NAMES, record)
+    return _framework("runner").main(record(name), options)
 
-        return keeping.main(name, options, NAMES, record)
-    experiment = record(name)
-    from experiments.framework import runner
 
-    return runner.main(experiment, options)
+def _framework(name: str):
+    """A module of the framework; if a package is missing, the process ends with one line."""
+    try:
+        return importlib.import_module(f"experiments.framework.{name}")
+    except ModuleNotFoundError as missing:
+        print(f"experiments: {_missing(missing)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _missing(package: ModuleNotFoundError) -> str:
+    from fcnn.installation import install
+
+    return f"no module {package.name}; {install('experiments')}"
 
 
 def record(name: str):
@@ -64,9 +70,7 @@ def load(name: str):
     except AttributeError:
         raise ImportError(f"experiments.{name} has no EXPERIMENT") from None
     except ModuleNotFoundError as missing:
-        from fcnn.installation import install
-
-        raise ImportError(f"no module {missing.name}; {install('experiments')}") from None
+        raise ImportError(_missing(missing)) from None
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise ImportError(f"experiments.{name} cannot be imported: {what}") from None
@@ -88,12 +92,9 @@ def records() -> dict:
 
 def _list() -> int:
     """All experiments with their claims. One that cannot be imported hides no other."""
-    from experiments.framework import listing
-
-    print(USAGE)
-    found = records()
-    for line in listing.lines(found):
-        print(line)
+    screen, found = _framework("screen").Screen(), records()
+    for line in (USAGE, *_framework("listing").lines(found)):
+        screen.print(line, soft_wrap=True, markup=False, highlight=False)
     return 2 if any(isinstance(e, ImportError) for e in found.values()) else 0
 
 

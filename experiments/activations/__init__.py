@@ -48,6 +48,7 @@ EXPERIMENT = Experiment(
     name="activations",
     title="Activations: slopes, speed of learning, cost and dead units",
     description="Equal networks with sigmoid, tanh, relu, leaky relu, ELU, swish, mish and FReLU.",
+    chapter="activations",
     claims=(
         Claim(
             "The slope of sigmoid is at most 1/4",

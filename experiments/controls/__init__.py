@@ -55,6 +55,7 @@ EXPERIMENT = Experiment(
     name="controls",
     title="Why convolution beats dense: cost, locality, weight sharing, and settings",
     description="Each control changes one thing of the comparison of dense and conv3.",
+    chapter="layers",
     claims=(
         Claim(
             "Convolution beats dense also at equal multiply-adds",

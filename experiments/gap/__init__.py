@@ -90,6 +90,7 @@ HITS = "test digits whose box has the maximum of the map, minus the box's share 
 EXPERIMENT = Experiment(
     name="gap",
     title="Global average pooling against a dense head",
+    chapter="layers",
     claims=(
         Claim(
             "Parameters of a dense head depend on the canvas, those of global average pooling not",

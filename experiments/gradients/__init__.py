@@ -65,6 +65,7 @@ EXPERIMENT = Experiment(
     name="gradients",
     title="Hand-derived gradients equal autodiff",
     description="Printed formulas, every operator, cost, and a network trained with either.",
+    chapter="training",
     claims=(
         Claim(
             "The right formulas give autodiff's gradient",

@@ -84,6 +84,7 @@ EXPERIMENT = Experiment(
     name="im2col",
     title="im2col makes a convolution a matrix product",
     description="Loops, im2col and every implementation of fcnn.conv, over sizes.",
+    chapter="layers",
     claims=(
         Claim(
             "Loops, im2col and all implementations compute the same convolution",

@@ -89,6 +89,7 @@ EXPERIMENT = Experiment(
     name="linearity",
     title="Depth without an activation is one linear map",
     description="Linear networks, XOR, curves, and linear regions.",
+    chapter="activations",
     claims=(
         Claim(
             "Without an activation, a network of any depth is one linear map",

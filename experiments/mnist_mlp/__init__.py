@@ -74,6 +74,7 @@ EXPERIMENT = Experiment(
     name="mnist_mlp",
     title="The textbook's multilayer perceptron: 98 % on MNIST",
     description="784-128-64-10 with and without dropout.",
+    chapter="training",
     claims=(
         Claim(
             "784-128-64-10 with dropout 0.2 reaches 98 % on MNIST",

@@ -46,6 +46,7 @@ EXPERIMENT = Experiment(
     name="overfitting",
     title="Overfitting: few images, six remedies, and calibration",
     description=f"A dense network trained on {FEW} images, with one remedy at a time.",
+    chapter="regularization",
     claims=(
         Claim(
             "Dense overfits first when training images are few",

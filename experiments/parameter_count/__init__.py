@@ -98,6 +98,7 @@ def notes(config: Config) -> list[str]:
 EXPERIMENT = Experiment(
     name="parameter_count",
     title="Parameters of dense layers and of convolutions, and the accuracy that they buy",
+    chapter="layers",
     claims=(
         Claim(
             "A dense layer has n × m weights and grows with the image, a convolution does not",

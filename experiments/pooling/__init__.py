@@ -90,6 +90,7 @@ LOST = "accuracy lost when test images are shifted by 1 pixel"
 EXPERIMENT = Experiment(
     name="pooling",
     title="Max, mean and Lp pooling, and stride in place of pooling",
+    chapter="layers",
     claims=(
         Claim(
             "Lp pooling in its mean form is the mean of |x| for p = 1, and its maximum for p = ∞",

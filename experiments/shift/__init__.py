@@ -94,6 +94,7 @@ DOUBLINGS, POINTS = "doublings", "percentage points"
 EXPERIMENT = Experiment(
     name="shift",
     title="Convolution is equivariant to shifts; stride and pooling make it nearly invariant",
+    chapter="layers",
     claims=(
         Claim(
             "Convolution by direct sums is exactly equivariant to shifts",

@@ -111,6 +111,7 @@ BORDER = "log2 of the RMS of activations at the border, relative to the centre"
 EXPERIMENT = Experiment(
     name="windows",
     title="Windows of a convolution: output size, border, and size of the window",
+    chapter="layers",
     claims=(
         Claim(
             "The formula gives the output size of every convolution and pooling",

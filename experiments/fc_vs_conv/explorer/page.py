@@ -148,9 +148,10 @@ def _shifted(found: Results, x: Any) -> str:
         image = png(grey(moved(x, pixels)[0]), f"the image moved by {text}")
         cards.append(f"<figure>{image}<figcaption>{text}<br>{lines}</figcaption></figure>")
     return (
-        f'<h3>A shifted test image</h3><div class="tiles wrong">{"".join(cards)}</div><p class="soft">'
-        "Moved to the right by 0 pixels and more. Below: test accuracy when all test images are "
-        "shifted that far, the mean of four directions and all seeds.</p>"
+        f'<h3>A shifted test image</h3><div class="tiles wrong">{"".join(cards)}</div>'
+        '<p class="soft">Moved to the right by 0 pixels and more. '
+        "Below: test accuracy when all test "
+        "images are shifted that far, the mean of four directions and all seeds.</p>"
     )
 
 
