@@ -22,7 +22,7 @@ from experiments.checkers.tables import by_column, by_kind, by_trap, columns, ju
 from experiments.faults import EXPERIMENT as FAULTS
 from experiments.faults.results import messages
 from experiments.fc_vs_conv import EXPERIMENT as FC_VS_CONV
-from experiments.fc_vs_conv.output import table as network_table
+from experiments.fc_vs_conv.output import tables as network_tables
 from experiments.framework.judging import judge_again
 from experiments.speed import BENCHES as SPEED, shapes
 from fcnn.cli.bench import BENCHES
@@ -171,7 +171,8 @@ def faults() -> str:
 
 
 def networks(name: str) -> str:
-    return network_table(FC_VS_CONV.read(results(f"fc_vs_conv/{name}")).networks).markdown()
+    found = FC_VS_CONV.read(results(f"fc_vs_conv/{name}"))
+    return "\n\n".join(table.markdown() for table in network_tables(found.networks))
 
 
 def verdicts(experiment, kept: dict) -> str:

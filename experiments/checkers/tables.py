@@ -11,7 +11,7 @@ from experiments.checkers.judge import Judgement
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.problem import CheckerProblem
 from experiments.framework.statistics import upper_bound
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 
 
 class Judged(NamedTuple):
@@ -90,7 +90,7 @@ def by_column(
             )
         )
     head = ("problems", "number", "caught", "named or located", "must be named", "named")
-    return Table((*head, "false", "median s"), rows)
+    return Table((*head, "false", "median seconds"), rows)
 
 
 def by_kind(mutants: Sequence[Judged]) -> Table:
@@ -123,8 +123,9 @@ def side_by_side(mutants: Sequence[Judged], correct: Sequence[Judged]) -> Table:
         counts = len(answers) - missed, missed, alarms
         seconds = [a.seconds for a in (*answers, *of_correct)]
         rows.append((checker, *map(str, counts), f"{median(seconds):.2f}", f"{sum(seconds):.0f}"))
-    head = ("checker", "mutants caught", "missed", "false alarms", "median s", "total s")
-    return Table(head, rows)
+    head = ("checker", "mutants caught", "missed", "false alarms")
+    best: dict[str, Best] = {head[1]: "highest", head[2]: "lowest", head[3]: "lowest"}
+    return Table((*head, "median seconds", "total seconds"), rows, best=best)
 
 
 def _grouped(judged: Iterable[Judged]) -> list[tuple[str, list[Judged]]]:

@@ -14,8 +14,6 @@ Result:  docs/fc-vs-conv.md has the verdicts and the tables with spread, device 
          are made from experiments/results/fc_vs_conv.
 """
 
-import numpy as np
-
 from experiments.fc_vs_conv.config import Config, check, resolved
 from experiments.fc_vs_conv.explorer.page import sections
 from experiments.fc_vs_conv.figures import accuracy_by_images, by_images, by_network, by_shift
@@ -24,7 +22,7 @@ from experiments.fc_vs_conv.measured import Results, evidence, gather, read, res
 from experiments.fc_vs_conv.output import tables, tidy
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
-from fcnn.data import Images, load
+from experiments.framework.images import framed, loaded
 from fcnn.models import ladder
 
 STATIC = "the registered text is the same for all data sets and options"
@@ -33,18 +31,13 @@ POINTS = "percentage points"
 
 def prepare(config: Config) -> tuple[Config, Prepared]:
     config = resolved(config)
-    data = load(config.dataset, config.data_dir)
+    data = loaded(config)
     check(config, data)
     frame = config.frame or 0
     train = framed(data.train, frame)
     nets = ladder(train.x.shape[1:], len(data.classes), width=config.width or 0)
     nets = {name: nets[name] for name in config.networks or ()}
     return config, Prepared(train, lambda: framed(data.test, frame), nets, data.classes)
-
-
-def framed(images: Images, frame: int) -> Images:
-    """Add `frame` pixels of background around every image; a shift then cuts off fewer pixels."""
-    return Images(np.pad(images.x, ((0, 0), (frame, frame), (frame, frame), (0, 0))), images.y)
 
 
 def summary(config: Config, found: Results) -> str:

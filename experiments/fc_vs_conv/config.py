@@ -77,7 +77,7 @@ def resolved(config: Config) -> Config:
     """`config` with a default in place of every None: of --smoke, or of the data set."""
     defaults = (
         {"networks": RUNGS, "width": 16}
-        | DEFAULTS[config.dataset]
+        | DEFAULTS[config.dataset or "digits"]
         | (SMOKE if config.smoke else {})
     )
     missing = {k: v for k, v in defaults.items() if getattr(config, k) is None}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
 from experiments.fc_vs_conv.measured import Measured
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 
 ACCURACY = (
     "network",
@@ -28,11 +28,11 @@ COST = (
 def tables(measured: Mapping[str, Measured]) -> list[Table]:
     """Accuracy and cost of all networks; each table fits a terminal of 80 columns."""
     _, test, _, gap, shifted = ACCURACY
-    best = {test: "highest", gap: "lowest", shifted: "highest"}
-    lowest = dict.fromkeys(COST[2:], "lowest")  # numbers of parameters are equal by design
+    best: dict[str, Best] = {test: "highest", gap: "lowest", shifted: "highest"}
+    least: dict[str, Best] = dict.fromkeys(COST[2:], "lowest")  # parameters are equal by design
     return [
         Table(ACCURACY, _rows(measured, _accuracy), True, best, "Accuracy"),
-        Table(COST, _rows(measured, _cost), True, lowest, "Cost"),
+        Table(COST, _rows(measured, _cost), True, least, "Cost"),
     ]
 
 

@@ -63,14 +63,23 @@ def _saved(run, figure, axes, name, caption):
     from experiments.framework.drawn_numbers import numbers
 
     title = " ".join(axes.get_title("left").split())
+    axes.set_title("")
+    table = numbers(figure)
+    svg = _inline(name, _svg(_laid_out(figure), transparent=True), caption)
     axes.set_title(textwrap.fill(title, TITLE))
     png = io.BytesIO()
-    run.save(f"{name}.svg", _svg(figure))
+    run.save(f"{name}.svg", _svg(_laid_out(figure)))
     figure.savefig(png, format="png", dpi=200)
     run.save(f"{name}.png", png.getvalue())
-    axes.set_title("")
-    svg = _inline(name, _svg(figure, transparent=True), caption)
-    return Figure(name, title or name, svg, caption, numbers(figure))
+    return Figure(name, title or name, svg, caption, table)
+
+
+def _laid_out(figure):
+    """The figure, whose layout is computed once, and not again each time that it is saved."""
+    figure.set_layout_engine("constrained")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
 
 
 def _svg(figure, transparent=False) -> str:

@@ -29,7 +29,6 @@ class _Series(NamedTuple):
 
 def numbers(figure: Any) -> list[Table]:
     """One table for each axes with numbers."""
-    figure.draw_without_rendering()
     return [table for axes in figure.axes if (table := _table(axes))]
 
 
@@ -73,18 +72,18 @@ def _series(axes) -> Iterator[_Series]:
         in_containers += caps
         if line is not None:
             in_containers.append(line)
-            yield _Series(label, line.get_color(), _points(*line.get_data(orig=False)))
+            yield _Series(label, line.get_color(), _points(line.get_xydata()))
     for line in axes.lines:
         if line not in in_containers and line.get_transform() == axes.transData:
-            yield _Series(_label(line), line.get_color(), _points(*line.get_data(orig=False)))
+            yield _Series(_label(line), line.get_color(), _points(line.get_xydata()))
     for points in axes.collections:
         if isinstance(points, PathCollection):
             colour = next(iter(points.get_facecolor()), "none")
-            yield _Series(_label(points), colour, _points(*zip(*points.get_offsets(), strict=True)))
+            yield _Series(_label(points), colour, _points(points.get_offsets()))
 
 
-def _points(x, y) -> list[tuple[float, float]]:
-    return list(zip(map(float, x), map(float, y), strict=True))
+def _points(pairs) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in pairs]
 
 
 def _label(artist) -> str:
@@ -103,17 +102,15 @@ def _ranges(axes) -> Iterator[_Series]:
     """The two ends of each error bar, and of each band at each position."""
     for collection in axes.collections:
         if isinstance(collection, LineCollection):
-            for segment, colour in zip(
-                collection.get_segments(), _colours(collection.get_edgecolor()), strict=False
-            ):
-                yield _Series("", colour, _points(*zip(*segment, strict=True)))
+            colours = _colours(collection.get_edgecolor())
+            for segment, colour in zip(collection.get_segments(), colours, strict=False):
+                yield _Series("", colour, _points(segment))
         elif isinstance(collection, PolyCollection):
-            for path, colour in zip(
-                collection.get_paths(), _colours(collection.get_facecolor()), strict=False
-            ):
+            colours = _colours(collection.get_facecolor())
+            for path, colour in zip(collection.get_paths(), colours, strict=False):
                 by_x: dict[float, list[float]] = {}
-                for x, y in path.vertices:
-                    by_x.setdefault(float(x), []).append(float(y))
+                for x, y in _points(path.vertices):
+                    by_x.setdefault(x, []).append(y)
                 for x, ys in by_x.items():
                     yield _Series("", colour, [(x, min(ys)), (x, max(ys))])
 

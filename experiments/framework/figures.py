@@ -20,9 +20,9 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fcnn",
     "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.labelsize": 10,
+    "font.size": 10.5,
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10.5,
     "text.color": INK,
     "axes.labelcolor": SOFT,
     "axes.edgecolor": SOFT,
@@ -72,22 +72,14 @@ def label_lines(axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
     lines = [getattr(handle, "lines", (handle,))[0] for handle in handles]  # of error bars
     to_fraction = axes.transData + axes.transAxes.inverted()
-    ends = [(line.get_xdata()[-1], line.get_ydata()[-1]) for line in lines]
-    at = [to_fraction.transform(end)[1] for end in ends]
+    ends = [to_fraction.transform((line.get_xdata()[-1], line.get_ydata()[-1])) for line in lines]
     size = axes.yaxis.label.get_fontsize() * axes.figure.dpi / 72
-    order = sorted(range(len(at)), key=at.__getitem__)
-    places = apart([at[i] for i in order], LINE_HEIGHT * size / axes.bbox.height)
+    order = sorted(range(len(ends)), key=lambda i: ends[i][1])
+    places = apart([ends[i][1] for i in order], LINE_HEIGHT * size / axes.bbox.height)
     for i, place in zip(order, places, strict=True):
-        leader = {"arrowstyle": "-", "color": lines[i].get_color(), "relpos": (0, 0.5)}
-        axes.annotate(
-            labels[i],
-            ends[i],
-            (1.05, place),
-            textcoords="axes fraction",
-            va="center",
-            arrowprops=leader | {"shrinkA": 1, "shrinkB": 3},
-            annotation_clip=False,
-        )
+        (x, y), options = ends[i], {"transform": axes.transAxes, "clip_on": False}
+        axes.plot((x, 1.04), (y, place), lw=1, zorder=1, color=lines[i].get_color(), **options)
+        axes.text(1.06, place, labels[i], va="center_baseline", **options)
 
 
 def apart(values: Sequence[float], step: float) -> list[float]:

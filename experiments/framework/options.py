@@ -53,7 +53,10 @@ class Seeded(Output):
 class Options(Seeded):
     """Options of all experiments with training; each has its own defaults for every data set."""
 
-    dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10"] = "digits"
+    dataset: Annotated[
+        Literal["digits", "mnist", "fashion_mnist", "cifar10"] | None,
+        default_shown("digits; mnist with --full", "{digits,mnist,fashion_mnist,cifar10}"),
+    ] = None
     """The data set. digits is part of scikit-learn; the others are read from --data-dir."""
 
     data_dir: Annotated[Path | None, default_shown("$FCNN_DATA", "DIR")] = None
@@ -69,17 +72,20 @@ class Options(Seeded):
 PLACES = ("output_dir", "continue_run", "data_dir", "compile_cache")  # do not change results
 
 
-def with_seeds(config: Any) -> Any:
-    """`config` with the default number of seeds in place of None.
+def with_defaults(config: Any) -> Any:
+    """`config` with the default number of seeds, and the default data set, in place of None.
 
     Raises: ValueError for fewer than one seed.
     """
     if not isinstance(config, Seeded):
         return config
-    if config.seeds is None:
-        seeds = SMOKE_SEEDS if config.smoke else FULL_SEEDS if config.full else SEEDS
-        return dataclasses.replace(config, seeds=seeds)
-    if config.seeds < 1:
+    seeds = SMOKE_SEEDS if config.smoke else FULL_SEEDS if config.full else SEEDS
+    defaults: dict[str, Any] = {"seeds": seeds}
+    if isinstance(config, Options):
+        defaults["dataset"] = "mnist" if config.full else "digits"
+    missing = {k: v for k, v in defaults.items() if getattr(config, k) is None}
+    config = dataclasses.replace(config, **missing)
+    if config.seeds is not None and config.seeds < 1:
         raise ValueError(f"--seeds {config.seeds} must be at least 1")
     return config
 

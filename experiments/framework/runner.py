@@ -19,7 +19,7 @@ from experiments.framework.continued import Earlier, completed, earlier, require
 from experiments.framework.drawn import draw
 from experiments.framework.exit_codes import EXIT, FAULT, MISUSE, verdict_code, worst
 from experiments.framework.experiment import Command, Experiment, Log, Part, Record, Section
-from experiments.framework.options import Options, parse, refuse, with_seeds
+from experiments.framework.options import Options, parse, refuse, with_defaults
 from experiments.framework.progress import Progress, duration
 from experiments.framework.report import Findings, not_judged, report
 from experiments.framework.run import Run
@@ -44,7 +44,7 @@ def run(e: Record, arguments: list[str]) -> int:
     config = parse(e.config, e.name, arguments, f"{about}{'' if about[-1] == '.' else '.'} {EXIT}")
     try:
         before = earlier(e.name, config.continue_run) if config.continue_run else None
-        config = with_seeds(completed(config, before.config) if before else config)
+        config = with_defaults(completed(config, before.config) if before else config)
         config, prepared = e.prepare(config)
         parts, data = list(e.parts(config, prepared)), e.data(prepared)
         if before:

@@ -6,7 +6,9 @@ images, and shifts them by any amount. Training has no access to other images.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,15 +26,27 @@ Arrays = tuple[jax.Array, jax.Array]  # images and their labels
 class Seeds:
     """`count` training runs of `model` on examples of `training`, which stays on the device."""
 
-    def __init__(self, model: Layer, optimizer, training: Arrays, margin: int, count: int):
+    def __init__(
+        self,
+        model: Layer,
+        optimizer,
+        training: Arrays,
+        margin: int,
+        count: int,
+        *,
+        loss: Callable[..., Any] = fcnn.softmax_cross_entropy,
+        augment: Callable[..., Any] | None = None,
+    ):
         self.training, self.count = training, count
         self._keys = jax.random.split(jax.random.key(0), count)
-        metrics = {"accuracy": accuracy}
-        step = train_step(model, fcnn.softmax_cross_entropy, optimizer, metrics)
+        classes = jnp.issubdtype(training[1].dtype, jnp.integer)
+        metrics = {"accuracy": accuracy} if classes else {}
+        step = train_step(model, loss, optimizer, metrics, augment=augment)
         start = partial(create, model, optimizer, training[0].shape[1:])
         self._create = jax.jit(jax.vmap(start))
         self._train = jax.jit(jax.vmap(partial(scan_steps, step), (0, None, 0)), donate_argnums=0)
         self._correct = jax.jit(jax.vmap(partial(_correct, model, margin), (0, 0, 0, None)))
+        self._outputs = jax.jit(jax.vmap(partial(_outputs, model), (0, None)))
 
     def start(self) -> TrainState:
         """The states before training, one per seed along the first axis."""
@@ -65,6 +79,10 @@ class Seeds:
         correct = [self._correct(train_state, *_taken(data, batch), moved) for batch in batches]
         return np.concatenate(correct, axis=1)[:, :n].mean(1)
 
+    def outputs(self, train_state: TrainState, x: np.ndarray) -> np.ndarray:
+        """The outputs of each seed. Shapes: x (n, *shape) -> (count, n, *outputs)."""
+        return np.asarray(self._outputs(train_state, x))
+
 
 def shifted(x: jax.Array, shift: jax.Array, margin: int) -> jax.Array:
     """Images moved down and right by `shift` pixels, at most `margin`; zeros fill the gap."""
@@ -79,9 +97,11 @@ def _taken(data, indices):
 
 
 def _correct(model, margin, train_state, x, y, shift):
-    params, state = train_state.params, train_state.state
-    outputs = predict(model, params, state, shifted(x, shift, margin))
-    return outputs.argmax(-1) == y
+    return _outputs(model, train_state, shifted(x, shift, margin)).argmax(-1) == y
+
+
+def _outputs(model, train_state, x):
+    return predict(model, train_state.params, train_state.state, x)
 
 
 def _at_rate(train_state: TrainState, rate: float) -> TrainState:

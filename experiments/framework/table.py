@@ -10,6 +10,7 @@ from rich.text import Text
 
 from fcnn.cli.table import markdown, wrapped
 
+Best = Literal["highest", "lowest"]
 NUMBER = re.compile(r"[-−+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?")
 
 
@@ -23,7 +24,7 @@ class Table(NamedTuple):
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     narrow: bool = False
-    best: Mapping[str, Literal["highest", "lowest"]] = {}
+    best: Mapping[str, Best] = {}
     title: str = ""
 
     def marked(self) -> set[tuple[int, int]]:

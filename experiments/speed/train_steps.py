@@ -4,6 +4,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from experiments.framework import interrupt
+from experiments.framework.palette import COLOURS, LINES
 from experiments.speed.interleave import interleave
 from experiments.speed.libraries import LIBRARIES, load
 from fcnn.bench import times_faster
@@ -93,11 +94,11 @@ def _cells(row, _):
 def _draw(rows: list[Row], _, axes: Any) -> None:
     """Draw bars: the time of each library divided by fcnn's."""
     names = list(rows[0].steps)
-    width = 0.8 / len(names)
+    width, colours = 0.8 / len(names), [COLOURS[name] for name in LINES]
     for i, name in enumerate(names):
         at = [j + (i - len(names) / 2 + 0.5) * width for j in range(len(rows))]
         heights = [times_faster(r.steps["fcnn"], r.steps[name]) for r in rows]
-        axes.bar(at, heights, width, label=name)
+        axes.bar(at, heights, width, label=name, color=colours[i])
     axes.axhline(1, color="0.4", linewidth=1)
     axes.set_xticks(range(len(rows)), [row.title for row in rows], rotation=20, ha="right")
     axes.set_ylabel("time of a train step / fcnn's")

@@ -49,9 +49,8 @@ def test_a_smoke_run_writes_all_files(tmp_path):
     folder = only(tmp_path)
     assert str(folder / "report.html") in out.replace("\n", "")
     files = {p.name for p in folder.iterdir()}
-    pictures = {
-        f"by_{what}.{kind}" for what in ("network", "shift", "images") for kind in ("svg", "png")
-    }
+    names = ("by_network", "by_shift", "by_images", "accuracy_by_images")
+    pictures = {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
     texts = {
         "report.html",
         "results.csv",
@@ -87,9 +86,9 @@ def test_a_smoke_run_writes_all_files(tmp_path):
     assert "fc_vs_conv --smoke" in environment["command"]
 
     page = (folder / "report.html").read_text()
-    assert page.count("<svg") == 3
+    assert page.count('<figure class="plot"') == 4
     assert not re.search(r'(src|href)="(?!#)', page)  # the page loads no other file
-    assert "No claim is judged in this run" in page
+    assert page.count("not judged: smoke run") == 3
 
 
 def test_an_interrupt_keeps_finished_results(tmp_path):
@@ -113,7 +112,9 @@ def test_an_interrupt_keeps_finished_results(tmp_path):
     assert results["stopped"] == "Interrupted"
     assert len(results["networks"]["dense"]["test"]) == 5
     assert results["claims"] == []
-    assert "Interrupted. The results below" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "Interrupted. The results below" in page
+    assert page.count("not judged: interrupted") == 3
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_message(tmp_path):

@@ -18,7 +18,7 @@ from experiments.__main__ import main
 from experiments.fc_vs_conv.config import Config
 from experiments.fc_vs_conv.measure import TIMING
 from experiments.fc_vs_conv.measured import Measured, Results
-from experiments.fc_vs_conv.output import rows_of, table
+from experiments.fc_vs_conv.output import tables
 from experiments.framework.options import Output, parse
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
@@ -36,19 +36,21 @@ WIDEST = Measured(
 )
 
 
-def test_no_cell_of_the_table_is_cut_at_80_columns():
+def test_no_cell_of_the_tables_is_cut_at_80_columns():
     console = Console(width=80, record=True)
-    console.print(table({"conv3-gap": WIDEST}).rich())
+    for table in tables({"conv3-gap": WIDEST}):
+        console.print(table.rich())
     text = console.export_text()
     assert "…" not in text
-    for cell in rows_of({"conv3-gap": WIDEST})[0]:
-        assert cell in text
+    for table in tables({"conv3-gap": WIDEST}):
+        for cell in table.rows[0]:
+            assert cell in text
 
 
-def test_the_table_shows_a_missing_result_as_a_dash():
-    (row,) = rows_of({"dense": Measured(1, 1, 1)})
-    assert row[1:5] == ("–",) * 4
-    assert row[-2:] == ("–", "–")
+def test_a_missing_result_is_a_dash():
+    accuracy, cost = (table.rows[0] for table in tables({"dense": Measured(1, 1, 1)}))
+    assert accuracy[1:] == ("–",) * 4
+    assert cost[-2:] == ("–", "–")
 
 
 def full(monkeypatch, *names):
