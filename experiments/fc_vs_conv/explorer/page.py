@@ -102,6 +102,9 @@ def _explorer(config: Config, shown: Any, networks: dict[str, Any]) -> str:
         networks=list(networks),
         draws=data["pen"] is not None,
         pen=data["pen"],
+        maps=any(
+            layer["kind"] == "global_avg_pool" for n in networks.values() for layer in n["layers"]
+        ),
         size=f"{h}×{w}",
         missing=missing,
     )
@@ -148,9 +151,9 @@ def _shifted(found: Results, x: Any) -> str:
         image = png(grey(moved(x, pixels)[0]), f"the image moved by {text}")
         cards.append(f"<figure>{image}<figcaption>{text}<br>{lines}</figcaption></figure>")
     return (
-        f'<h3>A shifted test image</h3><div class="tiles wrong">{"".join(cards)}</div><p class="soft">'
-        "Moved to the right by 0 pixels and more. Below: test accuracy when all test images are "
-        "shifted that far, the mean of four directions and all seeds.</p>"
+        f'<h3>A shifted test image</h3><div class="tiles wrong">{"".join(cards)}</div>'
+        '<p class="soft">Moved to the right by 0 pixels and more. Below: test accuracy when all '
+        "test images are shifted that far, the mean of four directions and all seeds.</p>"
     )
 
 

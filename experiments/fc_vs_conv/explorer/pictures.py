@@ -12,6 +12,7 @@ from experiments.fc_vs_conv.explorer.stored import decoded, forward, weights
 from fcnn.data import Images
 
 POSITIVE, NEGATIVE = (224, 122, 31), (46, 117, 182)  # orange and blue
+GAP = (70, 70, 70, 255)  # between feature maps
 UNITS = 24  # of dense's first layer
 
 
@@ -43,7 +44,7 @@ def signed(w: np.ndarray) -> np.ndarray:
 
 
 def mosaic(maps: np.ndarray) -> np.ndarray:
-    """Feature maps (h, w, n) side by side in one picture, each as bright as the largest value."""
+    """Feature maps (h, w, n) side by side in one picture: white is the largest value of all."""
     h, w, n = maps.shape
     columns = int(np.ceil(np.sqrt(n)))
     rows = -(-n // columns)
@@ -51,8 +52,8 @@ def mosaic(maps: np.ndarray) -> np.ndarray:
     for i in range(n):
         top, left = i // columns * (h + 1), i % columns * (w + 1)
         level = 255 * maps[..., i] / max(maps.max(), 1e-9)
+        pixels[top : top + h + 1, left : left + w + 1] = GAP
         pixels[top : top + h, left : left + w, :3] = level[..., None].astype(np.uint8)
-        pixels[top : top + h, left : left + w, 3] = 255
     return pixels[:-1, :-1]
 
 
