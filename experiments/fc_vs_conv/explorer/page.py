@@ -34,19 +34,24 @@ PENS = {  # what pen.js makes of a drawing, as the makers of the data set made i
     "digits": {"box": 8, "radius": 0.7, "centre": "box"},
     "mnist": {"box": 20, "radius": 1.4, "centre": "mass"},
 }
+MISSING = (
+    "<p>This page has no weights, or no test images, because the run was stopped before they were "
+    "kept, has larger networks, or is older. A whole run of <code>python -m experiments fc_vs_conv"
+    "</code> shows its trained networks here.</p>"
+)
 EXAMPLE = 12  # of the kept images: the first of class 3, which is drawn shifted, and as maps
 
 
 def sections(config: Config, found: Results) -> list[Section]:
-    """What can be shown of a run; a run without weights or images shows less, and states it."""
+    """What can be shown of a run; one without weights or images shows less, and states it."""
     shown = found.shown
     if not shown.networks:
-        return []
+        return [Section("explorer", "Try the networks", MISSING)]
     style = f"<style>{(FOLDER / 'sections.css').read_text(encoding='utf-8')}</style>"
     result = [Section("ladder", "The networks", style + _ladder(shown.networks))]
     with_weights = {k: n for k, n in shown.networks.items() if "weights" in n}
     if not (with_weights and shown.images):
-        return result
+        return [*result, Section("explorer", "Try the networks", MISSING)]
     result.append(Section("explorer", "Try the networks", _explorer(config, shown, with_weights)))
     data = _data(found, with_weights)
     result.append(Section("data", "The data, and what is most wrong", data, "bottom"))
@@ -79,7 +84,7 @@ def _explorer(config: Config, shown: Any, networks: dict[str, Any]) -> str:
     data = {
         "shape": shown.images["shape"],
         "classes": classes,
-        "pen": PENS.get(config.dataset),
+        "pen": PENS.get(config.dataset or ""),
         "images": encoded(np.stack(x)),
         "labels": labels,
         "networks": [
