@@ -1,19 +1,13 @@
-"""Test images, weights and feature maps as small PNG images in the page."""
+"""Images, weights and feature maps as small PNG images in the page."""
 
 import base64
 import io
-from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 
-from experiments.fc_vs_conv.explorer.stored import decoded, forward, weights
-from fcnn.data import Images
-
 POSITIVE, NEGATIVE = (224, 122, 31), (46, 117, 182)  # orange and blue
 GAP = (70, 70, 70, 255)  # between feature maps
-UNITS = 24  # of dense's first layer
 
 
 def png(pixels: np.ndarray, text: str, size: int | None = None) -> str:
@@ -68,37 +62,3 @@ def moved(x: np.ndarray, right: int) -> np.ndarray:
     """Images moved to the right; zeros fill the gap."""
     wide = np.pad(x, ((0, 0), (0, 0), (right, 0), (0, 0)))
     return wide[:, :, : x.shape[2]]
-
-
-def filters(name: str, network: dict[str, Any]) -> str:
-    """The first weights of a network: an image per unit of dense, or per kernel of conv."""
-    first = next(layer for layer in network["layers"] if "w" in layer)
-    w = weights(network)[first["name"]]["w"]
-    if first["kind"] == "dense":
-        w = w.reshape(*network["input"], -1)
-        w = w[..., np.argsort(-np.square(w).sum((0, 1, 2)), kind="stable")[:UNITS]]
-    w = w.mean(2)
-    what = "unit" if first["kind"] == "dense" else "kernel"
-    images = [png(signed(w[..., i]), f"{name}, {what} {i + 1}") for i in range(w.shape[-1])]
-    return f'<div class="tiles {first["kind"]}">{"".join(images)}</div>'
-
-
-def feature_maps(network: dict[str, Any], image: np.ndarray) -> list[tuple[str, str]]:
-    """The number and size of the maps, and their picture, after each convolution and relu."""
-    found = []
-    for name, y in forward(network, image[None]).items():
-        if name.startswith("relu") and y.ndim == 4:
-            h, w, n = y.shape[1:]
-            text = f"{n} maps of {h}×{w}"
-            found.append((text, png(mosaic(y[0]), text)))
-    return found
-
-
-def images_of(shown: dict[str, Any]) -> Images:
-    """The kept test images."""
-    x = decoded(shown["x"], (-1, *shown["shape"]))
-    return Images(x, np.array(shown["y"], np.int32))
-
-
-def wrong_of(network: dict[str, Any]) -> Sequence[tuple[np.ndarray, dict[str, Any]]]:
-    return [(decoded(each["x"], network["input"]), each) for each in network["wrong"]]
