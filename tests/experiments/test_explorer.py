@@ -15,7 +15,7 @@ from experiments.fc_vs_conv.config import Config
 from experiments.fc_vs_conv.explorer import kept
 from experiments.fc_vs_conv.explorer.ladder import diagram, stages
 from experiments.fc_vs_conv.explorer.page import sections
-from experiments.fc_vs_conv.explorer.pictures import mosaic, moved, signed
+from experiments.fc_vs_conv.explorer.pictures import GAP, mosaic, moved, signed
 from experiments.fc_vs_conv.explorer.stored import decoded, encoded, forward, weights
 from experiments.fc_vs_conv.measured import Measured, Results, read, results
 from fcnn.data import Images, load
@@ -214,8 +214,9 @@ def test_pictures():
     maps[..., 2] = 1
     pixels = mosaic(maps)
     assert pixels.shape == (5, 5, 4)
+    assert pixels[2, 2].tolist() == list(GAP)
     assert pixels[3:, :2, 0].min() == 255
-    assert pixels[:2, :, 0].max() == 0
+    assert pixels[:2, [0, 1, 3, 4], 0].max() == 0
     x = np.arange(4.0).reshape(1, 1, 4, 1)
     assert moved(x, 1).ravel().tolist() == [0, 0, 1, 2]
 
@@ -225,4 +226,5 @@ def test_kept_results_have_no_weights_and_are_read_without():
     found = Results({"dense": bare}, 5, kept.Shown({"dense": {"weights": "AAAA"}}))
     text = json.dumps(results(found))
     assert "AAAA" not in text
-    assert sections(Config(), read(json.loads(text))) == []
+    (section,) = sections(Config(), read(json.loads(text)))
+    assert "no weights" in section.html

@@ -87,7 +87,10 @@ def test_a_smoke_run_writes_all_files(tmp_path):
 
     page = (folder / "report.html").read_text()
     assert page.count('<figure class="plot"') == 4
-    assert not re.search(r'(src|href)="(?!#)', page)  # the page loads no other file
+    assert not re.search(r'(src|href)="(?!#|data:)', page)  # the page loads no other file
+    first = json.loads((folder / "parts.jsonl").read_text().splitlines()[0])["result"]
+    assert first["shown"]["weights"] in page
+    assert "weights" not in results["networks"]["dense"]
     assert page.count("not judged: smoke run") == 3
 
 

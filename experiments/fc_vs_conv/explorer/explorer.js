@@ -47,8 +47,8 @@ function paintMaps(canvas, { shape, data: values }) {
     const i = (t / columns) | 0, j = t % columns;
     const [r, s] = [i % (h + gap), j % (w + gap)];
     const map = ((i / (h + gap)) | 0) * across + ((j / (w + gap)) | 0);
-    if (r >= h || s >= w) return GAP;
-    return map < n ? grey((255 * values[(r * w + s) * n + map]) / largest) : 0;
+    if (map >= n) return 0;
+    return r < h && s < w ? grey((255 * values[(r * w + s) * n + map]) / largest) : GAP;
   });
 }
 
@@ -99,6 +99,8 @@ function update() {
   const empty = x.data.every((value) => value === 0);
   const level = (t, m) => 255 * x.data[t * channels + Math.min(m, channels - 1)];
   paint($("seen"), height, width, (t) => rgba(level(t, 0), level(t, 1), level(t, 2)));
+  rows.forEach((row, k) =>
+    row.querySelector("button")?.setAttribute("aria-pressed", state.chosen === k));
   const live = networks.map((network, n) => {
     const outputs = forward(network, x);
     const p = softmax(outputs[outputs.length - 1]);
@@ -115,7 +117,7 @@ function update() {
     if (map) {
       section.querySelector(".heat").hidden = false;
       paintHeat(x, map);
-      $("heat-text").textContent = `${network.name}: what speaks for ${data.classes[k]} (orange) and against it (blue)`;
+      $("heat-text").textContent = `${network.name}: what speaks for ${data.classes[k]} (orange) and against it (blue). Click a class in the table for its map.`;
     }
     return `${network.name} reads ${data.classes[best]}, ${percent(p[best])}`;
   });
@@ -212,10 +214,9 @@ $("clear").addEventListener("click", () => show(null));
 $("unshift").addEventListener("click", () => change({ shift: [0, 0] }));
 $("next").addEventListener("click", () =>
   show(state.example === null ? 0 : (state.example + 1) % data.labels.length));
-rows.forEach((row, k) => {
-  const button = row.querySelector("button");
-  button.addEventListener("click", () => change({ chosen: state.chosen === k ? null : k }));
-});
+rows.forEach((row, k) =>
+  row.querySelector("button")?.addEventListener("click", () =>
+    change({ chosen: state.chosen === k ? null : k })));
 
 paintPen();
 globalThis.explorer = { data, networks, pixels, state, times, forward, softmax, classActivation, image, shifted, zeros };

@@ -1,18 +1,13 @@
-"""Test images, weights and feature maps as small PNG images in the page."""
+"""Images, weights and feature maps as small PNG images in the page."""
 
 import base64
 import io
-from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 
-from experiments.fc_vs_conv.explorer.stored import decoded, forward, weights
-from fcnn.data import Images
-
 POSITIVE, NEGATIVE = (224, 122, 31), (46, 117, 182)  # orange and blue
-UNITS = 24  # of dense's first layer
+GAP = (70, 70, 70, 255)  # between feature maps
 
 
 def png(pixels: np.ndarray, text: str, size: int | None = None) -> str:
@@ -43,7 +38,7 @@ def signed(w: np.ndarray) -> np.ndarray:
 
 
 def mosaic(maps: np.ndarray) -> np.ndarray:
-    """Feature maps (h, w, n) side by side in one picture, each as bright as the largest value."""
+    """Feature maps (h, w, n) side by side in one picture: white is the largest value of all."""
     h, w, n = maps.shape
     columns = int(np.ceil(np.sqrt(n)))
     rows = -(-n // columns)
@@ -51,8 +46,8 @@ def mosaic(maps: np.ndarray) -> np.ndarray:
     for i in range(n):
         top, left = i // columns * (h + 1), i % columns * (w + 1)
         level = 255 * maps[..., i] / max(maps.max(), 1e-9)
+        pixels[top : top + h + 1, left : left + w + 1] = GAP
         pixels[top : top + h, left : left + w, :3] = level[..., None].astype(np.uint8)
-        pixels[top : top + h, left : left + w, 3] = 255
     return pixels[:-1, :-1]
 
 
@@ -67,37 +62,3 @@ def moved(x: np.ndarray, right: int) -> np.ndarray:
     """Images moved to the right; zeros fill the gap."""
     wide = np.pad(x, ((0, 0), (0, 0), (right, 0), (0, 0)))
     return wide[:, :, : x.shape[2]]
-
-
-def filters(name: str, network: dict[str, Any]) -> str:
-    """The first weights of a network: an image per unit of dense, or per kernel of conv."""
-    first = next(layer for layer in network["layers"] if "w" in layer)
-    w = weights(network)[first["name"]]["w"]
-    if first["kind"] == "dense":
-        w = w.reshape(*network["input"], -1)
-        w = w[..., np.argsort(-np.square(w).sum((0, 1, 2)), kind="stable")[:UNITS]]
-    w = w.mean(2)
-    what = "unit" if first["kind"] == "dense" else "kernel"
-    images = [png(signed(w[..., i]), f"{name}, {what} {i + 1}") for i in range(w.shape[-1])]
-    return f'<div class="tiles {first["kind"]}">{"".join(images)}</div>'
-
-
-def feature_maps(network: dict[str, Any], image: np.ndarray) -> list[tuple[str, str]]:
-    """The number and size of the maps, and their picture, after each convolution and relu."""
-    found = []
-    for name, y in forward(network, image[None]).items():
-        if name.startswith("relu") and y.ndim == 4:
-            h, w, n = y.shape[1:]
-            text = f"{n} maps of {h}×{w}"
-            found.append((text, png(mosaic(y[0]), text)))
-    return found
-
-
-def images_of(shown: dict[str, Any]) -> Images:
-    """The kept test images."""
-    x = decoded(shown["x"], (-1, *shown["shape"]))
-    return Images(x, np.array(shown["y"], np.int32))
-
-
-def wrong_of(network: dict[str, Any]) -> Sequence[tuple[np.ndarray, dict[str, Any]]]:
-    return [(decoded(each["x"], network["input"]), each) for each in network["wrong"]]

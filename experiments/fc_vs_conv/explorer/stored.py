@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 
 import fcnn
@@ -48,8 +49,13 @@ def forward(network: dict[str, Any], x: np.ndarray) -> dict[str, np.ndarray]:
 
     Shapes: x (n, h, w, c) -> each (n, *output).
     """
-    params, outputs = weights(network), {}
-    for layer in network["layers"]:
-        x = OPS[layer["kind"]](x, **params.get(layer["name"], {}))
-        outputs[layer["name"]] = np.asarray(x)
-    return outputs
+
+    def run(params, x):
+        outputs = {}
+        for layer in network["layers"]:
+            x = OPS[layer["kind"]](x, **params.get(layer["name"], {}))
+            outputs[layer["name"]] = x
+        return outputs
+
+    outputs = jax.jit(run)(weights(network), x)
+    return {layer["name"]: np.asarray(outputs[layer["name"]]) for layer in network["layers"]}
