@@ -336,7 +336,7 @@ def test_one_broken_experiment_hides_no_other(tmp_path, capsys, monkeypatch):
     )
     monkeypatch.setattr(command, "NAMES", (*broken, *command.NAMES))
     assert command.main([]) == 2
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     assert "experiments.broken cannot be imported: SyntaxError: '(' was never closed" in out
     assert "experiments.bare has no EXPERIMENT" in out
     assert "experiments.renamed: EXPERIMENT has the name 'toy'" in out
