@@ -80,7 +80,9 @@ def _cost(config, prepared, problem, n, dtype):
 
 def _network(config, prepared, dtype):
     steps = 2 if config.smoke else config.steps
-    distance = networks.distances(prepared.data.train, dtype, config.seeds, steps)
+    channels, hidden = ((2,), ()) if config.smoke else ((8, 16), (32,))
+    model = fcnn.models.cnn(channels, hidden, dropout=0, batch_norm=not config.smoke)
+    distance = networks.distances(model, prepared.data.train, dtype, config.seeds, steps)
     return {"trained": dtype, "steps": steps, "distance": distance}
 
 
