@@ -39,16 +39,14 @@ def xor_plane(axes, m: dict[str, Any]) -> str | None:
 def by_curve(axes, m: dict[str, Any]) -> str | None:
     if "curves" not in m:
         return None
-    for kind, colour, label in (
-        ("trained", GREY, "trained"),
-        ("constructed", BLUE, "interpolation"),
-    ):
+    kinds = (("trained", GREY, "trained", 0.95), ("constructed", BLUE, "interpolation", 1.05))
+    for kind, colour, label, beside in kinds:
         found = m["curves"][kind]
         for r in found:
-            axes.plot([r["units"]] * len(r["errors"]), r["errors"], "o", color=colour, ms=5)
+            axes.plot([beside * r["units"]] * len(r["errors"]), r["errors"], "o", color=colour)
         units, middle = [r["units"] for r in found], [mean(r["errors"]) for r in found]
-        axes.plot(units, middle, "-", color=colour, lw=2)
-        place = {"textcoords": "offset points", "xytext": (6, 0), "va": "center"}
+        axes.plot([beside * n for n in units], middle, "-", color=colour, lw=2)
+        place = {"textcoords": "offset points", "xytext": (0, 22), "ha": "center"}
         axes.annotate(label, (units[-1], middle[-1]), color=colour, **place)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
@@ -77,10 +75,14 @@ def by_regions(axes, m: dict[str, Any]) -> str | None:
     axes.set_xticks(range(len(found)), names)
     axes.margins(x=0.2, y=0.2)
     axes.set_ylabel("regions between two images")
-    each = ", ".join(f"{r['network']}: {mean(r['regions']['trained']):.0f}" for r in found)
+    count = lambda r: mean(r["regions"]["trained"])
+    each = ", ".join(
+        f"{count(r):.0f} at {r['network']}, {count(r) / r['units']:.2f} per unit" for r in found
+    )
     return (
         "Linear regions on the line between two test images, one dot per seed, for networks with "
-        f"about {found[0]['parameters']:,} parameters. After training: {each}."
+        f"about {found[0]['parameters']:,} parameters. After training: "
+        f"{each}."
     )
 
 
