@@ -96,7 +96,7 @@ def _pictures(config, prepared):
     numbers = lambda a: np.asarray(a).squeeze().tolist()
     return {
         "kernel": numbers(w),
-        "into outputs": numbers(fcnn.conv(centre, w)),
+        "into outputs": numbers(fcnn.conv(jnp.asarray(centre), jnp.asarray(w))),
         "piece": numbers(16 * piece),
         "dy": numbers(dy),
         "dx": numbers(pull(jnp.asarray(dy))[0]),

@@ -39,15 +39,18 @@ def xor_plane(axes, m: dict[str, Any]) -> str | None:
 def by_curve(axes, m: dict[str, Any]) -> str | None:
     if "curves" not in m:
         return None
-    kinds = (("trained", GREY, "trained", 0.95), ("constructed", BLUE, "interpolation", 1.05))
-    for kind, colour, label, beside in kinds:
+    for kind, colour, label, beside, offset in (
+        ("trained", GREY, "trained", 0.95, (0, 22)),
+        ("constructed", BLUE, "interpolation", 1.05, (-14, -16)),
+    ):
         found = m["curves"][kind]
         for r in found:
             axes.plot([beside * r["units"]] * len(r["errors"]), r["errors"], "o", color=colour)
-        units, middle = [r["units"] for r in found], [mean(r["errors"]) for r in found]
+        units, middle = _means(found)
         axes.plot([beside * n for n in units], middle, "-", color=colour, lw=2)
-        place = {"textcoords": "offset points", "xytext": (0, 22), "ha": "center"}
+        place = {"textcoords": "offset points", "xytext": offset, "ha": "right"}
         axes.annotate(label, (units[-1], middle[-1]), color=colour, **place)
+    units, middle = _means(m["curves"]["constructed"])
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.margins(x=0.2)
@@ -59,6 +62,10 @@ def by_curve(axes, m: dict[str, Any]) -> str | None:
         f"curve, lines through the means. Interpolation: {middle[0]:.2g} with {units[0]} units, "
         f"{middle[-1]:.2g} with {units[-1]}."
     )
+
+
+def _means(found):
+    return [r["units"] for r in found], [mean(r["errors"]) for r in found]
 
 
 def by_regions(axes, m: dict[str, Any]) -> str | None:

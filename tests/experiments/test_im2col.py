@@ -1,5 +1,6 @@
 """The convolutions in NumPy of the experiment im2col: known answers, and evidence."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -23,7 +24,7 @@ def test_columns_and_products_equal_loops_and_fcnn():
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((2, 5, 5, 3)), rng.standard_normal((3, 3, 3, 4))
     np.testing.assert_allclose(by_im2col(x, w), loops(x, w), atol=1e-12)
-    rows = np.asarray(fcnn.im2col(x, 3, padding="same")).reshape(-1, 27)
+    rows = np.asarray(fcnn.im2col(jnp.asarray(x), 3, padding="same")).reshape(-1, 27)
     np.testing.assert_array_equal(columns(x), rows)
 
 

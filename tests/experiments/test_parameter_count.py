@@ -37,5 +37,5 @@ def test_a_dense_layer_grows_with_the_image_and_a_convolution_does_not():
 )
 def test_parameters_needed_for_an_accuracy(accuracies, parameters):
     target = 0.875 if parameters == 800 else 0.85
-    by_parameters = dict(zip((100, 400, 1600), accuracies, strict=True))
+    by_parameters: dict[int, float] = dict(zip((100, 400, 1600), accuracies, strict=True))
     assert needed(by_parameters, target, math.inf) == pytest.approx(parameters)
