@@ -66,15 +66,16 @@ def by_error(axes, m: dict[str, Any]) -> str | None:
     if not found:
         return None
     least = 1e-18  # drawn for an error of 0
+    kinds = (("autodiff", GREY, -0.17, "right"), ("hand", BLUE, 0.17, "left"))
     for i, dtype in enumerate(DTYPES):
-        for kind, colour, shift in (("autodiff", GREY, -0.17), ("hand", BLUE, 0.17)):
+        for kind, colour, shift, side in kinds:
             errors = sorted(max(e[dtype][kind], least) for e in found)
             places = [
                 i + shift + 0.24 * (j / max(1, len(errors) - 1) - 0.5) for j in range(len(errors))
             ]
             axes.plot(places, errors, ".", color=colour, ms=5)
             if i == 0:
-                place = {"textcoords": "offset points", "xytext": (0, 8), "ha": "center"}
+                place = {"textcoords": "offset points", "xytext": (0, 8), "ha": side}
                 axes.annotate(kind, (i + shift, errors[-1]), color=colour, **place)
     axes.set_yscale("log")
     axes.set_xticks(range(len(DTYPES)), DTYPES)

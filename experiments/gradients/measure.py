@@ -80,7 +80,9 @@ def _cost(config, prepared, problem, n, dtype):
 
 def _network(config, prepared, dtype):
     steps = 2 if config.smoke else config.steps
-    distance = networks.distances(prepared.data.train, dtype, config.seeds, steps)
+    channels, hidden = ((2,), ()) if config.smoke else ((8, 16), (32,))
+    model = fcnn.models.cnn(channels, hidden, dropout=0, batch_norm=not config.smoke)
+    distance = networks.distances(model, prepared.data.train, dtype, config.seeds, steps)
     return {"trained": dtype, "steps": steps, "distance": distance}
 
 
@@ -94,7 +96,7 @@ def _pictures(config, prepared):
     numbers = lambda a: np.asarray(a).squeeze().tolist()
     return {
         "kernel": numbers(w),
-        "into outputs": numbers(fcnn.conv(centre, w)),
+        "into outputs": numbers(fcnn.conv(jnp.asarray(centre), jnp.asarray(w))),
         "piece": numbers(16 * piece),
         "dy": numbers(dy),
         "dx": numbers(pull(jnp.asarray(dy))[0]),

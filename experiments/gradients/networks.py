@@ -9,23 +9,25 @@ import optax
 import fcnn
 from experiments.framework import interrupt
 from fcnn.data import Images
+from fcnn.layers import Layer
 from fcnn.training import create, shuffled_indices, train_step
 
 RATE, BATCH = 0.05, 64
 
 
-def distances(images: Images, dtype: str, seeds: int, steps: int) -> list[float]:
+def distances(model: Layer, images: Images, dtype: str, seeds: int, steps: int) -> list[float]:
     """Largest difference of the two trained networks' weights, by seed, over the largest weight."""
     with jax.enable_x64(dtype == "float64"), jax.default_matmul_precision("highest"):
-        hand, auto = (list(_trained(images, dtype, seeds, steps, k)) for k in ("hand", "autodiff"))
+        hand, auto = (
+            list(_trained(model, images, dtype, seeds, steps, k)) for k in ("hand", "autodiff")
+        )
     largest = lambda arrays: max(float(np.abs(a).max()) for a in arrays)
     apart = lambda a, b: [x - y for x, y in zip(a, b, strict=True)]
     return [largest(apart(a, b)) / largest(a) for a, b in zip(hand, auto, strict=True)]
 
 
-def _trained(images, dtype, seeds, steps, kind):
+def _trained(model, images, dtype, seeds, steps, kind):
     """Weights of each seed after training, as NumPy arrays."""
-    model = fcnn.models.cnn((8, 16), (32,), dropout=0, batch_norm=True)
     optimizer = optax.sgd(RATE, momentum=0.9)
     step = jax.jit(train_step(model, fcnn.softmax_cross_entropy, optimizer))
     cast = partial(jax.tree.map, lambda a: a.astype(dtype))

@@ -71,7 +71,7 @@ class Problem(NamedTuple):
 
 
 def _labels(n: int):
-    return np.random.default_rng(2).integers(0, 1000, n).astype(np.int32)
+    return jnp.asarray(np.random.default_rng(2).integers(0, 1000, n), jnp.int32)
 
 
 def _image(n: int):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import fcnn
@@ -74,7 +75,7 @@ def measure(
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
         if part.name == EXAMPLE:
-            x = np.arange(1, 17, dtype=np.float32).reshape(1, 4, 4, 1)
+            x = jnp.arange(1.0, 17).reshape(1, 4, 4, 1)
             rows = fcnn.im2col(x, WINDOW)
             yield part.name, {"rows": rows.reshape(-1, WINDOW**2).astype(int).tolist()}
         else:
@@ -100,10 +101,14 @@ def of_size(size: Size, rounds: int) -> dict[str, Any]:
         "multiply_adds": size.multiply_adds,
         "input": x.nbytes,
         "columns": {"NumPy": columns(x).nbytes, "JAX": jax_columns(x).nbytes},
-        "memory": {k: run.memory_analysis().temp_size_in_bytes for k, run in compiled.items()},
+        "memory": {impl: temporary_bytes(run) for impl, run in compiled.items()},
         "errors": {name: error(np.asarray(run(*args))) for name, (run, args) in programs.items()},
         "seconds": seconds(programs, rounds=rounds),
     }
+
+
+def temporary_bytes(compiled: Any) -> int:
+    return compiled.memory_analysis().temp_size_in_bytes
 
 
 def convolution(impl: str, looped: bool, x: jax.Array, w: jax.Array) -> jax.Array:
@@ -112,7 +117,7 @@ def convolution(impl: str, looped: bool, x: jax.Array, w: jax.Array) -> jax.Arra
 
 
 def jax_columns(x: np.ndarray) -> jax.Array:
-    return fcnn.im2col(x, WINDOW, padding="same")
+    return fcnn.im2col(jnp.asarray(x), WINDOW, padding="same")
 
 
 def loops(x: np.ndarray, w: np.ndarray) -> np.ndarray:

@@ -159,7 +159,8 @@ EXPERIMENT = Experiment(
         "A curve is a sum of four sines, one per seed. Its error is the largest of 1,025 points. "
         "Interpolation computes the weights; trained networks minimize the mean squared error.",
         "Regions are counted by activation patterns at 2,000 points between two test images, the "
-        "mean over 100 pairs. All networks with hidden layers have about as many parameters.",
+        "mean over 100 pairs. All networks with hidden layers have about as many parameters; the "
+        "deeper ones have more units.",
         "The learning rate of each network is the one with the higher mean accuracy on validation "
         "images, a tenth of the training images.",
     ],

@@ -34,8 +34,9 @@ def constructed(seed: int, n: int) -> float:
     c = np.diff(n * np.diff(f), prepend=0.0)
     x = np.linspace(0, 1, POINTS)
     with jax.enable_x64(True):
-        hidden = fcnn.relu(fcnn.dense(jnp.asarray(x[:, None]), jnp.ones((1, n)), -knots[:-1]))
-        y = fcnn.dense(hidden, c[:, None], f[:1])[:, 0]
+        inputs, weights, biases = map(jnp.asarray, (x[:, None], np.ones((1, n)), -knots[:-1]))
+        hidden = fcnn.relu(fcnn.dense(inputs, weights, biases))
+        y = fcnn.dense(hidden, jnp.asarray(c[:, None]), jnp.asarray(f[:1]))[:, 0]
         return float(np.abs(np.asarray(y) - curve(seed, x)).max())
 
 

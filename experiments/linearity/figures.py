@@ -39,17 +39,18 @@ def xor_plane(axes, m: dict[str, Any]) -> str | None:
 def by_curve(axes, m: dict[str, Any]) -> str | None:
     if "curves" not in m:
         return None
-    for kind, colour, label in (
-        ("trained", GREY, "trained"),
-        ("constructed", BLUE, "interpolation"),
+    for kind, colour, label, beside, offset in (
+        ("trained", GREY, "trained", 0.95, (0, 22)),
+        ("constructed", BLUE, "interpolation", 1.05, (-14, -16)),
     ):
         found = m["curves"][kind]
         for r in found:
-            axes.plot([r["units"]] * len(r["errors"]), r["errors"], "o", color=colour, ms=5)
-        units, middle = [r["units"] for r in found], [mean(r["errors"]) for r in found]
-        axes.plot(units, middle, "-", color=colour, lw=2)
-        place = {"textcoords": "offset points", "xytext": (6, 0), "va": "center"}
+            axes.plot([beside * r["units"]] * len(r["errors"]), r["errors"], "o", color=colour)
+        units, middle = _means(found)
+        axes.plot([beside * n for n in units], middle, "-", color=colour, lw=2)
+        place = {"textcoords": "offset points", "xytext": offset, "ha": "right"}
         axes.annotate(label, (units[-1], middle[-1]), color=colour, **place)
+    units, middle = _means(m["curves"]["constructed"])
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.margins(x=0.2)
@@ -61,6 +62,10 @@ def by_curve(axes, m: dict[str, Any]) -> str | None:
         f"curve, lines through the means. Interpolation: {middle[0]:.2g} with {units[0]} units, "
         f"{middle[-1]:.2g} with {units[-1]}."
     )
+
+
+def _means(found):
+    return [r["units"] for r in found], [mean(r["errors"]) for r in found]
 
 
 def by_regions(axes, m: dict[str, Any]) -> str | None:
@@ -77,10 +82,14 @@ def by_regions(axes, m: dict[str, Any]) -> str | None:
     axes.set_xticks(range(len(found)), names)
     axes.margins(x=0.2, y=0.2)
     axes.set_ylabel("regions between two images")
-    each = ", ".join(f"{r['network']}: {mean(r['regions']['trained']):.0f}" for r in found)
+    count = lambda r: mean(r["regions"]["trained"])
+    each = ", ".join(
+        f"{count(r):.0f} at {r['network']}, {count(r) / r['units']:.2f} per unit" for r in found
+    )
     return (
         "Linear regions on the line between two test images, one dot per seed, for networks with "
-        f"about {found[0]['parameters']:,} parameters. After training: {each}."
+        f"about {found[0]['parameters']:,} parameters. After training: "
+        f"{each}."
     )
 
 

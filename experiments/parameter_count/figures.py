@@ -16,8 +16,8 @@ def by_image(axes, m: Results) -> str | None:
     for name, colour in (("dense", RED), ("conv 3×3", BLUE)):
         found = {r["side"]: r["parameters"] for r in m.counts["layers"] if r["layer"] == name}
         axes.plot(list(found), list(found.values()), "o-", color=colour, lw=2)
-        side, value = next(iter(found.items()))
-        place = {"textcoords": "offset points", "xytext": (0, 9), "color": colour}
+        side, value = list(found.items())[2]
+        place = {"textcoords": "offset points", "xytext": (-8, 10), "ha": "right", "color": colour}
         axes.annotate(name, (side, value), **place)
         ends[name] = found[max(found)]
     axes.set_xscale("log", base=2)
@@ -50,7 +50,7 @@ def by_layer(axes, m: Results) -> str | None:
     axes.invert_yaxis()
     axes.grid(visible=False)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("share of the network's parameters, %")
+    axes.set_xlabel("share of all parameters, %")
     each = networks[TEXTBOOK]
     return (
         "Parameters of each layer of four networks for images of 224×224×3, from the first layer "
@@ -71,11 +71,13 @@ def by_accuracy(axes, m: Results) -> str | None:
             n = len(accuracies)
             spread = [parameters * 1.012 ** (i - (n - 1) / 2) for i in range(n)]
             axes.plot(spread, [100 * a for a in accuracies], "o", color=COLOURS[name], ms=5)
-        place = {"textcoords": "offset points", "xytext": (0, -18), "ha": "right"}
-        axes.annotate(name, (max(found), middle[-1]), color=COLOURS[name], **place)
+        place = {"textcoords": "offset points", "xytext": (14, 0), "va": "center"}
+        axes.annotate(name, (min(found), middle[0]), color=COLOURS[name], **place)
         ends.append(f"{name} has {middle[0]:.1f} % with {min(found):,} parameters")
     axes.axhline(100 * m.target, color="#8a929c", lw=1, zorder=0)
     axes.set_xscale("log")
+    axes.set_xticks(list(found), [f"{parameters:,}" for parameters in found])
+    axes.minorticks_off()
     axes.set_xlabel("parameters")
     axes.set_ylabel("test accuracy, %")
     return (

@@ -65,9 +65,7 @@ def test_experiments_are_found_in_a_fixed_order(tmp_path):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).touch()
     assert names(tmp_path) == ("fc_vs_conv", "alpha", "beta", "zeta")
-    first, *others = NAMES
-    assert first == "fc_vs_conv"
-    assert others == sorted(others)
+    assert NAMES == ("fc_vs_conv", *sorted(NAMES[1:]))
 
 
 def test_the_example_of_the_documentation_is_a_whole_experiment(tmp_path, monkeypatch, capsys):
