@@ -42,4 +42,4 @@ def hits(maps: np.ndarray, corners: np.ndarray, stride: int, side: int) -> np.nd
     n, _, width = maps.shape
     cells = np.stack(np.divmod(maps.reshape(n, -1).argmax(1), width), axis=1)
     offset = (cells + 0.5) * stride - corners
-    return ((offset >= 0) & (offset < side)).all(1)
+    return np.all((offset >= 0) & (offset < side), axis=1)

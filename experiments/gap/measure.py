@@ -147,9 +147,10 @@ def on_canvases(
     side = prepared.side
     w, b = (np.asarray(run.params["dense1"][name]) for name in ("w", "b"))
     found: dict[str, Any] = {"accuracy": {}, "hits": {}, "cover": {}}
+    body = before_head(model, run, 2)
     for width, size in sizes.items():
         canvases = placed(Images(*(a[:SEEN] for a in prepared.test)), size, seed=2)
-        features = before_head(model, run, 2, canvases.x)
+        features = body(canvases.x)
         predicted = [(f.mean((1, 2)) @ w[i] + b[i]).argmax(-1) for i, f in enumerate(features)]
         maps = [class_maps(f, w[i], predicted[i]) for i, f in enumerate(features)]
         found["accuracy"][width] = [float((p == canvases.y).mean()) for p in predicted]

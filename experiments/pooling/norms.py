@@ -9,6 +9,7 @@ from itertools import pairwise
 from math import inf
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 import fcnn
@@ -39,10 +40,11 @@ def count_windows(draws: int, windows: Sequence[int] = (2, 3)) -> dict[str, Any]
 
 
 def statements(x: np.ndarray, window: int) -> dict[str, Count]:
-    lp = lambda p, mean=True: np.asarray(fcnn.lp_pool(x, window, p=p, mean=mean))
-    top = np.asarray(fcnn.max_pool(np.abs(x), window))
-    average = lambda x: np.asarray(fcnn.avg_pool(x, window))
-    mean, n = average(np.abs(x)), window * window
+    signed, size = jnp.asarray(x), jnp.abs(x)
+    lp = lambda p, mean=True: np.asarray(fcnn.lp_pool(signed, window, p=p, mean=mean))
+    top = np.asarray(fcnn.max_pool(size, window))
+    mean, mean_of_x = (np.asarray(fcnn.avg_pool(each, window)) for each in (size, signed))
+    n = window * window
     equal = lambda a, b: np.abs(a - b) <= ROUNDING * top
     norms = [lp(p) for p in P]
     share = lambda true: (int(np.sum(true)), int(np.size(true)))
@@ -53,13 +55,13 @@ def statements(x: np.ndarray, window: int) -> dict[str, Count]:
         "sum is max": share(equal(lp(inf, False), top)),
         "sum is sum": share(equal(lp(1.0, False) / n, mean)),
         "sum is mean": share(equal(lp(1.0, False), mean)),
-        "mean of x": share(equal(norms[0], average(x))),
+        "mean of x": share(equal(norms[0], mean_of_x)),
     }
 
 
 def example() -> dict[str, Any]:
     """Windows of 2×2 of a 4×4 image, pooled in three ways."""
-    x = np.array(EXAMPLE, np.float32)[None, :, :, None]
+    x = jnp.asarray(EXAMPLE, np.float32)[None, :, :, None]
     pooled = {
         "max": fcnn.max_pool(x, 2),
         "mean": fcnn.avg_pool(x, 2),
@@ -70,6 +72,6 @@ def example() -> dict[str, Any]:
 
 def curve() -> dict[str, list[float]]:
     """Both forms for the first window of the example, by p."""
-    x = np.array(EXAMPLE, np.float32)[None, :2, :2, None]
+    x = jnp.asarray(EXAMPLE, np.float32)[None, :2, :2, None]
     each = lambda mean: [float(fcnn.lp_pool(x, 2, p=p, mean=mean).ravel()[0]) for p in P[:-1]]
     return {"mean form": each(True), "sum form": each(False)}

@@ -50,7 +50,7 @@ def by_change(axes, m) -> str | None:
 
 
 def by_shift(axes, m) -> str | None:
-    found = {
+    found: dict[str, dict[float, list[float]]] = {
         name: {int(d): [100 * a for a in each] for d, each in m[name]["accuracy"].items()}
         for name in NETWORKS
         if name in m

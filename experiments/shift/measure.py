@@ -123,15 +123,14 @@ def network_under_shifts(config: Config, prepared: Prepared, name: str, log: Log
     options = {"epochs": config.epochs, "seeds": config.seeds, "log": log, "label": name}
     run = trained(model, prepared.train, **options)
     x, y = prepared.test
-    move = lambda x, d, way: np.asarray(shifted(x, d * np.array(way, np.int32), FRAME))
-    predicted = {(0, 0): run.outputs(x).argmax(-1)}
+    predicted: dict[Any, np.ndarray] = {(0, 0): run.outputs(x).argmax(-1)}
     for d, way in itertools.product(range(1, FRAME + 1), DIRECTIONS):
-        predicted[d, way] = run.outputs(move(x, d, way)).argmax(-1)
+        predicted[d, way] = run.outputs(moved(x, d, way)).argmax(-1)
     correct = lambda d: np.mean([(p == y).mean(1) for (n, _), p in predicted.items() if n == d], 0)
     stay = [predicted[1, way] == predicted[0, 0] for way in DIRECTIONS]
-    features, x = partial(before_head, model, run, 1), x[:SEEN]
+    features, x = before_head(model, run, 1), x[:SEEN]
     before = features(x)
-    change = [cosine_distance(before, features(move(x, 1, way))) for way in DIRECTIONS]
+    change = [cosine_distance(before, features(moved(x, 1, way))) for way in DIRECTIONS]
     found = {
         "parameters": fcnn.summary(model, shape).parameters,
         "accuracy": {str(d): correct(d).tolist() for d in range(FRAME + 1)},
@@ -140,6 +139,11 @@ def network_under_shifts(config: Config, prepared: Prepared, name: str, log: Log
         "change": np.mean(change, 0).tolist(),
     }
     return found if name == "dense" else found | {"maps": maps(run, x[:1])}
+
+
+def moved(x: np.ndarray, pixels: int, way: tuple[int, int]) -> np.ndarray:
+    """Images moved down and right by `pixels` times `way`."""
+    return np.asarray(shifted(jnp.asarray(x), pixels * jnp.asarray(way), FRAME))
 
 
 def cosine_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -151,8 +155,8 @@ def cosine_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def maps(run: Trained, x: np.ndarray) -> dict[str, Any]:
     """An image, the map of its most active first feature, and both after a shift of 1 pixel."""
     first = jax.tree.map(lambda a: a[0], run.params["conv1"])
-    moved = np.asarray(shifted(x, np.array((1, 1), np.int32), FRAME))
-    y = np.asarray(fcnn.relu(fcnn.conv(np.concatenate([x, moved]), **first, padding="same")))
+    both = np.concatenate([x, moved(x, 1, (1, 1))])
+    y = np.asarray(fcnn.relu(fcnn.conv(jnp.asarray(both), **first, padding="same")))
     y = y[..., y[0].sum((0, 1)).argmax()]
-    rows = {"image": x[0, ..., 0], "moved": moved[0, ..., 0], "map": y[0], "map of moved": y[1]}
+    rows = {"image": both[0, ..., 0], "moved": both[1, ..., 0], "map": y[0], "map of moved": y[1]}
     return {name: a.tolist() for name, a in rows.items()}

@@ -85,7 +85,7 @@ def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[st
     }
     if name not in BORDERS:
         return found
-    maps = before_head(model, run, 2, prepared.test.x[:SEEN])
+    maps = before_head(model, run, 2)(prepared.test.x[:SEEN])
     energy = (maps**2).mean((1, -1))  # of images and channels: (seeds, h, w)
     return found | {
         "border": [border_to_centre(each) for each in energy],
@@ -95,9 +95,9 @@ def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[st
 
 def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Layer:
     if name in BORDERS:
-        padding = {"padding": "valid" if name == "valid" else "same"}
-        padding |= {} if name == "valid" else {"padding_mode": name}
-        return _network([conv(width, (3, 3), **padding) for _ in range(3)], classes)
+        padding, mode = ("valid", "zeros") if name == "valid" else ("same", name)
+        each = conv(width, (3, 3), padding=padding, padding_mode=mode)
+        return _network([each] * 3, classes)
     build = lambda windows, features: _network(
         [conv(width, (3, 3)), *(conv(features, (k, k)) for k in windows)], classes
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import fcnn
@@ -60,7 +61,7 @@ def returned(name: str, case: Case) -> tuple[int, int] | None:
     """The output size of an operator, or None if it refuses."""
     x = jax.ShapeDtypeStruct((1, case.height, case.width, 1), np.float32)
     w = jax.ShapeDtypeStruct((case.k, case.k, 1, 1), np.float32)
-    options = {"stride": case.s, "padding": case.p, "dilation": case.d}
+    options: Any = {"stride": case.s, "padding": case.p, "dilation": case.d}
     if name == "conv":
         f, arrays = lambda x, w: fcnn.conv(x, w, **options), (x, w)
     else:
@@ -115,7 +116,7 @@ def convolved_by_loops(x: np.ndarray, w: np.ndarray, padding: int) -> np.ndarray
 def four_by_four() -> dict[str, Any]:
     """The example by hand, by loops, by im2col and by conv, with counts of equal cells."""
     x, w = np.array(IMAGE, np.float32), np.array(FILTER, np.float32)
-    image, kernel = x[None, :, :, None], w[:, :, None, None]
+    image, kernel = jnp.asarray(x[None, :, :, None]), jnp.asarray(w[:, :, None, None])
     outputs: dict[str, list[Any]] = {"hand": [], "loops": [], "im2col": [], "conv": []}
     for padding, by_hand in BY_HAND.items():
         n = len(by_hand)
