@@ -69,6 +69,7 @@ class Options(Seeded):
     """The folder for compiled programs, which a second run reads, or none."""
 
 
+O = TypeVar("O", bound=Options)
 PLACES = ("output_dir", "continue_run", "data_dir", "compile_cache")  # do not change results
 
 
@@ -87,6 +88,18 @@ def with_defaults(config: Any) -> Any:
     config = dataclasses.replace(config, **missing)
     if config.seeds is not None and config.seeds < 1:
         raise ValueError(f"--seeds {config.seeds} must be at least 1")
+    return config
+
+
+def with_epochs(config: O, default: int) -> O:
+    """`config` with 1 epoch with --smoke, or `default` epochs, in place of None.
+
+    Raises: ValueError for fewer than one epoch.
+    """
+    if config.epochs is None:
+        return dataclasses.replace(config, epochs=1 if config.smoke else default)
+    if config.epochs < 1:
+        raise ValueError(f"--epochs {config.epochs} must be at least 1")
     return config
 
 
