@@ -69,7 +69,7 @@ class Options(Seeded):
     """The folder for compiled programs, which a second run reads, or none."""
 
 
-O = TypeVar("O", bound=Options)
+T = TypeVar("T", bound=Options)
 PLACES = ("output_dir", "continue_run", "data_dir", "compile_cache")  # do not change results
 
 
@@ -91,7 +91,7 @@ def with_defaults(config: Any) -> Any:
     return config
 
 
-def with_epochs(config: O, default: int) -> O:
+def with_epochs(config: T, default: int) -> T:
     """`config` with 1 epoch with --smoke, or `default` epochs, in place of None.
 
     Raises: ValueError for fewer than one epoch.

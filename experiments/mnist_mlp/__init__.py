@@ -62,7 +62,7 @@ def tables(m) -> list[Table]:
     return [accuracy, Table(("layer", "output", "parameters", "multiply-adds"), layout)]
 
 
-def summary(config: m) -> str:
+def summary(config: Options, m) -> str:
     result = next(iter(m.values()))
     return (
         f"A network of two hidden layers, 128 and 64 wide, trained on {result['images']:,} images "
