@@ -11,12 +11,13 @@ from math import log2
 
 from experiments.activations.figures import cost, dead, functions, learning
 from experiments.activations.learning import HIGH, TARGET, USUAL, accuracy_at, dead_at
-from experiments.activations.measure import ROUNDS, SLOPES, Config, measure, parts, prepare
+from experiments.activations.measure import ROUNDS, SLOPES, measure, parts, prepare
 from experiments.activations.networks import FLAT
 from experiments.activations.slopes import BOUNDS
 from experiments.activations.tables import tables
 from experiments.framework.claim import Claim, Evidence, Pairs, Share
 from experiments.framework.experiment import Experiment
+from experiments.framework.options import Options
 
 CURES = ("leaky relu", "ELU", "swish", "mish")
 POINTS, DOUBLINGS = "percentage points", "doublings"
@@ -108,7 +109,7 @@ EXPERIMENT = Experiment(
             unit=POINTS,
         ),
     ),
-    config=Config,
+    config=Options,
     prepare=prepare,
     parts=parts,
     measure=measure,

@@ -83,6 +83,7 @@ def dead(axes, m) -> str | None:
     axes.set_xscale("log")
     axes.set_xlim(right=8 * HIGH)
     axes.set_xlabel("learning rate")
+    axes.set_ylim(bottom=-7)
     axes.set_ylabel("dead units, %")
     listed = ", ".join(f"{name} {fmean(dead_at(r, HIGH)):.1f} %" for name, r in done.items())
     return (
@@ -101,14 +102,18 @@ def cost(axes, m) -> str | None:
         ratio = {name: value / times["relu"] for name, value in times.items()}
         places = [i + offset for i in range(len(ratio))]
         axes.plot(list(ratio.values()), places, "o", color=BLUE, mfc=face, ms=8)
-        axes.text(1.06 * ratio["sigmoid"], places[0], where, va="center", color=BLUE)
+        left = where == "in the cache"
+        place = (list(ratio.values())[-1] * (0.85 if left else 1.15), places[-1])
+        axes.text(*place, where, ha="right" if left else "left", va="center", color=BLUE)
         captions.append(f"sigmoid takes {ratio['sigmoid']:.2f} times the time of relu {where}")
     axes.axvline(1, color=GREY, lw=1, zorder=0)
     axes.set_yticks(range(len(FUNCTIONS)), list(FUNCTIONS))
     axes.invert_yaxis()
     axes.grid(axis="x")
-    axes.set_xlim(0, 1.6 * axes.get_xlim()[1])
-    axes.set_xlabel("time, forward and backward, relative to relu")
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(right=6 * axes.get_xlim()[1])
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("time relative to relu")
     return (
         "Time of the forward and backward pass relative to relu, on arrays that fit the cache "
         f"(filled) and that do not (open): {', and '.join(captions)}."

@@ -1,8 +1,6 @@
 """The parts: slopes, times of each size of array, and the training with each activation."""
 
-import dataclasses
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from experiments.activations import slopes, timing
@@ -10,28 +8,19 @@ from experiments.activations.learning import learned
 from experiments.activations.networks import KINDS
 from experiments.framework.experiment import Log, Part
 from experiments.framework.images import loaded
-from experiments.framework.options import Options
+from experiments.framework.options import Options, with_epochs
 from fcnn.data import Dataset, split
 
 SLOPES, ROUNDS = "slopes", 10
-EPOCHS = {"digits": 30}  # else 3
 SMOKE = ("relu",)
 
 
-@dataclass(frozen=True)
-class Config(Options):
-    pass
-
-
-def prepare(config: Config) -> tuple[Config, Dataset]:
-    default = 1 if config.smoke else EPOCHS.get(config.dataset or "", 3)
-    config = dataclasses.replace(config, epochs=default if config.epochs is None else config.epochs)
-    if config.epochs < 1:
-        raise ValueError(f"--epochs {config.epochs} must be at least 1")
+def prepare(config: Options) -> tuple[Options, Dataset]:
+    config = with_epochs(config, digits=30, others=3)
     return config, loaded(config)
 
 
-def parts(config: Config, data: Dataset) -> list[Part]:
+def parts(config: Options, data: Dataset) -> list[Part]:
     sizes = timing.SMOKE_SIZES if config.smoke else timing.SIZES
     networks = SMOKE if config.smoke else KINDS
     times = [Part(f"time {where}", n) for where, n in sizes.items()]
@@ -39,7 +28,7 @@ def parts(config: Config, data: Dataset) -> list[Part]:
 
 
 def measure(
-    config: Config, data: Dataset, todo: Sequence[Part], log: Log
+    config: Options, data: Dataset, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     train, held_out = split(data.train, 0.2)
     for part in todo:

@@ -22,11 +22,10 @@ from experiments.controls.output import evidence, table
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
 from experiments.framework.images import framed, loaded
-from experiments.framework.options import Options
+from experiments.framework.options import Options, with_epochs
 
 POINTS = "percentage points"
 TARGET = {"digits": 0.95, "mnist": 0.95, "fashion_mnist": 0.85, "cifar10": 0.5}
-EPOCHS = {"digits": 30, "mnist": 6, "fashion_mnist": 6, "cifar10": 12}
 BEATS = "test accuracy, conv3 − dense"
 
 
@@ -37,18 +36,16 @@ class Config(Options):
 
 
 def prepare(config: Config) -> tuple[Config, Prepared]:
+    config = with_epochs(config, digits=30, others=6)
     if config.width < 1:
-        raise ValueError(f"--width {config.width} must be at least 1")
-    if config.epochs is not None and config.epochs < 1:
-        raise ValueError(f"--epochs {config.epochs} must be at least 1")
+        raise ValueError(f"--width {config.width} must be at least 1; write --width 16")
     data = loaded(config)
     frame = 2 if data.name == "digits" else 0
     train, test = framed(data.train, frame), framed(data.test, frame)
     width = min(config.width, 4) if config.smoke else config.width
     nets = networks(train.x.shape[1:], len(data.classes), width)
-    epochs = 1 if config.smoke else config.epochs or EPOCHS[data.name]
     order = permutation(train.x.shape[1:3])
-    return config, Prepared(train, test, nets, epochs, TARGET[data.name], order)
+    return config, Prepared(train, test, nets, TARGET[data.name], order)
 
 
 EXPERIMENT = Experiment(

@@ -50,7 +50,6 @@ class Prepared(NamedTuple):
     train: Images
     test: Images
     nets: dict[str, Layer]
-    epochs: int
     target: float  # training accuracy
     permutation: np.ndarray  # of the pixels
 
@@ -82,7 +81,7 @@ def measure(
     config, prepared: Prepared, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     """Yield each run with its accuracies by seed, and the seconds of a step by network."""
-    train, test, nets, epochs, target, order = prepared
+    train, test, nets, target, order = prepared
     programs: dict[str, Trials] = {}
     for part in todo:
         if part.name == TIMING:
@@ -94,7 +93,7 @@ def measure(
             programs[run.network] = Trials(nets[run.network], train, **options)
         seen, unseen = (permuted(i, order) if run.permuted else i for i in (train, test))
         trials = programs[run.network].on(seen, part.name)
-        found = trials.train(epochs=epochs, rate=run.rate, batch_size=BATCH)
+        found = trials.train(epochs=config.epochs, rate=run.rate, batch_size=BATCH)
         accuracy = smooth(found.train_accuracy_by_step)
         cost = fcnn.summary(nets[run.network], train.x.shape[1:])
         yield (

@@ -12,6 +12,7 @@ Command: python -m experiments mnist_mlp --full --data-dir DIR
 import fcnn
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs
 from experiments.framework.experiment import Experiment
+from experiments.framework.options import Options
 from experiments.framework.statistics import with_spread
 from experiments.framework.table import Table
 from experiments.mnist_mlp.figures import confusion, curves, wrong
@@ -19,7 +20,6 @@ from experiments.mnist_mlp.measure import (
     DROPOUT,
     WITH,
     WITHOUT,
-    Config,
     measure,
     network,
     parts,
@@ -62,7 +62,7 @@ def tables(m) -> list[Table]:
     return [accuracy, Table(("layer", "output", "parameters", "multiply-adds"), layout)]
 
 
-def summary(config: Config, m) -> str:
+def summary(config: Options, m) -> str:
     result = next(iter(m.values()))
     return (
         f"A network of two hidden layers, 128 and 64 wide, trained on {result['images']:,} images "
@@ -89,7 +89,7 @@ EXPERIMENT = Experiment(
             unit="percentage points",
         ),
     ),
-    config=Config,
+    config=Options,
     prepare=prepare,
     parts=parts,
     measure=measure,

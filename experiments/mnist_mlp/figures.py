@@ -21,7 +21,7 @@ def curves(axes, m) -> str | None:
     axes.set_yscale("log")
     axes.set_xlabel("training step")
     axes.set_ylabel("training loss, nats")
-    axes.set_xlim(right=1.3 * axes.get_xlim()[1])
+    axes.set_xlim(right=1.4 * axes.get_xlim()[1])
     return (
         f"Cross-entropy of training batches, in nats, by training step: means over seeds and over "
         f"{STEPS} steps, with units dropped where the network has dropout. {'; '.join(captions)}."
@@ -59,7 +59,7 @@ def wrong(axes, m) -> str | None:
         return None
     shown = m[WITH]["wrong"]
     axes.axis("off")
-    columns, gap = 6, 1.0
+    columns, gap = 4, 1.0
     height, width = np.shape(shown[0]["pixels"])
     for i, image in enumerate(shown):
         row, column = divmod(i, columns)

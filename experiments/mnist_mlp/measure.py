@@ -1,8 +1,6 @@
 """Training of the network with and without dropout, then its errors on test images."""
 
-import dataclasses
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,32 +8,23 @@ from scipy.special import softmax
 
 from experiments.framework.experiment import Log, Part
 from experiments.framework.images import loaded
-from experiments.framework.options import Options
+from experiments.framework.options import Options, with_epochs
 from experiments.framework.trained import STEPS, trained
 from fcnn.data import Dataset
 from fcnn.layers import Layer, dense, dropout, flatten, initializers, relu, serial
 
 DROPOUT = 0.2
 WITH, WITHOUT = "with dropout", "without dropout"
-EPOCHS = {"digits": 60}  # else 20
 RATE = 1e-3
 WRONG = 12  # images that are shown
 
 
-@dataclass(frozen=True)
-class Config(Options):
-    pass
-
-
-def prepare(config: Config) -> tuple[Config, Dataset]:
-    default = 1 if config.smoke else EPOCHS.get(config.dataset or "", 20)
-    config = dataclasses.replace(config, epochs=default if config.epochs is None else config.epochs)
-    if config.epochs < 1:
-        raise ValueError(f"--epochs {config.epochs} must be at least 1")
+def prepare(config: Options) -> tuple[Options, Dataset]:
+    config = with_epochs(config, digits=60, others=20)
     return config, loaded(config)
 
 
-def parts(config: Config, data: Dataset) -> list[Part]:
+def parts(config: Options, data: Dataset) -> list[Part]:
     both = [Part(WITH, DROPOUT), Part(WITHOUT, 0.0)]
     return both[:1] if config.smoke else both
 
@@ -46,14 +35,14 @@ def network(rate: float, classes: int = 10) -> Layer:
 
 
 def measure(
-    config: Config, data: Dataset, todo: Sequence[Part], log: Log
+    config: Options, data: Dataset, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
         run = trained(
             network(part.payload, len(data.classes)),
             data.train,
-            epochs=config.epochs,
-            seeds=config.seeds,
+            epochs=config.epochs or 0,
+            seeds=config.seeds or 0,
             log=log,
             label=part.name,
             rate=RATE,

@@ -10,9 +10,10 @@ Command: python -m experiments overfitting
 
 from experiments.framework.claim import Claim, Evidence, Pairs, Share
 from experiments.framework.experiment import Experiment
+from experiments.framework.options import Options
 from experiments.overfitting.factors import FACTORS, FEW, MORE
 from experiments.overfitting.figures import by_factor, by_images, reliability, removed, robustness
-from experiments.overfitting.measure import NOISE, SCALE, SHIFT, Config, measure, parts, prepare
+from experiments.overfitting.measure import NOISE, SCALE, SHIFT, measure, parts, prepare
 from experiments.overfitting.measured import excess, few_gap, lost, percent
 from experiments.overfitting.tables import tables
 
@@ -83,7 +84,7 @@ EXPERIMENT = Experiment(
             1.0,
         ),
     ),
-    config=Config,
+    config=Options,
     prepare=prepare,
     parts=parts,
     measure=measure,

@@ -103,7 +103,7 @@ def removed(axes, m) -> str | None:
     done = {name: m[name] for name in ("baseline", "dropout") if name in m}
     if not done:
         return None
-    shares = percent(REMOVED)
+    shares = percent(list(REMOVED))
     for name, colour in (("baseline", ORANGE), ("dropout", BLUE)):
         if name in done:
             means = [fmean(percent(values)) for values in done[name]["removed"]]

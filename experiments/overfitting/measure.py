@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from experiments.framework.experiment import Log, Part
 from experiments.framework.images import framed, loaded
-from experiments.framework.options import Options
+from experiments.framework.options import Options, with_epochs
 from experiments.framework.trained import Trained, Trials
 from experiments.overfitting.calibration import calibration
 from experiments.overfitting.dropout_scale import correct_scales
@@ -26,11 +25,6 @@ DRAWS = 5  # of removed units
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
-@dataclass(frozen=True)
-class Config(Options):
-    pass
-
-
 class Prepared(NamedTuple):
     """Images with a frame of background where shifts would cut off the digit."""
 
@@ -39,17 +33,14 @@ class Prepared(NamedTuple):
     validation: Images
 
 
-def prepare(config: Config) -> tuple[Config, Prepared]:
-    default = 1 if config.smoke else 30 if config.dataset == "digits" else 3
-    config = dataclasses.replace(config, epochs=default if config.epochs is None else config.epochs)
-    if config.epochs < 1:
-        raise ValueError(f"--epochs {config.epochs} must be at least 1")
+def prepare(config: Options) -> tuple[Options, Prepared]:
+    config = with_epochs(config, digits=30, others=3)
     data, frame = loaded(config), SHIFT if config.dataset == "digits" else 0
     data = data._replace(train=framed(data.train, frame), test=framed(data.test, frame))
     return config, Prepared(data, *split(data.train, 0.2))
 
 
-def parts(config: Config, prepared: Prepared) -> list[Part]:
+def parts(config: Options, prepared: Prepared) -> list[Part]:
     chosen = {"dropout": FACTORS["dropout"]} if config.smoke else FACTORS
     factors = [Part(name, factor, len(factor.strengths)) for name, factor in chosen.items()]
     by_images = [Part("dense by images", "dense", 3), Part("conv by images", "conv", 30)]
@@ -57,7 +48,7 @@ def parts(config: Config, prepared: Prepared) -> list[Part]:
 
 
 def measure(
-    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+    config: Options, prepared: Prepared, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     trainer = Trainer(config, prepared, log)
     for part in todo:
@@ -73,7 +64,7 @@ def measure(
 class Trainer:
     """Training on the training images; networks without a factor share one program."""
 
-    def __init__(self, config: Config, prepared: Prepared, log: Log):
+    def __init__(self, config: Options, prepared: Prepared, log: Log):
         self.config, self.prepared, self.log = config, prepared, log
         self.n, self.classes = len(prepared.train.y), len(prepared.data.classes)
         self.hidden, self.conv = networks(prepared.train.x.shape[1:], self.classes)

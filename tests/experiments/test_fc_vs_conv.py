@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from child import started
 
+from experiments import NAMES
 from experiments.__main__ import main as run_named
 from experiments.fc_vs_conv import EXPERIMENT
 from experiments.fc_vs_conv.config import Config, resolved
@@ -141,13 +142,13 @@ def test_without_a_name_the_experiments_are_listed():
     assert code == 0
     assert "fc_vs_conv    Fully connected against convolutional" in out
     assert "- Convolution beats dense at equal size\n" in out
-    assert out.index("fc_vs_conv ") < out.index("checkers ") < out.index("speed ")
+    assert out.index("  fc_vs_conv ") < out.index("  checkers ") < out.index("  speed ")
 
 
 def test_an_unknown_name_gives_exit_code_2():
     code, _, err = run("fc_vs_cnv")
     assert code == 2
-    known = "'fc_vs_conv', 'checkers', 'faults', 'speed', 'all', 'judge'"
+    known = ", ".join(map(repr, (*NAMES, "all", "judge")))
     hint = "did you mean fc_vs_conv?"
     assert err == f"experiments: unknown name 'fc_vs_cnv'; expected one of {known}; {hint}\n"
 
