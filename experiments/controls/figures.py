@@ -5,6 +5,7 @@ from statistics import mean
 import numpy as np
 
 from experiments.controls.output import Found
+from experiments.framework.figures import COLOURS, label_lines
 from experiments.framework.statistics import paired
 
 CONTROLS = {
@@ -15,7 +16,7 @@ CONTROLS = {
     "no shared weights": ("local3", "dense"),
     "permuted pixels": ("conv3, permuted pixels", "dense, permuted pixels"),
 }
-COLOURS = {"dense": "#d55e00", "local3": "#009e73", "conv3": "#0072b2"}
+LINES = {"dense": "vermillion", "local3": "green", "conv3": "blue"}  # network → colour
 
 
 def by_control(axes, m: Found) -> str | None:
@@ -29,12 +30,13 @@ def by_control(axes, m: Found) -> str | None:
         gains[control] = mean(values)
         if len(values) > 1:
             found = paired(values, [0.0] * len(values), 0.0)
-            axes.plot([found.low, found.high], [i, i], color="#7f8c99", lw=2)
-        axes.plot(gains[control], i, "o", color=COLOURS["conv3"])
-    axes.axvline(0, color="#7f8c99", lw=1)
+            axes.plot([found.low, found.high], [i, i], color=COLOURS["soft"], lw=2)
+        axes.plot(gains[control], i, "o", color=COLOURS["blue"])
+    axes.axvline(0, color=COLOURS["soft"], lw=1)
     axes.set_yticks(range(len(done)), list(done))
     axes.invert_yaxis()
-    axes.set_xlabel("test accuracy gained over dense, percentage points")
+    axes.set_xlabel("accuracy gained, percentage points")
+    axes.set_title("Gain of convolution in each control")
     least, most = (f(gains, key=lambda k: gains[k]) for f in (min, max))
     return (
         f"Gain of the network with local windows over the dense one in each control, with 95 % "
@@ -44,18 +46,19 @@ def by_control(axes, m: Found) -> str | None:
 
 
 def by_step(axes, m: Found) -> str | None:
-    done = {name: m[name] for name in COLOURS if name in m}
+    done = {name: m[name] for name in LINES if name in m}
     if not done:
         return None
     for name, r in done.items():
         curve = 100 * np.array(r["curve"])
-        axes.plot(range(1, len(curve) + 1), curve, color=COLOURS[name], label=name)
+        axes.plot(range(1, len(curve) + 1), curve, color=COLOURS[LINES[name]], label=name)
     target = 100 * next(iter(done.values()))["target"]
-    axes.axhline(target, color="#7f8c99", lw=1, ls="--")
+    axes.axhline(target, color=COLOURS["soft"], lw=1, ls="--")
     axes.set_xscale("log")
     axes.set_xlabel("training step")
     axes.set_ylabel("training accuracy, %")
-    axes.legend(frameon=False)
+    axes.set_title("Training accuracy by step")
+    label_lines(axes)
     steps = ", ".join(f"{name} after {mean(r['steps']):,.0f}" for name, r in done.items())
     return f"Training accuracy against step. The line at {target:g} % is reached by {steps} steps."
 
@@ -68,6 +71,7 @@ def pixels(axes, m: Found) -> str | None:
     gap = np.full((len(images[0]), 2), np.nan)
     axes.imshow(np.concatenate([images[0], gap, images[1]], axis=1), cmap="Greys")
     axes.set_axis_off()
+    axes.set_title("An image, and its permutation")
     lost = {
         net: 100 * (mean(m[net]["test"]) - mean(m[f"{net}, permuted pixels"]["test"]))
         for net in ("dense", "conv3")

@@ -40,8 +40,17 @@ def _percent(m: Found, a: str, b: str) -> Pairs:
 def table(m: Found) -> Table:
     """One row for each run that is finished."""
     done = {name: m[name] for name in RUNS if name in m}
-    percent = f"steps to {100 * next(iter(done.values()))['target']:g} %" if done else "steps"
-    head = ("network", "test %", "train %", percent, "parameters", "multiply-adds")
+    percent = (
+        f"steps to {100 * next(iter(done.values()))['target']:g} % in training" if done else "steps"
+    )
+    head = (
+        "network",
+        "test accuracy, %",
+        "training accuracy, %",
+        percent,
+        "parameters",
+        "multiply-adds",
+    )
     rows = [
         (
             name,
@@ -53,7 +62,8 @@ def table(m: Found) -> Table:
         )
         for name, r in done.items()
     ]
-    return Table(head, rows)
+    best = {"test accuracy, %": "highest", percent: "lowest"}
+    return Table(head, rows, best=best)
 
 
 def _spread(values: list[float]) -> str:

@@ -1,8 +1,4 @@
-"""Plots that experiments share: dots by seed, lines with labels at their ends, and rows of images.
-
-Text has 16 points: 11 pixels on a page where a figure is 358 pixels wide. The colours differ for
-colour-blind readers (Okabe & Ito 2008).
-"""
+"""Plots that experiments share: dots by seed, lines with labels at their ends, and rows of images."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -10,46 +6,39 @@ from typing import Any
 
 import numpy as np
 
-TEXT = 16
-BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#a0528a", "#5b6470"
-COLOURS = (ORANGE, BLUE, GREEN, PURPLE, GREY)
+from experiments.framework.figures import label_lines
+from experiments.framework.palette import COLOURS, LINES
 
 
 def dots(axes, values: Mapping[str, Sequence[float]], label: str) -> None:
     """One row per name, with a dot per seed and a bar at the mean. Dots never coincide."""
     for row, (name, each) in enumerate(values.items()):
-        colour = COLOURS[row % len(COLOURS)]
+        colour = _colour(row)
         middle = (len(each) - 1) / 2
         places = [row + 0.5 * (seed - middle) / len(each) for seed in range(len(each))]
-        axes.plot(each, places, "o", color=colour, ms=7, alpha=0.75)
-        axes.plot([fmean(each)] * 2, [row - 0.35, row + 0.35], color=colour, lw=2.5, label=name)
+        axes.plot(each, places, "o", color=colour, ms=5, alpha=0.75)
+        axes.plot([fmean(each)] * 2, [row - 0.35, row + 0.35], color=colour, lw=2, label=name)
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
-    axes.set_xlabel(label, fontsize=TEXT)
-    axes.tick_params(labelsize=TEXT)
+    axes.set_xlabel(label)
 
 
 def lines(
     axes, curves: Mapping[str, Mapping[float, Sequence[float]]], across: str, up: str
 ) -> None:
     """One line per name through the means over seeds, with its name at the right end."""
-    ends = {}
-    for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
+    for i, (name, curve) in enumerate(curves.items()):
         at = sorted(curve)
-        means = [fmean(curve[x]) for x in at]
-        axes.plot(at, means, "o-", color=colour, lw=2.5, ms=6)
-        ends[name] = at[-1], means[-1], colour
-    low, high = axes.get_ylim()
-    gap, last = (high - low) / 12, -np.inf
-    for name, (x, y, colour) in sorted(ends.items(), key=lambda end: end[1][1]):
-        last = max(y, last + gap)
-        where = {"xytext": (x, last), "textcoords": "data", "va": "center"}
-        axes.annotate(f"  {name}", (x, y), color=colour, fontsize=TEXT, **where)
-    axes.set_xlabel(across, fontsize=TEXT)
-    axes.set_ylabel(up, fontsize=TEXT)
-    axes.tick_params(labelsize=TEXT)
+        axes.plot(at, [fmean(curve[x]) for x in at], "o-", color=_colour(i), label=name)
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    label_lines(axes)
+
+
+def _colour(i: int) -> str:
+    return COLOURS[[*LINES][i % len(LINES)]]
 
 
 def images(axes, rows: Sequence[Sequence[tuple[str, Any]]], **options: Any) -> None:
@@ -61,7 +50,7 @@ def images(axes, rows: Sequence[Sequence[tuple[str, Any]]], **options: Any) -> N
         for c, (title, image) in enumerate(row):
             extent = (c + 0.04, c + 0.96, -1.3 * r - 0.92, -1.3 * r)
             axes.imshow(np.asarray(image), extent=extent, **{"cmap": "gray_r", **options})
-            axes.text(c + 0.5, -1.3 * r + 0.04, title, ha="center", va="bottom", fontsize=TEXT)
+            axes.text(c + 0.5, -1.3 * r + 0.04, title, ha="center", va="bottom")
     axes.set_xlim(0, max(map(len, rows)))
     axes.set_ylim(-1.3 * (len(rows) - 1) - 0.95, 0.3)
     axes.set_aspect("equal")
