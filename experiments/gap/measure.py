@@ -14,6 +14,7 @@ from experiments.framework.features import before_head
 from experiments.framework.images import loaded, smaller
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.trained import Trained, Trials
+from experiments.framework.tuned import RATES, tuned
 from experiments.gap.canvas import class_maps, hits, placed
 from fcnn.data import Images, split
 from fcnn.layers import (
@@ -30,7 +31,6 @@ from fcnn.layers import (
 
 WIDTHS = ("2", "2.5", "3", "4", "5")  # of canvases, in digits
 TRAINED, LARGE = "2.5", "4"
-RATES = (2e-3, 6e-3)
 SEEN = 1000  # test digits, at most, on other canvases
 MOST = 10_000  # training digits
 
@@ -95,7 +95,7 @@ def measure(
     side, sizes = prepared.side, canvas_sizes(prepared.side, config.smoke)
     for part in todo:
         model = network(part.name, side, prepared.classes, config.width)
-        rate, run = best(config, prepared, model, part.name, log)
+        rate, run = trained_on_canvases(config, prepared, model, part.name, log)
         shape = lambda size: (size, size, prepared.train.x.shape[-1])
         found = {
             "rate": rate,
@@ -111,7 +111,7 @@ def measure(
         )
 
 
-def best(
+def trained_on_canvases(
     config: Config, prepared: Prepared, model: Layer, name: str, log: Log
 ) -> tuple[float, Trained]:
     """The learning rate with the highest mean validation accuracy, and its trained network."""
@@ -121,13 +121,8 @@ def best(
         for seed, images in enumerate((prepared.train, prepared.validation))
     )
     trials = Trials(model, train, seeds=config.seeds or 0, log=log, label=name)
-    runs = {
-        rate: trials.train(epochs=config.epochs or 0, rate=rate)
-        for rate in (RATES[:1] if config.smoke else RATES)
-    }
-    scores = {rate: run.accuracy(validation).mean() for rate, run in runs.items()}
-    rate = max(scores, key=scores.__getitem__)
-    return rate, runs[rate]
+    rates = RATES[:1] if config.smoke else RATES
+    return tuned(trials, validation, epochs=config.epochs or 0, rates=rates)
 
 
 def accepts(model: Layer, run: Trained, shape: tuple[int, ...]) -> bool:

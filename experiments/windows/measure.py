@@ -12,9 +12,10 @@ from experiments.framework.experiment import Log, Part
 from experiments.framework.features import before_head
 from experiments.framework.images import loaded, smaller
 from experiments.framework.options import Options, with_epochs
-from experiments.framework.trained import trained
+from experiments.framework.trained import Trials
+from experiments.framework.tuned import RATES, tuned
 from experiments.windows.sizes import cases, count_sizes, four_by_four
-from fcnn.data import Images
+from fcnn.data import Images, split
 from fcnn.layers import Layer, conv, dense, global_avg_pool, initializers, relu, serial
 
 SIZES, EXAMPLE = "output sizes", "4×4 example"
@@ -26,6 +27,7 @@ SEEN = 1000  # test images whose activations are averaged, at most
 
 class Prepared(NamedTuple):
     train: Images
+    validation: Images
     test: Images
     classes: int
 
@@ -47,7 +49,7 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     if config.smoke:
         config = replace(config, largest=1)
     data = smaller(loaded(config)) if config.smoke else loaded(config)
-    return config, Prepared(data.train, data.test, len(data.classes))
+    return config, Prepared(*split(data.train), data.test, len(data.classes))
 
 
 def identity(prepared: Prepared) -> str:
@@ -74,10 +76,12 @@ def measure(
 def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
     shape = prepared.train.x.shape[1:]
     model = network(name, shape, prepared.classes, config.width)
-    options = {"epochs": config.epochs, "seeds": config.seeds, "log": log, "label": name}
-    run = trained(model, prepared.train, **options)
+    trials = Trials(model, prepared.train, seeds=config.seeds or 0, log=log, label=name)
+    rates = RATES[:1] if config.smoke else RATES
+    rate, run = tuned(trials, prepared.validation, epochs=config.epochs or 0, rates=rates)
     cost = fcnn.summary(model, shape)
     found = {
+        "rate": rate,
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "train": run.train_accuracy().tolist(),
