@@ -8,6 +8,7 @@ from experiments.overfitting.measured import excess, gap, lost, percent
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a929c"
 KINDS = {"dense": ORANGE, "conv": BLUE}
+LEAST = 10  # predictions in a bin that is drawn
 OTHERS = [name for name in FACTORS if name != "baseline"]
 
 
@@ -35,7 +36,8 @@ def by_images(axes, m) -> str | None:
         captions.append(f"{kind} {means[0]:.1f} with {few} images, {means[-1]:.1f} with {most:,}")
     axes.set_xscale("log")
     images = next(iter(done.values()))["images"]
-    axes.set_xticks(images, [f"{n:,}" for n in images])
+    spaced = [n for n in images if n == images[-1] or 2 * n <= images[-1]]
+    axes.set_xticks(spaced, [f"{n:,}" for n in spaced])
     axes.minorticks_off()
     axes.set_xlim(left=images[0] / 2)
     axes.set_xlabel("training images")
@@ -57,8 +59,8 @@ def by_factor(axes, m) -> str | None:
         places = [i + 0.09 * (k - (len(gains) - 1) / 2) for k in range(len(gains))]
         axes.plot(gains, places, "o", color=BLUE, mfc="none", ms=5)
         axes.plot([fmean(gains)] * 2, [i - 0.3, i + 0.3], color=BLUE, lw=3)
-        narrower = fmean(gap(m["baseline"])) - fmean(gap(m[name]))
-        captions.append(f"{name} {fmean(gains):+.1f} (gap {-narrower:+.1f})")
+        change = fmean(gap(m[name])) - fmean(gap(m["baseline"]))
+        captions.append(f"{name} {fmean(gains):+.1f} (gap {change:+.1f})")
     axes.axvline(0, color=GREY, lw=1, zorder=0)
     axes.set_yticks(range(len(done)), done)
     axes.invert_yaxis()
@@ -111,6 +113,7 @@ def removed(axes, m) -> str | None:
             label = f" {'with' if name == 'dropout' else 'without'}\n dropout"
             axes.text(shares[-1], means[-1], label, color=colour, va="center")
     axes.set_xlim(right=shares[-1] * 1.3)
+    axes.margins(y=0.15)
     axes.set_xlabel("hidden units removed, %")
     axes.set_ylabel("test accuracy, %")
     listed = ", ".join(f"{name} {fmean(lost(r)):.1f}" for name, r in done.items())
@@ -128,12 +131,11 @@ def reliability(axes, m) -> str | None:
         return None
     axes.plot((0, 100), (0, 100), color=GREY, lw=1)
     axes.text(25, 28, "calibrated", color="0.35", rotation=45, rotation_mode="anchor")
-    for (name, r), colour in zip(done.items(), (ORANGE, BLUE), strict=False):
-        at = lambda what, r=r: [100 * each[what] for each in r["bins"]]
-        sizes = [12 + 200 * each["n"] / sum(b["n"] for b in r["bins"]) for each in r["bins"]]
-        axes.plot(at("confidence"), at("accuracy"), color=colour, lw=1.5)
-        axes.scatter(at("confidence"), at("accuracy"), sizes, color=colour)
-        axes.text(at("confidence")[0], at("accuracy")[0], f"{name} ", color=colour, ha="right")
+    for i, ((name, r), colour) in enumerate(zip(done.items(), (ORANGE, BLUE), strict=False)):
+        shown = [each for each in r["bins"] if each["n"] >= LEAST]
+        x, y = ([100 * each[what] for each in shown] for what in ("confidence", "accuracy"))
+        axes.plot(x, y, "o-", color=colour, lw=1.5)
+        axes.text(97, 4 + 9 * i, name, color=colour, ha="right")
     axes.set_aspect("equal")
     axes.set_xlim(0, 103)
     axes.set_ylim(0, 103)
@@ -142,6 +144,6 @@ def reliability(axes, m) -> str | None:
     errors = {k: (fmean(r["error"]), fmean(excess(r))) for k, r in done.items()}
     listed = "; ".join(f"{k}: {a:.1f}, beyond chance {b:.1f}" for k, (a, b) in errors.items())
     return (
-        "Accuracy of test predictions by confidence, in bins of all seeds; the area of a dot is "
-        f"its share of predictions. Expected calibration error in percentage points: {listed}."
+        f"Accuracy of test predictions by confidence, in bins with at least {LEAST} predictions of "
+        f"all seeds. Expected calibration error in percentage points: {listed}."
     )
