@@ -69,9 +69,10 @@ def by_canvas(axes, m) -> str | None:
     axes.plot(sizes, means, color=ORANGE, lw=2.5)
     axes.plot(sizes, cover, "o-", color=GREY, lw=2.5)
     for values, text, colour in ((means, "hits", ORANGE), (cover, "by chance", GREY)):
-        axes.text(sizes[0], values[0] + 3, text, color=colour, fontsize=TEXT)
+        axes.text(1.03 * sizes[-1], values[-1], text, color=colour, fontsize=TEXT, va="center")
     axes.set_ylim(0, 108)
     axes.set_xticks(sizes)
+    axes.set_xlim(right=1.35 * sizes[-1])
     axes.set_xlabel("width of the canvas, pixels", fontsize=TEXT)
     axes.set_ylabel("test digits, percent", fontsize=TEXT)
     axes.tick_params(labelsize=TEXT)

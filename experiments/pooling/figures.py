@@ -4,7 +4,7 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.framework.plots import BLUE, ORANGE, TEXT, dots
+from experiments.framework.plots import BLUE, GREY, ORANGE, TEXT, dots
 from experiments.pooling.measure import NETWORKS, NORMS
 from experiments.pooling.norms import EXAMPLE, P
 
@@ -49,11 +49,13 @@ def by_p(axes, m) -> str | None:
     window = [abs(v) for row in EXAMPLE[:2] for v in row[:2]]
     levels = {"sum": sum(window), "maximum": max(window), "mean": fmean(window)}
     for name, level in levels.items():
-        axes.axhline(level, color="#9aa3ad", lw=1, ls="--")
+        axes.plot([1, 115], [level] * 2, color=GREY, lw=1, ls="--")
         axes.text(130, level, name, va="center", fontsize=TEXT)
-    for (name, values), colour in zip(curve.items(), (BLUE, ORANGE), strict=True):
+    for (name, values), colour, up in zip(
+        curve.items(), (BLUE, ORANGE), (-0.25, 0.25), strict=True
+    ):
         axes.plot(p, values, "o-", color=colour, lw=2.5)
-        axes.text(1.9, values[2] + 0.2, name, color=colour, fontsize=TEXT)
+        axes.text(3.3, values[3] + up, name, color=colour, fontsize=TEXT, va="center")
     axes.set_xscale("log")
     axes.set_xticks([1, 10, 100], ["1", "10", "100"])
     axes.set_xlim(0.9, 800)
