@@ -21,7 +21,7 @@ from experiments.controls.networks import networks
 from experiments.controls.output import evidence, table
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
-from experiments.framework.images import framed, loaded
+from experiments.framework.images import framed, loaded, smaller
 from experiments.framework.options import Options, with_epochs
 
 POINTS = "percentage points"
@@ -39,7 +39,7 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     config = with_epochs(config, digits=30, others=6)
     if config.width < 1:
         raise ValueError(f"--width {config.width} must be at least 1; write --width 16")
-    data = loaded(config)
+    data = smaller(loaded(config)) if config.smoke else loaded(config)
     frame = 2 if data.name == "digits" else 0
     train, test = framed(data.train, frame), framed(data.test, frame)
     width = min(config.width, 4) if config.smoke else config.width

@@ -1,4 +1,4 @@
-"""Plots that experiments share: dots by seed, lines with labels at their ends, and rows of images."""
+"""Plots that experiments share: dots by seed, labelled lines, and rows of images."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
