@@ -4,7 +4,8 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.framework.plots import BLUE, GREY, ORANGE, TEXT, dots
+from experiments.framework.palette import COLOURS
+from experiments.framework.plots import dots
 from experiments.gap.measure import LARGE
 
 
@@ -24,10 +25,10 @@ def canvases(axes, m) -> str | None:
         axes.imshow(heat, extent=extent, cmap="Oranges", alpha=0.65 * heat, vmin=0, vmax=1)
         row, column = each["corner"]
         place, side = (left + column * pixel, top + row * pixel), each["side"] * pixel
-        axes.add_patch(Rectangle(place, side, side, fill=False, ec=BLUE, lw=2))
-        axes.add_patch(Rectangle((left, top), 1, 1, fill=False, ec=GREY, lw=1))
+        axes.add_patch(Rectangle(place, side, side, fill=False, ec=COLOURS["blue"], lw=2))
+        axes.add_patch(Rectangle((left, top), 1, 1, fill=False, ec=COLOURS["soft"], lw=1))
         text = f"{each['label']} → {each['predicted']}, {'hit' if each['hit'] else 'missed'}"
-        axes.text(left + 0.5, top - 0.03, text, ha="center", va="bottom", fontsize=TEXT)
+        axes.text(left + 0.5, top - 0.03, text, ha="center", va="bottom")
     axes.set_xlim(-0.02, 3.2)
     axes.set_ylim(2.3, -0.2)
     axes.set_aspect("equal")
@@ -63,19 +64,21 @@ def by_canvas(axes, m) -> str | None:
     sizes = [gap["sizes"][width] for width in gap["sizes"]]
     hits = {gap["sizes"][w]: [100 * h for h in gap["hits"][w]] for w in gap["sizes"]}
     for size, each in hits.items():
-        axes.plot([size] * len(each), each, "o", color=ORANGE, alpha=0.6, ms=6)
+        axes.plot([size] * len(each), each, "o", color=COLOURS["vermillion"], alpha=0.6, ms=6)
     means = [fmean(each) for each in hits.values()]
     cover = [100 * gap["cover"][width] for width in gap["sizes"]]
-    axes.plot(sizes, means, color=ORANGE, lw=2.5)
-    axes.plot(sizes, cover, "o-", color=GREY, lw=2.5)
-    for values, text, colour in ((means, "hits", ORANGE), (cover, "by chance", GREY)):
-        axes.text(1.03 * sizes[-1], values[-1], text, color=colour, fontsize=TEXT, va="center")
+    axes.plot(sizes, means, color=COLOURS["vermillion"], lw=2.5)
+    axes.plot(sizes, cover, "o-", color=COLOURS["soft"], lw=2.5)
+    for values, text, colour in (
+        (means, "hits", COLOURS["vermillion"]),
+        (cover, "by chance", COLOURS["soft"]),
+    ):
+        axes.text(1.03 * sizes[-1], values[-1], text, color=colour, va="center")
     axes.set_ylim(0, 108)
     axes.set_xticks(sizes)
     axes.set_xlim(right=1.35 * sizes[-1])
-    axes.set_xlabel("width of the canvas, pixels", fontsize=TEXT)
-    axes.set_ylabel("test digits, percent", fontsize=TEXT)
-    axes.tick_params(labelsize=TEXT)
+    axes.set_xlabel("width of the canvas, pixels")
+    axes.set_ylabel("test digits, percent")
     ends = f"{means[0]:.1f} % at {sizes[0]} pixels to {means[-1]:.1f} % at {sizes[-1]}"
     return (
         "Test digits whose box has the maximum of the class activation map, one dot per seed, "

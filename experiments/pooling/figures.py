@@ -4,7 +4,8 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.framework.plots import BLUE, GREY, ORANGE, TEXT, dots
+from experiments.framework.palette import COLOURS
+from experiments.framework.plots import dots
 from experiments.pooling.measure import NETWORKS, NORMS
 from experiments.pooling.norms import EXAMPLE, P
 
@@ -19,8 +20,8 @@ def example(axes, m) -> str | None:
     for i, (name, values) in enumerate(m[NORMS]["example"].items()):
         left = 5 + 2.6 * i
         _grid(axes, values, left, 1.6, lambda row, column: 2 * row + column)
-        axes.text(left + 1, 1.45, name, ha="center", fontsize=TEXT)
-    axes.text(2, 0.45, "image", ha="center", fontsize=TEXT)
+        axes.text(left + 1, 1.45, name, ha="center")
+    axes.text(2, 0.45, "image", ha="center")
     axes.set_xlim(-0.1, 12.3)
     axes.set_ylim(4.8, -0.4)
     axes.set_aspect("equal")
@@ -39,7 +40,7 @@ def _grid(axes, values, left, top, window):
         place = (left + column + 0.04, top + row + 0.04)
         axes.add_patch(Rectangle(place, 0.92, 0.92, color=SHADES[window(row, column)], lw=0))
         middle = (left + column + 0.5, top + row + 0.5)
-        axes.text(*middle, f"{value:.2g}", ha="center", va="center", fontsize=TEXT)
+        axes.text(*middle, f"{value:.2g}", ha="center", va="center")
 
 
 def by_p(axes, m) -> str | None:
@@ -49,19 +50,18 @@ def by_p(axes, m) -> str | None:
     window = [abs(v) for row in EXAMPLE[:2] for v in row[:2]]
     levels = {"sum": sum(window), "maximum": max(window), "mean": fmean(window)}
     for name, level in levels.items():
-        axes.plot([1, 115], [level] * 2, color=GREY, lw=1, ls="--")
-        axes.text(130, level, name, va="center", fontsize=TEXT)
+        axes.plot([1, 115], [level] * 2, color=COLOURS["soft"], lw=1, ls="--")
+        axes.text(130, level, name, va="center")
     for (name, values), colour, up in zip(
-        curve.items(), (BLUE, ORANGE), (-0.25, 0.25), strict=True
+        curve.items(), (COLOURS["blue"], COLOURS["vermillion"]), (-0.25, 0.25), strict=True
     ):
         axes.plot(p, values, "o-", color=colour, lw=2.5)
-        axes.text(3.3, values[3] + up, name, color=colour, fontsize=TEXT, va="center")
+        axes.text(3.3, values[3] + up, name, color=colour, va="center")
     axes.set_xscale("log")
     axes.set_xticks([1, 10, 100], ["1", "10", "100"])
     axes.set_xlim(0.9, 800)
-    axes.set_xlabel("p", fontsize=TEXT)
-    axes.set_ylabel("Lp pooling", fontsize=TEXT)
-    axes.tick_params(labelsize=TEXT)
+    axes.set_xlabel("p")
+    axes.set_ylabel("Lp pooling")
     mean, total = curve.values()
     return (
         f"Lp pooling of the window {', '.join(map(str, window))} by p, from 1 to 100. The mean "

@@ -4,7 +4,8 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.framework.plots import BLUE, TEXT, dots, images
+from experiments.framework.palette import COLOURS
+from experiments.framework.plots import dots, images
 from experiments.windows.measure import BORDERS, EXAMPLE, WINDOWS
 from experiments.windows.sizes import FILTER, IMAGE
 
@@ -18,7 +19,7 @@ def example(axes, m) -> str | None:
     _grid(axes, FILTER, 5, 0.5, marked=3)
     _grid(axes, by_hand, 9, 1, marked=1)
     for x, text in ((4.5, "∗"), (8.5, "=")):
-        axes.text(x, 2, text, ha="center", va="center", fontsize=TEXT)
+        axes.text(x, 2, text, ha="center", va="center")
     axes.set_xlim(-0.1, 11.1)
     axes.set_ylim(4.2, -0.2)
     axes.set_aspect("equal")
@@ -37,10 +38,12 @@ def _grid(axes, values, left, top, marked):
     for (row, column), value in np.ndenumerate(np.array(values)):
         inside = row < marked and column < marked
         place = (left + column + 0.04, top + row + 0.04)
-        axes.add_patch(Rectangle(place, 0.92, 0.92, color=BLUE if inside else "#e6e9ed", lw=0))
-        ink = "white" if inside else "#1b1f24"
+        axes.add_patch(
+            Rectangle(place, 0.92, 0.92, color=COLOURS["blue"] if inside else COLOURS["line"], lw=0)
+        )
+        ink = "white" if inside else COLOURS["ink"]
         middle = (left + column + 0.5, top + row + 0.5)
-        axes.text(*middle, f"{value:g}", ha="center", va="center", fontsize=TEXT, color=ink)
+        axes.text(*middle, f"{value:g}", ha="center", va="center", color=ink)
 
 
 def maps(axes, m) -> str | None:
