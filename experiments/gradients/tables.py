@@ -36,7 +36,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
                 f"{r['examples']}",
                 r["dtype"],
                 *(f"{1e3 * r['cost'][k]['seconds']:.3g}" for k in ("hand", "autodiff")),
-                *(f"{memory(r['cost'][k]) / 1e3:,.0f}" for k in ("hand", "autodiff")),
+                *(f"{r['cost'][k]['bytes'] / 1e3:,.0f}" for k in ("hand", "autodiff")),
             )
             for r in costs
         ]
@@ -47,7 +47,3 @@ def tables(m: dict[str, Any]) -> list[Table]:
         rows = [(r["trained"], f"{r['steps']}", f"{max(r['distance']):.1e}") for r in trained]
         found.append(Table(head, rows))
     return found
-
-
-def memory(cost: dict[str, float]) -> float:
-    return cost["saved"] + cost["temporary"]
