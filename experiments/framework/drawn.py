@@ -77,7 +77,7 @@ def _saved(run, figure, axes, name, caption):
 def _laid_out(figure):
     """The figure, whose layout is computed once, and not again each time that it is saved."""
     figure.set_layout_engine("constrained")
-    figure.draw_without_rendering()
+    figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")
     return figure
 

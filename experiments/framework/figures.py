@@ -68,7 +68,8 @@ def label_lines(axes: Any) -> None:
 
     Call it after all limits and scales of the axes are set.
     """
-    axes.figure.draw_without_rendering()
+    if layout := axes.figure.get_layout_engine():
+        layout.execute(axes.figure)
     handles, labels = axes.get_legend_handles_labels()
     lines = [getattr(handle, "lines", (handle,))[0] for handle in handles]  # of error bars
     to_fraction = axes.transData + axes.transAxes.inverted()
