@@ -24,7 +24,11 @@ def parts(config: Options, data: Dataset) -> list[Part]:
     sizes = timing.SMOKE_SIZES if config.smoke else timing.SIZES
     networks = SMOKE if config.smoke else KINDS
     times = [Part(f"time {where}", n) for where, n in sizes.items()]
-    return [Part(SLOPES), *times, *(Part(name, KINDS[name], 2) for name in networks)]
+    return [
+        Part(SLOPES, cost=10 if config.full else 1),
+        *times,
+        *(Part(name, KINDS[name], 2) for name in networks),
+    ]
 
 
 def measure(
