@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.controls.measure import RUNS, TIMING
 from experiments.framework.claim import Evidence, NotJudged, Pairs
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 
 Found = dict[str, dict[str, Any]]
 BETTER = (  # the pairs whose test accuracies are compared
@@ -62,7 +62,7 @@ def table(m: Found) -> Table:
         )
         for name, r in done.items()
     ]
-    best = {"test accuracy, %": "highest", percent: "lowest"}
+    best: dict[str, Best] = {"test accuracy, %": "highest", percent: "lowest"}
     return Table(head, rows, best=best)
 
 

@@ -136,8 +136,8 @@ EXPERIMENT = Experiment(
         "float64 at the same rounded arguments.",
         f"Times are medians of {config.rounds} interleaved runs of the backward pass alone. Memory "
         "is what the forward pass saves for it, what it allocates, and the gradients.",
-        "autodiff differentiates the forward function of the same operator, with its default "
-        "implementation; for conv that is not the gradient of XLA's own convolution.",
+        "autodiff differentiates the forward function of the same operator; for conv, that of "
+        "XLA's own convolution.",
     ],
     data=lambda prepared: f"{prepared.data.name}, {len(prepared.data.train.y):,} training images",
 )

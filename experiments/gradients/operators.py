@@ -120,7 +120,8 @@ def cost(problem: Problem, n: int, dtype: str, rounds: int) -> dict[str, Any]:
     args = [jnp.asarray(rng.standard_normal(shape), dtype) for shape in problem.shapes(n)]
 
     def by(kind, *args):
-        with fcnn.gradients(kind):
+        conv = "lax" if kind == "autodiff" else "auto"  # autodiff of im2col's loops is slow
+        with fcnn.gradients(kind), fcnn.implementations(conv=conv):
             return problem.f(*args)
 
     kinds = ("hand", "autodiff")
