@@ -55,10 +55,6 @@ def evidence(m) -> list[Evidence]:
     ]
 
 
-def _share(m, part, count, of) -> Evidence:
-    return Share(m[part][count], m[part][of]) if part in m else _missing(part)
-
-
 def _pairs(m, key, a, b, unit) -> Evidence:
     if missing := [name for name in (a, b) if name not in m]:
         return _missing(missing[0])
