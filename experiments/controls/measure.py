@@ -41,6 +41,7 @@ RUNS = {
     "dense, tanh": Run("dense-tanh"),
     "conv3, tanh": Run("conv3-tanh"),
 }
+SMOKE = ("dense", "local3", "dense, permuted pixels")
 
 
 class Prepared(NamedTuple):
@@ -70,7 +71,8 @@ def permuted(images: Images, order: np.ndarray) -> Images:
 def parts(config, prepared: Prepared) -> list[Part]:
     shape = prepared.train.x.shape[1:]
     cost = {k: fcnn.summary(net, shape).multiply_adds for k, net in prepared.nets.items()}
-    runs = [Part(name, run, cost[run.network]) for name, run in RUNS.items()]
+    names = SMOKE if config.smoke else RUNS
+    runs = [Part(name, RUNS[name], cost[RUNS[name].network]) for name in names]
     return [*runs, Part(TIMING, None, sum(cost.values()) / 50)]
 
 
@@ -82,7 +84,7 @@ def measure(
     programs: dict[str, Trials] = {}
     for part in todo:
         if part.name == TIMING:
-            timed = {name: nets[name] for name in TIMED}
+            timed = {name: nets[name] for name in TIMED[: 1 if config.smoke else 2]}
             batch, rounds = Images(train.x[:BATCH], train.y[:BATCH]), 3 if config.smoke else 20
             times, _ = step_times(timed, optax.adam(RATE), batch, log, rounds=rounds)
             yield part.name, {"step_seconds": {name: min(each) for name, each in times.items()}}
