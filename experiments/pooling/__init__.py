@@ -15,7 +15,7 @@ from statistics import fmean, median
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 from experiments.pooling.figures import by_p, by_shift, example
 from experiments.pooling.measure import (
     NETWORKS,
@@ -81,8 +81,11 @@ def tables(m) -> list[Table]:
         if name in m
     ]
     head = ("network", "parameters", "multiply-adds", "step, milliseconds")
-    accuracy = ("test accuracy, percent", "lost at 1 pixel, points", "train − test, points")
-    return [*found, Table((*head, *accuracy), rows, narrow=True)]
+    accuracy = ("test accuracy, %", "lost at 1 pixel, percentage points")
+    gaps = "training − test accuracy, percentage points"
+    best: dict[str, Best] = {accuracy[0]: "highest"}
+    best |= dict.fromkeys((head[3], accuracy[1], gaps), "lowest")
+    return [*found, Table((*head, *accuracy, gaps), rows, narrow=True, best=best)]
 
 
 POINTS = "percentage points"

@@ -17,7 +17,7 @@ from statistics import fmean
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 from experiments.shift.figures import by_change, by_shift, feature_maps
 from experiments.shift.measure import (
     DIRECT,
@@ -30,6 +30,7 @@ from experiments.shift.measure import (
 )
 
 CHANGE = "log2 of the cosine distance of the head's input to itself after a shift of 1 pixel"
+STAY_PERCENT = "predictions that stay, %"
 STAY = "predictions that a shift of 1 pixel leaves unchanged"
 
 
@@ -55,12 +56,20 @@ def evidence(m) -> list[Evidence]:
 
 
 def tables(m) -> list[Table]:
+    dtypes = [name for name in m if name not in NETWORKS]
+    by_impl: dict[str, list] = {}
+    for row in (row for dtype in dtypes for row in m[dtype]["rows"]):
+        by_impl.setdefault(row["impl"], []).append(row)
     exact = [
-        (r["impl"], name, f"{r['cases']}", f"{r['equal']}", f"{r['units']:.3g}")
-        for name, part in m.items()
-        if name not in NETWORKS
-        for r in part["rows"]
+        (
+            impl,
+            f"{rows[0]['cases']}",
+            *(f"{r['equal']}" for r in rows),
+            f"{max(r['units'] for r in rows):.3g}",
+        )
+        for impl, rows in by_impl.items()
     ]
+    equal = [f"error 0, {dtype}" for dtype in dtypes]
     percent = lambda values: f"{100 * fmean(values):.1f}"
     networks = [
         (
@@ -73,20 +82,15 @@ def tables(m) -> list[Table]:
         for name in NETWORKS
         if name in m
     ]
-    shifts = [f"test accuracy, shift {n}, percent" for n in range(3)]
+    shifts = [f"test accuracy, shift {n}, %" for n in range(3)]
+    head = ("network", "parameters", *shifts, STAY_PERCENT, "cosine distance of features")
+    best: dict[str, Best] = {
+        **dict.fromkeys((*shifts, STAY_PERCENT), "highest"),
+        "cosine distance of features": "lowest",
+    }
     return [
-        Table(("implementation", "dtype", "cases", "error 0", "largest error, eps"), exact),
-        Table(
-            (
-                "network",
-                "parameters",
-                *shifts,
-                "predictions that stay, percent",
-                "cosine distance of features",
-            ),
-            networks,
-            narrow=True,
-        ),
+        Table(("implementation", "cases", *equal, "largest error, eps"), exact, narrow=True),
+        Table(head, networks, narrow=True, best=best),
     ]
 
 

@@ -17,7 +17,7 @@ from statistics import fmean
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 from experiments.windows.figures import by_window, example, maps
 from experiments.windows.measure import (
     BORDERS,
@@ -100,8 +100,9 @@ def tables(m) -> list[Table]:
         if name in m
     ]
     head = ("network", "parameters", "multiply-adds", "learning rate")
-    measured = ("training accuracy, percent", "test accuracy, percent", "border / centre")
-    return [*found, Table((*head, *measured), rows, narrow=True)]
+    measured = ("training accuracy, %", "test accuracy, %", "border / centre")
+    best: dict[str, Best] = {"test accuracy, %": "highest"}
+    return [*found, Table((*head, *measured), rows, narrow=True, best=best)]
 
 
 def _matrix(rows) -> str:
