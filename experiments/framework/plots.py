@@ -17,15 +17,15 @@ from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
 
 METHODS = {  # name → colour
-    **dict.fromkeys(("dense", "sigmoid", "autodiff", "loops", "without dropout"), "vermillion"),
+    **dict.fromkeys(("dense", "sigmoid", "autodiff", "loops in NumPy"), "vermillion"),
     **dict.fromkeys(("conv", "conv3", "conv 3×3", "convolution", "relu", "relu, conv"), "blue"),
-    **dict.fromkeys(("hand", "im2col", "with dropout"), "blue"),
+    **dict.fromkeys(("baseline", "without dropout"), "vermillion"),
     **dict.fromkeys(("local3", "tanh", "gap", "tiled", "mean", "FReLU, conv"), "green"),
     **dict.fromkeys(("stride", "leaky relu"), "gold"),
     **dict.fromkeys(("L2", "ELU"), "purple"),
     **dict.fromkeys(("L4", "swish"), "sky"),
     **dict.fromkeys(("max", "max pool", "mish"), "navy"),
-    "chance": "soft",
+    **dict.fromkeys(("chance", "auto", "lax", "lax_forward", "taps", "winograd", "fft"), "soft"),
 }
 
 
@@ -50,11 +50,11 @@ def dots(
         colour, at = colour_of(method), middle(each)
         places = [row + 0.5 * ((i + 0.5) / len(each) - 0.5) for i in range(len(each))]
         axes.plot(each, places, "o", color=colour, ms=5, alpha=0.6, label="each")
-        axes.plot(at, row, "|", color=colour, ms=22, mew=2.5, label=name)
+        axes.plot(at, row, "|", color=colour, ms=150 / max(7, len(values)), mew=2.5, label=name)
         _beside(axes, row, f"{at:{form}}".replace("-", "−"))
-    _beside(axes, -0.75, name)
+    _beside(axes, -0.9, name)
     axes.set_yticks(range(len(values)), list(values))
-    axes.set_ylim(len(values) - 0.4, -1.05)
+    axes.set_ylim(len(values) - 0.4, -1.3)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.set_xlabel(label)
