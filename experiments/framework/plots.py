@@ -19,13 +19,14 @@ from experiments.framework.palette import COLOURS
 METHODS = {  # name → colour
     **dict.fromkeys(("dense", "sigmoid", "autodiff", "loops in NumPy"), "vermillion"),
     **dict.fromkeys(("conv", "conv3", "conv 3×3", "convolution", "relu", "relu, conv"), "blue"),
-    **dict.fromkeys(("baseline", "without dropout"), "vermillion"),
+    **dict.fromkeys(("baseline", "without dropout", "softmax regression"), "vermillion"),
+    "linear, depth 4": "vermillion",
     **dict.fromkeys(("local3", "tanh", "gap", "tiled", "mean", "FReLU, conv"), "green"),
     **dict.fromkeys(("stride", "leaky relu"), "gold"),
     **dict.fromkeys(("L2", "ELU"), "purple"),
     **dict.fromkeys(("L4", "swish"), "sky"),
     **dict.fromkeys(("max", "max pool", "mish"), "navy"),
-    **dict.fromkeys(("chance", "auto", "lax", "lax_forward", "taps", "winograd", "fft"), "soft"),
+    **dict.fromkeys(("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft"), "soft"),
 }
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from experiments.framework.table import Table
 
+REGIONS = ("regions before training", "regions after training")
+
 
 def tables(m: dict[str, Any]) -> list[Table]:
     found = []
@@ -47,7 +49,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
         ]
         found.append(Table(head, rows))
     if nets := [r for r in m.values() if "test" in r]:
-        head = ("network", "parameters", "relu units", "rate", "test accuracy %")
+        head = ("network", "parameters", "relu units", "learning rate", "test accuracy, %")
         rows = [
             (
                 r["network"],
@@ -60,7 +62,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
             )
             for r in nets
         ]
-        found.append(Table((*head, "regions before", "regions after training"), rows))
+        found.append(Table((*head, *REGIONS), rows, narrow=True, best={"test accuracy, %": "highest"}))
     return found
 
 
