@@ -41,17 +41,18 @@ def dots(
     label: str,
     form: str = ".1f",
     middle: Callable[[Sequence[float]], float] = fmean,
+    colour: str = "",
 ) -> None:
     """One row per name: a dot per seed, a bar at the mean, and the mean as a number.
 
-    Dots never coincide. `middle` may also be the median.
+    Dots never coincide. `middle` may also be the median. Rows that are not methods have `colour`.
     """
     name = "mean" if middle is fmean else middle.__name__
     for row, (method, each) in enumerate(values.items()):
-        colour, at = colour_of(method), middle(each)
+        of, at = COLOURS[colour] if colour else colour_of(method), middle(each)
         places = [row + 0.5 * ((i + 0.5) / len(each) - 0.5) for i in range(len(each))]
-        axes.plot(each, places, "o", color=colour, ms=5, alpha=0.6, label="each")
-        axes.plot(at, row, "|", color=colour, ms=150 / max(7, len(values)), mew=2.5, label=name)
+        axes.plot(each, places, "o", color=of, ms=5, alpha=0.6, label="each")
+        axes.plot(at, row, "|", color=of, ms=150 / max(7, len(values)), mew=2.5, label=name)
         _beside(axes, row, f"{at:{form}}".replace("-", "−"))
     _beside(axes, -0.9, name)
     axes.set_yticks(range(len(values)), list(values))

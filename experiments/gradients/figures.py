@@ -63,6 +63,7 @@ def by_error(axes, m: dict[str, Any]) -> str | None:
             if i == 0:
                 axes.annotate(kind, (shift, errors[-1]), **ABOVE)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:.0e}")
     axes.set_xticks(range(len(DTYPES)), DTYPES)
     axes.set_ylabel("error / largest entry")
     axes.set_title("Errors of the gradients of all operators")
@@ -87,7 +88,7 @@ def by_cost(axes, m: dict[str, Any]) -> str | None:
     if not found:
         return None
     axes.set_xscale("log", base=2)
-    dots(axes, found, "seconds, autodiff / hand", ".2f", median)
+    dots(axes, found, "seconds, autodiff / hand", ".2f", median, "blue")
     axes.axvline(1, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_title("Time of the backward pass")

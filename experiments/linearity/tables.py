@@ -16,7 +16,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
             (
                 f"{r['depth']}",
                 _range(r["rank"]),
-                f"{max(r['error']):.1e}",
+                f"{max(r['error']):.2g}",
                 _range(r["distinct"]),
                 _range(r["distinct with relu"]),
             )
