@@ -20,7 +20,10 @@ def functions(axes, m) -> str | None:
     curves, found = m[SLOPES]["curves"], m[SLOPES]
     axes.axis("off")
     axes.set_title("Activations and their slopes")
-    styles = {"y": {"color": COLOURS["blue"]}, "slope": {"color": COLOURS["vermillion"], "ls": "--"}}
+    styles = {
+        "y": {"color": COLOURS["blue"]},
+        "slope": {"color": COLOURS["vermillion"], "ls": "--"},
+    }
     for i, name in enumerate(FUNCTIONS):
         panel = axes.inset_axes((0.06 + 0.245 * (i % 4), 0.56 - 0.5 * (i // 4), 0.2, 0.36))
         for what, style in styles.items():
@@ -29,11 +32,10 @@ def functions(axes, m) -> str | None:
         panel.set_xticks((-4, 0, 4))
         panel.set_yticks((-1, 0, 1))
         panel.set_ylim(-1.3, 2.2)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
+        panel.tick_params(labelleft=i % 4 == 0, labelbottom=i > 2)
     for height, (what, style) in zip((0.32, 0.2), styles.items(), strict=True):
-        axes.plot((0.8, 0.87), (height, height), lw=2, **style)
-        axes.text(0.89, height, what, va="center_baseline")
+        axes.plot((0.8, 0.87), (height, height), lw=2, transform=axes.transAxes, **style)
+        axes.text(0.89, height, what, va="center_baseline", transform=axes.transAxes)
     return (
         "Seven activations (solid) and their slopes (dashed), for x from −4 to 4. The largest "
         f"slope of sigmoid is {found['sigmoid']['largest']:g}, that of tanh "

@@ -67,7 +67,10 @@ def by_step(axes, m: Found) -> str | None:
     axes.set_title("Training accuracy by step")
     label_lines(axes)
     steps = ", ".join(f"{name} after {mean(r['steps']):,.0f}" for name, r in done.items())
-    return f"Training accuracy against step. The line at {target:g} % is reached by {steps} steps."
+    return (
+        f"Training accuracy by step, the mean over seeds. {target:g} %, the dashed line, is reached "
+        f"by {steps} steps."
+    )
 
 
 def pixels(axes, m: Found) -> str | None:
@@ -77,10 +80,13 @@ def pixels(axes, m: Found) -> str | None:
     found = [np.array(m[name]["image"]) for name in pair]
     images(axes, [[("image", found[0]), ("its permutation", found[1])]])
     axes.set_title("An image and its permutation")
-    lost = {
-        net: 100 * (mean(m[net]["test"]) - mean(m[f"{net}, permuted pixels"]["test"]))
+    change = {
+        net: 100 * (mean(m[f"{net}, permuted pixels"]["test"]) - mean(m[net]["test"]))
         for net in ("dense", "conv3")
         if net in m and f"{net}, permuted pixels" in m
     }
-    text = ", ".join(f"{net} loses {value:.2f}" for net, value in lost.items())
-    return f"An image, and the same with its pixels permuted: {text} percentage points of accuracy."
+    text = " and ".join(f"{value:+.2f} with {net}" for net, value in change.items())
+    return (
+        "An image, and the same with its pixels permuted, which changes the test accuracy by "
+        f"{text}, in percentage points."
+    )

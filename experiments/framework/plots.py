@@ -16,23 +16,24 @@ import numpy as np
 from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
 
-METHODS = {  # name → colour
-    **dict.fromkeys(("dense", "sigmoid", "autodiff", "loops in NumPy"), "vermillion"),
-    **dict.fromkeys(("conv", "conv3", "conv 3×3", "convolution", "relu", "relu, conv"), "blue"),
-    **dict.fromkeys(("baseline", "without dropout", "softmax regression"), "vermillion"),
-    "linear, depth 4": "vermillion",
-    **dict.fromkeys(("local3", "tanh", "gap", "tiled", "mean", "FReLU, conv"), "green"),
-    **dict.fromkeys(("stride", "leaky relu"), "gold"),
-    **dict.fromkeys(("L2", "ELU"), "purple"),
-    **dict.fromkeys(("L4", "swish"), "sky"),
-    **dict.fromkeys(("max", "max pool", "mish"), "navy"),
-    **dict.fromkeys(("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft"), "soft"),
+METHODS = {
+    "vermillion": (
+        *("dense", "sigmoid", "autodiff", "loops in NumPy", "baseline", "without dropout"),
+        *("softmax regression", "linear, depth 4"),
+    ),
+    "green": ("local3", "tanh", "gap", "tiled", "mean", "FReLU, conv"),
+    "gold": ("stride", "leaky relu"),
+    "purple": ("L2", "ELU"),
+    "sky": ("L4", "swish"),
+    "navy": ("max", "max pool", "mish"),
+    "soft": ("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft"),
 }
+_COLOURS = {name: COLOURS[colour] for colour, names in METHODS.items() for name in names}
 
 
 def colour_of(method: str) -> str:
-    """The colour of a method; blue if it has none of its own."""
-    return COLOURS[METHODS.get(method, "blue")]
+    """The colour of a method: blue for convolution, relu and all that METHODS does not have."""
+    return _COLOURS.get(method, COLOURS["blue"])
 
 
 def dots(

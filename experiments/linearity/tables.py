@@ -62,7 +62,9 @@ def tables(m: dict[str, Any]) -> list[Table]:
             )
             for r in nets
         ]
-        found.append(Table((*head, *REGIONS), rows, narrow=True, best={"test accuracy, %": "highest"}))
+        found.append(
+            Table((*head, *REGIONS), rows, narrow=True, best={"test accuracy, %": "highest"})
+        )
     return found
 
 

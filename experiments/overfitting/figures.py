@@ -66,7 +66,8 @@ def robustness(axes, m) -> str | None:
     kinds = {"clean": ("test", "blue"), "noisy": ("noisy", "vermillion")}
     kinds["shifted"] = ("shifted", "green")
     values = {
-        label: [fmean(percent(m[name][kind])) for name in done] for label, (kind, _) in kinds.items()
+        label: [fmean(percent(m[name][kind])) for name in done]
+        for label, (kind, _) in kinds.items()
     }
     for label, each in values.items():
         colour = COLOURS[kinds[label][1]]
