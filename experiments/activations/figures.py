@@ -20,10 +20,8 @@ def functions(axes, m) -> str | None:
     curves, found = m[SLOPES]["curves"], m[SLOPES]
     axes.axis("off")
     axes.set_title("Activations and their slopes")
-    styles = {
-        "y": {"color": COLOURS["blue"]},
-        "slope": {"color": COLOURS["vermillion"], "ls": "--"},
-    }
+    styles = {"y": ("blue", "-"), "slope": ("vermillion", "--")}
+    styles = {what: {"color": COLOURS[colour], "ls": ls} for what, (colour, ls) in styles.items()}
     for i, name in enumerate(FUNCTIONS):
         panel = axes.inset_axes((0.06 + 0.245 * (i % 4), 0.56 - 0.5 * (i // 4), 0.2, 0.36))
         for what, style in styles.items():

@@ -68,8 +68,8 @@ def by_step(axes, m: Found) -> str | None:
     label_lines(axes)
     steps = ", ".join(f"{name} after {mean(r['steps']):,.0f}" for name, r in done.items())
     return (
-        f"Training accuracy by step, the mean over seeds. {target:g} %, the dashed line, is reached "
-        f"by {steps} steps."
+        f"Training accuracy by step, the mean over seeds. It reaches {target:g} %, the dashed "
+        f"line: {steps} steps."
     )
 
 

@@ -3,7 +3,7 @@
 from statistics import mean
 from typing import Any
 
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 
 REGIONS = ("regions before training", "regions after training")
 
@@ -62,9 +62,8 @@ def tables(m: dict[str, Any]) -> list[Table]:
             )
             for r in nets
         ]
-        found.append(
-            Table((*head, *REGIONS), rows, narrow=True, best={"test accuracy, %": "highest"})
-        )
+        best: dict[str, Best] = {"test accuracy, %": "highest"}
+        found.append(Table((*head, *REGIONS), rows, narrow=True, best=best))
     return found
 
 
