@@ -211,7 +211,7 @@ BLOCKS = {
         f"{name} claims": partial(network_claims, name)
         for name in ("digits", "mnist", "fashion_mnist")
     },
-    "digits changes": partial(claim_changes, "digits"),
+    "mnist changes": partial(claim_changes, "mnist"),
     "faults": faults,
 }
 

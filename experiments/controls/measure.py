@@ -2,20 +2,17 @@
 
 import hashlib
 from collections.abc import Generator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 import optax
 
 import fcnn
 from experiments.framework.experiment import Log, Part
+from experiments.framework.step_times import step_times
 from experiments.framework.trained import Trials
-from fcnn.bench import seconds
 from fcnn.data import Images
 from fcnn.layers import Layer
-from fcnn.training import create, train_step
 
 RATE = 2e-3
 SMOOTH = 20  # steps over which training accuracy is averaged
@@ -44,6 +41,7 @@ RUNS = {
     "dense, tanh": Run("dense-tanh"),
     "conv3, tanh": Run("conv3-tanh"),
 }
+SMOKE = ("dense", "local3", "dense, permuted pixels")
 
 
 class Prepared(NamedTuple):
@@ -73,7 +71,8 @@ def permuted(images: Images, order: np.ndarray) -> Images:
 def parts(config, prepared: Prepared) -> list[Part]:
     shape = prepared.train.x.shape[1:]
     cost = {k: fcnn.summary(net, shape).multiply_adds for k, net in prepared.nets.items()}
-    runs = [Part(name, run, cost[run.network]) for name, run in RUNS.items()]
+    names = SMOKE if config.smoke else RUNS
+    runs = [Part(name, RUNS[name], cost[RUNS[name].network]) for name in names]
     return [*runs, Part(TIMING, None, sum(cost.values()) / 50)]
 
 
@@ -85,7 +84,10 @@ def measure(
     programs: dict[str, Trials] = {}
     for part in todo:
         if part.name == TIMING:
-            yield part.name, {"step_seconds": time_steps(config, prepared, log)}
+            timed = {name: nets[name] for name in TIMED[: 1 if config.smoke else 2]}
+            batch, rounds = Images(train.x[:BATCH], train.y[:BATCH]), 3 if config.smoke else 20
+            times, _ = step_times(timed, optax.adam(RATE), batch, log, rounds=rounds)
+            yield part.name, {"step_seconds": {name: min(each) for name, each in times.items()}}
             continue
         run: Run = part.payload
         if run.network not in programs:
@@ -123,19 +125,3 @@ def steps_to(accuracy: np.ndarray, target: float) -> list[int]:
     reached = accuracy >= target
     steps = accuracy.shape[1]
     return [int(r.argmax()) + 1 if r.any() else steps for r in reached]
-
-
-def time_steps(config, prepared: Prepared, log: Log) -> dict[str, float]:
-    """Seconds of one training step of one seed: the minimum of interleaved runs."""
-    batch = jax.device_put((prepared.train.x[:BATCH], prepared.train.y[:BATCH]))
-    optimizer, programs = optax.adam(RATE), {}
-    for name in TIMED:
-        log.note(f"compiling one step of {name} …")
-        net = prepared.nets[name]
-        train_state = jax.jit(partial(create, net, optimizer, batch[0].shape[1:]))(
-            jax.random.key(0)
-        )
-        step = train_step(net, fcnn.softmax_cross_entropy, optimizer)
-        programs[name] = jax.jit(step), (train_state, batch)
-    times = seconds(programs, rounds=3 if config.smoke else 20)
-    return {name: min(each) for name, each in times.items()}

@@ -8,9 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
 from statistics import median
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import jax
@@ -23,11 +21,10 @@ from experiments.fc_vs_conv.measured import Measured
 from experiments.framework import interrupt
 from experiments.framework.experiment import Log, Part
 from experiments.framework.seeds import Arrays, Seeds, cosine
-from fcnn.bench import seconds
-from fcnn.cli import compile_cache
+from experiments.framework.step_times import step_times
 from fcnn.data import Images
 from fcnn.layers import Layer
-from fcnn.training import TrainState, create, shuffled_indices, train_step
+from fcnn.training import TrainState, shuffled_indices
 
 STEPS_PER_CALL = 100  # at most; an interrupt takes effect when the current call ends
 FEW = 4  # training on few images takes 1 / FEW of the steps on all images
@@ -176,18 +173,7 @@ def schedule(config, seen: np.ndarray, n: int) -> Iterator[tuple[np.ndarray, flo
 
 def time_steps(config: Config, prepared: Prepared, log: Log) -> dict[str, dict[str, float]]:
     """Seconds of one training step of one seed, and of its compilation, by network."""
-    train = prepared.train
-    batch = jax.device_put((train.x[: config.batch_size], train.y[: config.batch_size]))
-    optimizer, programs, compiling = make_optimizer(config), {}, {}
-    for name, net in prepared.nets.items():
-        log.note(f"compiling one step of {name} …")
-        train_state = jax.jit(partial(create, net, optimizer, prepared.shape))(jax.random.key(0))
-        step = jax.jit(train_step(net, fcnn.softmax_cross_entropy, optimizer))
-        lowered, start = step.lower(train_state, batch), perf_counter()
-        with compile_cache.off():
-            compiled = lowered.compile()
-        compiling[name] = perf_counter() - start
-        programs[name] = compiled, (train_state, batch)
-    log.note(TIMING)
-    times = seconds(programs, rounds=3 if config.smoke else 20)
+    batch = Images(*(a[: config.batch_size] for a in prepared.train))
+    rounds = 3 if config.smoke else 20
+    times, compiling = step_times(prepared.nets, make_optimizer(config), batch, log, rounds=rounds)
     return {"step": {k: median(v) for k, v in times.items()}, "compile": compiling}

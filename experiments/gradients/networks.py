@@ -8,6 +8,7 @@ import optax
 
 import fcnn
 from experiments.framework import interrupt
+from experiments.framework.seeds import ONCE
 from fcnn.data import Images
 from fcnn.layers import Layer
 from fcnn.training import create, shuffled_indices, train_step
@@ -33,7 +34,7 @@ def _trained(model, images, dtype, seeds, steps, kind):
     cast = partial(jax.tree.map, lambda a: a.astype(dtype))
     shape = images.x.shape[1:]
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=ONCE)
     def start(key):
         params, state = model.init(key, shape)
         return create(model, optimizer, shape, key, params=cast(params), state=cast(state))

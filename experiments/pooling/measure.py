@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 import optax
 
 import fcnn
 from experiments.framework.experiment import Log, Part
 from experiments.framework.images import framed, loaded, smaller
 from experiments.framework.options import Options, with_epochs
+from experiments.framework.step_times import step_times
 from experiments.framework.trained import trained
 from experiments.pooling.norms import count_windows
-from fcnn.bench import seconds
 from fcnn.data import Images
 from fcnn.layers import (
     Layer,
@@ -28,7 +27,6 @@ from fcnn.layers import (
     relu,
     serial,
 )
-from fcnn.training import create, train_step
 
 POOLS = {
     "max": partial(max_pool, 2),
@@ -78,7 +76,9 @@ def measure(
         if part.name == NORMS:
             yield part.name, count_windows(1, (2,)) if config.smoke else count_windows(100)
         elif part.name == TIMES:
-            yield part.name, step_seconds(config, prepared, part.payload, log)
+            nets = {k: network(k, prepared.classes, config.width) for k in part.payload}
+            batch, rounds = Images(*(a[:BATCH] for a in prepared.train)), 2 if config.smoke else 20
+            yield part.name, step_times(nets, optax.adam(2e-3), batch, log, rounds=rounds)[0]
         else:
             yield part.name, accuracy(config, prepared, part.name, log)
 
@@ -105,18 +105,3 @@ def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[st
         "test": run.accuracy(prepared.test).tolist(),
         "shifted": run.shifted_accuracy(prepared.test, 1).tolist(),
     }
-
-
-def step_seconds(
-    config: Config, prepared: Prepared, names: Sequence[str], log: Log
-) -> dict[str, list[float]]:
-    """Seconds of one training step of one seed in interleaved rounds, by network."""
-    batch = jax.device_put(Images(*(a[:BATCH] for a in prepared.train)))
-    optimizer, programs = optax.adam(2e-3), {}
-    for name in names:
-        log.note(f"compiling one step of {name} …")
-        model = network(name, prepared.classes, config.width)
-        start = jax.jit(partial(create, model, optimizer, batch.x.shape[1:]))
-        step = jax.jit(train_step(model, fcnn.softmax_cross_entropy, optimizer))
-        programs[name] = step, (start(jax.random.key(0)), tuple(batch))
-    return seconds(programs, rounds=2 if config.smoke else 20)
