@@ -7,7 +7,7 @@ from experiments.activations.measure import SLOPES
 from experiments.activations.networks import KINDS
 from experiments.activations.slopes import BOUNDS, FUNCTIONS
 from experiments.activations.timing import SIZES
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 
 
 def tables(m) -> list[Table]:
@@ -25,10 +25,12 @@ def _slopes(m):
 
 
 def _training(m):
-    head = ("activation", "best rate", "steps", "test accuracy, %")
+    head = ("activation", "best learning rate", "steps", "test accuracy, %")
     head += (f"test accuracy at {HIGH:g}, %",)
     head += tuple(f"dead units at {rate:g}, %" for rate in (USUAL, HIGH))
-    return Table(head, [_row(name, m[name]) for name in KINDS if name in m], narrow=True)
+    best: dict[str, Best] = dict.fromkeys(head[3:5], "highest")
+    best |= dict.fromkeys((head[2], *head[5:]), "lowest")
+    return Table(head, [_row(name, m[name]) for name in KINDS if name in m], narrow=True, best=best)
 
 
 def _row(name, r):

@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.controls.output import Found
 from experiments.framework.figures import COLOURS, label_lines
+from experiments.framework.plots import colour_of, images
 from experiments.framework.statistics import paired
 
 CONTROLS = {
@@ -16,7 +17,7 @@ CONTROLS = {
     "no shared weights": ("local3", "dense"),
     "permuted pixels": ("conv3, permuted pixels", "dense, permuted pixels"),
 }
-LINES = {"dense": "vermillion", "local3": "green", "conv3": "blue"}  # network → colour
+NETWORKS = ("dense", "local3", "conv3")
 
 
 def by_control(axes, m: Found) -> str | None:
@@ -24,19 +25,24 @@ def by_control(axes, m: Found) -> str | None:
     done = {k: pair for k, pair in CONTROLS.items() if all(name in m for name in pair)}
     if not done:
         return None
-    gains = {}
-    for i, (control, (a, b)) in enumerate(done.items()):
+    gains, errors = {}, []
+    for control, (a, b) in done.items():
         values = [100 * (x - y) for x, y in zip(m[a]["test"], m[b]["test"], strict=True)]
         gains[control] = mean(values)
-        if len(values) > 1:
-            found = paired(values, [0.0] * len(values), 0.0)
-            axes.plot([found.low, found.high], [i, i], color=COLOURS["soft"], lw=2)
-        axes.plot(gains[control], i, "o", color=COLOURS["blue"])
-    axes.axvline(0, color=COLOURS["soft"], lw=1)
-    axes.set_yticks(range(len(done)), list(done))
+        found = paired(values, [0.0] * len(values), 0.0) if len(values) > 1 else None
+        errors.append(found.high - gains[control] if found else 0.0)
+    rows = range(len(done))
+    axes.errorbar(list(gains.values()), rows, xerr=errors, fmt="o", color=COLOURS["blue"], lw=2)
+    for row, gain in zip(rows, gains.values(), strict=True):
+        place = {"va": "center", "transform": axes.get_yaxis_transform()}
+        axes.text(1.02, row, f"{gain:+.2f}".replace("-", "−"), **place)
+    axes.axvline(0, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
+    axes.set_yticks(rows, list(done))
     axes.invert_yaxis()
-    axes.set_xlabel("accuracy gained, percentage points")
-    axes.set_title("Gain of convolution in each control")
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    axes.set_xlabel("conv − dense, percentage points")
+    axes.set_title("Accuracy gained by convolution")
     least, most = (f(gains, key=lambda k: gains[k]) for f in (min, max))
     return (
         f"Gain of the network with local windows over the dense one in each control, with 95 % "
@@ -46,36 +52,41 @@ def by_control(axes, m: Found) -> str | None:
 
 
 def by_step(axes, m: Found) -> str | None:
-    done = {name: m[name] for name in LINES if name in m}
+    done = {name: m[name] for name in NETWORKS if name in m}
     if not done:
         return None
     for name, r in done.items():
         curve = 100 * np.array(r["curve"])
-        axes.plot(range(1, len(curve) + 1), curve, color=COLOURS[LINES[name]], label=name)
+        axes.plot(range(1, len(curve) + 1), curve, color=colour_of(name), label=name)
     target = 100 * next(iter(done.values()))["target"]
     axes.axhline(target, color=COLOURS["soft"], lw=1, ls="--")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("training step")
     axes.set_ylabel("training accuracy, %")
     axes.set_title("Training accuracy by step")
     label_lines(axes)
     steps = ", ".join(f"{name} after {mean(r['steps']):,.0f}" for name, r in done.items())
-    return f"Training accuracy against step. The line at {target:g} % is reached by {steps} steps."
+    return (
+        f"Training accuracy by step, the mean over seeds. It reaches {target:g} %, the dashed "
+        f"line: {steps} steps."
+    )
 
 
 def pixels(axes, m: Found) -> str | None:
     pair = ("dense", "dense, permuted pixels")
     if not all(name in m for name in pair):
         return None
-    images = [np.array(m[name]["image"]) for name in pair]
-    gap = np.full((len(images[0]), 2), np.nan)
-    axes.imshow(np.concatenate([images[0], gap, images[1]], axis=1), cmap="Greys")
-    axes.set_axis_off()
-    axes.set_title("An image, and its permutation")
-    lost = {
-        net: 100 * (mean(m[net]["test"]) - mean(m[f"{net}, permuted pixels"]["test"]))
+    found = [np.array(m[name]["image"]) for name in pair]
+    images(axes, [[("image", found[0]), ("its permutation", found[1])]])
+    axes.set_title("An image and its permutation")
+    change = {
+        net: 100 * (mean(m[f"{net}, permuted pixels"]["test"]) - mean(m[net]["test"]))
         for net in ("dense", "conv3")
         if net in m and f"{net}, permuted pixels" in m
     }
-    text = ", ".join(f"{net} loses {value:.2f}" for net, value in lost.items())
-    return f"An image, and the same with its pixels permuted: {text} percentage points of accuracy."
+    text = " and ".join(f"{value:+.2f} with {net}" for net, value in change.items())
+    return (
+        "An image, and the same with its pixels permuted, which changes the test accuracy by "
+        f"{text}, in percentage points."
+    )

@@ -1,10 +1,11 @@
 """Evidence for the claims, and the table."""
 
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from experiments.controls.measure import RUNS, TIMING
 from experiments.framework.claim import Evidence, NotJudged, Pairs
+from experiments.framework.statistics import with_spread
 from experiments.framework.table import Best, Table
 
 Found = dict[str, dict[str, Any]]
@@ -54,7 +55,7 @@ def table(m: Found) -> Table:
     rows = [
         (
             name,
-            _spread([100 * v for v in r["test"]]),
+            with_spread([100 * v for v in r["test"]], 2),
             f"{100 * mean(r['train']):.2f}",
             f"{mean(r['steps']):,.0f}",
             f"{r['parameters']:,}",
@@ -63,8 +64,4 @@ def table(m: Found) -> Table:
         for name, r in done.items()
     ]
     best: dict[str, Best] = {"test accuracy, %": "highest", percent: "lowest"}
-    return Table(head, rows, best=best)
-
-
-def _spread(values: list[float]) -> str:
-    return f"{mean(values):.2f} ±{stdev(values) if len(values) > 1 else 0:.2f}"
+    return Table(head, rows, narrow=True, best=best)

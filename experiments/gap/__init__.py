@@ -15,7 +15,7 @@ from statistics import fmean
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 from experiments.gap.figures import by_canvas, by_gap, canvases
 from experiments.gap.measure import LARGE, TRAINED, Config, identity, measure, parts, prepare
 
@@ -67,21 +67,18 @@ def tables(m) -> list[Table]:
         if name in m
     ]
     parameters = ("parameters", f"parameters for {LARGE} digits")
-    accuracy = ("training accuracy, percent", "test accuracy, percent", "train − test, points")
-    found = [Table(("head", *parameters, "learning rate", *accuracy), heads, narrow=True)]
+    accuracy = ("training accuracy, %", "test accuracy, %")
+    gap = "training − test accuracy, percentage points"
+    head = ("head", *parameters, "learning rate", *accuracy, gap)
+    best: dict[str, Best] = {"test accuracy, %": "highest", gap: "lowest"}
+    best |= dict.fromkeys(parameters, "lowest")
+    found = [Table(head, heads, narrow=True, best=best)]
     if "gap" in m:
-        gap = m["gap"]
-        rows = [
-            (
-                f"{gap['sizes'][s]}",
-                mean(gap["accuracy"][s]),
-                mean(gap["hits"][s]),
-                mean([gap["cover"][s]]),
-            )
-            for s in gap["sizes"]
-        ]
-        head = ("canvas, pixels wide", "test accuracy, percent", "hits, percent")
-        found.append(Table((*head, "digit's share of the canvas, percent"), rows, narrow=True))
+        r = m["gap"]
+        columns = lambda s: map(mean, (r["accuracy"][s], r["hits"][s], [r["cover"][s]]))
+        rows = [(f"{size}", *columns(s)) for s, size in r["sizes"].items()]
+        head = ("width of the canvas, pixels", "test accuracy, %", "hits, %")
+        found.append(Table((*head, "digit's share of the canvas, %"), rows, narrow=True))
     return found
 
 

@@ -5,7 +5,7 @@ from statistics import fmean
 import numpy as np
 
 from experiments.framework.palette import COLOURS
-from experiments.framework.plots import dots
+from experiments.framework.plots import dots, drawing, lines
 from experiments.gap.measure import LARGE
 
 
@@ -29,16 +29,14 @@ def canvases(axes, m) -> str | None:
         axes.add_patch(Rectangle((left, top), 1, 1, fill=False, ec=COLOURS["soft"], lw=1))
         text = f"{each['label']} → {each['predicted']}, {'hit' if each['hit'] else 'missed'}"
         axes.text(left + 0.5, top - 0.03, text, ha="center", va="bottom")
-    axes.set_xlim(-0.02, 3.2)
-    axes.set_ylim(2.3, -0.2)
-    axes.set_aspect("equal")
-    axes.axis("off")
+    drawing(axes, 3.2, 2.3, above=0.2)
+    axes.set_title("Class activation maps on large canvases")
     rate, cover = fmean(m["gap"]["hits"][LARGE]), m["gap"]["cover"][LARGE]
     return (
         f"The first {len(examples)} test digits on a canvas 4 digits wide, with their boxes in "
-        "blue and the positive class activation map of the predicted class in orange, for seed 0; "
-        f"above each, label → prediction. Over all seeds {rate:.1%} of the maxima are in the box, "
-        f"which covers {cover:.1%} of the canvas."
+        "blue and the class activation map of the predicted class in orange; above each, label → "
+        f"prediction. Over all seeds {100 * rate:.1f} % of the maxima are in the box, which covers "
+        f"{100 * cover:.1f} % of the canvas."
     )
 
 
@@ -49,11 +47,12 @@ def by_gap(axes, m) -> str | None:
     }
     if not found:
         return None
-    dots(axes, found, "training − test accuracy, points")
+    dots(axes, found, "training − test accuracy, percentage points")
+    axes.set_title("Overfitting by head")
     means = ", ".join(f"{name} {fmean(values):.1f}" for name, values in found.items())
     return (
-        "Training minus test accuracy in percentage points by head, one dot per seed, with the "
-        f"mean as a bar: {means}. 0 is no overfitting."
+        "Training minus test accuracy by head, one dot per seed, with the mean: "
+        f"{means} percentage points."
     )
 
 
@@ -61,27 +60,16 @@ def by_canvas(axes, m) -> str | None:
     if "gap" not in m:
         return None
     gap = m["gap"]
-    sizes = [gap["sizes"][width] for width in gap["sizes"]]
-    hits = {gap["sizes"][w]: [100 * h for h in gap["hits"][w]] for w in gap["sizes"]}
-    for size, each in hits.items():
-        axes.plot([size] * len(each), each, "o", color=COLOURS["vermillion"], alpha=0.6, ms=6)
-    means = [fmean(each) for each in hits.values()]
-    cover = [100 * gap["cover"][width] for width in gap["sizes"]]
-    axes.plot(sizes, means, color=COLOURS["vermillion"], lw=2.5)
-    axes.plot(sizes, cover, "o-", color=COLOURS["soft"], lw=2.5)
-    for values, text, colour in (
-        (means, "hits", COLOURS["vermillion"]),
-        (cover, "by chance", COLOURS["soft"]),
-    ):
-        axes.text(1.03 * sizes[-1], values[-1], text, color=colour, va="center")
-    axes.set_ylim(0, 108)
+    hits = {size: [100 * h for h in gap["hits"][w]] for w, size in gap["sizes"].items()}
+    cover = {size: [100 * gap["cover"][w]] for w, size in gap["sizes"].items()}
+    sizes = sorted(hits)
+    axes.set_ylim(0, 105)
     axes.set_xticks(sizes)
-    axes.set_xlim(right=1.35 * sizes[-1])
-    axes.set_xlabel("width of the canvas, pixels")
-    axes.set_ylabel("test digits, percent")
-    ends = f"{means[0]:.1f} % at {sizes[0]} pixels to {means[-1]:.1f} % at {sizes[-1]}"
+    axes.set_title("Maxima of the map in the digit's box")
+    lines(axes, {"gap": hits, "chance": cover}, "width of the canvas, pixels", "test digits, %")
+    ends = lambda by: " to ".join(f"{fmean(by[size]):.1f} %" for size in (sizes[0], sizes[-1]))
     return (
-        "Test digits whose box has the maximum of the class activation map, one dot per seed, "
-        f"against the width of the canvas: from {ends}. By chance: the box's share of the canvas, "
-        f"{cover[0]:.1f} % to {cover[-1]:.1f} %."
+        "Test digits whose box has the maximum of the class activation map, against the width of "
+        f"the canvas: {ends(hits)}. By chance, the box's share of the canvas: {ends(cover)}. "
+        "Bands: one standard deviation over seeds."
     )

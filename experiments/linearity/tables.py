@@ -3,7 +3,9 @@
 from statistics import mean
 from typing import Any
 
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
+
+REGIONS = ("regions before training", "regions after training")
 
 
 def tables(m: dict[str, Any]) -> list[Table]:
@@ -14,7 +16,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
             (
                 f"{r['depth']}",
                 _range(r["rank"]),
-                f"{max(r['error']):.1e}",
+                f"{max(r['error']):.2g}",
                 _range(r["distinct"]),
                 _range(r["distinct with relu"]),
             )
@@ -47,7 +49,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
         ]
         found.append(Table(head, rows))
     if nets := [r for r in m.values() if "test" in r]:
-        head = ("network", "parameters", "relu units", "rate", "test accuracy %")
+        head = ("network", "parameters", "relu units", "learning rate", "test accuracy, %")
         rows = [
             (
                 r["network"],
@@ -60,7 +62,8 @@ def tables(m: dict[str, Any]) -> list[Table]:
             )
             for r in nets
         ]
-        found.append(Table((*head, "regions before", "regions after training"), rows))
+        best: dict[str, Best] = {"test accuracy, %": "highest"}
+        found.append(Table((*head, *REGIONS), rows, narrow=True, best=best))
     return found
 
 

@@ -14,7 +14,7 @@ from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs
 from experiments.framework.experiment import Experiment
 from experiments.framework.options import Options
 from experiments.framework.statistics import with_spread
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 from experiments.mnist_mlp.figures import confusion, curves, wrong
 from experiments.mnist_mlp.measure import (
     DROPOUT,
@@ -52,7 +52,8 @@ def tables(m) -> list[Table]:
         for name, r in m.items()
     ]
     head = ("network", "test accuracy, %", "training accuracy, %", "gap, percentage points")
-    accuracy = Table(head, rows, narrow=True)
+    best: dict[str, Best] = {head[1]: "highest", head[3]: "lowest"}
+    accuracy = Table(head, rows, narrow=True, best=best)
     shape = next(iter(m.values()))["shape"]
     layers = fcnn.summary(network(DROPOUT), tuple(shape)).rows
     layout = [

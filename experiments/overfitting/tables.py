@@ -1,7 +1,7 @@
 """Tables: the remedies, the numbers of images, and the scales of dropout."""
 
 from experiments.framework.statistics import with_spread
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 from experiments.overfitting.factors import FACTORS
 from experiments.overfitting.measure import SCALE
 from experiments.overfitting.measured import gap, percent
@@ -23,7 +23,9 @@ def _factors(m):
         strength = f"{r['best']:g}" if len(r["strengths"]) > 1 else "–"
         values = (percent(r["test"]), gap(r), percent(r["noisy"]), percent(r["shifted"]))
         rows.append((name, strength, *map(with_spread, values)))
-    return Table(head, rows, narrow=True)
+    best: dict[str, Best] = dict.fromkeys((head[2], *head[4:]), "highest")
+    best[head[3]] = "lowest"
+    return Table(head, rows, narrow=True, best=best)
 
 
 def _calibration(m):

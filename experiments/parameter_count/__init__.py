@@ -15,7 +15,7 @@ from math import inf, log2
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Table
+from experiments.framework.table import Best, Table
 from experiments.parameter_count.counts import TEXTBOOK
 from experiments.parameter_count.figures import by_accuracy, by_image, by_layer
 from experiments.parameter_count.measure import Config, Results, gather, measure, parts, prepare
@@ -62,13 +62,14 @@ def needed(by_parameters: dict[int, float], target: float, otherwise: float) -> 
 def tables(m: Results) -> list[Table]:
     found = []
     if m.counts:
-        head = ("network for 224×224×3", "parameters", "largest layer", "share %")
+        head = ("network for 224×224×3", "parameters", "largest layer", "share of the largest, %")
         rows = [
             (name, f"{sum(each):,}", f"{max(each):,}", f"{100 * max(each) / sum(each):.2f}")
             for name, each in m.counts["networks"].items()
         ]
-        found.append(Table(head, rows))
-    head = ("network", "parameters", "rate", "test accuracy %", "lowest seed %", "highest seed %")
+        found.append(Table(head, rows, narrow=True))
+    accuracy = ("test accuracy, %", "lowest seed, %", "highest seed, %")
+    head = ("network", "parameters", "learning rate", *accuracy)
     percent = lambda values: [f"{100 * v:.2f}" for v in values]
     rows = [
         (
@@ -79,7 +80,8 @@ def tables(m: Results) -> list[Table]:
         )
         for r in m.trained
     ]
-    return [*found, Table(head, rows)] if rows else found
+    best: dict[str, Best] = dict.fromkeys(accuracy, "highest")
+    return [*found, Table(head, rows, narrow=True, best=best)] if rows else found
 
 
 def notes(config: Config) -> list[str]:

@@ -11,11 +11,9 @@ Command: python -m experiments pooling
 """
 
 from math import log2
-from statistics import fmean, median
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Table
 from experiments.pooling.figures import by_p, by_shift, example
 from experiments.pooling.measure import (
     NETWORKS,
@@ -27,17 +25,7 @@ from experiments.pooling.measure import (
     parts,
     prepare,
 )
-from experiments.pooling.norms import STATEMENTS
-
-
-def lost(m, name) -> list[float]:
-    """Accuracy lost by a shift of 1 pixel, in percentage points, by seed."""
-    return [100 * (a - b) for a, b in zip(m[name]["test"], m[name]["shifted"], strict=True)]
-
-
-def gap(m, name) -> list[float]:
-    """Training − test accuracy, in percentage points, by seed."""
-    return [100 * (a - b) for a, b in zip(m[name]["train"], m[name]["test"], strict=True)]
+from experiments.pooling.tables import gap, lost, tables
 
 
 def evidence(m) -> list[Evidence]:
@@ -58,31 +46,6 @@ def evidence(m) -> list[Evidence]:
         Pairs(gap(m, "stride"), gap(m, "max")),
         Pairs(times["max"], times["stride"]),
     ]
-
-
-def tables(m) -> list[Table]:
-    found = []
-    if NORMS in m:
-        count = lambda key: f"{m[NORMS][key][0]:,} of {m[NORMS][key][1]:,}"
-        rows = [(text, count(key)) for key, text in STATEMENTS.items()]
-        found.append(Table(("statement", "true, windows"), rows))
-    mean = lambda values: f"{fmean(values):.1f}"
-    rows = [
-        (
-            name,
-            f"{m[name]['parameters']:,}",
-            f"{m[name]['multiply_adds']:,}",
-            f"{1e3 * median(m[TIMES][name]):.2f}" if TIMES in m else "",
-            f"{100 * fmean(m[name]['test']):.1f}",
-            mean(lost(m, name)),
-            mean(gap(m, name)),
-        )
-        for name in NETWORKS
-        if name in m
-    ]
-    head = ("network", "parameters", "multiply-adds", "step, milliseconds")
-    accuracy = ("test accuracy, percent", "lost at 1 pixel, points", "train − test, points")
-    return [*found, Table((*head, *accuracy), rows, narrow=True)]
 
 
 POINTS = "percentage points"

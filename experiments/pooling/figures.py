@@ -2,45 +2,32 @@
 
 from statistics import fmean
 
-import numpy as np
-
 from experiments.framework.palette import COLOURS
-from experiments.framework.plots import dots
+from experiments.framework.plots import cells, dots, drawing
 from experiments.pooling.measure import NETWORKS, NORMS
 from experiments.pooling.norms import EXAMPLE, P
 
-SHADES = ("#9ecae1", "#fdd0a2", "#c7e9c0", "#dadaeb")  # of the four windows
+WINDOWS = ("blue", "vermillion", "green", "gold")  # colours of the four windows
 
 
 def example(axes, m) -> str | None:
     """The textbook's picture: four windows of an image, and one number of each."""
     if NORMS not in m:
         return None
-    _grid(axes, EXAMPLE, 0, 0.6, lambda row, column: 2 * (row // 2) + column // 2)
+    cells(axes, EXAMPLE, 0, 0, lambda row, column: WINDOWS[2 * (row // 2) + column // 2])
+    axes.text(2, -0.2, "image", ha="center")
     for i, (name, values) in enumerate(m[NORMS]["example"].items()):
-        left = 5 + 2.6 * i
-        _grid(axes, values, left, 1.6, lambda row, column: 2 * row + column)
-        axes.text(left + 1, 1.45, name, ha="center")
-    axes.text(2, 0.45, "image", ha="center")
-    axes.set_xlim(-0.1, 12.3)
-    axes.set_ylim(4.8, -0.4)
-    axes.set_aspect("equal")
-    axes.axis("off")
-    first = ", ".join(f"{name} {v[0][0]:.2g}" for name, v in m[NORMS]["example"].items())
+        left = 4.6 + 2.4 * i
+        rounded = [[f"{v:.2g}" for v in row] for row in values]
+        cells(axes, rounded, left, 1, lambda row, column: WINDOWS[2 * row + column])
+        axes.text(left + 1, 0.8, name, ha="center")
+    drawing(axes, 11.4, 4, above=1)
+    axes.set_title("Pooling of 2×2 windows")
+    first = ", ".join(f"{name} {v[0][0]:.3g}" for name, v in m[NORMS]["example"].items())
     return (
-        "A 4×4 image, its four windows of 2×2 shaded, and one number of each window by max "
-        f"pooling, mean pooling and the mean form of L2 pooling. First window: {first}."
+        "A 4×4 image with its four windows of 2×2 in four colours, and one number of each window "
+        f"by max pooling, mean pooling and the mean form of L2 pooling. First window: {first}."
     )
-
-
-def _grid(axes, values, left, top, window):
-    from matplotlib.patches import Rectangle
-
-    for (row, column), value in np.ndenumerate(np.array(values)):
-        place = (left + column + 0.04, top + row + 0.04)
-        axes.add_patch(Rectangle(place, 0.92, 0.92, color=SHADES[window(row, column)], lw=0))
-        middle = (left + column + 0.5, top + row + 0.5)
-        axes.text(*middle, f"{value:.2g}", ha="center", va="center")
 
 
 def by_p(axes, m) -> str | None:
@@ -49,19 +36,17 @@ def by_p(axes, m) -> str | None:
     p, curve = P[:-1], m[NORMS]["curve"]
     window = [abs(v) for row in EXAMPLE[:2] for v in row[:2]]
     levels = {"sum": sum(window), "maximum": max(window), "mean": fmean(window)}
+    for (name, values), colour in zip(curve.items(), ("blue", "vermillion"), strict=True):
+        axes.plot(p, values, "o-", color=COLOURS[colour], lw=2, ms=5, label=name)
+        axes.annotate(name, (p[2], values[2]), (10, 0), textcoords="offset points", va="center")
     for name, level in levels.items():
-        axes.plot([1, 115], [level] * 2, color=COLOURS["soft"], lw=1, ls="--")
-        axes.text(130, level, name, va="center")
-    for (name, values), colour, up in zip(
-        curve.items(), (COLOURS["blue"], COLOURS["vermillion"]), (-0.25, 0.25), strict=True
-    ):
-        axes.plot(p, values, "o-", color=colour, lw=2.5)
-        axes.text(3.3, values[3] + up, name, color=colour, va="center")
+        axes.axhline(level, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
+        axes.text(1.02, level, name, va="center", transform=axes.get_yaxis_transform())
     axes.set_xscale("log")
     axes.set_xticks([1, 10, 100], ["1", "10", "100"])
-    axes.set_xlim(0.9, 800)
-    axes.set_xlabel("p")
-    axes.set_ylabel("Lp pooling")
+    axes.set_xlabel("exponent p")
+    axes.set_ylabel("Lp norm of the window")
+    axes.set_title("From mean to maximum: Lp pooling of a window")
     mean, total = curve.values()
     return (
         f"Lp pooling of the window {', '.join(map(str, window))} by p, from 1 to 100. The mean "
@@ -75,9 +60,10 @@ def by_shift(axes, m) -> str | None:
     if not pairs:
         return None
     found = {name: [100 * (a - b) for a, b in each] for name, each in pairs.items()}
-    dots(axes, found, "accuracy lost at 1 pixel, points")
+    dots(axes, found, "accuracy lost, percentage points")
+    axes.set_title("Test accuracy lost by a 1-pixel shift")
     means = ", ".join(f"{name} {fmean(values):.1f}" for name, values in found.items())
     return (
-        "Percentage points of test accuracy lost when test images are shifted by 1 pixel, one dot "
-        f"per seed, with the mean as a bar: {means}."
+        "Test accuracy lost when test images are shifted by 1 pixel, one dot per seed, with the "
+        f"mean: {means} percentage points. No network was trained on shifted images."
     )

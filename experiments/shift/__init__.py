@@ -13,11 +13,9 @@ Command: python -m experiments shift
 """
 
 from math import log2
-from statistics import fmean
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Table
 from experiments.shift.figures import by_change, by_shift, feature_maps
 from experiments.shift.measure import (
     DIRECT,
@@ -28,6 +26,7 @@ from experiments.shift.measure import (
     parts,
     prepare,
 )
+from experiments.shift.tables import tables
 
 CHANGE = "log2 of the cosine distance of the head's input to itself after a shift of 1 pixel"
 STAY = "predictions that a shift of 1 pixel leaves unchanged"
@@ -51,42 +50,6 @@ def evidence(m) -> list[Evidence]:
         Share(kept, of * len(stay["max pool"])),
         Pairs(stay["max pool"], stay["dense"]),
         Pairs(stay["stride"], stay["dense"]),
-    ]
-
-
-def tables(m) -> list[Table]:
-    exact = [
-        (r["impl"], name, f"{r['cases']}", f"{r['equal']}", f"{r['units']:.3g}")
-        for name, part in m.items()
-        if name not in NETWORKS
-        for r in part["rows"]
-    ]
-    percent = lambda values: f"{100 * fmean(values):.1f}"
-    networks = [
-        (
-            name,
-            f"{m[name]['parameters']:,}",
-            *(percent(m[name]["accuracy"][shift]) for shift in ("0", "1", "2")),
-            percent(m[name]["stay"]),
-            f"{fmean(m[name]['change']):.3f}",
-        )
-        for name in NETWORKS
-        if name in m
-    ]
-    shifts = [f"test accuracy, shift {n}, percent" for n in range(3)]
-    return [
-        Table(("implementation", "dtype", "cases", "error 0", "largest error, eps"), exact),
-        Table(
-            (
-                "network",
-                "parameters",
-                *shifts,
-                "predictions that stay, percent",
-                "cosine distance of features",
-            ),
-            networks,
-            narrow=True,
-        ),
     ]
 
 

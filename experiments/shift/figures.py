@@ -28,11 +28,13 @@ def feature_maps(axes, m) -> str | None:
         vmin=0,
         vmax=1,
     )
+    axes.set_title("Feature maps of an image and of its shift")
     return (
         "An image, the same image shifted by 1 pixel down and right, and the most active feature "
         "map of the first convolution for both; darker is larger. The maps differ by up to "
-        f"{plain.max() / top:.0%} of the largest value. After the first map is shifted by the same "
-        f"pixel, they differ by {error[2:-1, 2:-1].max():g} inside the border (realigned)."
+        f"{100 * plain.max() / top:.0f} % of the largest value; after the first one is shifted by "
+        f"the same pixel (realigned), by {100 * error[2:-1, 2:-1].max() / top:g} % inside the "
+        "border."
     )
 
 
@@ -40,12 +42,13 @@ def by_change(axes, m) -> str | None:
     found = {name: m[name]["change"] for name in NETWORKS if name in m}
     if not found:
         return None
-    dots(axes, found, "cosine distance of features")
+    dots(axes, found, "cosine distance of features", ".3f")
     axes.set_xlim(left=0)
+    axes.set_title("Change of features by a 1-pixel shift")
     means = ", ".join(f"{name} {fmean(values):.3f}" for name, values in found.items())
     return (
-        "Cosine distance between the head's input for test images and for the same images shifted "
-        f"by 1 pixel, one dot per seed, with the mean as a bar: {means}. 0 is invariant."
+        "Cosine distance between the features of test images and of the same images shifted by 1 "
+        f"pixel, one dot per seed, with the mean: {means}. A distance of 0 is invariance."
     )
 
 
@@ -57,11 +60,12 @@ def by_shift(axes, m) -> str | None:
     }
     if not found:
         return None
-    lines(axes, found, "shift of test images, pixels", "test accuracy, percent")
     axes.set_xticks(range(3))
-    axes.set_xlim(-0.1, 2.9)
+    axes.set_title("Test accuracy on shifted images")
+    lines(axes, found, "shift of the test images, pixels", "test accuracy, %")
     ends = ", ".join(f"{k} {fmean(v[0]):.1f} to {fmean(v[1]):.1f}" for k, v in found.items())
     return (
-        "Test accuracy in percent when every test image is shifted, the mean over four directions "
-        f"and over seeds. From no shift to 1 pixel: {ends}. No network saw shifted images."
+        "Test accuracy when test images are shifted, the mean of four directions; no network was "
+        f"trained on shifted images. From no shift to 1 pixel: {ends} %. Bands: one standard "
+        "deviation over seeds."
     )

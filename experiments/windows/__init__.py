@@ -13,31 +13,21 @@ Command: python -m experiments windows
 """
 
 from math import log2
-from statistics import fmean
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Table
 from experiments.windows.figures import by_window, example, maps
 from experiments.windows.measure import (
-    BORDERS,
     EXAMPLE,
     SIZES,
-    WINDOWS,
     Config,
     identity,
     measure,
     parts,
     prepare,
 )
+from experiments.windows.tables import tables
 
-FORMULAS = {
-    "formula": "floor((H + 2P − D(K − 1) − 1) / S) + 1",
-    "loops": "count of window positions by a loop",
-    "height from W": "height from W, as some books print",
-    "without floor": "without floor",
-    "without dilation": "floor((H + 2P − K) / S) + 1, for any D",
-}
 TWO, ONE = "two of 3×3", "5×5"
 
 
@@ -67,41 +57,6 @@ def _missing(name) -> NotJudged:
 
 def _percent(share: float) -> float:
     return 100 * share
-
-
-def tables(m) -> list[Table]:
-    found = []
-    if SIZES in m:
-        counts = [m[SIZES][key] for key in FORMULAS]
-        rows = [
-            (text, f"{right:,}", f"{m[SIZES]['cases'] - right:,}")
-            for text, right in zip(FORMULAS.values(), counts, strict=True)
-        ]
-        found.append(Table(("output size", "right, cases", "wrong, cases"), rows))
-    if EXAMPLE in m:
-        rows = [(name, *map(_matrix, found)) for name, found in m[EXAMPLE]["outputs"].items()]
-        found.append(Table(("4×4 example", "no padding", "padding 1"), rows))
-    mean = lambda values: f"{100 * fmean(values):.1f}"
-    rows = [
-        (
-            name,
-            f"{m[name]['parameters']:,}",
-            f"{m[name]['multiply_adds']:,}",
-            f"{m[name]['rate']:g}",
-            mean(m[name]["train"]),
-            mean(m[name]["test"]),
-            f"{fmean(m[name]['border']):.2f}" if name in BORDERS else "",
-        )
-        for name in (*BORDERS, *WINDOWS)
-        if name in m
-    ]
-    head = ("network", "parameters", "multiply-adds", "learning rate")
-    measured = ("training accuracy, percent", "test accuracy, percent", "border / centre")
-    return [*found, Table((*head, *measured), rows, narrow=True)]
-
-
-def _matrix(rows) -> str:
-    return "; ".join(" ".join(f"{v:g}" for v in row) for row in rows)
 
 
 CASES = "heights, widths, windows, strides, paddings, dilations × conv, max_pool and avg_pool"

@@ -4,8 +4,7 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.framework.palette import COLOURS
-from experiments.framework.plots import dots, images
+from experiments.framework.plots import cells, dots, drawing, images
 from experiments.windows.measure import BORDERS, EXAMPLE, WINDOWS
 from experiments.windows.sizes import FILTER, IMAGE
 
@@ -15,47 +14,35 @@ def example(axes, m) -> str | None:
     if EXAMPLE not in m:
         return None
     by_hand, _ = m[EXAMPLE]["outputs"]["hand"]
-    _grid(axes, IMAGE, 0, 0, marked=3)
-    _grid(axes, FILTER, 5, 0.5, marked=3)
-    _grid(axes, by_hand, 9, 1, marked=1)
+    marked = lambda n: lambda row, column: "blue" if row < n and column < n else None
+    cells(axes, IMAGE, 0, 0, marked(3))
+    cells(axes, FILTER, 5, 0.5, marked(3))
+    cells(axes, by_hand, 9, 1, marked(1))
     for x, text in ((4.5, "∗"), (8.5, "=")):
         axes.text(x, 2, text, ha="center", va="center")
-    axes.set_xlim(-0.1, 11.1)
-    axes.set_ylim(4.2, -0.2)
-    axes.set_aspect("equal")
-    axes.axis("off")
+    for x, top, text in ((2, 0, "image"), (6.5, 0.5, "filter"), (10, 1, "output")):
+        axes.text(x, top - 0.2, text, ha="center")
+    drawing(axes, 11, 4, above=1)
+    axes.set_title("Convolution of a 4×4 image with a 3×3 filter")
     equal = f"{m[EXAMPLE]['equal']} of {m[EXAMPLE]['cells']}"
     return (
-        "The 4×4 image, the 3×3 filter and the 2×2 output; the first window and its output, "
-        f"{by_hand[0][0]}, are filled. {equal} cells by loops, by im2col and by fcnn.conv are "
+        "A 4×4 image, a 3×3 filter and the 2×2 output; the first window and its output, "
+        f"{by_hand[0][0]}, are blue. {equal} cells by loops, by im2col and by fcnn.conv are "
         "exactly equal to those by hand, without and with padding 1."
     )
-
-
-def _grid(axes, values, left, top, marked):
-    from matplotlib.patches import Rectangle
-
-    for (row, column), value in np.ndenumerate(np.array(values)):
-        inside = row < marked and column < marked
-        place = (left + column + 0.04, top + row + 0.04)
-        axes.add_patch(
-            Rectangle(place, 0.92, 0.92, color=COLOURS["blue"] if inside else COLOURS["line"], lw=0)
-        )
-        ink = "white" if inside else COLOURS["ink"]
-        middle = (left + column + 0.5, top + row + 0.5)
-        axes.text(*middle, f"{value:g}", ha="center", va="center", color=ink)
 
 
 def maps(axes, m) -> str | None:
     found = {name: np.array(m[name]["map"]) for name in BORDERS if name in m}
     if not found:
         return None
-    images(axes, [[(name, each / each.max()) for name, each in found.items()]], vmin=0)
+    each = [(name, a / a.max()) for name, a in found.items()]
+    images(axes, [each[:2], each[2:]], vmin=0, vmax=1)
+    axes.set_title("Activations by position and padding")
     ratios = ", ".join(f"{name} {fmean(m[name]['border']):.2f}" for name in found)
     return (
-        "Root mean square of the last convolution's output by position, over test images, seeds "
-        "and channels, relative to its largest; darker is larger. Ratio of the outermost cells "
-        f"to the others: {ratios}."
+        "Root mean square of the last convolution's output by position, relative to the largest; "
+        f"darker is larger. Ratio of the outermost cells to all others: {ratios}."
     )
 
 
@@ -63,9 +50,10 @@ def by_window(axes, m) -> str | None:
     found = {k: [100 * v for v in m[k]["test"]] for k in (*WINDOWS, *BORDERS) if k in m}
     if not found:
         return None
-    dots(axes, found, "test accuracy, percent")
+    dots(axes, found, "test accuracy, %")
+    axes.set_title("Test accuracy by window and by padding")
     means = ", ".join(f"{name} {fmean(values):.1f}" for name, values in found.items())
     return (
-        "Test accuracy in percent by window, at about equal numbers of parameters, and by padding "
-        f"of three 3×3 convolutions; one dot per seed, with the mean as a bar: {means}."
+        "Test accuracy by window, at about equal numbers of parameters, and by padding of three "
+        f"3×3 convolutions, one dot per seed, with the mean: {means} %."
     )
