@@ -61,6 +61,9 @@ def images(axes, rows: Sequence[Sequence[tuple[str, Any]]], **options: Any) -> N
         for c, (title, image) in enumerate(row):
             extent = (c + 0.04, c + 0.96, -1.3 * r - 0.92, -1.3 * r)
             axes.imshow(np.asarray(image), extent=extent, **{"cmap": "gray_r", **options})
+            left, right, low, high = extent
+            corners = [left, right, right, left, left], [low, low, high, high, low]
+            axes.plot(*corners, color=GREY, lw=1)
             axes.text(c + 0.5, -1.3 * r + 0.04, title, ha="center", va="bottom", fontsize=TEXT)
     axes.set_xlim(0, max(map(len, rows)))
     axes.set_ylim(-1.3 * (len(rows) - 1) - 0.95, 0.3)
