@@ -21,7 +21,7 @@ from experiments.controls.networks import networks
 from experiments.controls.output import evidence, table
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
-from experiments.framework.images import framed, loaded, smaller
+from experiments.framework.images import framed, identity, loaded, smaller
 from experiments.framework.options import Options, with_epochs
 
 POINTS = "percentage points"
@@ -106,5 +106,5 @@ EXPERIMENT = Experiment(
         "forward pass of one image. Training accuracy is the mean over 20 steps, on their batches; "
         "a network that does not reach the set accuracy counts with all its steps.",
     ],
-    data=lambda prepared: prepared.identity(),
+    data=lambda prepared: identity(prepared.train),
 )

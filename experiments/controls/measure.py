@@ -1,6 +1,5 @@
 """Training of each network in each control, and the seconds of a training step."""
 
-import hashlib
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
@@ -50,11 +49,6 @@ class Prepared(NamedTuple):
     nets: dict[str, Layer]
     target: float  # training accuracy
     permutation: np.ndarray  # of the pixels
-
-    def identity(self) -> str:
-        """The number of training images, and a hash of them."""
-        digest = hashlib.sha256(self.train.x.tobytes() + self.train.y.tobytes()).hexdigest()
-        return f"{len(self.train.y):,} training images, sha256 {digest[:16]}"
 
 
 def permutation(size: tuple[int, ...]) -> np.ndarray:

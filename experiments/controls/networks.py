@@ -1,12 +1,12 @@
 """The networks: dense and convolutional ones of fc_vs_conv, and two between or beside them."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable
 
 import jax.numpy as jnp
 
 import fcnn
+from experiments.framework.sized import nearest
 from fcnn.layers import (
     Layer,
     conv,
@@ -20,8 +20,6 @@ from fcnn.layers import (
     tanh,
 )
 from fcnn.models import ladder
-
-LARGEST = 100_000  # size at which the search for a network of a given cost ends
 
 
 def networks(shape: tuple[int, ...], classes: int, width: int) -> dict[str, Layer]:
@@ -96,10 +94,3 @@ def locally_connected(features: int) -> Layer:
         positions="mixed",
         multiply_adds=lambda x, y, plan: math.prod(y.shape[1:]) * 9 * x.shape[-1],
     )
-
-
-def nearest(build: Callable[[int], Layer], cost: Callable[[Layer], int], budget: int) -> int:
-    """The size k for which the cost of build(k), which grows with k, is nearest to the budget."""
-    of = lambda k: cost(build(k))
-    above = bisect_left(range(1, LARGEST), budget, key=of) + 1
-    return min((max(above - 1, 1), above), key=lambda k: abs(of(k) - budget))

@@ -1,5 +1,7 @@
 """Images of an experiment: the data set that the options name, and background around its images."""
 
+import hashlib
+
 import numpy as np
 
 from experiments.framework.options import Options
@@ -23,3 +25,13 @@ def smaller(data: Dataset, train: int = 100, test: int = 50) -> Dataset:
     """The first images of a data set, for --smoke."""
     first = lambda images, n: Images(images.x[:n], images.y[:n])
     return data._replace(train=first(data.train, train), test=first(data.test, test))
+
+
+def identity(images: Images) -> str:
+    """The number of images, and a hash of them and their labels: for the field `data` of a record.
+
+    >>> identity(Images(np.zeros((2, 1, 1, 1)), np.array([0, 1])))
+    '2 training images, sha256 013f21dd7052786e'
+    """
+    digest = hashlib.sha256(images.x.tobytes() + images.y.tobytes()).hexdigest()
+    return f"{len(images.y):,} training images, sha256 {digest[:16]}"

@@ -81,3 +81,20 @@ def upper_bound(k: int, n: int, confidence: float = 0.95) -> float:
     0.0295
     """
     return float(betaincinv(k + 1, n - k, confidence)) if k < n else 1.0
+
+
+def points(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    """a − b of shares by seed, in percentage points.
+
+    >>> points([0.5, 1.0], [0.25, 1.0])
+    [25.0, 0.0]
+    """
+    return [100 * (x - y) for x, y in zip(a, b, strict=True)]
+
+
+def percent(shares: Sequence[float]) -> list[float]:
+    """
+    >>> percent([0.25, 1.0])
+    [25.0, 100.0]
+    """
+    return [100 * share for share in shares]
