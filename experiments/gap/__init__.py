@@ -72,7 +72,7 @@ def tables(m) -> list[Table]:
     head = ("head", *parameters, "learning rate", *accuracy, gap)
     best: dict[str, Best] = {"test accuracy, %": "highest", gap: "lowest"}
     best |= dict.fromkeys(parameters, "lowest")
-    found = [Table(head, heads, narrow=True, best=best)]
+    found = [Table(head, heads, narrow=True, best=best)] if heads else []
     if "gap" in m:
         r = m["gap"]
         columns = lambda s: map(mean, (r["accuracy"][s], r["hits"][s], [r["cover"][s]]))

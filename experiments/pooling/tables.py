@@ -32,7 +32,8 @@ def tables(m) -> list[Table]:
     gaps = "training − test accuracy, percentage points"
     best: dict[str, Best] = {accuracy[0]: "highest"}
     best |= dict.fromkeys((head[3], accuracy[1], gaps), "lowest")
-    return [*found, Table((*head, *accuracy, gaps), rows, narrow=True, best=best)]
+    networks = Table((*head, *accuracy, gaps), rows, narrow=True, best=best)
+    return [*found, networks] if rows else found
 
 
 def lost(m, name) -> list[float]:

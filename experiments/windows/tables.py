@@ -43,7 +43,8 @@ def tables(m) -> list[Table]:
     head = ("network", "parameters", "multiply-adds", "learning rate")
     measured = ("training accuracy, %", "test accuracy, %", "border / centre")
     best: dict[str, Best] = {"test accuracy, %": "highest"}
-    return [*found, Table((*head, *measured), rows, narrow=True, best=best)]
+    networks = Table((*head, *measured), rows, narrow=True, best=best)
+    return [*found, networks] if rows else found
 
 
 def _matrix(rows) -> str:
