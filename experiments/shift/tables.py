@@ -2,10 +2,13 @@
 
 from statistics import fmean
 
+from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
 from experiments.shift.measure import NETWORKS
 
-STAY_PERCENT = "predictions that stay, %"
+UNCHANGED = "unchanged predictions, shift of 1 pixel, %"
+DISTANCE = "cosine distance of features"
+SHIFTS = ("no shift", "shift of 1 pixel", "shift of 2 pixels")
 
 
 def tables(m) -> list[Table]:
@@ -22,26 +25,28 @@ def tables(m) -> list[Table]:
         )
         for impl, rows in by_impl.items()
     ]
-    equal = [f"error 0, {dtype}" for dtype in dtypes]
-    percent = lambda values: f"{100 * fmean(values):.1f}"
+    equal = [f"cases with error 0, {dtype}" for dtype in dtypes]
     networks = [
         (
             name,
             f"{m[name]['parameters']:,}",
-            *(percent(m[name]["accuracy"][shift]) for shift in ("0", "1", "2")),
-            percent(m[name]["stay"]),
+            f"{m[name]['rate']:g}",
+            *(with_spread(percent(m[name]["accuracy"][shift])) for shift in ("0", "1", "2")),
+            with_spread(percent(m[name]["unchanged"])),
             f"{fmean(m[name]['change']):.3f}",
         )
         for name in NETWORKS
         if name in m
     ]
-    shifts = [f"test accuracy, shift {n}, %" for n in range(3)]
-    head = ("network", "parameters", *shifts, STAY_PERCENT, "cosine distance of features")
+    shifts = [f"test accuracy, {shift}, %" for shift in SHIFTS]
+    head = ("network", "parameters", "learning rate", *shifts, UNCHANGED, DISTANCE)
     best: dict[str, Best] = {
-        **dict.fromkeys((*shifts, STAY_PERCENT), "highest"),
-        "cosine distance of features": "lowest",
+        **dict.fromkeys((*shifts, UNCHANGED), "highest"),
+        DISTANCE: "lowest",
     }
     return [
-        Table(("implementation", "cases", *equal, "largest error, eps"), exact, narrow=True),
+        Table(
+            ("implementation", "cases", *equal, "largest error, rounding units"), exact, narrow=True
+        ),
         Table(head, networks, narrow=True, best=best),
     ]

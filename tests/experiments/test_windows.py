@@ -1,10 +1,21 @@
 """Output sizes, the 4×4 example and the measure of the border have known answers."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import fcnn
-from experiments.windows.measure import border_to_centre, network
+from experiments.framework.claim import judge
+from experiments.windows import EXPERIMENT, ONE, TWO
+from experiments.windows.measure import (
+    BORDERS,
+    EXAMPLE,
+    SIZES,
+    WINDOWS,
+    border_to_centre,
+    network,
+)
 from experiments.windows.sizes import Case, by_loop, formula, four_by_four, predicted, returned
 
 # height, width, k, s, p, d -> output
@@ -19,7 +30,7 @@ def test_all_counts_of_output_positions_agree(case, out):
     assert returned("conv", Case(*case)) == returned("max_pool", Case(*case)) == out
 
 
-def test_a_window_that_does_not_fit_is_refused_and_formulas_of_books_differ():
+def test_a_window_that_does_not_fit_is_an_error_and_formulas_of_books_differ():
     assert returned("conv", Case(2, 9, 3, 1, 0, 1)) is None
     found = predicted(Case(28, 32, 5, 2, 0, 1))
     assert found["formula"] == (12, 14)
@@ -44,3 +55,49 @@ def test_a_window_has_the_number_of_features_nearest_to_the_parameters():
     assert parameters("5×5") == 30 + (75 * 3 + 3) + (30 + 10)  # stem, window, head
     k = 4  # of 10 features each: 3 to k, k to k, and the head
     assert parameters("two of 3×3") == 30 + (27 * k + k) + (9 * k * k + k) + (10 * k + 10)
+
+
+@pytest.mark.parametrize("name", [*BORDERS, *WINDOWS])
+def test_each_network_is_built(name):
+    shape = (7, 8, 3)
+    net = network(name, shape, 10, 4)
+    budget = fcnn.summary(network("5×5", shape, 10, 4), shape).parameters
+    parameters = fcnn.summary(net, shape).parameters
+    assert name in BORDERS or abs(parameters - budget) < 0.25 * budget
+    assert jax.eval_shape(lambda key: applied(net, shape, key), jax.random.key(0)).shape == (2, 10)
+
+
+def applied(net, shape, key):
+    params, state = net.init(key, shape)
+    return net.apply(params, state, jnp.zeros((2, *shape)))[0]
+
+
+GOOD = {
+    SIZES: {"cases": 9, "formula": 9, "loops": 9},
+    EXAMPLE: {"cells": 4, "equal": 4},
+    "zeros": {"border": [0.5, 0.5], "test": [0.9, 0.92]},
+    "reflect": {"border": [0.9, 0.9]},
+    "wrap": {"border": [0.8, 0.8]},
+    "valid": {"test": [0.8, 0.82]},
+    TWO: {"test": [0.8, 0.7]},
+    ONE: {"test": [0.8, 0.7]},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "index"),
+    [
+        ({}, None),
+        ({SIZES: {"cases": 9, "formula": 8, "loops": 9}}, 0),
+        ({SIZES: {"cases": 9, "formula": 9, "loops": 8}}, 1),
+        ({EXAMPLE: {"cells": 4, "equal": 3}}, 2),
+        ({"reflect": {"border": [0.4, 0.4]}}, 3),
+        ({"wrap": {"border": [0.4, 0.4]}}, 4),
+        ({"valid": {"test": [0.91, 0.93]}}, 5),
+        ({TWO: {"test": [0.79, 0.69]}}, 6),
+    ],
+)
+def test_each_claim_can_fail(change, index):
+    verdicts = judge(EXPERIMENT.claims, EXPERIMENT.evidence(GOOD | change))
+    expected = ["failed" if i == index else "held" for i in range(len(EXPERIMENT.claims))]
+    assert [v.verdict for v in verdicts] == expected
