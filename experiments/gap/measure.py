@@ -29,6 +29,7 @@ from fcnn.layers import (
     serial,
 )
 
+HEADS = ("gap", "dense")
 WIDTHS = ("2", "2.5", "3", "4", "5")  # of canvases, in digits
 TRAINED, LARGE = "2.5", "4"
 SEEN = 1000  # test digits, at most, on other canvases
@@ -61,12 +62,8 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     return config, Prepared(train, validation, data.test, len(data.classes))
 
 
-def identity(prepared: Prepared) -> str:
-    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
-
-
 def parts(config: Config, prepared: Prepared) -> list[Part]:
-    return [Part(name) for name in (("gap",) if config.smoke else ("gap", "dense"))]
+    return [Part(name) for name in (HEADS[:1] if config.smoke else HEADS)]
 
 
 def canvas_sizes(side: int, smoke: bool = False) -> dict[str, int]:
