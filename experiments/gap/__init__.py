@@ -16,7 +16,8 @@ from experiments.framework.experiment import Experiment
 from experiments.framework.images import identity
 from experiments.framework.statistics import percent
 from experiments.gap.figures import by_canvas, by_gap, canvases
-from experiments.gap.measure import HEADS, LARGE, TRAINED, Config, measure, parts, prepare
+from experiments.gap.measure import LARGE, TRAINED, Config, measure, parts, prepare
+from experiments.gap.networks import HEADS
 from experiments.gap.tables import overfit, tables
 
 

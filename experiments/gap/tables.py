@@ -2,7 +2,8 @@
 
 from experiments.framework.statistics import percent, points, with_spread
 from experiments.framework.table import Best, Table
-from experiments.gap.measure import HEADS, LARGE, TRAINED
+from experiments.gap.measure import LARGE, TRAINED
+from experiments.gap.networks import HEADS
 
 
 def tables(m) -> list[Table]:

@@ -59,8 +59,8 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     if config.width < 1:
         raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
     data = smaller(loaded(config)) if config.smoke else loaded(config)
-    images = (framed(each, FRAME) for each in (*split(data.train), data.test))
-    return config, Prepared(*images, len(data.classes))
+    train, validation, test = (framed(each, FRAME) for each in (*split(data.train), data.test))
+    return config, Prepared(train, validation, test, len(data.classes))
 
 
 def parts(config: Config, prepared: Prepared) -> list[Part]:

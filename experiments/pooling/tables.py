@@ -13,7 +13,7 @@ def tables(m) -> list[Table]:
     if NORMS in m:
         count = lambda key: f"{m[NORMS][key][0]:,} of {m[NORMS][key][1]:,}"
         rows = [(text, count(key)) for key, text in STATEMENTS.items()]
-        found.append(Table(("statement", "windows where true"), rows))
+        found.append(Table(("statement", "true cases"), rows))
     names = [name for name in NETWORKS if name in m]
     step = "milliseconds of a training step"
     costs = [

@@ -18,9 +18,9 @@ from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
 from experiments.framework.images import identity
 from experiments.framework.statistics import percent
+from experiments.shift.equivariance import DIRECT
 from experiments.shift.figures import by_change, by_shift, feature_maps
 from experiments.shift.measure import (
-    DIRECT,
     NETWORKS,
     Config,
     measure,

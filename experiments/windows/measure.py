@@ -86,8 +86,7 @@ def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[st
         return found
     maps = before_head(model, run, 2)(prepared.test.x[:SEEN])
     energy = (maps**2).mean((1, -1))  # of images and channels: (seeds, h, w)
-    border = {} if min(energy.shape[1:]) < 3 else {"border": [*map(border_to_centre, energy)]}
-    return found | border | {"map": np.sqrt(energy.mean(0)).tolist()}
+    return found | border(energy) | {"map": np.sqrt(energy.mean(0)).tolist()}
 
 
 def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Layer:
@@ -106,6 +105,12 @@ def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Laye
 def _network(convolutions: Sequence[Layer], classes: int) -> Layer:
     stages = [layer for each in convolutions for layer in (each, relu())]
     return serial(*stages, global_avg_pool(), dense(classes, w_init=initializers.lecun))
+
+
+def border(energy: np.ndarray) -> dict[str, list[float]]:
+    """The ratio of each seed, from mean squares (seeds, h, w); none without inner cells."""
+    inner = min(energy.shape[1:]) > 2
+    return {"border": [border_to_centre(each) for each in energy]} if inner else {}
 
 
 def border_to_centre(energy: np.ndarray) -> float:

@@ -35,7 +35,7 @@ def tables(m) -> list[Table]:
             f"{m[name]['rate']:g}",
             with_spread(percent(m[name]["train"])),
             with_spread(percent(m[name]["test"])),
-            f"{fmean(m[name]['border']):.2f}" if "border" in m[name] else "–",
+            ratio(m[name]),
         )
         for name in (*BORDERS, *WINDOWS)
         if name in m
@@ -44,6 +44,11 @@ def tables(m) -> list[Table]:
     measured = ("training accuracy, %", "test accuracy, %", "border / centre")
     best: dict[str, Best] = {"test accuracy, %": "highest"}
     return [*found, Table((*head, *measured), rows, narrow=True, best=best)]
+
+
+def ratio(network) -> str:
+    """Activations at the border, relative to the centre, or a dash."""
+    return f"{fmean(network['border']):.2f}" if "border" in network else "–"
 
 
 def _matrix(rows) -> str:

@@ -8,7 +8,7 @@ import pytest
 from experiments.framework.claim import judge
 from experiments.gap import EXPERIMENT
 from experiments.gap.canvas import class_maps, hits, placed
-from experiments.gap.measure import HEADS, network
+from experiments.gap.networks import HEADS, network
 from fcnn.data import Images
 
 

@@ -8,7 +8,8 @@ import pytest
 import fcnn
 from experiments.framework.claim import judge
 from experiments.shift import EXPERIMENT
-from experiments.shift.measure import NETWORKS, SHIFTS, cosine_distance, errors, network
+from experiments.shift.equivariance import SHIFTS, errors
+from experiments.shift.measure import NETWORKS, cosine_distance, network
 
 
 @pytest.mark.usefixtures("jax_defaults")

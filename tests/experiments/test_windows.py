@@ -12,10 +12,12 @@ from experiments.windows.measure import (
     BORDERS,
     EXAMPLE,
     SIZES,
+    border,
     border_to_centre,
     network,
 )
 from experiments.windows.sizes import Case, by_loop, formula, four_by_four, predicted, returned
+from experiments.windows.tables import tables
 
 # height, width, k, s, p, d -> output
 KNOWN = {(7, 7, 3, 2, 0, 1): (3, 3), (28, 32, 5, 2, 2, 1): (14, 16), (9, 8, 3, 3, 1, 2): (3, 2)}
@@ -47,6 +49,14 @@ def test_the_border_is_compared_with_the_centre():
     energy = np.ones((4, 5))
     energy[1:-1, 1:-1] = 4.0
     assert border_to_centre(energy) == pytest.approx(0.5)
+    assert border(energy[None]) == {"border": [pytest.approx(0.5)]}
+
+
+def test_a_map_without_inner_cells_has_no_ratio_and_a_dash_in_the_table():
+    assert border(np.ones((2, 2, 5))) == border(np.ones((2, 5, 2))) == {}
+    costs = {"parameters": 1, "multiply_adds": 1, "rate": 0.1}
+    small = {"train": [0.5], "test": [0.5], "map": np.ones((2, 2)).tolist(), **costs}
+    assert tables({"valid": small})[0].rows[0][-1] == "–"
 
 
 @pytest.fixture
