@@ -11,75 +11,35 @@ activation map of class c is sum_k y[i,j,k] W[k,c]; its mean is the logit withou
 Command: python -m experiments gap
 """
 
-from statistics import fmean
-
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Best, Table
+from experiments.framework.images import identity
+from experiments.framework.statistics import percent
 from experiments.gap.figures import by_canvas, by_gap, canvases
-from experiments.gap.measure import LARGE, TRAINED, Config, identity, measure, parts, prepare
-
-HEADS = ("gap", "dense")
+from experiments.gap.measure import LARGE, TRAINED, Config, measure, parts, prepare
+from experiments.gap.networks import HEADS
+from experiments.gap.tables import overfit, tables
 
 
 def evidence(m) -> list[Evidence]:
     if missing := [name for name in HEADS if name not in m]:
         return [NotJudged(f"{missing[0]} was not trained")] * 6
     gap, dense = (m[name] for name in HEADS)
-    sizes = gap["sizes"]
-    grows = [
-        gap["parameters"][s] == gap["parameters"][TRAINED]
-        and (s == TRAINED or dense["parameters"][s] != dense["parameters"][TRAINED])
-        for s in sizes
-    ]
-    others = [s for s in sizes if s != TRAINED]
-    works = [gap["accepts"][s] for s in others] + [not dense["accepts"][s] for s in others]
-    percent = lambda values: [100 * v for v in values]
-    hits = lambda s: Pairs(percent(gap["hits"][s]), percent([gap["cover"][s]] * len(gap["test"])))
+    others = [size for size in gap["sizes"] if size != TRAINED]
+    same = lambda head, size: head["parameters"][size] == head["parameters"][TRAINED]
+    depends = [same(gap, size) and not same(dense, size) for size in others]
+    accepted = [gap["accepts"][size] for size in others]
+    refused = [not dense["accepts"][size] for size in others]
+    seeds = len(gap["test"])
+    found = lambda size: Pairs(percent(gap["hits"][size]), percent([gap["cover"][size]] * seeds))
     return [
-        Share(sum(grows), len(grows)),
-        Share(sum(works), len(works)),
+        Share(sum(depends), len(depends)),
+        Share(sum(accepted + refused), 2 * len(others)),
         Pairs(percent(gap["test"]), percent(dense["test"])),
         Pairs(overfit(dense), overfit(gap)),
-        hits(TRAINED),
-        hits(LARGE),
+        found(TRAINED),
+        found(LARGE),
     ]
-
-
-def overfit(found) -> list[float]:
-    """Training − test accuracy, in percentage points, by seed."""
-    return [100 * (a - b) for a, b in zip(found["train"], found["test"], strict=True)]
-
-
-def tables(m) -> list[Table]:
-    mean = lambda values: f"{100 * fmean(values):.1f}"
-    heads = [
-        (
-            name,
-            f"{m[name]['parameters'][TRAINED]:,}",
-            f"{m[name]['parameters'][LARGE]:,}",
-            f"{m[name]['rate']:g}",
-            mean(m[name]["train"]),
-            mean(m[name]["test"]),
-            f"{fmean(overfit(m[name])):.1f}",
-        )
-        for name in HEADS
-        if name in m
-    ]
-    parameters = ("parameters", f"parameters for {LARGE} digits")
-    accuracy = ("training accuracy, %", "test accuracy, %")
-    gap = "training − test accuracy, percentage points"
-    head = ("head", *parameters, "learning rate", *accuracy, gap)
-    best: dict[str, Best] = {"test accuracy, %": "highest", gap: "lowest"}
-    best |= dict.fromkeys(parameters, "lowest")
-    found = [Table(head, heads, narrow=True, best=best)] if heads else []
-    if "gap" in m:
-        r = m["gap"]
-        columns = lambda s: map(mean, (r["accuracy"][s], r["hits"][s], [r["cover"][s]]))
-        rows = [(f"{size}", *columns(s)) for s, size in r["sizes"].items()]
-        head = ("width of the canvas, pixels", "test accuracy, %", "hits, %")
-        found.append(Table((*head, "digit's share of the canvas, %"), rows, narrow=True))
-    return found
 
 
 POINTS = "percentage points"
@@ -90,15 +50,16 @@ EXPERIMENT = Experiment(
     chapter="layers",
     claims=(
         Claim(
-            "Parameters of a dense head depend on the canvas, those of global average pooling not",
-            "canvas sizes with the same number for gap, and another for dense",
+            "The parameters of a dense head depend on the image size; with global average pooling "
+            "they do not",
+            "canvas sizes other than that of training: equal number with gap, another with dense",
             "at least",
             1.0,
         ),
         Claim(
-            "With global average pooling, the same weights take any image size, and a dense head "
-            "refuses all sizes but its own",
-            "other canvas sizes × heads that behave so",
+            "With global average pooling, the same weights take any image size; a dense head takes "
+            "only the size of training",
+            "other canvas size × head: gap accepts it, dense raises an error",
             "at least",
             1.0,
         ),
@@ -110,7 +71,7 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "Global average pooling overfits less than a dense head",
-            "train − test accuracy, dense − gap",
+            "training − test accuracy, dense − gap",
             unit=POINTS,
         ),
         Claim(
@@ -139,8 +100,10 @@ EXPERIMENT = Experiment(
     ),
     notes=lambda config: [
         "A hit: the cell with the maximum of the predicted class's map has its centre in the "
-        "digit's box. Accuracies and hits are means over seeds. The learning rate of each head has "
-        "the highest accuracy on a tenth of the training images, which are not trained on.",
+        "digit's box. Accuracies and hits are means over seeds ± one standard deviation.",
+        f"Training: adam, epochs: {config.epochs}, batches of 64 images. The learning rate of each "
+        "head has the highest accuracy on a tenth of the training images, which are not trained "
+        "on.",
     ],
-    data=identity,
+    data=lambda prepared: identity(prepared.train),
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import dots, drawing, lines
+from experiments.framework.statistics import percent, points
 from experiments.gap.measure import LARGE
 
 
@@ -41,10 +42,7 @@ def canvases(axes, m) -> str | None:
 
 
 def by_gap(axes, m) -> str | None:
-    found = {
-        name: [100 * (a - b) for a, b in zip(each["train"], each["test"], strict=True)]
-        for name, each in m.items()
-    }
+    found = {name: points(each["train"], each["test"]) for name, each in m.items()}
     if not found:
         return None
     dots(axes, found, "training − test accuracy, percentage points")
@@ -60,8 +58,8 @@ def by_canvas(axes, m) -> str | None:
     if "gap" not in m:
         return None
     gap = m["gap"]
-    hits = {size: [100 * h for h in gap["hits"][w]] for w, size in gap["sizes"].items()}
-    cover = {size: [100 * gap["cover"][w]] for w, size in gap["sizes"].items()}
+    hits = {size: percent(gap["hits"][w]) for w, size in gap["sizes"].items()}
+    cover = {size: percent([gap["cover"][w]]) for w, size in gap["sizes"].items()}
     sizes = sorted(hits)
     axes.set_ylim(0, 105)
     axes.set_xticks(sizes)

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from math import log2
 from typing import Any, NamedTuple
 
 import jax
@@ -16,18 +15,9 @@ from experiments.framework.options import Options, with_epochs
 from experiments.framework.trained import Trained, Trials
 from experiments.framework.tuned import RATES, tuned
 from experiments.gap.canvas import class_maps, hits, placed
+from experiments.gap.networks import HEADS, network, pools
 from fcnn.data import Images, split
-from fcnn.layers import (
-    Layer,
-    conv,
-    dense,
-    flatten,
-    global_avg_pool,
-    initializers,
-    max_pool,
-    relu,
-    serial,
-)
+from fcnn.layers import Layer
 
 WIDTHS = ("2", "2.5", "3", "4", "5")  # of canvases, in digits
 TRAINED, LARGE = "2.5", "4"
@@ -61,32 +51,14 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     return config, Prepared(train, validation, data.test, len(data.classes))
 
 
-def identity(prepared: Prepared) -> str:
-    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
-
-
 def parts(config: Config, prepared: Prepared) -> list[Part]:
-    return [Part(name) for name in (("gap",) if config.smoke else ("gap", "dense"))]
+    return [Part(name) for name in (HEADS[:1] if config.smoke else HEADS)]
 
 
 def canvas_sizes(side: int, smoke: bool = False) -> dict[str, int]:
     """The width in pixels of canvases of several widths in digits."""
     widths = (TRAINED, LARGE) if smoke else WIDTHS
     return {width: int(float(width) * side) for width in widths}
-
-
-def pools(side: int) -> int:
-    """Max poolings, so that the last convolutions see all of a digit."""
-    return max(1, round(log2(side / 4)))
-
-
-def network(head: str, side: int, classes: int, width: int) -> Layer:
-    layers = []
-    for i in range(pools(side) + 2):
-        layers += [conv(width if i == 0 else 2 * width, (3, 3)), relu()]
-        layers += [max_pool(2)] if i < pools(side) else []
-    reduce = global_avg_pool() if head == "gap" else flatten()
-    return serial(*layers, reduce, dense(classes, w_init=initializers.lecun))
 
 
 def measure(

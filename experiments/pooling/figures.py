@@ -4,6 +4,7 @@ from statistics import fmean
 
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import cells, dots, drawing
+from experiments.framework.statistics import points
 from experiments.pooling.measure import NETWORKS, NORMS
 from experiments.pooling.norms import EXAMPLE, P
 
@@ -56,10 +57,9 @@ def by_p(axes, m) -> str | None:
 
 
 def by_shift(axes, m) -> str | None:
-    pairs = {k: zip(m[k]["test"], m[k]["shifted"], strict=True) for k in NETWORKS if k in m}
-    if not pairs:
+    found = {k: points(m[k]["test"], m[k]["shifted"]) for k in NETWORKS if k in m}
+    if not found:
         return None
-    found = {name: [100 * (a - b) for a, b in each] for name, each in pairs.items()}
     dots(axes, found, "accuracy lost, percentage points")
     axes.set_title("Test accuracy lost by a 1-pixel shift")
     means = ", ".join(f"{name} {fmean(values):.1f}" for name, values in found.items())

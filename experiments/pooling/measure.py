@@ -12,9 +12,10 @@ from experiments.framework.experiment import Log, Part
 from experiments.framework.images import framed, loaded, smaller
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.step_times import step_times
-from experiments.framework.trained import trained
+from experiments.framework.trained import Trials
+from experiments.framework.tuned import RATES, tuned
 from experiments.pooling.norms import count_windows
-from fcnn.data import Images
+from fcnn.data import Images, split
 from fcnn.layers import (
     Layer,
     avg_pool,
@@ -37,11 +38,12 @@ POOLS = {
 NETWORKS = (*POOLS, "stride")
 NORMS, TIMES = "Lp norms", "time of a step"
 FRAME = 2  # pixels of background, and the largest shift of images
-BATCH = 64
+BATCH = 64  # images of a training step
 
 
 class Prepared(NamedTuple):
     train: Images
+    validation: Images
     test: Images
     classes: int
 
@@ -57,11 +59,8 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     if config.width < 1:
         raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
     data = smaller(loaded(config)) if config.smoke else loaded(config)
-    return config, Prepared(framed(data.train, FRAME), framed(data.test, FRAME), len(data.classes))
-
-
-def identity(prepared: Prepared) -> str:
-    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
+    train, validation, test = (framed(each, FRAME) for each in (*split(data.train), data.test))
+    return config, Prepared(train, validation, test, len(data.classes))
 
 
 def parts(config: Config, prepared: Prepared) -> list[Part]:
@@ -95,10 +94,13 @@ def network(name: str, classes: int, width: int) -> Layer:
 
 def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
     model = network(name, prepared.classes, config.width)
-    options = {"epochs": config.epochs, "seeds": config.seeds, "log": log, "label": name}
-    run = trained(model, prepared.train, batch_size=BATCH, margin=FRAME, **options)
+    options = {"seeds": config.seeds, "log": log, "label": name}
+    trials = Trials(model, prepared.train, margin=FRAME, **options)
+    rates = RATES[:1] if config.smoke else RATES
+    rate, run = tuned(trials, prepared.validation, epochs=config.epochs or 0, rates=rates)
     cost = fcnn.summary(model, prepared.train.x.shape[1:])
     return {
+        "rate": rate,
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "train": run.train_accuracy().tolist(),

@@ -5,6 +5,7 @@ from statistics import fmean
 import numpy as np
 
 from experiments.framework.plots import dots, images, lines
+from experiments.framework.statistics import percent
 from experiments.shift.measure import NETWORKS
 
 MAPS = "max pool"
@@ -54,7 +55,7 @@ def by_change(axes, m) -> str | None:
 
 def by_shift(axes, m) -> str | None:
     found: dict[str, dict[float, list[float]]] = {
-        name: {int(d): [100 * a for a in each] for d, each in m[name]["accuracy"].items()}
+        name: {int(d): percent(each) for d, each in m[name]["accuracy"].items()}
         for name in NETWORKS
         if name in m
     }

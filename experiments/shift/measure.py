@@ -1,14 +1,8 @@
-"""Equivariance of every implementation of `fcnn.conv`, and features of networks under shifts.
-
-With S the shift by (a, b) and zeros where nothing is shifted in, and output position p,
-
-    conv(S x)[p] = sum_i x[p - (a, b) + i] w[i] = conv(x)[p - (a, b)]      for p ≥ (a, b)
-"""
+"""Parts of the experiment: equivariance of `fcnn.conv`, and features of networks under shifts."""
 
 import itertools
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,18 +15,13 @@ from experiments.framework.features import before_head
 from experiments.framework.images import framed, loaded, smaller
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.seeds import shifted
-from experiments.framework.trained import DIRECTIONS, Trained, trained
-from fcnn.data import Images
+from experiments.framework.trained import DIRECTIONS, Trained, Trials
+from experiments.framework.tuned import RATES, tuned
+from experiments.shift.equivariance import DTYPES, IMPLS, WINDOWS, equivariance
+from fcnn.data import Images, split
 from fcnn.layers import Layer, conv, dense, flatten, initializers, max_pool, relu, serial
 from fcnn.models import ladder
 
-DIRECT = ("auto", "lax", "lax_forward", "im2col", "tiled", "taps")  # sums of products, as written
-IMPLS = (*DIRECT, "winograd", "fft")
-DTYPES = ("float64", "float32", "float16", "bfloat16")
-WINDOWS = (1, 3, 5)
-SHIFTS = [move for move in itertools.product(range(4), repeat=2) if any(move)]
-SIZE, CHANNELS, FEATURES = 20, 4, 8
-ROUNDING = 100  # eps of the largest output
 NETWORKS = ("dense", "convolution", "stride", "max pool")
 FRAME = 2  # pixels of background, and the largest shift of images
 SEEN = 1000  # test images whose features are compared, at most
@@ -40,6 +29,7 @@ SEEN = 1000  # test images whose features are compared, at most
 
 class Prepared(NamedTuple):
     train: Images
+    validation: Images
     test: Images
     classes: int
 
@@ -55,11 +45,8 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     if config.width < 1:
         raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
     data = smaller(loaded(config)) if config.smoke else loaded(config)
-    return config, Prepared(framed(data.train, FRAME), framed(data.test, FRAME), len(data.classes))
-
-
-def identity(prepared: Prepared) -> str:
-    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
+    train, validation, test = (framed(each, FRAME) for each in (*split(data.train), data.test))
+    return config, Prepared(train, validation, test, len(data.classes))
 
 
 def parts(config: Config, prepared: Prepared) -> list[Part]:
@@ -78,33 +65,6 @@ def measure(
             yield part.name, network_under_shifts(config, prepared, part.name, log)
 
 
-def equivariance(impl: str, dtype: str, windows: Sequence[int]) -> dict[str, Any]:
-    """Count of (window, shift) with error 0 and within rounding, and the largest error in eps."""
-    found = []
-    for k in windows if impl != "winograd" else [3]:
-        with jax.enable_x64(dtype == "float64"):
-            found += errors(partial(fcnn.conv, impl=impl), k, dtype)
-    equal, rounded = sum(e == 0 for e in found), sum(e <= ROUNDING for e in found)
-    counts = {"cases": len(found), "equal": equal, "rounded": rounded}
-    return {"impl": impl, **counts, "units": max(found)}
-
-
-def errors(f, k: int, dtype: str) -> list[float]:
-    """For each shift, the largest difference of f(S x, w) to S f(x, w), in eps of the largest."""
-    rng = np.random.default_rng(k)
-    image = rng.normal(size=(SIZE, SIZE, CHANNELS))
-    x = np.zeros((1 + len(SHIFTS), *image.shape))
-    x[0] = image
-    for i, (a, b) in enumerate(SHIFTS, start=1):
-        x[i, a:, b:] = image[: SIZE - a, : SIZE - b]
-    w = rng.normal(size=(k, k, CHANNELS, FEATURES))
-    y = jax.jit(f)(jnp.asarray(x, dtype), jnp.asarray(w, dtype))
-    y = np.asarray(y).astype(np.float64)
-    m, unit = y.shape[1], float(jnp.finfo(dtype).eps) * np.abs(y[0]).max()
-    differences = [y[i, a:, b:] - y[0, : m - a, : m - b] for i, (a, b) in enumerate(SHIFTS, 1)]
-    return [float(np.abs(d).max() / unit) for d in differences]
-
-
 def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Layer:
     """Three stages and a head; "max pool" is "conv3" of the ladder, to which "dense" is sized."""
     if name == "dense":
@@ -120,22 +80,23 @@ def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Laye
 def network_under_shifts(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
     shape = prepared.train.x.shape[1:]
     model = network(name, shape, prepared.classes, config.width)
-    options = {"epochs": config.epochs, "seeds": config.seeds, "log": log, "label": name}
-    run = trained(model, prepared.train, **options)
+    trials = Trials(model, prepared.train, seeds=config.seeds or 0, log=log, label=name)
+    rates = RATES[:1] if config.smoke else RATES
+    rate, run = tuned(trials, prepared.validation, epochs=config.epochs or 0, rates=rates)
     x, y = prepared.test
     predicted: dict[Any, np.ndarray] = {(0, 0): run.outputs(x).argmax(-1)}
     for d, way in itertools.product(range(1, FRAME + 1), DIRECTIONS):
         predicted[d, way] = run.outputs(moved(x, d, way)).argmax(-1)
     correct = lambda d: np.mean([(p == y).mean(1) for (n, _), p in predicted.items() if n == d], 0)
-    stay = [predicted[1, way] == predicted[0, 0] for way in DIRECTIONS]
+    unchanged = [predicted[1, way] == predicted[0, 0] for way in DIRECTIONS]
     features, x = before_head(model, run, 1), x[:SEEN]
     before = features(x)
     change = [cosine_distance(before, features(moved(x, 1, way))) for way in DIRECTIONS]
     found = {
+        "rate": rate,
         "parameters": fcnn.summary(model, shape).parameters,
         "accuracy": {str(d): correct(d).tolist() for d in range(FRAME + 1)},
-        "stay": np.mean(stay, (0, 2)).tolist(),
-        "pairs": len(DIRECTIONS) * len(y),
+        "unchanged": np.mean(unchanged, (0, 2)).tolist(),
         "change": np.mean(change, 0).tolist(),
     }
     return found if name == "dense" else found | {"maps": maps(run, x[:1])}

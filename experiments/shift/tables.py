@@ -1,19 +1,24 @@
 """Tables: cases with error 0 by implementation, and networks under shifts."""
 
-from statistics import fmean
-
+from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
 from experiments.shift.measure import NETWORKS
 
-STAY_PERCENT = "predictions that stay, %"
+UNCHANGED, DISTANCE = "unchanged predictions, %", "cosine distance of features"
+SHIFTS = ("no shift", "shift of 1 pixel", "shift of 2 pixels")
 
 
 def tables(m) -> list[Table]:
+    names = [name for name in NETWORKS if name in m]
+    return [exact(m), features(m, names), accuracies(m, names)]
+
+
+def exact(m) -> Table:
     dtypes = [name for name in m if name not in NETWORKS]
     by_impl: dict[str, list] = {}
     for row in (row for dtype in dtypes for row in m[dtype]["rows"]):
         by_impl.setdefault(row["impl"], []).append(row)
-    exact = [
+    rows = [
         (
             impl,
             f"{rows[0]['cases']}",
@@ -23,26 +28,29 @@ def tables(m) -> list[Table]:
         for impl, rows in by_impl.items()
     ]
     equal = [f"error 0, {dtype}" for dtype in dtypes]
-    percent = lambda values: f"{100 * fmean(values):.1f}"
-    networks = [
+    head = ("implementation", "cases", *equal, "largest error, rounding units")
+    return Table(head, rows, narrow=True)
+
+
+def features(m, names) -> Table:
+    """Parameters, and the effect of a shift of 1 pixel."""
+    rows = [
         (
             name,
             f"{m[name]['parameters']:,}",
-            *(percent(m[name]["accuracy"][shift]) for shift in ("0", "1", "2")),
-            percent(m[name]["stay"]),
-            f"{fmean(m[name]['change']):.3f}",
+            f"{m[name]['rate']:g}",
+            with_spread(percent(m[name]["unchanged"])),
+            with_spread(m[name]["change"], 3),
         )
-        for name in NETWORKS
-        if name in m
+        for name in names
     ]
-    shifts = [f"test accuracy, shift {n}, %" for n in range(3)]
-    head = ("network", "parameters", *shifts, STAY_PERCENT, "cosine distance of features")
-    best: dict[str, Best] = {
-        **dict.fromkeys((*shifts, STAY_PERCENT), "highest"),
-        "cosine distance of features": "lowest",
-    }
-    found = [
-        Table(("implementation", "cases", *equal, "largest error, eps"), exact, narrow=True),
-        Table(head, networks, narrow=True, best=best),
-    ]
-    return [table for table in found if table.rows]
+    head = ("network, shift of 1 pixel", "parameters", "learning rate", UNCHANGED, DISTANCE)
+    return Table(head, rows, narrow=True, best={UNCHANGED: "highest", DISTANCE: "lowest"})
+
+
+def accuracies(m, names) -> Table:
+    by_shift = lambda name: map(percent, m[name]["accuracy"].values())
+    rows = [(name, *map(with_spread, by_shift(name))) for name in names]
+    columns = [f"test accuracy, {shift}, %" for shift in SHIFTS]
+    best: dict[str, Best] = dict.fromkeys(columns, "highest")
+    return Table(("network", *columns), rows, narrow=True, best=best)

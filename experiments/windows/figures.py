@@ -5,8 +5,10 @@ from statistics import fmean
 import numpy as np
 
 from experiments.framework.plots import cells, dots, drawing, images
+from experiments.framework.statistics import percent
 from experiments.windows.measure import BORDERS, EXAMPLE, WINDOWS
 from experiments.windows.sizes import FILTER, IMAGE
+from experiments.windows.tables import ratio
 
 
 def example(axes, m) -> str | None:
@@ -39,7 +41,7 @@ def maps(axes, m) -> str | None:
     each = [(name, a / a.max()) for name, a in found.items()]
     images(axes, [each[:2], each[2:]], vmin=0, vmax=1)
     axes.set_title("Activations by position and padding")
-    ratios = ", ".join(f"{name} {fmean(m[name]['border']):.2f}" for name in found)
+    ratios = ", ".join(f"{name} {ratio(m[name])}" for name in found)
     return (
         "Root mean square of the last convolution's output by position, relative to the largest; "
         f"darker is larger. Ratio of the outermost cells to all others: {ratios}."
@@ -47,7 +49,7 @@ def maps(axes, m) -> str | None:
 
 
 def by_window(axes, m) -> str | None:
-    found = {k: [100 * v for v in m[k]["test"]] for k in (*WINDOWS, *BORDERS) if k in m}
+    found = {k: percent(m[k]["test"]) for k in (*WINDOWS, *BORDERS) if k in m}
     if not found:
         return None
     dots(axes, found, "test accuracy, %")

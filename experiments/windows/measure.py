@@ -1,7 +1,6 @@
 """Parts of the experiment, and networks with several paddings and windows."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from experiments.framework.experiment import Log, Part
 from experiments.framework.features import before_head
 from experiments.framework.images import loaded, smaller
 from experiments.framework.options import Options, with_epochs
+from experiments.framework.sized import nearest
 from experiments.framework.trained import Trials
 from experiments.framework.tuned import RATES, tuned
 from experiments.windows.sizes import cases, count_sizes, four_by_four
@@ -21,7 +21,6 @@ from fcnn.layers import Layer, conv, dense, global_avg_pool, initializers, relu,
 SIZES, EXAMPLE = "output sizes", "4×4 example"
 BORDERS = ("zeros", "reflect", "wrap", "valid")
 WINDOWS = {"3×3": (3,), "5×5": (5,), "7×7": (7,), "two of 3×3": (3, 3)}
-LARGEST = 200  # channels of a window
 SEEN = 1000  # test images whose activations are averaged, at most
 
 
@@ -50,10 +49,6 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
         config = replace(config, largest=1)
     data = smaller(loaded(config)) if config.smoke else loaded(config)
     return config, Prepared(*split(data.train), data.test, len(data.classes))
-
-
-def identity(prepared: Prepared) -> str:
-    return f"{len(prepared.train.y):,} training images of shape {prepared.train.x.shape[1:]}"
 
 
 def parts(config: Config, prepared: Prepared) -> list[Part]:
@@ -91,10 +86,7 @@ def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[st
         return found
     maps = before_head(model, run, 2)(prepared.test.x[:SEEN])
     energy = (maps**2).mean((1, -1))  # of images and channels: (seeds, h, w)
-    return found | {
-        "border": [border_to_centre(each) for each in energy],
-        "map": np.sqrt(energy.mean(0)).tolist(),
-    }
+    return found | border(energy) | {"map": np.sqrt(energy.mean(0)).tolist()}
 
 
 def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Layer:
@@ -105,8 +97,9 @@ def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Laye
     build = lambda windows, features: _network(
         [conv(width, (3, 3)), *(conv(features, (k, k)) for k in windows)], classes
     )
-    budget = fcnn.summary(build((5,), width), shape).parameters
-    return nearest(lambda features: build(WINDOWS[name], features), shape, budget)
+    parameters = lambda layer: fcnn.summary(layer, shape).parameters
+    sized = lambda features: build(WINDOWS[name], features)
+    return sized(nearest(sized, parameters, parameters(build((5,), width))))
 
 
 def _network(convolutions: Sequence[Layer], classes: int) -> Layer:
@@ -114,11 +107,10 @@ def _network(convolutions: Sequence[Layer], classes: int) -> Layer:
     return serial(*stages, global_avg_pool(), dense(classes, w_init=initializers.lecun))
 
 
-def nearest(build: Callable[[int], Layer], shape: tuple[int, ...], budget: int) -> Layer:
-    """build(k) for the k whose number of parameters, which rises with k, is nearest to `budget`."""
-    parameters = lambda k: fcnn.summary(build(k), shape).parameters
-    k = 1 + bisect_left(range(1, LARGEST), budget, key=parameters)
-    return build(min(max(1, k - 1), k, key=lambda k: abs(parameters(k) - budget)))
+def border(energy: np.ndarray) -> dict[str, list[float]]:
+    """The ratio of each seed, from mean squares (seeds, h, w); none without inner cells."""
+    inner = min(energy.shape[1:]) > 2
+    return {"border": [border_to_centre(each) for each in energy]} if inner else {}
 
 
 def border_to_centre(energy: np.ndarray) -> float:

@@ -58,7 +58,7 @@ def by_loop(size: int, k: int, s: int, p: int, d: int) -> int:
 
 
 def returned(name: str, case: Case) -> tuple[int, int] | None:
-    """The output size of an operator, or None if it refuses."""
+    """The output size of an operator, or None if it raises an error."""
     x = jax.ShapeDtypeStruct((1, case.height, case.width, 1), np.float32)
     w = jax.ShapeDtypeStruct((case.k, case.k, 1, 1), np.float32)
     options: Any = {"stride": case.s, "padding": case.p, "dilation": case.d}

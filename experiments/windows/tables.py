@@ -2,6 +2,7 @@
 
 from statistics import fmean
 
+from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
 from experiments.windows.measure import BORDERS, EXAMPLE, SIZES, WINDOWS
 
@@ -22,20 +23,19 @@ def tables(m) -> list[Table]:
             (text, f"{right:,}", f"{m[SIZES]['cases'] - right:,}")
             for text, right in zip(FORMULAS.values(), counts, strict=True)
         ]
-        found.append(Table(("output size", "right, cases", "wrong, cases"), rows))
+        found.append(Table(("output size", "correct cases", "wrong cases"), rows))
     if EXAMPLE in m:
         rows = [(name, *map(_matrix, found)) for name, found in m[EXAMPLE]["outputs"].items()]
         found.append(Table(("4×4 example", "no padding", "padding 1"), rows))
-    mean = lambda values: f"{100 * fmean(values):.1f}"
     rows = [
         (
             name,
             f"{m[name]['parameters']:,}",
             f"{m[name]['multiply_adds']:,}",
             f"{m[name]['rate']:g}",
-            mean(m[name]["train"]),
-            mean(m[name]["test"]),
-            f"{fmean(m[name]['border']):.2f}" if name in BORDERS else "",
+            with_spread(percent(m[name]["train"])),
+            with_spread(percent(m[name]["test"])),
+            ratio(m[name]),
         )
         for name in (*BORDERS, *WINDOWS)
         if name in m
@@ -45,6 +45,11 @@ def tables(m) -> list[Table]:
     best: dict[str, Best] = {"test accuracy, %": "highest"}
     networks = Table((*head, *measured), rows, narrow=True, best=best)
     return [*found, networks] if rows else found
+
+
+def ratio(network) -> str:
+    """Activations at the border, relative to the centre, or a dash."""
+    return f"{fmean(network['border']):.2f}" if "border" in network else "–"
 
 
 def _matrix(rows) -> str:
