@@ -1,12 +1,12 @@
 """Kept results: experiments/results/NAME/DATA.json, judged by today's record and rule."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import experiments
+from experiments.framework import finite_json
 from experiments.framework.claim import NotJudged, Verdict, differences, judge
 from experiments.framework.experiment import Command, Experiment, Record
 from experiments.framework.judging import judge_again
@@ -75,7 +75,7 @@ def kept(e: Record) -> list[Kept]:
 
 
 def _read(e: Record, path: Path) -> Kept:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = finite_json.loads(path.read_text(encoding="utf-8"))
     if isinstance(e, Command):
         return Kept(e.name, path, content, [], [])
     return Kept(e.name, path, content, *_judged(e, content))

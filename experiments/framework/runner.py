@@ -5,7 +5,6 @@ A run that is stopped keeps and prints the parts that were finished.
 """
 
 import errno
-import json
 import traceback
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from experiments.framework import interrupt
+from experiments.framework import finite_json, interrupt
 from experiments.framework.claim import RULE, Verdict, differences, judge, registered
 from experiments.framework.context import Context
 from experiments.framework.continued import Earlier, completed, earlier, require_same
@@ -77,7 +76,8 @@ def _line(name: str, seconds: float, result: Any) -> dict[str, Any]:
     Raises: TypeError if JSON cannot hold the result.
     """
     try:
-        return json.loads(json.dumps({"part": name, "seconds": seconds, "result": result}))
+        line = {"part": name, "seconds": seconds, "result": result}
+        return finite_json.loads(finite_json.dumps(line))
     except TypeError as error:
         raise TypeError(f"part {name!r}: JSON cannot hold its result: {error}") from None
 

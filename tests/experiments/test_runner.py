@@ -59,6 +59,27 @@ def test_exit_codes_and_verdicts(options, code, printed, tmp_path, capsys):
     assert (newest(tmp_path) / "report.html").exists()
 
 
+def test_numbers_that_are_not_finite_are_kept_as_strings_and_read_back(tmp_path, capsys):
+    assert run(tmp_path, "--mode", "nan", "--rate", "inf") == 3
+    old = newest(tmp_path)
+
+    def refused(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    for path in (*old.glob("*.json"), *old.glob("*.jsonl")):
+        for text in (
+            path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
+        ):
+            json.loads(text, parse_constant=refused)
+    first = json.loads((old / "parts.jsonl").read_text().splitlines()[0])
+    assert first["result"] == {"net": "a", "value": "NaN"}
+    toy.CALLS.clear()
+    assert run(tmp_path, "--mode", "nan", "--rate", "inf", "--continue", str(old)) == 3
+    assert toy.CALLS == []
+    undecided = "undecided: a exceeds b (value, a − b: a value is not finite)"
+    assert " ".join(capsys.readouterr().out.split()).count(undecided) == 2
+
+
 def test_tables_and_verdicts_are_printed_before_files_and_numbers_before_pictures(
     tmp_path, capsys, monkeypatch
 ):
