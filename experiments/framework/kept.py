@@ -36,6 +36,11 @@ class Kept:
         return self.content.get("environment") or self.content.get("machine", {})
 
     @property
+    def options(self) -> Mapping[str, Any]:
+        """The options of its command line. Runs of before they were recorded had none."""
+        return self.content.get("options", {})
+
+    @property
     def data(self) -> str:
         return self.config.get("dataset") or "–"
 
@@ -91,15 +96,26 @@ def _judged(e: Experiment, content: dict[str, Any]) -> tuple[list[Verdict], list
 
 
 def _distance(e: Record, found: Kept) -> tuple[bool, bool, str]:
-    other = found.data != default_data(e)
-    accelerator = not found.environment.get("device", "cpu").startswith("cpu")
-    return (other or bool(found.config.get("full")), accelerator, found.file.stem)
+    other = found.data != default_data(e) or bool(special(e, found.data, found.options))
+    return (other, not _on_cpu(found), found.file.stem)
+
+
+def _on_cpu(found: Kept) -> bool:
+    return found.environment.get("device", "cpu").startswith("cpu")
 
 
 def default_run(e: Record, found: Sequence[Kept]) -> Kept | None:
     """The kept result of the experiment's default run, if there is one."""
-    first = next(iter(found), None)
-    return first if first and first.data == default_data(e) else None
+    return next((each for each in found if _distance(e, each)[:2] == (False, False)), None)
+
+
+def special(e: Record, data: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that make a run another one than the default run on this data set.
+
+    --full counts on the default data set only: others are there for --full.
+    """
+    usual = ("dataset",) if data == default_data(e) else ("dataset", "full")
+    return {k: v for k, v in options.items() if k not in usual}
 
 
 def default_data(e: Record) -> str:
