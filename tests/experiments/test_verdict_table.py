@@ -15,7 +15,7 @@ from experiments.framework.claim import Claim
 from experiments.framework.continued import Earlier
 from experiments.framework.experiment import Command
 from experiments.framework.kept import OLDER, UNREADABLE, UNRECORDED, default_run, kept
-from experiments.framework.source import source
+from experiments.framework.source import TRAINING, source
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "experiments/results"
@@ -206,16 +206,37 @@ def test_only_the_source_of_the_measurement_counts(old, new, same, folder):
     assert (source("sample") == before) == same
 
 
-def test_modules_of_a_package_count_unless_they_show_results(folder):
-    package = folder / "whole"
-    package.mkdir()
-    for name in ("__init__", "measure", "figures"):
-        (package / f"{name}.py").write_text(TOY if name == "__init__" else "x = 1")
+PACKAGE = {
+    "whole/__init__": "from experiments.whole.measure import measure\n"
+    "from experiments.whole.page.page import figure\n"
+    'EXPERIMENT = Experiment(name="whole", measure=measure, figures={"one": figure})',
+    "whole/measure": "from experiments.framework.trained import trained\n"
+    "from experiments.whole.page import kept",
+    "whole/by_path": "",
+    "whole/page/__init__": "",
+    "whole/page/kept": "",
+    "whole/page/page": "from experiments.whole.page import kept, pictures",
+    "whole/page/pictures": "from experiments.framework.sized import nearest",
+    **dict.fromkeys((f"framework/{name}" for name in TRAINING), ""),
+    "framework/trained": "def trained():\n    from experiments.framework import seeds",
+    "framework/plots": "",
+}
+
+
+@pytest.mark.parametrize("module", PACKAGE)
+def test_modules_count_unless_only_other_fields_import_them(module, folder, monkeypatch):
+    monkeypatch.setattr("experiments.framework.source.FRAMEWORK", folder / "framework")
+    for name, text in PACKAGE.items():
+        (folder / f"{name}.py").parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.py").write_text(text)
     before = source("whole")
-    (package / "figures.py").write_text("x = 2")
-    assert source("whole") == before
-    (package / "measure.py").write_text("x = 2")
-    assert source("whole") != before
+    (folder / f"{module}.py").write_text(f"{PACKAGE[module]}\nadded = 1")
+    own = ("measure", "by_path", "page/__init__", "page/kept")
+    counted = {*(f"whole/{name}" for name in own), "framework/trained", "framework/seeds"}
+    assert (source("whole") != before) == (module in counted)
+
+
+def test_a_name_without_a_file_has_no_source(folder):
     assert source("none") == ""
 
 
