@@ -43,7 +43,7 @@ def newest(tmp_path):
         (["--mode", "nan"], 3, "undecided: a exceeds b (value, a − b: a value is not finite)"),
         (["--mode", "one device"], 0, "not judged: a exceeds b (value, a − b: one device)"),
         (["--mode", "failed", "--smoke"], 0, "report.html"),
-        (["--seeds", "1"], 3, "needs at least 2 seeds"),
+        (["--seeds", "1"], 3, "needs at least 2 pairs"),
         (["--mode", "held", "--figure"], 3, "held: a exceeds b"),
         (["--mode", "failed", "--figure"], 1, "failed: a exceeds b"),
     ],
