@@ -83,7 +83,7 @@ def measure(
             shift = (config.shift or 0) if every else 0
             test, net = prepared.test(), prepared.nets[network]
             found = trainer.evaluate(network, train_state, seen, test, shift)
-            first = jax.tree.map(lambda a: np.asarray(a[0]), train_state.params)
+            first = jax.tree.map(lambda a: np.asarray(a)[0], train_state.params)
             shown = {"shown": kept.network(net, first, test)} if every else {}
             cost = fcnn.summary(net, prepared.shape)
             bare = Measured(cost.parameters, cost.multiply_adds, cost.activation_bytes)

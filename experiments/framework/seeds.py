@@ -41,12 +41,13 @@ class Seeds:
         loss: Callable[..., Any] = fcnn.softmax_cross_entropy,
         augment: Callable[..., Any] | None = None,
     ):
-        self.training, self.count = training, count
+        self.training, self.margin, self.count = training, margin, count
         self._keys = jax.random.split(jax.random.key(0), count)
         classes = jnp.issubdtype(training[1].dtype, jnp.integer)
         metrics = {"accuracy": accuracy} if classes else {}
         step = train_step(model, loss, optimizer, metrics, augment=augment)
-        self._create = partial(created, model, optimizer, training[0].shape[1:])
+        start = jax.vmap(partial(create, model, optimizer, training[0].shape[1:]))
+        self._create = jax.jit(start, compiler_options=ONCE)
         self._train = jax.jit(jax.vmap(partial(scan_steps, step), (0, None, 0)), donate_argnums=0)
         self._correct = jax.jit(jax.vmap(partial(_correct, model, margin), (0, 0, 0, None)))
         self._outputs = jax.jit(jax.vmap(partial(_outputs, model), (0, None)))
@@ -85,12 +86,6 @@ class Seeds:
     def outputs(self, train_state: TrainState, x: np.ndarray) -> np.ndarray:
         """The outputs of each seed. Shapes: x (n, *shape) -> (count, n, *outputs)."""
         return np.asarray(self._outputs(train_state, x))
-
-
-def created(model: Layer, optimizer, shape: tuple[int, ...], keys: jax.Array) -> TrainState:
-    """The state before training, for one key, or for each of several keys along the first axis."""
-    start = partial(create, model, optimizer, shape)
-    return jax.jit(jax.vmap(start) if keys.ndim else start, compiler_options=ONCE)(keys)
 
 
 def shifted(x: jax.Array, shift: jax.Array, margin: int) -> jax.Array:

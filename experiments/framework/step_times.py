@@ -1,6 +1,7 @@
 """Seconds of one training step of each network, and of its compilation."""
 
 from collections.abc import Mapping
+from functools import partial
 from time import perf_counter
 
 import jax
@@ -8,12 +9,12 @@ import optax
 
 import fcnn
 from experiments.framework.experiment import Log
-from experiments.framework.seeds import created
+from experiments.framework.seeds import ONCE
 from fcnn.bench import seconds
 from fcnn.cli import compile_cache
 from fcnn.data import Images
 from fcnn.layers import Layer
-from fcnn.training import train_step
+from fcnn.training import create, train_step
 
 
 def step_times(
@@ -29,7 +30,8 @@ def step_times(
     programs, compiling = {}, {}
     for name, net in nets.items():
         log.note(f"compiling one step of {name} …")
-        train_state = created(net, optimizer, batch.x.shape[1:], jax.random.key(0))
+        start = jax.jit(partial(create, net, optimizer, batch.x.shape[1:]), compiler_options=ONCE)
+        train_state = start(jax.random.key(0))
         step = jax.jit(train_step(net, fcnn.softmax_cross_entropy, optimizer))
         lowered, start = step.lower(train_state, data), perf_counter()
         with compile_cache.off():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib.pyplot  # noqa: F401, because imports are not counted
 import pytest
+import sklearn.datasets  # noqa: F401
 import toy
 
 from experiments import NAMES, names
