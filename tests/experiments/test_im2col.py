@@ -9,6 +9,7 @@ from experiments.framework.claim import judge
 from experiments.im2col import EXPERIMENT
 from experiments.im2col.convolution import by_im2col, columns, loops
 from experiments.im2col.measure import IM2COL, LOOPS, Size, of_size
+from fcnn.ops.contexts import IMPLS
 
 
 def test_loops_have_the_known_answer():
@@ -34,7 +35,7 @@ def test_multiply_adds_of_a_size():
 
 
 def test_only_compiled_programs_are_measured_at_a_looped_size(monkeypatch):
-    monkeypatch.setattr(fcnn.conv, "impls", ("lax",))
+    monkeypatch.setitem(IMPLS, "conv", ("lax",))
     plain, looped = (of_size(Size(1, 4, 1, 1, looped), rounds=1) for looped in (False, True))
     assert plain["seconds"].keys() == {LOOPS, IM2COL, "lax"}
     assert looped["seconds"].keys() == looped["errors"].keys() == {"lax"}
