@@ -48,7 +48,7 @@ def by_hand(x):
 
 
 def correct(hidden: int, seeds: int) -> list[int]:
-    """Points of four that a trained network has right, for each seed."""
+    """Points of four that a trained network classifies correctly, for each seed."""
     keys = jax.random.split(jax.random.key(hidden), seeds)
     return jax.jit(jax.vmap(partial(_trained, hidden)))(keys).tolist()
 
