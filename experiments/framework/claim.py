@@ -1,6 +1,7 @@
 """A claim, registered in its experiment's record, and its verdict in one run.
 
-A claim "greater" or "less" is about a mean difference over seeds. With Holm's adjusted p < 0.05,
+A claim "greater" or "less" is about a mean difference over pairs: one per seed, or per round, size
+or operator where the measure says so. With Holm's adjusted p < 0.05,
 it held if the mean is beyond the margin in its direction, and failed if it is on the other side.
 Otherwise it is undecided. A claim "at least" or "at most" is about a share k / n of counted cases.
 It is decided by comparing k / n with the margin, and takes no part in Holm's adjustment.
@@ -15,7 +16,8 @@ from typing import Any, Literal
 from experiments.framework.statistics import LEVEL, Estimate, holm, paired, share_interval
 
 RULE = (
-    "A claim about a difference is judged by Student's t over paired seeds, two-sided: it held or "
+    "A claim about a difference is judged by Student's t over pairs, two-sided. A pair is of one "
+    "seed, or of one round, size or operator where the measure says so. The claim held or "
     "failed with p < 0.05 after Holm's adjustment over the claims of a run, and is undecided "
     "otherwise. A claim about a share is decided by comparing the share with its bound. Intervals "
     "are 95 % confidence intervals."
@@ -50,18 +52,25 @@ class Claim:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Values of both sides, in the unit of the claim; the claim is about the mean of a - b."""
+    """Values of both sides, in the unit of the claim; the claim is about the mean of a - b.
 
-    a: Sequence[float]  # entry i of both is from seed i
+    Pairs are of seeds, or of rounds, sizes or operators where the measure of the claim says so.
+    """
+
+    a: Sequence[float]  # entry i of both is of the same seed
     b: Sequence[float]
 
 
 @dataclass(frozen=True)
 class Share:
-    """`count` of `of` cases, for a claim "at least" or "at most"."""
+    """`count` of `of` cases, for a claim "at least" or "at most".
+
+    If the cases are `exhaustive`, there are no other ones, and the evidence has no interval.
+    """
 
     count: int
     of: int
+    exhaustive: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,7 @@ def _margin(claim: Claim) -> float:
 def _why_open(values: Pairs) -> str:
     if not all(map(math.isfinite, (*values.a, *values.b))):
         return "a value is not finite"
-    return "" if len(values.a) > 1 else f"needs at least 2 seeds, n = {len(values.a)}"
+    return "" if len(values.a) > 1 else f"needs at least 2 pairs, n = {len(values.a)}"
 
 
 def _by_estimate(claim: Claim, found: Estimate, p: float) -> tuple[str, str]:
@@ -159,9 +168,11 @@ def _by_share(claim: Claim, values: Share) -> tuple[str, str]:
         return "undecided", "no case was counted"
     least = claim.direction == "at least"
     held = k >= claim.margin * n if least else k <= claim.margin * n
+    text = f"{k} of {n}, {k / n:.1%}"
+    if values.exhaustive:
+        return "held" if held else "failed", f"{text}, all cases"
     low, high = share_interval(k, n)
-    text = f"{k} of {n}, {k / n:.1%}, 95 % interval {low:.1%} to {high:.1%}"
-    return "held" if held else "failed", text
+    return "held" if held else "failed", f"{text}, 95 % interval {low:.1%} to {high:.1%}"
 
 
 def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> list[str]:

@@ -1,11 +1,11 @@
 """--continue RUN: finished parts of an earlier run, for a run with the same options and data."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.framework import finite_json
 from experiments.framework.options import PLACES, Output
 
 
@@ -37,7 +37,7 @@ def earlier(name: str, folder: Path) -> Earlier:
     """
     try:
         read = {
-            key: json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+            key: finite_json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
             for key in ("config", "env", "receipt")
         }
         parts = _parts(folder / "parts.jsonl")
@@ -57,7 +57,7 @@ def _parts(path: Path) -> dict[str, dict[str, Any]]:
     parts = {}
     for line in path.read_bytes().splitlines(keepends=True):
         if line.endswith(b"\n"):
-            each = json.loads(line)
+            each = finite_json.loads(line)
             parts[each["part"]] = each
     return parts
 
@@ -72,7 +72,7 @@ def completed(config: Any, old: Mapping[str, Any]) -> Any:
 
 def require_same(run: Earlier, config: Output, data: str) -> None:
     """Raises: ValueError that lists all differences of options and data from the earlier run."""
-    new = json.loads(json.dumps(dataclasses.asdict(config), default=str))
+    new = finite_json.loads(finite_json.dumps(dataclasses.asdict(config), default=str))
     changed = [
         f"--{key.replace('_', '-')} {_shown(run.config.get(key))} → {_shown(value)}"
         for key, value in new.items()

@@ -1,8 +1,9 @@
 """The numbers that a figure shows, as tables: read from its lines, points, bars and error bars.
 
 A row is a position along the axis of positions, which is y if only y has names, and x otherwise. A
-column is a series: all artists with the same label. Values at one position are listed. Lines that
-are not in data coordinates, such as axhline's, texts and images are left out.
+column is a series: all artists with the same label. Values at one position are listed. A value has
+the range of an error bar, a band, or a line of two points without a label, of its colour. Lines
+that are not in data coordinates, such as axhline's, texts and images are left out.
 """
 
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ def _table(axes) -> Table | None:
     position, value = (axes.yaxis, axes.xaxis) if swapped else (axes.xaxis, axes.yaxis)
     turned = lambda s: s._replace(points=[(b, a) if swapped else (a, b) for a, b in s.points])
     series, ranges = list(map(turned, _series(axes))), list(map(turned, _ranges(axes)))
+    ranges += [s for s in series if _is_range(s)]
+    series = [s for s in series if not _is_range(s)]
     names, found = _names(position), {}
     for label, colour, points in series:
         for at, v in points:
@@ -98,11 +101,21 @@ def _tip(bar, orientation) -> tuple[float, float]:
     return x + width / 2, y + height
 
 
+def _is_range(series: _Series) -> bool:
+    """A line from the low to the high end of an interval at one position."""
+    if series.label or len(series.points) != 2:
+        return False
+    (a, low), (b, high) = series.points
+    return isclose(a, b) and not isclose(low, high)
+
+
 def _ranges(axes) -> Iterator[_Series]:
     """The two ends of each error bar, and of each band at each position."""
+    of_series = dict(_error_bars(axes))
     for collection in axes.collections:
         if isinstance(collection, LineCollection):
-            colours = _colours(collection.get_edgecolor())
+            own = of_series.get(collection)
+            colours = repeat(own) if own is not None else _colours(collection.get_edgecolor())
             for segment, colour in zip(collection.get_segments(), colours, strict=False):
                 yield _Series("", colour, _points(segment))
         elif isinstance(collection, PolyCollection):
@@ -115,28 +128,36 @@ def _ranges(axes) -> Iterator[_Series]:
                     yield _Series("", colour, [(x, min(ys)), (x, max(ys))])
 
 
+def _error_bars(axes) -> Iterator[tuple[LineCollection, Any]]:
+    """The error bars of each series, which may have another colour, and its colour."""
+    for container in axes.containers:
+        bars = isinstance(container, BarContainer)
+        errors = container.errorbar if bars else container
+        line, _, found = errors.lines if errors else (None, (), ())
+        colour = container[0].get_facecolor() if bars else line and line.get_color()
+        if bars or line:
+            yield from ((collection, colour) for collection in found)
+
+
 def _colours(colours):
     """Colours of the parts of a collection, which are repeated if there are fewer."""
     return cycle(colours) if len(colours) else repeat("none")
 
 
 def _range(ranges: list[_Series], colour, at: float, v: float) -> str:
-    """The range around a value, of its colour if there are several, or nothing."""
+    """The range around a value, of its colour, or nothing."""
     found = [
-        (_distance(colour, other), low, high)
+        (low, high)
         for _, other, points in ranges
+        if to_rgb(colour) == to_rgb(other)
         if len(points) == 2 and all(isclose(a, at) for a, _ in points)
         for low, high in [sorted(b for _, b in points)]
         if low <= v <= high and low < high
     ]
     if not found:
         return ""
-    _, low, high = min(found)
+    low, high = min(found)
     return f" ({_text(low)} to {_text(high)})"
-
-
-def _distance(a, b) -> float:
-    return sum(abs(x - y) for x, y in zip(to_rgb(a), to_rgb(b), strict=True))
 
 
 def _names(axis) -> dict[float, str]:

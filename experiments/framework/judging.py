@@ -1,11 +1,11 @@
 """`python -m experiments judge FILE.json`: judge kept results again, without measuring."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.framework import finite_json
 from experiments.framework.claim import Verdict, differences, judge
 from experiments.framework.exit_codes import EXIT, verdict_code
 from experiments.framework.experiment import Experiment, Record
@@ -27,7 +27,7 @@ def main(arguments: list[str], names: Sequence[str], record: Callable[[str], Rec
     parser.add_argument("file", type=Path, metavar="FILE.json", help="results.json of a run")
     path = parser.parse_args(arguments).file
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = finite_json.loads(path.read_text(encoding="utf-8"))
         name = _experiment(path, kept, names)
         if not isinstance(e := record(name), Experiment):
             raise ValueError(f"experiment {name} makes no claim")

@@ -1,13 +1,14 @@
 """`python -m experiments keep RUN` and `table`: keep the result of a run, and write the table."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
+from experiments.framework import finite_json
 from experiments.framework.experiment import Experiment, Record
-from experiments.framework.kept import folder
+from experiments.framework.kept import folder, special
 from experiments.framework.options import PLACES, refuse
 from experiments.framework.verdict_table import write
 from fcnn.cli.output import write_whole
@@ -15,7 +16,8 @@ from fcnn.cli.output import write_whole
 PROG = "python -m experiments"
 KEEP = (
     "Copy results.json of a run to experiments/results/NAME/DATA.json, and write the table again. "
-    "The run must have ended, without --smoke, and from a commit without further changes."
+    "The run must have ended, from a commit without further changes, without options that change "
+    "results, but --dataset, and --full on another data set than the default."
 )
 TABLE = "Write experiments/results/README.md from all kept results."
 
@@ -46,19 +48,22 @@ def keep(run: Path, names: Sequence[str], record: Callable[[str], Record]) -> Pa
             or written.
     """
     try:
-        result = json.loads((run / "results.json").read_text(encoding="utf-8"))
+        result = finite_json.loads((run / "results.json").read_text(encoding="utf-8"))
         name, config, environment = (result[k] for k in ("experiment", "config", "environment"))
         if name not in names or not isinstance(record(name), Experiment):
             raise ValueError(f"is a run of {name}, which is no experiment with claims")
         _require_whole(result)
-    except json.JSONDecodeError as error:
+        data = config.get("dataset")
+        _require_default(special(record(name), data or "–", result["options"]))
+        path = folder() / name / f"{_accelerator(environment['device'])}{data or name}.json"
+    except JSONDecodeError as error:
         raise ValueError(f"results.json cannot be read: {error}") from None
     except LookupError as error:
         raise ValueError(f"results.json has no entry {error}") from None
-    data = config.get("dataset") or name
-    path = folder() / name / f"{_accelerator(environment['device'])}{data}.json"
+    except (TypeError, AttributeError):
+        raise ValueError("results.json is no result of a run") from None
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(_without_places(result), indent=2) + "\n")
+    write_whole(path, finite_json.dumps(_without_places(result), indent=2) + "\n")
     return path
 
 
@@ -71,6 +76,18 @@ def _require_whole(result: dict[str, Any]) -> None:
     environment = result["environment"]
     if environment["uncommitted changes"] or not environment["commit"]:
         raise ValueError("is a run of uncommitted changes; commit them, and run it again")
+
+
+def _require_default(options: dict[str, Any]) -> None:
+    """Raises: ValueError if the run has options that would make its file another result."""
+    if options:
+        words = lambda v: "" if v is True else f" {' '.join(map(str, v))}" if _many(v) else f" {v}"
+        shown = ", ".join(f"--{k.replace('_', '-')}{words(v)}" for k, v in options.items())
+        raise ValueError(f"is a run with {shown}; run it without, to keep the result")
+
+
+def _many(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _accelerator(device: str) -> str:

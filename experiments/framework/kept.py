@@ -1,12 +1,12 @@
 """Kept results: experiments/results/NAME/DATA.json, judged by today's record and rule."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import experiments
+from experiments.framework import finite_json
 from experiments.framework.claim import NotJudged, Verdict, differences, judge
 from experiments.framework.experiment import Command, Experiment, Record
 from experiments.framework.judging import judge_again
@@ -34,6 +34,11 @@ class Kept:
     @property
     def environment(self) -> Mapping[str, Any]:
         return self.content.get("environment") or self.content.get("machine", {})
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options of its command line. Runs of before they were recorded had none."""
+        return self.content.get("options", {})
 
     @property
     def data(self) -> str:
@@ -75,7 +80,7 @@ def kept(e: Record) -> list[Kept]:
 
 
 def _read(e: Record, path: Path) -> Kept:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = finite_json.loads(path.read_text(encoding="utf-8"))
     if isinstance(e, Command):
         return Kept(e.name, path, content, [], [])
     return Kept(e.name, path, content, *_judged(e, content))
@@ -91,15 +96,26 @@ def _judged(e: Experiment, content: dict[str, Any]) -> tuple[list[Verdict], list
 
 
 def _distance(e: Record, found: Kept) -> tuple[bool, bool, str]:
-    other = found.data != default_data(e)
-    accelerator = not found.environment.get("device", "cpu").startswith("cpu")
-    return (other or bool(found.config.get("full")), accelerator, found.file.stem)
+    other = found.data != default_data(e) or bool(special(e, found.data, found.options))
+    return (other, not _on_cpu(found), found.file.stem)
+
+
+def _on_cpu(found: Kept) -> bool:
+    return found.environment.get("device", "cpu").startswith("cpu")
 
 
 def default_run(e: Record, found: Sequence[Kept]) -> Kept | None:
     """The kept result of the experiment's default run, if there is one."""
-    first = next(iter(found), None)
-    return first if first and first.data == default_data(e) else None
+    return next((each for each in found if _distance(e, each)[:2] == (False, False)), None)
+
+
+def special(e: Record, data: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that make a run another one than the default run on this data set.
+
+    --full counts on the default data set only: others are there for --full.
+    """
+    usual = ("dataset",) if data == default_data(e) else ("dataset", "full")
+    return {k: v for k, v in options.items() if k not in usual}
 
 
 def default_data(e: Record) -> str:

@@ -73,6 +73,12 @@ E = TypeVar("E", bound=Options)
 PLACES = ("output_dir", "continue_run", "data_dir", "compile_cache")  # do not change results
 
 
+def given(config: Any) -> dict[str, Any]:
+    """The options that differ from their defaults and change results, before None is replaced."""
+    options = {f.name: (getattr(config, f.name), f.default) for f in dataclasses.fields(config)}
+    return {k: v for k, (v, default) in options.items() if k not in PLACES and v != default}
+
+
 def with_defaults(config: Any) -> Any:
     """`config` with the default number of seeds, and the default data set, in place of None.
 

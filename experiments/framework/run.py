@@ -10,13 +10,13 @@ runs/NAME/TIME/config.json     the configuration, complete
 
 import dataclasses
 import datetime
-import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from experiments.framework import finite_json
 from fcnn.bench import machine_info
 from fcnn.cli.output import write_whole
 
@@ -81,7 +81,7 @@ class Lines:
         self.size = 0
 
     def add(self, value: Any) -> None:
-        rest = line = (json.dumps(value, default=str) + "\n").encode()
+        rest = line = (finite_json.dumps(value, default=str) + "\n").encode()
         try:
             while rest:
                 rest = rest[os.write(self.file, rest) :]
@@ -113,4 +113,4 @@ def _new_folder(stem: Path) -> Path:
 
 
 def _json(value):
-    return json.dumps(value, indent=2, default=str) + "\n"
+    return finite_json.dumps(value, indent=2, default=str) + "\n"

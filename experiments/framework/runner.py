@@ -5,7 +5,6 @@ A run that is stopped keeps and prints the parts that were finished.
 """
 
 import errno
-import json
 import traceback
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,14 +12,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from experiments.framework import interrupt
+from experiments.framework import finite_json, interrupt
 from experiments.framework.claim import RULE, Verdict, differences, judge, registered
 from experiments.framework.context import Context
 from experiments.framework.continued import Earlier, completed, earlier, require_same
 from experiments.framework.drawn import draw
 from experiments.framework.exit_codes import EXIT, FAULT, MISUSE, verdict_code, worst
 from experiments.framework.experiment import Command, Experiment, Log, Part, Record, Section
-from experiments.framework.options import Options, parse, with_defaults
+from experiments.framework.options import Options, given, parse, with_defaults
 from experiments.framework.progress import Progress, duration
 from experiments.framework.report import Findings, not_judged, report
 from experiments.framework.run import Run
@@ -45,6 +44,7 @@ def run(e: Record, arguments: list[str], context: Context | None = None) -> int:
         return e.command(arguments)
     about = f"{e.title}. {e.description}".strip()
     config = parse(e.config, e.name, arguments, f"{about}{'' if about[-1] == '.' else '.'} {EXIT}")
+    options = given(config)
     try:
         before = earlier(e.name, config.continue_run) if config.continue_run else None
         config = with_defaults(completed(config, before.config) if before else config)
@@ -56,6 +56,7 @@ def run(e: Record, arguments: list[str], context: Context | None = None) -> int:
         return context.refuse(f"{e.name}: {misuse}")
     receipt = {"experiment": e.name, "rule": RULE, "claims": list(map(registered, e.claims))}
     receipt |= {"data": data, "continues": before and before.receipt_for()}
+    receipt |= {"options": before.receipt.get("options") if before else options}
     receipt |= {"source": before.source_with(source(e.name)) if before else source(e.name)}
     try:
         the_run = Run(e.name, config.output_dir, config, receipt)
@@ -77,7 +78,8 @@ def _line(name: str, seconds: float, result: Any) -> dict[str, Any]:
     Raises: TypeError if JSON cannot hold the result.
     """
     try:
-        return json.loads(json.dumps({"part": name, "seconds": seconds, "result": result}))
+        line = {"part": name, "seconds": seconds, "result": result}
+        return finite_json.loads(finite_json.dumps(line))
     except TypeError as error:
         raise TypeError(f"part {name!r}: JSON cannot hold its result: {error}") from None
 
@@ -204,7 +206,7 @@ class _Running:
         kept = {"experiment": e.name, "minutes": round(minutes, 1), "config": self.run.config}
         kept |= {"environment": self.run.environment, "rule": RULE, **e.results(m)}
         kept |= {"claims": [v.json() for v in verdicts], "stopped": self.stopped}
-        kept |= {"source": self.run.receipt["source"]}
+        kept |= {k: self.run.receipt[k] for k in ("options", "source")}
         self.run.save_json("results.json", kept)
         for name, text in e.files(m).items():
             self.run.save(name, text)

@@ -41,7 +41,7 @@ class Seeds:
         loss: Callable[..., Any] = fcnn.softmax_cross_entropy,
         augment: Callable[..., Any] | None = None,
     ):
-        self.training, self.count = training, count
+        self.training, self.margin, self.count = training, margin, count
         self._keys = jax.random.split(jax.random.key(0), count)
         classes = jnp.issubdtype(training[1].dtype, jnp.integer)
         metrics = {"accuracy": accuracy} if classes else {}

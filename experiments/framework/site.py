@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from experiments.framework.context import Context
 from experiments.framework.experiment import CHAPTERS, Command, Record
 from experiments.framework.kept import default_data
+from experiments.framework.palette import variables
 from experiments.framework.report import PAGE as REPORT
 
 TEMPLATE = REPORT.environment.get_template("site.html.jinja")
@@ -75,6 +76,8 @@ def page(entries: Sequence[Entry], started: str, note: str) -> str:
     words = Counter(claim.verdict for each in entries for claim in each.claims)
     counts = ", ".join(f"{n} {word}" for word, n in sorted(words.items()))
     return TEMPLATE.render(
+        light=variables(dark=False),
+        dark=variables(dark=True),
         chapters={name: found for name, found in chapters.items() if found},
         count=len(entries),
         claims=f"{sum(words.values())} claims: {counts}",

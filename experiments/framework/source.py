@@ -4,20 +4,25 @@ Kept results are judged and shown by today's record. So a change of claims, evid
 figures or comments leaves them valid, and only what produces the measurements counts:
 
     of the file with the record   what its fields MEASURED use, and what that uses, by name
-    of a package's other modules  all of each module that is not in OUTPUT
+    of a package's other modules  all of each module, but those that only other fields import
+    of experiments/framework      all of each module of TRAINING that one of these imports
+
+An import counts also through other modules. A module that no field imports counts: it may be found
+by its path.
 """
 
 import ast
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import experiments
 
 MEASURED = ("config", "prepare", "parts", "measure", "gather", "results")
-OUTPUT = ("claims", "figures", "output", "tables")
+TRAINING = ("features", "images", "seeds", "sized", "step_times", "trained", "tuned")
+FRAMEWORK = Path(__file__).parent
 
 
 def source(name: str) -> str:
@@ -25,27 +30,59 @@ def source(name: str) -> str:
 
     It is the same for all versions of Python that can read the source.
     """
-    found = (_files(Path(folder), name) for folder in experiments.__path__)
-    files = next(filter(None, found), None)
-    if files is None:
+    records = (Path(f) / each for f in experiments.__path__ for each in _places(name))
+    path = next(filter(Path.exists, records), None)
+    if path is None:
         return ""
-    record, *others = files
-    parts = [(path.stem, _parsed(path).body) for path in others if path.stem not in OUTPUT]
-    text = repr([_plain([*parts, ("", _measuring(_parsed(record)))])])
+    record, own = _parsed(path), _modules(name, path)
+    shared = {f"experiments.framework.{m}": _parsed(FRAMEWORK / f"{m}.py") for m in TRAINING}
+    measuring = _measuring(record)
+    measured = _followed(measuring, own)
+    counted = own.keys() - (_followed([record], own) - measured)
+    counted |= _followed([*measuring, *(own[each] for each in counted)], shared)
+    parts = [(each, (own | shared)[each].body) for each in sorted(counted)]
+    text = repr([_plain([*parts, ("", measuring)])])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _files(folder: Path, name: str) -> list[Path]:
-    """The file with the record of an experiment, and then the other files of its package."""
-    if (path := folder / f"{name}.py").exists():
-        return [path]
-    record = folder / name / "__init__.py"
-    others = (path for path in sorted((folder / name).rglob("*.py")) if path != record)
-    return [record, *others] if record.exists() else []
+def _places(name: str) -> tuple[str, str]:
+    """Where the file with the record of an experiment may be."""
+    return f"{name}.py", f"{name}/__init__.py"
+
+
+def _modules(name: str, record: Path) -> dict[str, ast.Module]:
+    """The other modules of an experiment's package, by full name."""
+    folder = record.parent
+    if record.name != "__init__.py":
+        return {}
+    full = lambda path: ".".join(
+        ("experiments", name, *path.relative_to(folder).with_suffix("").parts)
+    )
+    paths = (path for path in folder.rglob("*.py") if path != record)
+    return {full(path).removesuffix(".__init__"): _parsed(path) for path in paths}
 
 
 def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _followed(nodes: Iterable[ast.AST], modules: Mapping[str, ast.Module]) -> set[str]:
+    """The names of those modules that the nodes import, also through other ones of them."""
+    found, todo = set(), {*_imported(nodes)}
+    while new := (todo & modules.keys()) - found:
+        found |= new
+        todo = {*_imported(modules[each] for each in new)}
+    return found
+
+
+def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Full names of what nodes import: modules, and names in them that may be modules."""
+    for node in (inner for each in nodes for inner in ast.walk(each)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _measuring(module: ast.Module) -> list[ast.AST]:

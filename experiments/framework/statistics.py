@@ -1,4 +1,4 @@
-"""Statistics of verdicts: Student's t over paired seeds, Holm's adjustment, bounds of shares.
+"""Statistics of verdicts: Student's t over pairs, Holm's adjustment, bounds of shares.
 
 For differences d_1 … d_n with mean d̄ and standard deviation s (divisor n - 1),
 
@@ -30,7 +30,7 @@ class Estimate(NamedTuple):
 
 
 def paired(a: Sequence[float], b: Sequence[float], margin: float = 0.0) -> Estimate:
-    """The mean of a - b, tested against `margin`; entry i of both is from seed i, n ≥ 2.
+    """The mean of a - b, tested against `margin`; entry i of both is of pair i, n ≥ 2.
 
     If all differences are equal, p is 0, or 1 if they equal the margin.
     """

@@ -54,11 +54,11 @@ class Trials:
         margin: int = 0,
     ):
         self.log, self.label = log, label
-        self.compiled: list[str] = []  # shared by `on`: the label that was compiled first
         self.images = jax.device_put((images.x, images.y))
         self.n = len(images.y)
         make = optax.inject_hyperparams(optimizer)(learning_rate=0.0)
         self.seeds = Seeds(model, make, self.images, margin, seeds, loss=loss, augment=augment)
+        log.note(f"compiling {label} …")  # its first training compiles it
 
     def on(self, images: Images, label: str) -> "Trials":
         """The same compiled program with other training images of the same number and shape."""
@@ -86,9 +86,6 @@ class Trials:
         calls = -(-epochs * max(1, size // batch_size) // STEPS)
         order = lambda seed: shuffled_indices(size, batch_size, calls * STEPS, seed)
         indices = np.stack([images[order(seed)] for seed, images in enumerate(seen)])
-        if not self.compiled:
-            self.log.note(f"compiling {label} …")
-            self.compiled.append(label)
         train_state, found = self.seeds.start(), []
         for i, block in enumerate(np.split(indices, calls, axis=1)):
             interrupt.check()
@@ -152,7 +149,13 @@ class Trained:
         return self.curves["accuracy"]
 
     def accuracy(self, images: Images, shift: tuple[int, int] = (0, 0)) -> np.ndarray:
-        """Accuracy on images moved down and right by `shift` pixels. Shape (seeds,)."""
+        """Accuracy on images moved down and right by `shift` pixels. Shape (seeds,).
+
+        Raises: ValueError if the shift exceeds the margin of `Trials`.
+        """
+        if (needed := max(map(abs, shift))) > self.seeds.margin:
+            what = f"shift {shift} exceeds margin {self.seeds.margin}"
+            raise ValueError(f"{what}; write Trials(..., margin={needed})")
         interrupt.check()
         every = np.tile(np.arange(len(images.y), dtype=np.int32), (self.seeds.count, 1))
         data = jax.device_put((images.x, images.y))

@@ -19,8 +19,8 @@ INTRODUCTION = f"""\
 Every claim of every experiment, judged by kept results of real runs. `python -m experiments table`
 writes this page from the files in this folder: one for each data set and device. The kept
 measurements are judged by today's record and by the [rule](../../docs/experiments.md#verdicts). n
-is the number of seeds of a difference, or of cases of a share. The experiment `speed` makes no
-claim; its n is the number of rounds.
+is the number of pairs of a difference (seeds, or rounds, sizes or operators where the measure says
+so), or of cases of a share. The experiment `speed` makes no claim; its n is the number of rounds.
 
 Today's measurement may give another result where a remark is
 

@@ -108,9 +108,9 @@ def test_a_value_that_is_not_finite_is_undecided(value):
     assert (found.verdict, found.evidence) == ("undecided", "a value is not finite")
 
 
-def test_one_seed_is_undecided():
+def test_one_pair_is_undecided():
     (found,) = judge([GREATER], [of(1.0)])
-    assert (found.verdict, found.evidence) == ("undecided", "needs at least 2 seeds, n = 1")
+    assert (found.verdict, found.evidence) == ("undecided", "needs at least 2 pairs, n = 1")
 
 
 def test_shares_are_judged_exactly_and_outside_of_holm():
@@ -122,6 +122,8 @@ def test_shares_are_judged_exactly_and_outside_of_holm():
     assert [v.verdict for v in judge([GREATER, least], [d, Share(1, 1)])] == ["held", "held"]
     (found,) = judge([least], [Share(10, 10)])
     assert found.evidence == "10 of 10, 100.0%, 95 % interval 69.2% to 100.0%"
+    (found,) = judge([least], [Share(9, 10, exhaustive=True)])
+    assert (found.verdict, found.evidence) == ("failed", "9 of 10, 90.0%, all cases")
 
 
 def test_intervals_of_shares_agree_with_published_values():

@@ -30,6 +30,7 @@ from experiments.framework.experiment import Section
 from experiments.framework.figures import STYLE, apart, label_lines, spread
 from experiments.framework.judging import judge_again
 from experiments.framework.options import Output
+from experiments.framework.plots import dots
 from experiments.framework.report import Findings, not_judged, report
 from experiments.framework.run import Run
 from experiments.framework.runner import main as run_record
@@ -105,11 +106,7 @@ def page(tmp_path_factory):
     run = Run(e.name, tmp_path_factory.mktemp("runs"), config)
     run.config, run.environment = kept["config"], kept["environment"]
     run.started = datetime.datetime.fromisoformat(kept["environment"]["time"])
-    m = (
-        e.read(kept)
-        if kept.get("training_images")
-        else dataclasses.replace(e.read(kept), images=60_000)
-    )
+    m = dataclasses.replace(e.read(kept), images=60_000)  # this result is older than the entry
     figures, failures = draw(run, e.figures, m)
     assert not failures
     findings = Findings(
@@ -327,6 +324,26 @@ def test_numbers_of_lines_bands_and_error_bars(axes):
     assert table.rows == [
         ("1", "−1 (−1.5 to −0.5)", "0.5 (0.25 to 0.75)"),
         ("10", "–", "2,000 (1,000 to 3,000)"),
+    ]
+
+
+def test_a_value_has_no_range_of_another_colour(axes):
+    axes.errorbar([1], [5], [4], color="green", ecolor="black", label="a")
+    axes.plot([1], [6], "o", color="blue", label="b")
+    axes.plot([2], [6], "o", color="blue", label="b")
+    axes.plot([2, 2], [5.5, 6.5], color="blue")
+    assert numbers(axes.figure)[0].rows == [("1", "5 (1 to 9)", "6"), ("2", "–", "6 (5.5 to 6.5)")]
+
+
+def test_numbers_of_dots_and_their_mean(axes):
+    dots(axes, {"gap": [1, 2, 3], "dense": [4, 5, 9]}, "accuracy, %")
+    axes.axvline(0)
+    assert numbers(axes.figure) == [
+        Table(
+            ("", "each", "mean"),
+            [("gap", "1, 2, 3", "2"), ("dense", "4, 5, 9", "6")],
+            title="accuracy, %",
+        )
     ]
 
 

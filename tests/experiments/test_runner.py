@@ -43,7 +43,7 @@ def newest(tmp_path):
         (["--mode", "nan"], 3, "undecided: a exceeds b (value, a − b: a value is not finite)"),
         (["--mode", "one device"], 0, "not judged: a exceeds b (value, a − b: one device)"),
         (["--mode", "failed", "--smoke"], 0, "report.html"),
-        (["--seeds", "1"], 3, "needs at least 2 seeds"),
+        (["--seeds", "1"], 3, "needs at least 2 pairs"),
         (["--mode", "held", "--figure"], 3, "held: a exceeds b"),
         (["--mode", "failed", "--figure"], 1, "failed: a exceeds b"),
     ],
@@ -57,6 +57,27 @@ def test_exit_codes_and_verdicts(options, code, printed, tmp_path, capsys):
     assert kept["experiment"] == "toy"
     assert ("--smoke" in options) == (kept["claims"] == [])
     assert (newest(tmp_path) / "report.html").exists()
+
+
+def test_numbers_that_are_not_finite_are_kept_as_strings_and_read_back(tmp_path, capsys):
+    assert run(tmp_path, "--mode", "nan", "--rate", "inf") == 3
+    old = newest(tmp_path)
+
+    def refused(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    for path in (*old.glob("*.json"), *old.glob("*.jsonl")):
+        for text in (
+            path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
+        ):
+            json.loads(text, parse_constant=refused)
+    first = json.loads((old / "parts.jsonl").read_text().splitlines()[0])
+    assert first["result"] == {"net": "a", "value": "NaN"}
+    toy.CALLS.clear()
+    assert run(tmp_path, "--mode", "nan", "--rate", "inf", "--continue", str(old)) == 3
+    assert toy.CALLS == []
+    undecided = "undecided: a exceeds b (value, a − b: a value is not finite)"
+    assert " ".join(capsys.readouterr().out.split()).count(undecided) == 2
 
 
 def test_tables_and_verdicts_are_printed_before_files_and_numbers_before_pictures(

@@ -1,7 +1,6 @@
 """Kept results: their table, the mark of old ones, and the command that keeps one."""
 
 import json
-import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from experiments.framework import verdict_table
 from experiments.framework.claim import Claim
 from experiments.framework.continued import Earlier
 from experiments.framework.experiment import Command
-from experiments.framework.kept import OLDER, UNREADABLE, UNRECORDED, kept
-from experiments.framework.source import source
+from experiments.framework.kept import OLDER, UNREADABLE, UNRECORDED, default_run, kept
+from experiments.framework.source import TRAINING, source
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "experiments/results"
@@ -61,7 +60,7 @@ def folder(tmp_path, monkeypatch):
 def run(folder, monkeypatch):
     """The folder of a finished run of "sample", as if nothing was uncommitted."""
     clean = {"commit": "abcdef0123", "uncommitted changes": False, "device": "cpu cpu × 1"}
-    machine = {"processor": "Some", "cores": 2, **clean}
+    machine = {"processor": "Some", "cores": 2, "python": "3.11", "packages": {}, **clean}
     monkeypatch.setattr("experiments.framework.run.machine_info", lambda: machine)
     assert main(["sample", "--output-dir", str(folder / "runs")]) == 0
     (path,) = (folder / "runs/sample").iterdir()
@@ -85,8 +84,6 @@ def page(folder):
 def test_the_table_of_this_project_is_current():
     text = verdict_table.text([record(name) for name in NAMES])
     assert text == (RESULTS / "README.md").read_text(), "run python -m experiments table"
-    generate = runpy.run_path(str(ROOT / "docs/generate.py"))
-    assert generate["verdict_table"].text is verdict_table.text
     assert "](experiments/results/README.md)" in (ROOT / "README.md").read_text()
 
 
@@ -137,6 +134,17 @@ def test_a_file_is_named_by_data_and_accelerator(folder, run):
         ({"commit": None}, "is a run of uncommitted changes; commit them"),
         ({"experiment": "other"}, "is a run of other, which is no experiment with claims"),
         ({"config": {}}, "results.json has no entry 'smoke'"),
+        (
+            {"environment": {"commit": "a", "uncommitted changes": False}},
+            "results.json has no entry",
+        ),
+        ({"environment": None}, "results.json is no result of a run"),
+        ({"device": None}, "results.json is no result of a run"),
+        ({"options": None}, "results.json is no result of a run"),
+        (
+            {"options": {"seeds": 2, "sizes": [1, 2], "full": True, "dataset": "digits"}},
+            "is a run with --seeds 2, --sizes 1 2, --full; run it without, to keep the result",
+        ),
     ],
 )
 def test_a_run_that_cannot_be_kept_is_one_line(entries, message, folder, run, capsys):
@@ -154,6 +162,10 @@ def test_a_folder_that_is_no_run_is_one_line(folder, run, capsys):
     assert main(["keep", str(folder)]) == 2
     err = capsys.readouterr().err
     assert err == f"python -m experiments keep: {folder}/results.json: No such file or directory\n"
+    (run / "results.json").write_text("[]")
+    assert main(["keep", str(run)]) == 2
+    err = capsys.readouterr().err
+    assert err == f"python -m experiments keep {run}: results.json is no result of a run\n"
     (run / "results.json").write_text("{")
     assert main(["keep", str(run)]) == 2
     assert "results.json cannot be read: Expecting" in capsys.readouterr().err
@@ -191,16 +203,37 @@ def test_only_the_source_of_the_measurement_counts(old, new, same, folder):
     assert (source("sample") == before) == same
 
 
-def test_modules_of_a_package_count_unless_they_show_results(folder):
-    package = folder / "whole"
-    package.mkdir()
-    for name in ("__init__", "measure", "figures"):
-        (package / f"{name}.py").write_text(TOY if name == "__init__" else "x = 1")
+PACKAGE = {
+    "whole/__init__": "from experiments.whole.measure import measure\n"
+    "from experiments.whole.page.page import figure\n"
+    'EXPERIMENT = Experiment(name="whole", measure=measure, figures={"one": figure})',
+    "whole/measure": "from experiments.framework.trained import trained\n"
+    "from experiments.whole.page import kept",
+    "whole/by_path": "",
+    "whole/page/__init__": "",
+    "whole/page/kept": "",
+    "whole/page/page": "from experiments.whole.page import kept, pictures",
+    "whole/page/pictures": "from experiments.framework.sized import nearest",
+    **dict.fromkeys((f"framework/{name}" for name in TRAINING), ""),
+    "framework/trained": "def trained():\n    from experiments.framework import seeds",
+    "framework/plots": "",
+}
+
+
+@pytest.mark.parametrize("module", PACKAGE)
+def test_modules_count_unless_only_other_fields_import_them(module, folder, monkeypatch):
+    monkeypatch.setattr("experiments.framework.source.FRAMEWORK", folder / "framework")
+    for name, text in PACKAGE.items():
+        (folder / f"{name}.py").parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.py").write_text(text)
     before = source("whole")
-    (package / "figures.py").write_text("x = 2")
-    assert source("whole") == before
-    (package / "measure.py").write_text("x = 2")
-    assert source("whole") != before
+    (folder / f"{module}.py").write_text(f"{PACKAGE[module]}\nadded = 1")
+    own = ("measure", "by_path", "page/__init__", "page/kept")
+    counted = {*(f"whole/{name}" for name in own), "framework/trained", "framework/seeds"}
+    assert (source("whole") != before) == (module in counted)
+
+
+def test_a_name_without_a_file_has_no_source(folder):
     assert source("none") == ""
 
 
@@ -231,6 +264,35 @@ def test_experiments_without_results_and_without_claims_are_listed(folder):
     text = verdict_table.text([toy.TOY, Command("timed", "A command", len)])
     assert "| toy | a exceeds b | value, a − b | not run yet | – | – | – | – | – | – | – |" in text
     assert "| timed | – | steps, float32 | – | – | 7 | Some, 2 cores | –, changed | – |" in text
+
+
+def test_a_run_records_its_options_and_a_continued_run_those_of_the_first(folder):
+    runs = ["sample", "--output-dir", str(folder / "runs")]
+    assert main([*runs, "--seeds", "3", "--full"]) == 0
+    (first,) = (folder / "runs/sample").iterdir()
+    assert main([*runs, "--full", "--continue", str(first)]) == 0
+    for path in (folder / "runs/sample").glob("*/results.json"):
+        assert json.loads(path.read_text())["options"] == {"full": True, "seeds": 3}
+
+
+@pytest.mark.parametrize(
+    "entries", [{"options": {"rate": 2.0}}, {"device": "gpu NVIDIA H200 × 1"}, {"dataset": "mnist"}]
+)
+def test_the_default_run_is_without_options_on_a_cpu(entries, folder, run):
+    sample = replace(toy.TOY, name="sample")
+    (folder / "results/sample").mkdir()
+    path = folder / "results/sample/sample.json"
+    path.write_text((run / "results.json").read_text())
+    assert default_run(sample, kept(sample)) is not None
+    result = json.loads(path.read_text())
+    inner = (
+        result
+        if "options" in entries
+        else result["config" if "dataset" in entries else "environment"]
+    )
+    inner.update(entries)
+    path.write_text(json.dumps(result))
+    assert default_run(sample, kept(sample)) is None
 
 
 def test_the_result_of_the_default_run_comes_first():
