@@ -89,7 +89,8 @@ def _xor(m):
     right = sum(possible == (bits not in expected) for bits, possible in found.items())
     by_hidden = {r["hidden"]: r["correct"] for r in m["XOR"]["trained"]}
     learned = lambda n: Share(sum(k == 4 for k in by_hidden[n]), len(by_hidden[n]))
-    return [Share(right, len(found)), learned(0), learned(4) if 4 in by_hidden else UNKNOWN]
+    functions = Share(right, len(found), exhaustive=True)
+    return [functions, learned(0), learned(4) if 4 in by_hidden else UNKNOWN]
 
 
 def _fit(m):

@@ -31,7 +31,8 @@ def evidence(m: Results) -> list[Evidence]:
     if m.counts:
         right = [each["parameters"] == each["formula"] for each in m.counts["layers"]]
         of_layers = m.counts["networks"][TEXTBOOK]
-        counts = [Share(sum(right), len(right)), Share(max(of_layers), sum(of_layers))]
+        largest = Share(max(of_layers), sum(of_layers), exhaustive=True)
+        counts = [Share(sum(right), len(right)), largest]
     dense, conv = m.accuracy("dense"), m.accuracy("conv3")
     if not conv or dense.keys() != conv.keys():
         return [*counts, *[NotJudged("dense and conv3 are not both measured")] * 2]
@@ -42,11 +43,11 @@ def evidence(m: Results) -> list[Evidence]:
         for by in [m.accuracy(name)]
         for i in seeds
     ]
-    largest = max(m.parameters["dense"].values())
+    most = max(m.parameters["dense"].values())
     return [
         *counts,
         Pairs(mean(conv), mean(dense)),
-        Pairs(need("dense", largest), need("conv3", inf)),
+        Pairs(need("dense", most), need("conv3", inf)),
     ]
 
 
