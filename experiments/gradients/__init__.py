@@ -12,6 +12,7 @@ from typing import Any
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
+from experiments.framework.images import identity
 from experiments.gradients.figures import by_cost, by_error, flipped, routed
 from experiments.gradients.measure import Config, measure, parts, prepare
 from experiments.gradients.tables import tables
@@ -96,13 +97,14 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "Hand-derived backward passes are faster than autodiff's",
-            "log2 of the median time by operator, mean over sizes and dtypes, autodiff − hand",
+            "log2 of the median time, mean over sizes and dtypes, autodiff − hand; a pair is an "
+            "operator",
             unit="doublings",
             changed="sizes and dtypes of one operator were counted as independent",
         ),
         Claim(
             "Hand-derived backward passes need less memory than autodiff's",
-            "log2 of the bytes by operator, mean over sizes and dtypes, autodiff − hand",
+            "log2 of the bytes, mean over sizes and dtypes, autodiff − hand; a pair is an operator",
             unit="doublings",
             changed="sizes and dtypes of one operator were counted as independent, and without the "
             "gradients' bytes the ratio had no value for an operator that saves nothing",
@@ -114,7 +116,8 @@ EXPERIMENT = Experiment(
             1.0,
         ),
         Claim(
-            "The same in float32, within rounding",
+            "A network trained with either gradient ends in the same weights in float32, "
+            "within 1e-4",
             "seeds with a difference of at most 1e-4 of the largest weight",
             "at least",
             1.0,
@@ -139,5 +142,5 @@ EXPERIMENT = Experiment(
         "autodiff differentiates the forward function of the same operator; for conv, that of "
         "XLA's own convolution.",
     ],
-    data=lambda prepared: f"{prepared.data.name}, {len(prepared.data.train.y):,} training images",
+    data=identity,
 )

@@ -4,7 +4,7 @@ from statistics import median
 
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import cells, colour_of, dots, drawing
-from experiments.im2col.measure import EXAMPLE, IM2COL, LOOPS
+from experiments.im2col.measure import EXAMPLE, IM2COL, LOOPS, sizes
 
 
 def rows_of_4x4(axes, m) -> str | None:
@@ -29,7 +29,7 @@ def rows_of_4x4(axes, m) -> str | None:
 
 
 def by_time(axes, m) -> str | None:
-    found = [r for name, r in m.items() if name != EXAMPLE]
+    found = [r for r in sizes(m).values() if not r["looped"]]
     if not found:
         return None
     each = lambda r, name: 1e9 * min(r["seconds"][name]) / r["multiply_adds"]
@@ -42,14 +42,14 @@ def by_time(axes, m) -> str | None:
     axes.set_title("Time by implementation")
     middle = {name: median(values) for name, values in times.items()}
     return (
-        "Time of one multiply-add, one dot per size, with the median. Medians: "
+        "Time of one multiply-add, one dot per size that is not looped, with the median. Medians: "
         f"{middle[LOOPS]:.3g} nanoseconds by loops, {middle[IM2COL]:.3g} by im2col in NumPy, "
         f"{middle['im2col']:.3g} by im2col in JAX, {middle['auto']:.3g} by fcnn's own choice."
     )
 
 
 def by_memory(axes, m) -> str | None:
-    found = {name: r for name, r in m.items() if name != EXAMPLE}
+    found = sizes(m)
     if not found:
         return None
     for impl, offset in (("im2col", -0.2), ("tiled", 0.2)):

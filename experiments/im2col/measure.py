@@ -1,8 +1,4 @@
-"""Convolution by loops, by im2col and by all implementations: outputs, seconds and bytes.
-
-y[n,p,o] = sum_{i,c} x[n, p + i - 1, c] w[i,c,o]        loops over n, p and o
-y        = columns W                                    im2col: columns[(n,p),(i,c)]
-"""
+"""Convolution by loops, by im2col and by all implementations: outputs, seconds and bytes."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -16,11 +12,11 @@ import numpy as np
 import fcnn
 from experiments.framework.experiment import Log, Part
 from experiments.framework.options import Output
+from experiments.im2col.convolution import WINDOW, by_im2col, columns, loops
 from fcnn.bench import seconds
 
 LOOPS, IM2COL = "loops in NumPy", "im2col in NumPy"
 EXAMPLE = "a 4×4 image"
-WINDOW = 3
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,10 @@ class Config(Output):
 
 
 class Size(NamedTuple):
-    """A convolution of n images; with `looped`, image by image inside a compiled loop."""
+    """A convolution of n images; with `looped`, image by image inside a compiled loop.
+
+    A looped size is of compiled programs only: in NumPy it would be the same as the other one.
+    """
 
     n: int
     side: int
@@ -84,7 +83,7 @@ def measure(
 
 
 def of_size(size: Size, rounds: int) -> dict[str, Any]:
-    """Errors, seconds by round, and bytes, of each program."""
+    """Errors, seconds by round, and bytes, of each program. A looped size has no columns."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((size.n, size.side, size.side, size.c), np.float32)
     w = rng.standard_normal((WINDOW, WINDOW, size.c, size.o), np.float32)
@@ -93,18 +92,25 @@ def of_size(size: Size, rounds: int) -> dict[str, Any]:
         impl: jax.jit(partial(convolution, impl, size.looped)).lower(x, w).compile()
         for impl in fcnn.conv.impls
     }
-    programs = {LOOPS: (loops, (x, w)), IM2COL: (by_im2col, (x, w))}
-    programs |= {impl: (run, on_device) for impl, run in compiled.items()}
+    in_numpy = {} if size.looped else {LOOPS: (loops, (x, w)), IM2COL: (by_im2col, (x, w))}
+    programs = in_numpy | {impl: (run, on_device) for impl, run in compiled.items()}
+    taken = {} if size.looped else {"NumPy": columns(x).nbytes, "JAX": jax_columns(x).nbytes}
     exact = loops(x.astype(np.float64), w.astype(np.float64))
     error = lambda y: float(np.abs(y - exact).max() / np.abs(exact).max())
     return {
+        "looped": size.looped,
         "multiply_adds": size.multiply_adds,
         "input": x.nbytes,
-        "columns": {"NumPy": columns(x).nbytes, "JAX": jax_columns(x).nbytes},
+        "columns": taken,
         "memory": {impl: temporary_bytes(run) for impl, run in compiled.items()},
         "errors": {name: error(np.asarray(run(*args))) for name, (run, args) in programs.items()},
         "seconds": seconds(programs, rounds=rounds),
     }
+
+
+def sizes(m: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The measured sizes, without the example."""
+    return {name: result for name, result in m.items() if name != EXAMPLE}
 
 
 def temporary_bytes(compiled: Any) -> int:
@@ -118,37 +124,3 @@ def convolution(impl: str, looped: bool, x: jax.Array, w: jax.Array) -> jax.Arra
 
 def jax_columns(x: np.ndarray) -> jax.Array:
     return fcnn.im2col(jnp.asarray(x), WINDOW, padding="same")
-
-
-def loops(x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Convolution as textbooks write it, with four loops."""
-    n, height, width, _ = x.shape
-    y = np.empty((n, height, width, w.shape[-1]), x.dtype)
-    padded = with_border(x)
-    for image in range(n):
-        for row in range(height):
-            for column in range(width):
-                window = padded[image, row : row + WINDOW, column : column + WINDOW]
-                for feature in range(w.shape[-1]):
-                    y[image, row, column, feature] = np.sum(window * w[..., feature])
-    return y
-
-
-def by_im2col(x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    y = columns(x) @ w.reshape(-1, w.shape[-1])
-    return y.reshape(*x.shape[:-1], w.shape[-1])
-
-
-def columns(x: np.ndarray) -> np.ndarray:
-    """One row per window of x: its cells in row-major order, channels innermost."""
-    n, height, width, c = x.shape
-    padded = with_border(x)
-    taps = np.empty((n, height, width, WINDOW, WINDOW, c), x.dtype)
-    for i in range(WINDOW):
-        for j in range(WINDOW):
-            taps[:, :, :, i, j] = padded[:, i : i + height, j : j + width]
-    return taps.reshape(n * height * width, WINDOW * WINDOW * c)
-
-
-def with_border(x: np.ndarray) -> np.ndarray:
-    return np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))

@@ -9,78 +9,20 @@
 Command: python -m experiments linearity
 """
 
-from math import log2
-from statistics import mean
+from statistics import fmean
 from typing import Any
 
-from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
+from experiments.framework.images import identity
+from experiments.framework.options import Options
+from experiments.linearity.claims import CLAIMS, evidence
 from experiments.linearity.figures import by_curve, by_network, by_regions, xor_plane
-from experiments.linearity.maps import NARROWEST
-from experiments.linearity.measure import LINEAR, REGRESSION, RELU, Config, measure, parts, prepare
+from experiments.linearity.measure import measure, parts, prepare
 from experiments.linearity.tables import tables
-from experiments.linearity.xor import XOR
-
-UNKNOWN = NotJudged("its parts were not measured")
-POINTS = "percentage points"
 
 
-def evidence(m: dict[str, Any]) -> list[Evidence]:
-    return [_linear(m), *_xor(m), _fit(m), _sawtooth(m), _regions(m), *_digits(m)]
-
-
-def _linear(m):
-    found = [r for name, r in m.items() if name.startswith("Jacobians")]
-    cases = [case for r in found for case in zip(r["error"], r["rank"], strict=True)]
-    right = sum(error <= 1e-12 and rank == NARROWEST for error, rank in cases)
-    return Share(right, len(cases)) if cases else UNKNOWN
-
-
-def _xor(m):
-    if "XOR" not in m:
-        return [UNKNOWN] * 3
-    expected = {"".join(map(str, XOR)), "1001"}
-    found = m["XOR"]["separable"]
-    right = sum(possible == (bits not in expected) for bits, possible in found.items())
-    by_hidden = {r["hidden"]: r["correct"] for r in m["XOR"]["trained"]}
-    learned = lambda n: Share(sum(k == 4 for k in by_hidden[n]), len(by_hidden[n]))
-    return [Share(right, len(found)), learned(0), learned(4) if 4 in by_hidden else UNKNOWN]
-
-
-def _fit(m):
-    if "curves" not in m:
-        return UNKNOWN
-    errors = {r["units"]: r["errors"] for r in m["curves"]["constructed"]}
-    halvings = lambda n: [log2(e) / 2 for e in errors[n]]  # two doublings from 32 to 128
-    return Pairs(halvings(32), halvings(128))
-
-
-def _sawtooth(m):
-    if "sawtooth" not in m:
-        return UNKNOWN
-    more = [r["regions"] > 2 * r["depth"] + 1 for r in m["sawtooth"]]
-    return Share(sum(more), len(more))
-
-
-def _regions(m):
-    deep, shallow = (m.get(name) for name in (RELU[-1], RELU[0]))
-    if not (deep and shallow):
-        return UNKNOWN
-    doublings = lambda r: [log2(count) for count in r["regions"]["trained"]]
-    return Pairs(doublings(deep), doublings(shallow))
-
-
-def _digits(m):
-    found = [m.get(name) for name in (LINEAR, REGRESSION, RELU[-1])]
-    if not all(found):
-        return [UNKNOWN, UNKNOWN]
-    linear, regression, relu = ([100 * a for a in r["test"]] for r in found)
-    apart = [abs(a - b) for a, b in zip(linear, regression, strict=True)]
-    return [Pairs(apart, [0.0] * len(apart)), Pairs(relu, linear)]
-
-
-def summary(config: Config, m: dict[str, Any]) -> str:
-    accuracies = [f"{name} {100 * mean(r['test']):.1f} %" for name, r in m.items() if "test" in r]
+def summary(config: Options, m: dict[str, Any]) -> str:
+    accuracies = [f"{name} {100 * fmean(r['test']):.1f} %" for name, r in m.items() if "test" in r]
     trained = ", ".join(accuracies)
     return f"Test accuracy on {config.dataset}, {config.seeds} seeds: {trained}." if trained else ""
 
@@ -90,58 +32,8 @@ EXPERIMENT = Experiment(
     title="Depth without an activation is one linear map",
     description="Linear networks, XOR, curves, and linear regions.",
     chapter="activations",
-    claims=(
-        Claim(
-            "Without an activation, a network of any depth is one linear map",
-            "depths × seeds: Jacobians at all images equal the product of the matrices to 1e-12, "
-            "with the rank of the narrowest layer",
-            "at least",
-            1.0,
-        ),
-        Claim(
-            "A perceptron computes 14 of the 16 functions of two bits, and neither XOR nor XNOR",
-            "functions with the expected answer of the linear program",
-            "at least",
-            1.0,
-        ),
-        Claim("No trained perceptron computes XOR", "seeds with 4 of 4 points", "at most", 0.0),
-        Claim(
-            "Two layers with 4 relu units learn XOR from most random starts",
-            "seeds with 4 of 4 points",
-            "at least",
-            0.5,
-        ),
-        Claim(
-            "Twice the relu units fit a curve with a quarter of the error",
-            "log2 of the largest error by curve, n − 2n units, interpolation",
-            margin=1.9,
-            unit="halvings",
-        ),
-        Claim(
-            "A deep network can have more linear regions than any shallow one of its size",
-            "depths at which the sawtooth has more than 2 L + 1 regions",
-            "at least",
-            1.0,
-        ),
-        Claim(
-            "In trained networks, linear regions grow with depth at equal parameters",
-            "log2 of the regions between two test images, depth 4 − depth 1",
-            unit="doublings",
-        ),
-        Claim(
-            "A deep linear network is as accurate as softmax regression, within 2 points",
-            "test accuracy, |linear of depth 4 − softmax regression|",
-            "less",
-            margin=-2.0,
-            unit=POINTS,
-        ),
-        Claim(
-            "relu makes the deep network more accurate than the linear one",
-            "test accuracy, relu − linear, both of depth 4",
-            unit=POINTS,
-        ),
-    ),
-    config=Config,
+    claims=CLAIMS,
+    config=Options,
     prepare=prepare,
     parts=parts,
     measure=measure,
@@ -164,5 +56,5 @@ EXPERIMENT = Experiment(
         "The learning rate of each network is the one with the higher mean accuracy on validation "
         "images, a tenth of the training images.",
     ],
-    data=lambda prepared: prepared.identity(),
+    data=lambda prepared: identity(prepared.train),
 )

@@ -7,6 +7,7 @@ import numpy as np
 
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import dots, lines
+from experiments.framework.statistics import percent
 from experiments.linearity.measure import RELU
 from experiments.linearity.xor import POINTS, XOR, by_hand
 
@@ -32,8 +33,9 @@ def xor_plane(axes, m: dict[str, Any]) -> str | None:
     perceptron = m["XOR"]["trained"][0]["correct"]
     return (
         "XOR: no line separates the two 1 from the two 0. relu(x1 + x2) − 2 relu(x1 + x2 − 1), of "
-        f"two units, exceeds ½ in the blue band and has {m['XOR']['by hand']} of 4 points right. "
-        f"Of {len(perceptron)} trained perceptrons, {perceptron.count(4)} have 4 of 4 right."
+        f"two units, exceeds ½ in the blue band and classifies {m['XOR']['by hand']} of 4 points "
+        f"correctly. Of {len(perceptron)} trained perceptrons, {perceptron.count(4)} classify 4 of "
+        "4 points correctly."
     )
 
 
@@ -83,10 +85,10 @@ def by_regions(axes, m: dict[str, Any]) -> str | None:
 
 
 def by_network(axes, m: dict[str, Any]) -> str | None:
-    found = {r["network"]: [100 * a for a in r["test"]] for r in m.values() if "test" in r}
+    found = {r["network"]: percent(r["test"]) for r in m.values() if "test" in r}
     if not found:
         return None
     dots(axes, found, "test accuracy, %")
     axes.set_title("Test accuracy by network")
-    each = ", ".join(f"{name} {mean(values):.1f}" for name, values in found.items())
-    return f"Test accuracy, one dot per seed, with the mean: {each} %."
+    each = ", ".join(f"{name} {mean(values):.1f} %" for name, values in found.items())
+    return f"Test accuracy, one dot per seed, with the mean: {each}."

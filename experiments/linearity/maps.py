@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.framework.seeds import ONCE
 from fcnn.layers import identity, relu
 from fcnn.models import mlp
 
@@ -43,12 +44,14 @@ def _jacobians(hidden, activation, x, seeds):
     net = mlp(hidden, activation=activation)
     flat = jnp.asarray(x.reshape(len(x), -1), jnp.float64)
     keys = jax.random.split(jax.random.key(len(hidden)), seeds)
-    params, state = jax.vmap(lambda key: net.init(key, flat.shape[1:]))(keys)
+    init = jax.vmap(lambda key: net.init(key, flat.shape[1:]))
+    params, state = jax.jit(init, compiler_options=ONCE)(keys)
     params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), params)
     f = lambda p, x: net.apply(p, state, x[None])[0][0]
     each = jax.vmap(jax.vmap(jax.jacrev(f, 1), (None, 0)), (0, None))
     matrices = [np.asarray(a).swapaxes(1, 2) for a in jax.tree.leaves(params) if a.ndim == 3]
-    return np.asarray(jax.jit(each)(params, flat)), reduce(lambda m, w: w @ m, matrices)
+    found = jax.jit(each, compiler_options=ONCE)(params, flat)
+    return np.asarray(found), reduce(lambda m, w: w @ m, matrices)
 
 
 def _distinct(jacobians):

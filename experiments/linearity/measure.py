@@ -3,9 +3,8 @@
 Test images are read for a network only after its training has ended.
 """
 
-import hashlib
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,9 +12,11 @@ import numpy as np
 
 import fcnn
 from experiments.framework.experiment import Log, Part
-from experiments.framework.images import loaded
-from experiments.framework.options import Options
+from experiments.framework.images import loaded, smaller
+from experiments.framework.options import Options, with_epochs
+from experiments.framework.sized import nearest
 from experiments.framework.trained import Trials
+from experiments.framework.tuned import tuned
 from experiments.linearity import curve, maps, regions, xor
 from fcnn.data import Dataset, Images, split
 from fcnn.layers import Layer, identity, relu
@@ -29,39 +30,34 @@ RATES = (2e-3, 1e-2)
 XOR_SEEDS, LINES = 100, 100
 
 
-@dataclass(frozen=True)
-class Config(Options):
-    pass
-
-
 class Prepared(NamedTuple):
     train: Images
     validation: Images
     data: Dataset
 
-    def identity(self) -> str:
-        digest = hashlib.sha256(self.train.x.tobytes() + self.train.y.tobytes()).hexdigest()
-        return f"{len(self.train.y):,} training images, sha256 {digest[:16]}"
-
     def network(self, name: str) -> Layer:
         """All networks with hidden layers have about as many parameters."""
-        inputs, classes, depth = self.train.x[0].size, len(self.data.classes), DEPTHS[name]
-        budget = (inputs + 1) * WIDEST + (WIDEST + 1) * classes
-        units = regions.width(depth, budget, inputs, classes) if depth > 1 else WIDEST
-        return mlp((units,) * depth, classes, activation=identity if name == LINEAR else relu)
+        depth, classes = DEPTHS[name], len(self.data.classes)
+        activation = identity if name == LINEAR else relu
+        units = _units(depth, self.data.shape, classes) if depth > 1 else WIDEST
+        return mlp((units,) * depth, classes, activation=activation)
 
 
-def prepare(config: Config) -> tuple[Config, Prepared]:
-    if config.epochs is None:
-        epochs = 1 if config.smoke else 30 if config.dataset == "digits" else 6
-        config = replace(config, epochs=epochs)
-    if (config.epochs or 0) < 1:
-        raise ValueError(f"--epochs {config.epochs} must be at least 1")
-    data = loaded(config)
+@cache
+def _units(depth, shape, classes):
+    """Units per layer at which a network has about the parameters of the one with depth 1."""
+    of = lambda depth, units: mlp((units,) * depth, classes)
+    parameters = lambda net: fcnn.summary(net, shape).parameters
+    return nearest(partial(of, depth), parameters, parameters(of(1, WIDEST)))
+
+
+def prepare(config: Options) -> tuple[Options, Prepared]:
+    config = with_epochs(config, digits=30, others=6)
+    data = smaller(loaded(config)) if config.smoke else loaded(config)
     return config, Prepared(*split(data.train, 0.1), data)
 
 
-def parts(config: Config, prepared: Prepared) -> list[Part]:
+def parts(config: Options, prepared: Prepared) -> list[Part]:
     depths = maps.DEPTHS[:1] if config.smoke else maps.DEPTHS
     names = [REGRESSION, RELU[0]] if config.smoke else DEPTHS
     return [
@@ -74,7 +70,7 @@ def parts(config: Config, prepared: Prepared) -> list[Part]:
 
 
 def measure(
-    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+    config: Options, prepared: Prepared, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
         log.note(f"measuring {part.name} …")
@@ -102,9 +98,10 @@ def _xor(config, prepared, log, _):
 
 def _curves(config, prepared, log, _):
     by_units = lambda n: [curve.constructed(seed, n) for seed in range(config.seeds)]
+    units = (32, 128) if config.smoke else curve.UNITS
     trained = curve.trained(config.seeds, 10 if config.smoke else 2000)
     return {
-        "constructed": [{"units": n, "errors": by_units(n)} for n in curve.UNITS],
+        "constructed": [{"units": n, "errors": by_units(n)} for n in units],
         "trained": [{"units": n, "errors": errors} for n, errors in trained.items()],
     }
 
@@ -118,20 +115,18 @@ def _network(config, prepared, log, name):
     net = prepared.network(name)
     trials = Trials(net, prepared.train, seeds=config.seeds, log=log, label=name)
     rates = RATES[:1] if config.smoke else RATES
-    runs = {rate: trials.train(epochs=config.epochs, rate=rate) for rate in rates}
-    valid = {rate: run.accuracy(prepared.validation) for rate, run in runs.items()}
-    rate = max(rates, key=lambda rate: valid[rate].mean())
+    rate, run = tuned(trials, prepared.validation, epochs=config.epochs, rates=rates)
     summary = fcnn.summary(net, prepared.data.shape)
     hidden = [row.output[0] for row in summary.rows if row.parameters][:-1]
     test = prepared.data.test
-    states = {"drawn": trials.seeds.start(), "trained": runs[rate].train_state}
+    states = {"drawn": trials.seeds.start(), "trained": run.train_state}
     lines = 3 if config.smoke else LINES
     return {
         "network": name,
         "parameters": summary.parameters,
         "units": sum(hidden),
         "rate": rate,
-        "test": runs[rate].accuracy(test).tolist(),
+        "test": run.accuracy(test).tolist(),
         "regions": {
             kind: [
                 _regions(jax.tree.map(lambda a, i=i: a[i], s.params), test.x, lines)

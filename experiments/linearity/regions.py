@@ -21,15 +21,6 @@ POINTS = 2000  # of each segment
 SAWTOOTHS = range(3, 11)
 
 
-def width(depth: int, budget: int, inputs: int, classes: int) -> int:
-    """Units per layer of a network with `depth` hidden layers and about `budget` parameters.
-
-    (depth - 1) w² + (inputs + classes + depth) w + classes = budget
-    """
-    roots = np.roots([depth - 1, inputs + classes + depth, classes - budget])
-    return round(max(roots.real))
-
-
 def along(layers: Sequence[tuple[np.ndarray, np.ndarray]], a: np.ndarray, b: np.ndarray) -> int:
     """Regions of one network between the points a and b; `layers` are its hidden (w, b)."""
     t = np.linspace(0, 1, POINTS)[:, None]

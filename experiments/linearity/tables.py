@@ -24,7 +24,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
         ]
         found.append(Table(head, rows))
     if "XOR" in m:
-        head = ("network for XOR", "seeds with 4 of 4", "seeds")
+        head = ("network for XOR", "seeds with 4 of 4 points correct", "seeds")
         name = lambda n: f"{n} relu units" if n else "perceptron"
         rows = [
             (name(r["hidden"]), f"{r['correct'].count(4)}", f"{len(r['correct'])}")

@@ -1,4 +1,4 @@
-"""Parameters of dense and convolutional networks, and the accuracy that they buy.
+"""Parameters of dense layers and of convolutions, and test accuracy.
 
 1. A dense layer from n to m features has n m + m parameters, so it grows with the image. A
    convolution does not.
@@ -12,13 +12,17 @@ Command: python -m experiments parameter_count
 """
 
 from math import inf, log2
+from statistics import fmean
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs, Share
 from experiments.framework.experiment import Experiment
-from experiments.framework.table import Best, Table
+from experiments.framework.images import identity
+from experiments.framework.options import Options
+from experiments.framework.statistics import percent
 from experiments.parameter_count.counts import TEXTBOOK
 from experiments.parameter_count.figures import by_accuracy, by_image, by_layer
-from experiments.parameter_count.measure import Config, Results, gather, measure, parts, prepare
+from experiments.parameter_count.measure import Results, gather, measure, parts, prepare
+from experiments.parameter_count.tables import tables
 
 
 def evidence(m: Results) -> list[Evidence]:
@@ -27,22 +31,23 @@ def evidence(m: Results) -> list[Evidence]:
     if m.counts:
         right = [each["parameters"] == each["formula"] for each in m.counts["layers"]]
         of_layers = m.counts["networks"][TEXTBOOK]
-        counts = [Share(sum(right), len(right)), Share(max(of_layers), sum(of_layers))]
+        largest = Share(max(of_layers), sum(of_layers), exhaustive=True)
+        counts = [Share(sum(right), len(right)), largest]
     dense, conv = m.accuracy("dense"), m.accuracy("conv3")
     if not conv or dense.keys() != conv.keys():
         return [*counts, *[NotJudged("dense and conv3 are not both measured")] * 2]
     seeds = range(len(next(iter(conv.values()))))
-    mean = lambda by: [100 * sum(a[i] for a in by.values()) / len(by) for i in seeds]
+    mean = lambda by: percent([fmean(a[i] for a in by.values()) for i in seeds])
     need = lambda name, otherwise: [
         log2(needed({m.parameters[name][w]: a[i] for w, a in by.items()}, m.target, otherwise))
         for by in [m.accuracy(name)]
         for i in seeds
     ]
-    largest = max(m.parameters["dense"].values())
+    most = max(m.parameters["dense"].values())
     return [
         *counts,
         Pairs(mean(conv), mean(dense)),
-        Pairs(need("dense", largest), need("conv3", inf)),
+        Pairs(need("dense", most), need("conv3", inf)),
     ]
 
 
@@ -59,32 +64,7 @@ def needed(by_parameters: dict[int, float], target: float, otherwise: float) -> 
     return otherwise
 
 
-def tables(m: Results) -> list[Table]:
-    found = []
-    if m.counts:
-        head = ("network for 224×224×3", "parameters", "largest layer", "share of the largest, %")
-        rows = [
-            (name, f"{sum(each):,}", f"{max(each):,}", f"{100 * max(each) / sum(each):.2f}")
-            for name, each in m.counts["networks"].items()
-        ]
-        found.append(Table(head, rows, narrow=True))
-    accuracy = ("test accuracy, %", "lowest seed, %", "highest seed, %")
-    head = ("network", "parameters", "learning rate", *accuracy)
-    percent = lambda values: [f"{100 * v:.2f}" for v in values]
-    rows = [
-        (
-            f"{r['network']}, width {r['width']}",
-            f"{r['parameters']:,}",
-            f"{r['rate']:g}",
-            *percent((sum(r["test"]) / len(r["test"]), min(r["test"]), max(r["test"]))),
-        )
-        for r in m.trained
-    ]
-    best: dict[str, Best] = dict.fromkeys(accuracy, "highest")
-    return [*found, Table(head, rows, narrow=True, best=best)] if rows else found
-
-
-def notes(config: Config) -> list[str]:
+def notes(config: Options) -> list[str]:
     return [
         "Parameters are counted by fcnn.summary: weights and biases.",
         "dense: three stages of dense and relu, and a dense head. conv3: three stages of conv 3×3 "
@@ -99,7 +79,7 @@ def notes(config: Config) -> list[str]:
 
 EXPERIMENT = Experiment(
     name="parameter_count",
-    title="Parameters of dense layers and of convolutions, and the accuracy that they buy",
+    title="Parameters of dense layers and of convolutions, and test accuracy",
     chapter="layers",
     claims=(
         Claim(
@@ -126,7 +106,7 @@ EXPERIMENT = Experiment(
             unit="doublings",
         ),
     ),
-    config=Config,
+    config=Options,
     prepare=prepare,
     parts=parts,
     measure=measure,
@@ -141,5 +121,5 @@ EXPERIMENT = Experiment(
         f"{config.seeds} seeds each. The set accuracy is {100 * m.target:g} %."
     ),
     notes=notes,
-    data=lambda prepared: prepared.identity(),
+    data=lambda prepared: identity(prepared.train),
 )

@@ -5,6 +5,7 @@ from textwrap import fill
 
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import lines
+from experiments.framework.statistics import percent
 from experiments.parameter_count.counts import TEXTBOOK
 from experiments.parameter_count.measure import NETWORKS, Results
 
@@ -60,7 +61,7 @@ def by_layer(axes, m: Results) -> str | None:
 def by_accuracy(axes, m: Results) -> str | None:
     found: dict[str, dict[float, list[float]]] = {
         name: {
-            m.parameters[name][width]: [100 * v for v in accuracies]
+            m.parameters[name][width]: percent(accuracies)
             for width, accuracies in m.accuracy(name).items()
         }
         for name in NETWORKS

@@ -3,16 +3,15 @@
 Test images are read for a network only after its training has ended.
 """
 
-import hashlib
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import fcnn
 from experiments.framework.experiment import Log, Part
-from experiments.framework.images import loaded
-from experiments.framework.options import Options
+from experiments.framework.images import loaded, smaller
+from experiments.framework.options import Options, with_epochs
 from experiments.framework.trained import Trials
+from experiments.framework.tuned import tuned
 from experiments.parameter_count import counts
 from fcnn.data import Dataset, Images, split
 from fcnn.models import ladder
@@ -24,20 +23,11 @@ TARGETS = {"digits": 0.95, "mnist": 0.97, "fashion_mnist": 0.85, "cifar10": 0.5}
 COUNTS = "parameters of layers and networks"
 
 
-@dataclass(frozen=True)
-class Config(Options):
-    pass
-
-
 class Prepared(NamedTuple):
     train: Images
     validation: Images
     data: Dataset
     widths: Sequence[int]
-
-    def identity(self) -> str:
-        digest = hashlib.sha256(self.train.x.tobytes() + self.train.y.tobytes()).hexdigest()
-        return f"{len(self.train.y):,} training images, sha256 {digest[:16]}"
 
 
 class Results(NamedTuple):
@@ -60,17 +50,13 @@ class Results(NamedTuple):
         return {r["width"]: r["test"] for r in self.trained if r["network"] == network}
 
 
-def prepare(config: Config) -> tuple[Config, Prepared]:
-    if config.epochs is None:
-        epochs = 1 if config.smoke else 30 if config.dataset == "digits" else 3
-        config = replace(config, epochs=epochs)
-    if (config.epochs or 0) < 1:
-        raise ValueError(f"--epochs {config.epochs} must be at least 1")
-    data = loaded(config)
+def prepare(config: Options) -> tuple[Options, Prepared]:
+    config = with_epochs(config, digits=30, others=3)
+    data = smaller(loaded(config)) if config.smoke else loaded(config)
     return config, Prepared(*split(data.train, 0.1), data, WIDTHS[:1] if config.smoke else WIDTHS)
 
 
-def parts(config: Config, prepared: Prepared) -> list[Part]:
+def parts(config: Options, prepared: Prepared) -> list[Part]:
     runs = [
         Part(f"{name}, width {width}", (name, width), cost=width if name == "conv3" else 1)
         for width in prepared.widths
@@ -80,7 +66,7 @@ def parts(config: Config, prepared: Prepared) -> list[Part]:
 
 
 def measure(
-    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+    config: Options, prepared: Prepared, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     shape = prepared.data.shape
     for part in todo:
@@ -93,9 +79,7 @@ def measure(
         log.note(f"compiling and training {part.name} …")
         trials = Trials(net, prepared.train, seeds=config.seeds or 1, log=log, label=part.name)
         rates = RATES[:1] if config.smoke else RATES
-        runs = {rate: trials.train(epochs=config.epochs or 1, rate=rate) for rate in rates}
-        valid = {rate: run.accuracy(prepared.validation) for rate, run in runs.items()}
-        rate = max(rates, key=lambda rate: valid[rate].mean())
+        rate, run = tuned(trials, prepared.validation, epochs=config.epochs or 1, rates=rates)
         yield (
             part.name,
             {
@@ -103,8 +87,7 @@ def measure(
                 "width": width,
                 "parameters": fcnn.summary(net, shape).parameters,
                 "rate": rate,
-                "validation": {f"{rate:g}": a.tolist() for rate, a in valid.items()},
-                "test": runs[rate].accuracy(prepared.data.test).tolist(),
+                "test": run.accuracy(prepared.data.test).tolist(),
                 "target": TARGETS[prepared.data.name],
             },
         )

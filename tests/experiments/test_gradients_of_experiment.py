@@ -6,7 +6,7 @@ import jax
 import pytest
 
 import fcnn
-from experiments.framework.claim import judge
+from experiments.framework.claim import Pairs, judge
 from experiments.gradients import EXPERIMENT
 from experiments.gradients.formulas import FORMULAS, errors
 from experiments.gradients.operators import PROBLEMS, errors as operator_errors, with_gradient
@@ -43,19 +43,47 @@ def test_operators_without_a_gradient_are_left_out():
     assert len({problem.name for problem in PROBLEMS}) == 12
 
 
-def test_claims_can_fail():
-    cost = {"seconds": 1.0, "bytes": 8}
-    half = {"seconds": 0.5, "bytes": 4}
-    error = {d: {"hand": 0.0, "autodiff": 0.0} for d in ("float64", "float32", "bfloat16")}
+FORMULA = {"name": "softmax", "printed": [1.0, 0.5], "right": [0.0, 1e-12]}
+ERRORS = {
+    "float64": {"hand": 1e-13, "autodiff": 0.0},
+    "float32": {"hand": 1e-6, "autodiff": 1e-6},
+    "bfloat16": {"hand": 1e-2, "autodiff": 1e-2},
+}
+COST = {"hand": {"seconds": 1.0, "bytes": 4}, "autodiff": {"seconds": 2.0, "bytes": 8}}
 
-    def verdicts(seconds_by_hand, error_by_hand, distance):
-        errors = error | {"float64": {"hand": error_by_hand, "autodiff": 0.0}}
-        each = {"hand": seconds_by_hand, "autodiff": cost}
-        m = {name: {"problem": name, "cost": each} for name in ("conv", "relu")}
-        m["error"] = {"errors": errors}
-        m |= {d: {"trained": d, "distance": [distance] * 2} for d in ("float64", "float32")}
-        return [v.verdict for v in judge(EXPERIMENT.claims, EXPERIMENT.evidence(m))][2:]
 
-    assert verdicts(half, 1e-13, 1e-11) == ["held"] * 6
-    slow = {"seconds": 2.0, "bytes": 18}
-    assert verdicts(slow, 1e-3, 1e-3) == ["failed", "held", *["failed"] * 4]
+def verdicts(formula=FORMULA, errors=ERRORS, cost=COST, float64=1e-11, float32=1e-5):
+    m = {
+        "formulas": {"formulas": [formula]},
+        "error of conv": {"operator": "conv", "errors": errors},
+        **{name: {"problem": name, "cost": cost} for name in ("conv", "relu")},
+        "network in float64": {"trained": "float64", "distance": [float64] * 2},
+        "network in float32": {"trained": "float32", "distance": [float32] * 2},
+    }
+    return [v.verdict for v in judge(EXPERIMENT.claims, EXPERIMENT.evidence(m))]
+
+
+@pytest.mark.parametrize(
+    ("change", "index"),
+    [
+        ({"formula": FORMULA | {"right": [0.0, 1e-9]}}, 0),
+        ({"formula": FORMULA | {"printed": [1.0, 0.01]}}, 1),
+        ({"errors": ERRORS | {"float64": {"hand": 1e-11, "autodiff": 0.0}}}, 2),
+        ({"errors": ERRORS | {"bfloat16": {"hand": 0.04, "autodiff": 0.01}}}, 3),
+        ({"cost": COST | {"hand": {"seconds": 3.0, "bytes": 4}}}, 4),
+        ({"cost": COST | {"hand": {"seconds": 1.0, "bytes": 9}}}, 5),
+        ({"float64": 1e-9}, 6),
+        ({"float32": 1e-3}, 7),
+    ],
+)
+def test_each_claim_can_fail(change, index):
+    assert verdicts() == ["held"] * 8
+    assert [i for i, word in enumerate(verdicts(**change)) if word == "failed"] == [index]
+
+
+def test_cost_is_one_pair_by_operator():
+    cost = lambda n: {
+        kind: {"seconds": s * n, "bytes": n} for kind, s in (("hand", 1), ("autodiff", 4))
+    }
+    m = {f"conv, {n}": {"problem": "conv", "cost": cost(n)} for n in (1, 4)}
+    assert EXPERIMENT.evidence(m)[4] == Pairs([3.0], [1.0])

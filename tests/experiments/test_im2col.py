@@ -7,7 +7,9 @@ import pytest
 import fcnn
 from experiments.framework.claim import judge
 from experiments.im2col import EXPERIMENT
-from experiments.im2col.measure import IM2COL, LOOPS, Size, by_im2col, columns, loops
+from experiments.im2col.convolution import by_im2col, columns, loops
+from experiments.im2col.measure import IM2COL, LOOPS, Size, of_size
+from fcnn.ops.contexts import IMPLS
 
 
 def test_loops_have_the_known_answer():
@@ -32,6 +34,14 @@ def test_multiply_adds_of_a_size():
     assert Size(2, 8, 3, 5).multiply_adds == 2 * 64 * 9 * 3 * 5
 
 
+def test_only_compiled_programs_are_measured_at_a_looped_size(monkeypatch):
+    monkeypatch.setitem(IMPLS, "conv", ("lax",))
+    plain, looped = (of_size(Size(1, 4, 1, 1, looped), rounds=1) for looped in (False, True))
+    assert plain["seconds"].keys() == {LOOPS, IM2COL, "lax"}
+    assert looped["seconds"].keys() == looped["errors"].keys() == {"lax"}
+    assert (plain["columns"], looped["columns"]) == ({"NumPy": 576, "JAX": 576}, {})
+
+
 @pytest.mark.parametrize(
     ("change", "index"),
     [
@@ -44,14 +54,18 @@ def test_multiply_adds_of_a_size():
 )
 def test_each_claim_can_fail(change, index):
     good = {
+        "looped": False,
         "errors": {"im2col": 1e-6},
         "seconds": {LOOPS: [3.0, 4.0], IM2COL: [0.1, 0.2], "im2col": [0.1, 0.2]},
         "columns": {"NumPy": 90, "JAX": 90},
         "memory": {"im2col": 50, "tiled": 20},
         "input": 10,
     }
-    verdicts = lambda r: [
-        v.verdict for v in judge(EXPERIMENT.claims, EXPERIMENT.evidence({"a": r, "b": r}))
-    ]
+    looped = good | {"looped": True, "seconds": {"im2col": [9.0]}, "columns": {}}
+
+    def verdicts(r):
+        found = EXPERIMENT.evidence({"a": r, "b": r, "b looped": looped})
+        return [v.verdict for v in judge(EXPERIMENT.claims, found)]
+
     assert verdicts(good) == ["held"] * 5
     assert [i for i, word in enumerate(verdicts(good | change)) if word == "failed"] == [index]

@@ -1,9 +1,13 @@
-"""Known answers of the measures of the experiment linearity."""
+"""Known answers of the measures of the experiment linearity, and its evidence."""
 
 import numpy as np
 import pytest
 
-from experiments.linearity import curve, maps, regions, xor
+import fcnn
+from experiments.framework.claim import judge
+from experiments.framework.options import Options
+from experiments.linearity import EXPERIMENT, curve, maps, regions, xor
+from experiments.linearity.measure import DEPTHS, LINEAR, REGRESSION, RELU, prepare
 
 pytestmark = pytest.mark.usefixtures("jax_defaults")
 
@@ -28,12 +32,14 @@ def test_the_sawtooth_doubles_its_regions_with_each_layer():
     assert [regions.sawtooth(depth) for depth in (1, 2, 5)] == [2, 4, 32]
 
 
-def test_widths_give_equal_parameters():
-    budget = 65 * 128 + 129 * 10
-    for depth in (1, 2, 4):
-        w = regions.width(depth, budget, 64, 10)
-        parameters = 65 * w + (depth - 1) * (w + 1) * w + (w + 1) * 10
-        assert abs(parameters - budget) / budget < 0.01
+def test_networks_have_equal_parameters():
+    _, prepared = prepare(Options(dataset="digits", smoke=True))
+    found = {name: fcnn.summary(prepared.network(name), (8, 8, 1)) for name in DEPTHS}
+    assert found[REGRESSION].parameters == 65 * 10
+    assert found[RELU[0]].parameters == 65 * 128 + 129 * 10
+    for name in (LINEAR, *RELU):
+        assert sum(row.parameters > 0 for row in found[name].rows) == DEPTHS[name] + 1
+        assert abs(found[name].parameters / found[RELU[0]].parameters - 1) < 0.01
 
 
 @pytest.mark.parametrize("n", [1, 8, 32])
@@ -50,3 +56,55 @@ def test_jacobians_with_and_without_relu():
     assert found["error"][0] < 1e-13
     assert found["distinct"] == [1]
     assert found["distinct with relu"] == [3]
+
+
+SEPARABLE = {f"{i:04b}": i not in (6, 9) for i in range(16)}  # not XOR and XNOR
+TEST = {REGRESSION: 0.95, LINEAR: 0.94, RELU[0]: 0.97, RELU[-1]: 0.98}
+REGIONS = {RELU[0]: 30, RELU[-1]: 60}
+
+
+def verdicts(
+    error=1e-13,
+    rank=maps.NARROWEST,
+    separable=SEPARABLE,
+    perceptron=3,
+    four_units=4,
+    error_of_128=1 / 16,
+    sawtooth=1024,
+    regions=REGIONS,
+    test=TEST,
+):
+    trained = [{"hidden": n, "correct": [k, 3]} for n, k in ((0, perceptron), (4, four_units))]
+    curves = [{"units": 128, "errors": [error_of_128] * 2}, {"units": 32, "errors": [1.0] * 2}]
+    m = {
+        "Jacobians, depth 2": {"depth": 2, "error": [error], "rank": [rank]},
+        "XOR": {"separable": separable, "trained": trained},
+        "curves": {"constructed": curves},
+        "sawtooth": [{"depth": 10, "regions": sawtooth}],
+        **{name: {"test": [accuracy] * 2} for name, accuracy in test.items()},
+    }
+    for name, count in regions.items():
+        m[name]["regions"] = {"drawn": [count] * 2, "trained": [count] * 2}
+    return [v.verdict for v in judge(EXPERIMENT.claims, EXPERIMENT.evidence(m))]
+
+
+@pytest.mark.parametrize(
+    ("change", "index"),
+    [
+        ({"error": 1e-11}, 0),
+        ({"rank": maps.NARROWEST + 1}, 0),
+        ({"separable": SEPARABLE | {"1001": True}}, 1),
+        ({"separable": SEPARABLE | {"0001": False}}, 1),
+        ({"perceptron": 4}, 2),
+        ({"four_units": 3}, 3),
+        ({"error_of_128": 1 / 8}, 4),
+        ({"sawtooth": 21}, 5),
+        ({"regions": {RELU[0]: 60, RELU[-1]: 30}}, 6),
+        ({"test": TEST | {REGRESSION: 0.91}}, 7),
+        ({"test": TEST | {REGRESSION: 0.97}}, 7),
+        ({"test": TEST | {RELU[-1]: 0.93}}, 8),
+    ],
+)
+def test_each_claim_can_fail(change, index):
+    assert verdicts() == ["held"] * 9
+    assert [i for i, word in enumerate(verdicts(**change)) if word == "failed"] == [index]
