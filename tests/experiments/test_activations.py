@@ -72,6 +72,7 @@ def test_frelu_adds_ten_parameters_per_channel():
     assert count("FReLU, conv") - count("relu, conv") == 10 * (16 + 32)
 
 
+@pytest.mark.usefixtures("jax_defaults")
 @pytest.mark.parametrize("name", KINDS)
 def test_every_network_has_dead_units_of_its_activation(name):
     """Shapes only, without compilation."""
