@@ -43,8 +43,8 @@ class _Watched(Seeds):
         self, train_state: TrainState, indices: np.ndarray, rate: float
     ) -> tuple[TrainState, dict[str, jax.Array]]:
         train_state, metrics = super().train(train_state, indices, rate)
-        logits = self.outputs(train_state, self.validation.x).astype(float)
-        y = self.validation.y
+        now, y = Trained(self, train_state, self.training, indices[:, 0], {}), self.validation.y
+        logits = now.outputs(self.validation.x).astype(float)
         loss = -log_softmax(logits, -1)[:, np.arange(len(y)), y].mean(1)
         self.best = chosen(loss < self.loss, train_state, self.best)
         self.loss = np.minimum(loss, self.loss)
