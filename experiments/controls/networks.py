@@ -35,7 +35,8 @@ def networks(shape: tuple[int, ...], classes: int, width: int) -> dict[str, Laye
     parameters = lambda net: fcnn.summary(net, shape).parameters
     multiply_adds = lambda net: fcnn.summary(net, shape).multiply_adds
     flat = lambda k, activation=relu: mlp((k, k, k), classes, activation=activation)
-    hidden = nearest(flat, parameters, of.parameters)
+    rows = fcnn.summary(rungs["dense"], shape).rows
+    (hidden,) = next(row.output for row in rows if row.path == "dense1")
     wide = nearest(flat, multiply_adds, of.multiply_adds)
     local = nearest(lambda k: local_net(k, classes), parameters, of.parameters)
     return {
@@ -80,7 +81,7 @@ def locally_connected(features: int) -> Layer:
 
     def f(params, x, call):
         windows = fcnn.im2col(x, (3, 3), padding="same")
-        return jnp.einsum("nhwi,hwio->nhwo", windows, params["k"]) + params["b"]
+        return jnp.einsum("nhwi,hwio->nhwo", windows, params["k"]) + params["b"][None]
 
     return leaf(
         "locally_connected",

@@ -23,11 +23,9 @@ BETTER = (  # the pairs whose test accuracies are compared
 def evidence(m: Found) -> list[Evidence]:
     """Values by seed for each claim, in the order of the record."""
     better = [Pairs(*(percent(m[name]["test"]) for name in pair)) for pair in BETTER]
-    step = m[TIMING]["step_seconds"]
-    longer = (
-        _longer(m["dense"], m["conv3"], *each) for each in ((1, 1), (step["dense"], step["conv3"]))
-    )
-    return [*better[:5], *longer, *better[5:]]
+    dense, conv, step = m["dense"], m["conv3"], m[TIMING]["step_seconds"]
+    steps, seconds = _longer(dense, conv, 1, 1), _longer(dense, conv, step["dense"], step["conv3"])
+    return [*better[:5], steps, seconds, *better[5:]]
 
 
 def _longer(dense, conv, of_dense: float, of_conv: float) -> Evidence:
