@@ -5,7 +5,7 @@ The run is that of the baseline. Its state is evaluated after every call of `STE
 
 import dataclasses
 from copy import copy
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,8 @@ from experiments.framework.seeds import Seeds
 from experiments.framework.trained import Trained, Trials
 from fcnn.data import Images
 from fcnn.training import TrainState
+
+T = TypeVar("T")
 
 
 def stopped_early(trials: Trials, validation: Images, **options: Any) -> Trained:
@@ -51,7 +53,7 @@ class _Watched(Seeds):
         return train_state, metrics
 
 
-def chosen(better: np.ndarray, new: TrainState, old: TrainState) -> TrainState:
+def chosen(better: np.ndarray, new: T, old: T) -> T:
     """The new state of each seed that is better, else the old one."""
     along = lambda leaf: better.reshape(-1, *(1 for _ in leaf.shape[1:]))
     return jax.tree.map(lambda a, b: jnp.where(along(a), a, b), new, old)

@@ -9,7 +9,7 @@ import fcnn
 from experiments.activations import EXPERIMENT, slopes
 from experiments.activations.learning import HIGH, USUAL, by_call, mean_steps, steps_to
 from experiments.activations.networks import KINDS, dead_share, network
-from experiments.framework.claim import judge
+from experiments.framework.claim import NotJudged, judge
 from experiments.framework.experiment import Log
 from fcnn import summary
 from fcnn.layers import frelu, initializers, serial
@@ -152,5 +152,6 @@ def test_a_loss_that_is_not_reached_gives_a_lower_bound_or_no_verdict(sigmoid, r
     assert verdicts(m)[2] == verdict
     if None in relu:
         evidence = EXPERIMENT.evidence(m)[2]
+        assert isinstance(evidence, NotJudged)
         assert evidence.reason.startswith("relu did not reach 0.1 nats with")
     assert mean_steps(m["sigmoid"]).startswith("≥ ") == (None in sigmoid)

@@ -75,8 +75,9 @@ def test_an_evaluation_that_is_not_the_mean_is_counted(monkeypatch):
 
 
 def test_the_better_state_of_each_seed_is_chosen():
-    old, new = {"w": np.zeros((2, 3)), "step": np.array([1, 1])}, {"w": np.ones((2, 3))}
-    found = chosen(np.array([True, False]), new | {"step": np.array([5, 5])}, old)
+    old = {"w": np.zeros((2, 3)), "step": np.array([1, 1])}
+    new = {"w": np.ones((2, 3)), "step": np.array([5, 5])}
+    found = chosen(np.array([True, False]), new, old)
     np.testing.assert_array_equal(found["w"], [[1, 1, 1], [0, 0, 0]])
     assert found["step"].tolist() == [5, 1]
 
