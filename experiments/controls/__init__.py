@@ -2,7 +2,7 @@
 
 Each control changes one thing of the comparison of dense and conv3:
 
-    multiply-adds   dense-wide has as many as conv3, and so 7 to 40 times as many parameters
+    multiply-adds   dense-wide has equally many, and so 7 to 40 times the parameters of conv3
     weight sharing  local3 has conv3's windows, with separate weights at each pixel
     neighbourhood   one fixed permutation of the pixels of every image
     rate            a quarter of the learning rate
