@@ -2,7 +2,7 @@
 
 from statistics import fmean, median
 
-from experiments.activations.learning import HIGH, TARGET, dead_at
+from experiments.activations.learning import HIGH, TARGET, dead_at, mean_steps
 from experiments.activations.measure import SLOPES
 from experiments.activations.networks import KINDS
 from experiments.activations.slopes import FUNCTIONS
@@ -56,7 +56,7 @@ def learning(axes, m) -> str | None:
     axes.set_ylabel("training loss, nats")
     axes.set_title("Training loss by activation")
     label_lines(axes)
-    listed = ", ".join(f"{name} {fmean(r['steps']):,.0f}" for name, r in done.items())
+    listed = ", ".join(f"{name} {mean_steps(r)}" for name, r in done.items())
     return (
         "Training loss by step, the mean over seeds, each activation at its best learning rate. "
         f"Mean steps to {TARGET:g} nats, the dashed line: {listed}."

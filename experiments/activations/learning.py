@@ -1,6 +1,7 @@
 """Training with every activation at every learning rate: steps to a loss, accuracy, dead units."""
 
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 from experiments.activations.networks import Kind, dead_share, network
 from experiments.framework.experiment import Log
 from experiments.framework.options import Options
+from experiments.framework.statistics import percent
 from experiments.framework.trained import STEPS, Trials
 from fcnn.data import Dataset, Images
 
@@ -48,14 +50,26 @@ def by_call(loss: np.ndarray) -> np.ndarray:
     return loss.reshape(len(loss), -1, STEPS).mean((0, 2))
 
 
-def steps_to(loss: np.ndarray, target: float, window: int = STEPS) -> int:
-    """The first step at which the mean of the last `window` losses is at most `target`.
-
-    It is the number of all steps if no mean is: the network needs at least these.
-    """
+def steps_to(loss: np.ndarray, target: float, window: int = STEPS) -> int | None:
+    """The first step at which the mean of the last `window` losses is at most `target`, or None."""
     sums = np.cumsum(np.concatenate([[0.0], loss]))
     below = np.flatnonzero(sums[window:] - sums[:-window] <= window * target)
-    return int(below[0]) + window if len(below) else len(loss)
+    return int(below[0]) + window if len(below) else None
+
+
+def missed(result: dict[str, Any]) -> int:
+    """The number of seeds that do not reach the loss."""
+    return result["steps"].count(None)
+
+
+def least_steps(result: dict[str, Any]) -> list[int]:
+    """The steps of each seed; all steps, a lower bound, where a seed does not reach the loss."""
+    return [result["all_steps"] if steps is None else steps for steps in result["steps"]]
+
+
+def mean_steps(result: dict[str, Any]) -> str:
+    """The mean of `least_steps` as text, with ≥ if it is a lower bound."""
+    return f"{'≥ ' if missed(result) else ''}{fmean(least_steps(result)):,.0f}"
 
 
 def accuracy_at(result: dict[str, Any], rate: float | None = None) -> list[float]:
@@ -69,4 +83,4 @@ def dead_at(result: dict[str, Any], rate: float) -> list[float]:
 
 
 def _percent(result, what, rate):
-    return [100 * share for share in result[what][result["rates"].index(rate)]]
+    return percent(result[what][result["rates"].index(rate)])

@@ -7,7 +7,7 @@ from experiments.activations import slopes, timing
 from experiments.activations.learning import learned
 from experiments.activations.networks import KINDS
 from experiments.framework.experiment import Log, Part
-from experiments.framework.images import loaded
+from experiments.framework.images import loaded, smaller
 from experiments.framework.options import Options, with_epochs
 from fcnn.data import Dataset, split
 
@@ -17,7 +17,7 @@ SMOKE = ("relu",)
 
 def prepare(config: Options) -> tuple[Options, Dataset]:
     config = with_epochs(config, digits=30, others=3)
-    return config, loaded(config)
+    return config, smaller(loaded(config)) if config.smoke else loaded(config)
 
 
 def parts(config: Options, data: Dataset) -> list[Part]:

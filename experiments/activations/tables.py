@@ -2,7 +2,7 @@
 
 from statistics import fmean, median
 
-from experiments.activations.learning import HIGH, USUAL, accuracy_at, dead_at
+from experiments.activations.learning import HIGH, TARGET, USUAL, accuracy_at, dead_at, mean_steps
 from experiments.activations.measure import SLOPES
 from experiments.activations.networks import KINDS
 from experiments.activations.slopes import BOUNDS, FUNCTIONS
@@ -21,11 +21,14 @@ def _slopes(m):
         for name, bound in BOUNDS.items()
         if (r := found.get(name))
     ]
-    return Table(("function", "bound", "largest slope", "numbers within", "numbers"), rows)
+    return Table(
+        ("function", "bound", "largest slope", "float32 numbers within", "float32 numbers"), rows
+    )
 
 
 def _training(m):
-    head = ("activation", "best learning rate", "steps", "test accuracy, %")
+    steps = f"steps to {TARGET:g} nats"
+    head = ("activation", "best learning rate", steps, "test accuracy, %")
     head += (f"test accuracy at {HIGH:g}, %",)
     head += tuple(f"dead units at {rate:g}, %" for rate in (USUAL, HIGH))
     best: dict[str, Best] = dict.fromkeys(head[3:5], "highest")
@@ -35,10 +38,15 @@ def _training(m):
 
 def _row(name, r):
     at = lambda f, rate: f"{fmean(f(r, rate)):.1f}" if rate in r["rates"] else "–"
-    unreached = "≥ " if max(r["steps"]) == r["all_steps"] else ""
-    steps = f"{unreached}{fmean(r['steps']):,.0f}"
     accuracies = (at(accuracy_at, r["best"]), at(accuracy_at, HIGH))
-    return (name, f"{r['best']:g}", steps, *accuracies, at(dead_at, USUAL), at(dead_at, HIGH))
+    return (
+        name,
+        f"{r['best']:g}",
+        mean_steps(r),
+        *accuracies,
+        at(dead_at, USUAL),
+        at(dead_at, HIGH),
+    )
 
 
 def _times(m):

@@ -2,7 +2,7 @@
 
 Each control changes one thing of the comparison of dense and conv3:
 
-    multiply-adds   dense-wide has those of conv3, and so 7 to 40 times the parameters
+    multiply-adds   dense-wide has equally many, and so 7 to 40 times the parameters of conv3
     weight sharing  local3 has conv3's windows, with separate weights at each pixel
     neighbourhood   one fixed permutation of the pixels of every image
     rate            a quarter of the learning rate
@@ -55,7 +55,7 @@ EXPERIMENT = Experiment(
     chapter="layers",
     claims=(
         Claim(
-            "Convolution beats dense also at equal multiply-adds",
+            "Convolution also beats dense at equal multiply-adds",
             "test accuracy, conv3 − dense-wide",
             unit=POINTS,
         ),
@@ -65,7 +65,7 @@ EXPERIMENT = Experiment(
             unit=POINTS,
         ),
         Claim(
-            "Sharing the weights of local connections adds to it, at equal size",
+            "Shared weights raise the accuracy of local connections at equal size",
             "test accuracy, conv3 − local3",
             unit=POINTS,
         ),
@@ -88,11 +88,11 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "Dense needs more seconds to the same training accuracy",
-            "steps times seconds per step, dense − conv3",
+            "steps times the median seconds of a step, dense − conv3",
             unit="seconds",
         ),
-        Claim("Convolution beats dense also at a quarter of the learning rate", BEATS, unit=POINTS),
-        Claim("Convolution beats dense also with tanh in place of relu", BEATS, unit=POINTS),
+        Claim("Convolution also beats dense at a quarter of the learning rate", BEATS, unit=POINTS),
+        Claim("Convolution also beats dense with tanh in place of relu", BEATS, unit=POINTS),
     ),
     config=Config,
     prepare=prepare,
@@ -101,10 +101,15 @@ EXPERIMENT = Experiment(
     evidence=evidence,
     tables=lambda m: [table(m)],
     figures={"by_control": by_control, "by_step": by_step, "pixels": pixels},
+    summary=lambda config, m: (
+        f"Dense and convolutional networks in five controls, trained on {config.dataset} for "
+        f"{config.epochs} epochs; {config.seeds} seeds each."
+    ),
     notes=lambda config: [
         "Accuracies are means over seeds ± one standard deviation. Multiply-adds are those of one "
         "forward pass of one image. Training accuracy is the mean over 20 steps, on their batches; "
-        "a network that does not reach the set accuracy counts with all its steps.",
+        "a network that does not reach the set accuracy counts with all its steps, a lower bound "
+        "(≥). The seconds of a step are the median over interleaved rounds of one process.",
     ],
     data=lambda prepared: identity(prepared.train),
 )

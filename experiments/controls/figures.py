@@ -4,10 +4,10 @@ from statistics import mean
 
 import numpy as np
 
-from experiments.controls.output import Found
+from experiments.controls.output import Found, mean_steps
 from experiments.framework.figures import COLOURS, label_lines
 from experiments.framework.plots import colour_of, images
-from experiments.framework.statistics import paired
+from experiments.framework.statistics import paired, points
 
 CONTROLS = {
     "as in fc_vs_conv": ("conv3", "dense"),
@@ -27,7 +27,7 @@ def by_control(axes, m: Found) -> str | None:
         return None
     gains, errors = {}, []
     for control, (a, b) in done.items():
-        values = [100 * (x - y) for x, y in zip(m[a]["test"], m[b]["test"], strict=True)]
+        values = points(m[a]["test"], m[b]["test"])
         gains[control] = mean(values)
         found = paired(values, [0.0] * len(values), 0.0) if len(values) > 1 else None
         errors.append(found.high - gains[control] if found else 0.0)
@@ -66,7 +66,7 @@ def by_step(axes, m: Found) -> str | None:
     axes.set_ylabel("training accuracy, %")
     axes.set_title("Training accuracy by step")
     label_lines(axes)
-    steps = ", ".join(f"{name} after {mean(r['steps']):,.0f}" for name, r in done.items())
+    steps = ", ".join(f"{name} after {mean_steps(r)}" for name, r in done.items())
     return (
         f"Training accuracy by step, the mean over seeds. It reaches {target:g} %, the dashed "
         f"line: {steps} steps."

@@ -1,6 +1,7 @@
 """Training of each network in each control, and the seconds of a training step."""
 
 from collections.abc import Generator, Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ def measure(
             timed = {name: nets[name] for name in TIMED[: 1 if config.smoke else 2]}
             batch, rounds = Images(train.x[:BATCH], train.y[:BATCH]), 3 if config.smoke else 20
             times, _ = step_times(timed, optax.adam(RATE), batch, log, rounds=rounds)
-            yield part.name, {"step_seconds": {name: min(each) for name, each in times.items()}}
+            yield part.name, {"step_seconds": {name: median(each) for name, each in times.items()}}
             continue
         run: Run = part.payload
         if run.network not in programs:
@@ -114,8 +115,6 @@ def smooth(accuracy: np.ndarray) -> np.ndarray:
     return (total[:, SMOOTH:] - total[:, :-SMOOTH]) / count
 
 
-def steps_to(accuracy: np.ndarray, target: float) -> list[int]:
-    """Steps until each seed's curve reaches the target; all steps if it does not."""
-    reached = accuracy >= target
-    steps = accuracy.shape[1]
-    return [int(r.argmax()) + 1 if r.any() else steps for r in reached]
+def steps_to(accuracy: np.ndarray, target: float) -> list[int | None]:
+    """Steps until each seed's curve reaches the target; None if it does not."""
+    return [int(r.argmax()) + 1 if r.any() else None for r in accuracy >= target]

@@ -19,7 +19,7 @@ from fcnn.layers import (
     serial,
     tanh,
 )
-from fcnn.models import ladder
+from fcnn.models import ladder, mlp
 
 
 def networks(shape: tuple[int, ...], classes: int, width: int) -> dict[str, Layer]:
@@ -34,22 +34,19 @@ def networks(shape: tuple[int, ...], classes: int, width: int) -> dict[str, Laye
     of = fcnn.summary(rungs["conv3"], shape)
     parameters = lambda net: fcnn.summary(net, shape).parameters
     multiply_adds = lambda net: fcnn.summary(net, shape).multiply_adds
-    hidden = nearest(lambda k: dense_net(k, classes, relu), parameters, of.parameters)
-    wide = nearest(lambda k: dense_net(k, classes, relu), multiply_adds, of.multiply_adds)
+    flat = lambda k, activation=relu: mlp((k, k, k), classes, activation=activation)
+    rows = fcnn.summary(rungs["dense"], shape).rows
+    (hidden,) = next(row.output for row in rows if row.path == "dense1")
+    wide = nearest(flat, multiply_adds, of.multiply_adds)
     local = nearest(lambda k: local_net(k, classes), parameters, of.parameters)
     return {
         "dense": rungs["dense"],
         "conv3": rungs["conv3"],
-        "dense-wide": dense_net(wide, classes, relu),
+        "dense-wide": flat(wide),
         "local3": local_net(local, classes),
-        "dense-tanh": dense_net(hidden, classes, tanh),
+        "dense-tanh": flat(hidden, tanh),
         "conv3-tanh": conv_net(width, classes, tanh),
     }
-
-
-def dense_net(hidden: int, classes: int, activation: Callable[[], Layer]) -> Layer:
-    stages = [layer for _ in range(3) for layer in (dense(hidden), activation())]
-    return serial(flatten(), *stages, dense(classes, w_init=initializers.lecun))
 
 
 def conv_net(width: int, classes: int, activation: Callable[[], Layer]) -> Layer:
@@ -84,7 +81,7 @@ def locally_connected(features: int) -> Layer:
 
     def f(params, x, call):
         windows = fcnn.im2col(x, (3, 3), padding="same")
-        return jnp.einsum("nhwi,hwio->nhwo", windows, params["k"]) + params["b"]
+        return jnp.einsum("nhwi,hwio->nhwo", windows, params["k"]) + params["b"][None]
 
     return leaf(
         "locally_connected",

@@ -12,8 +12,9 @@ Command: python -m experiments mnist_mlp --full --data-dir DIR
 import fcnn
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs
 from experiments.framework.experiment import Experiment
+from experiments.framework.images import identity
 from experiments.framework.options import Options
-from experiments.framework.statistics import with_spread
+from experiments.framework.statistics import percent, points, with_spread
 from experiments.framework.table import Best, Table
 from experiments.mnist_mlp.figures import confusion, curves, wrong
 from experiments.mnist_mlp.measure import (
@@ -26,6 +27,8 @@ from experiments.mnist_mlp.measure import (
     prepare,
 )
 
+GAP = "training − test accuracy, percentage points"
+
 
 def evidence(m) -> list[Evidence]:
     dataset, test = m[WITH]["dataset"], percent(m[WITH]["test"])
@@ -36,13 +39,9 @@ def evidence(m) -> list[Evidence]:
     ]
 
 
-def percent(shares) -> list[float]:
-    return [100 * share for share in shares]
-
-
 def gap(result) -> list[float]:
     """Training accuracy minus test accuracy of each seed, in percentage points."""
-    return [100 * (a - b) for a, b in zip(result["train"], result["test"], strict=True)]
+    return points(result["train"], result["test"])
 
 
 def tables(m) -> list[Table]:
@@ -51,7 +50,7 @@ def tables(m) -> list[Table]:
         (name, mean(percent(r["test"])), mean(percent(r["train"])), mean(gap(r)))
         for name, r in m.items()
     ]
-    head = ("network", "test accuracy, %", "training accuracy, %", "gap, percentage points")
+    head = ("network", "test accuracy, %", "training accuracy, %", GAP)
     best: dict[str, Best] = {head[1]: "highest", head[3]: "lowest"}
     accuracy = Table(head, rows, narrow=True, best=best)
     shape = next(iter(m.values()))["shape"]
@@ -99,9 +98,9 @@ EXPERIMENT = Experiment(
     figures={"curves": curves, "confusion": confusion, "wrong": wrong},
     summary=summary,
     notes=lambda config: [
-        "Accuracies are means over seeds ± one standard deviation. The gap is training accuracy "
-        "minus test accuracy, both without dropped units.",
+        "Accuracies are means over seeds ± one standard deviation, and are measured without "
+        "dropped units.",
         "Multiply-adds are of one forward pass for one image.",
     ],
-    data=repr,
+    data=lambda data: identity(data.train),
 )

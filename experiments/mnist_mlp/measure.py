@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import softmax
 
 from experiments.framework.experiment import Log, Part
-from experiments.framework.images import loaded
+from experiments.framework.images import loaded, smaller
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.trained import STEPS, trained
 from fcnn.data import Dataset
@@ -21,7 +21,7 @@ WRONG = 12  # images that are shown
 
 def prepare(config: Options) -> tuple[Options, Dataset]:
     config = with_epochs(config, digits=60, others=20)
-    return config, loaded(config)
+    return config, smaller(loaded(config)) if config.smoke else loaded(config)
 
 
 def parts(config: Options, data: Dataset) -> list[Part]:

@@ -22,8 +22,8 @@ class Factor(NamedTuple):
     strengths: Sequence[float] = (0.0,)
     network: Callable[[float], dict[str, Any]] = lambda strength: {}  # options of `dense_network`
     training: Callable[[float], dict[str, Any]] = lambda strength: {}  # options of `Trials`
-    share: Callable[[float], float] = lambda strength: 1.0  # of the steps
     images: int = FEW
+    stopped: bool = False  # whether training is stopped early
 
 
 FACTORS = {
@@ -35,7 +35,7 @@ FACTORS = {
     "dropout": Factor((0.2, 0.5), network=lambda s: {"dropped": s}),
     "augmentation": Factor((1, 2), training=lambda s: {"augment": augment.shift(int(s))}),
     "batch norm": Factor(network=lambda s: {"normalized": True}),
-    "early stopping": Factor((0.05, 0.1, 0.2, 0.5, 1.0), share=lambda s: s),
+    "early stopping": Factor(stopped=True),
     "more data": Factor(images=MORE),
 }
 

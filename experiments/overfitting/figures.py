@@ -1,13 +1,15 @@
-"""Figures: the gap by number of images, what remedies buy, robustness, removal, reliability."""
+"""Figures: the gap by number of images, gains of remedies, robustness, removal, reliability."""
 
 from statistics import fmean
 
 from experiments.framework.figures import apart, label_lines
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import dots, lines
+from experiments.framework.statistics import percent, points
+from experiments.overfitting.evaluation import REMOVED
 from experiments.overfitting.factors import FACTORS, FEW
-from experiments.overfitting.measure import REMOVED
-from experiments.overfitting.measured import excess, gap, lost, percent
+from experiments.overfitting.measure import CONV, DENSE
+from experiments.overfitting.measured import excess, gap, lost
 
 LEAST = 10  # predictions in a bin that is drawn
 OTHERS = [name for name in FACTORS if name != "baseline"]
@@ -17,8 +19,8 @@ def by_images(axes, m) -> str | None:
     """The gap between training and test accuracy by number of training images."""
     found: dict[str, dict[float, list[float]]] = {
         kind: {n: gap(each) for n, each in zip(r["images"], r["accuracies"], strict=True)}
-        for kind in ("dense", "conv")
-        if (r := m.get(f"{kind} by images"))
+        for kind, name in (("dense", DENSE), ("conv", CONV))
+        if (r := m.get(name))
     }
     if not found:
         return None
@@ -44,9 +46,7 @@ def by_factor(axes, m) -> str | None:
     if "baseline" not in m or not done:
         return None
     base = percent(m["baseline"]["test"])
-    gains = {
-        name: [a - b for a, b in zip(percent(m[name]["test"]), base, strict=True)] for name in done
-    }
+    gains = {name: points(m[name]["test"], m["baseline"]["test"]) for name in done}
     dots(axes, gains, "change, percentage points", "+.1f", colour="blue")
     axes.axvline(0, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
     axes.set_title("Test accuracy gained by each remedy")
@@ -113,7 +113,7 @@ def removed(axes, m) -> str | None:
 
 def reliability(axes, m) -> str | None:
     """Accuracy by confidence: on the diagonal, a network is calibrated."""
-    found = {f"{FEW} images": m.get("baseline"), "all images": m.get("dense by images")}
+    found = {f"{FEW} images": m.get("baseline"), "all images": m.get(DENSE)}
     done = {name: r["calibration"] for name, r in found.items() if r}
     if not done:
         return None

@@ -1,15 +1,13 @@
-"""Values by seed in percent or percentage points, from the results of parts."""
+"""Values by seed in percentage points, from the results of parts."""
 
 from typing import Any
 
-
-def percent(shares: list[float]) -> list[float]:
-    return [100 * share for share in shares]
+from experiments.framework.statistics import points
 
 
 def gap(result: dict[str, Any]) -> list[float]:
     """Training accuracy minus test accuracy."""
-    return [100 * (a - b) for a, b in zip(result["train"], result["test"], strict=True)]
+    return points(result["train"], result["test"])
 
 
 def few_gap(by_images: dict[str, Any]) -> list[float]:
@@ -20,8 +18,7 @@ def few_gap(by_images: dict[str, Any]) -> list[float]:
 
 def lost(result: dict[str, Any]) -> list[float]:
     """Test accuracy lost when the largest share of units is removed."""
-    first, last = result["removed"][0], result["removed"][-1]
-    return [100 * (a - b) for a, b in zip(first, last, strict=True)]
+    return points(result["removed"][0], result["removed"][-1])
 
 
 def excess(calibration: dict[str, Any]) -> list[float]:

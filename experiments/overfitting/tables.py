@@ -1,12 +1,14 @@
 """Tables: the remedies, the numbers of images, and the scales of dropout."""
 
-from experiments.framework.statistics import with_spread
+from statistics import fmean
+
+from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
 from experiments.overfitting.factors import FACTORS
-from experiments.overfitting.measure import SCALE
-from experiments.overfitting.measured import gap, percent
+from experiments.overfitting.measure import CONV, DENSE, SCALE
+from experiments.overfitting.measured import gap
 
-ALL = "dense by images"
+GAP = "training − test accuracy, percentage points"
 EVALUATION = {"classic": "(1 − p) x", "inverted": "x", "printed": "p x"}
 
 
@@ -15,12 +17,13 @@ def tables(m) -> list[Table]:
 
 
 def _factors(m):
-    head = ("factor", "strength", "test accuracy, %", "gap, percentage points")
-    head += ("noisy images, %", "shifted images, %")
+    head = ("factor", "strength", "test accuracy, %", GAP)
+    head += ("accuracy on noisy images, %", "accuracy on shifted images, %")
     rows = []
     for name in (name for name in FACTORS if name in m):
         r = m[name]
         strength = f"{r['best']:g}" if len(r["strengths"]) > 1 else "–"
+        strength = f"{fmean(r['steps']):.0f} steps" if FACTORS[name].stopped else strength
         values = (percent(r["test"]), gap(r), percent(r["noisy"]), percent(r["shifted"]))
         rows.append((name, strength, *map(with_spread, values)))
     best: dict[str, Best] = dict.fromkeys((head[2], *head[4:]), "highest")
@@ -30,7 +33,7 @@ def _factors(m):
 
 def _calibration(m):
     found = {f"{name}, {FACTORS[name].images} images": m[name] for name in FACTORS if name in m}
-    found |= {"dense, all images": m[ALL]} if ALL in m else {}
+    found |= {"dense, all images": m[DENSE]} if DENSE in m else {}
     head = ("network", "calibration error, percentage points", "by chance, percentage points")
     errors = {name: r["calibration"] for name, r in found.items()}
     rows = [
@@ -40,11 +43,11 @@ def _calibration(m):
 
 
 def _images(m):
-    head = ("network", "training images", "test accuracy, %", "gap, percentage points")
+    head = ("network", "training images", "test accuracy, %", GAP)
     rows = [
         (kind, f"{n:,}", with_spread(percent(each["test"])), with_spread(gap(each)))
-        for kind in ("dense", "conv")
-        if (r := m.get(f"{kind} by images"))
+        for kind, name in (("dense", DENSE), ("conv", CONV))
+        if (r := m.get(name))
         for n, each in zip(r["images"], r["accuracies"], strict=True)
     ]
     return Table(head, rows, narrow=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.framework.claim import judge
+from experiments.framework.runner import main
 from experiments.mnist_mlp import EXPERIMENT, evidence
 from experiments.mnist_mlp.measure import WITH, WITHOUT, confusion_of, most_wrong
 
@@ -44,3 +45,27 @@ def test_98_percent_is_judged_on_mnist_only(dataset, test, verdict):
     assert found[0].verdict == verdict
     if dataset == "digits":
         assert found[0].evidence.endswith("not MNIST; run with --full --data-dir DIR")
+
+
+@pytest.mark.parametrize(
+    ("change", "index"),
+    [({"test": [0.97, 0.97], "train": [0.979, 0.979]}, 0), ({"train": [1.1, 1.1]}, 1)],
+)
+def test_each_claim_can_fail(change, index):
+    good = {"dataset": "mnist", "test": [0.985, 0.985], "train": [0.99, 0.99]}
+    m = {WITH: good, WITHOUT: good | {"train": [1.0, 1.0]}}
+    verdicts = lambda m: [v.verdict for v in judge(EXPERIMENT.claims, evidence(m))]
+    assert verdicts(m) == ["held", "held"]
+    changed = verdicts(m | {WITH: good | change})
+    assert [i for i, word in enumerate(changed) if word != "held"] == [index]
+    assert changed[index] == "failed"
+
+
+def test_missing_images_are_one_line_and_misuse(tmp_path, capsys):
+    options = ["--full", "--data-dir", str(tmp_path), "--output-dir", str(tmp_path / "runs")]
+    assert main(EXPERIMENT, options) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("mnist_mlp: ")
+    assert str(tmp_path) in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
