@@ -11,7 +11,7 @@ from experiments.framework.table import Best, Table
 
 
 def tables(m) -> list[Table]:
-    return [table for table in (_slopes(m), _training(m), _times(m)) if table.rows]
+    return [_slopes(m), _training(m), _times(m)]
 
 
 def _slopes(m):

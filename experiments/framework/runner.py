@@ -194,7 +194,7 @@ class _Running:
             return
         minutes = sum(line["seconds"] for line in self.finished.values()) / 60
         m = e.gather({name: line["result"] for name, line in self.finished.items()})
-        tables = e.tables(m)
+        tables = [table for table in e.tables(m) if table.rows]
         for table in tables:
             self.screen.print(table.rich())
         verdicts = [] if config.smoke or self.stopped else judge(e.claims, e.evidence(m))

@@ -13,7 +13,7 @@ EVALUATION = {"classic": "(1 − p) x", "inverted": "x", "printed": "p x"}
 
 
 def tables(m) -> list[Table]:
-    return [table for table in (_factors(m), _images(m), _calibration(m), _scales(m)) if table.rows]
+    return [_factors(m), _images(m), _calibration(m), _scales(m)]
 
 
 def _factors(m):

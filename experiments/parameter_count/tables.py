@@ -28,4 +28,4 @@ def tables(m: Results) -> list[Table]:
         for r in m.trained
     ]
     best: dict[str, Best] = dict.fromkeys(accuracy, "highest")
-    return [*found, Table(head, rows, narrow=True, best=best)] if rows else found
+    return [*found, Table(head, rows, narrow=True, best=best)]

@@ -43,8 +43,7 @@ def tables(m) -> list[Table]:
     head = ("network", "parameters", "multiply-adds", "learning rate")
     measured = ("training accuracy, %", "test accuracy, %", "border / centre")
     best: dict[str, Best] = {"test accuracy, %": "highest"}
-    networks = Table((*head, *measured), rows, narrow=True, best=best)
-    return [*found, networks] if rows else found
+    return [*found, Table((*head, *measured), rows, narrow=True, best=best)]
 
 
 def ratio(network) -> str:
