@@ -7,7 +7,6 @@ training images alone, and `Prepared.test` is called afterwards.
 import hashlib
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -17,7 +16,6 @@ import numpy as np
 import fcnn
 from experiments.fc_vs_conv.config import Config, make_optimizer
 from experiments.fc_vs_conv.explorer import kept
-from experiments.fc_vs_conv.measured import Measured
 from experiments.framework import interrupt
 from experiments.framework.experiment import Log, Part
 from experiments.framework.seeds import Arrays, Seeds, cosine
@@ -70,6 +68,7 @@ def measure(
     """Yield each part and its result: accuracies by seed, or seconds by network."""
     with fcnn.gradients(config.gradients), fcnn.implementations(conv=config.conv):
         trainer = Trainer(config, prepared.train, prepared.nets, log)
+        costs = {name: _cost(net, prepared.shape) for name, net in prepared.nets.items()}
         for part in todo:
             if part.name == TIMING:
                 yield part.name, time_steps(config, prepared, log)
@@ -85,15 +84,13 @@ def measure(
             found = trainer.evaluate(network, train_state, seen, test, shift)
             first = jax.tree.map(lambda a: np.asarray(a)[0], train_state.params)
             shown = {"shown": kept.network(net, first, test)} if every else {}
-            cost = fcnn.summary(net, prepared.shape)
-            bare = Measured(cost.parameters, cost.multiply_adds, cost.activation_bytes)
-            yield (
-                part.name,
-                {"network": network, "images": size, "all": every}
-                | found
-                | shown
-                | {"cost": {k: v for k, v in asdict(bare).items() if isinstance(v, int)}},
-            )
+            names = {"network": network, "images": size, "all": every}
+            yield part.name, names | found | shown | {"cost": costs[network]}
+
+
+def _cost(net: Layer, shape: tuple[int, ...]) -> dict[str, int]:
+    found = fcnn.summary(net, shape)
+    return {k: getattr(found, k) for k in ("parameters", "multiply_adds", "activation_bytes")}
 
 
 class Trainer:

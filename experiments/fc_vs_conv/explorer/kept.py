@@ -5,7 +5,6 @@ It is in the results of parts, so that --continue has it, and in report.html. Ke
 """
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import jax
@@ -71,8 +70,8 @@ def describe(model: Layer, shape: tuple[int, ...]) -> list[dict[str, Any]]:
 
 def _wrong(model: Layer, params: Any, test: Images) -> list[dict[str, Any]]:
     """The images with the highest probabilities of a class that is not theirs."""
-    outputs = jax.jit(partial(predict, model))(params, {}, _rounded(test.x))
-    p = np.asarray(jax.nn.softmax(outputs))
+    softmax = jax.jit(lambda params, x: jax.nn.softmax(predict(model, params, {}, x)))
+    p = np.asarray(softmax(params, _rounded(test.x)))
     predicted, probability = p.argmax(1), p.max(1)
     order = np.argsort(-probability * (predicted != test.y), kind="stable")[:WRONG]
     return [
