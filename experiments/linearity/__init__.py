@@ -22,9 +22,9 @@ from experiments.linearity.tables import tables
 
 
 def summary(config: Options, m: dict[str, Any]) -> str:
-    accuracies = [f"{name} {100 * fmean(r['test']):.1f} %" for name, r in m.items() if "test" in r]
-    trained = ", ".join(accuracies)
-    return f"Test accuracy on {config.dataset}, {config.seeds} seeds: {trained}." if trained else ""
+    accuracies = [f"{name}: {100 * fmean(r['test']):.1f} %" for name, r in m.items() if "test" in r]
+    trained = "; ".join(accuracies)
+    return f"Test accuracy on {config.dataset}, {config.seeds} seeds. {trained}." if trained else ""
 
 
 EXPERIMENT = Experiment(

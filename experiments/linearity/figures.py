@@ -75,7 +75,7 @@ def by_regions(axes, m: dict[str, Any]) -> str | None:
     dots(axes, rows, "regions, before and after training")
     axes.set_title("Linear regions between two images")
     count = lambda r: mean(r["regions"]["trained"])
-    each = ", ".join(
+    each = "; ".join(
         f"{count(r):.0f} at {r['network']}, {count(r) / r['units']:.2f} per unit" for r in found
     )
     return (
@@ -90,5 +90,5 @@ def by_network(axes, m: dict[str, Any]) -> str | None:
         return None
     dots(axes, found, "test accuracy, %")
     axes.set_title("Test accuracy by network")
-    each = ", ".join(f"{name} {mean(values):.1f} %" for name, values in found.items())
-    return f"Test accuracy, one dot per seed, with the mean: {each}."
+    each = "; ".join(f"{name}: {mean(values):.1f} %" for name, values in found.items())
+    return f"Test accuracy, one dot per seed, with the mean. {each}."
