@@ -22,7 +22,7 @@ from experiments.fc_vs_conv.measured import Results, evidence, gather, read, res
 from experiments.fc_vs_conv.output import tables, tidy
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
-from experiments.framework.images import framed, loaded
+from experiments.framework.images import framed, loaded, smaller
 from fcnn.models import ladder
 
 STATIC = "the registered text is the same for all data sets and options"
@@ -31,12 +31,12 @@ POINTS = "percentage points"
 
 def prepare(config: Config) -> tuple[Config, Prepared]:
     config = resolved(config)
-    data = loaded(config)
+    data = smaller(loaded(config), train=200) if config.smoke else loaded(config)
     check(config, data)
     frame = config.frame or 0
     train = framed(data.train, frame)
-    nets = ladder(train.x.shape[1:], len(data.classes), width=config.width or 0)
-    nets = {name: nets[name] for name in config.networks or ()}
+    rungs = config.networks or ()
+    nets = ladder(train.x.shape[1:], len(data.classes), width=config.width or 0, rungs=rungs)
     return config, Prepared(train, lambda: framed(data.test, frame), nets, data.classes)
 
 

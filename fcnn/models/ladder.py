@@ -15,7 +15,7 @@ number of parameters then determines the one free size of a rung: `hidden`, or `
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fcnn.layers import (
     Layer,
@@ -60,15 +60,18 @@ def hybrid(
     return serial(*stages, dense(classes, w_init=initializers.lecun), name="hybrid")
 
 
-def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dict[str, Layer]:
-    """All rungs by name, each sized to have about as many parameters as "conv3".
+def ladder(
+    shape: tuple[int, ...], classes: int = 10, *, width: int = 16, rungs: Sequence[str] = RUNGS
+) -> dict[str, Layer]:
+    """Rungs by name, each sized to have about as many parameters as "conv3".
 
     Shapes: `shape` (h, w, c) of one image, at least 4 cells high and wide.
     Options:
         classes: number of logits.
         width: channels of the first convolutional stage.
-    Raises: ValueError if the image is smaller than 4×4, or a rung cannot be as small as
-            "conv3".
+        rungs: names of the rungs to make, all by default.
+    Raises: ValueError if the image is smaller than 4×4, a rung cannot be as small as "conv3", or a
+            name is unknown.
 
     >>> rungs = fcnn.models.ladder((12, 12, 1), width=4)
     >>> {name: fcnn.summary(rung, (12, 12, 1)).parameters for name, rung in rungs.items()}
@@ -76,16 +79,21 @@ def ladder(shape: tuple[int, ...], classes: int = 10, *, width: int = 16) -> dic
     """
     if len(shape) != 3 or min(shape[:2]) < 4:
         raise ValueError(f"ladder: image shape {shape} must be (h, w, c) of at least 4×4 cells")
+    if unknown := [name for name in rungs if name not in RUNGS]:
+        known = ", ".join(RUNGS)
+        raise ValueError(f"ladder: unknown rung {unknown[0]!r}; expected some of {known}")
     budget = summary(hybrid(STAGES, width, 0, classes), shape).parameters
-    rungs = {}
-    for n, name in enumerate(RUNGS[:STAGES]):
-        rungs[name] = _fit(
-            lambda hidden, n=n: hybrid(n, width, hidden, classes), budget, shape, name
-        )
-    rungs["conv3"] = hybrid(STAGES, width, 0, classes)
-    gap = lambda width: hybrid(STAGES, width, 0, classes, gap=True)
-    rungs["conv3-gap"] = _fit(gap, budget, shape, "conv3-gap")
-    return rungs
+
+    def rung(name: str) -> Layer:
+        if name == "conv3":
+            return hybrid(STAGES, width, 0, classes)
+        if name == "conv3-gap":
+            gap = lambda width: hybrid(STAGES, width, 0, classes, gap=True)
+            return _fit(gap, budget, shape, name)
+        n = RUNGS.index(name)
+        return _fit(lambda hidden: hybrid(n, width, hidden, classes), budget, shape, name)
+
+    return {name: rung(name) for name in rungs}
 
 
 def _fit(build: Callable[[int], Layer], budget: int, shape: tuple[int, ...], name: str) -> Layer:

@@ -124,7 +124,7 @@ def test_an_interrupt_keeps_finished_results(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_message(tmp_path):
     options = ("--smoke", "--networks", "dense", "--optimizer", "sgd", "--learning-rate", "1e30")
     code, out, err = run("fc_vs_conv", *options, "--output-dir", str(tmp_path))
-    message = "the loss of dense is nan with 1437 images; lower --learning-rate"
+    message = "the loss of dense is nan with 200 images; lower --learning-rate"
     assert (code, err) == (3, f"fc_vs_conv: {message}\n")
     assert "No part was finished" in out
     assert "nan" not in (only(tmp_path) / "parts.jsonl").read_text()
@@ -140,15 +140,15 @@ def test_missing_data_gives_one_line_and_exit_code_2(tmp_path):
 def test_without_a_name_the_experiments_are_listed():
     code, out, _ = run()
     assert code == 0
-    assert "fc_vs_conv    Fully connected against convolutional" in out
-    assert "- Convolution beats dense at equal size\n" in out
-    assert out.index("  fc_vs_conv ") < out.index("  checkers ") < out.index("  speed ")
+    assert "  fc_vs_conv: Fully connected against convolutional" in out
+    assert "    Held: Convolution beats dense at equal size.\n" in out
+    assert out.index("  fc_vs_conv: ") < out.index("  checkers: ") < out.index("  speed: ")
 
 
 def test_an_unknown_name_gives_exit_code_2():
     code, _, err = run("fc_vs_cnv")
     assert code == 2
-    known = ", ".join(map(repr, (*NAMES, "all", "judge")))
+    known = ", ".join(map(repr, (*NAMES, "all", "judge", "keep", "table")))
     hint = "did you mean fc_vs_conv?"
     assert err == f"experiments: unknown name 'fc_vs_cnv'; expected one of {known}; {hint}\n"
 

@@ -59,13 +59,6 @@ def test_a_map_without_inner_cells_has_no_ratio_and_a_dash_in_the_table():
     assert tables({"valid": small})[0].rows[0][-1] == "–"
 
 
-@pytest.fixture
-def small_search(monkeypatch):
-    """A search for sizes in seconds."""
-    monkeypatch.setattr("experiments.framework.sized.LARGEST", 20)
-
-
-@pytest.mark.usefixtures("small_search")
 def test_a_window_has_the_number_of_features_nearest_to_the_parameters():
     parameters = lambda name: fcnn.summary(network(name, (8, 8, 1), 10, 3), (8, 8, 1)).parameters
     assert parameters("5×5") == 30 + (75 * 3 + 3) + (30 + 10)  # stem, window, head
@@ -73,7 +66,6 @@ def test_a_window_has_the_number_of_features_nearest_to_the_parameters():
     assert parameters("two of 3×3") == 30 + (27 * k + k) + (9 * k * k + k) + (10 * k + 10)
 
 
-@pytest.mark.usefixtures("small_search")
 @pytest.mark.parametrize("name", [*BORDERS, "7×7", "two of 3×3"])
 def test_each_network_is_built(name):
     shape = (7, 8, 3)
