@@ -19,7 +19,7 @@ import fcnn
 from fcnn.layers import Layer
 from fcnn.training import TrainState, accuracy, create, predict, scan_steps, train_step
 
-BATCH = 500  # images evaluated in one call
+BATCH = 100  # images evaluated in one call, of each seed
 ONCE: Any = {  # compiler options of a program that runs once: it compiles in an eighth of the time
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,

@@ -25,7 +25,7 @@ def judged(problem, answers):
 @pytest.mark.usefixtures("jax_defaults")
 @pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=POOL)])
 def test_a_smoke_run_writes_results_and_a_report(tmp_path, capsys, jobs):
-    """A smoke run has three mutants, one correct gradient and three tasks of part 2."""
+    """A smoke run has three mutants, one correct gradient and two tasks of part 2."""
     assert main(["checkers", "--smoke", "--jobs", jobs, "--output-dir", str(tmp_path)]) == 0
     (folder,) = (tmp_path / "checkers").iterdir()
     results = json.loads((folder / "results.json").read_text())
