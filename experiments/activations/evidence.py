@@ -4,18 +4,11 @@ from collections.abc import Sequence
 from math import log2
 from statistics import fmean
 
-from experiments.activations.learning import (
-    HIGH,
-    TARGET,
-    USUAL,
-    accuracy_at,
-    dead_at,
-    least_steps,
-    missed,
-)
+from experiments.activations.learning import HIGH, TARGET, USUAL, accuracy_at, dead_at
 from experiments.activations.measure import SLOPES
 from experiments.activations.slopes import BOUNDS
 from experiments.framework.claim import Evidence, NotJudged, Pairs, Share
+from experiments.framework.curves import least_steps, missed
 
 CURES = ("leaky relu", "ELU", "swish", "mish")
 DOUBLINGS, TWICE = "doublings", 1.0

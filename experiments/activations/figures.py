@@ -2,11 +2,12 @@
 
 from statistics import fmean, median
 
-from experiments.activations.learning import HIGH, TARGET, dead_at, mean_steps
+from experiments.activations.learning import HIGH, TARGET, dead_at
 from experiments.activations.measure import SLOPES
 from experiments.activations.networks import KINDS
 from experiments.activations.slopes import FUNCTIONS
 from experiments.activations.timing import SIZES
+from experiments.framework.curves import mean_steps
 from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import colour_of

@@ -1,13 +1,13 @@
 """Training with every activation at every learning rate: steps to a loss, accuracy, dead units."""
 
 from functools import partial
-from statistics import fmean
 from typing import Any
 
 import jax
 import numpy as np
 
 from experiments.activations.networks import Kind, dead_share, network
+from experiments.framework.curves import steps_to
 from experiments.framework.experiment import Log
 from experiments.framework.options import Options
 from experiments.framework.statistics import percent
@@ -40,7 +40,7 @@ def learned(
         "dead": [dead(run.params, train.x[:IMAGES]).tolist() for run in runs.values()],
         "test": [run.accuracy(data.test).tolist() for run in runs.values()],
         "loss": by_call(runs[best].loss).tolist(),
-        "steps": [steps_to(loss, TARGET) for loss in runs[best].loss],
+        "steps": steps_to(TARGET, runs[best].loss, STEPS, falling=True),
         "all_steps": runs[best].loss.shape[1],
     }
 
@@ -48,28 +48,6 @@ def learned(
 def by_call(loss: np.ndarray) -> np.ndarray:
     """Means over seeds and over the steps of each call. Shapes: (seeds, steps) -> (calls,)."""
     return loss.reshape(len(loss), -1, STEPS).mean((0, 2))
-
-
-def steps_to(loss: np.ndarray, target: float, window: int = STEPS) -> int | None:
-    """The first step at which the mean of the last `window` losses is at most `target`, or None."""
-    sums = np.cumsum(np.concatenate([[0.0], loss]))
-    below = np.flatnonzero(sums[window:] - sums[:-window] <= window * target)
-    return int(below[0]) + window if len(below) else None
-
-
-def missed(result: dict[str, Any]) -> int:
-    """The number of seeds that do not reach the loss."""
-    return result["steps"].count(None)
-
-
-def least_steps(result: dict[str, Any]) -> list[int]:
-    """The steps of each seed; all steps, a lower bound, where a seed does not reach the loss."""
-    return [result["all_steps"] if steps is None else steps for steps in result["steps"]]
-
-
-def mean_steps(result: dict[str, Any]) -> str:
-    """The mean of `least_steps` as text, with ≥ if it is a lower bound."""
-    return f"{'≥ ' if missed(result) else ''}{fmean(least_steps(result)):,.0f}"
 
 
 def accuracy_at(result: dict[str, Any], rate: float | None = None) -> list[float]:

@@ -2,11 +2,12 @@
 
 from statistics import fmean, median
 
-from experiments.activations.learning import HIGH, TARGET, USUAL, accuracy_at, dead_at, mean_steps
+from experiments.activations.learning import HIGH, TARGET, USUAL, accuracy_at, dead_at
 from experiments.activations.measure import SLOPES
 from experiments.activations.networks import KINDS
 from experiments.activations.slopes import BOUNDS, FUNCTIONS
 from experiments.activations.timing import SIZES
+from experiments.framework.curves import mean_steps
 from experiments.framework.table import Best, Table
 
 

@@ -22,7 +22,7 @@ from experiments.controls.output import evidence, table
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
 from experiments.framework.images import framed, identity, loaded, smaller
-from experiments.framework.options import Options, with_epochs
+from experiments.framework.options import Options, require_positive, with_epochs
 
 POINTS = "percentage points"
 TARGET = {"digits": 0.95, "mnist": 0.95, "fashion_mnist": 0.85, "cifar10": 0.5}
@@ -37,8 +37,7 @@ class Config(Options):
 
 def prepare(config: Config) -> tuple[Config, Prepared]:
     config = with_epochs(config, digits=30, others=6)
-    if config.width < 1:
-        raise ValueError(f"--width {config.width} must be at least 1; write --width 16")
+    require_positive(config, "width")
     data = smaller(loaded(config)) if config.smoke else loaded(config)
     frame = 2 if data.name == "digits" else 0
     train, test = framed(data.train, frame), framed(data.test, frame)

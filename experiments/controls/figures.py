@@ -4,7 +4,9 @@ from statistics import mean
 
 import numpy as np
 
-from experiments.controls.output import Found, mean_steps
+from experiments.controls.measure import WINDOW
+from experiments.controls.output import Found
+from experiments.framework.curves import mean_steps
 from experiments.framework.figures import COLOURS, label_lines
 from experiments.framework.plots import colour_of, images
 from experiments.framework.statistics import paired, points
@@ -57,7 +59,7 @@ def by_step(axes, m: Found) -> str | None:
         return None
     for name, r in done.items():
         curve = 100 * np.array(r["curve"])
-        axes.plot(range(1, len(curve) + 1), curve, color=colour_of(name), label=name)
+        axes.plot(np.arange(len(curve)) + WINDOW, curve, color=colour_of(name), label=name)
     target = 100 * next(iter(done.values()))["target"]
     axes.axhline(target, color=COLOURS["soft"], lw=1, ls="--")
     axes.set_xscale("log")

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 import fcnn
+from experiments.framework.curves import moving_mean, steps_to
 from experiments.framework.experiment import Log, Part
 from experiments.framework.step_times import step_times
 from experiments.framework.trained import Trials
@@ -15,7 +16,7 @@ from fcnn.data import Images
 from fcnn.layers import Layer
 
 RATE = 2e-3
-SMOOTH = 20  # steps over which training accuracy is averaged
+WINDOW = 20  # steps over which training accuracy is averaged
 TIMED = ("dense", "conv3")
 TIMING = "timing one step"
 BATCH = 64
@@ -91,30 +92,19 @@ def measure(
         seen, unseen = (permuted(i, order) if run.permuted else i for i in (train, test))
         trials = programs[run.network].on(seen, part.name)
         found = trials.train(epochs=config.epochs, rate=run.rate, batch_size=BATCH)
-        accuracy = smooth(found.train_accuracy_by_step)
+        accuracy = found.train_accuracy_by_step
         cost = fcnn.summary(nets[run.network], train.x.shape[1:])
         yield (
             part.name,
             {
                 "test": found.accuracy(unseen).tolist(),
                 "train": found.train_accuracy().tolist(),
-                "curve": accuracy.mean(0).round(4).tolist(),
-                "steps": steps_to(accuracy, target),
+                "curve": moving_mean(accuracy, WINDOW).mean(0).round(4).tolist(),
+                "steps": steps_to(target, accuracy, WINDOW, falling=False),
+                "all_steps": accuracy.shape[1],
                 "target": target,
                 "parameters": cost.parameters,
                 "multiply_adds": cost.multiply_adds,
                 "image": unseen.x[0, :, :, 0].round(3).tolist(),
             },
         )
-
-
-def smooth(accuracy: np.ndarray) -> np.ndarray:
-    """The mean over SMOOTH steps up to each one. Shapes: (seeds, steps) -> (seeds, steps)."""
-    total = np.cumsum(np.pad(accuracy.astype(float), ((0, 0), (SMOOTH, 0))), axis=1)
-    count = np.minimum(np.arange(1, accuracy.shape[1] + 1), SMOOTH)
-    return (total[:, SMOOTH:] - total[:, :-SMOOTH]) / count
-
-
-def steps_to(accuracy: np.ndarray, target: float) -> list[int | None]:
-    """Steps until each seed's curve reaches the target; None if it does not."""
-    return [int(r.argmax()) + 1 if r.any() else None for r in accuracy >= target]

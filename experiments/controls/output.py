@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.controls.measure import RUNS, TIMING
 from experiments.framework.claim import Evidence, NotJudged, Pairs
+from experiments.framework.curves import least_steps, mean_steps, missed
 from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
 
@@ -31,24 +32,14 @@ def evidence(m: Found) -> list[Evidence]:
 def _longer(dense, conv, of_dense: float, of_conv: float) -> Evidence:
     """Steps times the seconds of one; a lower bound where dense does not reach the accuracy."""
     target = f"{100 * conv['target']:g} % training accuracy"
-    if missed := conv["steps"].count(None):
-        of = f"{missed} of {len(conv['steps'])} seeds"
+    if failures := missed(conv):
+        of = f"{failures} of {len(conv['steps'])} seeds"
         return NotJudged(f"conv3 did not reach {target} with {of}; write a larger --epochs")
     times = lambda r, seconds: [float(seconds * k) for k in least_steps(r)]
     found = Pairs(times(dense, of_dense), times(conv, of_conv))
-    if None in dense["steps"] and fmean(found.a) <= fmean(found.b):
+    if missed(dense) and fmean(found.a) <= fmean(found.b):
         return NotJudged(f"dense did not reach {target}; write a larger --epochs")
     return found
-
-
-def least_steps(r: dict[str, Any]) -> list[int]:
-    """The steps of each seed; all steps, a lower bound, where a seed misses the accuracy."""
-    return [len(r["curve"]) if steps is None else steps for steps in r["steps"]]
-
-
-def mean_steps(r: dict[str, Any]) -> str:
-    """The mean of `least_steps` as text, with ≥ if it is a lower bound."""
-    return f"{'≥ ' if None in r['steps'] else ''}{fmean(least_steps(r)):,.0f}"
 
 
 def table(m: Found) -> Table:

@@ -6,7 +6,7 @@ seed.
 
     1. conv3 has the higher test accuracy.
     2. dense loses more accuracy when test images are shifted.
-    3. dense overfits first: with few training images, dense has the larger gap between training and
+    3. dense overfits more: with few training images, it has the larger gap between training and
        test accuracy.
 
 Command: python -m experiments fc_vs_conv
@@ -22,7 +22,7 @@ from experiments.fc_vs_conv.measured import Results, evidence, gather, read, res
 from experiments.fc_vs_conv.output import tables, tidy
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
-from experiments.framework.images import framed, loaded, smaller
+from experiments.framework.images import framed, identity, loaded, smaller
 from fcnn.models import ladder
 
 STATIC = "the registered text is the same for all data sets and options"
@@ -85,7 +85,7 @@ EXPERIMENT = Experiment(
             changed=STATIC,
         ),
         Claim(
-            "Dense overfits first when training images are few",
+            "Dense overfits more when training images are few",
             "train − test accuracy with few training images, dense − conv3",
             "greater",
             unit=POINTS,
@@ -111,5 +111,5 @@ EXPERIMENT = Experiment(
     files=lambda found: {"results.csv": tidy(found.networks, found.images)},
     summary=summary,
     notes=notes,
-    data=lambda prepared: prepared.identity(),
+    data=lambda prepared: identity(prepared.train),
 )

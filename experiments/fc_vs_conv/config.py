@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 import optax
@@ -63,6 +65,11 @@ class Config(Options):
     """The implementation of convolution."""
 
 
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "adam": optax.adam,
+    "momentum": partial(optax.sgd, momentum=0.9),
+    "sgd": optax.sgd,
+}
 LARGE = {"epochs": 6, "shift": 4, "frame": 0, "sizes": (100, 1000, 10000)}
 DEFAULTS = {
     "digits": {"epochs": 30, "shift": 2, "frame": 2, "sizes": (50, 100, 200, 400, 800)},
@@ -119,12 +126,3 @@ def check(config: Config, data: Dataset) -> None:
             raise ValueError(
                 f"--networks: unknown {name!r}; expected some of {', '.join(RUNGS)}{near}"
             )
-
-
-def make_optimizer(config: Config) -> optax.GradientTransformation:
-    make = {
-        "adam": optax.adam,
-        "momentum": lambda learning_rate: optax.sgd(learning_rate, momentum=0.9),
-        "sgd": optax.sgd,
-    }[config.optimizer]
-    return optax.inject_hyperparams(make)(learning_rate=config.learning_rate)

@@ -248,8 +248,6 @@ class _Running:
         reused, notes = sum("run" in line for line in self.finished.values()), []
         if reused and self.before:
             notes.append(f"{reused} parts were measured by {self.before.folder}.")
-        if getattr(self.config, "full", False):
-            notes.append(f"A run with --full has {self.config.seeds} seeds.")
         return notes
 
 

@@ -21,7 +21,17 @@ from typing import Any
 import experiments
 
 MEASURED = ("config", "prepare", "parts", "measure", "gather", "results")
-TRAINING = ("features", "images", "seeds", "sized", "step_times", "trained", "tuned")
+TRAINING = (
+    "curves",
+    "features",
+    "images",
+    "seeds",
+    "sized",
+    "splits",
+    "step_times",
+    "trained",
+    "tuned",
+)
 FRAMEWORK = Path(__file__).parent
 
 

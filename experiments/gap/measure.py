@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 import fcnn
 from experiments.framework.experiment import Log, Part
 from experiments.framework.features import before_head
-from experiments.framework.images import loaded, smaller
-from experiments.framework.options import Options, with_epochs
+from experiments.framework.options import Options, require_positive, with_epochs
+from experiments.framework.splits import Splits, splits
 from experiments.framework.trained import Trained, Trials
 from experiments.framework.tuned import RATES, tuned
 from experiments.gap.canvas import class_maps, hits, placed
 from experiments.gap.networks import HEADS, network, pools
-from fcnn.data import Images, split
+from fcnn.data import Images
 from fcnn.layers import Layer
 
 WIDTHS = ("2", "2.5", "3", "4", "5")  # of canvases, in digits
@@ -25,33 +25,19 @@ SEEN = 1000  # test digits, at most, on other canvases
 MOST = 10_000  # training digits
 
 
-class Prepared(NamedTuple):
-    train: Images
-    validation: Images
-    test: Images
-    classes: int
-
-    @property
-    def side(self) -> int:
-        return self.train.x.shape[1]
-
-
 @dataclass(frozen=True)
 class Config(Options):
     width: int = 8
     """Channels of the first convolution; the others have twice as many."""
 
 
-def prepare(config: Config) -> tuple[Config, Prepared]:
+def prepare(config: Config) -> tuple[Config, Splits]:
     config = with_epochs(config, digits=20, others=10)
-    if config.width < 1:
-        raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
-    data = smaller(loaded(config)) if config.smoke else loaded(config)
-    train, validation = split(Images(data.train.x[:MOST], data.train.y[:MOST]))
-    return config, Prepared(train, validation, data.test, len(data.classes))
+    require_positive(config, "width")
+    return config, splits(config, most=MOST)
 
 
-def parts(config: Config, prepared: Prepared) -> list[Part]:
+def parts(config: Config, prepared: Splits) -> list[Part]:
     return [Part(name) for name in (HEADS[:1] if config.smoke else HEADS)]
 
 
@@ -62,9 +48,10 @@ def canvas_sizes(side: int, smoke: bool = False) -> dict[str, int]:
 
 
 def measure(
-    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+    config: Config, prepared: Splits, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
-    side, sizes = prepared.side, canvas_sizes(prepared.side, config.smoke)
+    side = prepared.train.x.shape[1]
+    sizes = canvas_sizes(side, config.smoke)
     for part in todo:
         model = network(part.name, side, prepared.classes, config.width)
         rate, run = trained_on_canvases(config, prepared, model, part.name, log)
@@ -84,10 +71,10 @@ def measure(
 
 
 def trained_on_canvases(
-    config: Config, prepared: Prepared, model: Layer, name: str, log: Log
+    config: Config, prepared: Splits, model: Layer, name: str, log: Log
 ) -> tuple[float, Trained]:
     """The learning rate with the highest mean validation accuracy, and its trained network."""
-    size = canvas_sizes(prepared.side)[TRAINED]
+    size = canvas_sizes(prepared.train.x.shape[1])[TRAINED]
     train, validation = (
         placed(images, size, seed).images
         for seed, images in enumerate((prepared.train, prepared.validation))
@@ -108,10 +95,10 @@ def accepts(model: Layer, run: Trained, shape: tuple[int, ...]) -> bool:
 
 
 def on_canvases(
-    model: Layer, run: Trained, prepared: Prepared, sizes: dict[str, int]
+    model: Layer, run: Trained, prepared: Splits, sizes: dict[str, int]
 ) -> dict[str, Any]:
     """Accuracy and hits of class activation maps by canvas, and some maps on the large one."""
-    side = prepared.side
+    side = prepared.train.x.shape[1]
     w, b = (np.asarray(run.params["dense1"][name]) for name in ("w", "b"))
     found: dict[str, Any] = {"accuracy": {}, "hits": {}, "cover": {}}
     body = before_head(model, run, 2)

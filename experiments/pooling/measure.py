@@ -3,19 +3,19 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import optax
 
 import fcnn
 from experiments.framework.experiment import Log, Part
-from experiments.framework.images import framed, loaded, smaller
-from experiments.framework.options import Options, with_epochs
+from experiments.framework.options import Options, require_positive, with_epochs
+from experiments.framework.splits import Splits, splits
 from experiments.framework.step_times import step_times
 from experiments.framework.trained import Trials
 from experiments.framework.tuned import RATES, tuned
 from experiments.pooling.norms import count_windows
-from fcnn.data import Images, split
+from fcnn.data import Images
 from fcnn.layers import (
     Layer,
     avg_pool,
@@ -41,35 +41,25 @@ FRAME = 2  # pixels of background, and the largest shift of images
 BATCH = 64  # images of a training step
 
 
-class Prepared(NamedTuple):
-    train: Images
-    validation: Images
-    test: Images
-    classes: int
-
-
 @dataclass(frozen=True)
 class Config(Options):
     width: int = 8
     """Channels of the first convolution."""
 
 
-def prepare(config: Config) -> tuple[Config, Prepared]:
+def prepare(config: Config) -> tuple[Config, Splits]:
     config = with_epochs(config, digits=30, others=4)
-    if config.width < 1:
-        raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
-    data = smaller(loaded(config)) if config.smoke else loaded(config)
-    train, validation, test = (framed(each, FRAME) for each in (*split(data.train), data.test))
-    return config, Prepared(train, validation, test, len(data.classes))
+    require_positive(config, "width")
+    return config, splits(config, frame=FRAME)
 
 
-def parts(config: Config, prepared: Prepared) -> list[Part]:
+def parts(config: Config, prepared: Splits) -> list[Part]:
     networks = NETWORKS[2:3] if config.smoke else NETWORKS
     return [Part(NORMS), *(Part(name, cost=3.0) for name in networks), Part(TIMES, networks, 3.0)]
 
 
 def measure(
-    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+    config: Config, prepared: Splits, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
         if part.name == NORMS:
@@ -92,7 +82,7 @@ def network(name: str, classes: int, width: int) -> Layer:
     return serial(*layers, flatten(), dense(classes, w_init=initializers.lecun))
 
 
-def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
+def accuracy(config: Config, prepared: Splits, name: str, log: Log) -> dict[str, Any]:
     model = network(name, prepared.classes, config.width)
     options = {"seeds": config.seeds, "log": log, "label": name}
     trials = Trials(model, prepared.train, margin=FRAME, **options)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +12,12 @@ import numpy as np
 import fcnn
 from experiments.framework.experiment import Log, Part
 from experiments.framework.features import before_head
-from experiments.framework.images import framed, loaded, smaller
-from experiments.framework.options import Options, with_epochs
+from experiments.framework.options import Options, require_positive, with_epochs
 from experiments.framework.seeds import shifted
+from experiments.framework.splits import Splits, splits
 from experiments.framework.trained import DIRECTIONS, Trained, Trials
 from experiments.framework.tuned import RATES, tuned
 from experiments.shift.equivariance import DTYPES, IMPLS, WINDOWS, equivariance
-from fcnn.data import Images, split
 from fcnn.layers import Layer, conv, dense, flatten, initializers, max_pool, relu, serial
 from fcnn.models import ladder
 
@@ -27,36 +26,26 @@ FRAME = 2  # pixels of background, and the largest shift of images
 SEEN = 1000  # test images whose features are compared, at most
 
 
-class Prepared(NamedTuple):
-    train: Images
-    validation: Images
-    test: Images
-    classes: int
-
-
 @dataclass(frozen=True)
 class Config(Options):
     width: int = 8
     """Channels of the first convolution."""
 
 
-def prepare(config: Config) -> tuple[Config, Prepared]:
+def prepare(config: Config) -> tuple[Config, Splits]:
     config = with_epochs(config, digits=30, others=4)
-    if config.width < 1:
-        raise ValueError(f"--width {config.width} must be at least 1; write --width 8")
-    data = smaller(loaded(config)) if config.smoke else loaded(config)
-    train, validation, test = (framed(each, FRAME) for each in (*split(data.train), data.test))
-    return config, Prepared(train, validation, test, len(data.classes))
+    require_positive(config, "width")
+    return config, splits(config, frame=FRAME)
 
 
-def parts(config: Config, prepared: Prepared) -> list[Part]:
+def parts(config: Config, prepared: Splits) -> list[Part]:
     dtypes, networks = (DTYPES[1:2], NETWORKS[-1:]) if config.smoke else (DTYPES, NETWORKS)
     exact = [Part(dtype, WINDOWS[1:2] if config.smoke else WINDOWS) for dtype in dtypes]
     return [*exact, *(Part(name, cost=3.0) for name in networks)]
 
 
 def measure(
-    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+    config: Config, prepared: Splits, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
         if part.name in DTYPES:
@@ -77,7 +66,7 @@ def network(name: str, shape: tuple[int, ...], classes: int, width: int) -> Laye
     return serial(*layers, flatten(), dense(classes, w_init=initializers.lecun))
 
 
-def network_under_shifts(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
+def network_under_shifts(config: Config, prepared: Splits, name: str, log: Log) -> dict[str, Any]:
     shape = prepared.train.x.shape[1:]
     model = network(name, shape, prepared.classes, config.width)
     trials = Trials(model, prepared.train, seeds=config.seeds or 0, log=log, label=name)

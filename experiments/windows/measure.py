@@ -2,33 +2,25 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import fcnn
 from experiments.framework.experiment import Log, Part
 from experiments.framework.features import before_head
-from experiments.framework.images import loaded, smaller
-from experiments.framework.options import Options, with_epochs
+from experiments.framework.options import Options, require_positive, with_epochs
 from experiments.framework.sized import nearest
+from experiments.framework.splits import Splits, splits
 from experiments.framework.trained import Trials
 from experiments.framework.tuned import RATES, tuned
 from experiments.windows.sizes import cases, count_sizes, four_by_four
-from fcnn.data import Images, split
 from fcnn.layers import Layer, conv, dense, global_avg_pool, initializers, relu, serial
 
 SIZES, EXAMPLE = "output sizes", "4×4 example"
 BORDERS = ("zeros", "reflect", "wrap", "valid")
 WINDOWS = {"3×3": (3,), "5×5": (5,), "7×7": (7,), "two of 3×3": (3, 3)}
 SEEN = 1000  # test images whose activations are averaged, at most
-
-
-class Prepared(NamedTuple):
-    train: Images
-    validation: Images
-    test: Images
-    classes: int
 
 
 @dataclass(frozen=True)
@@ -40,24 +32,20 @@ class Config(Options):
     """Channels of the first convolution, and of the window 5×5."""
 
 
-def prepare(config: Config) -> tuple[Config, Prepared]:
+def prepare(config: Config) -> tuple[Config, Splits]:
     config = with_epochs(config, digits=30, others=4)
-    for name, default in (("largest", 9), ("width", 16)):
-        if (value := getattr(config, name)) < 1:
-            raise ValueError(f"--{name} {value} must be at least 1; write --{name} {default}")
-    if config.smoke:
-        config = replace(config, largest=1)
-    data = smaller(loaded(config)) if config.smoke else loaded(config)
-    return config, Prepared(*split(data.train), data.test, len(data.classes))
+    require_positive(config, "largest", "width")
+    config = replace(config, largest=1) if config.smoke else config
+    return config, splits(config)
 
 
-def parts(config: Config, prepared: Prepared) -> list[Part]:
+def parts(config: Config, prepared: Splits) -> list[Part]:
     names = BORDERS[1:2] if config.smoke else (*BORDERS, *WINDOWS)
     return [Part(SIZES), Part(EXAMPLE, cost=0.1), *(Part(name, cost=2.0) for name in names)]
 
 
 def measure(
-    config: Config, prepared: Prepared, todo: Sequence[Part], log: Log
+    config: Config, prepared: Splits, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
         if part.name == SIZES:
@@ -68,7 +56,7 @@ def measure(
             yield part.name, accuracy(config, prepared, part.name, log)
 
 
-def accuracy(config: Config, prepared: Prepared, name: str, log: Log) -> dict[str, Any]:
+def accuracy(config: Config, prepared: Splits, name: str, log: Log) -> dict[str, Any]:
     shape = prepared.train.x.shape[1:]
     model = network(name, shape, prepared.classes, config.width)
     trials = Trials(model, prepared.train, seeds=config.seeds or 0, log=log, label=name)

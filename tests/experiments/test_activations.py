@@ -7,22 +7,15 @@ import pytest
 
 import fcnn
 from experiments.activations import EXPERIMENT, slopes
-from experiments.activations.learning import HIGH, USUAL, by_call, mean_steps, steps_to
+from experiments.activations.learning import HIGH, USUAL, by_call
 from experiments.activations.networks import KINDS, dead_share, network
 from experiments.framework.claim import NotJudged, judge
+from experiments.framework.curves import mean_steps
 from experiments.framework.experiment import Log
 from fcnn import summary
 from fcnn.layers import frelu, initializers, serial
 
 LOG = Log(lambda **_: None, lambda _: None, lambda *_: None)
-
-
-def test_the_steps_to_a_loss_end_at_the_first_window_below_it():
-    loss = np.array([3.0, 1, 1, 1, 0, 0])
-    assert steps_to(loss, target=1, window=2) == 3
-    assert steps_to(loss, target=0.5, window=2) == 5
-    assert steps_to(loss, target=3, window=1) == 1
-    assert steps_to(loss, target=-1, window=2) is None
 
 
 def test_losses_are_averaged_over_seeds_and_calls():

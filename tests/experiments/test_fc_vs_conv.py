@@ -13,13 +13,14 @@ from child import started
 
 from experiments import NAMES
 from experiments.__main__ import main as run_named
-from experiments.fc_vs_conv import EXPERIMENT
+from experiments.fc_vs_conv import EXPERIMENT, measure as measuring
 from experiments.fc_vs_conv.config import Config, resolved
-from experiments.fc_vs_conv.measure import Trainer, measure, parts, schedule
+from experiments.fc_vs_conv.measure import FEW, compiled, epochs_on, measure, parts
 from experiments.fc_vs_conv.measured import Measured, Results, evidence
 from experiments.framework.claim import judge
 from experiments.framework.experiment import Log
 from experiments.framework.seeds import shifted
+from experiments.framework.trained import Trials
 from fcnn.data import Images
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +125,7 @@ def test_an_interrupt_keeps_finished_results(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_message(tmp_path):
     options = ("--smoke", "--networks", "dense", "--optimizer", "sgd", "--learning-rate", "1e30")
     code, out, err = run("fc_vs_conv", *options, "--output-dir", str(tmp_path))
-    message = "the loss of dense is nan with 200 images; lower --learning-rate"
+    message = "the loss of dense is nan with 200 images; lower the learning rate, 1e+30"
     assert (code, err) == (3, f"fc_vs_conv: {message}\n")
     assert "No part was finished" in out
     assert "nan" not in (only(tmp_path) / "parts.jsonl").read_text()
@@ -261,19 +262,19 @@ def sealed(monkeypatch):
     """A prepared smoke run with sealed test images, which are open after each training only."""
     config, prepared = EXPERIMENT.prepare(Config(smoke=True, seeds=2, width=4))
     test = Sealed(prepared.test())
-    train, losses = Trainer.train, []
+    train, images = Trials.train, []
 
-    def trained(trainer, *args):
+    def trained(trials, **options):
         test.open = False
         with pytest.raises(AssertionError, match="before training"):
             test()
-        found = train(trainer, *args)
-        losses.append(len(trainer.data[0]))
+        found = train(trials, **options)
+        images.append(trials.n)
         test.open = True
         return found
 
-    monkeypatch.setattr(Trainer, "train", trained)
-    return config, prepared._replace(test=test), losses
+    monkeypatch.setattr(Trials, "train", trained)
+    return config, prepared._replace(test=test), images
 
 
 @pytest.mark.usefixtures("jax_defaults")
@@ -290,9 +291,8 @@ def test_test_images_are_read_only_after_training_and_training_has_none(sealed):
 def test_reading_test_images_early_is_found(sealed, monkeypatch):
     """The control: a training that reads the test images fails the test above."""
     config, prepared, _ = sealed
-    start = Trainer._compiled
-    early = lambda trainer, name: prepared.test() and start(trainer, name)
-    monkeypatch.setattr(Trainer, "_compiled", early)
+    early = lambda *of: prepared.test() and compiled(*of)
+    monkeypatch.setattr(measuring, "compiled", early)
     log = Log(lambda **_: None, lambda _: None, lambda *_: None)
     with pytest.raises(AssertionError, match="read before training has ended"):
         list(measure(config, prepared, parts(config, prepared)[:1], log))
@@ -323,14 +323,9 @@ def test_shifted_moves_images_down_and_right():
     np.testing.assert_array_equal(shifted(x, np.array([0, 0]), 2), x)
 
 
-def test_training_on_a_small_set_uses_only_images_of_that_set():
-    config = resolved(Config(seeds=2, epochs=3, batch_size=8))
-    seen = np.array([[3, 5, 7], [2, 4, 6]])
-    blocks = list(schedule(config, seen, 100))
-    rates = [rate for _, rate in blocks]
-    assert rates[0] == config.learning_rate
-    assert rates == sorted(rates, reverse=True)
-    for indices, _ in blocks:
-        assert indices.shape == blocks[0][0].shape
-        assert set(indices[0].ravel()) == {3, 5, 7}
-        assert set(indices[1].ravel()) == {2, 4, 6}
+@pytest.mark.parametrize(("size", "epochs"), [(1437, 30), (800, 14), (100, 165), (50, 165)])
+def test_training_on_few_images_takes_a_share_of_the_steps(size, epochs):
+    config = resolved(Config(epochs=30))
+    assert epochs_on(size, config, 1437) == epochs
+    steps = epochs * max(1, size // config.batch_size)
+    assert size == 1437 or steps - 12 < 30 * (1437 // 64) / FEW <= steps

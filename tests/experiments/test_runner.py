@@ -99,14 +99,10 @@ def test_tables_and_verdicts_are_printed_before_files_and_numbers_before_picture
     assert {"results.json", "parts.jsonl"} <= {*files}
 
 
-def test_the_default_has_five_seeds_and_a_full_run_three(tmp_path, capsys):
-    run(tmp_path)
-    assert "n = 5" in capsys.readouterr().out
-    run(tmp_path, "--full")
-    out = capsys.readouterr().out
-    assert "n = 3" in out
-    assert "A run with --full has 3 seeds" in out
-    assert "A run with --full has 3 seeds" in (newest(tmp_path) / "report.html").read_text()
+def test_the_default_has_five_seeds_also_with_full(tmp_path, capsys):
+    for options in ((), ("--full",)):
+        run(tmp_path, *options)
+        assert "n = 5" in capsys.readouterr().out
 
 
 def test_the_worst_code_of_several_runs():

@@ -91,6 +91,20 @@ def test_each_seed_draws_its_own_subset(run):
 
 
 @pytest.mark.usefixtures("jax_defaults")
+def test_steps_read_only_the_subset_and_rates_fall(trials, run, monkeypatch):
+    calls, train = [], trials.seeds.train
+    record = lambda state, *of: calls.append(of) or train(state, *of)
+    monkeypatch.setattr(trials.seeds, "train", record)
+    found = trials.train(epochs=100, rate=0.05, subset=16)
+    assert found.seen.tolist() == run.seen.tolist()
+    for seed, seen in enumerate(found.seen.tolist()):
+        assert {*np.concatenate([i[seed] for i, _ in calls], axis=None).tolist()} == {*seen}
+    rates = [rate for _, rate in calls]
+    assert rates[0] == 0.05
+    assert rates == sorted(rates, reverse=True)
+
+
+@pytest.mark.usefixtures("jax_defaults")
 def test_tuned_chooses_the_rate_with_the_higher_validation_accuracy(trials, run):
     other = trials.on(images(64, 2), "another column")
     rate, best = tuned(other, images(10, 2), epochs=100, rates=(1e-9, 0.05))
