@@ -57,6 +57,8 @@ def by_step(axes, m: Found) -> str | None:
     done = {name: m[name] for name in NETWORKS if name in m}
     if not done:
         return None
+    from matplotlib.ticker import LogLocator
+
     for name, r in done.items():
         curve = 100 * np.array(r["curve"])
         axes.plot(np.arange(len(curve)) + WINDOW, curve, color=colour_of(name), label=name)
@@ -64,6 +66,8 @@ def by_step(axes, m: Found) -> str | None:
     axes.axhline(target, color=COLOURS["soft"], lw=1, ls="--")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_formatter("")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.set_xlabel("training step")
     axes.set_ylabel("training accuracy, %")
     axes.set_title("Training accuracy by step")

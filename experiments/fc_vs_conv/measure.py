@@ -22,6 +22,7 @@ from experiments.framework.trained import Trained, Trials
 from fcnn.data import Images
 from fcnn.layers import Layer
 
+OTHER = 200_000  # multiply-adds that take as long as the rest of a step, roughly
 FEW = 4  # training on few images takes 1 / FEW of the steps on all images
 TIMING = "timing one step of each network"
 EXAMPLES = "test images of the report"
@@ -43,12 +44,13 @@ class Prepared(NamedTuple):
 def parts(config: Config, prepared: Prepared) -> list[Part]:
     """Each network on all training images, then each on few, then test images and the timing."""
     n = len(prepared.train.y)
-    work = {k: fcnn.summary(net, prepared.shape).multiply_adds for k, net in prepared.nets.items()}
+    adds = {k: fcnn.summary(net, prepared.shape).multiply_adds for k, net in prepared.nets.items()}
+    work = {k: each + OTHER for k, each in adds.items()}
     name = lambda net, size: f"{net} on {size:,} images"
-    runs = [Part(name(net, n), (net, n), adds) for net, adds in work.items()]
-    for net, adds in work.items():
+    runs = [Part(name(net, n), (net, n), cost) for net, cost in work.items()]
+    for net, cost in work.items():
         sizes = sorted(config.sizes or (), reverse=True)
-        runs += [Part(name(net, size), (net, size), adds / FEW) for size in sizes]
+        runs += [Part(name(net, size), (net, size), cost / FEW) for size in sizes]
     timing = Part(TIMING, None, sum(work.values()) / 50)
     return [*runs, Part(EXAMPLES, None, sum(work.values()) / 1000), timing]
 
@@ -94,13 +96,13 @@ def trained(
         subset=size,
     )
     test, every = prepared.test(), size == n
-    found = {"network": name, "images": size, "all": every, "cost": cost(net, prepared.shape)}
+    found = {"network": name, "images": size, "all": every, "cost": counts(net, prepared.shape)}
     found |= evaluated(run, test, (config.shift or 0) if every else 0)
     params = jax.tree.map(np.asarray, run.first.params)
     return found | ({"shown": kept.network(net, params, test)} if every else {})
 
 
-def cost(net: Layer, shape: tuple[int, ...]) -> dict[str, int]:
+def counts(net: Layer, shape: tuple[int, ...]) -> dict[str, int]:
     found = fcnn.summary(net, shape)
     return {k: getattr(found, k) for k in ("parameters", "multiply_adds", "activation_bytes")}
 

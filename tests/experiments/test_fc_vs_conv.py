@@ -13,7 +13,7 @@ from child import started
 
 from experiments import NAMES
 from experiments.__main__ import main as run_named
-from experiments.fc_vs_conv import EXPERIMENT, measure as measuring
+from experiments.fc_vs_conv import EXPERIMENT
 from experiments.fc_vs_conv.config import Config, resolved
 from experiments.fc_vs_conv.measure import FEW, compiled, epochs_on, measure, parts
 from experiments.fc_vs_conv.measured import Measured, Results, evidence
@@ -292,7 +292,7 @@ def test_reading_test_images_early_is_found(sealed, monkeypatch):
     """The control: a training that reads the test images fails the test above."""
     config, prepared, _ = sealed
     early = lambda *of: prepared.test() and compiled(*of)
-    monkeypatch.setattr(measuring, "compiled", early)
+    monkeypatch.setitem(measure.__globals__, "compiled", early)
     log = Log(lambda **_: None, lambda _: None, lambda *_: None)
     with pytest.raises(AssertionError, match="read before training has ended"):
         list(measure(config, prepared, parts(config, prepared)[:1], log))
