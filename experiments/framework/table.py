@@ -11,6 +11,8 @@ from rich.text import Text
 from fcnn.cli.table import markdown, wrapped
 
 Best = Literal["highest", "lowest"]
+HALF = 66  # characters, with the space between columns, that half of a page is wide enough for
+LONG = 26  # characters of a cell; a cell that has more is text
 NUMBER = re.compile(r"[-−+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?")
 
 
@@ -54,11 +56,24 @@ class Table(NamedTuple):
             shown.add_row(*cells)
         return shown
 
+    def fits_half(self) -> bool:
+        """Whether half of a page is wide enough, with few headings that are broken at spaces."""
+        columns = range(len(self.head))
+        return len(columns) < 5 and sum(self._width(j) + 3 for j in columns) <= HALF
+
+    def texts(self) -> set[int]:
+        """The columns of text, whose cells a page breaks at spaces and aligns to the left."""
+        long = lambda j: any(len(row[j]) > LONG for row in self.rows)
+        return {j for j in range(len(self.head)) if long(j)}
+
+    def _width(self, column: int) -> int:
+        """Characters of the longest cell of a column, or word of its heading."""
+        cells = (row[column] for row in self.rows)
+        return max(map(len, (*self.head[column].split(), *cells)), default=1)
+
     def _broken(self, column: int) -> str:
         """A heading in lines that are no wider than the cells below, or than a word."""
-        cells = (row[column] for row in self.rows)
-        width = max(map(len, (*self.head[column].split(), *cells)), default=1)
-        return "\n".join(wrapped(self.head[column], width))
+        return "\n".join(wrapped(self.head[column], self._width(column)))
 
     def markdown(self) -> str:
         best = self.marked()

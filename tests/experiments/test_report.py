@@ -236,6 +236,18 @@ def test_the_best_value_of_a_column_is_marked():
     assert re.search(r"\x1b\[1m +98 ± 1\x1b", console.export_text(styles=True))
 
 
+def test_wide_tables_get_the_whole_page_and_texts_are_broken():
+    small = Table(("net", "accuracy of all test images"), [("a" * 26, "98.1")])
+    assert (small.fits_half(), small.texts()) == (True, set())
+    long = Table(
+        ("formula", "it gives", "error"), [("E = t", "the gradient of another function", "2")]
+    )
+    assert (long.fits_half(), long.texts()) == (True, {1})
+    wide = Table(("printed", "right"), [("a" * 31, "b" * 31)])
+    assert (wide.fits_half(), wide.texts()) == (False, {0, 1})
+    assert not Table("abcde", [("1",) * 5]).fits_half()
+
+
 # Machado, Oliveira & Fernandes 2009: linear RGB as seen with protanopia and deuteranopia
 VISION = {
     "trichromacy": np.eye(3),
