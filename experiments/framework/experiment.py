@@ -1,4 +1,4 @@
-"""An experiment as a record. `runner.run` does everything that experiments have in common.
+"""An experiment as a record. `runner` and `running` do everything that experiments have in common.
 
 prepare   options and data                       → the configuration and what is measured
 parts     the work in pieces                     → saved one by one, so that a run can continue

@@ -10,7 +10,7 @@ from experiments.framework.claim import Verdict, differences, judge
 from experiments.framework.exit_codes import EXIT, verdict_code
 from experiments.framework.experiment import Experiment, Record
 from experiments.framework.options import refuse
-from experiments.framework.runner import show_verdicts
+from experiments.framework.running import show_verdicts
 from experiments.framework.screen import Screen
 
 PROG = "python -m experiments judge"
