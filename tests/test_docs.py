@@ -129,9 +129,10 @@ def test_a_generated_number_that_was_changed_by_hand_is_found():
     assert GENERATE["generated"](changed) == page != changed
 
 
-def test_the_picture_is_drawn_from_the_kept_results(tmp_path):
-    GENERATE["ladder"]().savefig(tmp_path / "ladder.png")
-    drawn, shown = imread(tmp_path / "ladder.png"), imread(ROOT / "docs/ladder.png")
+@pytest.mark.parametrize("name", GENERATE["PICTURES"])
+def test_pictures_are_drawn_from_the_kept_results(name, tmp_path):
+    GENERATE["PICTURES"][name]().savefig(tmp_path / "drawn.png")
+    drawn, shown = imread(tmp_path / "drawn.png"), imread(ROOT / name)
     assert drawn.shape == shown.shape
     assert np.abs(drawn - shown).mean() < 0.01, "run python -m docs.generate"
 

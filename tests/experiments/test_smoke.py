@@ -162,7 +162,7 @@ def test_kept_results_of_fc_vs_conv_are_judged(name, capsys):
     words = [line.partition(":")[0] for line in lines[:3]]
     assert set(words) <= {"held", "undecided", "failed"}
     assert code == (0 if words == ["held"] * 3 else 3)
-    assert lines[3].startswith("rule: more than two standard errors → p < 0.05: ")
+    assert all(re.match(r"rule|claim \d", line) for line in lines[3:])  # differences, by name
 
 
 def test_a_missing_package_is_one_line_and_misuse(monkeypatch, capsys):
