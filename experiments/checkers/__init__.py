@@ -25,6 +25,7 @@ from experiments.checkers.results import Results, evidence, gather, read, result
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
 
+ALONE = "the text could not be read alone, and the measure did not state what is counted"
 NAMED = 0.9  # claim 2: the smallest share of mutants whose mistake is named
 CLAIMS = (
     Claim("Every mutant is caught", "mutants caught", "at least", 1.0),
@@ -34,20 +35,58 @@ CLAIMS = (
         "at least",
         NAMED,
     ),
-    Claim("No correct gradient is called wrong", "false alarms", "at most", 0.0),
-    Claim("At least 99.5% of the cases by hand are caught", "share", "at least", 0.995),
-    Claim("At least 98% of them are named or located", "share", "at least", 0.98),
-    Claim("At least 90% of those that must be named are", "share", "at least", 0.9),
-    Claim("At most 1% get a false sentence", "share", "at most", 0.01),
-    Claim("No right gradient of part 2 is called wrong", "false alarms", "at most", 0.0),
+    Claim(
+        "No correct gradient that was written with the checker is called wrong",
+        "correct gradients of part 1 that are called wrong",
+        "at most",
+        0.0,
+        changed="the text was like that of the claim about part 2",
+    ),
+    Claim(
+        "At least 99.5% of the cases by hand, wrong gradients that the checker was not tuned on, "
+        "are caught",
+        "cases by hand that are caught",
+        "at least",
+        0.995,
+        changed=ALONE,
+    ),
+    Claim(
+        "At least 98% of the cases by hand are named or located",
+        "cases by hand whose mistake is named, or whose wrong entries are located",
+        "at least",
+        0.98,
+        changed=ALONE,
+    ),
+    Claim(
+        "At least 90% of the cases by hand whose mistake must be named, not only located, are "
+        "named",
+        "of the cases by hand that must be named, those that are",
+        "at least",
+        0.9,
+        changed=ALONE,
+    ),
+    Claim(
+        "At most 1% of the cases by hand get a false sentence about their mistake",
+        "cases by hand with a false sentence",
+        "at most",
+        0.01,
+        changed=ALONE,
+    ),
+    Claim(
+        "No right gradient of the functions and of the cases by hand of part 2 is called wrong",
+        "right gradients of part 2, at three seeds each, that are called wrong",
+        "at most",
+        0.0,
+        changed=ALONE,
+    ),
 )
 
 
 def summary(config: Config, found: Results) -> str:
     return (
-        f"{len(found.mutants)} gradients with one mistake each and {len(found.correct)} correct "
-        f"ones, for all checkers; {sum(map(len, found.columns.values()))} gradients for "
-        f"fcnn.check, seed {config.seed}."
+        f"For all checkers: mutants, with one mistake each: {len(found.mutants)}; correct "
+        f"gradients: {len(found.correct)}. For fcnn.check alone: gradients: "
+        f"{sum(map(len, found.columns.values()))}; seed {config.seed}."
     )
 
 
