@@ -29,11 +29,10 @@ def by_network(axes: Any, found: Results) -> str | None:
         axes.plot(at, each, "o", color=NETWORKS[name], ms=6, alpha=0.6, label="each")
         axes.plot(i, mean(each), "_", color=NETWORKS[name], ms=32, mew=2.5, label="mean")
         axes.text(i, high + 1.4 * space, f"{mean(each):.2f}", ha="center", va="center")
-    axes.text(len(done) - 0.35, high + 1.4 * space, "mean", va="center")
     axes.set_xticks(range(len(done)), list(done))
     axes.set_xlim(-0.6, len(done) - 0.4)
     axes.set_ylabel("test accuracy, %")
-    axes.set_title("Test accuracy of networks of equal size")
+    axes.set_title("Test accuracy at equal size, with the mean")
     return (
         "Test accuracy of each network, one dot per seed, with a line at the mean, which is above "
         f"each column: {_each(values)}. "
