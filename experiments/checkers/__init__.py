@@ -36,44 +36,44 @@ CLAIMS = (
         NAMED,
     ),
     Claim(
-        "No correct gradient that was written with the checker is called wrong",
+        "fcnn.check calls no correct gradient wrong that was written with it",
         "correct gradients of part 1 that are called wrong",
         "at most",
         0.0,
         changed="the text was like that of the claim about part 2",
     ),
     Claim(
-        "At least 99.5% of the cases by hand, wrong gradients that the checker was not tuned on, "
-        "are caught",
-        "cases by hand that are caught",
+        "fcnn.check catches at least 99.5% of the wrong gradients by hand that it was not tuned on",
+        "wrong gradients by hand that are caught",
         "at least",
         0.995,
         changed=ALONE,
     ),
     Claim(
-        "At least 98% of the cases by hand are named or located",
-        "cases by hand whose mistake is named, or whose wrong entries are located",
+        "fcnn.check names or locates the mistake in at least 98% of the wrong gradients by hand",
+        "wrong gradients by hand whose mistake is named, or whose wrong entries are located",
         "at least",
         0.98,
         changed=ALONE,
     ),
     Claim(
-        "At least 90% of the cases by hand whose mistake must be named, not only located, are "
-        "named",
-        "of the cases by hand that must be named, those that are",
+        "fcnn.check names the mistake in at least 90% of the wrong gradients by hand where "
+        "locating it is not enough",
+        "wrong gradients by hand that must be named, and are",
         "at least",
         0.9,
         changed=ALONE,
     ),
     Claim(
-        "At most 1% of the cases by hand get a false sentence about their mistake",
-        "cases by hand with a false sentence",
+        "fcnn.check states a false mistake for at most 1% of the wrong gradients by hand",
+        "wrong gradients by hand with a false sentence",
         "at most",
         0.01,
         changed=ALONE,
     ),
     Claim(
-        "No right gradient of the functions and of the cases by hand of part 2 is called wrong",
+        "fcnn.check calls no right gradient of part 2 wrong, of functions traced by JAX and of "
+        "cases by hand",
         "right gradients of part 2, at three seeds each, that are called wrong",
         "at most",
         0.0,
@@ -107,7 +107,11 @@ EXPERIMENT = Experiment(
     read=read,
     summary=summary,
     notes=lambda config: [
-        "A mistake is named if fcnn.check reports its kind and no other.",
+        "A mistake of part 1 is named if fcnn.check reports its kind and no other.",
+        "Wrong gradients by hand are those of the column hand. A mistake is located if the wrong "
+        "arguments and at least 90 % of their wrong entries are marked, and few others. It is "
+        "named by its true kind, or by a sentence that gives every wrong entry; any other sentence "
+        "is false. The author of a wrong gradient decided whether locating its mistake is enough.",
         "fcnn: fcnn.check. jax: jax.test_util.check_grads of a custom_vjp function, in reverse "
         "mode. torch: torch.autograd.gradcheck, in its fast mode above 300 entries. Seconds "
         "include compilation.",
