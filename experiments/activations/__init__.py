@@ -4,9 +4,6 @@ The networks have four dense layers of 64 units and differ in their activation. 
 neighbouring pixels, is compared with relu in a network of two convolutions. Each network is trained
 at five learning rates, and its best one is chosen on a fifth of the training images.
 
-Claimed in: Glorot & Bengio 2010; Glorot, Bordes & Bengio 2011; Krizhevsky, Sutskever & Hinton 2012;
-    Maas, Hannun & Ng 2013 (leaky relu); Clevert et al. 2016 (ELU); Ma, Zhang & Sun 2020 (FReLU);
-    Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 6.
 Command: python -m experiments activations
 """
 
@@ -30,6 +27,10 @@ EXPERIMENT = Experiment(
     title="Activations: slopes, speed of learning, cost and dead units",
     description="Equal networks with sigmoid, tanh, relu, leaky relu, ELU, swish, mish and FReLU.",
     chapter="activations",
+    sources="Glorot & Bengio 2010; Glorot, Bordes & Bengio 2011; "
+    "Krizhevsky, Sutskever & Hinton 2012; Maas, Hannun & Ng 2013 (leaky relu); "
+    "Clevert et al. 2016 (ELU); Ma, Zhang & Sun 2020 (FReLU); "
+    "Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 6",
     claims=(
         Claim(
             "The slope of sigmoid is at most 1/4",

@@ -10,7 +10,6 @@ Each control changes one thing of the comparison of dense and conv3:
 
 The claims also compare how long dense and conv3 train until they reach a set training accuracy.
 
-Claimed in: LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9.
 Command: python -m experiments controls
 """
 
@@ -53,6 +52,7 @@ EXPERIMENT = Experiment(
     title="Why convolution beats dense: cost, locality, weight sharing, and settings",
     description="Each control changes one thing of the comparison of dense and conv3.",
     chapter="layers",
+    sources="LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9",
     claims=(
         Claim(
             "Convolution also beats dense at equal multiply-adds",

@@ -9,7 +9,6 @@ seed.
     3. dense overfits more: with few training images, it has the larger gap between training and
        test accuracy.
 
-Claimed in: LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9.
 Command: python -m experiments fc_vs_conv
 Result:  docs/fc-vs-conv.md has the verdicts and the tables with spread, device and minutes. They
          are made from experiments/results/fc_vs_conv.
@@ -82,6 +81,7 @@ EXPERIMENT = Experiment(
     title="Fully connected against convolutional networks, at equal size",
     description="Five networks, from all dense to all convolutional: each replaces one more dense "
     "stage by a convolutional one.",
+    sources="LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9",
     claims=(
         Claim(
             "Convolution beats dense at equal size",

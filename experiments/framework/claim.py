@@ -22,7 +22,7 @@ RULE = (
     "seed, or of one round, size or operator where the measure says so. The claim held or "
     "failed with p < 0.05 after Holm's adjustment over the claims of a run, and is undecided "
     "otherwise. A claim about all cases or none is decided by counting; one about another share is "
-    "undecided while the share's interval contains the bound. Intervals are 95 % confidence "
+    "undecided while the share's interval contains it. Intervals are 95 % confidence "
     "intervals."
 )
 NEW_RULE = (

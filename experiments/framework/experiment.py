@@ -78,6 +78,7 @@ class Experiment(Generic[C, P, M]):
     notes: Callable[[C], Sequence[str]] = lambda config: ()
     data: Callable[[P], str] = lambda prepared: ""  # identifies the data set, for --continue
     description: str = ""
+    sources: str = ""  # the literature that makes the claims
     chapter: Chapter = "library"
 
     def __post_init__(self):

@@ -41,6 +41,7 @@ class Findings:
     stopped: str = ""
     differences: Sequence[str] = ()  # of the claims from those that an earlier run registered
     sections: Sequence[Section] = ()
+    sources: str = ""  # the literature that makes the claims
     index: str = ""  # link to the page of all experiments
 
 
@@ -69,6 +70,7 @@ def receipt(run: Run, findings: Findings) -> list[tuple[str, str]]:
     commit = (env["commit"] or "unknown")[:12]
     versions = {"Python": env["python"], **env["packages"]}
     lines = {
+        "claims like these": findings.sources,
         "run": run.started.strftime("%d %B %Y, %H:%M"),
         "measured in": duration(60 * findings.minutes),
         "commit": commit + (", with uncommitted changes" if env["uncommitted changes"] else ""),

@@ -180,6 +180,7 @@ class Running:
             stopped=self.stopped,
             differences=self._differences(),
             sections=self._sections(m),
+            sources=e.sources,
             index=self.context.index,
         )
         self.run.save("report.html", report(self.run, page))

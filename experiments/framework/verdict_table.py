@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from experiments.framework.claim import Evidence, Pairs, Share, Verdict
-from experiments.framework.experiment import CHAPTERS, Command, Record
+from experiments.framework.experiment import CHAPTERS, Command, Experiment, Record
 from experiments.framework.kept import OLDER, UNRECORDED, Kept, folder, kept, minutes
 from fcnn.cli.output import write_whole
 from fcnn.cli.table import markdown
@@ -37,7 +37,8 @@ def text(records: Sequence[Record]) -> str:
     for chapter in CHAPTERS:
         found = [(e, kept(e)) for e in records if e.chapter == chapter]
         if found:
-            blocks += [f"## {chapter.capitalize()}", _table(found), *_changes(found)]
+            blocks += [f"## {chapter.capitalize()}", *_sources(found), _table(found)]
+            blocks += _changes(found)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -49,6 +50,13 @@ def write(records: Sequence[Record]) -> Path:
     path = folder() / "README.md"
     write_whole(path, text(records))
     return path
+
+
+def _sources(found: Sequence[tuple[Record, list[Kept]]]) -> list[str]:
+    """A list of the literature of each experiment."""
+    named = [(e.name, e.sources) for e, _ in found if isinstance(e, Experiment) and e.sources]
+    lines = "\n".join(f"- {name}: {sources}" for name, sources in named)
+    return ["The claims, or statements like them, stand in:", lines] if lines else []
 
 
 def _table(found: Sequence[tuple[Record, list[Kept]]]) -> str:

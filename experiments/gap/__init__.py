@@ -8,7 +8,6 @@ Two networks are trained on digits at random places of a canvas 2.5 times as wid
 With y[i,j,k] the output of the convolutions and W the weights of the head of "gap", the class
 activation map of class c is sum_k y[i,j,k] W[k,c]; its mean is the logit without bias.
 
-Claimed in: Lin, Chen & Yan 2014, Network in Network; Zhou et al. 2016 (class activation maps).
 Command: python -m experiments gap
 """
 
@@ -49,6 +48,7 @@ EXPERIMENT = Experiment(
     name="gap",
     title="Global average pooling against a dense head",
     chapter="layers",
+    sources="Lin, Chen & Yan 2014, Network in Network; Zhou et al. 2016 (class activation maps)",
     claims=(
         Claim(
             "The parameters of a dense head depend on the image size; with global average pooling "

@@ -3,8 +3,6 @@
 Formulas that are often printed wrong are evaluated beside the right ones: the sign and the factor
 of the squared error, softmax's gradient, and "a convolution has no derivative".
 
-Claimed in: Rumelhart, Hinton & Williams 1986; Goodfellow, Bengio & Courville 2016, Deep Learning,
-    chapters 6 and 9.
 Command: python -m experiments gradients
 """
 
@@ -72,6 +70,8 @@ EXPERIMENT = Experiment(
     title="Hand-derived gradients equal autodiff",
     description="Printed formulas, every operator, cost, and a network trained with either.",
     chapter="training",
+    sources="Rumelhart, Hinton & Williams 1986; "
+    "Goodfellow, Bengio & Courville 2016, Deep Learning, chapters 6 and 9",
     claims=(
         Claim(
             "The right formulas give autodiff's gradient",

@@ -6,8 +6,6 @@
 3. n relu units interpolate a curve with an error that falls as 1 / n².
 4. Linear regions grow with depth at equal parameters: by construction, and in trained networks.
 
-Claimed in: Minsky & Papert 1969; Montúfar et al. 2014; Telgarsky 2015; Goodfellow, Bengio &
-    Courville 2016, Deep Learning, chapter 6.
 Command: python -m experiments linearity
 """
 
@@ -34,6 +32,8 @@ EXPERIMENT = Experiment(
     title="Depth without an activation is one linear map",
     description="Linear networks, XOR, curves, and linear regions.",
     chapter="activations",
+    sources="Minsky & Papert 1969; Montúfar et al. 2014; Telgarsky 2015; "
+    "Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 6",
     claims=CLAIMS,
     config=Options,
     prepare=prepare,

@@ -6,7 +6,6 @@ The network is trained by Adam with a learning rate of 1e-3, which falls along a
 of 64 images, and a second time without dropout. The default data set is digits, which cannot judge
 the claim about MNIST; --full is all of MNIST.
 
-Claimed in: LeCun et al. 1998 (networks of dense layers on MNIST); Srivastava et al. 2014 (dropout).
 Command: python -m experiments mnist_mlp --full --data-dir DIR
 """
 
@@ -76,6 +75,8 @@ EXPERIMENT = Experiment(
     title="The textbook's multilayer perceptron: 98 % on MNIST",
     description="784-128-64-10 with and without dropout.",
     chapter="training",
+    sources="LeCun et al. 1998 (networks of dense layers on MNIST); "
+    "Srivastava et al. 2014 (dropout)",
     claims=(
         Claim(
             "784-128-64-10 with dropout 0.2 reaches 98 % on MNIST",

@@ -5,8 +5,6 @@ many parameters. Weight decay, dropout, augmentation, batch norm, early stopping
 added one at a time to the dense network trained on 200 images. The strength of each remedy, and the
 step of early stopping, are chosen on a fifth of the training images. Runs are paired by seed.
 
-Claimed in: Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 7; Srivastava et al. 2014;
-    Ioffe & Szegedy 2015; Guo et al. 2017, who find that modern networks are not calibrated.
 Command: python -m experiments overfitting
 """
 
@@ -69,6 +67,9 @@ EXPERIMENT = Experiment(
     title="Overfitting: few images, six remedies, and calibration",
     description=f"A dense network trained on {FEW} images, with one remedy at a time.",
     chapter="regularization",
+    sources="Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 7; "
+    "Srivastava et al. 2014; Ioffe & Szegedy 2015; "
+    "Guo et al. 2017, who find that modern networks are not calibrated",
     claims=(
         Claim(
             "Dense overfits more than convolution with 50 to 400 training images (100 to 10,000 "

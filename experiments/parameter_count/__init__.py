@@ -8,7 +8,6 @@
 3. At equal parameters a convolutional network is more accurate than a dense one, on average over
    sizes: three stages of each (`fcnn.models.ladder`), trained on real images.
 
-Claimed in: LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9.
 Command: python -m experiments parameter_count
 """
 
@@ -88,6 +87,7 @@ EXPERIMENT = Experiment(
     name="parameter_count",
     title="Parameters of dense layers and of convolutions, and test accuracy",
     chapter="layers",
+    sources="LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9",
     claims=(
         Claim(
             "A dense layer has n × m weights and grows with the image, a convolution does not",

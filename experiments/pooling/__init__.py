@@ -7,8 +7,6 @@ trained on digits with 2 pixels of background around them:
     max, mean, L2, L4    C P C P C dense     C  conv 3×3, relu    P  pooling 2×2 of that kind
     stride               S S C dense         S  conv 3×3 with stride 2, relu
 
-Claimed in: Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9 (max pooling and shifts);
-    Scherer, Müller & Behnke 2010 (max pooling); Springenberg et al. 2015 (stride).
 Command: python -m experiments pooling
 """
 
@@ -59,6 +57,8 @@ EXPERIMENT = Experiment(
     name="pooling",
     title="Max, mean and Lp pooling, and stride in place of pooling",
     chapter="layers",
+    sources="Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9; "
+    "Scherer, Müller & Behnke 2010 (max pooling); Springenberg et al. 2015 (stride)",
     claims=(
         Claim(
             "Lp pooling in its mean form is the mean of |x| for p = 1, and its maximum for p = ∞",

@@ -9,7 +9,6 @@ digits with 2 pixels of background around them:
     stride       S S C      S  conv 3×3 with stride 2, relu
     max pool     P P C      P  conv 3×3, relu, max pool 2×2
 
-Claimed in: LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9.
 Command: python -m experiments shift
 """
 
@@ -60,6 +59,7 @@ EXPERIMENT = Experiment(
     name="shift",
     title="Convolution is equivariant to shifts, and pooling nearly invariant",
     chapter="layers",
+    sources="LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9",
     claims=(
         Claim(
             "Convolution by direct sums is exactly equivariant to shifts",

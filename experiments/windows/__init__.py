@@ -9,7 +9,6 @@ Networks for digits have about equal numbers of parameters, and end in global av
     border    C C C      C  conv 3×3, relu, with zero, reflected, wrapped or no ("valid") padding
     window    C W        W  conv 3×3, 5×5 or 7×7, relu; or two of 3×3, each with relu
 
-Claimed in: Dumoulin & Visin 2016 (output sizes); Simonyan & Zisserman 2015 (two layers of 3×3).
 Command: python -m experiments windows
 """
 
@@ -68,6 +67,7 @@ EXPERIMENT = Experiment(
     name="windows",
     title="Windows of a convolution: output size, border, and size of the window",
     chapter="layers",
+    sources="Dumoulin & Visin 2016 (output sizes); Simonyan & Zisserman 2015 (two layers of 3×3)",
     claims=(
         Claim(
             "The formula gives the output size of every convolution and pooling",
