@@ -261,11 +261,11 @@ def test_experiments_without_results_and_without_claims_are_listed(folder):
     machine = {"device": "cpu cpu × 1", "processor": "Some", "cores": 2, "commit": None}
     path = folder / "results/timed/cpu.json"
     path.write_text(json.dumps({**content, "machine": {**machine, "uncommitted changes": True}}))
-    text = verdict_table.text([toy.TOY, Command("timed", "A command", len)])
-    assert (
-        "| toy | a exceeds b | value, a − b, claimed: more than 0 | not run yet | – | – | – | – | – | – | – |"
-        in text
-    )
+    record = replace(toy.TOY, sources="Gauss 1809")
+    text = verdict_table.text([record, Command("timed", "A command", len)])
+    claimed = "value, a − b, claimed: more than 0"
+    assert f"| toy | a exceeds b | {claimed} | not run yet |{' – |' * 7}" in text
+    assert "stand in:\n\n- toy: Gauss 1809\n" in text
     assert "| timed | – | steps, float32 | – | – | 7 | Some, 2 cores | –, changed | – |" in text
 
 
