@@ -18,7 +18,7 @@ COMMANDS = ("all", "judge", "keep", "table")
 
 def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
-        return _list()
+        return _framework("listing").main(USAGE, records())
     name, *options = arguments
     if name not in (*NAMES, *COMMANDS):
         from fcnn.ops.validation import did_you_mean
@@ -88,14 +88,6 @@ def records() -> dict:
         except ImportError as error:
             found[name] = error
     return found
-
-
-def _list() -> int:
-    """All experiments with their claims. One that cannot be imported hides no other."""
-    screen, found = _framework("screen").Screen(), records()
-    for line in (USAGE, *_framework("listing").lines(found)):
-        screen.print(line, soft_wrap=True, markup=False, highlight=False)
-    return 2 if any(isinstance(e, ImportError) for e in found.values()) else 0
 
 
 if __name__ == "__main__":

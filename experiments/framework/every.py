@@ -6,11 +6,13 @@ from pathlib import Path
 from time import perf_counter
 
 from experiments.framework import interrupt, site
+from experiments.framework.command_line import parse
 from experiments.framework.context import Context
 from experiments.framework.exit_codes import FAULT, worst
 from experiments.framework.experiment import Command, Record
+from experiments.framework.finite_json import Damaged
 from experiments.framework.kept import default_run, kept
-from experiments.framework.options import Output, parse, refuse
+from experiments.framework.options import Output, refuse
 from experiments.framework.runner import run
 from experiments.framework.screen import Screen
 from experiments.framework.series import Series, duration
@@ -56,7 +58,7 @@ class _Together:
         screen = Screen()
         with Series(screen, {k: self._known(e) for k, e in self.records.items()}) as series:
             for name, e in self.records.items():
-                screen.print(f"\n{PROG} {name}\n", highlight=False)
+                screen.print(f"\n{PROG} {name}\n")
                 series.start(name)
                 self._one(e, Context(screen, site.INDEX, series))
                 series.finish()
@@ -66,12 +68,16 @@ class _Together:
         for name in [*self.records][series.done :]:
             self.entries[name] = site.not_run(self.records[name], "interrupted")
         self._try_to_write()
-        screen.print(f"\n{self.folder / 'index.html'}", highlight=False, soft_wrap=True)
+        screen.print(f"\n{self.folder / 'index.html'}", soft_wrap=True)
         return worst(self.codes)
 
     def _known(self, e: Record) -> float | None:
-        """Minutes of the default run, where a result of it is kept."""
-        default = None if self.smoke else default_run(e, kept(e))
+        """Minutes of the default run, where a result of it is kept and can be read."""
+        try:
+            default = None if self.smoke else default_run(e, kept(e))
+        except (Damaged, OSError) as error:
+            self.codes.append(refuse(f"{PROG} all: {error}"))
+            return None
         return default and default.minutes
 
     def _one(self, e: Record, context: Context) -> None:

@@ -4,11 +4,12 @@ import errno
 
 from experiments.framework import interrupt
 from experiments.framework.claim import RULE, registered
+from experiments.framework.command_line import parse
 from experiments.framework.context import Context
-from experiments.framework.continued import completed, earlier, require_same
+from experiments.framework.continued import earlier, require_same
 from experiments.framework.exit_codes import EXIT, FAULT, MISUSE
 from experiments.framework.experiment import Command, Record
-from experiments.framework.options import Options, given, parse, with_defaults
+from experiments.framework.options import Options, given, with_defaults
 from experiments.framework.run import Run
 from experiments.framework.running import Running
 from experiments.framework.source import source
@@ -27,12 +28,15 @@ def run(e: Record, arguments: list[str], context: Context | None = None) -> int:
     if isinstance(e, Command):
         return e.command(arguments)
     about = f"{e.title}. {e.description}".strip()
-    config = parse(e.config, e.name, arguments, f"{about}{'' if about[-1] == '.' else '.'} {EXIT}")
+    about = f"{about}{'' if about[-1] == '.' else '.'} {EXIT}"
+    config = parse(e.config, e.name, arguments, about)
     options = given(config)
     try:
         before = earlier(e.name, config.continue_run) if config.continue_run else None
-        config = with_defaults(completed(config, before.config) if before else config)
-        config, prepared = e.prepare(config)
+        if before:
+            words = [*before.options(e.config), *arguments]
+            config = parse(e.config, e.name, words, about)
+        config, prepared = e.prepare(with_defaults(config))
         parts, data = list(e.parts(config, prepared)), e.data(prepared)
         if before:
             require_same(before, config, data)

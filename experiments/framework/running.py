@@ -11,6 +11,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from rich.text import Text
+
 from experiments.framework import finite_json, interrupt
 from experiments.framework.claim import RULE, Verdict, differences, judge
 from experiments.framework.context import Context
@@ -76,7 +78,7 @@ class Running:
             self.screen.print(f"Interrupted. {STOPPED}", soft_wrap=True)
         if self.stopped and self.finished:
             where = f"--continue {self.run.folder} measures the other parts."
-            self.screen.print(where, highlight=False, soft_wrap=True)
+            self.screen.print(where, soft_wrap=True)
         if self.run.failed:
             self.faults.append(self.run.failed)
         for fault in self.faults:
@@ -104,7 +106,7 @@ class Running:
                 self.finished[part.name] = {"run": folder, **kept[part.name]}
                 self.run.part(self.finished[part.name])
         text = f"{len(self.finished)} of {len(parts)} parts are from {folder}"
-        self.screen.print(text, highlight=False, soft_wrap=True)
+        self.screen.print(text, soft_wrap=True)
 
     def _measure(self, prepared: Any, parts: Sequence[Part]) -> None:
         if len({part.name for part in parts}) < len(parts):
@@ -157,11 +159,13 @@ class Running:
         show_verdicts(self.screen, verdicts)
         notes = self._notes()
         for note in (f"Measured in {duration(60 * minutes)}.", *notes):
-            self.screen.print(note, highlight=False, soft_wrap=True)
+            self.screen.print(note, soft_wrap=True)
         kept = {"experiment": e.name, "minutes": round(minutes, 1), "config": self.run.config}
         kept |= {"environment": self.run.environment, "rule": RULE, **e.results(m)}
         kept |= {"claims": [v.json() for v in verdicts], "stopped": self.stopped}
         kept |= {k: self.run.receipt[k] for k in ("options", "source")}
+        if self.before:
+            kept["continued"] = self.before.environments([*self.finished.values()])
         self.run.save_json("results.json", kept)
         for name, text in e.files(m).items():
             self.run.save(name, text)
@@ -183,7 +187,7 @@ class Running:
             index=self.context.index,
         )
         self.run.save("report.html", report(self.run, page))
-        self.screen.print(str(self.run.folder / "report.html"), highlight=False, soft_wrap=True)
+        self.screen.print(str(self.run.folder / "report.html"), soft_wrap=True)
 
     def _sections(self, m: Any) -> Sequence[Section]:
         """The experiment's own sections; an exception is a fault, and the page has none."""
@@ -208,4 +212,5 @@ class Running:
 
 def show_verdicts(screen: Screen, verdicts: Sequence[Verdict]) -> None:
     for v in verdicts:
-        screen.print(f"[bold]{v.verdict}[/]: {v.text} ({v.measure}: {v.evidence})", soft_wrap=True)
+        text = f": {v.text} ({v.measure}: {v.evidence})"
+        screen.print(Text.assemble((v.verdict, "bold"), text), soft_wrap=True)

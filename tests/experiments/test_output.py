@@ -19,7 +19,8 @@ from experiments.fc_vs_conv.config import Config
 from experiments.fc_vs_conv.measure import TIMING
 from experiments.fc_vs_conv.measured import Measured, Results
 from experiments.fc_vs_conv.output import tables
-from experiments.framework.options import Output, parse
+from experiments.framework.command_line import parse
+from experiments.framework.options import Output
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
 

@@ -319,11 +319,15 @@ def test_a_faulty_measure_is_named(mode, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--seeds", "abc"], r"Error parsing --seeds: .* \['abc'\]; --help lists the options"),
+        (["--seeds", "abc"], "--seeds abc: expected a whole number; --help lists the options"),
+        (["--rate", "fast"], "--rate fast: expected a number; --help"),
         (["--sedes", "3"], r"Unrecognized options: --sedes, 3; did you mean --seeds\?; --help"),
         (["stray"], "Unrecognized options: stray; --help lists the options"),
         (["--seeds"], "Missing value for argument '--seeds'"),
-        (["--mode", "hold"], "invalid choice 'hold'"),
+        (
+            ["--mode", "hold"],
+            "--mode: unknown value 'hold'; expected one of 'an array', .*; did you mean held",
+        ),
     ],
 )
 def test_misuse_is_one_line(options, message, capsys):
