@@ -191,6 +191,42 @@ def test_only_the_source_of_the_measurement_counts(old, new, same, folder):
     assert (source("sample") == before) == same
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("RATES.update(a=1)", "RATES.update(a=2)"),
+        ('RATES["b"] = 1', 'RATES["b"] = 2'),
+        ("RATES.b = twice", "RATES.b = figure"),
+        ("if True:\n    def measure(): 1", "if True:\n    def measure(): 2"),
+        ("for i in range(1): measure = 1", "for i in range(2): measure = 1"),
+        ("from toy import *", "from tools import *"),
+        ("async def measure(): 1", "async def measure(): 2"),
+    ],
+)
+def test_statements_that_do_more_than_to_define_names_count(before, after, folder):
+    hashes = set()
+    for each in (before, after):
+        (folder / "sample.py").write_text(TOY + each)
+        hashes.add(source("sample"))
+    assert len(hashes) == 2
+
+
+def test_a_main_block_does_not_count(folder):
+    before = source("sample")
+    (folder / "sample.py").write_text(f'{TOY}if __name__ == "__main__":\n    main(EXPERIMENT)\n')
+    assert source("sample") == before
+
+
+@pytest.mark.parametrize("fields", ['"sample", "A sample"', "measure=measure, **OTHERS"])
+def test_the_whole_module_counts_if_fields_of_the_record_have_no_name(fields, folder):
+    head, _, _ = TOY.partition("EXPERIMENT = ")
+    hashes = set()
+    for added in ("", "OTHERS = 3\n"):
+        (folder / "sample.py").write_text(f"{head}{added}EXPERIMENT = Experiment({fields})\n")
+        hashes.add(source("sample"))
+    assert len(hashes) == 2
+
+
 PACKAGE = {
     "whole/__init__": "from experiments.whole.measure import measure\n"
     "from experiments.whole.page.page import figure\n"
