@@ -125,9 +125,10 @@ def _has_effects(statement: ast.stmt) -> bool:
     """Whether a statement of a module does more than to define names that it names itself."""
     if isinstance(statement, ast.ImportFrom):
         return any(alias.name == "*" for alias in statement.names)
-    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        targets = getattr(statement, "targets", None) or [statement.target]
-        return not all(map(_is_name, targets))
+    if isinstance(statement, ast.Assign):
+        return not all(map(_is_name, statement.targets))
+    if isinstance(statement, ast.AnnAssign | ast.AugAssign):
+        return not _is_name(statement.target)
     known = ast.Import | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass
     return not (isinstance(statement, known) or _is_docstring(statement) or _is_main(statement))
 

@@ -136,12 +136,12 @@ def test_characters_that_the_encoding_lacks_are_replaced(tmp_path, monkeypatch, 
 
 
 def test_texts_are_printed_without_markup():
-    screen = Screen(file=io.StringIO(), width=80)
+    screen = Screen(file=(output := io.StringIO()), width=80)
     table = Table(("[b]head[/b]", "x"), [("[/x] :smile:", "[red]1")], title="[link]title")
     screen.print(table.rich())
     claim = Claim("[b]a[/b] exceeds", "value [/x]")
     show_verdicts(screen, judge([claim], [NotJudged("[i]one device")]))
-    text = " ".join(screen.file.getvalue().split())
+    text = " ".join(output.getvalue().split())
     for shown in ("[b]head[/b]", "[/x] :smile:", "[red]1", "[link]title"):
         assert shown in text
     assert text.endswith("not judged: [b]a[/b] exceeds (value [/x]: [i]one device)")
