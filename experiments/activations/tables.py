@@ -22,9 +22,8 @@ def _slopes(m):
         for name, bound in BOUNDS.items()
         if (r := found.get(name))
     ]
-    return Table(
-        ("function", "bound", "largest slope", "float32 numbers within", "float32 numbers"), rows
-    )
+    head = ("function", "slope of the claim", "largest slope")
+    return Table((*head, "float32 numbers within", "float32 numbers"), rows)
 
 
 def _training(m):

@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from experiments.checkers.checkers import Answer
@@ -93,18 +94,19 @@ def read(kept: dict[str, Any]) -> Results:
 
 
 def evidence(found: Results) -> list[Evidence]:
-    """The counts for each claim of the record."""
+    """The counts for each claim of the record, which are about the cases of both suites."""
     mutants, correct, right = found.mutants, found.correct, found.columns["right"]
     hand = rates(found.columns["hand"])
     true, judged_by_hand = hand["no false sentence"]
+    cases = partial(Share, exhaustive=True)
     alarms = sum(not r.answers["fcnn"].accepted for r in correct)
     return [
-        Share(sum(m.caught for m in mutants), len(mutants)),
-        Share(sum(m.named for m in mutants), len(mutants)),
-        Share(alarms, len(correct)),
-        Share(*hand["caught"]),
-        Share(*hand["named or located"]),
-        Share(*hand["named"]),
-        Share(judged_by_hand - true, judged_by_hand),
-        Share(sum(j.caught for j in right), len(right)),
+        cases(sum(m.caught for m in mutants), len(mutants)),
+        cases(sum(m.named for m in mutants), len(mutants)),
+        cases(alarms, len(correct)),
+        cases(*hand["caught"]),
+        cases(*hand["named or located"]),
+        cases(*hand["named"]),
+        cases(judged_by_hand - true, judged_by_hand),
+        cases(sum(j.caught for j in right), len(right)),
     ]

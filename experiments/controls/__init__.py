@@ -10,6 +10,7 @@ Each control changes one thing of the comparison of dense and conv3:
 
 The claims also compare how long dense and conv3 train until they reach a set training accuracy.
 
+Claimed in: LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9.
 Command: python -m experiments controls
 """
 
@@ -101,8 +102,8 @@ EXPERIMENT = Experiment(
     tables=lambda m: [table(m)],
     figures={"by_control": by_control, "by_step": by_step, "pixels": pixels},
     summary=lambda config, m: (
-        f"Dense and convolutional networks in five controls, trained on {config.dataset} for "
-        f"{config.epochs} epochs; {config.seeds} seeds each."
+        f"Dense and convolutional networks in five controls, trained on {config.dataset}. Epochs: "
+        f"{config.epochs}; seeds: {config.seeds}."
     ),
     notes=lambda config: [
         "Accuracies are means over seeds ± one standard deviation. Multiply-adds are those of one "

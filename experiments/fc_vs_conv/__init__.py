@@ -9,6 +9,7 @@ seed.
     3. dense overfits more: with few training images, it has the larger gap between training and
        test accuracy.
 
+Claimed in: LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9.
 Command: python -m experiments fc_vs_conv
 Result:  docs/fc-vs-conv.md has the verdicts and the tables with spread, device and minutes. They
          are made from experiments/results/fc_vs_conv.
@@ -40,6 +41,15 @@ def prepare(config: Config) -> tuple[Config, Prepared]:
     return config, Prepared(train, lambda: framed(data.test, frame), nets, data.classes)
 
 
+_MEANING = {  # of the names of networks
+    "dense": "dense: three dense stages and a dense head.",
+    "conv1": "conv1: the first stage is convolutional.",
+    "conv2": "conv2: the first two stages are convolutional.",
+    "conv3": "conv3: all three stages are convolutional.",
+    "conv3-gap": "conv3-gap: conv3 with global average pooling instead of flattening.",
+}
+
+
 def summary(config: Config, found: Results) -> str:
     return (
         f"{len(found.networks)} networks between all dense and all convolutional, with about equal "
@@ -57,9 +67,12 @@ def notes(config: Config) -> list[str]:
         "Multiply-adds of one forward pass, and bytes of all layers' outputs, are counted from "
         "shapes. Training step: one step of one seed on a batch of "
         f"{config.batch_size} images, the median of interleaved runs. Compilation is of this step.",
-        "A stage is dense and relu, or conv 3×3, relu and max pool 2×2. In conv1, conv2 and conv3 "
-        "the first one, two or three stages are convolutional; conv3-gap ends in global average "
-        "pooling instead of flattening.",
+        "Few images: the numbers of --sizes, trained for a quarter of the steps on all images. The "
+        "experiment overfitting has a claim of the same kind, with other training: equally many "
+        "steps for all numbers of images, at most 400 of digits, and other batches. So the "
+        "verdicts may differ.",
+        "A stage is dense and relu, or conv 3×3, relu and max pool 2×2. "
+        + " ".join(_MEANING[name] for name in config.networks or () if name in _MEANING),
     ]
 
 

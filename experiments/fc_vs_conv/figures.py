@@ -7,7 +7,7 @@ from typing import Any
 from experiments.fc_vs_conv.measured import Measured, Results
 from experiments.framework.figures import COLOURS, label_lines, spread
 
-NETWORKS = {  # vermillion for dense, then blue that stands out more with each convolutional stage
+NETWORKS = {  # red for dense, then blue that stands out more with each convolutional stage
     "dense": COLOURS["vermillion"],
     "conv1": COLOURS["sky"],
     "conv2": COLOURS["blue"],
@@ -23,19 +23,19 @@ def by_network(axes: Any, found: Results) -> str | None:
     values = {name: [100 * v for v in m.test] for name, m in done.items()}
     low, high = min(map(min, values.values())), max(map(max, values.values()))
     space = (high - low) / 6 or 1
-    axes.set_ylim(low - 1.5 * space, high + space)
+    axes.set_ylim(low - space, high + 2 * space)
     for i, (name, each) in enumerate(values.items()):
-        at = [i + offset for offset in spread(each, high - low + 2.5 * space)]
-        axes.plot(at, each, "o", color=NETWORKS[name], ms=6, label=name)
-        axes.annotate(
-            f"{mean(each):.2f}", (i, min(each)), (0, -16), textcoords="offset points", ha="center"
-        )
+        at = [i + offset for offset in spread(each, high - low + 3 * space)]
+        axes.plot(at, each, "o", color=NETWORKS[name], ms=6, alpha=0.6, label="each")
+        axes.plot(i, mean(each), "_", color=NETWORKS[name], ms=32, mew=2.5, label="mean")
+        axes.text(i, high + 1.4 * space, f"{mean(each):.2f}", ha="center", va="center")
     axes.set_xticks(range(len(done)), list(done))
     axes.set_xlim(-0.6, len(done) - 0.4)
     axes.set_ylabel("test accuracy, %")
-    axes.set_title("Test accuracy of networks of equal size")
+    axes.set_title("Test accuracy at equal size, with the mean")
     return (
-        f"Test accuracy of each network, one dot per seed, with the mean: {_each(values)}. "
+        "Test accuracy of each network, one dot per seed, with a line at the mean, which is above "
+        f"each column: {_each(values)}. "
         f"{_difference(values, 'conv3', 'dense')}"
     )
 
@@ -57,10 +57,11 @@ def by_shift(axes: Any, found: Results) -> str | None:
     axes.set_title("Test accuracy lost when images are shifted")
     label_lines(axes)
     last = {name: by[shifts[-1]] for name, by in lost.items()}
+    pixels = "1 pixel" if shifts[-1] == 1 else f"{shifts[-1]} pixels"
     return (
         f"Test accuracy lost when test images are shifted, the mean of four directions; no network "
-        f"was trained on shifted images. Percentage points lost at {shifts[-1]} pixels: "
-        f"{_each(last, '.1f')}. Bands: one standard deviation over seeds."
+        f"was trained on shifted images. Percentage points lost at {pixels}: {_each(last)}. "
+        "Bands: one standard deviation over seeds."
     )
 
 
@@ -80,9 +81,9 @@ def by_images(axes: Any, found: Results) -> str | None:
     least = min(next(iter(gaps.values())))
     return (
         f"Training minus test accuracy against the number of training images. Percentage points "
-        f"with {least:,} images: {_each({name: by[least] for name, by in gaps.items()}, '.1f')}; "
+        f"with {least:,} images: {_each({name: by[least] for name, by in gaps.items()})}; "
         f"with all {found.images:,}: "
-        f"{_each({name: by[found.images] for name, by in gaps.items()}, '.1f')}. "
+        f"{_each({name: by[found.images] for name, by in gaps.items()})}. "
         "Bands: one standard deviation over seeds."
     )
 
@@ -102,7 +103,7 @@ def accuracy_by_images(axes: Any, found: Results) -> str | None:
     least = min(next(iter(tested.values())))
     return (
         f"Test accuracy against the number of training images. With {least:,} images: "
-        f"{_each({name: by[least] for name, by in tested.items()}, '.1f')} %. "
+        f"{_each({name: by[least] for name, by in tested.items()})} %. "
         "Bands: one standard deviation over seeds."
     )
 
@@ -131,9 +132,9 @@ def _band(axes, by: Mapping[int, Sequence[float]], name: str) -> None:
     axes.fill_between(at, low, high, color=NETWORKS[name], alpha=0.15, lw=0)
 
 
-def _each(values: Mapping[str, Sequence[float]], form: str = ".2f") -> str:
+def _each(values: Mapping[str, Sequence[float]]) -> str:
     """The mean of each network: "dense 97.72, conv1 98.31"."""
-    return ", ".join(f"{name} {mean(each):{form}}" for name, each in values.items())
+    return ", ".join(f"{name} {mean(each):.2f}" for name, each in values.items())
 
 
 def _difference(values, a, b):

@@ -3,8 +3,10 @@
 A claim "greater" or "less" is about a mean difference over pairs: one per seed, or per round, size
 or operator where the measure says so. With Holm's adjusted p < 0.05,
 it held if the mean is beyond the margin in its direction, and failed if it is on the other side.
-Otherwise it is undecided. A claim "at least" or "at most" is about a share k / n of counted cases.
-It is decided by comparing k / n with the margin, and takes no part in Holm's adjustment.
+Otherwise it is undecided. A claim "at least" or "at most" is about a share k / n of counted cases,
+and takes no part in Holm's adjustment. With the margin 0 or 1, about none or all, it is decided by
+the counted cases. With another margin it is undecided while the interval of k / n contains it,
+unless the cases are all that there are.
 """
 
 import dataclasses
@@ -19,8 +21,9 @@ RULE = (
     "A claim about a difference is judged by Student's t over pairs, two-sided. A pair is of one "
     "seed, or of one round, size or operator where the measure says so. The claim held or "
     "failed with p < 0.05 after Holm's adjustment over the claims of a run, and is undecided "
-    "otherwise. A claim about a share is decided by comparing the share with its bound. Intervals "
-    "are 95 % confidence intervals."
+    "otherwise. A claim about all cases or none is decided by counting; one about another share is "
+    "undecided while the share's interval contains the bound. Intervals are 95 % confidence "
+    "intervals."
 )
 NEW_RULE = (
     "at n = 3, two standard errors are exceeded by chance in 18 % of all runs, on one side 9 %"
@@ -49,6 +52,17 @@ class Claim:
     def exact(self) -> bool:
         return self.direction in ("at least", "at most")
 
+    @property
+    def bound(self) -> str:
+        """What the measure must be, for example "more than 1" or "at least 90 %"."""
+        if self.exact:
+            return f"{self.direction} {100 * self.margin:g} %"
+        return (
+            f"less than {-self.margin:g}"
+            if self.direction == "less"
+            else f"more than {self.margin:g}"
+        )
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -66,11 +80,16 @@ class Share:
     """`count` of `of` cases, for a claim "at least" or "at most".
 
     If the cases are `exhaustive`, there are no other ones, and the evidence has no interval.
+    Raises: ValueError for more cases than there are.
     """
 
     count: int
     of: int
     exhaustive: bool = False
+
+    def __post_init__(self):
+        if not 0 <= self.count <= self.of:
+            raise ValueError(f"{self.count} of {self.of} cases: count must be from 0 to {self.of}")
 
 
 @dataclass(frozen=True)
@@ -143,9 +162,10 @@ def _margin(claim: Claim) -> float:
 
 
 def _why_open(values: Pairs) -> str:
-    if not all(map(math.isfinite, (*values.a, *values.b))):
+    difference = [x - y for x, y in zip(values.a, values.b, strict=True)]
+    if not all(map(math.isfinite, difference)):
         return "a value is not finite"
-    return "" if len(values.a) > 1 else f"needs at least 2 pairs, n = {len(values.a)}"
+    return "" if len(difference) > 1 else f"needs at least 2 pairs, n = {len(difference)}"
 
 
 def _by_estimate(claim: Claim, found: Estimate, p: float) -> tuple[str, str]:
@@ -156,10 +176,10 @@ def _by_estimate(claim: Claim, found: Estimate, p: float) -> tuple[str, str]:
     digits = max(0, 1 - math.floor(math.log10(half))) if half else 2
     mean, low, high = (f"{v:+.{digits}f}" for v in (found.mean, found.low, found.high))
     unit = f" {claim.unit}" if claim.unit else ""
-    beyond_what = f" for a margin of {claim.margin:g}" if claim.margin else ""
+    claimed = f", claimed: {claim.bound}" if claim.margin else ""
     chance = f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
     interval = f"95 % interval {low} to {high}"
-    return word, f"{mean}{unit}, {interval}, n = {found.n}, {chance}{beyond_what}"
+    return word, f"{mean}{unit}, {interval}, n = {found.n}, {chance}{claimed}"
 
 
 def _by_share(claim: Claim, values: Share) -> tuple[str, str]:
@@ -168,11 +188,13 @@ def _by_share(claim: Claim, values: Share) -> tuple[str, str]:
         return "undecided", "no case was counted"
     least = claim.direction == "at least"
     held = k >= claim.margin * n if least else k <= claim.margin * n
-    text = f"{k} of {n}, {k / n:.1%}"
+    word, text = "held" if held else "failed", f"{k} of {n}, {k / n:.1%}"
     if values.exhaustive:
-        return "held" if held else "failed", f"{text}, all cases"
+        return word, f"{text}, all cases, claimed: {claim.bound}"
     low, high = share_interval(k, n)
-    return "held" if held else "failed", f"{text}, 95 % interval {low:.1%} to {high:.1%}"
+    if 0 < claim.margin < 1 and low < claim.margin < high:
+        word = "undecided"
+    return word, f"{text}, 95 % interval {low:.1%} to {high:.1%}, claimed: {claim.bound}"
 
 
 def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> list[str]:

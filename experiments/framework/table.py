@@ -20,7 +20,7 @@ class Table(NamedTuple):
     """A table. With `narrow`, its headings are broken at spaces, to fit 80 columns.
 
     `best` states for a column, by its heading, whether the highest or the lowest number is best.
-    Its best cells are bold. `title` is shown above the table.
+    Its best cells are bold; a bound, as in "≥ 540", is none. `title` is shown above the table.
     """
 
     head: Sequence[str]
@@ -34,8 +34,9 @@ class Table(NamedTuple):
         cells = set()
         for name, which in self.best.items():
             column = self.head.index(name)
+            known = lambda cell: None if cell.startswith(("≥", "≤")) else number(cell)
             values = {
-                i: v for i, row in enumerate(self.rows) if (v := number(row[column])) is not None
+                i: v for i, row in enumerate(self.rows) if (v := known(row[column])) is not None
             }
             best = (max if which == "highest" else min)(values.values(), default=0.0)
             if len(set(values.values())) > 1:

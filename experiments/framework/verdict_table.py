@@ -22,6 +22,9 @@ measurements are judged by today's record and by the [rule](../../docs/experimen
 is the number of pairs of a difference (seeds, or rounds, sizes or operators where the measure says
 so), or of cases of a share. The experiment `speed` makes no claim; its n is the number of rounds.
 
+A row is measured again by `python -m experiments EXPERIMENT`, with `--dataset DATA --data-dir DIR`
+where the data is not digits.
+
 Today's measurement may give another result where a remark is
 
 - **{OLDER}**: the source that measures the experiment has changed since;
@@ -57,7 +60,13 @@ def _table(found: Sequence[tuple[Record, list[Kept]]]) -> str:
 def _rows(e: Record, results: Sequence[Kept]) -> Iterator[tuple[str, ...]]:
     if not results:
         for claim in e.claims:
-            yield (e.name, claim.text, claim.measure, "not run yet", *["–"] * 7)
+            yield (
+                e.name,
+                claim.text,
+                f"{claim.measure}, claimed: {claim.bound}",
+                "not run yet",
+                *["–"] * 7,
+            )
     for each in results:
         run = (each.device, each.commit, each.date, minutes(each), each.mark or "–")
         if isinstance(e, Command):

@@ -11,7 +11,7 @@ from experiments.gap.measure import LARGE
 
 
 def canvases(axes, m) -> str | None:
-    """Digits on large canvases, with the map in red, its maximum and the digit's box."""
+    """Digits on large canvases, with the map in orange, its maximum and the digit's box."""
     from matplotlib.patches import Rectangle
 
     if "gap" not in m:
@@ -37,7 +37,7 @@ def canvases(axes, m) -> str | None:
         f"The first {len(examples)} test digits on a canvas 4 digits wide, with their boxes in "
         "blue and the class activation map of the predicted class in orange; above each, label → "
         f"prediction. Over all seeds {100 * rate:.1f} % of the maxima are in the box, which covers "
-        f"{100 * cover:.1f} % of the canvas."
+        f"{100 * cover:.3g} % of the canvas."
     )
 
 

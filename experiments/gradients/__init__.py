@@ -3,6 +3,8 @@
 Formulas that are often printed wrong are evaluated beside the right ones: the sign and the factor
 of the squared error, softmax's gradient, and "a convolution has no derivative".
 
+Claimed in: Rumelhart, Hinton & Williams 1986; Goodfellow, Bengio & Courville 2016, Deep Learning,
+    chapters 6 and 9.
 Command: python -m experiments gradients
 """
 

@@ -47,7 +47,7 @@ def routed(axes, m: dict[str, Any]) -> str | None:
     marked = sum(value != 0 for row in dx for value in row)
     return (
         "Max pooling of 2×2 windows passes each gradient dy to one cell of its window, a largest "
-        f"one, and 0 to the others: {marked} of 16 cells get a gradient (vermillion)."
+        f"one, and 0 to the others: {marked} of 16 cells get a gradient (coloured)."
     )
 
 

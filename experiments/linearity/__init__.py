@@ -6,6 +6,8 @@
 3. n relu units interpolate a curve with an error that falls as 1 / n².
 4. Linear regions grow with depth at equal parameters: by construction, and in trained networks.
 
+Claimed in: Minsky & Papert 1969; Montúfar et al. 2014; Telgarsky 2015; Goodfellow, Bengio &
+    Courville 2016, Deep Learning, chapter 6.
 Command: python -m experiments linearity
 """
 
@@ -47,7 +49,11 @@ EXPERIMENT = Experiment(
     },
     summary=summary,
     notes=lambda config: [
-        "Jacobians are computed in float64 at training images, for networks with random weights.",
+        "Jacobians are computed in float64 at "
+        f"{4 if config.smoke else 32} training images, for networks with random weights. "
+        "Different Jacobians: how many of them, one per image, differ in a network; a range, such "
+        "as 4 to 11, is over seeds. A linear network has 1, as its Jacobian is the same at every "
+        "image.",
         "A curve is a sum of four sines, one per seed. Its error is the largest of 1,025 points. "
         "Interpolation computes the weights; trained networks minimize the mean squared error.",
         "Regions are counted by activation patterns at 2,000 points between two test images, the "

@@ -13,11 +13,12 @@ UNKNOWN = NotJudged("its parts were not measured")
 POINTS = "percentage points"
 CLAIMS = (
     Claim(
-        "Without an activation, a network of any depth is one linear map",
+        "Without an activation, networks of 1, 2, 4 and 8 hidden layers are one linear map each",
         "depths × seeds: Jacobians at all images equal the product of the matrices to 1e-12, "
         "with the rank of the narrowest layer",
         "at least",
         1.0,
+        changed="the text had any depth, and four depths are measured",
     ),
     Claim(
         "A perceptron computes 14 of the 16 functions of two bits, and neither XOR nor XNOR",
@@ -38,11 +39,13 @@ CLAIMS = (
         0.5,
     ),
     Claim(
-        "Twice the relu units fit a curve with a quarter of the error",
-        "mean halvings of the largest error per doubling of units, 32 to 128, interpolation; a "
-        "pair is a curve",
+        "Twice the relu units interpolate a curve with nearly a quarter of the error",
+        "mean halvings of the largest error per doubling of units, 32 to 128, with weights "
+        "computed by interpolation; a pair is a curve",
         margin=1.9,
         unit="halvings",
+        changed="the claim is about computed weights, not about training, and the margin is a "
+        "factor of 3.7, not of 4",
     ),
     Claim(
         "A deep network can have more linear regions than any shallow one of its size",
@@ -51,16 +54,20 @@ CLAIMS = (
         1.0,
     ),
     Claim(
-        "In trained networks, linear regions grow with depth at equal parameters",
-        "log2 of the regions between two test images, depth 4 − depth 1",
+        "A trained relu network of depth 4 has more linear regions than one of depth 1, at equal "
+        "parameters",
+        "log2 of the regions between two test images, relu, depth 4 − depth 1",
         unit="doublings",
+        changed="the text had growth with depth, and two depths are compared",
     ),
     Claim(
-        "A deep linear network is as accurate as softmax regression, within 2 points",
-        "test accuracy, |linear of depth 4 − softmax regression|",
+        "The test accuracies of a linear network of depth 4 and of softmax regression differ by "
+        "less than 2 percentage points",
+        "absolute difference of the test accuracies of both networks, by seed",
         "less",
         margin=-2.0,
         unit=POINTS,
+        changed="the text and the measure did not state what is compared",
     ),
     Claim(
         "relu makes the deep network more accurate than the linear one",

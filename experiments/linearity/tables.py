@@ -11,7 +11,8 @@ REGIONS = ("regions before training", "regions after training")
 def tables(m: dict[str, Any]) -> list[Table]:
     found = []
     if jacobians := [r for name, r in m.items() if name.startswith("Jacobians")]:
-        head = ("hidden layers", "rank", "largest error", "Jacobians, linear", "Jacobians, relu")
+        different = ("different Jacobians, linear", "different Jacobians, relu")
+        head = ("hidden layers", "rank", "largest error", *different)
         rows = [
             (
                 f"{r['depth']}",
@@ -22,7 +23,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
             )
             for r in jacobians
         ]
-        found.append(Table(head, rows))
+        found.append(Table(head, rows, title="Jacobians at several images"))
     if "XOR" in m:
         head = ("network for XOR", "seeds with 4 of 4 points correct", "seeds")
         name = lambda n: f"{n} relu units" if n else "perceptron"
@@ -31,7 +32,8 @@ def tables(m: dict[str, Any]) -> list[Table]:
             for r in m["XOR"]["trained"]
         ]
         by_hand = int(m["XOR"]["by hand"] == 4)
-        found.append(Table(head, [*rows, ("2 relu units, weights by hand", f"{by_hand}", "1")]))
+        rows.append(("2 relu units, weights by hand", f"{by_hand}", "1"))
+        found.append(Table(head, rows, title="XOR"))
     if "curves" in m:
         head = ("relu units", "largest error, interpolation", "largest error, trained")
         trained = {r["units"]: f"{mean(r['errors']):.4f}" for r in m["curves"]["trained"]}
@@ -39,7 +41,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
             (f"{r['units']}", f"{mean(r['errors']):.4f}", trained.get(r["units"], "–"))
             for r in m["curves"]["constructed"]
         ]
-        found.append(Table(head, rows))
+        found.append(Table(head, rows, title="Curves of one variable"))
     if "sawtooth" in m:
         head = ("depth of the sawtooth", "parameters", "regions", "at most, one hidden layer")
         rows = [
@@ -47,7 +49,7 @@ def tables(m: dict[str, Any]) -> list[Table]:
             for r in m["sawtooth"]
             for d in [r["depth"]]
         ]
-        found.append(Table(head, rows))
+        found.append(Table(head, rows, title="Linear regions of the sawtooth"))
     if nets := [r for r in m.values() if "test" in r]:
         head = ("network", "parameters", "relu units", "learning rate", "test accuracy, %")
         rows = [
@@ -63,7 +65,8 @@ def tables(m: dict[str, Any]) -> list[Table]:
             for r in nets
         ]
         best: dict[str, Best] = {"test accuracy, %": "highest"}
-        found.append(Table((*head, *REGIONS), rows, narrow=True, best=best))
+        head = (*head, *REGIONS)
+        found.append(Table(head, rows, narrow=True, best=best, title="Networks for images"))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from statistics import fmean
 
-from experiments.framework.statistics import percent
+from experiments.framework.statistics import percent, points, with_spread
 from experiments.framework.table import Best, Table
 from experiments.parameter_count.measure import Results
 
@@ -15,7 +15,8 @@ def tables(m: Results) -> list[Table]:
             (name, f"{sum(each):,}", f"{max(each):,}", f"{100 * max(each) / sum(each):.2f}")
             for name, each in m.counts["networks"].items()
         ]
-        found.append(Table(head, rows, narrow=True))
+        title = "Largest layers of networks for images of 224×224×3"
+        found.append(Table(head, rows, narrow=True, title=title))
     accuracy = ("test accuracy, %", "lowest seed, %", "highest seed, %")
     head = ("network", "parameters", "learning rate", *accuracy)
     rows = [
@@ -28,4 +29,22 @@ def tables(m: Results) -> list[Table]:
         for r in m.trained
     ]
     best: dict[str, Best] = dict.fromkeys(accuracy, "highest")
-    return [*found, Table(head, rows, narrow=True, best=best)]
+    found.append(Table(head, rows, narrow=True, best=best, title="Trained networks"))
+    return [*found, *_differences(m)]
+
+
+def _differences(m: Results) -> list[Table]:
+    """The difference that the claim about accuracy averages, at each size."""
+    dense, conv = m.accuracy("dense"), m.accuracy("conv3")
+    rows = [
+        (
+            f"{width}",
+            f"{m.parameters['dense'][width]:,}",
+            f"{m.parameters['conv3'][width]:,}",
+            with_spread(points(conv[width], dense[width]), 2),
+        )
+        for width in m.widths
+        if width in dense and width in conv
+    ]
+    head = ("width", "parameters, dense", "parameters, conv3", "conv3 − dense, percentage points")
+    return [Table(head, rows, title="Difference of test accuracy by size")] if rows else []

@@ -9,6 +9,7 @@ digits with 2 pixels of background around them:
     stride       S S C      S  conv 3×3 with stride 2, relu
     max pool     P P C      P  conv 3×3, relu, max pool 2×2
 
+Claimed in: LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9.
 Command: python -m experiments shift
 """
 

@@ -97,9 +97,13 @@ def moved(x: np.ndarray, pixels: int, way: tuple[int, int]) -> np.ndarray:
 
 
 def cosine_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Mean over images of 1 - cos of the angle of features. Shapes: (seeds, n, f) -> (seeds,)."""
+    """Mean over images of 1 - cos of the angle of features. Shapes: (seeds, n, f) -> (seeds,).
+
+    The distance of zeros to themselves is 0, and to other features 1.
+    """
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    return (1 - (a * b).sum(-1) / np.where(norms > 0, norms, 1)).mean(1)
+    cosine = (a * b).sum(-1) / np.where(norms > 0, norms, 1)
+    return (1 - np.where((a == b).all(-1), 1, cosine)).mean(1)
 
 
 def maps(run: Trained, x: np.ndarray) -> dict[str, Any]:

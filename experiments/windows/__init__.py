@@ -9,6 +9,7 @@ Networks for digits have about equal numbers of parameters, and end in global av
     border    C C C      C  conv 3×3, relu, with zero, reflected, wrapped or no ("valid") padding
     window    C W        W  conv 3×3, 5×5 or 7×7, relu; or two of 3×3, each with relu
 
+Claimed in: Dumoulin & Visin 2016 (output sizes); Simonyan & Zisserman 2015 (two layers of 3×3).
 Command: python -m experiments windows
 """
 

@@ -121,9 +121,37 @@ def test_shares_are_judged_exactly_and_outside_of_holm():
     d = of(0.10, 0.13, 0.07)  # p = 0.029
     assert [v.verdict for v in judge([GREATER, least], [d, Share(1, 1)])] == ["held", "held"]
     (found,) = judge([least], [Share(10, 10)])
-    assert found.evidence == "10 of 10, 100.0%, 95 % interval 69.2% to 100.0%"
+    shown = "10 of 10, 100.0%, 95 % interval 69.2% to 100.0%, claimed: at least 100 %"
+    assert found.evidence == shown
     (found,) = judge([least], [Share(9, 10, exhaustive=True)])
-    assert (found.verdict, found.evidence) == ("failed", "9 of 10, 90.0%, all cases")
+    shown = "9 of 10, 90.0%, all cases, claimed: at least 100 %"
+    assert (found.verdict, found.evidence) == ("failed", shown)
+
+
+def test_a_share_whose_interval_contains_the_margin_is_undecided():
+    most, least = (Claim("", "", d, margin=0.5) for d in ("at most", "at least"))
+    assert [word(least, Share(k, 100)) for k in (39, 50, 55, 61)] == [
+        *("failed", "undecided", "undecided", "held")
+    ]
+    assert [word(most, Share(k, 100)) for k in (39, 45, 61)] == ["held", "undecided", "failed"]
+    assert word(least, Share(55, 100, exhaustive=True)) == "held"
+
+
+def test_more_cases_than_there_are_is_an_error():
+    with pytest.raises(ValueError, match="5 of 3 cases: count must be from 0 to 3"):
+        Share(5, 3)
+
+
+def test_bounds_say_what_the_measure_must_be():
+    bound = lambda *args: Claim("", "", *args).bound
+    assert bound("greater", 1.5) == "more than 1.5"
+    assert bound("less", -1.0) == "less than 1"
+    assert bound("at most", 0.01) == "at most 1 %"
+    assert judge([Claim("", "", margin=2.0)], [of(3.1, 3.2)])[0].evidence.endswith("more than 2")
+
+
+def test_a_difference_that_overflows_is_undecided():
+    assert word(GREATER, Pairs([1e308, 1.0], [-1e308, 0.0])) == "undecided"
 
 
 def test_intervals_of_shares_agree_with_published_values():

@@ -74,7 +74,9 @@ def verdicts(
     regions=REGIONS,
     test=TEST,
 ):
-    trained = [{"hidden": n, "correct": [k, 3]} for n, k in ((0, perceptron), (4, four_units))]
+    trained = [
+        {"hidden": n, "correct": [*[k] * 9, 3]} for n, k in ((0, perceptron), (4, four_units))
+    ]
     curves = [{"units": 128, "errors": [error_of_128] * 2}, {"units": 32, "errors": [1.0] * 2}]
     m = {
         "Jacobians, depth 2": {"depth": 2, "error": [error], "rank": [rank]},

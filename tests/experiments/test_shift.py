@@ -25,6 +25,8 @@ def test_the_cosine_distance_is_0_for_one_direction_and_1_for_orthogonal_feature
     b = np.array([[[3.0, 0.0], [0.0, 5.0]]])
     assert cosine_distance(a, b).tolist() == [0.5]
     assert cosine_distance(a, 7 * a).tolist() == [0.0]
+    assert cosine_distance(0 * a, 0 * a).tolist() == [0.0]
+    assert cosine_distance(0 * a, a).tolist() == [1.0]
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -70,16 +70,20 @@ def test_experiments_are_found_in_a_fixed_order(tmp_path):
     assert NAMES == ("fc_vs_conv", *sorted(NAMES[1:]))
 
 
+def example(number, name, most, folder, monkeypatch):
+    """A function that runs an example of docs/experiments.md, which has at most `most` lines."""
+    page = (RESULTS.parents[1] / "docs/experiments.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[number]
+    assert len([line for line in code.splitlines() if line.strip()]) <= most
+    module = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    exec(code, module.__dict__)
+    return lambda *options: run_record(module.EXPERIMENT, [*options, "--output-dir", str(folder)])
+
+
 def test_the_example_of_the_documentation_is_a_whole_experiment(tmp_path, monkeypatch, capsys):
     """docs/experiments.md, as a module: smoke, verdict, misuse and continuation."""
-    page = (RESULTS.parents[1] / "docs/experiments.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    lines = [line for line in code.splitlines() if line.strip()]
-    assert len(lines) <= 65
-    module = types.ModuleType("he")
-    monkeypatch.setitem(sys.modules, "he", module)
-    exec(code, module.__dict__)
-    run = lambda *options: run_record(module.EXPERIMENT, [*options, "--output-dir", str(tmp_path)])
+    run = example(0, "he", 65, tmp_path, monkeypatch)
     assert run("--smoke", "--width", "16") == 0
     assert run() == 0
     assert "held: Glorot's initialization loses more than two decades" in capsys.readouterr().out
@@ -88,6 +92,12 @@ def test_the_example_of_the_documentation_is_a_whole_experiment(tmp_path, monkey
     newest = max((tmp_path / "he").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     assert run("--continue", str(newest)) == 0
     assert "10 of 10 parts are from" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("jax_defaults")
+def test_the_example_with_training_has_a_smoke_run(tmp_path, monkeypatch):
+    """The claim is judged where the page's programs run."""
+    assert example(1, "units", 45, tmp_path, monkeypatch)("--smoke") == 0
 
 
 @pytest.fixture

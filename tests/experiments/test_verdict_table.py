@@ -286,7 +286,7 @@ def test_experiments_without_results_and_without_claims_are_listed(folder):
     path = folder / "results/timed/cpu.json"
     path.write_text(json.dumps({**content, "machine": {**machine, "uncommitted changes": True}}))
     text = verdict_table.text([toy.TOY, Command("timed", "A command", len)])
-    assert "| toy | a exceeds b | value, a − b | not run yet | – | – | – | – | – | – | – |" in text
+    assert "| toy | a exceeds b | value, a − b, claimed: more than 0 | not run yet | – | – | – | – | – | – | – |" in text
     assert "| timed | – | steps, float32 | – | – | 7 | Some, 2 cores | –, changed | – |" in text
 
 
