@@ -13,19 +13,18 @@ usage: {PROG} NAME [options]  (NAME --help lists the options)
        {PROG} judge FILE.json
        {PROG} keep RUN        (keep the result of a run)
        {PROG} table           (write the table of kept results)"""
+INSTALL = "pip install -e '.[experiments]'"
 COMMANDS = ("all", "judge", "keep", "table")
 
 
 def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
-        return _list()
+        return _framework("listing").main(USAGE, records())
     name, *options = arguments
     if name not in (*NAMES, *COMMANDS):
-        from fcnn.ops.validation import did_you_mean
-
-        known = ", ".join(map(repr, (*NAMES, *COMMANDS)))
-        hint = did_you_mean(name, (*NAMES, *COMMANDS))
-        print(f"experiments: unknown name {name!r}; expected one of {known}{hint}", file=sys.stderr)
+        known = (*NAMES, *COMMANDS)
+        expected = f"expected one of {', '.join(map(repr, known))}{_hint(name, known)}"
+        print(f"experiments: unknown name {name!r}; {expected}", file=sys.stderr)
         return 2
     if name == "judge":
         return _framework("judging").main(options, NAMES, record)
@@ -45,9 +44,20 @@ def _framework(name: str):
         sys.exit(2)
 
 
-def _missing(package: ModuleNotFoundError) -> str:
-    from fcnn.installation import install
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    """The most similar name; none without the packages that fcnn imports."""
+    try:
+        from fcnn.ops.validation import did_you_mean
+    except ModuleNotFoundError:
+        return ""
+    return did_you_mean(name, known)
 
+
+def _missing(package: ModuleNotFoundError) -> str:
+    try:
+        from fcnn.installation import install
+    except ModuleNotFoundError:  # of a package that fcnn itself imports
+        return f"no module {package.name}; {INSTALL}"
     return f"no module {package.name}; {install('experiments')}"
 
 
@@ -88,14 +98,6 @@ def records() -> dict:
         except ImportError as error:
             found[name] = error
     return found
-
-
-def _list() -> int:
-    """All experiments with their claims. One that cannot be imported hides no other."""
-    screen, found = _framework("screen").Screen(), records()
-    for line in (USAGE, *_framework("listing").lines(found)):
-        screen.print(line, soft_wrap=True, markup=False, highlight=False)
-    return 2 if any(isinstance(e, ImportError) for e in found.values()) else 0
 
 
 if __name__ == "__main__":

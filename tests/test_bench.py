@@ -6,6 +6,7 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ import pytest
 from child import started
 
 from experiments.speed import BENCHES as SPEED, EXPERIMENT, train_steps
-from fcnn.bench import timed, times_faster
+from fcnn.bench import machine_info, timed, times_faster
 from fcnn.bench.comparisons import (
     BENCHMARKS,
     COMPARISONS,
@@ -112,6 +113,14 @@ def test_roofline_is_the_highest_rate_of_products_and_of_arrays(monkeypatch):
     assert found.flop_per_second == pytest.approx(2 * 1024**3 / 1e-3)
     assert found.bytes_per_second == pytest.approx(10 * 2 * 2**27 / 0.04)
     assert next(times, None) is None
+
+
+def test_a_device_is_named_once(monkeypatch):
+    for kind, text in (("cpu", "cpu × 1"), ("NVIDIA H200", "cpu NVIDIA H200 × 1")):
+        device = SimpleNamespace(platform="cpu", device_kind=kind)
+        monkeypatch.setattr("jax.local_devices", lambda device=device: [device])
+        monkeypatch.setattr("jax.device_count", lambda: 1)
+        assert machine_info([])["device"] == text
 
 
 def test_bench_table_prints_the_rows_that_bench_ops_writes_as_json(capsys, tmp_path, monkeypatch):

@@ -6,12 +6,16 @@ from pathlib import Path
 from time import perf_counter
 
 from experiments.framework import interrupt, site
+from experiments.framework.command_line import parse
 from experiments.framework.context import Context
 from experiments.framework.exit_codes import FAULT, worst
 from experiments.framework.experiment import Command, Record
+from experiments.framework.finite_json import Damaged
 from experiments.framework.kept import default_run, kept
-from experiments.framework.options import Output, parse, refuse
+from experiments.framework.options import Output, refuse
+from experiments.framework.run import unwritable
 from experiments.framework.runner import run
+from experiments.framework.running import SMOKE
 from experiments.framework.screen import Screen
 from experiments.framework.series import Series, duration
 from fcnn.cli.output import write_whole
@@ -22,7 +26,6 @@ ABOUT = (
     "exit code is the worst of theirs, in the order 130 or 143 (interrupted), 2 (misuse), 1 (a "
     "claim failed), 3 (undecided or a fault), 0."
 )
-SMOKE = "A run with --smoke judges no claim."
 
 
 def main(options: list[str], records: Mapping[str, Record | ImportError]) -> int:
@@ -35,7 +38,7 @@ def main(options: list[str], records: Mapping[str, Record | ImportError]) -> int
         common.output_dir.mkdir(parents=True, exist_ok=True)
         together.write()
     except OSError as error:
-        return refuse(f"all: --output-dir {common.output_dir}: {error.strerror}")
+        return refuse(f"all: {unwritable(common.output_dir, error)}")
     with interrupt.listening("all"):
         return together.run()
 
@@ -56,7 +59,7 @@ class _Together:
         screen = Screen()
         with Series(screen, {k: self._known(e) for k, e in self.records.items()}) as series:
             for name, e in self.records.items():
-                screen.print(f"\n{PROG} {name}\n", highlight=False)
+                screen.print(f"\n{PROG} {name}\n")
                 series.start(name)
                 self._one(e, Context(screen, site.INDEX, series))
                 series.finish()
@@ -65,13 +68,17 @@ class _Together:
                     break
         for name in [*self.records][series.done :]:
             self.entries[name] = site.not_run(self.records[name], "interrupted")
-        self._try_to_write()
-        screen.print(f"\n{self.folder / 'index.html'}", highlight=False, soft_wrap=True)
+        if self._try_to_write():
+            screen.print(f"\n{self.folder / 'index.html'}", soft_wrap=True)
         return worst(self.codes)
 
     def _known(self, e: Record) -> float | None:
-        """Minutes of the default run, where a result of it is kept."""
-        default = None if self.smoke else default_run(e, kept(e))
+        """Minutes of the default run, where a result of it is kept and can be read."""
+        try:
+            default = None if self.smoke else default_run(e, kept(e))
+        except (Damaged, OSError) as error:
+            self.codes.append(refuse(f"{PROG} all: {error}"))
+            return None
         return default and default.minutes
 
     def _one(self, e: Record, context: Context) -> None:
@@ -93,11 +100,13 @@ class _Together:
     def _folders(self, e: Record) -> set[Path]:
         return {*(self.folder / e.name).glob("*/")}
 
-    def _try_to_write(self) -> None:
+    def _try_to_write(self) -> bool:
         try:
             self.write()
         except OSError as error:
             self.codes.append(refuse(f"all: {error.filename}: {error.strerror}", FAULT))
+            return False
+        return True
 
     def write(self) -> None:
         """Write index.html completely, or not at all."""

@@ -9,16 +9,25 @@ from experiments.framework import finite_json
 from experiments.framework.claim import Verdict, differences, judge
 from experiments.framework.exit_codes import EXIT, verdict_code
 from experiments.framework.experiment import Experiment, Record
+from experiments.framework.finite_json import Damaged
 from experiments.framework.options import refuse
 from experiments.framework.running import show_verdicts
 from experiments.framework.screen import Screen
 
 PROG = "python -m experiments judge"
+KEPT = {"config": dict | None, "claims": list | None}
 
 
 def judge_again(e: Experiment, kept: dict[str, Any]) -> tuple[list[Verdict], list[str]]:
-    """The verdicts on a kept result, and how its registered claims differ from the record."""
-    return judge(e.claims, e.evidence(e.read(kept))), differences(kept["claims"], e.claims)
+    """The verdicts on a kept result, and how its registered claims differ from the record.
+
+    Raises: ValueError, with one line, if the record cannot read the result.
+    """
+    try:
+        return judge(e.claims, e.evidence(e.read(kept))), differences(kept["claims"], e.claims)
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"is no results.json of {e.name}, or is incomplete: {text}") from error
 
 
 def main(arguments: list[str], names: Sequence[str], record: Callable[[str], Record]) -> int:
@@ -27,23 +36,25 @@ def main(arguments: list[str], names: Sequence[str], record: Callable[[str], Rec
     parser.add_argument("file", type=Path, metavar="FILE.json", help="results.json of a run")
     path = parser.parse_args(arguments).file
     try:
-        kept = finite_json.loads(path.read_text(encoding="utf-8"))
+        kept = finite_json.read(path, KEPT)
         name = _experiment(path, kept, names)
         if not isinstance(e := record(name), Experiment):
             raise ValueError(f"experiment {name} makes no claim")
         if kept.get("stopped"):
             raise ValueError("is of a run that was stopped; --continue its folder first")
+        if (kept.get("config") or {}).get("smoke"):
+            raise ValueError("is of a run with --smoke, which judges no claim")
         verdicts, changes = judge_again(e, kept)
     except OSError as error:
         return refuse(f"{PROG}: {path}: {error.strerror}")
-    except (LookupError, TypeError, AttributeError):
-        return refuse(f"{PROG}: {path} is no results.json of an experiment, or is incomplete")
+    except Damaged as error:
+        return refuse(f"{PROG}: {error}")
     except ValueError as error:
         return refuse(f"{PROG}: {path}: {error}")
     screen = Screen()
     show_verdicts(screen, verdicts)
     for line in changes:
-        screen.print(line, soft_wrap=True, markup=False, highlight=False)
+        screen.print(line, soft_wrap=True)
     return verdict_code(verdicts)
 
 

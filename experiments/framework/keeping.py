@@ -2,14 +2,17 @@
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
-from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
 from experiments.framework import finite_json
 from experiments.framework.experiment import Experiment, Record
+from experiments.framework.finite_json import Damaged
+from experiments.framework.judging import judge_again
 from experiments.framework.kept import folder, special
 from experiments.framework.options import PLACES, refuse
+from experiments.framework.provenance import ENVIRONMENT, require_one
+from experiments.framework.screen import Screen
 from experiments.framework.verdict_table import write
 from fcnn.cli.output import write_whole
 
@@ -19,6 +22,11 @@ KEEP = (
     "The run must have ended, from a commit without further changes, without options that change "
     "results, but --dataset, and --full on another data set than the default."
 )
+RESULT = {
+    **{"experiment": str, "config": dict, "environment": dict, "options": dict, "stopped": str},
+    **{"claims": list, "minutes": int | float},
+}
+CONFIG = {"smoke": bool, "dataset": str | None}
 TABLE = "Write experiments/results/README.md from all kept results."
 
 
@@ -29,11 +37,13 @@ def main(
     parser = ArgumentParser(f"{PROG} {name}", description=KEEP if name == "keep" else TABLE)
     if name == "keep":
         parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
-    chosen = parser.parse_args(arguments)
+    chosen, screen = parser.parse_args(arguments), Screen()
     try:
         if name == "keep":
-            print(keep(chosen.run, names, record))
-        print(write([record(each) for each in names]))
+            screen.print(f"{keep(chosen.run, names, record)}", soft_wrap=True)
+        screen.print(f"{write([record(each) for each in names])}", soft_wrap=True)
+    except Damaged as error:
+        return refuse(f"{PROG} {name}: {error}")
     except ValueError as error:
         return refuse(f"{PROG} keep {chosen.run}: {error}")
     except OSError as error:
@@ -47,35 +57,34 @@ def keep(run: Path, names: Sequence[str], record: Callable[[str], Record]) -> Pa
     Raises: ValueError, with one line, if the run is not one to keep; OSError if it cannot be read
             or written.
     """
-    try:
-        result = finite_json.loads((run / "results.json").read_text(encoding="utf-8"))
-        name, config, environment = (result[k] for k in ("experiment", "config", "environment"))
-        if name not in names or not isinstance(record(name), Experiment):
-            raise ValueError(f"is a run of {name}, which is no experiment with claims")
-        _require_whole(result)
-        data = config.get("dataset")
-        _require_default(special(record(name), data or "–", result["options"]))
-        path = folder() / name / f"{_accelerator(environment['device'])}{data or name}.json"
-    except JSONDecodeError as error:
-        raise ValueError(f"results.json cannot be read: {error}") from None
-    except LookupError as error:
-        raise ValueError(f"results.json has no entry {error}") from None
-    except (TypeError, AttributeError):
-        raise ValueError("results.json is no result of a run") from None
+    result = finite_json.read(run / "results.json", RESULT)
+    name, config, environment = (result[k] for k in ("experiment", "config", "environment"))
+    if name not in names or not isinstance(e := record(name), Experiment):
+        raise ValueError(f"is a run of {name}, which is no experiment with claims")
+    _require_whole(run / "results.json", result)
+    data = config.get("dataset")
+    _require_default(special(e, data or "–", result["options"]))
+    judge_again(e, result)
+    path = folder() / name / f"{_accelerator(environment['device'])}{data or name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, finite_json.dumps(_without_places(result), indent=2) + "\n")
     return path
 
 
-def _require_whole(result: dict[str, Any]) -> None:
-    """Raises: ValueError if the run was stopped, short, or not of a commit."""
+def _require_whole(path: Path, result: dict[str, Any]) -> None:
+    """Raises: ValueError if the run was stopped, short, or not of one commit and machine."""
+    config, continued = result["config"], []
+    finite_json.require(path, config, CONFIG)
+    if config.get("continue_run"):
+        finite_json.require(path, result, {"continued": list})
+        continued = result["continued"]
+    for each in (environments := [*continued, result["environment"]]):
+        finite_json.require(path, each, ENVIRONMENT)
     if result["stopped"]:
         raise ValueError(f"was stopped ({result['stopped']}); --continue it first")
-    if result["config"]["smoke"]:
+    if config["smoke"]:
         raise ValueError("is a run with --smoke, which judges no claim")
-    environment = result["environment"]
-    if environment["uncommitted changes"] or not environment["commit"]:
-        raise ValueError("is a run of uncommitted changes; commit them, and run it again")
+    require_one(environments)
 
 
 def _require_default(options: dict[str, Any]) -> None:
@@ -91,9 +100,9 @@ def _many(value: Any) -> bool:
 
 
 def _accelerator(device: str) -> str:
-    """The last word of an accelerator's name, to begin a file name: h200_."""
-    platform, *_, last = device.rpartition(" × ")[0].split()
-    return "" if platform == "cpu" else f"{last.lower()}_"
+    """The last word of an accelerator's name, to begin a file name: h200_; empty for a CPU."""
+    words = device.rpartition(" × ")[0].split()
+    return "" if words[:1] in ([], ["cpu"]) else f"{words[-1].lower()}_"
 
 
 def _without_places(result: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Kept results: experiments/results/NAME/DATA.json, judged by today's record and rule."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,15 @@ from experiments.framework.experiment import Command, Experiment, Record
 from experiments.framework.judging import judge_again
 from experiments.framework.source import source
 
+CONTENT = {
+    **dict.fromkeys(("config", "environment", "machine", "options"), dict | None),
+    **{"claims": list | None, "minutes": int | float | None, "source": str | None},
+}
+BENCH = {"bench": str, "dtype": str, "rounds": int}  # of a command's result
+MACHINE = {
+    **{"device": str, "processor": str, "cores": int | None},
+    **{"time": str | None, "commit": str | None},
+}
 UNREADABLE = "today's record cannot read this result"
 OLDER = "older than its measurement"
 UNRECORDED = "measured before sources were recorded"
@@ -29,16 +38,16 @@ class Kept:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        return self.content.get("config", {})
+        return self.content.get("config") or {}
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        return self.content.get("environment") or self.content.get("machine", {})
+        return self.content.get("environment") or self.content.get("machine") or {}
 
     @property
     def options(self) -> Mapping[str, Any]:
         """The options of its command line. Runs of before they were recorded had none."""
-        return self.content.get("options", {})
+        return self.content.get("options") or {}
 
     @property
     def data(self) -> str:
@@ -50,7 +59,7 @@ class Kept:
 
     @property
     def date(self) -> str:
-        return self.environment.get("time", "–")[:10]
+        return (self.environment.get("time") or "–")[:10]
 
     @property
     def commit(self) -> str:
@@ -74,25 +83,32 @@ def folder() -> Path:
 
 
 def kept(e: Record) -> list[Kept]:
-    """The kept results of an experiment; that of its default run comes first."""
+    """The kept results of an experiment; that of its default run comes first.
+
+    Raises: Damaged, with the name of the file; OSError if one cannot be read.
+    """
     found = [_read(e, path) for path in sorted((folder() / e.name).glob("*.json"))]
     return sorted(found, key=lambda each: _distance(e, each))
 
 
 def _read(e: Record, path: Path) -> Kept:
-    content = finite_json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(e, Command):
-        return Kept(e.name, path, content, [], [])
-    return Kept(e.name, path, content, *_judged(e, content))
+    content = finite_json.read(path, CONTENT | (BENCH if isinstance(e, Command) else {}))
+    found = Kept(e.name, path, content, [], [])
+    finite_json.require(path, found.config, {"dataset": str | None})
+    finite_json.require(path, found.environment, MACHINE)
+    for claim in content.get("claims") or ():
+        finite_json.require(path, claim, {})
+    return found if isinstance(e, Command) else replace(found, **_judged(e, content))
 
 
-def _judged(e: Experiment, content: dict[str, Any]) -> tuple[list[Verdict], list[str]]:
+def _judged(e: Experiment, content: dict[str, Any]) -> dict[str, Any]:
     """The verdicts, and how the claims of the run differ from the record's."""
     try:
-        return judge_again(e, content)
-    except (LookupError, TypeError, AttributeError, ValueError):
+        verdicts, changes = judge_again(e, content)
+    except ValueError:
         verdicts = judge(e.claims, [NotJudged(UNREADABLE)] * len(e.claims))
-        return verdicts, differences(content.get("claims", ()), e.claims)
+        changes = differences(content.get("claims") or (), e.claims)
+    return {"verdicts": verdicts, "changes": changes}
 
 
 def _distance(e: Record, found: Kept) -> tuple[bool, bool, str]:

@@ -4,24 +4,44 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from textwrap import fill
 
+from experiments.framework.exit_codes import MISUSE
 from experiments.framework.experiment import CHAPTERS, Command, Record
+from experiments.framework.finite_json import Damaged
 from experiments.framework.kept import Kept, default_data, default_run, kept
+from experiments.framework.screen import Screen
 
 WIDTH = 80
 Found = Mapping[str, Record | ImportError]  # by name; the error has one line
 
 
-def lines(records: Found) -> Iterator[str]:
-    """Records by chapter, and then the experiments that cannot be imported."""
+def main(usage: str, records: Found) -> int:
+    """Print the list; 2 if an experiment cannot be imported, or a kept result cannot be read."""
+    screen, broken = Screen(), []
+    for line in (usage, *_lines(records, broken)):
+        screen.print(line, soft_wrap=True)
+    return MISUSE if broken else 0
+
+
+def _lines(records: Found, broken: list[Exception]) -> Iterator[str]:
+    """Records by chapter, and then the experiments that cannot be imported.
+
+    The errors are added to `broken`.
+    """
     for chapter in CHAPTERS:
         found = [e for e in records.values() if not isinstance(e, ImportError)]
         if found := [e for e in found if e.chapter == chapter]:
             yield f"\n{chapter.capitalize()}"
         for e in found:
             yield ""
-            yield from _entry(e, kept(e))
+            try:
+                yield from _entry(e, kept(e))
+            except (Damaged, OSError) as error:
+                broken.append(error)
+                yield _filled(f"{e.name}: {e.title}", 2)
+                yield _filled(f"A kept result cannot be read: {error}.", 4)
     for name, error in records.items():
         if isinstance(error, ImportError):
+            broken.append(error)
             yield ""
             yield _filled(f"{name}: {error}", 2)
 

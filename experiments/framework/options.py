@@ -1,19 +1,13 @@
-"""Options of every experiment, and the parser of command lines."""
+"""Options of every experiment."""
 
 import dataclasses
-import io
-import re
 import sys
-from contextlib import redirect_stderr
 from dataclasses import dataclass
-from itertools import dropwhile, pairwise, takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import tyro
 from tyro.conf import arg
 
-C = TypeVar("C")
 SEEDS, SMOKE_SEEDS = 5, 2  # defaults of --seeds, without and with --smoke
 
 
@@ -119,29 +113,6 @@ def require_positive(config: Any, *names: str) -> None:
         if (value := getattr(config, name)) < 1:
             better = f"--{name} {defaults[name]}"
             raise ValueError(f"--{name} {value} must be at least 1; write {better}")
-
-
-def parse(kind: type[C], name: str, arguments: list[str], description: str) -> C:
-    """The configuration of a command line. A usage error exits with one line and code 2."""
-    prog, boxed = f"python -m experiments {name}", io.StringIO()
-    try:
-        with redirect_stderr(boxed):
-            return tyro.cli(kind, prog=prog, description=description, args=arguments)
-    except SystemExit as end:
-        if end.code:
-            sys.exit(refuse(f"{prog}: {_one_line(boxed.getvalue())}; --help lists the options"))
-        raise
-
-
-def _one_line(boxed: str) -> str:
-    """The error message in tyro's box of several lines, and the option that it proposes."""
-    plain = re.sub(r"\x1b\[[\d;]*m", "", boxed)
-    lines = [line.strip(" │|+") for line in plain.splitlines()[1:]]  # also in ASCII
-    lines = [line if line.strip("─-╰╯") else "" for line in lines]
-    lines = [*dropwhile(lambda line: not line, lines)]
-    text = " ".join(takewhile(bool, lines)).rstrip(".")
-    near = [after for line, after in pairwise(lines) if line.startswith("Perhaps you meant")]
-    return f"{text}; did you mean {near[0].split()[0]}?" if near else text
 
 
 def refuse(message: str, code: int = 2) -> int:

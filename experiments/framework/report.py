@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from experiments.framework.claim import Claim, NotJudged, Verdict
+from experiments.framework.command_line import again
 from experiments.framework.drawn import Figure
 from experiments.framework.experiment import Section
 from experiments.framework.palette import variables
@@ -57,7 +58,7 @@ def report(run: Run, findings: Findings) -> str:
         html=Markup,
         light=variables(dark=False),
         dark=variables(dark=True),
-        command=run.environment["command"],
+        command=again(run.name, run.receipt.get("options") or {}, run.config),
         receipt=receipt(run, findings),
         config=flat(run.config),
         environment=flat(run.environment),

@@ -10,6 +10,7 @@ runs/NAME/TIME/config.json     the configuration, complete
 
 import dataclasses
 import datetime
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class Run:
     completely or not at all.
 
     A file that cannot be written, for example on a full disk, does not end the run. `failed` is the
-    error message of the first such file.
+    error message of the first such file, with the number of the others.
 
     Raises: OSError if the folder cannot be made.
     """
@@ -36,11 +37,11 @@ class Run:
     def __init__(self, name: str, output_dir: Path, config: Any, receipt: Any = None):
         started = datetime.datetime.now().astimezone()
         stem = output_dir / name / started.strftime("%Y-%m-%d_%H-%M-%S")
-        self.folder = _new_folder(stem)
+        self.name, self.folder = name, _new_folder(stem)
         self.started = started
         self.config = dataclasses.asdict(config)
         self.environment, self.receipt = environment(started), receipt or {}
-        self.failed = ""
+        self.failures: dict[str, str] = {}  # file → error message
         self._write("config.json", _json(self.config))
         self._write("env.json", _json(self.environment))
         self._write("receipt.json", _json(self.receipt))
@@ -53,14 +54,26 @@ class Run:
     def part(self, line: dict[str, Any]) -> None:
         self._attempt("parts.jsonl", lambda: self._parts.add(line))
 
-    def save(self, name: str, content: str | bytes) -> None:
-        self._attempt(name, lambda: self._write(name, content))
+    def save(self, name: str, content: str | bytes) -> bool:
+        """Write a file; whether it is written."""
+        return self._attempt(name, lambda: self._write(name, content))
 
-    def _attempt(self, name: str, act: Callable[[], Any]) -> None:
+    def _attempt(self, name: str, act: Callable[[], Any]) -> bool:
         try:
             act()
         except OSError as error:
-            self.failed = self.failed or f"{self.folder / name}: {error.strerror}"
+            self.failures.setdefault(name, f"{error.strerror}")
+            return False
+        return True
+
+    @property
+    def failed(self) -> str:
+        if not self.failures:
+            return ""
+        (name, why), *others = self.failures.items()
+        files = f"{len(others)} other file{'s' if len(others) > 1 else ''}"
+        more = f"; {files} could not be written either" if others else ""
+        return f"{self.folder / name}: {why}{more}"
 
     def _write(self, name: str, content: str | bytes) -> None:
         write_whole(self.folder / name, content)
@@ -103,13 +116,20 @@ def environment(now: datetime.datetime) -> dict[str, Any]:
 
 def _new_folder(stem: Path) -> Path:
     """Make folder `stem`, or stem-2, stem-3, ... if other runs started in the same second."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
     for path in (stem, *(stem.with_name(f"{stem.name}-{i}") for i in range(2, 100))):
         try:
-            path.mkdir(parents=True)
+            path.mkdir()
         except FileExistsError:
             continue
         return path
-    raise FileExistsError(stem)
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), f"{stem}")
+
+
+def unwritable(output_dir: Path, error: OSError, which: str = "") -> str:
+    """The error message if no folder can be made in --output-dir."""
+    what = f"--output-dir {output_dir}{which} cannot be written: {error.strerror}"
+    return f"{what}; write --output-dir DIR, with a folder that you can write"
 
 
 def _json(value):

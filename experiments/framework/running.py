@@ -11,8 +11,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from rich.text import Text
+
 from experiments.framework import finite_json, interrupt
 from experiments.framework.claim import RULE, Verdict, differences, judge
+from experiments.framework.command_line import again
 from experiments.framework.context import Context
 from experiments.framework.continued import Earlier
 from experiments.framework.drawn import draw
@@ -23,6 +26,7 @@ from experiments.framework.report import Findings, not_judged, report
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
 
+SMOKE = "A run with --smoke judges no claim."
 STOPPED = "The report has the results that were finished before."
 Finished = dict[str, dict[str, Any]]  # part → line of parts.jsonl
 
@@ -75,8 +79,7 @@ class Running:
         if self.stopped == "Interrupted" and self.finished:
             self.screen.print(f"Interrupted. {STOPPED}", soft_wrap=True)
         if self.stopped and self.finished:
-            where = f"--continue {self.run.folder} measures the other parts."
-            self.screen.print(where, highlight=False, soft_wrap=True)
+            self.screen.print(f"{self._rest()}.", soft_wrap=True)
         if self.run.failed:
             self.faults.append(self.run.failed)
         for fault in self.faults:
@@ -104,11 +107,9 @@ class Running:
                 self.finished[part.name] = {"run": folder, **kept[part.name]}
                 self.run.part(self.finished[part.name])
         text = f"{len(self.finished)} of {len(parts)} parts are from {folder}"
-        self.screen.print(text, highlight=False, soft_wrap=True)
+        self.screen.print(text, soft_wrap=True)
 
     def _measure(self, prepared: Any, parts: Sequence[Part]) -> None:
-        if len({part.name for part in parts}) < len(parts):
-            raise ValueError("two parts have the same name")
         todo = {part.name: part for part in parts if part.name not in self.finished}
         order = iter(todo.values())
         with Progress(self.screen, parts, list(self.finished), self.context.series) as progress:
@@ -145,7 +146,7 @@ class Running:
         """Print tables and verdicts, then write files, then draw figures and the report."""
         e, config = self.e, self.config
         if not self.finished:
-            self.screen.print("No part was finished; there are no results.")
+            self.screen.print(self._nothing(), soft_wrap=True)
             return
         minutes = sum(line["seconds"] for line in self.finished.values()) / 60
         m = e.gather({name: line["result"] for name, line in self.finished.items()})
@@ -155,13 +156,17 @@ class Running:
         verdicts = [] if config.smoke or self.stopped else judge(e.claims, e.evidence(m))
         self.codes.append(verdict_code(verdicts))
         show_verdicts(self.screen, verdicts)
+        if config.smoke and e.claims:
+            self.screen.print(SMOKE)
         notes = self._notes()
         for note in (f"Measured in {duration(60 * minutes)}.", *notes):
-            self.screen.print(note, highlight=False, soft_wrap=True)
+            self.screen.print(note, soft_wrap=True)
         kept = {"experiment": e.name, "minutes": round(minutes, 1), "config": self.run.config}
         kept |= {"environment": self.run.environment, "rule": RULE, **e.results(m)}
         kept |= {"claims": [v.json() for v in verdicts], "stopped": self.stopped}
         kept |= {k: self.run.receipt[k] for k in ("options", "source")}
+        if self.before:
+            kept["continued"] = self.before.environments([*self.finished.values()])
         self.run.save_json("results.json", kept)
         for name, text in e.files(m).items():
             self.run.save(name, text)
@@ -177,14 +182,20 @@ class Running:
             figures=figures,
             minutes=minutes,
             data=self.data,
-            stopped=self.stopped,
+            stopped=self.stopped and f"{self.stopped}. {self._rest()}",
             differences=self._differences(),
             sections=self._sections(m),
             sources=e.sources,
             index=self.context.index,
         )
-        self.run.save("report.html", report(self.run, page))
-        self.screen.print(str(self.run.folder / "report.html"), highlight=False, soft_wrap=True)
+        if self.run.save("report.html", report(self.run, page)):
+            self.screen.print(str(self.run.folder / "report.html"), soft_wrap=True)
+
+    def _nothing(self) -> str:
+        """The line in place of results."""
+        trace = self.run.folder / "traceback.txt"
+        why = f"; {trace} has the traceback" if trace.exists() else ""
+        return f"No part was finished; there are no results{why}."
 
     def _sections(self, m: Any) -> Sequence[Section]:
         """The experiment's own sections; an exception is a fault, and the page has none."""
@@ -193,6 +204,11 @@ class Running:
         except Exception as error:
             self._fault(error)
             return ()
+
+    def _rest(self) -> str:
+        """The command that continues this run."""
+        command = again(self.e.name, {"continue": self.run.folder}, {})
+        return f"{command} measures the other parts"
 
     def _why_not_judged(self) -> str:
         return (self.stopped.partition(":")[0] or "smoke run").lower()
@@ -209,4 +225,5 @@ class Running:
 
 def show_verdicts(screen: Screen, verdicts: Sequence[Verdict]) -> None:
     for v in verdicts:
-        screen.print(f"[bold]{v.verdict}[/]: {v.text} ({v.measure}: {v.evidence})", soft_wrap=True)
+        text = f": {v.text} ({v.measure}: {v.evidence})"
+        screen.print(Text.assemble((v.verdict, "bold"), text), soft_wrap=True)

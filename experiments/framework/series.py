@@ -71,7 +71,7 @@ class Series:
 
 def bar(console: Console) -> Bar:
     """A bar that disappears at its end."""
-    columns = (TextColumn("{task.description:42.42s}"), BarColumn())
+    columns = (TextColumn("{task.description:42.42s}", markup=False), BarColumn())
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     return Bar(*columns, *times, console=console, transient=True)
 

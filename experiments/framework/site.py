@@ -19,7 +19,7 @@ NO_DATA = "no data set"
 
 
 class Shown(NamedTuple):
-    """A claim on the page."""
+    """A claim on the page; the evidence is empty where the entry's error is the reason."""
 
     verdict: str
     text: str
@@ -62,8 +62,11 @@ def ended(e: Record, context: Context, output_dir: Path, smoke: bool, duration: 
     if found := result.get("claims"):
         claims = [Shown(c["verdict"], c["text"], f"{c['measure']}: {c['evidence']}") for c in found]
     else:
-        stopped = result.get("stopped") or error or ("smoke run" if smoke else "interrupted")
-        claims = _not_judged(e, "interrupted" if stopped == "Interrupted" else stopped)
+        explained = error or (
+            smoke and result
+        )  # the error, or the head of the page, has the reason
+        interrupted = result.get("stopped") == "Interrupted" or not explained
+        claims = _not_judged(e, "interrupted" if interrupted else "")
     page = folder and (folder if isinstance(e, Command) else folder / "report.html")
     link = page.relative_to(output_dir).as_posix() if page and page.exists() else ""
     data = _data(e, result.get("config", {}))
@@ -79,11 +82,18 @@ def page(entries: Sequence[Entry], started: str, note: str) -> str:
         light=variables(dark=False),
         dark=variables(dark=True),
         chapters={name: found for name, found in chapters.items() if found},
-        count=len(entries),
+        count=_count(entries),
         claims=f"{sum(words.values())} claims: {counts}",
         started=started,
         note=note,
     )
+
+
+def _count(entries: Sequence[Entry]) -> str:
+    """The number of experiments, and of those with an error."""
+    errors = sum(bool(each.error) for each in entries)
+    with_error = f", {errors} with an error" if errors else ""
+    return f"{len(entries)} experiments{with_error}"
 
 
 def _result(folder: Path | None) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Kept results are judged and shown by today's record. So a change of claims, evidence, tables,
 figures or comments leaves them valid, and only what produces the measurements counts:
 
-    of the file with the record   what its fields MEASURED use, and what that uses, by name
+    of the file with the record   what its fields MEASURED use, and what that uses, by name; also
+                                  statements that do more than to define names, such as a call
     of a package's other modules  all of each module, but those that only other fields import
     of experiments/framework      all of each module of TRAINING that one of these imports
 
@@ -16,7 +17,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import experiments
 
@@ -96,29 +97,56 @@ def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def _measuring(module: ast.Module) -> list[ast.AST]:
-    """What the fields MEASURED of the record use; the whole module if it has no `Experiment`."""
-    record = next(filter(_is_record, ast.walk(module)), None)
-    if not isinstance(record, ast.Call):
+    """What the fields MEASURED of the record use, and statements with effects, by name.
+
+    It is the whole module if there is not one `Experiment` in it whose fields are all named.
+    """
+    records = [node for node in ast.walk(module) if _is_record(node)]
+    if len(records) != 1 or records[0].args or any(f.arg is None for f in records[0].keywords):
         return [*module.body]
     statements = defaultdict(list)
     for statement in module.body:
         for name in _bound(statement):
             statements[name].append(statement)
-    fields = [field for field in record.keywords if field.arg in MEASURED]
-    todo, reached = _names(fields), set()
+    fields = [field for field in records[0].keywords if field.arg in MEASURED]
+    reached = {each for each in module.body if _has_effects(each)}
+    todo = _names([*fields, *reached])
     while todo:
         reached |= (new := {s for name in todo for s in statements.get(name, ())} - reached)
         todo = _names(new)
     return [*(statement for statement in module.body if statement in reached), *fields]
 
 
-def _is_record(node: ast.AST) -> bool:
+def _is_record(node: ast.AST) -> TypeGuard[ast.Call]:
     return isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Experiment"
+
+
+def _has_effects(statement: ast.stmt) -> bool:
+    """Whether a statement of a module does more than to define names that it names itself."""
+    if isinstance(statement, ast.ImportFrom):
+        return any(alias.name == "*" for alias in statement.names)
+    if isinstance(statement, ast.Assign):
+        return not all(map(_is_name, statement.targets))
+    if isinstance(statement, ast.AnnAssign | ast.AugAssign):
+        return not _is_name(statement.target)
+    known = ast.Import | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass
+    return not (isinstance(statement, known) or _is_docstring(statement) or _is_main(statement))
+
+
+def _is_name(target: ast.expr) -> bool:
+    """Whether a target of an assignment is a name, or a tuple of names."""
+    inner = target.elts if isinstance(target, ast.Tuple | ast.List) else ()
+    return isinstance(target, ast.Name) or (bool(inner) and all(map(_is_name, inner)))
+
+
+def _is_main(statement: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__":`, which no import executes."""
+    return isinstance(statement, ast.If) and "__name__" in _names([statement.test])
 
 
 def _bound(statement: ast.stmt) -> set[str]:
     """The names that a statement of a module defines."""
-    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name}
     aliases = (node for node in ast.walk(statement) if isinstance(node, ast.alias))
     imported = {(alias.asname or alias.name).partition(".")[0] for alias in aliases}

@@ -41,7 +41,7 @@ def machine_info(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
     return {
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted changes": bool(_git("status", "--porcelain")),
-        "device": f"{device.platform} {device.device_kind} × {jax.device_count()}",
+        "device": f"{_device(device)} × {jax.device_count()}",
         "processor": _processor(),
         "cores": len(cores(0)) if cores else os.cpu_count(),
         "system": platform.platform(),
@@ -84,6 +84,11 @@ def _bytes_per_second(dtype, count):
     negate = jax.jit(lambda a: jax.lax.fori_loop(0, 10, lambda _, a: -a, a))
     duration = median(seconds({"": (negate, (a,))}, rounds=5)[""])
     return 10 * 2 * a.nbytes / duration
+
+
+def _device(device):
+    """The platform and the kind of a device, once if they are the same word."""
+    return " ".join(dict.fromkeys((device.platform, device.device_kind)))
 
 
 def _version(name):

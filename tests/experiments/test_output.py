@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import io
 import json
 import os
 from functools import partial
@@ -19,9 +20,13 @@ from experiments.fc_vs_conv.config import Config
 from experiments.fc_vs_conv.measure import TIMING
 from experiments.fc_vs_conv.measured import Measured, Results
 from experiments.fc_vs_conv.output import tables
-from experiments.framework.options import Output, parse
+from experiments.framework.claim import Claim, NotJudged, judge
+from experiments.framework.command_line import parse
+from experiments.framework.options import Output
 from experiments.framework.run import Run
+from experiments.framework.running import show_verdicts
 from experiments.framework.screen import Screen
+from experiments.framework.table import Table
 
 RECEIPT = ("config.json", "env.json", "receipt.json")
 WIDEST = Measured(
@@ -73,7 +78,8 @@ def test_a_run_continues_if_a_file_cannot_be_written(tmp_path, monkeypatch):
     run.save("figure.svg", "<svg>")
     run.metric(loss=1.5)
     run.close()
-    assert run.failed == f"{run.folder / 'results.json'}: No space left on device"
+    first = f"{run.folder / 'results.json'}: No space left on device"
+    assert run.failed == f"{first}; 1 other file could not be written either"
     files = {path.name for path in run.folder.iterdir()}
     assert files == {*RECEIPT, "metrics.jsonl", "parts.jsonl", "figure.svg"}
     full(monkeypatch, "config.json")
@@ -108,6 +114,37 @@ def test_the_table_is_shown_if_the_disk_is_full(tmp_path, monkeypatch, capsys, m
     assert printed.err.endswith("results.json: No space left on device\n")
     (folder,) = (tmp_path / "fc_vs_conv").iterdir()
     assert {"report.html", "results.csv"} <= {path.name for path in folder.iterdir()}
+
+
+def test_the_path_of_a_report_that_is_not_written_is_not_printed(
+    tmp_path, monkeypatch, capsys, measured
+):
+    full(monkeypatch, "results.json", "results.csv", "report.html")
+    assert main(["fc_vs_conv", "--smoke", "--output-dir", str(tmp_path)]) == 3
+    out, err = capsys.readouterr()
+    assert "report.html" not in out
+    assert err.endswith("No space left on device; 2 other files could not be written either\n")
+
+
+def test_characters_that_the_encoding_lacks_are_replaced(tmp_path, monkeypatch, measured):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", output)
+    assert main(["fc_vs_conv", "--smoke", "--output-dir", str(tmp_path)]) == 0
+    output.flush()
+    assert b"?" in output.buffer.getvalue()
+    assert [*tmp_path.glob("fc_vs_conv/*/report.html")]
+
+
+def test_texts_are_printed_without_markup():
+    screen = Screen(file=(output := io.StringIO()), width=80)
+    table = Table(("[b]head[/b]", "x"), [("[/x] :smile:", "[red]1")], title="[link]title")
+    screen.print(table.rich())
+    claim = Claim("[b]a[/b] exceeds", "value [/x]")
+    show_verdicts(screen, judge([claim], [NotJudged("[i]one device")]))
+    text = " ".join(output.getvalue().split())
+    for shown in ("[b]head[/b]", "[/x] :smile:", "[red]1", "[link]title"):
+        assert shown in text
+    assert text.endswith("not judged: [b]a[/b] exceeds (value [/x]: [i]one device)")
 
 
 def test_the_report_is_written_if_standard_output_is_closed(tmp_path, measured):

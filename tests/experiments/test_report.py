@@ -103,7 +103,7 @@ def page(tmp_path_factory):
     names = {field.name for field in dataclasses.fields(Config)}
     chosen = {k: tuple(v) if isinstance(v, list) else v for k, v in kept["config"].items()}
     config = Config(**{k: v for k, v in chosen.items() if k in names})
-    run = Run(e.name, tmp_path_factory.mktemp("runs"), config)
+    run = Run(e.name, tmp_path_factory.mktemp("runs"), config, {"options": {"dataset": "mnist"}})
     run.config, run.environment = kept["config"], kept["environment"]
     run.started = datetime.datetime.fromisoformat(kept["environment"]["time"])
     m = dataclasses.replace(e.read(kept), images=60_000)  # this result is older than the entry
@@ -186,7 +186,9 @@ def test_claims_command_and_receipt_are_above_the_contents(page):
     for text in ("39 min", "n = 3", "60,000 training images", "cpu × 1", "jax 0.10.2"):
         assert text in top
     assert kept["environment"]["commit"][:12] in top
-    assert f"<code>{kept['environment']['command']}</code>" in top
+    data_dir = kept["config"]["data_dir"]
+    again = f"python -m experiments fc_vs_conv --dataset mnist --data-dir {data_dir}"
+    assert f"<code>{again}</code>" in top
 
 
 def test_every_figure_has_a_description_with_numbers_and_a_table(page):

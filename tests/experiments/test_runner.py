@@ -277,12 +277,46 @@ def test_a_run_with_other_options_or_data_is_refused_with_all_differences(tmp_pa
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
     assert run(tmp_path, "--continue", str(tmp_path / "none")) == 2
-    assert "is no folder of a run: No such file" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "is no folder of a run: No such file" in err
+    assert "write --continue runs/toy/TIME\n" in err
     run(tmp_path)
     receipt = newest(tmp_path) / "receipt.json"
     receipt.write_text(receipt.read_text().replace('"toy"', '"other"'))
     assert run(tmp_path, "--continue", str(receipt.parent)) == 2
     assert "is a run of other, not of toy" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_that_proposes_another(tmp_path, capsys):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    for folder, why in ((link, "File exists"), (Path("/proc/x"), "No such file or directory")):
+        assert main(toy.TOY, ["--output-dir", str(folder)]) == 2
+        assert capsys.readouterr().err == (
+            f"toy: --output-dir {folder} cannot be written: {why}; "
+            "write --output-dir DIR, with a folder that you can write\n"
+        )
+
+
+def test_a_run_without_results_names_the_traceback(tmp_path, capsys):
+    assert run(tmp_path, "--mode", "other names") == 3
+    trace = newest(tmp_path) / "traceback.txt"
+    line = f"No part was finished; there are no results; {trace} has the traceback."
+    assert line in capsys.readouterr().out
+
+
+def test_the_report_of_a_stopped_run_has_the_command_that_continues_it(tmp_path, capsys):
+    assert run(tmp_path, "--mode", "diverges", "--rate", "2") == 3
+    page = (newest(tmp_path) / "report.html").read_text()
+    command = f"python -m experiments toy --continue {newest(tmp_path)} measures the other parts."
+    assert command in page
+    assert command in capsys.readouterr().out
+    assert "<code>python -m experiments toy --mode diverges --rate 2.0</code>" in page
+
+
+def test_a_smoke_run_prints_that_it_judges_no_claim(tmp_path, capsys):
+    assert run(tmp_path, "--smoke") == 0
+    assert capsys.readouterr().out.count("A run with --smoke judges no claim.\n") == 1
 
 
 def test_a_continued_run_lists_changes_of_claims(tmp_path):
@@ -319,11 +353,15 @@ def test_a_faulty_measure_is_named(mode, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--seeds", "abc"], r"Error parsing --seeds: .* \['abc'\]; --help lists the options"),
+        (["--seeds", "abc"], "--seeds abc: expected a whole number; --help lists the options"),
+        (["--rate", "fast"], "--rate fast: expected a number; --help"),
         (["--sedes", "3"], r"Unrecognized options: --sedes, 3; did you mean --seeds\?; --help"),
         (["stray"], "Unrecognized options: stray; --help lists the options"),
         (["--seeds"], "Missing value for argument '--seeds'"),
-        (["--mode", "hold"], "invalid choice 'hold'"),
+        (
+            ["--mode", "hold"],
+            "--mode: unknown value 'hold'; expected one of 'an array', .*; did you mean held",
+        ),
     ],
 )
 def test_misuse_is_one_line(options, message, capsys):

@@ -51,7 +51,8 @@ def test_finished_parts_are_kept_and_printed(signum, code, tmp_path):
     results = json.loads((folder / "results.json").read_text())
     assert (results["stopped"], list(results["parts"])) == ("Interrupted", ["a, seed 0"])
     assert results["claims"] == []
-    assert "Interrupted. The results below" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert f"Interrupted. python -m experiments toy --continue {folder} measures" in page
 
 
 @SIGNALS

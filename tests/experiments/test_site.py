@@ -136,11 +136,19 @@ def test_an_error_is_one_line_on_the_site_and_ends_no_other_run(tmp_path, use, c
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 4
     assert article(tmp_path, "missing").count("no module zebra; pip install zebra") == 1
-    assert "refused: --rate 0 must be positive" in article(tmp_path, "refused")
-    assert "crashed: LookupError: no parts" in article(tmp_path, "crashed")
-    assert article(tmp_path, "stopped").count("Stopped: RuntimeError: no memory is left") == 2
+    assert article(tmp_path, "refused").count("refused: --rate 0 must be positive") == 1
+    assert article(tmp_path, "crashed").count("crashed: LookupError: no parts") == 1
+    assert article(tmp_path, "stopped").count("RuntimeError: no memory is left") == 1
+    assert article(tmp_path, "stopped").count(">not judged<") == 2
+    assert "5 experiments, 4 with an error, 8 claims: 1 held, 7 not judged." in index(tmp_path)
     assert "<a href" in article(tmp_path, "stopped")
     assert "held" in article(tmp_path, "fine")
+
+
+def test_a_smoke_run_is_stated_once(tmp_path, use):
+    use(make("one"), make("two"))
+    assert main(["all", "--smoke", "--output-dir", str(tmp_path)]) == 0
+    assert index(tmp_path).count("smoke") == 1
 
 
 def test_the_site_of_an_interrupted_run_is_whole(tmp_path, use):
@@ -166,7 +174,8 @@ def test_a_site_that_cannot_be_written_is_one_line(tmp_path, use, capsys, monkey
     use(make("one"))
     (tmp_path / "file").touch()
     assert main(["all", "--output-dir", str(tmp_path / "file")]) == 2
-    assert capsys.readouterr().err == f"all: --output-dir {tmp_path / 'file'}: File exists\n"
+    err = capsys.readouterr().err
+    assert err.startswith(f"all: --output-dir {tmp_path / 'file'} cannot be written: File exists; ")
     written = []
 
     def write(path, text):
@@ -177,7 +186,10 @@ def test_a_site_that_cannot_be_written_is_one_line(tmp_path, use, capsys, monkey
     monkeypatch.setattr("experiments.framework.every.write_whole", write)
     assert main(["all", "--smoke", "--output-dir", str(tmp_path)]) == 3
     line = f"all: {tmp_path / 'index.html'}: No space left on device\n"
-    assert capsys.readouterr().err == line * 2
+    out, err = capsys.readouterr()
+    assert err == line * 2
+    assert "index.html" not in out
+    assert out.count("A run with --smoke judges no claim.\n") == 1
 
 
 def test_the_site_in_a_browser(tmp_path, use):

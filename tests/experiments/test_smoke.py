@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 import types
@@ -184,3 +185,14 @@ def test_a_missing_package_is_one_line_and_misuse(monkeypatch, capsys):
         main(["speed", "--smoke"])
     assert exit_info.value.code == 2
     assert "no module tyro; pip install" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["im2col"], ["all"], ["table"], ["nothing"]])
+def test_without_the_packages_of_fcnn_a_command_is_one_line(arguments):
+    program = "import runpy, sys; sys.modules['jax'] = None; "
+    program += "runpy.run_module('experiments', run_name='__main__')"
+    words = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(words, cwd=RESULTS.parents[1], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    line = "experiments: no module jax; pip install -e '.[experiments]'\n"
+    assert done.stderr.endswith("'table'\n" if arguments == ["nothing"] else line)

@@ -130,17 +130,12 @@ def test_a_file_is_named_by_data_and_accelerator(folder, run):
     [
         ({"stopped": "Interrupted"}, "was stopped (Interrupted); --continue it first"),
         ({"smoke": True}, "is a run with --smoke, which judges no claim"),
-        ({"uncommitted changes": True}, "is a run of uncommitted changes; commit them"),
-        ({"commit": None}, "is a run of uncommitted changes; commit them"),
-        ({"experiment": "other"}, "is a run of other, which is no experiment with claims"),
-        ({"config": {}}, "results.json has no entry 'smoke'"),
         (
-            {"environment": {"commit": "a", "uncommitted changes": False}},
-            "results.json has no entry",
+            {"uncommitted changes": True},
+            "has parts of uncommitted changes on commit abcdef0; commit them, and run it again",
         ),
-        ({"environment": None}, "results.json is no result of a run"),
-        ({"device": None}, "results.json is no result of a run"),
-        ({"options": None}, "results.json is no result of a run"),
+        ({"commit": None}, "has parts of uncommitted changes on commit unknown; commit them"),
+        ({"experiment": "other"}, "is a run of other, which is no experiment with claims"),
         (
             {"options": {"seeds": 2, "sizes": [1, 2], "full": True, "dataset": "digits"}},
             "is a run with --seeds 2, --sizes 1 2, --full; run it without, to keep the result",
@@ -162,13 +157,6 @@ def test_a_folder_that_is_no_run_is_one_line(folder, run, capsys):
     assert main(["keep", str(folder)]) == 2
     err = capsys.readouterr().err
     assert err == f"python -m experiments keep: {folder}/results.json: No such file or directory\n"
-    (run / "results.json").write_text("[]")
-    assert main(["keep", str(run)]) == 2
-    err = capsys.readouterr().err
-    assert err == f"python -m experiments keep {run}: results.json is no result of a run\n"
-    (run / "results.json").write_text("{")
-    assert main(["keep", str(run)]) == 2
-    assert "results.json cannot be read: Expecting" in capsys.readouterr().err
 
 
 def test_a_result_is_marked_if_its_measurement_has_changed(folder, run, capsys):
@@ -201,6 +189,42 @@ def test_only_the_source_of_the_measurement_counts(old, new, same, folder):
     assert len(before) == 64
     (folder / "sample.py").write_text(TOY.replace(old, new))
     assert (source("sample") == before) == same
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("RATES.update(a=1)", "RATES.update(a=2)"),
+        ('RATES["b"] = 1', 'RATES["b"] = 2'),
+        ("RATES.b = twice", "RATES.b = figure"),
+        ("if True:\n    def measure(): 1", "if True:\n    def measure(): 2"),
+        ("for i in range(1): measure = 1", "for i in range(2): measure = 1"),
+        ("from toy import *", "from tools import *"),
+        ("async def measure(): 1", "async def measure(): 2"),
+    ],
+)
+def test_statements_that_do_more_than_to_define_names_count(before, after, folder):
+    hashes = set()
+    for each in (before, after):
+        (folder / "sample.py").write_text(TOY + each)
+        hashes.add(source("sample"))
+    assert len(hashes) == 2
+
+
+def test_a_main_block_does_not_count(folder):
+    before = source("sample")
+    (folder / "sample.py").write_text(f'{TOY}if __name__ == "__main__":\n    main(EXPERIMENT)\n')
+    assert source("sample") == before
+
+
+@pytest.mark.parametrize("fields", ['"sample", "A sample"', "measure=measure, **OTHERS"])
+def test_the_whole_module_counts_if_fields_of_the_record_have_no_name(fields, folder):
+    head, _, _ = TOY.partition("EXPERIMENT = ")
+    hashes = set()
+    for added in ("", "OTHERS = 3\n"):
+        (folder / "sample.py").write_text(f"{head}{added}EXPERIMENT = Experiment({fields})\n")
+        hashes.add(source("sample"))
+    assert len(hashes) == 2
 
 
 PACKAGE = {
