@@ -6,8 +6,9 @@ from typing import Any
 from experiments.faults.damage import HARMLESS, KINDS, LOST, NAMED, WRONG
 from experiments.faults.struck import CLASSES
 from experiments.faults.task import EVERY
-from experiments.framework.claim import Claim, Evidence, Share, judge
+from experiments.framework.claim import Claim, Evidence, Share
 from experiments.framework.table import Table
+from experiments.framework.verdict import judge
 
 Finished = Mapping[str, Any]
 CLAIMS = (

@@ -9,7 +9,7 @@
 
 from collections.abc import Sequence
 
-from experiments.framework.claim import Verdict
+from experiments.framework.verdict import Verdict
 
 FAILED, MISUSE, FAULT = 1, 2, 3
 SEVERITY = (0, FAULT, FAILED, MISUSE, 130, 143)  # the worst of several codes is the last

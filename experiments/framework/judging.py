@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from experiments.framework import finite_json
-from experiments.framework.claim import Verdict, differences, judge
+from experiments.framework.claim import differences
 from experiments.framework.exit_codes import EXIT, verdict_code
 from experiments.framework.experiment import Experiment, Record
 from experiments.framework.finite_json import Damaged
 from experiments.framework.options import refuse
 from experiments.framework.running import show_verdicts
 from experiments.framework.screen import Screen
+from experiments.framework.verdict import Verdict, judge
 
 PROG = "python -m experiments judge"
 KEPT = {"config": dict | None, "claims": list | None}

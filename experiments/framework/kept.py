@@ -7,10 +7,11 @@ from typing import Any
 
 import experiments
 from experiments.framework import finite_json
-from experiments.framework.claim import NotJudged, Verdict, differences, judge
+from experiments.framework.claim import NotJudged, differences
 from experiments.framework.experiment import Command, Experiment, Record
 from experiments.framework.judging import judge_again
 from experiments.framework.source import source
+from experiments.framework.verdict import Verdict, judge
 
 CONTENT = {
     **dict.fromkeys(("config", "environment", "machine", "options"), dict | None),

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from experiments.framework.claim import Claim, NotJudged, Verdict
+from experiments.framework.claim import Claim, NotJudged
 from experiments.framework.command_line import again
 from experiments.framework.drawn import Figure
 from experiments.framework.experiment import Section
@@ -16,6 +16,7 @@ from experiments.framework.palette import variables
 from experiments.framework.progress import duration
 from experiments.framework.run import Run
 from experiments.framework.table import Table
+from experiments.framework.verdict import Verdict
 
 PAGE = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),

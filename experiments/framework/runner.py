@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from experiments.framework import interrupt
-from experiments.framework.claim import RULE, registered
+from experiments.framework.claim import registered
 from experiments.framework.command_line import parse
 from experiments.framework.context import Context
 from experiments.framework.continued import earlier, require_same
@@ -15,6 +15,7 @@ from experiments.framework.options import Options, given, with_defaults
 from experiments.framework.run import Run, unwritable
 from experiments.framework.running import Running
 from experiments.framework.source import source
+from experiments.framework.verdict import RULE
 from fcnn.cli import compile_cache
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from rich.text import Text
 
 from experiments.framework import finite_json, interrupt
-from experiments.framework.claim import RULE, Verdict, differences, judge
+from experiments.framework.claim import differences
 from experiments.framework.command_line import again
 from experiments.framework.context import Context
 from experiments.framework.continued import Earlier
@@ -25,6 +25,7 @@ from experiments.framework.progress import Progress, duration
 from experiments.framework.report import Findings, not_judged, report
 from experiments.framework.run import Run
 from experiments.framework.screen import Screen
+from experiments.framework.verdict import RULE, Verdict, judge
 
 SMOKE = "A run with --smoke judges no claim."
 STOPPED = "The report has the results that were finished before."

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from experiments.framework.claim import Evidence, Pairs, Share, Verdict
+from experiments.framework.claim import Evidence, Pairs, Share
 from experiments.framework.experiment import CHAPTERS, Command, Experiment, Record
 from experiments.framework.kept import OLDER, UNRECORDED, Kept, folder, kept, minutes
+from experiments.framework.verdict import Verdict
 from fcnn.cli.output import write_whole
 from fcnn.cli.table import markdown
 

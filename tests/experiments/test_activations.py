@@ -9,9 +9,10 @@ import fcnn
 from experiments.activations import EXPERIMENT, slopes
 from experiments.activations.learning import HIGH, USUAL, by_call
 from experiments.activations.networks import KINDS, dead_share, network
-from experiments.framework.claim import NotJudged, judge
+from experiments.framework.claim import NotJudged
 from experiments.framework.curves import mean_steps
 from experiments.framework.experiment import Log
+from experiments.framework.verdict import judge
 from fcnn import summary
 from fcnn.layers import frelu, initializers, serial
 

@@ -12,7 +12,7 @@ from experiments.checkers.judge import Judgement
 from experiments.checkers.mutants import MUTANTS
 from experiments.checkers.results import Results, evidence
 from experiments.checkers.tables import Judged, by_kind, by_trap, side_by_side
-from experiments.framework.claim import judge
+from experiments.framework.verdict import judge
 
 POOL = pytest.mark.all("9 CPU seconds of worker processes; the first tier runs without them")
 CAUGHT, PASSED = Answer("flipped", 1.0), Answer("", 2.0)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from experiments.framework.claim import Claim, NotJudged, Pairs, Share, differences, judge
+from experiments.framework.claim import Claim, NotJudged, Pairs, Share, differences
 from experiments.framework.statistics import holm, paired, share_interval
+from experiments.framework.verdict import judge
 
 GREATER, LESS = Claim("", "a − b", "greater"), Claim("", "a − b", "less")
 ZEROS = [0.0] * 10

@@ -9,7 +9,7 @@ import fcnn
 from experiments.controls import EXPERIMENT
 from experiments.controls.measure import RUNS, TIMING, permutation, permuted
 from experiments.controls.networks import locally_connected, networks
-from experiments.framework.claim import judge
+from experiments.framework.verdict import judge
 from fcnn.data import Images
 
 SHAPE = (12, 12, 1)

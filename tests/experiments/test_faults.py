@@ -13,8 +13,8 @@ import pytest
 import fcnn
 from experiments.faults import EXPERIMENT, config, damage, kills, outcome, results, struck
 from experiments.faults.found import Found
-from experiments.framework.claim import judge
 from experiments.framework.runner import main
+from experiments.framework.verdict import judge
 from fcnn import training
 from fcnn.training.checkpoint import orbax, receipt, store
 

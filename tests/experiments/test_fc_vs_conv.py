@@ -17,10 +17,10 @@ from experiments.fc_vs_conv import EXPERIMENT
 from experiments.fc_vs_conv.config import Config, resolved
 from experiments.fc_vs_conv.measure import FEW, compiled, epochs_on, measure, parts
 from experiments.fc_vs_conv.measured import Measured, Results, evidence
-from experiments.framework.claim import judge
 from experiments.framework.experiment import Log
 from experiments.framework.seeds import shifted
 from experiments.framework.trained import Trials
+from experiments.framework.verdict import judge
 from fcnn.data import Images
 
 ROOT = Path(__file__).parents[2]

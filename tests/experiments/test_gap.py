@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.framework.claim import judge
+from experiments.framework.verdict import judge
 from experiments.gap import EXPERIMENT
 from experiments.gap.canvas import class_maps, hits, placed
 from experiments.gap.networks import HEADS, network

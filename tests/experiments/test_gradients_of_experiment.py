@@ -6,7 +6,8 @@ import jax
 import pytest
 
 import fcnn
-from experiments.framework.claim import Pairs, judge
+from experiments.framework.claim import Pairs
+from experiments.framework.verdict import judge
 from experiments.gradients import EXPERIMENT
 from experiments.gradients.formulas import FORMULAS, errors
 from experiments.gradients.operators import PROBLEMS, errors as operator_errors, with_gradient

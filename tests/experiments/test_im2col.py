@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fcnn
-from experiments.framework.claim import judge
+from experiments.framework.verdict import judge
 from experiments.im2col import EXPERIMENT
 from experiments.im2col.convolution import by_im2col, columns, loops
 from experiments.im2col.measure import IM2COL, LOOPS, Size, of_size

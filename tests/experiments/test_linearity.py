@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import fcnn
-from experiments.framework.claim import judge
 from experiments.framework.options import Options
+from experiments.framework.verdict import judge
 from experiments.linearity import EXPERIMENT, curve, maps, regions, xor
 from experiments.linearity.measure import DEPTHS, LINEAR, REGRESSION, RELU, prepare
 

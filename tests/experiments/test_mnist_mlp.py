@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.framework.claim import judge
 from experiments.framework.runner import main
+from experiments.framework.verdict import judge
 from experiments.mnist_mlp import EXPERIMENT, evidence
 from experiments.mnist_mlp.measure import WITH, WITHOUT, confusion_of, most_wrong
 

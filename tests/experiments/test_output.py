@@ -20,13 +20,14 @@ from experiments.fc_vs_conv.config import Config
 from experiments.fc_vs_conv.measure import TIMING
 from experiments.fc_vs_conv.measured import Measured, Results
 from experiments.fc_vs_conv.output import tables
-from experiments.framework.claim import Claim, NotJudged, judge
+from experiments.framework.claim import Claim, NotJudged
 from experiments.framework.command_line import parse
 from experiments.framework.options import Output
 from experiments.framework.run import Run
 from experiments.framework.running import show_verdicts
 from experiments.framework.screen import Screen
 from experiments.framework.table import Table
+from experiments.framework.verdict import judge
 
 RECEIPT = ("config.json", "env.json", "receipt.json")
 WIDEST = Measured(

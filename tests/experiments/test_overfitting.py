@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from experiments.framework.claim import judge
 from experiments.framework.experiment import Log
 from experiments.framework.trained import Trials, trained
+from experiments.framework.verdict import judge
 from experiments.overfitting import EXPERIMENT, dropout_scale
 from experiments.overfitting.calibration import BINS, bins, by_chance, calibration, error
 from experiments.overfitting.dropout_scale import RATES, correct_scales, masked, mean_over_masks

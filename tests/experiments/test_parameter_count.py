@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from experiments.framework.claim import judge
+from experiments.framework.verdict import judge
 from experiments.parameter_count import EXPERIMENT, needed
 from experiments.parameter_count.counts import TEXTBOOK, layers, networks
 from experiments.parameter_count.measure import Results

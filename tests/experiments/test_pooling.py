@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.framework.claim import judge
+from experiments.framework.verdict import judge
 from experiments.pooling import EXPERIMENT
 from experiments.pooling.measure import NETWORKS, NORMS, TIMES, network
 from experiments.pooling.norms import P, curve, statements

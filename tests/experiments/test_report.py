@@ -23,7 +23,6 @@ from rich.console import Console
 from experiments import fc_vs_conv
 from experiments.fc_vs_conv.config import Config
 from experiments.framework import palette
-from experiments.framework.claim import RULE
 from experiments.framework.drawn import draw
 from experiments.framework.drawn_numbers import numbers
 from experiments.framework.experiment import Section
@@ -35,6 +34,7 @@ from experiments.framework.report import Findings, not_judged, report
 from experiments.framework.run import Run
 from experiments.framework.runner import main as run_record
 from experiments.framework.table import Table
+from experiments.framework.verdict import RULE
 
 KEPT = Path(__file__).parents[2] / "experiments/results/fc_vs_conv/mnist.json"
 CHROMIUM = ("/usr/bin/chromium", "--headless", "--no-sandbox", "--hide-scrollbars")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fcnn
-from experiments.framework.claim import judge
+from experiments.framework.verdict import judge
 from experiments.shift import EXPERIMENT
 from experiments.shift.equivariance import SHIFTS, errors
 from experiments.shift.measure import NETWORKS, cosine_distance, network

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fcnn
-from experiments.framework.claim import judge
+from experiments.framework.verdict import judge
 from experiments.windows import EXPERIMENT, ONE, TWO
 from experiments.windows.measure import (
     BORDERS,
