@@ -173,9 +173,10 @@ def test_the_page_of_the_checker_states_the_claims_that_failed():
     page = (ROOT / "docs/checking-gradients.md").read_text()
     verdicts, changes = judge_again(CHECKERS, results)
     assert len(verdicts) == 8
-    assert changes == []
+    assert len(changes) == 6  # texts and measures that say more, with reasons
+    assert not [line for line in changes if "no reason" in line or "margin" in line]
     for kept, v in zip(results["claims"], verdicts, strict=True):
-        assert (v.text, v.verdict) == (kept["text"], "held" if kept["held"] else "failed")
+        assert v.verdict == ("held" if kept["held"] else "failed")
         assert f"- **{v.verdict}**: {v.text} ({v.measure}: {v.evidence})\n" in page
 
 

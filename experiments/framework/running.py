@@ -28,6 +28,7 @@ from experiments.framework.screen import Screen
 from experiments.framework.verdict import RULE, Verdict, judge
 
 SMOKE = "A run with --smoke judges no claim."
+BEFORE = "The results below were finished before"
 STOPPED = "The report has the results that were finished before."
 Finished = dict[str, dict[str, Any]]  # part → line of parts.jsonl
 
@@ -183,7 +184,7 @@ class Running:
             figures=figures,
             minutes=minutes,
             data=self.data,
-            stopped=self.stopped and f"{self.stopped}. {self._rest()}",
+            stopped=self.stopped and f"{self.stopped}. {BEFORE}; {self._rest()}",
             differences=self._differences(),
             sections=self._sections(m),
             sources=e.sources,

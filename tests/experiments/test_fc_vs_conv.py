@@ -190,7 +190,7 @@ def test_an_output_folder_that_is_a_file_is_an_error(capsys, tmp_path):
     (tmp_path / "taken").write_text("")
     assert main(["--smoke", "--output-dir", str(tmp_path / "taken")]) == 2
     err = capsys.readouterr().err
-    assert "taken: Not a directory" in err
+    assert "taken cannot be written: Not a directory; write --output-dir" in err
     assert err.count("\n") == 1
 
 

@@ -56,7 +56,7 @@ COST = {"hand": {"seconds": 1.0, "bytes": 4}, "autodiff": {"seconds": 2.0, "byte
 def verdicts(formula=FORMULA, errors=ERRORS, cost=COST, float64=1e-11, float32=1e-5):
     m = {
         "formulas": {"formulas": [formula]},
-        "error of conv": {"operator": "conv", "errors": errors},
+        **{f"error of {i}": {"operator": f"{i}", "errors": errors} for i in range(50)},
         **{name: {"problem": name, "cost": cost} for name in ("conv", "relu")},
         "network in float64": {"trained": "float64", "distance": [float64] * 2},
         "network in float32": {"trained": "float32", "distance": [float32] * 2},

@@ -153,7 +153,7 @@ def test_kept_results_are_judged_again(tmp_path, toys, capsys):
         (None, "No such file"),
         ("{", "Expecting"),
         ("{}", "names no known experiment"),
-        ('{"experiment": "one"}', "is no results.json of an experiment, or is incomplete"),
+        ('{"experiment": "one"}', "is no results.json of one, or is incomplete"),
     ],
 )
 def test_a_file_that_cannot_be_judged_is_one_line(content, message, tmp_path, toys, capsys):
