@@ -52,7 +52,8 @@ def test_finished_parts_are_kept_and_printed(signum, code, tmp_path):
     assert (results["stopped"], list(results["parts"])) == ("Interrupted", ["a, seed 0"])
     assert results["claims"] == []
     page = (folder / "report.html").read_text()
-    assert f"Interrupted. python -m experiments toy --continue {folder} measures" in page
+    before = "Interrupted. The results below were finished before"
+    assert f"{before}; python -m experiments toy --continue {folder} measures" in page
 
 
 @SIGNALS
