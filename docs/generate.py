@@ -223,7 +223,7 @@ BLOCKS = {
         name: partial(bench, name) for name in ("cpu_peers", "h200_peers", "cpu_judging", "cpu_ops")
     },
     **{name: partial(convolutions, name) for name in ("cpu_shapes", "cpu_loops")},
-    **{name: partial(networks, name) for name in ("digits", "mnist", "fashion_mnist")},
+    **{name: partial(networks, name) for name in ("digits", "mnist", "fashion_mnist", "cifar10")},
     "by shift": by_shift_caption,
     "faults": faults,
 }

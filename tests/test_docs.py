@@ -193,8 +193,8 @@ def test_the_kept_result_of_faults_is_whole_and_holds():
     assert not results["environment"]["uncommitted changes"]
 
 
-def test_three_data_sets_have_kept_results():
-    assert [p.stem for p in RESULTS] == ["digits", "fashion_mnist", "mnist"]
+def test_four_data_sets_have_kept_results():
+    assert [p.stem for p in RESULTS] == ["cifar10", "digits", "fashion_mnist", "mnist"]
 
 
 def test_ci_runs_the_two_commands_of_the_readme():

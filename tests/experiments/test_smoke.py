@@ -166,13 +166,13 @@ def test_a_file_that_cannot_be_judged_is_one_line(content, message, tmp_path, to
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "cifar10"])
 def test_kept_results_of_fc_vs_conv_are_judged(name, capsys):
     code = main(["judge", str(RESULTS / f"fc_vs_conv/{name}.json")])
     lines = capsys.readouterr().out.splitlines()
     words = [line.partition(":")[0] for line in lines[:3]]
     assert set(words) <= {"held", "undecided", "failed"}
-    assert code == (0 if words == ["held"] * 3 else 3)
+    assert code == (1 if "failed" in words else 3 if "undecided" in words else 0)
     assert all(re.match(r"rule|claim \d", line) for line in lines[3:])  # differences, by name
 
 
