@@ -43,7 +43,7 @@ CLAIMS = (
         changed="the text was like that of the claim about part 2",
     ),
     Claim(
-        "fcnn.check catches at least 99.5% of the wrong gradients by hand that it was not tuned on",
+        "fcnn.check catches at least 99.5% of the suite's wrong gradients by hand",
         "wrong gradients by hand that are caught",
         "at least",
         0.995,

@@ -45,7 +45,7 @@ class Claim:
         if self.exact:
             return f"{self.direction} {100 * self.margin:g} %"
         return (
-            f"less than {-self.margin:g}"
+            f"less than {0 - self.margin:g}"
             if self.direction == "less"
             else f"more than {self.margin:g}"
         )

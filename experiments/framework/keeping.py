@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.framework import finite_json
+from experiments.framework.command_line import PROG, words
 from experiments.framework.experiment import Experiment, Record
 from experiments.framework.finite_json import Damaged
 from experiments.framework.judging import judge_again
@@ -16,7 +17,6 @@ from experiments.framework.screen import Screen
 from experiments.framework.verdict_table import write
 from fcnn.cli.output import write_whole
 
-PROG = "python -m experiments"
 KEEP = (
     "Copy results.json of a run to experiments/results/NAME/DATA.json, and write the table again. "
     "The run must have ended, from a commit without further changes, without options that change "
@@ -90,13 +90,8 @@ def _require_whole(path: Path, result: dict[str, Any]) -> None:
 def _require_default(options: dict[str, Any]) -> None:
     """Raises: ValueError if the run has options that would make its file another result."""
     if options:
-        words = lambda v: "" if v is True else f" {' '.join(map(str, v))}" if _many(v) else f" {v}"
-        shown = ", ".join(f"--{k.replace('_', '-')}{words(v)}" for k, v in options.items())
+        shown = ", ".join(" ".join(words({name: value})) for name, value in options.items())
         raise ValueError(f"is a run with {shown}; run it without, to keep the result")
-
-
-def _many(value: Any) -> bool:
-    return isinstance(value, list | tuple)
 
 
 def _accelerator(device: str) -> str:

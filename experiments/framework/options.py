@@ -40,7 +40,7 @@ class Seeded(Output):
     """Number of seeds: independent training runs of each network."""
 
     full: bool = False
-    """A run of up to 90 minutes on two cores, on the larger data set."""
+    """A longer run, on mnist in place of digits."""
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,7 @@ def ended(e: Record, context: Context, output_dir: Path, smoke: bool, duration: 
     if found := result.get("claims"):
         claims = [Shown(c["verdict"], c["text"], f"{c['measure']}: {c['evidence']}") for c in found]
     else:
-        explained = error or (
-            smoke and result
-        )  # the error, or the head of the page, has the reason
+        explained = error or (smoke and result)  # the entry, or the head of the page, has it
         interrupted = result.get("stopped") == "Interrupted" or not explained
         claims = _not_judged(e, "interrupted" if interrupted else "")
     page = folder and (folder if isinstance(e, Command) else folder / "report.html")

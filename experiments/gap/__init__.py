@@ -106,7 +106,8 @@ EXPERIMENT = Experiment(
         "Chance is the box's share of the canvas, the hits of a random point. The centre of the "
         "canvas is covered more often: a map that always pointed at it would hit 38 % of the "
         "digits of 8×8 pixels on the canvas of training, where chance is 16 %, and 10 % on the "
-        "one 4 digits wide, where chance is 6 %.",
+        "one 4 digits wide, where chance is 6 %: (w / (c − w + 1))² for digits of width w on a "
+        "canvas of width c.",
         f"Training: adam, epochs: {config.epochs}, batches of 64 images. The learning rate of each "
         "head has the highest accuracy on a tenth of the training images, which are not trained "
         "on.",
