@@ -79,6 +79,7 @@ class Experiment(Generic[C, P, M]):
     data: Callable[[P], str] = lambda prepared: ""  # identifies the data set, for --continue
     description: str = ""
     sources: str = ""  # the literature that makes the claims
+    reach: str = ""  # how far the results reach: data, sizes, budgets, and what is not covered
     chapter: Chapter = "library"
 
     def __post_init__(self):

@@ -19,14 +19,21 @@ from experiments.framework.palette import COLOURS
 METHODS = {
     "vermillion": (
         *("dense", "sigmoid", "autodiff", "loops in NumPy", "baseline", "without dropout"),
-        *("softmax regression", "linear, depth 4"),
+        *("softmax regression", "linear, depth 4", "SGD", "squared error", "sd 1", "plain"),
+        *("no normalization", "raw pixels"),
     ),
-    "green": ("local3", "tanh", "gap", "tiled", "mean", "FReLU, conv"),
-    "gold": ("stride", "leaky relu"),
-    "purple": ("L2", "ELU"),
-    "sky": ("L4", "swish"),
-    "navy": ("max", "max pool", "mish"),
-    "soft": ("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft"),
+    "green": (
+        *("local3", "tanh", "gap", "tiled", "mean", "FReLU, conv", "AdaGrad", "Xavier"),
+        *("layer norm", "LSTM", "Gabor"),
+    ),
+    "gold": ("stride", "leaky relu", "momentum", "sd 0.01", "instance norm", "GRU"),
+    "purple": ("L2", "ELU", "Nesterov", "group norm", "RNN", "pretraining"),
+    "sky": ("L4", "swish", "RMSProp", "random"),
+    "navy": ("max", "max pool", "mish", "attention"),
+    "soft": (
+        *("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft", "zeros"),
+        "seasonal naive",
+    ),
 }
 _COLOURS = {name: COLOURS[colour] for colour, names in METHODS.items() for name in names}
 

@@ -23,12 +23,14 @@ import experiments
 
 MEASURED = ("config", "prepare", "parts", "measure", "gather", "results")
 TRAINING = (
+    "chosen",
     "curves",
     "features",
     "images",
     "seeds",
     "sized",
     "splits",
+    "starting",
     "step_times",
     "trained",
     "tuned",
