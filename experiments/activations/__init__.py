@@ -31,6 +31,9 @@ EXPERIMENT = Experiment(
     "Krizhevsky, Sutskever & Hinton 2012; Maas, Hannun & Ng 2013 (leaky relu); "
     "Clevert et al. 2016 (ELU); Ma, Zhang & Sun 2020 (FReLU); "
     "Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 6",
+    reach="The slopes are checked for a grid over all of float32. The networks are four dense "
+    "layers of 64 units, or two convolutions, on digits; deeper networks, batch norm and "
+    "long training are not covered. Times are those of one CPU.",
     claims=(
         Claim(
             "The slope of sigmoid is at most 1/4",

@@ -95,6 +95,9 @@ EXPERIMENT = Experiment(
     title="Gradient checkers, on wrong gradients and on correct ones that look wrong",
     description="Comparison of fcnn.check with jax.test_util.check_grads, and with "
     "torch.autograd.gradcheck if torch is installed.",
+    reach="Part 1 was written with the checker, and its shares say nothing about other "
+    "mistakes. Part 2 has problems that its developers did not read; it is a sample of "
+    "mistakes in gradients by hand, not of all operators.",
     claims=CLAIMS,
     config=Config,
     prepare=prepare,

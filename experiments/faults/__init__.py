@@ -27,6 +27,8 @@ EXPERIMENT = Experiment(
     name="faults",
     title="Training survives kills, damaged files and full disks",
     description="fcnn train in child processes, compared bit for bit with a run without faults.",
+    reach="Processes on one machine with a local disk. Network file systems, failing memory and "
+    "kills of several hosts are not covered.",
     claims=CLAIMS,
     config=Config,
     prepare=prepare,

@@ -82,6 +82,9 @@ EXPERIMENT = Experiment(
     description="Five networks, from all dense to all convolutional: each replaces one more dense "
     "stage by a convolutional one.",
     sources="LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9",
+    reach="Networks of about 55,000 parameters on 1,797 digits, and larger ones on MNIST, "
+    "Fashion-MNIST and 21,494 images of CIFAR-10, by one optimizer, at one learning rate "
+    "(controls has another one). Not covered: augmentation, batch norm, residual networks.",
     claims=(
         Claim(
             "Convolution beats dense at equal size",

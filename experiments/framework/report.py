@@ -44,6 +44,7 @@ class Findings:
     differences: Sequence[str] = ()  # of the claims from those that an earlier run registered
     sections: Sequence[Section] = ()
     sources: str = ""  # the literature that makes the claims
+    reach: str = ""  # how far the results reach
     index: str = ""  # link to the page of all experiments
 
 
@@ -73,6 +74,7 @@ def receipt(run: Run, findings: Findings) -> list[tuple[str, str]]:
     versions = {"Python": env["python"], **env["packages"]}
     lines = {
         "claims like these": findings.sources,
+        "how far it reaches": findings.reach,
         "run": run.started.strftime("%d %B %Y, %H:%M"),
         "measured in": duration(60 * findings.minutes),
         "commit": commit + (", with uncommitted changes" if env["uncommitted changes"] else ""),

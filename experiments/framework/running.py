@@ -188,6 +188,7 @@ class Running:
             differences=self._differences(),
             sections=self._sections(m),
             sources=e.sources,
+            reach=e.reach,
             index=self.context.index,
         )
         if self.run.save("report.html", report(self.run, page)):

@@ -1,32 +1,27 @@
-"""experiments/results/README.md: every claim with its verdict in every kept result."""
+"""experiments/results/README.md: every claim, where it holds and where it fails, by chapter."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from experiments.framework.claim import Evidence, Pairs, Share
-from experiments.framework.experiment import CHAPTERS, Command, Experiment, Record
+from experiments.framework.experiment import CHAPTERS, Experiment, Record
 from experiments.framework.kept import OLDER, UNRECORDED, Kept, folder, kept, minutes
-from experiments.framework.verdict import Verdict
 from fcnn.cli.output import write_whole
 from fcnn.cli.table import markdown
 
-HEAD = (
-    *("experiment", "claim", "what was measured", "verdict", "data", "n"),
-    *("device", "commit", "date", "minutes", "remark"),
-)
+HEAD = ("claim", "what was measured", "holds", "fails, or is undecided")
 INTRODUCTION = f"""\
 # Verdicts
 
-Every claim of every experiment, judged by kept results of real runs. `python -m experiments table`
-writes this page from the files in this folder: one for each data set and device. The kept
-measurements are judged by today's record and by the [rule](../../docs/experiments.md#verdicts). n
-is the number of pairs of a difference (seeds, or rounds, sizes or operators where the measure says
-so), or of cases of a share. The experiment `speed` makes no claim; its n is the number of rounds.
+Every claim of every experiment, as textbooks make it: what was measured, where the claim holds,
+where it fails, and how far the result reaches. `python -m experiments table` writes this page from
+the files in this folder: one for each data set and device. The kept measurements are judged by
+today's record and by the [rule](../../docs/experiments.md#verdicts). n is the number of pairs of a
+difference (seeds, or rounds, sizes or operators where the measure says so), or of cases of a share.
 
-A row is measured again by `python -m experiments EXPERIMENT`, with `--dataset DATA --data-dir DIR`
-where the data is not digits.
+An experiment is run again by `python -m experiments EXPERIMENT`, with `--dataset DATA --data-dir
+DIR` where the data set is not digits.
 
-Today's measurement may give another result where a remark is
+Today's measurement may give another result where a run is marked
 
 - **{OLDER}**: the source that measures the experiment has changed since;
 - **{UNRECORDED}**: it is not known whether it has changed."""
@@ -34,12 +29,12 @@ Today's measurement may give another result where a remark is
 
 def text(records: Sequence[Record]) -> str:
     """The page."""
+    by_chapter = {name: [e for e in records if e.chapter == name] for name in CHAPTERS}
     blocks = [INTRODUCTION]
-    for chapter in CHAPTERS:
-        found = [(e, kept(e)) for e in records if e.chapter == chapter]
-        if found:
-            blocks += [f"## {chapter.capitalize()}", *_sources(found), _table(found)]
-            blocks += _changes(found)
+    for chapter, found in by_chapter.items():
+        blocks += [f"## {chapter.capitalize()}"] if found else []
+        for e in found:
+            blocks += _entry(e, kept(e))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -53,54 +48,57 @@ def write(records: Sequence[Record]) -> Path:
     return path
 
 
-def _sources(found: Sequence[tuple[Record, list[Kept]]]) -> list[str]:
-    """A list of the literature of each experiment."""
-    named = [(e.name, e.sources) for e, _ in found if isinstance(e, Experiment) and e.sources]
-    lines = "\n".join(f"- {name}: {sources}" for name, sources in named)
-    return ["The claims, or statements like them, stand in:", lines] if lines else []
+def _entry(e: Record, results: Sequence[Kept]) -> Iterator[str]:
+    """An experiment: its literature, its reach, its runs, its claims, and their changes."""
+    yield f"### {e.name}"
+    facts = {"": f"{e.title}.", "Runs: ": "; ".join(map(_run, results)) or "not run yet"}
+    if isinstance(e, Experiment):
+        facts |= {"Claims like these: ": e.sources, "How far it reaches: ": e.reach}
+    lines = [f"{name}{fact.rstrip('.')}." for name, fact in facts.items() if fact]
+    yield "\n".join([lines[0], *(f"- {line}" for line in lines[1:])]).replace("\n", "\n\n", 1)
+    if e.claims:
+        rows = [_row(e, i, results) for i in range(len(e.claims))]
+        cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        yield "\n".join(markdown(HEAD, cells, left=len(HEAD)))
+    if changes := _changes(results):
+        yield "\n".join(["Changes of claims since these runs:\n", *changes])
 
 
-def _table(found: Sequence[tuple[Record, list[Kept]]]) -> str:
-    rows = [row for e, results in found for row in _rows(e, results)]
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(markdown(HEAD, cells, left=len(HEAD)))
+def _run(each: Kept) -> str:
+    """A run: its data, device, commit and date."""
+    if "bench" in each.content:
+        what = ", ".join(f"{each.content[k]}" for k in ("bench", "dtype", "rounds")) + " rounds"
+    else:
+        what = _label(each, "{}") or "no data set"
+    facts = [each.device, each.commit, each.date, f"{minutes(each)} minutes"]
+    mark = f", **{each.mark}**" if each.mark and "bench" not in each.content else ""
+    return f"{what} ({', '.join(facts)}{mark})"
 
 
-def _rows(e: Record, results: Sequence[Kept]) -> Iterator[tuple[str, ...]]:
+def _label(each: Kept, form: str) -> str:
+    """The name of a result's data set and accelerator in a text; empty without a data set."""
+    return "" if each.file.stem == each.name else form.format(each.file.stem)
+
+
+def _row(e: Record, i: int, results: Sequence[Kept]) -> tuple[str, ...]:
+    """Claim i, and where it holds or not."""
+    claim = e.claims[i]
     if not results:
-        for claim in e.claims:
-            yield (
-                e.name,
-                claim.text,
-                f"{claim.measure}, claimed: {claim.bound}",
-                "not run yet",
-                *["–"] * 7,
-            )
+        return (claim.text, f"{claim.measure}, claimed: {claim.bound}", "not run yet", "–")
+    found = [(each, each.verdicts[i]) for each in results]
+    held = [f"{_label(each, '{}: ')}{v.evidence}" for each, v in found if v.verdict == "held"]
+    other = [
+        f"**{v.verdict}**{_label(each, ' on {}')}: {v.evidence}"
+        for each, v in found
+        if v.verdict != "held"
+    ]
+    return (claim.text, claim.measure, "<br>".join(held) or "–", "<br>".join(other) or "–")
+
+
+def _changes(results: Sequence[Kept]) -> list[str]:
+    """The changes of claims, each with all results that it is about."""
+    about: dict[str, list[str]] = {}
     for each in results:
-        run = (each.device, each.commit, each.date, minutes(each), each.mark or "–")
-        if isinstance(e, Command):
-            what, dtype, rounds = (f"{each.content[k]}" for k in ("bench", "dtype", "rounds"))
-            yield (e.name, "–", f"{what}, {dtype}", "–", each.data, rounds, *run)
-        for v in each.verdicts:
-            yield (e.name, v.text, _measured(v), v.verdict, each.data, _n(v.values), *run)
-
-
-def _measured(verdict: Verdict) -> str:
-    return f"{verdict.measure}: {verdict.evidence}"
-
-
-def _n(values: Evidence) -> str:
-    if isinstance(values, Pairs):
-        return f"{len(values.a)}"
-    return f"{values.of}" if isinstance(values, Share) else "–"
-
-
-def _changes(found: Sequence[tuple[Record, list[Kept]]]) -> list[str]:
-    """A list of the changes, each with all results that it is about."""
-    about: dict[tuple[str, str], list[str]] = {}
-    for _, results in found:
-        for each in results:
-            for line in each.changes:
-                about.setdefault((each.name, line), []).append(each.file.stem)
-    lines = [f"- {name}, {', '.join(files)}: {line}" for (name, line), files in about.items()]
-    return ["Changes of claims since these runs:", "\n".join(lines)] if lines else []
+        for line in each.changes:
+            about.setdefault(line, []).append(each.file.stem)
+    return [f"- {', '.join(files)}: {line}" for line, files in about.items()]

@@ -49,6 +49,9 @@ EXPERIMENT = Experiment(
     title="Global average pooling against a dense head",
     chapter="layers",
     sources="Lin, Chen & Yan 2014, Network in Network; Zhou et al. 2016 (class activation maps)",
+    reach="Digits of 8×8 pixels on larger, empty canvases; natural images, clutter and other "
+    "sizes of objects are not covered. The maps are compared with a box, not with the "
+    "outline of the digit.",
     claims=(
         Claim(
             "The parameters of a dense head depend on the image size; with global average pooling "

@@ -72,6 +72,9 @@ EXPERIMENT = Experiment(
     chapter="training",
     sources="Rumelhart, Hinton & Williams 1986; "
     "Goodfellow, Bengio & Courville 2016, Deep Learning, chapters 6 and 9",
+    reach="Each formula is compared at random and at real inputs in float64 and float32; "
+    "trained networks are small, and their steps few. Other accelerators sum in another "
+    "order, so the last digits differ there.",
     claims=(
         Claim(
             "The right formulas give autodiff's gradient",

@@ -77,6 +77,9 @@ EXPERIMENT = Experiment(
     chapter="training",
     sources="LeCun et al. 1998 (networks of dense layers on MNIST); "
     "Srivastava et al. 2014 (dropout)",
+    reach="One network, one optimizer and one schedule on MNIST, all of the official test "
+    "images. Dropout's gap is that of this network; overfitting has a network with few "
+    "images.",
     claims=(
         Claim(
             "784-128-64-10 with dropout 0.2 reaches 98 % on MNIST",

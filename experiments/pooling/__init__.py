@@ -59,6 +59,9 @@ EXPERIMENT = Experiment(
     chapter="layers",
     sources="Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9; "
     "Scherer, Müller & Behnke 2010 (max pooling); Springenberg et al. 2015 (stride)",
+    reach="The exact statements hold for the Lp norms of any window. The networks are small, "
+    "with three convolutions on images of 12×12 pixels, trained without augmentation; "
+    "times are those of one CPU.",
     claims=(
         Claim(
             "Lp pooling in its mean form is the mean of |x| for p = 1, and its maximum for p = ∞",

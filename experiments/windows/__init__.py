@@ -68,6 +68,9 @@ EXPERIMENT = Experiment(
     title="Windows of a convolution: output size, border, and size of the window",
     chapter="layers",
     sources="Dumoulin & Visin 2016 (output sizes); Simonyan & Zisserman 2015 (two layers of 3×3)",
+    reach="The sizes are all of a grid of small ones, and the 4×4 example is one example. The "
+    "networks are small, end in global average pooling, and see images of 12×12 pixels, "
+    "of which the border is a large part: on larger images padding matters less.",
     claims=(
         Claim(
             "The formula gives the output size of every convolution and pooling",

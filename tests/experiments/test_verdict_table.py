@@ -93,12 +93,14 @@ def test_a_run_is_kept_and_listed(folder, run, capsys):
     assert main(["keep", str(run)]) == 0
     path = folder / "results/sample/sample.json"
     assert capsys.readouterr().out == f"{path}\n{folder / 'results/README.md'}\n"
-    (row,) = (line for line in page(folder).splitlines() if line.startswith("| sample"))
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:2] == ["sample", "a exceeds b"]
-    assert cells[2].startswith("value, a − b: +0.9960, 95 % interval +0.9892 to +1.0028, n = 5")
     date = json.loads(path.read_text())["environment"]["time"][:10]
-    assert cells[3:] == ["held", "–", "5", "Some, 2 cores", "abcdef0", date, "0.0", "–"]
+    run_facts = f"no data set (Some, 2 cores, abcdef0, {date}, 0.0 minutes)"
+    assert f"- Runs: {run_facts}.\n" in page(folder)
+    (row,) = (line for line in page(folder).splitlines() if line.startswith("| a exceeds b"))
+    _, measure, held, other = (cell.strip() for cell in row.strip("|").split("|"))
+    assert measure == "value, a − b"
+    assert held.startswith("+0.9960, 95 % interval +0.9892 to +1.0028, n = 5")
+    assert other == "–"
     assert main([]) == 0
     listed = " ".join(capsys.readouterr().out.split())
     known = f"No data set. Kept run of {date}, 0 minutes, Some, 2 cores."
@@ -122,7 +124,8 @@ def test_a_file_is_named_by_data_and_accelerator(folder, run):
     (run / "results.json").write_text(json.dumps(result))
     assert main(["keep", str(run)]) == 0
     assert [path.name for path in (folder / "results/sample").iterdir()] == ["h200_mnist.json"]
-    assert "| mnist | 5 | NVIDIA H200 |" in page(folder)
+    assert "- Runs: h200_mnist (NVIDIA H200, " in page(folder)
+    assert "| value, a − b | h200_mnist: +0.9960" in page(folder)
 
 
 @pytest.mark.parametrize(
@@ -161,14 +164,15 @@ def test_a_folder_that_is_no_run_is_one_line(folder, run, capsys):
 
 def test_a_result_is_marked_if_its_measurement_has_changed(folder, run, capsys):
     assert main(["keep", str(run)]) == 0
-    assert "| – |\n" in page(folder)
+    assert OLDER in page(folder).partition("## ")[0]
+    assert "minutes).\n" in page(folder)
     (folder / "sample.py").write_text(TOY.replace("SCALE = 2", "SCALE = 3"))
     assert main(["table"]) == 0
-    assert f"| {OLDER} |\n" in page(folder)
+    assert f"minutes, **{OLDER}**).\n" in page(folder)
     path = folder / "results/sample/sample.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "source": ""}))
     assert main(["table"]) == 0
-    assert f"| {UNRECORDED} |\n" in page(folder)
+    assert f"minutes, **{UNRECORDED}**).\n" in page(folder)
 
 
 @pytest.mark.parametrize(
@@ -273,10 +277,10 @@ def test_changes_of_claims_and_results_that_cannot_be_read_are_stated(folder, ru
     assert main(["keep", str(run)]) == 0
     stricter = Claim("a exceeds b", "value, a − b", margin=2.0, changed="1 is | noise")
     text = verdict_table.text([replace(toy.TOY, name="sample", claims=(stricter,))])
-    assert "| failed |" in text
-    assert "- sample, sample: claim 1: margin 0.0 → 2.0: 1 is | noise\n" in text
+    assert "| value, a − b | – | **failed**: +0.9960" in text
+    assert "- sample: claim 1: margin 0.0 → 2.0: 1 is | noise\n" in text
     unread = replace(toy.TOY, name="sample", read=lambda kept: kept["networks"])
-    assert f"value, a − b: {UNREADABLE} | not judged | – | – |" in verdict_table.text([unread])
+    assert f"| value, a − b | – | **not judged**: {UNREADABLE} |" in verdict_table.text([unread])
 
 
 def test_experiments_without_results_and_without_claims_are_listed(folder):
@@ -285,12 +289,15 @@ def test_experiments_without_results_and_without_claims_are_listed(folder):
     machine = {"device": "cpu cpu × 1", "processor": "Some", "cores": 2, "commit": None}
     path = folder / "results/timed/cpu.json"
     path.write_text(json.dumps({**content, "machine": {**machine, "uncommitted changes": True}}))
-    record = replace(toy.TOY, sources="Gauss 1809")
+    record = replace(toy.TOY, sources="Gauss 1809", reach="Two seeds.")
     text = verdict_table.text([record, Command("timed", "A command", len)])
-    claimed = "value, a − b, claimed: more than 0"
-    assert f"| toy | a exceeds b | {claimed} | not run yet |{' – |' * 7}" in text
-    assert "stand in:\n\n- toy: Gauss 1809\n" in text
-    assert "| timed | – | steps, float32 | – | – | 7 | Some, 2 cores | –, changed | – |" in text
+    assert "| a exceeds b | value, a − b, claimed: more than 0 | not run yet | – |" in text
+    assert "- Runs: not run yet.\n- Claims like these: Gauss 1809.\n" in text
+    assert "- How far it reaches: Two seeds.\n" in text
+    command = (
+        "### timed\n\nA command.\n\n- Runs: steps, float32, 7 rounds (Some, 2 cores, –, changed, "
+    )
+    assert command in text
 
 
 def test_a_run_records_its_options_and_a_continued_run_those_of_the_first(folder):
@@ -326,3 +333,11 @@ def test_the_result_of_the_default_run_comes_first():
     first, *others = kept(record("fc_vs_conv"))
     assert first.data == "digits"
     assert "mnist" in [each.data for each in others]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_experiment_states_its_reach_and_its_literature(name):
+    e = record(name)
+    if not isinstance(e, Command):
+        assert e.reach
+        assert e.sources or e.chapter == "library"
