@@ -6,6 +6,8 @@ come last and decide, so `.ci/run` can repeat the proofs with the kernels of XLA
 a process that sets an unknown flag, so these flags are set only for versions that were tested.
 """
 
+import fcntl
+import json
 import os
 from importlib.metadata import version
 
@@ -62,3 +64,21 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture
 def key():
     return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory, request):
+    """A function (name, make): the result of make(), which one of all workers computes, as JSON."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # of all workers of this run
+
+    def get(name, make):
+        with open(folder / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            path = folder / f"{name}.json"
+            if not path.exists():
+                path.write_text(json.dumps(make()))
+            return json.loads(path.read_text())
+
+    return get

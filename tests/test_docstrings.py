@@ -54,15 +54,18 @@ print(json.dumps(failures))
 """
 
 
-@pytest.fixture(scope="module")
-def failures():
+@pytest.fixture(scope="session")
+def failures(once):
     """Failures of all examples, run in one process under JAX's default settings."""
-    names = json.dumps([*PUBLIC, *OTHERS])
-    done = subprocess.run(
-        [sys.executable, "-c", RUN_ALL], input=names, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+
+    def run_all():
+        names = json.dumps([*PUBLIC, *OTHERS])
+        program = [sys.executable, "-c", RUN_ALL]
+        done = subprocess.run(program, input=names, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return once("failures of examples", run_all)
 
 
 @pytest.mark.parametrize("name", PUBLIC)
