@@ -41,7 +41,7 @@ def machine_info(packages: Iterable[str] = PACKAGES) -> dict[str, Any]:
     return {
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted changes": bool(_git("status", "--porcelain")),
-        "device": f"{_device(device)} × {jax.device_count()}",
+        "device": f"{device_name(device)} × {jax.device_count()}",
         "processor": _processor(),
         "cores": len(cores(0)) if cores else os.cpu_count(),
         "system": platform.platform(),
@@ -86,7 +86,7 @@ def _bytes_per_second(dtype, count):
     return 10 * 2 * a.nbytes / duration
 
 
-def _device(device):
+def device_name(device):
     """The platform and the kind of a device, once if they are the same word."""
     return " ".join(dict.fromkeys((device.platform, device.device_kind)))
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from fcnn.bench.machine import device_name
 from fcnn.checker.caller_dtype import in_caller_dtype
 from fcnn.checker.cases import count_of, subjects_of
 from fcnn.checker.caution import cautions
@@ -170,7 +171,7 @@ def _environment(seed: int) -> dict[str, Any]:
     device = next(iter(jnp.zeros(()).devices()))
     return {
         "jax": jax.__version__,
-        "device": f"{device.platform} {device.device_kind}",
+        "device": device_name(device),
         "matmul precision": "highest",
         "seed": seed,
     }
