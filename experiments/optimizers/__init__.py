@@ -15,6 +15,7 @@ from experiments.framework.options import Options
 from experiments.optimizers.effective import ROUNDING
 from experiments.optimizers.evidence import BEHIND, DOUBLINGS, TWICE, evidence
 from experiments.optimizers.figures import FIGURES
+from experiments.optimizers.growing import sections
 from experiments.optimizers.measure import RATES, TARGET, WINDOW, measure, parts, prepare
 from experiments.optimizers.networks import NETWORKS
 from experiments.optimizers.tables import tables
@@ -91,12 +92,13 @@ EXPERIMENT = Experiment(
     evidence=evidence,
     tables=tables,
     figures=FIGURES,
+    sections=sections,
     summary=lambda config, m: (
         f"Six methods on a valley of two dimensions, and on three tiny networks that are trained "
         f"on four fifths of the training images of {config.dataset}. Epochs: {config.epochs}; "
         f"seeds: {config.seeds}."
     ),
-    reach="Three networks of 1,800 to 4,000 parameters, small images, batches of 64 and one budget "
+    reach="Three networks of 1,900 to 3,500 parameters on digits, small images, batches of 64 and one budget "
     "of epochs. Large networks, sparse gradients, weight decay and other momenta are not covered. "
     "The zigzag is about the rates of textbooks, at which SGD crosses the valley at each step.",
     notes=lambda config: [
