@@ -98,9 +98,10 @@ EXPERIMENT = Experiment(
         f"on four fifths of the training images of {config.dataset}. Epochs: {config.epochs}; "
         f"seeds: {config.seeds}."
     ),
-    reach="Three networks of 1,900 to 3,500 parameters on digits, small images, batches of 64 and one budget "
-    "of epochs. Large networks, sparse gradients, weight decay and other momenta are not covered. "
-    "The zigzag is about the rates of textbooks, at which SGD crosses the valley at each step.",
+    reach="Three networks of 1,900 to 3,500 parameters on digits, small images, batches of 64 and "
+    "one budget of epochs. Large networks, sparse gradients, weight decay and other momenta are "
+    "not covered. The zigzag is about the rates of textbooks, at which SGD crosses the valley at "
+    "each step.",
     notes=lambda config: [
         f"Rates: the {len(RATES)} powers of 2 from 1/1024 to 4 for every method; the rate falls "
         "to 0 along a cosine. The best rate has the highest mean accuracy on the validation "

@@ -32,9 +32,12 @@ def _missing(name) -> NotJudged:
 
 
 def _zigzag(paths) -> Share:
-    counts = [paths[name]["turns"] for name in STRAIGHTER]
-    cases = [(own, sgd) for each in counts for own, sgd in zip(each, paths["SGD"]["turns"])]
-    return Share(sum(own < sgd for own, sgd in cases), len(cases))
+    fewer = [
+        own < sgd
+        for name in STRAIGHTER
+        for own, sgd in zip(paths[name]["turns"], paths["SGD"]["turns"], strict=True)
+    ]
+    return Share(sum(fewer), len(fewer))
 
 
 def _falls(result) -> Share:

@@ -36,7 +36,7 @@ def path(name: str, rate: float, start: jax.Array) -> jax.Array:
 
     def step(carry, _):
         p, state = carry
-        update, state = method.update(p * jnp.array([0.1, 2.0]), state)
+        update, state = method.update(p * jnp.array([[0.1, 2.0]]), state)
         p = optax.apply_updates(p, update)
         return (p, state), p
 
