@@ -111,9 +111,10 @@ EXPERIMENT = Experiment(
         "Accuracy lost: validation accuracy at the best rate − the mean of that at a quarter and "
         "at four times of it. Where training diverges with any seed, the accuracy of all seeds "
         "is that of chance.",
-        "On the valley: SGD, momentum and Nesterov are linear, so their changes of sign do not "
-        "depend on the start. Its rates are 0.7, 0.8, 0.9 and 1 times those of the textbook; "
-        "Nesterov has that of momentum, and RMSProp that of Adam.",
+        "On the valley: a change of the sign of y counts however small the swing is. SGD, momentum "
+        "and Nesterov are linear, so their changes of sign do not depend on the start. The rates "
+        "are 0.7, 0.8, 0.9 and 1 times those of the textbook; Nesterov has that of momentum, and "
+        "RMSProp that of Adam. The share of the path across is |Δy| / (|Δx| + |Δy|).",
     ],
     data=lambda data: identity(data.train),
 )

@@ -32,12 +32,14 @@ def _missing(name) -> NotJudged:
 
 
 def _zigzag(paths) -> Share:
-    fewer = [
-        own < sgd
-        for name in STRAIGHTER
-        for own, sgd in zip(paths[name]["turns"], paths["SGD"]["turns"], strict=True)
-    ]
-    return Share(sum(fewer), len(fewer))
+    found = [case for name in STRAIGHTER for case in turns_less(paths, name)]
+    return Share(sum(found), len(found))
+
+
+def turns_less(paths, name: str) -> list[bool]:
+    """Whether y changes its sign less often than with SGD, start by start and rate by rate."""
+    pairs = zip(paths[name]["turns"], paths["SGD"]["turns"], strict=True)
+    return [own < sgd for own, sgd in pairs]
 
 
 def _falls(result) -> Share:

@@ -5,6 +5,7 @@ from statistics import fmean
 from experiments.framework.curves import mean_steps
 from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
+from experiments.optimizers.evidence import turns_less
 from experiments.optimizers.measure import EFFECTIVE, PATHS, TARGET, lost, trained_part
 from experiments.optimizers.methods import METHODS
 from experiments.optimizers.networks import NETWORKS
@@ -21,13 +22,14 @@ def _paths(found):
             name,
             f"{USUAL[name]:g}",
             f"{fmean(r['turns']):.1f}",
+            "–" if name == "SGD" else f"{sum(less := turns_less(found, name))} of {len(less)}",
             f"{100 * fmean(r['across']):.0f}",
         )
         for name, r in found.items()
     ]
     head = ("method", "usual rate", f"changes of the sign of y in {STEPS} steps")
-    title = "Paths on x²/20 + y², means over starts and rates"
-    return Table((*head, "share of the path across, %"), rows, narrow=True, title=title)
+    head += ("starts × rates with fewer than SGD", "share of the path across, %")
+    return Table(head, rows, narrow=True, title="Paths on x²/20 + y², means over starts and rates")
 
 
 def _effective(found):
