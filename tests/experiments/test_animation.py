@@ -63,11 +63,12 @@ def test_an_animation_waits_plays_to_its_end_and_can_be_stepped(tmp_path):
     slow = Animation("slow", "Slow", (90, 18), frames(5), seconds=0.5)
     with page() as tab:
         tab.open(write(tmp_path / "quick.html", quick.section()))
-        assert later(tab, SHOWN, 200) == 4  # it is paused, and shows the last frame
+        assert tab.run(f"[{SHOWN}, {PLAY}.textContent]") == [4, "Play"]  # it is paused
         assert tab.run(f"{VISIBLE}.length") == 1
         assert tab.run(f"{PLAY}.click(), [{SHOWN}, {PLAY}.textContent]") == [0, "Pause"]
         assert later(tab, f"[{SHOWN}, {PLAY}.textContent]", 1500) == [4, "Play"]
         tab.open(write(tmp_path / "slow.html", slow.section()))
+        assert later(tab, f"[{SHOWN}, {PLAY}.textContent]", 700) == [4, "Play"]
         by_hand(tab)
         reduce_motion(tab)
         tab.run(f"document.querySelector('.back').click(), {PLAY}.click()")
