@@ -54,23 +54,22 @@ def measure(
             seeds = config.seeds or 0
             yield part.name, effective_steps(model, train, seeds=seeds, steps=steps)
         else:
-            network, method = part.payload
-            images = (as_input(network, each) for each in (train, held_out, data.test))
-            yield part.name, learned(network, method, config, len(data.classes), *images, log)
+            yield part.name, learned(*part.payload, config, data, train, held_out, log)
 
 
 def learned(
     network: str,
     method: str,
     config: Options,
-    classes: int,
+    data: Dataset,
     train: Images,
     held_out: Images,
-    test: Images,
     log: Log,
 ) -> dict[str, Any]:
     """Results at the best rate, and validation accuracy at all rates."""
-    model, epochs, score = NETWORKS[network](classes), config.epochs or 0, accuracy_on(held_out)
+    train, held_out, test = (as_input(network, each) for each in (train, held_out, data.test))
+    model, epochs = NETWORKS[network](len(data.classes)), config.epochs or 0
+    score = accuracy_on(held_out)
     options = {"seeds": config.seeds or 0, "log": log, "label": trained_part(network, method)}
     trials = Trials(model, train, optimizer=METHODS[method], **options)
     found = chosen(trials, score, epochs=epochs, rates=RATES[4:5] if config.smoke else RATES)
@@ -82,7 +81,7 @@ def learned(
         "rate": found.rate,
         "rates": sorted(scores),
         "validation": [scores[rate] for rate in sorted(scores)],
-        "chance": 1 / classes,
+        "chance": 1 / len(data.classes),
         "loss": curves.mean(0).tolist(),
         "steps": steps_to(TARGET, curves, WINDOW, falling=True),
         "all_steps": curves.shape[1],

@@ -12,7 +12,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from experiments.optimizers.methods import METHODS
 
@@ -32,13 +31,12 @@ STARTS = tuple(product((-9.0, -7.0, -5.0, -3.0), (1.0, 2.0, 3.0, 4.0)))  # START
 @partial(jax.jit, static_argnums=0)
 def path(name: str, rate: float, start: jax.Array) -> jax.Array:
     """All points of the paths from some starts. Shapes: (n, 2) -> (STEPS + 1, n, 2)."""
-    method = METHODS[name](rate)
+    method: Any = METHODS[name](rate)  # of one array
 
     def step(carry, _):
         p, state = carry
         update, state = method.update(p * jnp.array([[0.1, 2.0]]), state)
-        p = optax.apply_updates(p, update)
-        return (p, state), p
+        return (p + update, state), p + update
 
     _, points = jax.lax.scan(step, (start, method.init(start)), length=STEPS)
     return jnp.concatenate([start[None], points])
