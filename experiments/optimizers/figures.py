@@ -5,7 +5,7 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.framework.curves import mean_steps, moving_mean
+from experiments.framework.curves import mean_steps
 from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import colour_of, dots
@@ -77,9 +77,8 @@ def learning(axes, m, network: str) -> str | None:
     if not found:
         return None
     for name, r in found.items():
-        loss = moving_mean(np.array([r["loss"]]), WINDOW)[0]
-        steps = np.arange(len(loss)) + WINDOW
-        axes.plot(steps[::WINDOW], loss[::WINDOW], color=colour_of(name), lw=1.8, label=name)
+        steps = [WINDOW * (i + 1) for i in range(len(r["loss"]))]
+        axes.plot(steps, r["loss"], color=colour_of(name), lw=1.8, label=name)
     axes.axhline(TARGET, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.framework.chosen import accuracy_on, chosen
-from experiments.framework.curves import steps_to
+from experiments.framework.curves import moving_mean, steps_to
 from experiments.framework.experiment import Log, Part
 from experiments.framework.images import loaded, smaller
 from experiments.framework.options import Options, with_epochs
@@ -54,7 +54,8 @@ def measure(
             seeds = config.seeds or 0
             yield part.name, effective_steps(model, train, seeds=seeds, steps=steps)
         else:
-            yield part.name, learned(*part.payload, config, data, train, held_out, log)
+            network, method = part.payload
+            yield part.name, learned(network, method, config, data, train, held_out, log)
 
 
 def learned(
@@ -82,7 +83,7 @@ def learned(
         "rates": sorted(scores),
         "validation": [scores[rate] for rate in sorted(scores)],
         "chance": 1 / len(data.classes),
-        "loss": curves.mean(0).tolist(),
+        "loss": moving_mean(curves, WINDOW)[:, ::WINDOW].mean(0).tolist(),
         "steps": steps_to(TARGET, curves, WINDOW, falling=True),
         "all_steps": curves.shape[1],
         "test": accuracy_on(test)(found.run).tolist(),
