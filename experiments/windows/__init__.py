@@ -28,6 +28,7 @@ from experiments.windows.measure import (
     parts,
     prepare,
 )
+from experiments.windows.sliding import sections
 from experiments.windows.tables import tables
 
 TWO, ONE = "two of 3×3", "5×5"
@@ -114,6 +115,7 @@ EXPERIMENT = Experiment(
     evidence=evidence,
     tables=tables,
     figures={"example": example, "border": maps, "accuracy": by_window},
+    sections=sections,
     summary=lambda config, m: (
         "Output sizes of every window up to a size, and networks with several paddings and "
         f"windows, trained on {config.dataset} with {config.seeds} seeds each."
