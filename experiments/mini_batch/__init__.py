@@ -109,8 +109,8 @@ EXPERIMENT = Experiment(
         "lowest mean loss on validation images after the last epoch, from the same grid. Training "
         "images are cut to a multiple of 128, so that every epoch has each image once.",
         "After each epoch the loss is measured on all training images, and this measurement is "
-        f"outside the times. A seed that does not reach {TARGET:g} nats counts with all its epochs, "
-        "a lower bound (≥).",
+        f"outside the times. A seed that does not reach {TARGET:g} nats counts with all its "
+        "epochs, a lower bound (≥).",
         "Seconds: epochs of a seed, times the seconds of an epoch of one network as one compiled "
         f"program, without compilation. For seed i these are the shortest of {ROUNDS} interleaved "
         "runs in repeat i. An epoch that Python dispatches step by step takes longer, most of all "

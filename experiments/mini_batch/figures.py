@@ -61,11 +61,9 @@ def _losses(axes, m, unit):
 def deviations(axes, m) -> str | None:
     if NOISE not in m:
         return None
-    captions = []
-    for (name, points), colour in zip(
-        m[NOISE]["points"].items(), ("blue", "vermillion"), strict=True
-    ):
-        sizes = [int(size) for size in points[0]["noise"]]
+    found, captions = m[NOISE]["points"], []
+    sizes = [int(size) for size in found["initial"][0]["noise"]]
+    for (name, points), colour in zip(found.items(), ("blue", "vermillion"), strict=True):
         sigma = fmean(point["sigma"] for point in points)
         line = [sigma / size**0.5 for size in sizes]
         means = [fmean(point["noise"][str(size)] for point in points) for size in sizes]

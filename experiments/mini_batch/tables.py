@@ -18,7 +18,8 @@ def _training(m):
     epochs, second = f"epochs to {TARGET:g} nats", f"seconds to {TARGET:g} nats"
     tests = (f"test accuracy at {TARGET:g} nats, %", "test accuracy after the last epoch, %")
     head = ("images per step", "best learning rate", epochs, "milliseconds of an epoch", second)
-    best: dict[str, Best] = dict.fromkeys(head[2:], "lowest") | dict.fromkeys(tests, "highest")
+    best: dict[str, Best] = dict.fromkeys(head[2:], "lowest")
+    best |= dict.fromkeys(tests, "highest")
     rows = [_row(m, name) for name in BATCHES if name in m and TIMES in m]
     return Table((*head, *tests), rows, narrow=True, best=best)
 
