@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import expit, softmax
 
 import fcnn
 
@@ -19,15 +21,19 @@ ODDS = np.linspace(0, 20, 41)  # log odds of the wrong output in the figure
 
 
 class Pair(NamedTuple):
-    """Outputs y of logits, their loss per example, and its gradient in terms of y and t."""
+    """Outputs y of logits in NumPy, their loss per example, and its gradient by y and t."""
 
-    output: Callable[..., jax.Array]
+    output: Callable[..., Any]
     loss: Callable[..., jax.Array]
-    gradient: Callable[..., jax.Array]
+    gradient: Callable[..., np.ndarray]
 
 
 def _difference(y, t):
     return y - t
+
+
+def _through_sigmoid(y, t):
+    return (y - t) * y * (1 - y)
 
 
 def _through_softmax(y, t):
@@ -35,18 +41,21 @@ def _through_softmax(y, t):
     return y * (y - t - (y * (y - t)).sum(-1, keepdims=True))
 
 
+def _squared_sigmoid(z, t):
+    return fcnn.squared_error(fcnn.sigmoid(z), t)
+
+
+def _squared_softmax(z, t):
+    return fcnn.squared_error(fcnn.softmax(z), t)
+
+
+_softmax = partial(softmax, axis=-1)
 PAIRS = {
-    "identity, squared error": Pair(lambda z: z, fcnn.squared_error, _difference),
-    "sigmoid, squared error": Pair(
-        fcnn.sigmoid,
-        lambda z, t: fcnn.squared_error(fcnn.sigmoid(z), t),
-        lambda y, t: (y - t) * y * (1 - y),
-    ),
-    "sigmoid, cross entropy": Pair(fcnn.sigmoid, fcnn.sigmoid_cross_entropy, _difference),
-    "softmax, squared error": Pair(
-        fcnn.softmax, lambda z, t: fcnn.squared_error(fcnn.softmax(z), t), _through_softmax
-    ),
-    "softmax, cross entropy": Pair(fcnn.softmax, fcnn.soft_cross_entropy, _difference),
+    "identity, squared error": Pair(np.asarray, fcnn.squared_error, _difference),
+    "sigmoid, squared error": Pair(expit, _squared_sigmoid, _through_sigmoid),
+    "sigmoid, cross entropy": Pair(expit, fcnn.sigmoid_cross_entropy, _difference),
+    "softmax, squared error": Pair(_softmax, _squared_softmax, _through_softmax),
+    "softmax, cross entropy": Pair(_softmax, fcnn.soft_cross_entropy, _difference),
 }
 
 
@@ -56,9 +65,15 @@ def _exact() -> Iterator[None]:
         yield
 
 
-def gradient(pair: Pair, z, t) -> jax.Array:
+@partial(jax.jit, static_argnums=0)
+def _loss_and_gradient(loss, z, t):
+    each, pull = jax.vjp(lambda z: loss(z, t), z)
+    return each, pull(jnp.ones_like(each))[0]
+
+
+def gradient(pair: Pair, z, t) -> np.ndarray:
     """Autodiff's gradient of the loss with respect to the logits. Shapes: (n, k) -> (n, k)."""
-    return jax.grad(lambda z: pair.loss(z, t).sum())(z)
+    return np.asarray(_loss_and_gradient(pair.loss, z, t)[1])
 
 
 def random_logits(draws: int, k: int = CLASSES) -> tuple[np.ndarray, np.ndarray]:
@@ -70,13 +85,13 @@ def random_logits(draws: int, k: int = CLASSES) -> tuple[np.ndarray, np.ndarray]
 
 def _count(*conditions) -> list[int]:
     """Cases in which all conditions hold, and all cases."""
-    every = np.logical_and.reduce([np.asarray(each) for each in conditions])
+    every = np.logical_and.reduce(conditions)
     return [int(every.sum()), every.size]
 
 
-def _near(a, b, size=1.0):
+def _near(a, b, size: Any = 1.0):
     """Whether all entries of a case agree. Shapes: (n, ...) -> (n,)."""
-    return np.abs(np.asarray(a) - np.asarray(b)).reshape(len(a), -1).max(1) <= ROUNDING * size
+    return np.abs(a - b).reshape(len(a), -1).max(1) <= ROUNDING * size
 
 
 def differences(draws: int) -> dict[str, list[int]]:
@@ -95,8 +110,8 @@ def jacobians(draws: int) -> list[int]:
     """Cases in which softmax has the Jacobian diag(y) - y yᵀ, and not y - t."""
     z, t = random_logits(draws)
     with _exact():
-        y = np.asarray(fcnn.softmax(z))
-        jacobian = np.asarray(jax.vmap(jax.jacrev(lambda z: fcnn.softmax(z)))(z))
+        jacobian = np.asarray(jax.jit(jax.vmap(jax.jacrev(lambda z: fcnn.softmax(z))))(z))
+    y = _softmax(z)
     formula = y[:, :, None] * np.eye(CLASSES) - y[:, :, None] * y[:, None]
     of_label, off = np.einsum("nk,nkj->nj", t, jacobian), y - t
     largest = np.abs(off).max(1)
@@ -115,8 +130,7 @@ def wrong_outputs(odds: np.ndarray, rest: np.ndarray) -> dict[str, tuple[np.ndar
     return {"softmax": (z, right), "sigmoid": (odds[:, None], np.zeros((len(odds), 1)))}
 
 
-def _norms(a):
-    return np.linalg.norm(np.asarray(a), axis=1)
+_norms = partial(np.linalg.norm, axis=1)
 
 
 def vanishing(draws: int) -> list[int]:
@@ -148,11 +162,18 @@ def two_logits(draws: int) -> list[int]:
     z, t = random_logits(draws, k=2)
     one, target = z[:, 1:] - z[:, :1], t[:, 1:]
     size = np.maximum(1, np.abs(one[:, 0]))
-    softmax, sigmoid = (PAIRS[f"{output}, cross entropy"] for output in ("softmax", "sigmoid"))
+    pairs = [PAIRS[f"{output}, cross entropy"] for output in ("softmax", "sigmoid")]
     with _exact():
-        slope = gradient(sigmoid, one, target)
-        return _count(
-            _near(softmax.output(z)[:, 1:], sigmoid.output(one)),
-            _near(softmax.loss(z, t)[:, None], sigmoid.loss(one, target)[:, None], size),
-            _near(gradient(softmax, z, t), np.concatenate([-slope, slope], axis=1)),
+        (loss, dz), (loss_of_one, dz_of_one) = (
+            map(np.asarray, _loss_and_gradient(pair.loss, *of))
+            for pair, of in zip(pairs, ((z, t), (one, target)), strict=True)
         )
+        y, y_of_one = (
+            np.asarray(f(a))
+            for f, a in ((fcnn.softmax, jnp.asarray(z)), (fcnn.sigmoid, jnp.asarray(one)))
+        )
+    return _count(
+        _near(y[:, 1:], y_of_one),
+        _near(loss, loss_of_one, size),
+        _near(dz, np.concatenate([-dz_of_one, dz_of_one], axis=1)),
+    )

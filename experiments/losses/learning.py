@@ -1,5 +1,6 @@
 """Training with each pair of output and loss, and with one or two logits for two classes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,25 +41,29 @@ def of_pair(name: str, config: Options, data: Splits, log: Log) -> dict[str, Any
 
 def of_two_classes(name: str, config: Options, data: Splits, log: Log) -> dict[str, Any]:
     """Training on whether labels are odd, with one or two logits."""
-    train, validation, test = (odd(each) for each in data[:3])
     one = LOGITS[name] == 1
-    loss = lambda z, y: fcnn.sigmoid_cross_entropy(z, y[:, None].astype(z.dtype))
+    train, validation, test = (odd(each, one) for each in data[:3])
+    score = _sign_accuracy if one else accuracy_on
     options = {"seeds": config.seeds, "log": log, "label": name, "optimizer": optax.sgd}
-    options["loss"] = loss if one else fcnn.softmax_cross_entropy
-    score = lambda images: lambda run: _sign_accuracy(run, images) if one else accuracy_on(images)
+    options["loss"] = _of_one_logit if one else fcnn.softmax_cross_entropy
     trials = Trials(mlp(HIDDEN, LOGITS[name]), train, **options)
     best = _chosen(trials, score(validation), config)
     return _result(best) | {"test": score(test)(best.run).tolist()}
 
 
-def odd(images: Images) -> Images:
+def odd(images: Images, as_float: bool) -> Images:
     """Images with class 1 for an odd label, and 0 for an even one."""
-    return Images(images.x, images.y % 2)
+    y = images.y % 2
+    return Images(images.x, y.astype(np.float32) if as_float else y)
 
 
-def _sign_accuracy(run: Trained, images: Images) -> np.ndarray:
-    """Accuracy of one logit, which predicts class 1 if it is positive. Shape (seeds,)."""
-    return ((run.outputs(images.x)[..., 0] > 0) == images.y).mean(1)
+def _of_one_logit(z, y):
+    return fcnn.sigmoid_cross_entropy(z, y[:, None])
+
+
+def _sign_accuracy(images: Images) -> Callable[[Trained], np.ndarray]:
+    """A score: the accuracy of one logit, which predicts class 1 if it is positive."""
+    return lambda run: ((run.outputs(images.x)[..., 0] > 0) == images.y).mean(1)
 
 
 def _chosen(trials, score, config) -> Chosen:
