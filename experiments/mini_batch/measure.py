@@ -19,7 +19,7 @@ COSTS = {"1 image": 20, "32 images": 3}  # relative to the other parts
 
 def prepare(config: Options) -> tuple[Options, Splits]:
     """Training images are cut so that each batch size divides their number."""
-    config = with_epochs(config, digits=100, others=5)
+    config = with_epochs(config, digits=200, others=5)
     images = splits(config)
     largest = max(FIXED[name] for name in (SMOKE if config.smoke else FIXED))
     kept = len(images.train.y) // largest * largest
