@@ -17,7 +17,7 @@ DRAWS, CLASSES = 500, 10
 ROUNDING = 1e-12
 CONFIDENT = 0.95  # less than the confidence of wrong outputs
 LOSSES = ("squared error", "cross entropy")
-ODDS = np.linspace(0, 20, 41)  # log odds of the wrong output in the figure
+ODDS = np.linspace(0, 20, 40)  # log odds of the wrong output in the figure
 
 
 class Pair(NamedTuple):
@@ -136,10 +136,11 @@ _norms = partial(np.linalg.norm, axis=1)
 def vanishing(draws: int) -> list[int]:
     """Wrong outputs of confidence p where the gradient of squared error vanishes with 1 - p."""
     rng = np.random.default_rng(0)
-    odds, counts = rng.uniform(3, 20, draws), []  # p from 0.953
+    n, counts = len(SCALES) * draws, []
+    odds = rng.uniform(3, 20, n)  # p from 0.953
     bound = 8**0.5 / (1 + np.exp(odds))  # 2√2 (1 - p)
     with _exact():
-        for output, (z, t) in wrong_outputs(odds, rng.normal(size=(draws, CLASSES - 1))).items():
+        for output, (z, t) in wrong_outputs(odds, rng.normal(size=(n, CLASSES - 1))).items():
             squared, entropy = (PAIRS[f"{output}, {loss}"] for loss in LOSSES)
             slow, fast = gradient(squared, z, t), gradient(entropy, z, t)
             formula = _near(slow, squared.gradient(squared.output(z), t))

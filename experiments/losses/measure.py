@@ -30,7 +30,7 @@ def measure(
     for part in todo:
         if part.name == GRADIENTS:
             log.note("comparing gradients …")
-            yield part.name, _gradients(2 if config.smoke else formulas.DRAWS)
+            yield part.name, _gradients(10 if config.smoke else formulas.DRAWS)
         else:
             train = of_pair if part.name in PAIRS else of_two_classes
             yield part.name, train(part.name, config, prepared, log)

@@ -36,7 +36,8 @@ EXPERIMENT = Experiment(
     chapter="training",
     sources="Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 8; Saitoh 2016, Deep "
     "Learning from Scratch, chapter 4; Bottou, Curtis & Nocedal 2018; Keskar et al. 2017; "
-    "Wilson & Martinez 2003; Shallue et al. 2019 (choice of rates); Cochran 1977, Sampling Techniques",
+    "Wilson & Martinez 2003; Shallue et al. 2019 (choice of rates); Cochran 1977, Sampling "
+    "Techniques, chapter 2",
     claims=(
         Claim(
             "The mean gradient of the mini-batches of an epoch is the gradient of all images",

@@ -36,6 +36,11 @@ class Run(NamedTuple):
         every = self.validation.shape[1] - 1
         return fmean(step or every for step in steps), float(self.validation[:, -1].mean())
 
+    @property
+    def falls(self) -> int:
+        """Epochs × seeds in which the loss on all training images falls."""
+        return int((np.diff(self.loss, axis=1) < 0).sum())
+
 
 class Learning:
     """Networks of `seeds` seeds, which all batch sizes train from the same initial parameters."""
@@ -92,14 +97,13 @@ class Learning:
         params, loss, _ = finished[best]
         steps = steps_to(TARGET, loss[:, 1:], 1, falling=True)
         at_loss = _of_epochs(params, [step or epochs for step in steps])
-        slow = finished[rates[0]].loss
         return {
             "rate": best,
             "validation": {f"{rate:g}": run.score for rate, run in finished.items()},
             "loss": loss.tolist(),
             "steps": steps,
             "all_steps": epochs,
-            "falls": [int((np.diff(slow, axis=1) < 0).sum()), slow[:, 1:].size],
+            "falls": [finished[rates[0]].falls if runs[rates[0]] else 0, epochs * self.count],
             "test": self.evaluate(params[-1], *self.images.test)[1].tolist(),
             "test_at_loss": self.evaluate(at_loss, *self.images.test)[1].tolist(),
         }

@@ -57,6 +57,6 @@ def measure(
 def _noise(config, prepared, learning, log):
     run = learning.train(32, 0.1, 1 if config.smoke else 10, NOISE)
     points = {"initial": run.params[0], "trained": run.params[-1]}
-    small = {"sizes": (1, 4), "draws": 4} if config.smoke else {}
+    small = {"sizes": (1, 32), "draws": 64} if config.smoke else {}  # programs of equal shapes
     batches = (FIXED[SMOKE[0]],) if config.smoke else FIXED.values()
     return measured(learning.model, points, prepared.train, batches, log, **small)
