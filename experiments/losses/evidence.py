@@ -7,9 +7,9 @@ import numpy as np
 from experiments.framework.claim import Evidence, NotJudged, Pairs, Share
 from experiments.framework.curves import least_steps
 from experiments.framework.statistics import percent
-from experiments.losses.formulas import PAIRS
 from experiments.losses.learning import LOGITS
 from experiments.losses.measure import GRADIENTS
+from experiments.losses.pairs import PAIRS
 
 MATCHED = ("identity, squared error", "sigmoid, cross entropy", "softmax, cross entropy")
 BEST, SOFTMAX, IDENTITY = "softmax, cross entropy", "softmax, squared error", MATCHED[0]

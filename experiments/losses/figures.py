@@ -10,9 +10,10 @@ from experiments.framework.palette import COLOURS
 from experiments.framework.plots import colour_of, dots
 from experiments.framework.statistics import percent
 from experiments.framework.trained import STEPS
-from experiments.losses.formulas import ODDS, PAIRS
+from experiments.losses.formulas import ODDS
 from experiments.losses.learning import TARGET
 from experiments.losses.measure import GRADIENTS
+from experiments.losses.pairs import PAIRS
 
 STYLES = {"softmax": "-", "sigmoid": "--", "identity": ":"}
 

@@ -1,79 +1,20 @@
-"""Gradients of losses with respect to logits: autodiff against formulas, in float64."""
+"""Formulas of gradients with respect to logits, compared with autodiff in float64."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import expit, softmax
 
 import fcnn
+from experiments.losses.pairs import LOSSES, PAIRS, exact, gradient, loss_and_gradient, softmax
 
 SCALES = (1.0, 10.0, 100.0, 1000.0)  # standard deviations of random logits
 DRAWS, CLASSES = 500, 10
 ROUNDING = 1e-12
 CONFIDENT = 0.95  # less than the confidence of wrong outputs
-LOSSES = ("squared error", "cross entropy")
 ODDS = np.linspace(0, 20, 40)  # log odds of the wrong output in the figure
-
-
-class Pair(NamedTuple):
-    """Outputs y of logits in NumPy, their loss per example, and its gradient by y and t."""
-
-    output: Callable[..., Any]
-    loss: Callable[..., jax.Array]
-    gradient: Callable[..., np.ndarray]
-
-
-def _difference(y, t):
-    return y - t
-
-
-def _through_sigmoid(y, t):
-    return (y - t) * y * (1 - y)
-
-
-def _through_softmax(y, t):
-    """(diag(y) - y yᵀ) (y - t)."""
-    return y * (y - t - (y * (y - t)).sum(-1, keepdims=True))
-
-
-def _squared_sigmoid(z, t):
-    return fcnn.squared_error(fcnn.sigmoid(z), t)
-
-
-def _squared_softmax(z, t):
-    return fcnn.squared_error(fcnn.softmax(z), t)
-
-
-_softmax = partial(softmax, axis=-1)
-PAIRS = {
-    "identity, squared error": Pair(np.asarray, fcnn.squared_error, _difference),
-    "sigmoid, squared error": Pair(expit, _squared_sigmoid, _through_sigmoid),
-    "sigmoid, cross entropy": Pair(expit, fcnn.sigmoid_cross_entropy, _difference),
-    "softmax, squared error": Pair(_softmax, _squared_softmax, _through_softmax),
-    "softmax, cross entropy": Pair(_softmax, fcnn.soft_cross_entropy, _difference),
-}
-
-
-@contextmanager
-def _exact() -> Iterator[None]:
-    with jax.enable_x64(True), fcnn.gradients("autodiff"):
-        yield
-
-
-@partial(jax.jit, static_argnums=0)
-def _loss_and_gradient(loss, z, t):
-    each, pull = jax.vjp(lambda z: loss(z, t), z)
-    return each, pull(jnp.ones_like(each))[0]
-
-
-def gradient(pair: Pair, z, t) -> np.ndarray:
-    """Autodiff's gradient of the loss with respect to the logits. Shapes: (n, k) -> (n, k)."""
-    return np.asarray(_loss_and_gradient(pair.loss, z, t)[1])
 
 
 def random_logits(draws: int, k: int = CLASSES) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +40,7 @@ def differences(draws: int) -> dict[str, list[int]]:
     z, t = random_logits(draws)
     targets = {"identity, squared error": random_logits(draws)[0][::-1].copy()}
     found = {}
-    with _exact():
+    with exact():
         for name, pair in PAIRS.items():
             target = targets.get(name, t)
             found[name] = _count(_near(gradient(pair, z, target), pair.output(z) - target))
@@ -109,9 +50,9 @@ def differences(draws: int) -> dict[str, list[int]]:
 def jacobians(draws: int) -> list[int]:
     """Cases in which softmax has the Jacobian diag(y) - y yᵀ, and not y - t."""
     z, t = random_logits(draws)
-    with _exact():
+    with exact():
         jacobian = np.asarray(jax.jit(jax.vmap(jax.jacrev(lambda z: fcnn.softmax(z))))(z))
-    y = _softmax(z)
+    y = softmax(z)
     formula = y[:, :, None] * np.eye(CLASSES) - y[:, :, None] * y[:, None]
     of_label, off = np.einsum("nk,nkj->nj", t, jacobian), y - t
     largest = np.abs(off).max(1)
@@ -139,7 +80,7 @@ def vanishing(draws: int) -> list[int]:
     n, counts = len(SCALES) * draws, []
     odds = rng.uniform(3, 20, n)  # p from 0.953
     bound = 8**0.5 / (1 + np.exp(odds))  # 2√2 (1 - p)
-    with _exact():
+    with exact():
         for output, (z, t) in wrong_outputs(odds, rng.normal(size=(n, CLASSES - 1))).items():
             squared, entropy = (PAIRS[f"{output}, {loss}"] for loss in LOSSES)
             slow, fast = gradient(squared, z, t), gradient(entropy, z, t)
@@ -150,7 +91,7 @@ def vanishing(draws: int) -> list[int]:
 
 def curves() -> dict[str, list[float]]:
     """Norms of the gradient by log odds of the wrong output; other softmax outputs are equal."""
-    with _exact():
+    with exact():
         return {
             f"{output}, {loss}": _norms(gradient(PAIRS[f"{output}, {loss}"], z, t)).tolist()
             for output, (z, t) in wrong_outputs(ODDS, np.zeros((len(ODDS), CLASSES - 1))).items()
@@ -163,16 +104,11 @@ def two_logits(draws: int) -> list[int]:
     z, t = random_logits(draws, k=2)
     one, target = z[:, 1:] - z[:, :1], t[:, 1:]
     size = np.maximum(1, np.abs(one[:, 0]))
-    pairs = [PAIRS[f"{output}, cross entropy"] for output in ("softmax", "sigmoid")]
-    with _exact():
-        (loss, dz), (loss_of_one, dz_of_one) = (
-            map(np.asarray, _loss_and_gradient(pair.loss, *of))
-            for pair, of in zip(pairs, ((z, t), (one, target)), strict=True)
-        )
-        y, y_of_one = (
-            np.asarray(f(a))
-            for f, a in ((fcnn.softmax, jnp.asarray(z)), (fcnn.sigmoid, jnp.asarray(one)))
-        )
+    with exact():
+        y = np.asarray(fcnn.softmax(jnp.asarray(z)))
+        y_of_one = np.asarray(fcnn.sigmoid(jnp.asarray(one)))
+        loss, dz = loss_and_gradient(fcnn.soft_cross_entropy, z, t)
+        loss_of_one, dz_of_one = loss_and_gradient(fcnn.sigmoid_cross_entropy, one, target)
     return _count(
         _near(y[:, 1:], y_of_one),
         _near(loss, loss_of_one, size),

@@ -13,7 +13,7 @@ from experiments.framework.experiment import Log
 from experiments.framework.options import Options
 from experiments.framework.splits import Splits
 from experiments.framework.trained import STEPS, Trained, Trials
-from experiments.losses.formulas import PAIRS
+from experiments.losses.pairs import PAIRS
 from fcnn.data import Images
 from fcnn.models import mlp
 

@@ -7,8 +7,8 @@ from experiments.framework.experiment import Log, Part
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.splits import Splits, splits
 from experiments.losses import formulas
-from experiments.losses.formulas import PAIRS
 from experiments.losses.learning import LOGITS, of_pair, of_two_classes
+from experiments.losses.pairs import PAIRS
 
 GRADIENTS = "gradients"
 SMOKE = ("softmax, squared error", "one logit, sigmoid")

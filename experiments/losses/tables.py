@@ -3,9 +3,9 @@
 from experiments.framework.curves import mean_steps
 from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
-from experiments.losses.formulas import PAIRS
 from experiments.losses.learning import LOGITS, TARGET
 from experiments.losses.measure import GRADIENTS
+from experiments.losses.pairs import PAIRS
 
 TEST = "test accuracy, %"
 
