@@ -21,7 +21,7 @@ from experiments.framework.options import Options
 from experiments.mini_batch.evidence import evidence
 from experiments.mini_batch.figures import by_epoch, by_second, deviations
 from experiments.mini_batch.learning import GOAL, RATES, TARGET
-from experiments.mini_batch.measure import measure, parts, prepare
+from experiments.mini_batch.measure import NOISE_IMAGES, measure, parts, prepare
 from experiments.mini_batch.noise import DRAWS, ROUNDING, SIZES
 from experiments.mini_batch.tables import tables
 from experiments.mini_batch.times import ROUNDS
@@ -112,14 +112,15 @@ EXPERIMENT = Experiment(
         "cut to a multiple of 128, so that every epoch has each image once.",
         "After each epoch the loss is measured on all training images, and this measurement is "
         f"outside the times. A seed that does not reach {TARGET:g} nats counts with all its "
-        "epochs, a lower bound (≥).",
+        "epochs, a lower bound (≥). A claim for which such a bound is no evidence is not judged.",
         "Seconds: epochs of a seed, times the seconds of an epoch of one network as one compiled "
         f"program, without compilation. For seed i these are the shortest of {ROUNDS} interleaved "
         "runs in repeat i. An epoch that Python dispatches step by step takes longer, most of all "
         "with one image per step.",
         f"Noise: the root of the mean squared distance of {DRAWS} mini-batch gradients from the "
         "gradient of all images, with all parameters as one vector. The trained parameters are "
-        "those after 10 epochs with 32 images per step at rate 0.1.",
+        f"those after 10 epochs with 32 images per step at rate 0.1. All images are {NOISE_IMAGES:,} "
+        "training images here, at most.",
     ],
     data=lambda prepared: identity(prepared.train),
 )

@@ -9,7 +9,7 @@ from experiments.framework.claim import Evidence, NotJudged, Pairs, Share
 from experiments.framework.curves import least_steps, missed
 from experiments.framework.statistics import percent
 from experiments.mini_batch.learning import TARGET
-from experiments.mini_batch.measure import ALL, BATCHES, NOISE, TIMES
+from experiments.mini_batch.measure import BATCHES, NOISE, TIMES
 
 
 def evidence(m) -> list[Evidence]:
@@ -17,18 +17,26 @@ def evidence(m) -> list[Evidence]:
         return [NotJudged(f"{missing[0]} was not measured")] * 8
     noise, slow = m[NOISE], {name: seconds(m, name) for name in BATCHES}
     epochs = [[log2(steps) for steps in least_steps(m[name])] for name in BATCHES]
-    zeros = [0.0] * len(epochs[0])
-    one, few = "1 image", "32 images"
+    zeros, (one, few, _, every) = [0.0] * len(epochs[0]), BATCHES
     return [
         Share(*noise["equal"]),
         Pairs(larger(noise, slope_distance), zeros),
         Pairs(larger(noise, formula_distance), zeros),
-        Pairs(np.diff(epochs, axis=0).min(0).tolist(), zeros),
-        Pairs(slow[one], slow[few]),
-        Pairs(slow[ALL], slow[few]),
-        Share(*m[ALL]["falls"]),
-        _at_equal_loss(m[one], m[ALL]),
+        _where_reached(m, BATCHES[:-1], Pairs(np.diff(epochs, axis=0).min(0).tolist(), zeros)),
+        _where_reached(m, [few], Pairs(slow[one], slow[few])),
+        _where_reached(m, [few], Pairs(slow[every], slow[few])),
+        Share(*m[every]["falls"]),
+        _where_reached(
+            m, [one, every], Pairs(*(percent(m[k]["test_at_loss"]) for k in (one, every)))
+        ),
     ]
+
+
+def _where_reached(m, names, pairs: Pairs) -> Evidence:
+    """`pairs`, unless a seed of these batch sizes misses the loss: its epochs are a lower bound."""
+    if late := [name for name in names if missed(m[name])]:
+        return NotJudged(f"with {late[0]} per step a seed does not reach {TARGET:g} nats")
+    return pairs
 
 
 def larger(noise, distance) -> list[float]:
@@ -55,9 +63,3 @@ def seconds(m, name) -> list[float]:
     """log2 of the seconds of each seed until the loss is reached."""
     epochs, each = least_steps(m[name]), m[TIMES][name]
     return [log2(n * second) for n, second in zip(epochs, each, strict=True)]
-
-
-def _at_equal_loss(one, every):
-    if missed(one) or missed(every):
-        return NotJudged(f"not every seed reaches a training loss of {TARGET:g} nats")
-    return Pairs(percent(one["test_at_loss"]), percent(every["test_at_loss"]))

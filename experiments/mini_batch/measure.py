@@ -12,6 +12,7 @@ from experiments.mini_batch.times import ROUNDS, epoch_times
 from fcnn.data import Images
 
 NOISE, TIMES, ALL = "noise", "seconds of an epoch", "all images"
+NOISE_IMAGES = 1280  # of which gradients are measured, at most; all training images of digits
 FIXED = {"1 image": 1, "32 images": 32, "128 images": 128}
 BATCHES, SMOKE = (*FIXED, ALL), ("32 images",)
 COSTS = {"1 image": 20, "32 images": 3}  # relative to the other parts
@@ -59,4 +60,5 @@ def _noise(config, prepared, learning, log):
     points = {"initial": run.params[0], "trained": run.params[-1]}
     small = {"sizes": (1, 32), "draws": 64} if config.smoke else {}  # programs of equal shapes
     batches = (FIXED[SMOKE[0]],) if config.smoke else FIXED.values()
-    return measured(learning.model, points, prepared.train, batches, log, **small)
+    images = Images(*(a[:NOISE_IMAGES] for a in prepared.train))
+    return measured(learning.model, points, images, batches, log, **small)

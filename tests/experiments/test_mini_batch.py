@@ -101,5 +101,8 @@ def test_a_seed_that_misses_the_loss_is_a_bound_and_has_no_accuracy_at_it():
     m = held()
     m["all images"]["steps"] = [None, 100]
     assert 2 ** seconds(m, "all images")[0] == pytest.approx(200 * 0.08)
-    assert isinstance(evidence(m)[7], NotJudged)
+    unjudged = lambda: [i for i, e in enumerate(evidence(m)) if isinstance(e, NotJudged)]
+    assert unjudged() == [7]
+    m["32 images"]["steps"] = [None, 10]
+    assert unjudged() == [3, 4, 5, 7]
     assert all(isinstance(each, NotJudged) for each in evidence({"noise": m["noise"]}))
