@@ -119,8 +119,8 @@ EXPERIMENT = Experiment(
         "with one image per step.",
         f"Noise: the root of the mean squared distance of {DRAWS} mini-batch gradients from the "
         "gradient of all images, with all parameters as one vector. The trained parameters are "
-        f"those after 10 epochs with 32 images per step at rate 0.1. All images are {NOISE_IMAGES:,} "
-        "training images here, at most.",
+        "those after 10 epochs with 32 images per step at rate 0.1. All images are here at most "
+        f"{NOISE_IMAGES:,} training images.",
     ],
     data=lambda prepared: identity(prepared.train),
 )
