@@ -20,7 +20,7 @@ METHODS = {
     "vermillion": (
         *("dense", "sigmoid", "autodiff", "loops in NumPy", "baseline", "without dropout"),
         *("softmax regression", "linear, depth 4", "SGD", "squared error", "sd 1", "plain"),
-        *("no normalization", "raw pixels"),
+        *("no normalization", "raw pixels", "1 image"),
     ),
     "green": (
         *("local3", "tanh", "gap", "tiled", "mean", "FReLU, conv", "AdaGrad", "Xavier"),
@@ -28,8 +28,8 @@ METHODS = {
     ),
     "gold": ("stride", "leaky relu", "momentum", "sd 0.01", "instance norm", "GRU"),
     "purple": ("L2", "ELU", "Nesterov", "group norm", "RNN", "pretraining"),
-    "sky": ("L4", "swish", "RMSProp", "random"),
-    "navy": ("max", "max pool", "mish", "attention"),
+    "sky": ("L4", "swish", "RMSProp", "random", "32 images"),
+    "navy": ("max", "max pool", "mish", "attention", "all images"),
     "soft": (
         *("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft", "zeros"),
         "seasonal naive",

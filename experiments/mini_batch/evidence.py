@@ -1,0 +1,65 @@
+"""Evidence of the claims about noise, epochs, seconds, falling loss and test accuracy."""
+
+from math import log2
+from typing import Any
+
+import numpy as np
+
+from experiments.framework.claim import Evidence, NotJudged, Pairs, Share
+from experiments.framework.curves import least_steps, missed
+from experiments.framework.statistics import percent
+from experiments.mini_batch.learning import TARGET
+from experiments.mini_batch.measure import BATCHES, NOISE, TIMES
+
+
+def evidence(m) -> list[Evidence]:
+    if missing := [name for name in (NOISE, TIMES, *BATCHES) if name not in m]:
+        return [NotJudged(f"{missing[0]} was not measured")] * 8
+    noise, slow = m[NOISE], {name: seconds(m, name) for name in BATCHES}
+    epochs = [[log2(steps) for steps in least_steps(m[name])] for name in BATCHES]
+    zeros, (one, few, _, every) = [0.0] * len(epochs[0]), BATCHES
+    return [
+        Share(*noise["equal"]),
+        Pairs(larger(noise, slope_distance), zeros),
+        Pairs(larger(noise, formula_distance), zeros),
+        _where_reached(m, BATCHES[:-1], Pairs(np.diff(epochs, axis=0).min(0).tolist(), zeros)),
+        _where_reached(m, [few], Pairs(slow[one], slow[few])),
+        _where_reached(m, [few], Pairs(slow[every], slow[few])),
+        Share(*m[every]["falls"]),
+        _where_reached(
+            m, [one, every], Pairs(*(percent(m[k]["test_at_loss"]) for k in (one, every)))
+        ),
+    ]
+
+
+def _where_reached(m, names, pairs: Pairs) -> Evidence:
+    """`pairs`, unless a seed of these batch sizes misses the loss: its epochs are a lower bound."""
+    if late := [name for name in names if missed(m[name])]:
+        return NotJudged(f"with {late[0]} per step a seed does not reach {TARGET:g} nats")
+    return pairs
+
+
+def larger(noise, distance) -> list[float]:
+    """Of each seed, the larger distance at initial and at trained parameters."""
+    return [max(map(distance, points)) for points in zip(*noise["points"].values(), strict=True)]
+
+
+def slope(point: dict[str, Any]) -> float:
+    """The slope of log noise by log size, of least squares."""
+    sizes, found = zip(*((int(n), value) for n, value in point["noise"].items()), strict=True)
+    return float(np.polyfit(np.log(sizes), np.log(found), 1)[0])
+
+
+def slope_distance(point) -> float:
+    return abs(slope(point) + 0.5)
+
+
+def formula_distance(point) -> float:
+    """Noise of half of the images without replacement: percent of the formula it differs by."""
+    return 100 * abs(point["half"] / point["formula"] - 1)
+
+
+def seconds(m, name) -> list[float]:
+    """log2 of the seconds of each seed until the loss is reached."""
+    epochs, each = least_steps(m[name]), m[TIMES][name]
+    return [log2(n * second) for n, second in zip(epochs, each, strict=True)]
