@@ -1,0 +1,35 @@
+"""Attention without positional encoding is equivariant to permutations of the steps.
+
+With f the network and P a permutation of the steps: f(P x) = P f(x), whatever the parameters.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.memory.networks import network
+from experiments.memory.tasks import ALPHABET, copy
+
+LENGTH = 10  # delay of the copy task
+ROUNDING = 100  # rounding units: eps of float32, times the largest output
+
+
+def equivariant(units: int, seeds: int, examples: int, *, order: bool) -> dict[str, int]:
+    """Count of pairs of sequence and seed with f(P x) = P f(x) within rounding."""
+    rng = np.random.default_rng(LENGTH)
+    x = copy(LENGTH, examples, rng).x
+    steps = x.shape[1]
+    places = rng.permuted(np.tile(np.arange(steps), (examples, 1)), axis=1)[..., None]
+    net = network("attention", units, steps, ALPHABET, order)
+
+    def outputs(key):
+        params, state = net.init(key, x.shape[1:])
+        f = lambda x: net.apply(params, state, x)[0]
+        return f(jnp.asarray(x)), f(jnp.asarray(np.take_along_axis(x, places, 1)))
+
+    y, permuted = map(
+        np.asarray, jax.jit(jax.vmap(outputs))(jax.random.split(jax.random.key(0), seeds))
+    )
+    error = np.abs(permuted - np.take_along_axis(y, places[None], 2)).max((2, 3))
+    unit = np.finfo(np.float32).eps * np.abs(y).max((2, 3))
+    return {"equal": int((error <= ROUNDING * unit).sum()), "of": error.size}
