@@ -1,4 +1,4 @@
-"""Memory: how far back an RNN, an LSTM, a GRU and attention reach, and their gradients through time.
+"""Memory: how far back RNN, LSTM, GRU and attention reach, and their gradients through time.
 
 Networks of equal size learn to copy symbols after a delay, and to add two marked numbers of a
 sequence, for each length of the sequence separately. The reach of a network is the largest length
@@ -12,7 +12,7 @@ from experiments.framework.experiment import Experiment
 from experiments.memory.evidence import evidence
 from experiments.memory.figures import by_delay, by_length, initial_gradient, trained_gradient
 from experiments.memory.measure import BATCH, CLIP, RATES, Config, measure, parts, prepare
-from experiments.memory.networks import HEADS, UNITS, WIDTH
+from experiments.memory.networks import UNITS, WIDTH
 from experiments.memory.order import LENGTH, ROUNDING
 from experiments.memory.tables import tables
 from experiments.memory.tasks import GRADIENT_LENGTH, LENGTHS, SYMBOLS, TASKS
@@ -121,7 +121,7 @@ EXPERIMENT = Experiment(
         "The rate of each network and length has the lowest mean error on validation examples, of "
         f"{', '.join(f'{rate:g}' for rate in RATES)}.",
         "LSTM: forget bias 1. RNN, LSTM and GRU: orthogonal recurrent weights. Attention: one "
-        f"block of width {WIDTH} with {HEADS} heads, sines and cosines as positional encoding.",
+        f"block of width {WIDTH} with one head, sines and cosines as positional encoding.",
         "Gradient: of the loss of the last step with respect to the input at each distance before "
         "it, root mean square over examples, in networks for the adding problem of length "
         f"{GRADIENT_LENGTH}. Its fall is the slope of a least-squares line through its log10.",

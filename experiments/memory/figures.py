@@ -8,7 +8,7 @@ from experiments.framework.palette import COLOURS
 from experiments.framework.plots import lines
 from experiments.memory.evidence import falls, log_reach
 from experiments.memory.networks import KINDS
-from experiments.memory.tasks import LENGTHS, TASKS
+from experiments.memory.tasks import TASKS
 
 
 def by_delay(axes, m) -> str | None:
@@ -28,7 +28,7 @@ def _errors(axes, m, task, across) -> str | None:
     axes.axhline(TASKS[task].bound, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
     axes.set_ylim(bottom=0)
     curves = {kind: {int(t): each for t, each in by.items()} for kind, by in found.items()}
-    lines(axes, curves, across, TASKS[task].unit, LENGTHS)
+    lines(axes, curves, across, TASKS[task].unit, sorted(map(int, next(iter(found.values())))))
     axes.set_ylim(bottom=0)
     reached = ", ".join(f"{k} {2 ** fmean(log_reach(m, task, k)):.0f}" for k in found)
     return (

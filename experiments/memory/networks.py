@@ -23,7 +23,7 @@ from fcnn.layers import (
 RECURRENT = {"RNN": rnn, "LSTM": lstm, "GRU": gru}
 KINDS = (*RECURRENT, "attention")
 UNITS = 24  # of LSTM
-WIDTH, HEADS = 16, 2  # of attention; the hidden units of its block vary
+WIDTH = 16  # of attention, which has one head; the hidden units of its block vary
 
 
 def network(kind: str, units: int, answers: int, outputs: int, order: bool = True) -> Layer:
@@ -36,14 +36,17 @@ def network(kind: str, units: int, answers: int, outputs: int, order: bool = Tru
     if kind != "attention":
         return serial(RECURRENT[kind](units), last, logits)
     positions = [positional_encoding()] if order else []
-    attend = residual(serial(layer_norm(), multi_head_attention(HEADS)))
+    attend = residual(serial(layer_norm(), multi_head_attention(1)))
     hidden = residual(serial(layer_norm(), dense(units), relu(), dense(WIDTH)))
     return serial(dense(WIDTH), *positions, attend, last, hidden, layer_norm(), logits)
 
 
 @cache
-def units_of(kind: str, shape: tuple[int, int], answers: int, outputs: int) -> int:
+def units_of(kind: str, features: int, answers: int, outputs: int) -> int:
     """Units for as many parameters as LSTM has; of attention, the hidden units of its block."""
+    if kind == "LSTM":
+        return UNITS
+    shape = answers, features  # parameters do not depend on the number of steps
     build = lambda kind, units: network(kind, units, answers, outputs)
     parameters = lambda net: fcnn.summary(net, shape).parameters
     return nearest(partial(build, kind), parameters, parameters(build("LSTM", UNITS)))

@@ -7,20 +7,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.memory.networks import network
+from experiments.memory.networks import WIDTH, network
 from experiments.memory.tasks import ALPHABET, copy
 
 LENGTH = 10  # delay of the copy task
 ROUNDING = 100  # rounding units: eps of float32, times the largest output
 
 
-def equivariant(units: int, seeds: int, examples: int, *, order: bool) -> dict[str, int]:
+def equivariant(seeds: int, examples: int, *, order: bool) -> dict[str, int]:
     """Count of pairs of sequence and seed with f(P x) = P f(x) within rounding."""
     rng = np.random.default_rng(LENGTH)
     x = copy(LENGTH, examples, rng).x
     steps = x.shape[1]
     places = rng.permuted(np.tile(np.arange(steps), (examples, 1)), axis=1)[..., None]
-    net = network("attention", units, steps, ALPHABET, order)
+    net = network("attention", 4 * WIDTH, steps, ALPHABET, order)
 
     def outputs(key):
         params, state = net.init(key, x.shape[1:])

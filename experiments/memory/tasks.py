@@ -12,7 +12,7 @@ import numpy as np
 import fcnn
 from fcnn.data import Images
 
-LENGTHS = (5, 10, 20, 40)
+LENGTHS = (10, 20, 40, 80)
 GRADIENT_LENGTH = 20  # of the adding problem
 SYMBOLS, ALPHABET = 3, 8
 BLANK, RECALL = ALPHABET, ALPHABET + 1
