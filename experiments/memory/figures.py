@@ -26,10 +26,10 @@ def _errors(axes, m, task, across) -> str | None:
     if not found:
         return None
     axes.axhline(TASKS[task].bound, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
-    axes.set_ylim(bottom=0)
+    top = max(max(map(max, by.values())) for by in found.values())
+    axes.set_ylim(0, 1.1 * max(top, TASKS[task].bound))
     curves = {kind: {int(t): each for t, each in by.items()} for kind, by in found.items()}
-    lines(axes, curves, across, TASKS[task].unit, sorted(map(int, next(iter(found.values())))))
-    axes.set_ylim(bottom=0)
+    lines(axes, curves, across, TASKS[task].unit, sorted(next(iter(curves.values()))))
     reached = ", ".join(f"{k} {2 ** fmean(log_reach(m, task, k)):.0f}" for k in found)
     return (
         f"Test error ({TASKS[task].unit}) against {across}, logarithmic; networks are trained at "
