@@ -1,9 +1,9 @@
 """Training of each kind of network on each task, at each length, and gradients through time."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import optax
@@ -11,7 +11,7 @@ import optax
 import fcnn
 from experiments.framework.chosen import chosen
 from experiments.framework.experiment import Log, Part
-from experiments.framework.options import Seeded
+from experiments.framework.options import Seeded, default_shown
 from experiments.framework.trained import STEPS, Trials
 from experiments.framework.tuned import RATES as USUAL
 from experiments.memory.gradients import through_time
@@ -29,16 +29,21 @@ SMOKE = 5  # the only length with --smoke
 
 @dataclass(frozen=True)
 class Config(Seeded):
-    steps: int = 400
+    full: bool = False
+    """A longer run, with four times as many training steps."""
+
+    steps: Annotated[int | None, default_shown("400; 1600 with --full", "INT")] = None
     """Training steps of each network, a multiple of 25."""
 
 
 def prepare(config: Config) -> tuple[Config, None]:
-    if config.steps < STEPS or config.steps % STEPS:
-        better = max(1, round(config.steps / STEPS)) * STEPS
-        what = f"--steps {config.steps} must be a positive multiple of {STEPS}"
+    default = STEPS if config.smoke else 1600 if config.full else 400
+    steps = default if config.steps is None else config.steps
+    if steps < STEPS or steps % STEPS:
+        better = max(1, round(steps / STEPS)) * STEPS
+        what = f"--steps {steps} must be a positive multiple of {STEPS}"
         raise ValueError(f"{what}; write --steps {better}")
-    return config, None
+    return replace(config, steps=steps), None
 
 
 def parts(config: Config, prepared: None) -> list[Part]:
@@ -65,10 +70,10 @@ def drawn(task: Task, length: int, n: int, use: int) -> Images:
 def _by_length(config: Config, name: str, kind: str, log: Log) -> dict[str, Any]:
     """Rates and test errors at each length; gradients of the adding problem at one length."""
     task, found = TASKS[name], {"rate": {}, "error": {}}
+    examples = BATCH * (config.steps or 0)
     for length in (SMOKE,) if config.smoke else LENGTHS:
-        steps = STEPS if config.smoke else config.steps
         train, validation, test = (
-            drawn(task, length, n, use) for use, n in enumerate((steps * BATCH, VALIDATION, TEST))
+            drawn(task, length, n, use) for use, n in enumerate((examples, VALIDATION, TEST))
         )
         shape = train.x.shape[1:]
         found["units"] = units_of(kind, shape[-1], task.answers, task.outputs)

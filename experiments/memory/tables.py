@@ -41,9 +41,10 @@ def _reach(m) -> Table:
     rows = []
     for task in TASKS:
         done = [kind for kind in KINDS if f"{task}, {kind}" in m]
-        rows += [(task, kind, with_spread(log_reach(m, task, kind))) for kind in done]
-    rows = [(*row, f"{2 ** float(row[-1].split()[0]):.0f}") for row in rows]
-    return Table(("task", "network", "log2 of the reach", "reach, steps"), rows)
+        for kind in done:
+            of = log_reach(m, task, kind)
+            rows.append((task, kind, with_spread(of), f"{2 ** fmean(of):.0f}"))
+    return Table(("task", "network", "log2 of the reach", "reach, steps, geometric mean"), rows)
 
 
 def _gradients(m) -> Table:

@@ -52,7 +52,9 @@ def test_the_reach_is_the_largest_length_below_the_bound():
 
 def test_the_gradient_through_time_of_a_known_network():
     weights = 10.0 ** -np.arange(5)[::-1]  # the last step has the weight 1
-    model = stateless("sum", lambda x: (x * weights[:, None]).sum((1, 2)), positions="removed")
+    model = stateless(
+        "sum", lambda x: (x * weights[None, :, None]).sum((1, 2)), positions="removed"
+    )
     examples = Images(np.random.default_rng(0).normal(size=(7, 5, 4)), np.zeros(7))
     state = TrainState(jnp.zeros(2, int), {}, {}, {}, jnp.zeros(2))
     norms = through_time(model, lambda outputs, y: outputs - y, examples)(state)
