@@ -9,7 +9,7 @@ Command: python -m experiments memory
 
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
-from experiments.memory.evidence import evidence
+from experiments.memory.evidence import TWICE, evidence
 from experiments.memory.figures import by_delay, by_length, initial_gradient, trained_gradient
 from experiments.memory.measure import BATCH, CLIP, RATES, Config, measure, parts, prepare
 from experiments.memory.networks import UNITS, WIDTH
@@ -37,23 +37,24 @@ EXPERIMENT = Experiment(
         Claim(
             "LSTM reaches more than twice as far as RNN in the copy task",
             "log2 of the largest delay with less than 5 % of test symbols wrong, LSTM − RNN",
-            margin=1.0,
+            margin=TWICE,
             unit=DOUBLINGS,
         ),
         Claim(
             "LSTM reaches more than twice as far as RNN in the adding problem",
             "log2 of the largest length with a squared error on test data below 1/12, LSTM − RNN",
-            margin=1.0,
+            margin=TWICE,
             unit=DOUBLINGS,
         ),
         Claim(
-            "GRU reaches at least as far as LSTM, within half a doubling",
+            f"Up to T = {LENGTHS[-1]}, GRU reaches at least as far as LSTM, within half a doubling",
             f"{REACH}, mean of both tasks, GRU − LSTM",
             margin=HALF,
             unit=DOUBLINGS,
         ),
         Claim(
-            "Attention reaches at least as far as LSTM, within half a doubling",
+            f"Up to T = {LENGTHS[-1]}, attention reaches at least as far as LSTM, within half a "
+            "doubling",
             f"{REACH}, mean of both tasks, attention − LSTM",
             margin=HALF,
             unit=DOUBLINGS,

@@ -29,11 +29,13 @@ def _errors(axes, m, task, across) -> str | None:
     top = max(max(map(max, by.values())) for by in found.values())
     axes.set_ylim(0, 1.1 * max(top, TASKS[task].bound))
     curves = {kind: {int(t): each for t, each in by.items()} for kind, by in found.items()}
-    lines(axes, curves, across, TASKS[task].unit, sorted(next(iter(curves.values()))))
+    lengths = sorted(next(iter(curves.values())))
+    lines(axes, curves, across, TASKS[task].unit, lengths)
     reached = ", ".join(f"{k} {2 ** fmean(log_reach(m, task, k)):.0f}" for k in found)
     return (
         f"Test error ({TASKS[task].unit}) against {across}, logarithmic; networks are trained at "
-        f"each T separately. Reach in steps, the geometric mean over seeds: {reached}. Dashed: the "
+        f"each T separately. Reach in steps, the geometric mean over seeds: {reached}; a seed "
+        f"that reaches no T counts as {min(lengths) / 2:g}. Dashed: the "
         f"bound of the reach, {TASKS[task].bound:.3g}. Bands: one standard deviation over seeds."
     )
 

@@ -10,41 +10,47 @@ from experiments.memory.measure import ORDER
 from experiments.memory.networks import KINDS
 from experiments.memory.tasks import TASKS
 
-DIGITS = {"copy": 1, "adding": 4}
+ERRORS = {"copy": ("symbols wrong, %", 1), "adding": ("squared error", 4)}  # and digits
 
 
 def tables(m) -> list[Table]:
     """`m` may lack parts that were not measured."""
-    return [*(_errors(m, task) for task in TASKS), _reach(m), _gradients(m), _order(m)]
+    errors = [_errors(m, task, *ERRORS[task]) for task in TASKS]
+    return [_reach(m), *errors, _rates(m), _gradients(m), _order(m)]
 
 
-def _errors(m, task) -> Table:
-    found = {kind: m[f"{task}, {kind}"] for kind in KINDS if f"{task}, {kind}" in m}
-    lengths = list(next(iter(found.values()))["error"]) if found else []
-    rows = [
-        (
-            kind,
-            f"{r['units']}",
-            f"{r['parameters']:,}",
-            *(with_spread(r["error"][t], DIGITS[task]) for t in lengths),
-            ", ".join(f"{rate:g}" for rate in r["rate"].values()),
-        )
-        for kind, r in found.items()
-    ]
-    columns = [f"T = {t}" for t in lengths]
-    head = (task, "units", "parameters", *columns, "learning rates")
-    best: dict[str, Best] = dict.fromkeys(columns, "lowest") if found else {}
-    return Table(head, rows, narrow=True, best=best, title=f"{task}: {TASKS[task].unit}")
+def _measured(m, task):
+    return {kind: m[f"{task}, {kind}"] for kind in KINDS if f"{task}, {kind}" in m}
 
 
 def _reach(m) -> Table:
     rows = []
     for task in TASKS:
-        done = [kind for kind in KINDS if f"{task}, {kind}" in m]
-        for kind in done:
+        for kind, r in _measured(m, task).items():
             of = log_reach(m, task, kind)
-            rows.append((task, kind, with_spread(of), f"{2 ** fmean(of):.0f}"))
-    return Table(("task", "network", "log2 of the reach", "reach, steps, geometric mean"), rows)
+            size = f"{r['units']}", f"{r['parameters']:,}"
+            rows.append((task, kind, *size, with_spread(of), f"{2 ** fmean(of):.0f}"))
+    log, steps = "log2 of the reach, doublings", "geometric mean of the reach, steps"
+    return Table(("task", "network", "units", "parameters", log, steps), rows, narrow=True)
+
+
+def _errors(m, task, what, digits) -> Table:
+    found = _measured(m, task)
+    lengths = list(next(iter(found.values()))["error"]) if found else []
+    spreads = lambda by: [with_spread(by[t], digits) for t in lengths]
+    rows = [(kind, *spreads(r["error"])) for kind, r in found.items()]
+    columns = [f"T = {t}, {what}" for t in lengths]
+    best: dict[str, Best] = dict.fromkeys(columns, "lowest")
+    return Table((task, *columns), rows, narrow=True, best=best)
+
+
+def _rates(m) -> Table:
+    rows, lengths = [], []
+    for task in TASKS:
+        for kind, r in _measured(m, task).items():
+            lengths = list(r["rate"])
+            rows.append((f"{task}, {kind}", *(f"{rate:g}" for rate in r["rate"].values())))
+    return Table(("network", *(f"learning rate, T = {t}" for t in lengths)), rows, narrow=True)
 
 
 def _gradients(m) -> Table:

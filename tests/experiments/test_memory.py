@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import fcnn
+from experiments.framework.claim import NotJudged, Pairs
 from experiments.framework.verdict import judge
 from experiments.memory import EXPERIMENT
 from experiments.memory.evidence import reach
@@ -118,3 +119,13 @@ def test_each_claim_can_fail(change, index):
     verdicts = judge(EXPERIMENT.claims, EXPERIMENT.evidence(measured(**change)))
     expected = ["failed" if i == index else "held" for i in range(len(EXPERIMENT.claims))]
     assert [v.verdict for v in verdicts] == expected
+
+
+def test_a_reach_beyond_all_lengths_or_below_them_is_not_judged():
+    ends = measured(RNN=((40, 5), 0.6, 0.6), LSTM=((80, 5),))
+    evidence = EXPERIMENT.evidence(ends)
+    assert evidence[0] == NotJudged(
+        "LSTM reaches the largest T: it is at least 1.0 doublings ahead"
+    )
+    assert evidence[1] == NotJudged("neither reaches T = 10; write a larger --steps")
+    assert isinstance(EXPERIMENT.evidence(measured(LSTM=((80, 80),)))[0], Pairs)  # decided
