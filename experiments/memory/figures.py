@@ -28,7 +28,9 @@ def _errors(axes, m, task, across) -> str | None:
     axes.axhline(TASKS[task].bound, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
     top = max(max(map(max, by.values())) for by in found.values())
     axes.set_ylim(0, 1.1 * max(top, TASKS[task].bound))
-    curves = {kind: {int(t): each for t, each in by.items()} for kind, by in found.items()}
+    curves: dict[str, dict[float, list[float]]] = {
+        kind: {int(t): each for t, each in by.items()} for kind, by in found.items()
+    }
     lengths = sorted(next(iter(curves.values())))
     lines(axes, curves, across, TASKS[task].unit, lengths)
     reached = ", ".join(f"{k} {2 ** fmean(log_reach(m, task, k)):.0f}" for k in found)

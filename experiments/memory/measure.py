@@ -59,7 +59,8 @@ def measure(
         if part.name == ORDER:
             yield part.name, _order(config)
         else:
-            yield part.name, _by_length(config, *part.payload, log)
+            task, kind = part.payload
+            yield part.name, _by_length(config, task, kind, log)
 
 
 def drawn(task: Task, length: int, n: int, use: int) -> Images:
@@ -69,7 +70,7 @@ def drawn(task: Task, length: int, n: int, use: int) -> Images:
 
 def _by_length(config: Config, name: str, kind: str, log: Log) -> dict[str, Any]:
     """Rates and test errors at each length; gradients of the adding problem at one length."""
-    task, found = TASKS[name], {"rate": {}, "error": {}}
+    task, found = TASKS[name], dict[str, Any](rate={}, error={})
     examples = BATCH * (config.steps or 0)
     for length in (SMOKE,) if config.smoke else LENGTHS:
         train, validation, test = (
