@@ -62,7 +62,8 @@ def measure(
 ) -> Generator[tuple[str, Any], None, None]:
     rates = RATES[1:2] if config.smoke else RATES
     for part in todo:
-        model, units = network(*part.payload, prepared)
+        kind, size = part.payload
+        model, units = network(kind, size, prepared)
         trials = Trials(model, prepared.train, seeds=config.seeds or 0, log=log, label=part.name)
         on_validation = lambda run: run.accuracy(prepared.validation)
         best = chosen(trials, on_validation, epochs=config.epochs or 0, rates=rates)
