@@ -9,6 +9,7 @@ Command: python -m experiments features
 """
 
 from experiments.features.evidence import LAST, evidence
+from experiments.features.fields import INPUTS, SIDE
 from experiments.features.figures import field, filters, probes, selectivity
 from experiments.features.measure import MOST, measure, parts, prepare
 from experiments.features.networks import BINS, MAPS
@@ -105,7 +106,8 @@ EXPERIMENT = Experiment(
         "Selectivity index: 1 − the circular variance of the amplitudes of the response to "
         "gratings of 12 angles, at the frequency of the largest response, of 0.1 to 0.4 cycles per "
         "pixel. Random filters have independent normal weights.",
-        "Receptive fields are those of a feature in the middle of random images of 24×24 pixels. A "
+        f"Receptive fields are those of a feature in the middle of {INPUTS} random images of "
+        f"{SIDE}×{SIDE} pixels. A "
         "pixel counts if its gradient, the mean of absolute values over images and maps, is not "
         "zero; as effective if it is at least 4.55 % of the largest.",
     ],

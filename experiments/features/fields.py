@@ -14,46 +14,48 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fcnn.layers import Layer, serial
+from experiments.features.networks import MAPS, outputs
+from fcnn.layers import Layer
 
-INPUTS, SIDE = 50, 24  # random images, and their height and width
+INPUTS, SIDE = 10, 16  # random images, and their height and width
 EFFECTIVE = 0.0455
-WINDOWED = {"conv1": 1, "conv2": 3, "max_pool1": 5, "conv3": 6}  # name → parts up to it
+WINDOWS = {"conv1": None, "conv2": 3, "max_pool1": 2, "conv3": 3}  # None: that of the first layer
 STRIDES = {"max_pool1": 2}
 
 
 def by_formula(side: int) -> dict[str, int]:
     """The side of the receptive field after each layer with a window."""
-    windows = {"conv1": side, "conv2": 3, "max_pool1": 2, "conv3": 3}
     found, reach, step = {}, 1, 1
-    for name, window in windows.items():
-        reach += (window - 1) * step
+    for name, window in WINDOWS.items():
+        reach += ((window or side) - 1) * step
         step *= STRIDES.get(name, 1)
         found[name] = reach
     return found
 
 
 def gradients(model: Layer, params: Any, channels: int) -> dict[str, np.ndarray]:
-    """Mean |gradient| of the features in the middle, over features and random images, by layer.
+    """Mean |gradient| of the features in the middle, over maps and random images, by layer.
 
     Shapes: params with a leading axis of seeds -> (seeds, SIDE, SIDE) by layer.
     """
-    shape = (INPUTS, 1, SIDE, SIDE, channels)
-    x = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
+    drawn = np.random.default_rng(0).uniform(size=(INPUTS, SIDE, SIDE, channels))
+    x = np.repeat(drawn.astype(np.float32), MAPS, axis=0)  # image i // MAPS, of map i % MAPS
+    map_of = np.tile(np.eye(MAPS, dtype=np.float32), (INPUTS, 1))
+    dy = np.eye(len(WINDOWS), dtype=np.float32)[:, :, None, None] * map_of
 
-    def of_layer(params, last):
-        inner: dict[str, Any] = dict(model.parts[:last])
-        own = {k: params[k] for k in inner if k in params}
+    @jax.jit
+    def compute(params):
+        def middle(x):
+            found = outputs(model, params, x)
+            each = [found[name] for name in WINDOWS]
+            return jnp.stack([y[:, y.shape[1] // 2, y.shape[2] // 2] for y in each])
 
-        def middle(image):
-            y = serial(**inner).apply(own, {}, image)[0][0]
-            return y[y.shape[0] // 2, y.shape[1] // 2]
+        (dx,) = jax.vmap(jax.vjp(middle, x)[1])(dy)
+        return jnp.abs(dx).mean((1, 4))
 
-        each = jax.lax.map(lambda image: jnp.abs(jax.jacrev(middle)(image)).sum((0, 1, 4)), x)
-        return each.mean(0)
-
-    compute = lambda params: {name: of_layer(params, last) for name, last in WINDOWED.items()}
-    return jax.tree.map(np.asarray, jax.jit(jax.vmap(compute))(params))
+    seeds = len(jax.tree.leaves(params)[0])
+    each = [compute(jax.tree.map(lambda a, i=i: a[i], params)) for i in range(seeds)]
+    return dict(zip(WINDOWS, np.stack(each, axis=1), strict=True))
 
 
 def is_square(gradient: np.ndarray, side: int) -> bool:

@@ -18,7 +18,7 @@ from experiments.framework.seeds import BATCH
 from fcnn.layers import Layer, conv, dense, flatten, initializers, max_pool, relu, serial
 
 MAPS, BINS = 16, 4
-LAYERS = {"layer 1": 2, "layer 2": 5, "layer 3": 7}  # name → number of parts of the chain
+LAYERS = {"layer 1": "relu1", "layer 2": "max_pool1", "layer 3": "relu3"}  # name → last part
 ORIENTATIONS, PHASES = 8, (0.0, np.pi / 2)  # of the Gabor filters: even and odd ones
 
 
@@ -29,6 +29,15 @@ def network(side: int, classes: int) -> Layer:
     return serial(*body, flatten(), dense(classes, w_init=initializers.lecun))
 
 
+def outputs(model: Layer, params: Any, x: Any) -> dict[str, jax.Array]:
+    """The output of each part by name, without flatten and the dense head; x of any size."""
+    found = {}
+    for name, layer in model.parts[:-2]:
+        x, _ = layer.apply(params.get(name, {}), {}, x)
+        found[name] = x
+    return found
+
+
 def extractor(model: Layer) -> Callable[[Any, np.ndarray], dict[str, np.ndarray]]:
     """A function (params, x) that gives the features of each layer, for the params of all seeds.
 
@@ -36,12 +45,9 @@ def extractor(model: Layer) -> Callable[[Any, np.ndarray], dict[str, np.ndarray]
     """
 
     def features(params, x):
-        found = {}
-        for name, last in LAYERS.items():
-            inner: dict[str, Any] = dict(model.parts[:last])
-            y, _ = serial(**inner).apply({k: params[k] for k in inner if k in params}, {}, x)
-            found[name] = fcnn.adaptive_avg_pool(y, BINS).reshape(len(x), -1)
-        return found
+        found = outputs(model, params, x)
+        pooled = {k: fcnn.adaptive_avg_pool(found[part], BINS) for k, part in LAYERS.items()}
+        return {name: y.reshape(len(x), -1) for name, y in pooled.items()}
 
     compute = jax.jit(jax.vmap(features, (0, None)))
 
