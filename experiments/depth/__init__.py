@@ -7,8 +7,7 @@
 Command: python -m experiments depth
 """
 
-from statistics import fmean
-
+from experiments.depth.evidence import evidence
 from experiments.depth.figures import learning, shape, test_by_depth, training_by_depth, width
 from experiments.depth.measure import (
     DEEP,
@@ -19,49 +18,16 @@ from experiments.depth.measure import (
     SHALLOW,
     WIDE,
     WIDTHS,
-    by_depth,
-    by_width,
     measure,
     parts,
     prepare,
 )
-from experiments.depth.networks import KINDS, SHAPES, UNITS
+from experiments.depth.networks import UNITS
 from experiments.depth.tables import tables
-from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs
+from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
 from experiments.framework.images import identity
 from experiments.framework.options import Options
-from experiments.framework.statistics import percent
-
-NEEDED = (
-    *dict.fromkeys(by_depth(kind, depth) for kind in KINDS for depth in DEPTHS),
-    *map(by_width, WIDTHS),
-    *SHAPES,
-)
-
-
-def best_depth(m, kind: str) -> int:
-    """The depth with the highest validation accuracy, the mean over seeds."""
-    return max(DEPTHS, key=lambda depth: fmean(m[by_depth(kind, depth)]["validation"]))
-
-
-def evidence(m) -> list[Evidence]:
-    if missing := [name for name in NEEDED if name not in m]:
-        return [NotJudged(f"{missing[0]} was not trained")] * len(EXPERIMENT.claims)
-    pairs = lambda which, a, b: Pairs(percent(m[a][which]), percent(m[b][which]))
-    shallow, deep = ({kind: by_depth(kind, d) for kind in KINDS} for d in (SHALLOW, DEEP))
-    narrow, middle, wide = map(by_width, (NARROW, MIDDLE, WIDE))
-    return [
-        pairs("train", shallow["plain"], deep["plain"]),
-        pairs("train", deep["residual"], shallow["residual"]),
-        pairs("test", deep["residual"], deep["plain"]),
-        pairs("test", by_depth("plain", best_depth(m, "plain")), deep["plain"]),
-        pairs("test", middle, narrow),
-        pairs("test", middle, wide),
-        pairs("test", "funnel", "constant"),
-        pairs("test", "funnel", "growing"),
-    ]
-
 
 POINTS = "percentage points"
 EXPERIMENT = Experiment(

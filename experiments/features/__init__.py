@@ -50,18 +50,19 @@ EXPERIMENT = Experiment(
             unit=POINTS,
         ),
         Claim(
-            "Learned features have a higher test accuracy than random ones of the same network",
+            "Learned features of layer 3 have a higher test accuracy than random ones of the same "
+            "network",
             f"{PROBE} of {LAST}, learned − random",
             unit=POINTS,
         ),
         Claim(
-            "Random features of layer 3 have a higher test accuracy than pixels",
+            "Random features of layer 3 have a higher test accuracy than raw pixels",
             f"{PROBE}, random, {LAST} − raw pixels",
             unit=POINTS,
         ),
         Claim(
-            "The learned first layer loses at most 1 point of test accuracy to as many Gabor "
-            "filters",
+            "The learned first layer loses at most 1 point of test accuracy to the same number of "
+            "Gabor filters",
             f"{PROBE} of layer 1, learned − Gabor",
             margin=-1.0,
             unit=POINTS,

@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.depth import EXPERIMENT, NEEDED, best_depth
+from experiments.depth import EXPERIMENT
+from experiments.depth.evidence import NEEDED, best_depth
 from experiments.depth.measure import DEEP, MIDDLE, NARROW, WIDE, by_depth, by_width
-from experiments.depth.networks import KINDS, UNITS, deep, shapes
+from experiments.depth.networks import KINDS, deep, shapes
 from experiments.framework.verdict import judge
 from fcnn import summary
 from fcnn.models import mlp
@@ -63,7 +64,6 @@ def held():
 
 def test_the_depth_is_chosen_on_validation():
     m = held()
-    assert UNITS == 32
     assert best_depth(m, "plain") == 4
     m[by_depth("plain", 16)] = result(0.99, validation=0.94)
     assert best_depth(m, "plain") == 4
