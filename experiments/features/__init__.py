@@ -14,6 +14,7 @@ from experiments.features.figures import field, filters, probes, selectivity
 from experiments.features.measure import MOST, measure, parts, prepare
 from experiments.features.networks import BINS, MAPS
 from experiments.features.orientation import DRAWS
+from experiments.features.probe import STEPS
 from experiments.features.tables import tables
 from experiments.framework.claim import Claim
 from experiments.framework.experiment import Experiment
@@ -100,8 +101,8 @@ EXPERIMENT = Experiment(
         "phases as its first layer.",
         f"Features of a layer are means of its maps over {BINS}×{BINS} bins, so that each layer "
         "has 256; those of layer 2 are after its max pooling. The pixels are not averaged.",
-        "A probe is softmax regression with an L2 penalty, on features standardized by the "
-        "training images. Its strength, and the learning rate of the network, have the highest "
+        f"A probe is softmax regression with an L2 penalty, {STEPS} steps of Adam on all training "
+        "images, on features standardized by these images. Its strength, and the learning rate of the network, have the highest "
         "mean accuracy on a tenth of the training images, which are not trained on. At most "
         f"{MOST:,} original training images are used.",
         "Selectivity index: 1 − the circular variance of the amplitudes of the response to "

@@ -105,7 +105,7 @@ def test_a_probe_is_softmax_regression_with_an_l2_penalty():
     drawn = np.random.default_rng(0)
     x, y = drawn.normal(size=(1, 90, 4)).astype(np.float32), drawn.integers(0, 3, 90)
     x[0, :, 0] += y
-    w, _ = fit(x, y, np.float32([0.1]), classes=3)
+    w, _ = fit(x, y, np.array([0.1], np.float32), classes=3)
     expected = LogisticRegression(C=1 / (90 * 0.1), tol=1e-8).fit(x[0], y).coef_.T
     np.testing.assert_allclose(w[0, 0], expected, atol=2e-3)
     images = Images(100 * x + 7, y)  # standardized by the training images
