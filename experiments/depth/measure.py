@@ -20,7 +20,7 @@ SHALLOW, DEEP = 8, 152
 DEPTHS = (1, 2, 4, SHALLOW, 16, 32, 64, DEEP)
 NARROW, MIDDLE, WIDE = 4, 64, 1024
 WIDTHS = (2, NARROW, 8, 16, MIDDLE, 256, WIDE)
-RATES = (5e-4, 2e-3, 8e-3, 3e-2)  # of the first step of Adam
+RATES = (2e-3, 8e-3, 3e-2, 1e-1)  # of the first step of Adam
 
 
 def prepare(config: Options) -> tuple[Options, Splits]:
@@ -60,7 +60,7 @@ def network(kind: str, size: int, prepared: Splits) -> tuple[Layer, list[int]]:
 def measure(
     config: Options, prepared: Splits, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
-    rates = RATES[1:2] if config.smoke else RATES
+    rates = RATES[:1] if config.smoke else RATES
     for part in todo:
         kind, size = part.payload
         model, units = network(kind, size, prepared)

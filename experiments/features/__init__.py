@@ -102,8 +102,9 @@ EXPERIMENT = Experiment(
         f"Features of a layer are means of its maps over {BINS}×{BINS} bins, so that each layer "
         "has 256; those of layer 2 are after its max pooling. The pixels are not averaged.",
         f"A probe is softmax regression with an L2 penalty, {STEPS} steps of Adam on all training "
-        "images, on features standardized by these images. Its strength, and the learning rate of the network, have the highest "
-        "mean accuracy on a tenth of the training images, which are not trained on. At most "
+        "images, on features standardized by these images. Its strength, and the learning rate of "
+        "the network, have the highest mean accuracy on a tenth of the training images, which are "
+        "not trained on. At most "
         f"{MOST:,} original training images are used.",
         "Selectivity index: 1 − the circular variance of the amplitudes of the response to "
         "gratings of 12 angles, at the frequency of the largest response, of 0.1 to 0.4 cycles per "
