@@ -1,0 +1,120 @@
+"""Learned features: filters of the first layer, probes of each layer, and receptive fields.
+
+A network of three convolutions is trained, and compared with its own random initial parameters,
+with fixed Gabor filters as its first layer, and with the pixels (`networks` has all of them). A
+linear probe, which is softmax regression on fixed features, measures how well the features of a
+layer separate the classes.
+
+Command: python -m experiments features
+"""
+
+from experiments.features.evidence import LAST, evidence
+from experiments.features.fields import INPUTS, SIDE
+from experiments.features.figures import field, filters, probes, selectivity
+from experiments.features.measure import MOST, measure, parts, prepare
+from experiments.features.networks import BINS, MAPS
+from experiments.features.orientation import DRAWS
+from experiments.features.probe import STEPS
+from experiments.features.tables import tables
+from experiments.framework.claim import Claim
+from experiments.framework.experiment import Experiment
+from experiments.framework.images import identity
+from experiments.framework.options import Options
+
+POINTS = "percentage points"
+PROBE = "test accuracy of linear probes"
+EXPERIMENT = Experiment(
+    name="features",
+    title="Learned features: filters, linear probes and receptive fields",
+    description="The first layer's filters, what each layer's features are worth, and their reach.",
+    chapter="layers",
+    sources="LeCun et al. 1998; Jarrett et al. 2009 (random filters); Krizhevsky, Sutskever & "
+    "Hinton 2012; Zeiler & Fergus 2014; Yosinski et al. 2014; Alain & Bengio 2016 (linear "
+    "probes); Luo et al. 2016 (effective receptive field)",
+    claims=(
+        Claim(
+            "Training makes the filters of the first layer more selective for orientation",
+            "mean selectivity index of the first layer's filters, learned − random",
+        ),
+        Claim(
+            "The first layer learns edges: at least half of its filters are more selective for "
+            "orientation than 95 % of random filters",
+            f"learned filters of all seeds with a selectivity index above that of 95 % of {DRAWS:,}"
+            " random filters",
+            "at least",
+            0.5,
+        ),
+        Claim(
+            "The probe's test accuracy rises with each layer of the trained network, from the "
+            "pixels to layer 3",
+            f"{PROBE}, the smallest of the three rises from one layer to the next, by seed",
+            unit=POINTS,
+        ),
+        Claim(
+            "Learned features of layer 3 have a higher test accuracy than random ones of the same "
+            "network",
+            f"{PROBE} of {LAST}, learned − random",
+            unit=POINTS,
+        ),
+        Claim(
+            "Random features of layer 3 have a higher test accuracy than raw pixels",
+            f"{PROBE}, random, {LAST} − raw pixels",
+            unit=POINTS,
+        ),
+        Claim(
+            "The learned first layer loses at most 1 point of test accuracy to the same number of "
+            "Gabor filters",
+            f"{PROBE} of layer 1, learned − Gabor",
+            margin=-1.0,
+            unit=POINTS,
+        ),
+        Claim(
+            "The pixels that a feature depends on are exactly the square of the formula, 1 + "
+            "Σ (k − 1) × the strides before it",
+            "layers × seeds of the trained network with a gradient in exactly this square",
+            "at least",
+            1.0,
+        ),
+        Claim(
+            "The effective receptive field of layer 3 has less than half of the pixels of the "
+            "receptive field",
+            "log2 of pixels, receptive field − effective receptive field",
+            margin=1.0,
+            unit="doublings",
+        ),
+    ),
+    config=Options,
+    prepare=prepare,
+    parts=parts,
+    measure=measure,
+    evidence=evidence,
+    tables=tables,
+    figures={"filters": filters, "selectivity": selectivity, "probes": probes, "field": field},
+    summary=lambda config, m: (
+        f"A network of three convolutions, trained on {config.dataset}, and its filters and "
+        f"features. Epochs: {config.epochs}; seeds: {config.seeds}."
+    ),
+    notes=lambda config: [
+        f"The network: conv k×k, conv 3×3, max pool 2, conv 3×3, dense, with relu and {MAPS} maps; "
+        "k is 5 for images below 16 pixels, else 7. random: the same network before training, with "
+        "He's initialization and the same seeds. Gabor: fixed filters of 8 orientations and 2 "
+        "phases as its first layer.",
+        f"Features of a layer are means of its maps over {BINS}×{BINS} bins, so that each layer "
+        "has 256; those of layer 2 are after its max pooling. The pixels are not averaged.",
+        f"A probe is softmax regression with an L2 penalty, {STEPS} steps of Adam on all training "
+        "images, on features standardized by these images. Its strength, and the learning rate of "
+        "the network, have the highest mean accuracy on a tenth of the training images, which are "
+        "not trained on. At most "
+        f"{MOST:,} original training images are used.",
+        "Selectivity index: 1 − the circular variance of the amplitudes of the response to "
+        "gratings of 12 angles, at the frequency of the largest response, of 0.1 to 0.4 cycles per "
+        "pixel. Random filters have independent normal weights.",
+        f"Receptive fields are those of a feature in the middle of {INPUTS} random images of "
+        f"{SIDE}×{SIDE} pixels. A "
+        "pixel counts if its gradient, the mean of absolute values over images and maps, is not "
+        "zero; as effective if it is at least 4.55 % of the largest.",
+    ],
+    reach="One small network on small images with at most 10,000 training images. Filters of large "
+    "networks on photographs, and transfer to other data, are not covered.",
+    data=lambda prepared: identity(prepared.images.train),
+)
