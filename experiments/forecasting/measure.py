@@ -13,11 +13,10 @@ from experiments.forecasting.networks import METHODS, count, network
 from experiments.framework.chosen import chosen
 from experiments.framework.experiment import Log, Part
 from experiments.framework.files_of_data import BATCH, Files, epochs, identity, with_steps
-from experiments.framework.forecasts import Parts, Series, read
+from experiments.framework.forecasts import OIL, Parts, Series, read
 from experiments.framework.options import require_positive
 from experiments.framework.trained import Trials
 
-OIL = Series("oil temperature", "ETTh1.csv", "OT", "degrees Celsius", "hour", 24, 48, 24)
 PASSENGERS = Series(
     *("passengers", "airline-passengers.csv", "Passengers", "thousand passengers", "month"),
     *(12, 12, 12),

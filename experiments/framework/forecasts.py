@@ -32,6 +32,9 @@ class Series(NamedTuple):
     log: bool = False  # forecast as a logarithm, since its variation grows with its level
 
 
+OIL = Series("oil temperature", "ETTh1.csv", "OT", "degrees Celsius", "hour", 24, 48, 24)
+
+
 class Windows(NamedTuple):
     """Windows of one part. Shapes: x (n, length, 1), y, truth and naive (n, horizon)."""
 
