@@ -17,7 +17,7 @@ from experiments.which_layer.networks import FEATURES, KINDS, network
 from fcnn.layers import Layer
 
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of Adam's first step
-SMOKE = (("digits", "dense"), ("SMS spam", "attention"))
+SMOKE = (("diabetes", "dense"), ("SMS spam", "convolution"))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def measure(
 
 
 def sized(column: Column, kind: str, parameters: int) -> tuple[Layer, int]:
-    """The network whose parameters, without the embedding, are nearest to this number, and these."""
+    """The network with about this number of parameters, without the embedding, and their number."""
     shared = VOCABULARY * FEATURES if column.form == "text" else 0
     build = lambda size: network(kind, column.form, column.outputs, size, VOCABULARY)
     count = lambda model: fcnn.summary(model, column.train.x.shape[1:]).parameters - shared
