@@ -60,7 +60,8 @@ EXPERIMENT = Experiment(
     "Zeng et al. 2023 (linear models)",
     reach="One split by time of each of three real series with one variable, so one test period "
     "each: pairs are training runs, and the verdicts are about these periods. Networks have about "
-    "2,000 parameters; other series, longer windows and larger networks are not covered.",
+    "2,000 parameters and about 600 training steps; other series, longer windows, larger networks "
+    "and longer training are not covered.",
     claims=(
         *(
             Claim(

@@ -25,7 +25,7 @@ class Files(Seeded):
     data_dir: Annotated[Path | None, default_shown("$FCNN_DATA", "DIR")] = None
     """Folder with the original files, also in subfolders."""
 
-    steps: Annotated[int, arg(metavar="INT")] = 1000
+    steps: Annotated[int, arg(metavar="INT")] = 600
     """Training steps of each network at each learning rate."""
 
     full: bool = False

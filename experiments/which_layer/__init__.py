@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     "Learning, chapters 6, 9 and 10",
     reach="One small data set and one split of each kind: pairs are training runs, so a verdict is "
     "about this data set and split. Networks have about 2,000 parameters and are trained for about "
-    "1,000 steps, without pretraining, augmentation or dropout; larger ones are not covered.",
+    "600 steps, without pretraining, augmentation or dropout; larger ones are not covered.",
     claims=(
         Claim(
             "On images (digits), convolution has a higher test accuracy than each of the other "

@@ -16,7 +16,7 @@ from experiments.which_layer.columns import COLUMNS, VOCABULARY, Column
 from experiments.which_layer.networks import FEATURES, KINDS, network
 from fcnn.layers import Layer
 
-RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of Adam's first step
+RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of Adam's first step
 SMOKE = (("diabetes", "dense"), ("SMS spam", "convolution"))
 
 
@@ -65,7 +65,7 @@ def scored(config: Config, column: Column, kind: str, label: str, log: Log) -> d
         Trials(model, column.train, loss=column.loss, **options),
         lambda run: column.validation.score(run.outputs(column.validation.x)),
         epochs=epochs(config, len(column.train.y)),
-        rates=RATES[2:3] if config.smoke else RATES,
+        rates=RATES[1:2] if config.smoke else RATES,
         batch_size=BATCH,
     )
     return {

@@ -62,7 +62,7 @@ def test_steps_become_passes_over_the_examples():
     assert epochs(Config(steps=1000), 320) == 100
     assert epochs(Config(steps=1000), 20) == 1000  # one batch has more than all examples
     assert with_steps(Config(full=True)).steps == 4 * Config().steps
-    with pytest.raises(ValueError, match="--steps 0 must be at least 1; write --steps 1000"):
+    with pytest.raises(ValueError, match="--steps 0 must be at least 1; write --steps 600"):
         with_steps(Config(steps=0))
 
 
