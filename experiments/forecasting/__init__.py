@@ -66,7 +66,7 @@ EXPERIMENT = Experiment(
         *(
             Claim(
                 f"LSTM forecasts {s.name} with a lower error than the seasonal naive forecast",
-                f"{ERROR}, {s.horizon} {s.step}s ahead, seasonal naive − LSTM",
+                f"{ERROR}, 1 to {s.horizon} {s.step}s ahead, seasonal naive − LSTM",
                 unit=DOUBLINGS,
             )
             for s in SERIES.values()

@@ -31,7 +31,7 @@ def against_truth(axes, m, name: str) -> str | None:
         axes.plot(steps, forecast, style, color=colour_of(method), lw=lw, label=method)
     axes.set_xlabel(f"{series.step} of the test part, after its first {series.length}")
     axes.set_ylabel(series.unit)
-    axes.set_title(f"Forecasts of {name}, {series.horizon} {series.step}s ahead")
+    axes.set_title(f"Forecasts of {name}, 1 to {series.horizon} {series.step}s ahead")
     label_lines(axes)
     return (
         f"{name.capitalize()} ({series.unit}) in the first {len(truth)} {series.step}s of the test "

@@ -22,7 +22,9 @@ PASSENGERS = Series(
     *(12, 12, 12),
     log=True,
 )
-SUNSPOTS = Series("sunspots", "monthly-sunspots.csv", "Sunspots", "sunspots", "month", 132, 132, 12)
+SUNSPOTS = Series(
+    "sunspots", "monthly-sunspots.csv", "Sunspots", "sunspot number", "month", 132, 132, 12
+)
 SERIES = {series.name: series for series in (OIL, PASSENGERS, SUNSPOTS)}
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of Adam's first step
 SHOWN = {"oil temperature": 7, "passengers": 2, "sunspots": 47}  # forecasts in a figure

@@ -43,17 +43,16 @@ def count(model: Layer, series: Series) -> int:
 
 
 def _causal(channels: int, length: int) -> list[Layer]:
-    """Dilated causal convolutions, the later ones residual, and the last step of their output."""
+    """Dilated causal convolutions, the later ones residual, and the last step of their output.
+
+    With several seeds as one program, im2col takes half the time of the default implementation.
+    """
     layers: list[Layer] = []
     dilation = 1
     while dilation < length:  # which is the number of steps that the layers before see
-        before = (TAPS - 1) * dilation
-        options = {
-            "dilation": dilation,
-            "padding": ((before, 0),),
-            "impl": "im2col",
-        }  # fastest here
-        step = serial(conv(channels, (TAPS,), **options), relu())
+        padding = (((TAPS - 1) * dilation, 0),)  # before the first step: causal
+        filtered = conv(channels, (TAPS,), dilation=dilation, padding=padding, impl="im2col")
+        step = serial(filtered, relu())
         layers.append(residual(step) if layers else step)
         dilation *= TAPS
     return [*layers, stateless("last", lambda x: x[:, -1], positions="removed")]

@@ -24,5 +24,5 @@ def of_series(m, name: str) -> Table:
         rows.append(("seasonal naive", "–", "–", f"{naive:.2f}", f"{0:.3f}"))
     error = f"mean absolute error, {series.unit}"
     head = ("forecast", "parameters", "learning rate", error, RELATIVE)
-    title = f"{name.capitalize()}, {series.horizon} {series.step}s ahead"
+    title = f"{name.capitalize()}, 1 to {series.horizon} {series.step}s ahead"
     return Table(head, rows, True, {error: "lowest", RELATIVE: "lowest"}, title)
