@@ -10,7 +10,7 @@ A higher score is better. Oil temperature is split by time, the others at random
 `fcnn.data`, the others with a fifth for test and a fifth for validation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from fcnn.data import DataError, Images, load, split, text
 from fcnn.data.series import Scaling
 
 WORDS, VOCABULARY = 40, 1000  # words of a message, and ids of the vocabulary
+Arrays = tuple[np.ndarray, np.ndarray]  # x and y
 Score = Callable[[np.ndarray], np.ndarray]  # outputs (seeds, n, o) -> (seeds,)
 
 
@@ -67,45 +68,39 @@ def against_naive(windows: Windows) -> Score:
 
 def digits(config: Files) -> Column:
     original = load("digits")
-    train, validation = split(original.train)
-    scored = lambda images: Examples(images.x, accuracy(images.y))
-    return Column("image", train, scored(validation), scored(original.test), 10)
+    return _column("image", [*split(original.train), original.test], accuracy, 10)
 
 
 def oil(config: Files) -> Column:
-    train, *others = read(OIL, config)
-    scored = (Examples(windows.examples.x, against_naive(windows)) for windows in others)
-    return Column("series", train.examples, *scored, OIL.horizon, fcnn.mean_squared_error)
+    train, validation, test = read(OIL, config)
+    scored = lambda windows: Examples(windows.examples.x, against_naive(windows))
+    examples = train.examples, scored(validation), scored(test)
+    return Column("series", *examples, OIL.horizon, fcnn.mean_squared_error)
 
 
 def cancer(config: Files) -> Column:
     from sklearn.datasets import load_breast_cancer
 
-    data = load_breast_cancer()
-    (x, y), *others = _standardized(*_three(data.data, data.target.astype(np.int32)))
-    scored = (Examples(x, accuracy(y)) for x, y in others)
-    return Column("table", Images(x, y), *scored, 2)
+    x, y = map(np.asarray, load_breast_cancer(return_X_y=True))
+    return _column("table", _standardized(_three(x, y.astype(np.int32))), accuracy, 2)
 
 
 def diabetes(config: Files) -> Column:
     from sklearn.datasets import load_diabetes
 
-    data = load_diabetes(scaled=False)
-    parts = _three(data.data, data.target[:, None])
+    x, y = map(np.asarray, load_diabetes(return_X_y=True, scaled=False))
+    parts = _three(x, y[:, None])
     scaling = Scaling.fit(parts[0][1])
     parts = [(x, scaling.apply(y).astype(np.float32)) for x, y in parts]
-    (x, y), *others = _standardized(*parts)
-    scored = (Examples(x, r_squared(y)) for x, y in others)
-    return Column("table", Images(x, y), *scored, 1, fcnn.mean_squared_error)
+    return _column("table", _standardized(parts), r_squared, 1, fcnn.mean_squared_error)
 
 
 def spam(config: Files) -> Column:
     texts, labels = _messages(config)
-    (rows, y), *others = _three(np.arange(len(labels)), labels)
-    words = text.words([texts[i] for i in rows], size=VOCABULARY)
+    parts = _three(np.arange(len(labels)), labels)
+    words = text.words([texts[i] for i in parts[0][0]], size=VOCABULARY)
     x = lambda rows: np.stack([at_end(words.encode(texts[i])) for i in rows])
-    scored = (Examples(x(rows), balanced_accuracy(y)) for rows, y in others)
-    return Column("text", Images(x(rows), y), *scored, 2)
+    return _column("text", [(x(rows), y) for rows, y in parts], balanced_accuracy, 2)
 
 
 COLUMNS: dict[str, Callable[[Files], Column]] = {
@@ -123,14 +118,23 @@ def at_end(ids: np.ndarray) -> np.ndarray:
     return np.pad(kept, (WORDS - len(kept), 0))
 
 
-def _three(x: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _column(
+    form: str, parts: Sequence[Arrays], score: Callable[[np.ndarray], Score], *rest: Any
+) -> Column:
+    """A column of training, validation and test examples (x, y)."""
+    train, *others = parts
+    validation, test = (Examples(x, score(y)) for x, y in others)
+    return Column(form, Images(*train), validation, test, *rest)
+
+
+def _three(x: np.ndarray, y: np.ndarray) -> list[Arrays]:
     """Training, validation and test examples, at random."""
     rest, test = split((x, y), 0.2)
     train, validation = split(rest, 0.25)
     return [train, validation, test]
 
 
-def _standardized(*parts: tuple[np.ndarray, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+def _standardized(parts: Sequence[Arrays]) -> list[Arrays]:
     """Columns with mean 0 and standard deviation 1 on the training part, which is the first."""
     scaling = Scaling.fit(parts[0][0])
     return [(scaling.apply(x).astype(np.float32), y) for x, y in parts]

@@ -53,6 +53,8 @@ def of_data(m, name: str) -> Table:
 
 def matrix(axes, m) -> str | None:
     """The textbook's table, measured: kinds of layer by kinds of data."""
+    from matplotlib.patches import Rectangle
+
     found = {name: scores(m, name) for name in SHOWN}
     if any(len(values) < len(KINDS) for values in found.values()):
         return None
@@ -62,8 +64,6 @@ def matrix(axes, m) -> str | None:
     text = [[f"{means[n][k]:.{SHOWN[n].digits}f}".replace("-", "−") for n in names] for k in kinds]
     is_best = lambda row, column: best[names[column]] == kinds[row]
     cells(axes, text, 0, 0, lambda row, column: "blue" if is_best(row, column) else None)
-    from matplotlib.patches import Rectangle
-
     for column, name in enumerate(names):
         axes.text(column + 0.5, -0.08, SHOWN[name].head, ha="center", va="bottom")
         row = kinds.index(SHOWN[name].choice)
