@@ -18,13 +18,13 @@ class Shown(NamedTuple):
     choice: str
     unit: str
     head: str  # of the matrix, in two lines
-    digits: int = 1
+    digits: int = 2
 
 
 SHOWN = {
     "digits": Shown("convolution", "test accuracy, %", "digits\n%"),
     "oil temperature": Shown(
-        "LSTM", "log2 of error of the seasonal naive forecast / error", "oil\nlog2", 2
+        "LSTM", "log2 of error of the seasonal naive forecast / error", "oil\nlog2", 3
     ),
     "breast cancer": Shown("dense", "test accuracy, %", "cancer\n%"),
     "diabetes": Shown("dense", "R², %", "diabetes\nR², %"),
@@ -43,7 +43,7 @@ def of_data(m, name: str) -> Table:
             kind,
             f"{m[f'{name}, {kind}']['parameters']:,}",
             f"{m[f'{name}, {kind}']['rate']:g}",
-            with_spread(values, shown.digits + 1).replace("-", "−"),
+            with_spread(values, shown.digits).replace("-", "−"),
         )
         for kind, values in scores(m, name).items()
     ]
@@ -65,7 +65,7 @@ def matrix(axes, m) -> str | None:
     is_best = lambda row, column: best[names[column]] == kinds[row]
     cells(axes, text, 0, 0, lambda row, column: "blue" if is_best(row, column) else None)
     for column, name in enumerate(names):
-        axes.text(column + 0.5, -0.08, SHOWN[name].head, ha="center", va="bottom")
+        axes.text(column + 0.5, -0.12, SHOWN[name].head, ha="center", va="baseline")
         row = kinds.index(SHOWN[name].choice)
         frame = {"fill": False, "lw": 2, "edgecolor": COLOURS["ink"]}
         axes.add_patch(Rectangle((column + 0.06, row + 0.06), 0.88, 0.88, **frame))
@@ -89,9 +89,9 @@ def by_seed(axes, m, name: str) -> str | None:
     found, shown = scores(m, name), SHOWN[name]
     if not found:
         return None
-    dots(axes, found, shown.unit, f".{shown.digits + 1}f")
+    dots(axes, found, shown.unit, f".{shown.digits}f")
     axes.set_title(f"{name[0].upper()}{name[1:]}: score by seed")
-    listed = ", ".join(f"{kind} {fmean(v):.{shown.digits + 1}f}" for kind, v in found.items())
+    listed = ", ".join(f"{kind} {fmean(v):.{shown.digits}f}" for kind, v in found.items())
     return (
         f"{shown.unit[0].upper()}{shown.unit[1:]}, on {name}, one dot per seed, with the mean: "
         f"{listed.replace('-', '−')}. Higher is better. The textbook's choice is {shown.choice}."
