@@ -78,7 +78,7 @@ def matrix(axes, m) -> str | None:
     listed = "; ".join(f"{name}: {best[name]} (choice: {SHOWN[name].choice})" for name in names)
     return (
         "Mean test score of four kinds of layer (rows) on five kinds of data (columns); higher is "
-        "better. digits, cancer: accuracy, %; oil: log2 of the error of the seasonal naive "
+        "better. Digits and cancer: accuracy, %; oil: log2 of the error of the seasonal naive "
         "forecast / error; diabetes: R², %; SMS: balanced accuracy, %. Blue: the best mean of the "
         f"column; framed: the textbook's choice. Best: {listed}. The choice has the best mean in "
         f"{len(right)} of {len(names)} columns."
