@@ -63,7 +63,7 @@ def _words(name: str, value: Any) -> list[str]:
 def again(name: str, options: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """The command that runs an experiment with `options`; `config` has the folder of its data."""
     line = words(options)
-    if config.get("dataset", "digits") != "digits":
+    if "data_dir" in config and config.get("dataset") != "digits":
         line += words({"data_dir": config.get("data_dir") or "DIR"})
     return f"{PROG} {shlex.join([name, *line])}"
 

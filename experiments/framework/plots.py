@@ -28,7 +28,7 @@ METHODS = {
     ),
     "gold": ("stride", "leaky relu", "momentum", "sd 0.01", "instance norm", "GRU"),
     "purple": ("L2", "ELU", "Nesterov", "group norm", "RNN", "pretraining"),
-    "sky": ("L4", "swish", "RMSProp", "random", "32 images"),
+    "sky": ("L4", "swish", "RMSProp", "random", "32 images", "linear"),
     "navy": ("max", "max pool", "mish", "attention", "all images"),
     "soft": (
         *("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft", "zeros"),

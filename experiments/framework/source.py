@@ -26,6 +26,8 @@ TRAINING = (
     "chosen",
     "curves",
     "features",
+    "files_of_data",
+    "forecasts",
     "images",
     "seeds",
     "sized",

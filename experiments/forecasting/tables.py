@@ -1,0 +1,28 @@
+"""One table per series: networks, their rates, and their errors on the test part."""
+
+from experiments.forecasting.measure import SERIES, error_of
+from experiments.forecasting.networks import METHODS
+from experiments.framework.statistics import with_spread
+from experiments.framework.table import Table
+
+RELATIVE = "log2 of error / error of the seasonal naive forecast"
+
+
+def tables(m) -> list[Table]:
+    return [table for series in SERIES if (table := of_series(m, series)).rows]
+
+
+def of_series(m, name: str) -> Table:
+    series, rows = SERIES[name], []
+    for method in METHODS:
+        if part := m.get(f"{name}, {method}"):
+            parameters, rate = f"{part['parameters']:,}", f"{part['rate']:g}"
+            relative = with_spread(error_of(m, name, method), 3).replace("-", "−")
+            rows.append((method, parameters, rate, with_spread(part["error"], 2), relative))
+            naive = part["naive"]
+    if rows:
+        rows.append(("seasonal naive", "–", "–", f"{naive:.2f}", f"{0:.3f}"))
+    error = f"mean absolute error, {series.unit}"
+    head = ("forecast", "parameters", "learning rate", error, RELATIVE)
+    title = f"{name.capitalize()}, 1 to {series.horizon} {series.step}s ahead"
+    return Table(head, rows, True, {error: "lowest", RELATIVE: "lowest"}, title)

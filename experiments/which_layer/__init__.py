@@ -1,0 +1,119 @@
+"""Which kind of layer fits which kind of data: four kinds on five data sets, with equal parameters.
+
+Textbooks: convolution for images, recurrent for series, dense for tables, attention for text. Each
+kind of layer is trained on each kind of data, with the same steps and rates. A table is read as a
+sequence of its columns, an image as a sequence of its rows, where a kind of layer needs a sequence.
+
+Command: python -m experiments which_layer --data-dir DIR
+"""
+
+from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs
+from experiments.framework.experiment import Experiment
+from experiments.framework.files_of_data import BATCH
+from experiments.which_layer.columns import VOCABULARY, WORDS
+from experiments.which_layer.measure import (
+    RATES,
+    Config,
+    data,
+    measure,
+    parts,
+    prepare,
+    scores,
+    strongest,
+)
+from experiments.which_layer.networks import FEATURES, KINDS
+from experiments.which_layer.output import FIGURES, SHOWN, tables
+
+OTHER = "the other kind with the highest mean"
+POINTS = "percentage points"
+
+
+def evidence(m) -> list[Evidence]:
+    found: list[Evidence] = []
+    for name, shown in SHOWN.items():
+        measured = scores(m, name)
+        if missing := [kind for kind in KINDS if kind not in measured]:
+            found.append(NotJudged(f"{missing[0]} was not trained on {name}"))
+        else:
+            other = strongest(measured, shown.choice)
+            found.append(Pairs(measured[shown.choice], measured[other]))
+    return found
+
+
+EXPERIMENT = Experiment(
+    name="which_layer",
+    title="Dense, convolutional, recurrent and attention layers on images, series, tables and text",
+    chapter="layers",
+    sources="LeCun et al. 1998 (images); Hochreiter & Schmidhuber 1997 (series); Kim 2014 "
+    "(convolution on text); Vaswani et al. 2017 (text); Goodfellow, Bengio & Courville 2016, Deep "
+    "Learning, chapters 6, 9 and 10",
+    reach="One small data set and one split of each kind: pairs are training runs, so a verdict is "
+    "about this data set and split. Networks have about 2,000 parameters and are trained for about "
+    "600 steps, without pretraining, augmentation or dropout; larger ones are not covered.",
+    claims=(
+        Claim(
+            "On images (digits), convolution has a higher test accuracy than each of the other "
+            "kinds",
+            f"test accuracy, convolution − {OTHER}",
+            unit=POINTS,
+        ),
+        Claim(
+            "On a series (oil temperature), LSTM has a lower forecast error than each of the other "
+            "kinds",
+            "log2 of the mean absolute error on the test part, the other kind with the lowest mean "
+            "− LSTM",
+            unit="doublings",
+        ),
+        Claim(
+            "On a table with classes (breast cancer), dense has a higher test accuracy than each "
+            "of the other kinds",
+            f"test accuracy, dense − {OTHER}",
+            unit=POINTS,
+        ),
+        Claim(
+            "On a table with values (diabetes), dense has a higher R² than each of the other kinds",
+            f"R² on the test examples, dense − {OTHER}",
+            unit=POINTS,
+        ),
+        Claim(
+            "On text (SMS spam), attention has a higher balanced accuracy than each of the other "
+            "kinds",
+            f"balanced test accuracy, attention − {OTHER}",
+            unit=POINTS,
+        ),
+    ),
+    config=Config,
+    prepare=prepare,
+    parts=parts,
+    measure=measure,
+    evidence=evidence,
+    tables=tables,
+    figures=FIGURES,
+    summary=lambda config, m: (
+        f"Four kinds of layer with about {config.parameters:,} parameters on five kinds of data, "
+        f"trained with {config.seeds} seeds each."
+    ),
+    notes=lambda config: [
+        "A claim compares the textbook's choice with one other kind: that with the best mean over "
+        "seeds on the test examples. The best of three means is chosen for being high, which "
+        "works against the claim.",
+        "Dense: one hidden layer with relu; text is the mean of its embedded words. Convolution: "
+        "two layers of 3×3 or 3 taps with relu, with max pooling for images and series; for text "
+        "one layer and the maximum over words. LSTM: one layer, dense of the last state. "
+        "Attention: one Transformer block of width 12 with 2 heads and sines of the positions; the "
+        "mean over positions, for the series the last one.",
+        "Steps of LSTM and attention: rows of an image, hours, columns of a table, words. A table "
+        "is standardized by its training examples. R² is 1 − squared error / that of the mean.",
+        f"A message is its first {WORDS} words, with padding before them, of a vocabulary of "
+        f"{VOCABULARY:,} ids from the training messages. Each network embeds them with {FEATURES} "
+        f"trained features, {VOCABULARY * FEATURES:,} parameters, which the others do not include. "
+        "13 % of the messages are spam: balanced accuracy is the mean of the accuracies of both "
+        "classes.",
+        "Oil temperature: ETTh1, windows of 48 hours, the next 24 hours, split by time as in the "
+        "experiment forecasting. Its error is the mean over windows and hours.",
+        f"Each network has {config.parameters:,} parameters within 10 %. Training: Adam, about "
+        f"{config.steps:,} steps of {BATCH} examples. The learning rate, of "
+        f"{', '.join(f'{rate:g}' for rate in RATES)}, has the best mean score on validation.",
+    ],
+    data=data,
+)

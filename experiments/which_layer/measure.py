@@ -1,0 +1,91 @@
+"""Training of each kind of layer on each kind of data, and its score on the test examples."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import fcnn
+from experiments.framework.chosen import chosen
+from experiments.framework.experiment import Log, Part
+from experiments.framework.files_of_data import BATCH, Files, epochs, identity, with_steps
+from experiments.framework.options import require_positive
+from experiments.framework.sized import nearest
+from experiments.framework.trained import Trials
+from experiments.which_layer.columns import COLUMNS, VOCABULARY, Column
+from experiments.which_layer.networks import FEATURES, KINDS, network
+from fcnn.layers import Layer
+
+RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of Adam's first step
+SMOKE = (("diabetes", "dense"), ("SMS spam", "convolution"))
+
+
+@dataclass(frozen=True)
+class Config(Files):
+    parameters: int = 2000
+    """Parameters of each network, without the embedding of words, which all kinds share."""
+
+
+def prepare(config: Config) -> tuple[Config, dict[str, Column]]:
+    require_positive(config, "parameters")
+    config = with_steps(config)
+    names = dict(SMOKE) if config.smoke else COLUMNS
+    return config, {name: COLUMNS[name](config) for name in names}
+
+
+def parts(config: Config, prepared: dict[str, Column]) -> list[Part]:
+    every = [(name, kind) for name in prepared for kind in KINDS]
+    return [
+        Part(f"{name}, {kind}", (name, kind)) for name, kind in (SMOKE if config.smoke else every)
+    ]
+
+
+def measure(
+    config: Config, prepared: dict[str, Column], todo: Sequence[Part], log: Log
+) -> Generator[tuple[str, Any], None, None]:
+    for part in todo:
+        name, kind = part.payload
+        yield part.name, scored(config, prepared[name], kind, part.name, log)
+
+
+def sized(column: Column, kind: str, parameters: int) -> tuple[Layer, int]:
+    """The network with about this number of parameters, without the embedding, and their number."""
+    shared = VOCABULARY * FEATURES if column.form == "text" else 0
+    build = lambda size: network(kind, column.form, column.outputs, size, VOCABULARY)
+    count = lambda model: fcnn.summary(model, column.train.x.shape[1:]).parameters - shared
+    model = build(nearest(build, count, parameters))
+    return model, count(model)
+
+
+def scored(config: Config, column: Column, kind: str, label: str, log: Log) -> dict[str, Any]:
+    """Test scores by seed, at the rate with the highest mean score on validation."""
+    model, parameters = sized(column, kind, config.parameters)
+    options: dict[str, Any] = {"seeds": config.seeds, "log": log, "label": label}
+    best = chosen(
+        Trials(model, column.train, loss=column.loss, **options),
+        lambda run: column.validation.score(run.outputs(column.validation.x)),
+        epochs=epochs(config, len(column.train.y)),
+        rates=RATES[1:2] if config.smoke else RATES,
+        batch_size=BATCH,
+    )
+    return {
+        "parameters": parameters,
+        "rate": best.rate,
+        "validation": {f"{rate:g}": scores for rate, scores in best.scores.items()},
+        "test": column.test.score(best.run.outputs(column.test.x)).tolist(),
+        "examples": [len(each.x) for each in (column.train, column.validation, column.test)],
+    }
+
+
+def data(prepared: dict[str, Column]) -> str:
+    return identity({name: column.train.x for name, column in prepared.items()})
+
+
+def scores(m: dict[str, Any], name: str) -> dict[str, list[float]]:
+    """Test scores by seed of each kind that was trained on this data."""
+    return {kind: m[part]["test"] for kind in KINDS if (part := f"{name}, {kind}") in m}
+
+
+def strongest(found: dict[str, list[float]], without: str) -> str:
+    """The kind with the highest mean score among the others."""
+    return max((kind for kind in found if kind != without), key=lambda kind: fmean(found[kind]))

@@ -1,0 +1,103 @@
+"""Windows, errors and verdicts of forecasting, where the answers are known."""
+
+from math import log2
+
+import numpy as np
+import pytest
+
+from experiments.forecasting import EXPERIMENT
+from experiments.forecasting.measure import SERIES, Config
+from experiments.forecasting.networks import LINEAR, METHODS, count, network
+from experiments.framework.files_of_data import epochs, found, with_steps
+from experiments.framework.forecasts import Series, read, split
+from experiments.framework.verdict import judge
+
+WEEK = Series("days", "days.csv", "value", "units", "day", season=7, length=8, horizon=3)
+STEPS = np.arange(80.0)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_perfect_outputs_have_no_error_in_the_units_of_the_series(log):
+    values = 20 + STEPS + 5 * np.sin(STEPS)
+    test = split(values, WEEK._replace(log=log)).test
+    assert test.values(test.y) == pytest.approx(test.truth)
+    assert test.errors(test.y[None] * np.ones((2, 1, 1))) == pytest.approx([0, 0])
+    unchanged = np.abs(test.truth - values[60 + 7 : 60 + 7 + len(test.x), None]).mean()
+    assert test.errors(0 * test.y[None]) == pytest.approx([unchanged])  # the last value, repeated
+
+
+def test_the_naive_forecast_is_the_value_one_season_before():
+    test = split(STEPS, WEEK).test
+    assert (test.truth - test.naive == 7).all()
+    assert test.naive_error == 7
+    assert test.truth[0].tolist() == [68, 69, 70]
+
+
+def test_no_window_crosses_a_split_and_only_training_scales():
+    values = STEPS.copy()
+    before = split(values, WEEK)
+    values[40:] *= 100  # validation and test
+    after = split(values, WEEK)
+    assert (after.train.x == before.train.x).all()
+    assert after.test.scaling == before.train.scaling
+    assert [len(part.x) for part in after] == [40 - 10, 20 - 10, 20 - 10]
+
+
+def test_a_series_is_read_from_its_file_and_a_missing_one_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.delenv("FCNN_DATA", raising=False)
+    config = Config(data_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"^days.csv: is not in .*; write --data-dir DIR") as info:
+        read(WEEK, config)
+    assert "\n" not in str(info.value)
+    with pytest.raises(ValueError, match=r"^days.csv: there is no folder .*none; write --data-dir"):
+        found("days.csv", tmp_path / "none")
+    (tmp_path / "inner").mkdir()
+    lines = [f"2000-{i},{value}" for i, value in enumerate(STEPS)]
+    (tmp_path / "inner/days.csv").write_text("\n".join(["date,value", *lines]))
+    monkeypatch.setenv("FCNN_DATA", str(tmp_path))
+    assert (read(WEEK, Config()).test.truth == split(STEPS, WEEK).test.truth).all()
+
+
+def test_steps_become_passes_over_the_examples():
+    assert epochs(Config(steps=1000), 320) == 100
+    assert epochs(Config(steps=1000), 20) == 1000  # one batch has more than all examples
+    assert with_steps(Config(full=True)).steps == 4 * Config().steps
+    with pytest.raises(ValueError, match="--steps 0 must be at least 1; write --steps 600"):
+        with_steps(Config(steps=0))
+
+
+def test_networks_have_equal_parameters():
+    counts = [count(network(k, WEEK, 2000), WEEK) for k in ("dense", "RNN")]
+    assert min(counts) > 0.9 * 2000
+    assert max(counts) < 1.1 * min(counts)
+    assert count(network(LINEAR, WEEK, 2000), WEEK) == (8 + 1) * 3
+
+
+GOOD = {"RNN": 0.9, "LSTM": 0.5, "GRU": 0.6, "dense": 0.7, "convolution": 0.52, "linear": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("changed", "indices"),
+    [
+        ({}, ()),
+        ({"oil temperature, LSTM": 1.2}, (0,)),
+        ({"passengers, LSTM": 1.2, "passengers, convolution": 1.2}, (1,)),
+        ({"RNN": 0.45}, (3, 4)),
+        ({"GRU": 0.95}, (4,)),
+        ({"dense": 0.45}, (5,)),
+        ({"convolution": 0.53}, (6,)),
+        ({"linear": 0.55}, (7,)),
+    ],
+)
+def test_each_claim_can_fail(changed, indices):
+    error = lambda s, k: changed.get(f"{s}, {k}", changed.get(k, GOOD[k]))
+    measured = {
+        f"{s}, {k}": {"error": [2 * error(s, k)] * 3, "naive": 2.0} for s in SERIES for k in METHODS
+    }
+    verdicts = judge(EXPERIMENT.claims, EXPERIMENT.evidence(measured))
+    expected = ["failed" if i in indices else "held" for i in range(len(EXPERIMENT.claims))]
+    assert [v.verdict for v in verdicts] == expected
+
+
+def test_five_percent_is_the_margin_of_convolution():
+    assert EXPERIMENT.claims[6].margin == pytest.approx(-log2(1.05))
