@@ -21,34 +21,33 @@ def histograms(activation, axes, m) -> str | None:
     if activation not in m:
         return None
     low, high = RANGES[activation]
-    edges = np.linspace(low, high, BINS + 1)
-    axes.axis("off")
-    axes.set_title(f"Activations of {activation} by layer, before training")
-    axes.text(0.57, 1.0, "hidden layer", ha="center", va="bottom")
-    outer = {}
-    for row, start in enumerate(STARTS):
-        shares = np.mean(m[activation]["starts"][start]["histogram"], axis=0)
+    edges, outer = np.linspace(0, 0.86, BINS + 1), {}
+    for row, (start, r) in enumerate(m[activation]["starts"].items()):
+        shares = np.mean(r["histogram"], axis=0)
         outer[start] = 100 * (shares[:, :TENTH].sum(-1) + shares[:, -TENTH:].sum(-1))
-        top = 0.78 - 0.185 * row
-        axes.text(0.12, top + 0.07, start, ha="right", va="center", color=colour_of(start))
         for layer, values in enumerate(shares):
-            panel = axes.inset_axes((0.15 + 0.17 * layer, top, 0.155, 0.14))
-            panel.stairs(values / values.max(), edges, fill=True, color=colour_of(start))
-            panel.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
-            panel.set_ylim(0, 1.05)
-            panel.set_yticks(())
-            panel.set_xticks((low, high), (f"{low:g}", f"{high:g}"))
-            panel.tick_params(labelbottom=row == len(STARTS) - 1)
-            panel.spines["left"].set_visible(False)
-            if row == 0:
-                axes.text(0.2275 + 0.17 * layer, 0.93, f"{layer + 1}", ha="center", va="bottom")
+            tops = -row + 0.84 * values / values.max()
+            style = {"fill": True, "color": colour_of(start)}
+            axes.stairs(tops, layer + edges, baseline=-row - 0.02, **style)
+    for layer in range(HIDDEN):
+        axes.text(layer + 0.43, 1.0, f"layer {layer + 1}", ha="center", va="bottom")
+    axes.set_yticks([0.4 - row for row in range(len(STARTS))], list(STARTS))
+    ends = [layer + end for layer in range(HIDDEN) for end in (0, 0.86)]
+    axes.set_xticks(ends, [f"{low:g}".replace("-", "−"), f"{high:g}"] * HIDDEN)
+    axes.set_ylim(-len(STARTS) + 0.9, 1.3)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(visible=False)
+    axes.set_xlabel(f"activation of {activation}")
+    axes.set_title(f"Activations of {activation} by layer, before training")
     beyond = f" Values above {high:g} are in the last bin." if activation == "relu" else ""
-    ends = f"below {low + (high - low) / 10:g} or above {high - (high - low) / 10:g}"
+    tenth = (high - low) / 10
+    where = f"below {low + tenth:g} or above {high - tenth:g}".replace("-", "−")
     listed = ", ".join(f"{k} {v[0]:.0f} and {v[-1]:.0f}" for k, v in outer.items())
     return (
         f"Histograms of the activations of {activation} in five hidden layers, one row per start, "
-        f"from {low:g} to {high:g}, the mean over seeds; each panel is scaled to its highest bin."
-        f"{beyond} Percent of activations {ends}, in the first and the last layer: {listed}."
+        f"from {low:g} to {high:g}, the mean over seeds; each histogram is scaled to its highest bin."
+        f"{beyond} Percent of activations {where}, in the first and the last layer: {listed}."
     )
 
 

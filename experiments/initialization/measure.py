@@ -46,23 +46,24 @@ def measure(
     config: Options, prepared: Splits, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
-        name, model = part.name, network(part.name, prepared.classes)
-        options = {"seeds": config.seeds or 0, "log": log, "label": name}
-        momentum = partial(optax.sgd, momentum=0.9)
-        trials = Trials(model, prepared.train, optimizer=momentum, **options)
-        x, y = (a[:IMAGES] for a in prepared.train)
-        by_layer = _by_seed(
-            lambda params, model=model, name=name: activations(model, name, params, x)
-        )
-        slopes = _by_seed(lambda params, model=model: gradients(model, params, x, y))
-        found = {}
-        for start in STARTS:
-            begin = starting(trials, f"{name}, {start}", partial(begun, start))
-            params = begin.seeds.start().params
-            before = scales(name, np.asarray(by_layer(params)))
-            before["gradient"] = slopes(params).tolist()
-            found[start] = before | learned(config, prepared, begin)
-        yield name, {"classes": prepared.classes, "starts": found}
+        yield part.name, all_starts(config, prepared, part.name, log)
+
+
+def all_starts(config: Options, prepared: Splits, activation: str, log: Log) -> dict[str, Any]:
+    model, (x, y) = network(activation, prepared.classes), (a[:IMAGES] for a in prepared.train)
+    options = {"seeds": config.seeds or 0, "log": log, "label": activation}
+    momentum = partial(optax.sgd, momentum=0.9)
+    trials = Trials(model, prepared.train, optimizer=momentum, **options)
+    hidden = _by_seed(lambda params: activations(model, activation, params, x))
+    slopes = _by_seed(lambda params: gradients(model, params, x, y))
+    found = {}
+    for start in STARTS:
+        begin = starting(trials, f"{activation}, {start}", partial(begun, start))
+        params = begin.seeds.start().params
+        before = scales(activation, np.asarray(hidden(params)))
+        before["gradient"] = slopes(params).tolist()
+        found[start] = before | learned(config, prepared, begin)
+    return {"classes": prepared.classes, "starts": found}
 
 
 def _by_seed(f):

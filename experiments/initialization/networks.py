@@ -1,6 +1,6 @@
 """The network, its five starts, and what is measured of its parameters.
 
-A start draws the weights of each layer of n inputs as s(n) times normal numbers.
+A start multiplies normal numbers by s(n) in each layer of n inputs.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 
 import fcnn
 from fcnn import layers
-from fcnn.layers import Layer, dense, flatten, serial
+from fcnn.layers import Layer, dense, flatten, initializers, serial
 
 ACTIVATIONS = {"sigmoid": layers.sigmoid, "tanh": layers.tanh, "relu": layers.relu}
 STARTS: dict[str, Callable[[int], float]] = {
@@ -29,21 +29,17 @@ EQUAL = 1e-5  # relative to the largest entry: larger differences are not roundi
 
 
 def network(activation: str, classes: int) -> Layer:
-    """Its dense layers are dense1 to dense5, and the head, dense6."""
-    hidden = [part for _ in range(HIDDEN) for part in (dense(UNITS), ACTIVATIONS[activation]())]
-    return serial(flatten(), *hidden, dense(classes))
+    """Its dense layers are dense1 to dense5, and the head, dense6, all from sd 1."""
+    normal = initializers.normal(1.0)
+    hidden = [(dense(UNITS, w_init=normal), ACTIVATIONS[activation]()) for _ in range(HIDDEN)]
+    stages = [part for pair in hidden for part in pair]
+    return serial(flatten(), *stages, dense(classes, w_init=normal))
 
 
 def begun(start: str, params: Any, key: jax.Array) -> Any:
-    """Parameters with weights of the start and biases of 0."""
-    keys = dict(zip(params, jax.random.split(key, len(params)), strict=True))
-
-    def of(name, layer):
-        shape = layer["w"].shape
-        w = STARTS[start](shape[0]) * jax.random.normal(keys[name], shape)
-        return {"w": w, "b": jnp.zeros_like(layer["b"])}
-
-    return {name: of(name, layer) for name, layer in params.items()}
+    """The parameters of `network`, scaled to those of the start; nothing is drawn by `key`."""
+    s = STARTS[start]
+    return {k: {"w": s(len(p["w"])) * p["w"], "b": p["b"]} for k, p in params.items()}
 
 
 def activations(model: Layer, activation: str, params: Any, x: jax.Array) -> jax.Array:
@@ -78,7 +74,7 @@ def equal_layers(params: Any) -> int:
     """
     layer = lambda i: {k: np.asarray(a) for k, a in params[f"dense{i}"].items()}
     equal = lambda a, axis: np.ptp(a, axis).max() <= EQUAL * np.abs(a).max()
-    return sum(
+    one = lambda i: (
         equal(layer(i)["w"], 1) and equal(layer(i)["b"], 0) and equal(layer(i + 1)["w"], 0)
-        for i in range(1, HIDDEN + 1)
     )
+    return sum(bool(one(i)) for i in range(1, HIDDEN + 1))
