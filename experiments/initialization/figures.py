@@ -7,12 +7,13 @@ import numpy as np
 
 from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
-from experiments.framework.plots import colour_of
+from experiments.framework.plots import colour_of, dots
 from experiments.framework.statistics import percent
-from experiments.initialization.evidence import TENTH
+from experiments.initialization.evidence import outer
 from experiments.initialization.measure import BINS, RANGES
 from experiments.initialization.networks import ACTIVATIONS, HIDDEN, STARTS
 
+WIDE = 0.84  # of a histogram, in a cell of width 1
 SMALL = 1e-30  # a gradient of 0 has no logarithm, and no point
 
 
@@ -21,34 +22,43 @@ def histograms(activation, axes, m) -> str | None:
     if activation not in m:
         return None
     low, high = RANGES[activation]
-    edges, outer = np.linspace(0, 0.86, BINS + 1), {}
+    edges = np.linspace(0, WIDE, BINS + 1)
     for row, (start, r) in enumerate(m[activation]["starts"].items()):
         shares = np.mean(r["histogram"], axis=0)
-        outer[start] = 100 * (shares[:, :TENTH].sum(-1) + shares[:, -TENTH:].sum(-1))
         for layer, values in enumerate(shares):
             tops = -row + 0.84 * values / values.max()
             style = {"fill": True, "color": colour_of(start)}
             axes.stairs(tops, layer + edges, baseline=-row - 0.02, **style)
     for layer in range(HIDDEN):
-        axes.text(layer + 0.43, 1.0, f"layer {layer + 1}", ha="center", va="bottom")
+        axes.text(layer + WIDE / 2, 1.0, f"layer {layer + 1}", ha="center", va="bottom")
     axes.set_yticks([0.4 - row for row in range(len(STARTS))], list(STARTS))
-    ends = [layer + end for layer in range(HIDDEN) for end in (0, 0.86)]
+    ends = [layer + end for layer in range(HIDDEN) for end in (0, WIDE)]
     axes.set_xticks(ends, [f"{low:g}".replace("-", "−"), f"{high:g}"] * HIDDEN)
+    for i, label in enumerate(axes.get_xticklabels()):
+        label.set_ha("right" if i % 2 else "left")
     axes.set_ylim(-len(STARTS) + 0.9, 1.3)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False)
     axes.set_xlabel(f"activation of {activation}")
-    axes.set_title(f"Activations of {activation} by layer, before training")
-    beyond = f" Values above {high:g} are in the last bin." if activation == "relu" else ""
+    axes.set_title(f"Activations of {activation} by layer")
+    return (
+        f"Histograms of the activations of {activation} before training, by hidden layer, one row "
+        f"per start, the mean over seeds; each is scaled to its highest bin. "
+        f"{_described(activation, m[activation]['starts'])}"
+    )
+
+
+def _described(activation, starts) -> str:
+    low, high = RANGES[activation]
+    if activation == "relu":
+        ends = lambda r: " and ".join(f"{v:.2g}" for v in np.mean(r["rms"], axis=0)[[0, -1]])
+        what = f"Values above {high:g} are in the last bin. Root mean square in layers 1 and"
+        return f"{what} {HIDDEN}: {', '.join(f'{k} {ends(r)}' for k, r in starts.items())}."
+    listed = ", ".join(f"{k} {fmean(outer(r)):.0f}" for k, r in starts.items())
     tenth = (high - low) / 10
     where = f"below {low + tenth:g} or above {high - tenth:g}".replace("-", "−")
-    listed = ", ".join(f"{k} {v[0]:.0f} and {v[-1]:.0f}" for k, v in outer.items())
-    return (
-        f"Histograms of the activations of {activation} in five hidden layers, one row per start, "
-        f"from {low:g} to {high:g}, the mean over seeds; each histogram is scaled to its highest bin."
-        f"{beyond} Percent of activations {where}, in the first and the last layer: {listed}."
-    )
+    return f"Percent of all activations that are {where}: {listed}."
 
 
 def by_layer(activation, axes, m) -> str | None:
@@ -71,50 +81,39 @@ def by_layer(activation, axes, m) -> str | None:
     axes.set_xticks(range(1, HIDDEN + 1))
     axes.set_xlabel("hidden layer")
     axes.set_ylabel("RMS of the gradient of the weights")
-    axes.set_title(f"Gradient of {activation} by layer, before training")
+    axes.set_title(f"Gradient of {activation} by layer")
     label_lines(axes)
     return (
-        f"Root mean square of the gradient of the weights by hidden layer with {activation}, on a "
-        "logarithmic axis, the geometric mean over seeds; bands: from the smallest seed to the "
-        f"largest. A gradient of 0 has no line. Layer 1 and layer {HIDDEN}: {', '.join(captions)}."
+        f"Root mean square of the gradient of the weights with {activation} before training, by "
+        "hidden layer, the geometric mean over seeds; bands: from the smallest seed to the "
+        f"largest. A gradient of 0 has no line. Layers 1 and {HIDDEN}: {', '.join(captions)}."
     )
 
 
-def accuracy(axes, m) -> str | None:
-    """Test accuracy from each start: a row per activation and start, a dot per seed."""
-    done = [name for name in ACTIVATIONS if name in m]
-    if not done:
+def accuracy(activation, axes, m) -> str | None:
+    if activation not in m:
         return None
-    ticks, captions = [], []
-    for i, name in enumerate(done):
-        found = {k: percent(r["test"]) for k, r in m[name]["starts"].items() if r["test"]}
-        for j, start in enumerate(STARTS):
-            row = j + (len(STARTS) + 1) * i
-            ticks.append((row, start))
-            values, colour = found.get(start, []), colour_of(start)
-            places = [row + 0.5 * ((k + 0.5) / len(values) - 0.5) for k in range(len(values))]
-            axes.plot(values, places, "o", color=colour, ms=4, alpha=0.6, label=f"{name}, {start}")
-            text = f"{fmean(values):.1f}" if values else "diverges"
-            axes.text(1.02, row, text, va="center", transform=axes.get_yaxis_transform())
-        axes.text(0.02, (len(STARTS) + 1) * i - 1, name, transform=axes.get_yaxis_transform())
-        captions.append(f"{name}: {', '.join(f'{k} {fmean(v):.1f}' for k, v in found.items())}")
-    axes.set_yticks(*zip(*ticks, strict=True))
-    axes.set_ylim((len(STARTS) + 1) * len(done) - 1.4, -1.8)
-    axes.axvline(100 / m[done[0]]["classes"], color=COLOURS["soft"], lw=1, ls="--", zorder=0)
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x")
-    axes.set_xlim(0, 102)
-    axes.set_xlabel("test accuracy, %")
-    axes.set_title("Test accuracy by start, at the best rate")
+    starts = m[activation]["starts"]
+    found = {start: percent(r["test"]) for start, r in starts.items() if r["test"]}
+    dots(axes, found, "test accuracy, %")
+    chance = 100 / m[activation]["classes"]
+    axes.axvline(chance, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
+    axes.set_title(f"Test accuracy with {activation} by start")
+    listed = ", ".join(f"{start} {fmean(values):.1f}" for start, values in found.items())
+    diverged = ", ".join(start for start in starts if start not in found)
     return (
-        "Test accuracy from each start, one dot per seed, with the mean at the right, each at the "
-        "learning rate that is best on validation images; dashed: chance. Means in percent: "
-        f"{'; '.join(captions)}."
+        f"Test accuracy with {activation} from each start at its best learning rate, one dot per "
+        f"seed, with the mean in percent: {listed}. Dashed: chance, {chance:g} %."
+        f"{f' Training diverges at every rate from {diverged}.' if diverged else ''}"
     )
 
 
 FIGURES = {
-    **{f"activations_of_{name}": partial(histograms, name) for name in ACTIVATIONS},
-    **{f"gradient_of_{name}": partial(by_layer, name) for name in ACTIVATIONS},
-    "accuracy": accuracy,
+    f"{name}_of_{activation}": partial(draw, activation)
+    for activation in ACTIVATIONS
+    for name, draw in {
+        "activations": histograms,
+        "gradient": by_layer,
+        "accuracy": accuracy,
+    }.items()
 }
