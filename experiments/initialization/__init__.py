@@ -54,7 +54,7 @@ EXPERIMENT = Experiment(
             1.0,
         ),
         Claim(
-            "From zeros, no network is much more accurate than chance",
+            "From zeros, no network is more than 10 percentage points more accurate than chance",
             "test accuracy, the best of three activations by seed, each at its best rate, − "
             f"(chance + {ABOVE_CHANCE:g})",
             "less",
@@ -75,15 +75,15 @@ EXPERIMENT = Experiment(
             unit=DOUBLINGS,
         ),
         Claim(
-            "With relu, He's start gives a test accuracy of at least 1 percentage point more than "
-            "sd 0.01",
+            "With relu, He's start gives a test accuracy that is more than 1 percentage point above "
+            "that of sd 0.01",
             f"{BEST}, relu, He − sd 0.01",
             margin=1.0,
             unit=POINTS,
         ),
         Claim(
-            "With tanh, Xavier's start gives a test accuracy of at least 1 percentage point more "
-            "than sd 1",
+            "With tanh, Xavier's start gives a test accuracy that is more than 1 percentage point "
+            "above that of sd 1",
             f"{BEST}, tanh, Xavier − sd 1",
             margin=1.0,
             unit=POINTS,

@@ -61,7 +61,7 @@ def all_starts(config: Options, prepared: Splits, activation: str, log: Log) -> 
         begin = starting(trials, f"{activation}, {start}", partial(begun, start))
         params = begin.seeds.start().params
         before = scales(activation, np.asarray(hidden(params)))
-        before["gradient"] = slopes(params).tolist()
+        before["gradient"] = np.stack([rms(g) for g in slopes(params)], 1).tolist()
         found[start] = before | learned(config, prepared, begin)
     return {"classes": prepared.classes, "starts": found}
 
@@ -76,7 +76,7 @@ def scales(activation: str, y: np.ndarray) -> dict[str, Any]:
     bins = np.linspace(low, high, BINS + 1)
     share = lambda a: np.histogram(np.clip(a, low, high), bins)[0] / a.size
     return {
-        "rms": np.asarray(rms(y, (2, 3))).tolist(),
+        "rms": rms(y).tolist(),
         "histogram": [[share(layer).round(7).tolist() for layer in seed] for seed in y],
     }
 

@@ -52,19 +52,17 @@ def activations(model: Layer, activation: str, params: Any, x: jax.Array) -> jax
     return jnp.stack(found)
 
 
-def gradients(model: Layer, params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
-    """RMS of the gradient of the mean loss by each hidden layer's weights. Shape (layers,)."""
+def gradients(model: Layer, params: Any, x: jax.Array, y: jax.Array) -> list[jax.Array]:
+    """Gradients of the mean loss by the weights of the hidden layers."""
     outputs = lambda params: model.apply(params, {}, x)[0]
     loss = lambda params: fcnn.softmax_cross_entropy(outputs(params), y).mean()
     gradient = jax.grad(loss)(params)
-    return jnp.stack([rms(gradient[f"dense{i}"]["w"]) for i in range(1, HIDDEN + 1)])
+    return [gradient[f"dense{i}"]["w"] for i in range(1, HIDDEN + 1)]
 
 
-def rms(x: jax.Array, axis: Any = None) -> jax.Array:
-    """The root of the mean square, which no small number underflows."""
-    top = jnp.abs(x).max(axis, keepdims=True)
-    scaled = x / jnp.where(top == 0, 1, top)
-    return jnp.sqrt((scaled**2).mean(axis)) * top.reshape((scaled**2).mean(axis).shape)
+def rms(x: jax.Array | np.ndarray) -> np.ndarray:
+    """The root of the mean square over the last two axes, in float64: no square underflows."""
+    return np.sqrt(np.mean(np.asarray(x, np.float64) ** 2, axis=(-2, -1)))
 
 
 def equal_layers(params: Any) -> int:
