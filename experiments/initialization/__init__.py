@@ -75,15 +75,15 @@ EXPERIMENT = Experiment(
             unit=DOUBLINGS,
         ),
         Claim(
-            "With relu, He's start gives a test accuracy that is more than 1 percentage point above "
-            "that of sd 0.01",
+            "With relu, He's start gives a test accuracy more than 1 percentage point above that "
+            "of sd 0.01",
             f"{BEST}, relu, He − sd 0.01",
             margin=1.0,
             unit=POINTS,
         ),
         Claim(
-            "With tanh, Xavier's start gives a test accuracy that is more than 1 percentage point "
-            "above that of sd 1",
+            "With tanh, Xavier's start gives a test accuracy more than 1 percentage point above "
+            "that of sd 1",
             f"{BEST}, tanh, Xavier − sd 1",
             margin=1.0,
             unit=POINTS,

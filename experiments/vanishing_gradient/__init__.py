@@ -16,7 +16,8 @@ from experiments.framework.images import identity
 from experiments.framework.options import Options
 from experiments.vanishing_gradient.evidence import evidence
 from experiments.vanishing_gradient.figures import accuracy, by_activation, by_depth, by_remedy
-from experiments.vanishing_gradient.measure import IMAGES, RATES, measure, parts, prepare
+from experiments.vanishing_gradient.gradients import IMAGES
+from experiments.vanishing_gradient.measure import RATES, measure, parts, prepare
 from experiments.vanishing_gradient.networks import CLAIMED, DEEPEST, TRAINED
 from experiments.vanishing_gradient.pretraining import RATES as PRETRAINING_RATES, STEPS
 from experiments.vanishing_gradient.tables import tables
@@ -66,8 +67,8 @@ EXPERIMENT = Experiment(
             1.0,
         ),
         Claim(
-            f"Batch norm makes a network of {TRAINED} hidden layers with sigmoid more accurate, by more "
-            "than 10 percentage points",
+            f"Batch norm makes a network of {TRAINED} hidden layers with sigmoid more accurate, by "
+            "more than 10 percentage points",
             f"{BEST}, sigmoid, batch norm − plain",
             margin=10.0,
             unit=POINTS,
@@ -87,7 +88,8 @@ EXPERIMENT = Experiment(
             unit=POINTS,
         ),
         Claim(
-            "With relu and He's start, pretraining adds less than 1 percentage point of test accuracy",
+            "With relu and He's start, pretraining adds less than 1 percentage point of test "
+            "accuracy",
             f"{BEST}, relu, pretraining − plain",
             "less",
             margin=-1.0,
@@ -120,10 +122,10 @@ EXPERIMENT = Experiment(
         "; its best one has the highest accuracy on a tenth of the training images, which are not "
         "trained on.",
         f"Pretraining: each layer in turn is an autoencoder with a linear decoder, trained by Adam "
-        f"for {STEPS} batches of 64 training images with the rates "
-        f"{', '.join(f'{r:g}' for r in PRETRAINING_RATES)}; the best one has the smallest squared "
-        "error on the validation images. Then the whole network is trained like the others, whose "
-        "training is shorter by these batches.",
+        f"for {STEPS} batches of 64 training images, with each rate of "
+        f"{', '.join(f'{r:g}' for r in PRETRAINING_RATES)}; of each layer and seed, the best one "
+        "has the smallest squared error on the validation images. Labels are not used. Then the "
+        "whole network is trained as the others are, so that it has more training in total.",
     ],
     reach="Dense networks of one width on small images, with one optimizer and few epochs. "
     "Recurrent networks, in which the gradient also vanishes through time, and unlabelled data in "

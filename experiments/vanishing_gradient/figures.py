@@ -8,7 +8,6 @@ from experiments.framework.plots import dots, lines
 from experiments.framework.statistics import percent
 from experiments.vanishing_gradient.evidence import decades, fall
 from experiments.vanishing_gradient.measure import GRADIENTS, REMEDIES
-from experiments.vanishing_gradient.networks import ACTIVATIONS
 
 RELATIVE = "gradient relative to the last layer, log10"
 SIGMOID = ("plain", "batch norm", "residual", "pretraining")
@@ -20,7 +19,7 @@ def by_activation(axes, m) -> str | None:
     if GRADIENTS not in m:
         return None
     depth = m[GRADIENTS]["depths"][-1]
-    found = {name: _relative(decades(m, name, depth)) for name in ACTIVATIONS}
+    found = {name: _relative(decades(m, name, depth)) for name in m[GRADIENTS]["rms"]}
     axes.set_title(f"Gradient by layer, {depth} hidden layers")
     lines(axes, found, "hidden layer", RELATIVE)
     return (
@@ -35,7 +34,7 @@ def by_depth(axes, m) -> str | None:
         return None
     depths = m[GRADIENTS]["depths"]
     of = lambda name, depth: list(map(fall, decades(m, name, depth)))
-    found = {name: {d: of(name, d) for d in depths} for name in ACTIVATIONS}
+    found = {name: {d: of(name, d) for d in depths} for name in m[GRADIENTS]["rms"]}
     axes.set_title("Decades of gradient lost, by depth")
     lines(axes, found, "hidden layers", "decades from the last layer to the first")
     ends = ", ".join(

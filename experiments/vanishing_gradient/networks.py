@@ -1,11 +1,5 @@
-"""Deep dense networks with and without batch norm or residual connections, and their gradients."""
+"""Deep dense networks, with and without batch norm or residual connections."""
 
-from typing import Any
-
-import jax
-import jax.numpy as jnp
-
-import fcnn
 from fcnn import layers
 from fcnn.layers import Layer, batch_norm, dense, flatten, initializers, repeat, residual, serial
 
@@ -31,27 +25,3 @@ def network(activation: str, depth: int, classes: int, remedy: str = "plain") ->
         last=serial(*f),
         head=dense(classes, w_init=w_init),
     )
-
-
-def gradients(
-    model: Layer, params: Any, state: Any, x: jax.Array, y: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Gradients of the mean loss by the weights of the first and of all other hidden layers.
-
-    Shapes: first (c, units), others (depth - 1, units, units).
-    """
-    outputs = lambda params: model.apply(params, state, x, train=True)[0]
-    loss = lambda params: fcnn.softmax_cross_entropy(outputs(params), y).mean()
-    gradient = jax.grad(loss)(params)
-    (others,) = (a for a in jax.tree.leaves(gradient["others"]) if a.ndim == 3)
-    return gradient["first"]["w"], others
-
-
-def halved_exactly(model: Layer, depth: int, params: Any, x: jax.Array) -> jax.Array:
-    """Whether half the parameters give a gradient that is smaller by exactly 2^(depth + 1).
-
-    Shapes: x (n, *size) -> (n, *size), for the gradient of the sum of the logits by x.
-    """
-    of = lambda params: jax.grad(lambda x: model.apply(params, {}, x)[0].sum())(x)
-    half = jax.tree.map(lambda a: a / 2, params)
-    return of(params) == jnp.exp2(depth + 1.0) * of(half)

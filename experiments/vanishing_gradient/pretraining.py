@@ -29,19 +29,17 @@ def pretrained(
     activation: str, params: Any, train: np.ndarray, validation: np.ndarray, log: Log, steps: int
 ) -> Any:
     """Parameters of a plain network after pretraining, with a leading axis of seeds."""
+    params = jax.device_get(params)
     first, others = params["first"], params["others"]["dense1"]
     seeds, depth = others["w"].shape[:2]
     each = [first, *(jax.tree.map(lambda a, i=i: a[:, i], others) for i in range(depth))]
     learn = jax.jit(jax.vmap(partial(layer, FUNCTIONS[activation], len(train), steps)))
-    x = np.concatenate([train, validation]).reshape(len(train) + len(validation), -1)
-    h = jnp.broadcast_to(x, (seeds, *x.shape))
+    x = np.concatenate([train, validation])
+    h = np.broadcast_to(x.reshape(len(x), -1), (seeds, len(x), x[0].size))
     for i, begun in enumerate(each):
         log.show(f"pretraining with {activation} · layer {i + 1}", i / len(each))
-        keys = jax.vmap(partial(jax.random.fold_in, data=i))(
-            jax.random.split(jax.random.key(2), seeds)
-        )
-        each[i], h = learn(keys, begun, h)
-    stacked = jax.tree.map(lambda *a: jnp.stack(a, 1), *each[1:])
+        each[i], h = learn(jax.random.split(jax.random.key(i), seeds), begun, h)
+    stacked = jax.tree.map(lambda *a: np.stack(a, 1), *each[1:])
     return params | {"first": each[0], "others": {"dense1": stacked}}
 
 
@@ -82,5 +80,5 @@ def beginning(trials: Trials, label: str, params: Any) -> Trials:
     other = copy(trials)
     other.label, other.seeds = label, copy(trials.seeds)
     begin = trials.seeds.start
-    other.seeds.start = lambda: begin()._replace(params=jax.tree.map(jnp.copy, params))
+    other.seeds.start = lambda: begin()._replace(params=jax.tree.map(jnp.array, params))
     return other

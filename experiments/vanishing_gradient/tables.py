@@ -6,7 +6,6 @@ from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Table
 from experiments.vanishing_gradient.evidence import decades, fall
 from experiments.vanishing_gradient.measure import GRADIENTS, HALVED, REMEDIES
-from experiments.vanishing_gradient.networks import ACTIVATIONS
 
 FALL = "decades of the gradient, last − first hidden layer"
 
@@ -18,11 +17,12 @@ def tables(m) -> list[Table]:
 def _gradients(m):
     if GRADIENTS not in m:
         return
+    names = tuple(m[GRADIENTS]["rms"])
     rows = [
-        (f"{depth}", *(with_spread(list(map(fall, decades(m, f, depth)))) for f in ACTIVATIONS))
+        (f"{depth}", *(with_spread(list(map(fall, decades(m, f, depth)))) for f in names))
         for depth in m[GRADIENTS]["depths"]
     ]
-    yield Table(("hidden layers", *ACTIVATIONS), rows, title=FALL)
+    yield Table(("hidden layers", *names), rows, title=FALL)
 
 
 def _halved(m):
