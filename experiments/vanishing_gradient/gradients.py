@@ -1,6 +1,6 @@
 """Gradients by layer before training, and relu with half the weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -62,7 +62,13 @@ def few_of(images: Images) -> Images:
 
 
 def by_depth(
-    images: Images, classes: int, seeds: int, activations, depths, log: Log
+    activations: Sequence[str],
+    depths: Sequence[int],
+    *,
+    images: Images,
+    classes: int,
+    seeds: int,
+    log: Log,
 ) -> dict[str, Any]:
     """RMS of the gradient, for each activation by depth, by seed and by hidden layer."""
     keys, few = jax.random.split(jax.random.key(0), seeds), few_of(images)
@@ -77,7 +83,9 @@ def by_depth(
     return {"depths": list(depths), "rms": found}
 
 
-def halved(images: Images, classes: int, seeds: int, depths, log: Log) -> dict[str, Any]:
+def halved(
+    depths: Sequence[int], *, images: Images, classes: int, seeds: int, log: Log
+) -> dict[str, Any]:
     """Entries of the gradient that half the weights make smaller by the factor 2 per layer."""
     keys, x = jax.random.split(jax.random.key(0), seeds), images.x[:FEW]
     counts = []

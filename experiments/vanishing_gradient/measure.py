@@ -66,21 +66,23 @@ def measure(
     config: Options, prepared: Splits, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     """Networks that differ in pretraining only share their compiled programs."""
-    data = prepared.train, prepared.classes, config.seeds or 0
+    seeds = config.seeds or 0
+    data: dict[str, Any] = {"images": prepared.train, "classes": prepared.classes}
+    data |= {"seeds": seeds, "log": log}
     depth = SMOKE_DEPTH if config.smoke else TRAINED
 
     @cache
     def programs(activation: str, remedy: str) -> tuple[Trials, Callable[..., Any]]:
         model = network(activation, depth, prepared.classes, remedy)
-        options = {"seeds": config.seeds or 0, "log": log, "label": f"{activation}, {remedy}"}
+        options = {"seeds": seeds, "log": log, "label": f"{activation}, {remedy}"}
         trials = Trials(model, prepared.train, optimizer=MOMENTUM, **options)
         return trials, compiled(partial(gradients, model), few_of(prepared.train))
 
     for part in todo:
         if part.name == GRADIENTS:
-            yield part.name, by_depth(*data, *part.payload, log)
+            yield part.name, by_depth(*part.payload, **data)
         elif part.name == HALVED:
-            yield part.name, halved(*data, part.payload, log)
+            yield part.name, halved(part.payload, **data)
         else:
             activation, remedy, first_pretrained = part.payload
             trials, slopes = programs(activation, remedy)

@@ -52,14 +52,14 @@ def layer(
     """
     decoder_key, order_key = jax.random.split(key)
     w = initializers.glorot(decoder_key, params["w"].shape[::-1])
-    both = {"layer": params, "decoder": {"w": w, "b": jnp.zeros(w.shape[1])}}
+    both: Any = {"layer": params, "decoder": {"w": w, "b": jnp.zeros(w.shape[1])}}
     batches = jax.random.randint(order_key, (steps, BATCH), 0, train)
 
     def error(both, h):
         code = f(fcnn.dense(h, **both["layer"]))
         return ((fcnn.dense(code, **both["decoder"]) - h) ** 2).sum(-1).mean() / 2
 
-    def trained(rate):
+    def trained(rate: jax.Array) -> tuple[Any, jax.Array]:
         adam = optax.adam(rate)
 
         def step(carry, rows):
