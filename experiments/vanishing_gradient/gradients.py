@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import fcnn
@@ -41,7 +40,7 @@ def halved_exactly(model: Layer, depth: int, key: jax.Array, x: jax.Array) -> ja
     params, _ = model.init(key, x.shape[1:])  # biases are 0, and stay 0
     of = lambda params: jax.grad(lambda x: model.apply(params, {}, x)[0].sum())(x)
     half = jax.tree.map(lambda a: a / 2, params)
-    return of(params) == jnp.exp2(depth + 1.0) * of(half)
+    return of(params) == 2.0 ** (depth + 1) * of(half)
 
 
 def compiled(f: Callable[..., Any], images: Images) -> Callable[..., Any]:

@@ -1,6 +1,8 @@
 """Known answers of the measures of the experiment vanishing_gradient."""
 
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,39 +12,39 @@ import pytest
 
 import fcnn
 from experiments.framework.experiment import Log
-from experiments.framework.trained import Trials
 from experiments.framework.verdict import judge
 from experiments.vanishing_gradient import EXPERIMENT
 from experiments.vanishing_gradient.gradients import gradients, halved_exactly, rms_by_layer
 from experiments.vanishing_gradient.measure import GRADIENTS, HALVED, REMEDIES
 from experiments.vanishing_gradient.networks import ACTIVATIONS, CLAIMED, DEEPEST, UNITS, network
 from experiments.vanishing_gradient.pretraining import beginning, layer, pretrained
-from fcnn.data import Images
+from fcnn.training import TrainState
 
 LOG = Log(lambda **_: None, lambda _: None, lambda *_: None)
-SHAPE, DEPTH = (2, 2, 1), 3
+SHAPE, DEPTH, KEY = (2, 2, 1), 3, jax.random.key(0)
 X, Y = np.random.default_rng(0).random((6, *SHAPE), np.float32), np.arange(6, dtype=np.int32) % 3
 
 
-def unrolled(params, x, residual):
-    """The logits of `network("tanh", DEPTH, 3)`, layer by layer."""
+def unrolled(params, x):
+    """The logits of the residual network with tanh, layer by layer."""
     h = x.reshape(len(x), -1) @ params["first"]["w"]
-    others = params["others"]
-    for w in (others["body"] if residual else others)["dense1"]["w"]:
-        h = jnp.tanh(h) @ w + residual * h
+    for w in params["others"]["body"]["dense1"]["w"]:
+        h += jnp.tanh(h) @ w
     return jnp.tanh(h) @ params["head"]["w"]
 
 
 @pytest.mark.usefixtures("jax_defaults")
-@pytest.mark.parametrize("remedy", ["plain", "residual"])
-def test_gradients_are_those_of_the_network_layer_by_layer(remedy):
-    model = network("tanh", DEPTH, 3, remedy)
-    params, state = model.init(jax.random.key(0), SHAPE)
-    logits = lambda params: unrolled(params, X, float(remedy == "residual"))
-    loss = lambda params: fcnn.softmax_cross_entropy(logits(params), Y).mean()
-    g = jax.jit(jax.grad(loss))(params)
-    expected = g["first"]["w"], (g["others"].get("body") or g["others"])["dense1"]["w"]
-    found = jax.jit(partial(gradients, model))(params, state, X, Y)
+def test_gradients_are_those_of_the_residual_network_layer_by_layer():
+    model = network("tanh", DEPTH, 3, "residual")
+    loss = lambda params: fcnn.softmax_cross_entropy(unrolled(params, X), Y).mean()
+
+    def both(key):
+        params, state = model.init(key, SHAPE)
+        g = jax.grad(loss)(params)
+        expected = g["first"]["w"], g["others"]["body"]["dense1"]["w"]
+        return gradients(model, params, state, X, Y), expected
+
+    found, expected = jax.jit(both)(KEY)
     assert found[1].shape == (DEPTH - 1, UNITS, UNITS)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
@@ -54,12 +56,11 @@ def test_root_mean_squares_by_layer_do_not_underflow():
 
 
 @pytest.mark.usefixtures("jax_defaults")
-@pytest.mark.parametrize(("activation", "exact"), [("relu", True), ("tanh", False)])
-def test_half_the_weights_divide_the_gradient_of_relu_only(activation, exact):
-    model = network(activation, DEPTH, 3)
-    found = halved_exactly(model, DEPTH, jax.random.key(0), jnp.asarray(X))
-    assert (bool(found.all()), bool(found.any())) == (exact, exact)
-    assert not halved_exactly(model, DEPTH - 1, jax.random.key(0), jnp.asarray(X)).any()
+def test_half_the_weights_divide_the_gradient_of_relu_by_the_power_of_two():
+    model = network("relu", DEEPEST, 3)
+    found = lambda layers: halved_exactly(model, layers, KEY, jnp.asarray(X))
+    right, wrong = jax.jit(lambda: (found(DEEPEST), found(DEEPEST - 1)))()
+    assert (right.all(), wrong.any()) == (True, False)
 
 
 @pytest.mark.usefixtures("jax_defaults")
@@ -68,7 +69,7 @@ def test_a_pretrained_layer_reconstructs_its_input():
     h = jnp.linspace(-1, 1, 40)[:, None] * jnp.array([1.0, -1.0, 0.5, 0.0])
     begun = {"w": jnp.full((4, 1), 0.1), "b": jnp.zeros(1)}
     learn = jax.jit(partial(layer, lambda x: x, 30, 200))
-    found, code = learn(jax.random.key(0), begun, h)
+    found, code = learn(KEY, begun, h)
     np.testing.assert_allclose(code, h @ found["w"] + found["b"], atol=1e-5)
     slope = np.linalg.lstsq(code - code.mean(), h - h.mean(0), rcond=None)[0]
     np.testing.assert_allclose((code - code.mean()) @ slope, h - h.mean(0), atol=1e-4)
@@ -77,21 +78,22 @@ def test_a_pretrained_layer_reconstructs_its_input():
 
 @pytest.mark.usefixtures("jax_defaults")
 def test_training_starts_from_the_pretrained_layers_each_time():
-    model = network("sigmoid", DEPTH, 3)
-    options = {"seeds": 2, "log": LOG, "label": "tiny", "optimizer": optax.sgd}
-    trials = Trials(model, Images(X, Y), **options)
-    before = jax.device_get(trials.seeds.start().params)
+    shapes, _ = jax.eval_shape(lambda key: network("sigmoid", 3, 3).init(key, SHAPE), KEY)
+    draw = lambda a: np.random.default_rng(1).normal(0, 0.1, (2, *a.shape)).astype(np.float32)
+    before = jax.tree.map(draw, shapes)
+    state = TrainState(jnp.zeros(2), before, {}, optax.EmptyState(), KEY)
+    trials: Any = SimpleNamespace(label="", seeds=SimpleNamespace(start=lambda: state))
     params = pretrained("sigmoid", before, X, X[:2], LOG, 2)
     assert jax.tree.map(np.shape, params) == jax.tree.map(np.shape, before)
     np.testing.assert_array_equal(params["head"]["w"], before["head"]["w"])
-    moved = [np.abs(params[k]["w"] - before[k]["w"]).max((-2, -1)) for k in ("first",)]
-    moved += [np.abs(params["others"]["dense1"]["w"] - before["others"]["dense1"]["w"]).max((2, 3))]
-    assert min(a.min() for a in moved) > 0
+    weights = lambda p: (p["first"]["w"], p["others"]["dense1"]["w"])
+    for new, old in zip(weights(params), weights(before), strict=True):
+        assert (new != old).any((-2, -1)).all()  # each layer of each seed
     begin = beginning(trials, "pretraining", params)
     for _ in range(2):
-        state = begin.seeds.start()
-        np.testing.assert_array_equal(state.params["first"]["w"], params["first"]["w"])
-        jax.tree.map(lambda a: a.delete(), state.params)  # as training does
+        begun = begin.seeds.start().params
+        np.testing.assert_array_equal(begun["first"]["w"], params["first"]["w"])
+        jax.tree.map(lambda a: a.delete(), begun)  # as training does
     np.testing.assert_array_equal(trials.seeds.start().params["first"]["w"], before["first"]["w"])
 
 
