@@ -42,7 +42,7 @@ def begun(start: str, params: Any, key: jax.Array) -> Any:
     return {k: {"w": s(len(p["w"])) * p["w"], "b": p["b"]} for k, p in params.items()}
 
 
-def activations(model: Layer, activation: str, params: Any, x: jax.Array) -> jax.Array:
+def activations(model: Layer, activation: str, params: Any, x: Any) -> jax.Array:
     """Outputs of all hidden layers. Shapes: x (n, *size) -> (layers, n, units)."""
     found = []
     for name, layer in model.parts:
@@ -52,7 +52,7 @@ def activations(model: Layer, activation: str, params: Any, x: jax.Array) -> jax
     return jnp.stack(found)
 
 
-def gradients(model: Layer, params: Any, x: jax.Array, y: jax.Array) -> list[jax.Array]:
+def gradients(model: Layer, params: Any, x: Any, y: Any) -> list[jax.Array]:
     """Gradients of the mean loss by the weights of the hidden layers."""
     outputs = lambda params: model.apply(params, {}, x)[0]
     loss = lambda params: fcnn.softmax_cross_entropy(outputs(params), y).mean()

@@ -9,7 +9,7 @@ from experiments.framework.statistics import percent
 from experiments.vanishing_gradient.evidence import decades, fall
 from experiments.vanishing_gradient.measure import GRADIENTS, REMEDIES
 
-RELATIVE = "gradient relative to the last layer, log10"
+BACK, RELATIVE = "layers back from the last one", "gradient relative to the last layer, log10"
 SIGMOID = ("plain", "batch norm", "residual", "pretraining")
 BANDS = "Means over seeds; bands: one standard deviation."
 
@@ -21,7 +21,7 @@ def by_activation(axes, m) -> str | None:
     depth = m[GRADIENTS]["depths"][-1]
     found = {name: _relative(decades(m, name, depth)) for name in m[GRADIENTS]["rms"]}
     axes.set_title(f"Gradient by layer, {depth} hidden layers")
-    lines(axes, found, "hidden layer", RELATIVE)
+    lines(axes, found, BACK, RELATIVE)
     return (
         "log10 of the root mean square of the gradient of the weights by hidden layer, relative to "
         f"the last layer, before training. In the first of {depth} layers: {_first(found)}. {BANDS}"
@@ -38,7 +38,7 @@ def by_depth(axes, m) -> str | None:
     axes.set_title("Decades of gradient lost, by depth")
     lines(axes, found, "hidden layers", "decades from the last layer to the first")
     ends = ", ".join(
-        f"{name} {fmean(by[depths[0]]):.1f} to {fmean(by[depths[-1]]):.1f}"
+        f"{name} {_number(by[depths[0]])} to {_number(by[depths[-1]])}"
         for name, by in found.items()
     )
     return (
@@ -55,8 +55,8 @@ def by_remedy(axes, m) -> str | None:
         return None
     logs = {name: [list(map(log10, seed)) for seed in m[name]["gradient"]] for name in done}
     found = {name: _relative(each) for name, each in logs.items()}
-    axes.set_title("Gradient by layer with sigmoid and each remedy")
-    lines(axes, found, "hidden layer", RELATIVE)
+    axes.set_title("Gradient by layer with sigmoid")
+    lines(axes, found, BACK, RELATIVE)
     return (
         "log10 of the root mean square of the gradient of the weights by hidden layer with "
         "sigmoid, relative to the last layer, before training with labels. In the first layer: "
@@ -83,9 +83,14 @@ def accuracy(axes, m) -> str | None:
 
 
 def _relative(logs) -> dict[float, list[float]]:
-    """For each hidden layer, log10 relative to the last layer, by seed."""
-    return {i + 1: [seed[i] - seed[-1] for seed in logs] for i in range(len(logs[0]))}
+    """For each hidden layer, back from the last, log10 relative to the last layer, by seed."""
+    return {i: [seed[-1 - i] - seed[-1] for seed in logs] for i in range(len(logs[0]))}
 
 
 def _first(found) -> str:
-    return ", ".join(f"{name} {fmean(by[1]):.1f}".replace("-", "−") for name, by in found.items())
+    return ", ".join(f"{name} {_number(by[max(by)])}" for name, by in found.items())
+
+
+def _number(values) -> str:
+    """The mean, without a minus before 0."""
+    return f"{round(fmean(values), 1) + 0:.1f}".replace("-", "−")

@@ -18,9 +18,7 @@ IMAGES = 500  # training images of a gradient, at most
 FEW = 20  # images whose gradient is compared bit by bit
 
 
-def gradients(
-    model: Layer, params: Any, state: Any, x: jax.Array, y: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def gradients(model: Layer, params: Any, state: Any, x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
     """Gradients of the mean loss by the weights of the first and of all other hidden layers.
 
     Shapes: first (c, units), others (depth - 1, units, units).
@@ -49,7 +47,7 @@ def compiled(f: Callable[..., Any], images: Images) -> Callable[..., Any]:
     return jax.jit(mapped, compiler_options=ONCE)
 
 
-def rms_by_layer(gradient: tuple[jax.Array, jax.Array]) -> list[list[float]]:
+def rms_by_layer(gradient: tuple[Any, Any]) -> list[list[float]]:
     """By seed and by hidden layer, in float64: no square underflows."""
     first, others = (np.asarray(a, np.float64) ** 2 for a in gradient)
     squares = [first.mean((-2, -1))[:, None], others.mean((-2, -1))]

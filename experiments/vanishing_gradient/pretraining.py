@@ -59,7 +59,7 @@ def layer(
         code = f(fcnn.dense(h, **both["layer"]))
         return ((fcnn.dense(code, **both["decoder"]) - h) ** 2).sum(-1).mean() / 2
 
-    def trained(rate: jax.Array) -> tuple[Any, jax.Array]:
+    def trained(rate):
         adam = optax.adam(rate)
 
         def step(carry, rows):
@@ -67,10 +67,12 @@ def layer(
             update, state = adam.update(jax.grad(error)(both, h[rows]), state)
             return (optax.apply_updates(both, update), state), None
 
-        (found, _), _ = jax.lax.scan(step, (both, adam.init(both)), batches)
-        return found["layer"], error(found, h[train:])
+        carry: Any = (both, adam.init(both))
+        carry, _ = jax.lax.scan(step, carry, batches)
+        return carry[0]["layer"], error(carry[0], h[train:])
 
-    found, errors = jax.vmap(trained)(jnp.array(RATES))
+    by_rate: Any = jax.vmap(trained)(jnp.array(RATES))
+    found, errors = by_rate
     best = jax.tree.map(lambda a: a[jnp.nanargmin(errors)], found)
     return best, f(fcnn.dense(h, **best))
 

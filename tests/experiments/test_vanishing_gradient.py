@@ -36,7 +36,7 @@ def unrolled(params, x):
 @pytest.mark.usefixtures("jax_defaults")
 def test_gradients_are_those_of_the_residual_network_layer_by_layer():
     model = network("tanh", DEPTH, 3, "residual")
-    loss = lambda params: fcnn.softmax_cross_entropy(unrolled(params, X), Y).mean()
+    loss = lambda params: fcnn.softmax_cross_entropy(unrolled(params, X), jnp.asarray(Y)).mean()
 
     def both(key):
         params, state = model.init(key, SHAPE)
