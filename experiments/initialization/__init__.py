@@ -48,8 +48,9 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "From zeros, all units of a hidden layer stay equal",
-            "activations × seeds × hidden layers whose units have equal weights in, biases and "
-            f"weights out after training, within {EQUAL:g} of the largest",
+            "activation functions × seeds × hidden layers whose units have equal weights in, "
+            "biases and weights out after training at the best rate, within "
+            f"{EQUAL:g} of the largest",
             "at least",
             1.0,
         ),
