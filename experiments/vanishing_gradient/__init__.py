@@ -45,8 +45,8 @@ EXPERIMENT = Experiment(
             unit=DECADES,
         ),
         Claim(
-            f"Through {CLAIMED} hidden layers with Xavier's start, the gradient falls by more than a "
-            "decade less with tanh than with sigmoid",
+            f"Through {CLAIMED} hidden layers with Xavier's start, the gradient falls by more than "
+            "a decade less with tanh than with sigmoid",
             f"{GRADIENT}, last − first of {CLAIMED} hidden layers, sigmoid − tanh",
             margin=1.0,
             unit=DECADES,
