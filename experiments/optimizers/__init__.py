@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(
     title="Optimizers: paths, speed of learning, and sensitivity to the rate",
     description="SGD, momentum, Nesterov, AdaGrad, RMSProp and Adam, on a valley and on digits.",
     chapter="training",
-    sources="Saito 2016, Deep Learning from Scratch, chapter 6; Goodfellow, Bengio & Courville "
+    sources="Saitoh 2016, Deep Learning from Scratch, chapter 6; Goodfellow, Bengio & Courville "
     "2016, Deep Learning, chapter 8; Ruder 2016; Sutskever et al. 2013 (Nesterov); Duchi, Hazan & "
     "Singer 2011 (AdaGrad); Kingma & Ba 2015 (Adam); Schaul, Antonoglou & Silver 2014",
     claims=(
