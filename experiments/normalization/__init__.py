@@ -12,11 +12,11 @@ from experiments.framework.experiment import Experiment
 from experiments.framework.images import identity
 from experiments.framework.options import Options
 from experiments.normalization.batches import LARGE, SMALL, epochs_of
+from experiments.normalization.cubes import cubes
 from experiments.normalization.evidence import GOOD, KEPT, evidence
 from experiments.normalization.figures import by_batch, by_rate, by_spread, dropout, panels
-from experiments.normalization.cubes import cubes
 from experiments.normalization.measure import MOST, measure, parts, prepare
-from experiments.normalization.regions import C, GROUPS, H, N, W
+from experiments.normalization.regions import GROUPS, C, H, N, W
 from experiments.normalization.tables import tables
 from experiments.normalization.training import DROPPED, FEW, SPREADS, TARGET
 
@@ -130,7 +130,7 @@ EXPERIMENT = Experiment(
         "a weight of 0.1 for the newest one.",
     ],
     reach=f"Small networks and images, at most {MOST:,} training images, a few hundred steps with "
-    f"batches of {LARGE}. Wu & He 2018 measured ResNet-50 on ImageNet with synchronized budgets of "
+    f"batches of {LARGE}. Wu & He 2018 train ResNet-50 on ImageNet for "
     "100 epochs. Deep residual networks and norms inside of a recurrence are not covered.",
     data=lambda prepared: identity(prepared.train),
 )

@@ -8,7 +8,7 @@
 A block is x + attention(norm(x)), then x + dense(gelu(dense(norm(x)))).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fcnn import layers
 from fcnn.layers import (
@@ -51,15 +51,16 @@ OF_SEQUENCES: dict[str, Norm] = {
 }
 
 
-def dense_network(name: str, classes: int, dropped: float = 0.0) -> Layer:
+def dense_network(name: str, classes: int, dropped: float = 0.0, depth: int = DEPTH) -> Layer:
     norm, drop = OF_IMAGES[name], [dropout(dropped)] if dropped else []
-    hidden = [part for _ in range(DEPTH) for part in (dense(HIDDEN), *norm(), relu(), *drop)]
+    hidden = [part for _ in range(depth) for part in (dense(HIDDEN), *norm(), relu(), *drop)]
     return serial(flatten(), *hidden, _logits(classes))
 
 
-def cnn(norm: Norm, classes: int) -> Layer:
-    stage = lambda channels, stride: [conv(channels, (3, 3), stride=stride), *norm(), relu()]
-    return serial(*stage(8, 1), *stage(16, 2), *stage(32, 2), flatten(), _logits(classes))
+def cnn(norm: Norm, classes: int, channels: Sequence[int] = (8, 16, 32)) -> Layer:
+    stage = lambda c, stride: [conv(c, (3, 3), stride=stride), *norm(), relu()]
+    body = [part for i, c in enumerate(channels) for part in stage(c, 2 if i else 1)]
+    return serial(*body, flatten(), _logits(classes))
 
 
 def lstm(norm: Norm, classes: int) -> Layer:

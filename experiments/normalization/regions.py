@@ -52,7 +52,7 @@ def expected() -> dict[str, np.ndarray]:
 def found(operator: Any) -> np.ndarray:
     """Where the Jacobian of the operator at a random x is not 0."""
     x = jax.random.normal(jax.random.key(0), SHAPE)
-    return np.asarray(jax.jacobian(operator)(x)).reshape(x.size, x.size) != 0
+    return np.asarray(jax.jit(jax.jacobian(operator))(x)).reshape(x.size, x.size) != 0
 
 
 def regions() -> dict[str, Any]:

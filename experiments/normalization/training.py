@@ -16,7 +16,7 @@ from experiments.framework.options import Options
 from experiments.framework.splits import Splits
 from experiments.framework.starting import starting
 from experiments.framework.trained import STEPS, Trials
-from experiments.normalization.networks import dense_network
+from experiments.normalization.networks import DEPTH, dense_network
 
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # of SGD, in the first step
 HE = "He"
@@ -29,7 +29,8 @@ Result = dict[str, Any]
 
 def trials_of(config: Options, data: Splits, name: str, log: Log, dropped: float = 0.0) -> Trials:
     label = f"{name}, dropout {dropped:g}" if dropped else name
-    model = dense_network(name, data.classes, dropped)
+    depth = 1 if config.smoke else DEPTH
+    model = dense_network(name, data.classes, dropped, depth)
     options = {"seeds": config.seeds or 0, "log": log, "label": label, "optimizer": optax.sgd}
     return Trials(model, data.train, **options)
 
@@ -81,14 +82,16 @@ def by_rate(trials: Trials, data: Splits, config: Options, **options: Any) -> li
             results.append(None)
             continue
         seen = run.train_accuracy_by_step
-        results.append({
-            "rate": rate,
-            "validation": run.accuracy(data.validation).tolist(),
-            "test": run.accuracy(data.test).tolist(),
-            "curve": seen.reshape(len(seen), -1, STEPS).mean((0, 2)).tolist(),
-            "steps": steps_to(TARGET, seen, STEPS, falling=False),
-            "all_steps": seen.shape[1],
-        })
+        results.append(
+            {
+                "rate": rate,
+                "validation": run.accuracy(data.validation).tolist(),
+                "test": run.accuracy(data.test).tolist(),
+                "curve": seen.reshape(len(seen), -1, STEPS).mean((0, 2)).tolist(),
+                "steps": steps_to(TARGET, seen, STEPS, falling=False),
+                "all_steps": seen.shape[1],
+            }
+        )
     return results
 
 

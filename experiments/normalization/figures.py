@@ -1,0 +1,144 @@
+"""Figures: 16 panels of training, accuracy by start and by rate, dropout, and size of batch."""
+
+from statistics import fmean
+
+from experiments.framework.palette import COLOURS
+from experiments.framework.plots import colour_of, dots, lines
+from experiments.framework.statistics import percent
+from experiments.framework.trained import STEPS
+from experiments.normalization.batches import LARGE, SMALL
+from experiments.normalization.evidence import (
+    GOOD,
+    gain_by_dropout,
+    spread_of_starts,
+    tests_by_start,
+)
+from experiments.normalization.measure import FEW_IMAGES, STARTS
+from experiments.normalization.networks import OF_IMAGES
+from experiments.normalization.training import HE, RATES, SPREADS
+
+SHOWN = RATES[::2]
+
+
+def panels(axes, m) -> str | None:
+    """Training accuracy by step: one row per standard deviation, one column per rate."""
+    done = {name: m[part]["runs"] for name, part in STARTS.items() if part in m}
+    if not done or any(len(runs) <= len(SPREADS) for runs in done.values()):
+        return None
+    axes.axis("off")
+    axes.set_title("Training accuracy by initial spread and learning rate")
+    for row, sd in enumerate(SPREADS):
+        for column, rate in enumerate(SHOWN):
+            place = (0.14 + 0.22 * column, 0.75 - 0.215 * row, 0.19, 0.18)
+            panel = axes.inset_axes(place)
+            for name, runs in done.items():
+                if result := runs[f"{sd:g}"][RATES.index(rate)]:
+                    steps = [STEPS * (i + 0.5) for i in range(len(result["curve"]))]
+                    panel.plot(steps, percent(result["curve"]), color=colour_of(name), lw=2)
+            panel.set_xlim(left=0)
+            panel.set_ylim(-5, 105)
+            panel.set_yticks((0, 100))
+            panel.tick_params(labelleft=False, labelbottom=False)
+            if row == 0:
+                panel.set_title(f"rate {rate:g}", loc="center")
+        height = 0.84 - 0.215 * row
+        axes.text(0.12, height, f"sd\n{sd:g}", ha="right", va="center", transform=axes.transAxes)
+    for x, name in zip((0.14, 0.58), done, strict=True):
+        at = {"transform": axes.transAxes, "va": "center_baseline"}
+        axes.text(x, 0.03, name, color=colour_of(name), weight="bold", **at)
+    learned = {
+        name: sum(
+            bool(r := runs[f"{sd:g}"][RATES.index(rate)]) and r["curve"][-1] >= GOOD
+            for sd in SPREADS
+            for rate in SHOWN
+        )
+        for name, runs in done.items()
+    }
+    total = len(SPREADS) * len(SHOWN)
+    listed = ", ".join(f"{name} {count}" for name, count in learned.items())
+    return (
+        "Training accuracy from 0 to 100 % by training step, the mean over seeds, in 16 panels: "
+        "rows by initial standard deviation (sd) of the weights, columns by learning rate. Where "
+        f"a line is missing, training diverged. Panels of {total} that end at {100 * GOOD:g} % or "
+        f"more: {listed}."
+    )
+
+
+def by_spread(axes, m) -> str | None:
+    """Test accuracy by initial standard deviation, each at its best rate."""
+    done = {name: m[part] for name, part in STARTS.items() if part in m}
+    if not done or any(len(part["runs"]) <= len(SPREADS) for part in done.values()):
+        return None
+    curves: dict[str, dict[float, list[float]]] = {
+        name: {float(k): v for k, v in tests_by_start(part).items() if k != HE}
+        for name, part in done.items()
+    }
+    across = "initial standard deviation of weights"
+    lines(axes, curves, across, "test accuracy, %", at=SPREADS[::-1])
+    axes.set_title("Accuracy by the initial spread of weights")
+    listed = ", ".join(f"{n} {fmean(spread_of_starts(part)):.1f}" for n, part in done.items())
+    return (
+        "Test accuracy by the initial standard deviation of the weights, each at its best learning "
+        f"rate; bands: one standard deviation over seeds. Highest − lowest: {listed} percentage "
+        "points."
+    )
+
+
+def by_rate(axes, m) -> str | None:
+    """Test accuracy by learning rate from He's weights."""
+    curves: dict[str, dict[float, list[float]]] = {
+        name: {r["rate"]: percent(r["test"]) for r in m[part]["runs"][HE] if r}
+        for name, part in STARTS.items()
+        if part in m
+    }
+    if len(curves) < len(STARTS) or not all(curves.values()):
+        return None
+    lines(axes, curves, "learning rate", "test accuracy, %", at=SHOWN)
+    axes.axhline(100 * GOOD, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
+    axes.set_title("Accuracy by learning rate, from He's weights")
+    largest = {
+        name: max((rate for rate, v in curve.items() if fmean(v) >= 100 * GOOD), default=None)
+        for name, curve in curves.items()
+    }
+    listed = ", ".join(f"{name} {rate or 'none'}" for name, rate in largest.items())
+    return (
+        "Test accuracy by learning rate of SGD from He's weights, mean and one standard deviation "
+        "over seeds. Rates without a point diverge. The largest rate with a mean of at least "
+        f"{100 * GOOD:g} %, the dashed line: {listed}."
+    )
+
+
+def dropout(axes, m) -> str | None:
+    """The gain by dropout on few images, without and with batch norm."""
+    if not all(part in m and len(m[part]) > 1 for part in FEW_IMAGES.values()):
+        return None
+    gains = {name: gain_by_dropout(m[part]) for name, part in FEW_IMAGES.items()}
+    dots(axes, gains, "test accuracy gained, percentage points", "+.1f")
+    axes.axvline(0, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
+    axes.set_title("Gain by dropout on few images")
+    images = next(iter(m[FEW_IMAGES[name]]["0"]["images"] for name in FEW_IMAGES))
+    listed = ", ".join(f"{name} {fmean(values):+.1f}" for name, values in gains.items())
+    return (
+        f"Test accuracy gained by dropout with {images} training images, one dot per seed, with "
+        f"the mean: {listed} percentage points."
+    )
+
+
+def by_batch(axes, m) -> str | None:
+    """Test accuracy of the CNN with both sizes of batch, by norm."""
+    done = {
+        norm: {float(b): percent(m[part][f"{b}"]["test"]) for b in (LARGE, SMALL)}
+        for norm in OF_IMAGES
+        if (part := f"CNN, {norm}") in m and len(m[part]) > 1
+    }
+    if not done:
+        return None
+    lines(axes, done, "images of a batch", "test accuracy, %", at=(SMALL, LARGE))
+    axes.set_title("CNN by size of batch")
+    listed = ", ".join(
+        f"{norm} {fmean(by[LARGE]):.1f} and {fmean(by[SMALL]):.1f}" for norm, by in done.items()
+    )
+    return (
+        f"Test accuracy of the CNN with batches of {LARGE} and of {SMALL} images, equally many "
+        f"epochs, mean and one standard deviation over seeds: {listed} %."
+    )
