@@ -45,7 +45,6 @@ OF_IMAGES: dict[str, Norm] = {
     "group norm": lambda: [group_norm(GROUPS)],
 }
 OF_SEQUENCES: dict[str, Norm] = {
-    WITHOUT: lambda: [],
     BATCH: lambda: [batch_norm()],
     "layer norm": lambda: [layer_norm()],  # the features of one position
 }
