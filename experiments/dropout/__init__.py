@@ -6,8 +6,7 @@ rates, with and without weight decay. Trained networks are evaluated with many r
 Command: python -m experiments dropout
 """
 
-from experiments.dropout.equivalence import CLOSE
-from experiments.dropout.equivalence import DROPPED as EQUIVALENT, STEPS as EQUAL_STEPS
+from experiments.dropout.equivalence import CLOSE, DROPPED as EQUIVALENT, STEPS as EQUAL_STEPS
 from experiments.dropout.evidence import MARGIN, MODERATE, TWICE, USUAL, evidence
 from experiments.dropout.figures import agreement, averages, by_rate, learning, with_decay
 from experiments.dropout.masks import AVERAGED, ERRORS, IMAGES, MASKS

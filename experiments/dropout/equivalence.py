@@ -13,7 +13,6 @@ Source: Srivastava et al. 2014, section 10.
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 import optax
 

@@ -34,7 +34,7 @@ BY_P, NETWORK = "by p", "network"
 
 def agreement(model: Layer, rate: float, run: Trained, x: np.ndarray, masks: int) -> dict[str, Any]:
     """For each form, the outputs within the standard errors, and the relative difference."""
-    compare = jax.jit(lambda params, key: compared(model, rate, params, x, key, masks))
+    compare = jax.jit(lambda params, key: compared(model, rate, params, jnp.asarray(x), key, masks))
     keys = jax.random.split(jax.random.key(2), run.seeds.count)
     seeds = [compare(jax.tree.map(lambda a, i=i: a[i], run.params), k) for i, k in enumerate(keys)]
     return {form: _summary([np.asarray(seed[form]) for seed in seeds]) for form in seeds[0]}
@@ -47,9 +47,7 @@ def compared(
     h, last = last_hidden(model, params, x), params[model.parts[-1][0]]
     logits = lambda h: fcnn.dense(h, last["w"], last["b"])
     keys = jax.random.split(key, masks)
-    classic = _moments(
-        lambda k: logits(fcnn.classic_dropout(h, k, rate=rate, train=True)), keys
-    )
+    classic = _moments(lambda k: logits(fcnn.classic_dropout(h, k, rate=rate, train=True)), keys)
     inverted = _moments(lambda k: logits(fcnn.dropout(h, k, rate=rate)), keys)
     whole = _moments(lambda k: model.apply(params, {}, x, key=k, train=True)[0], keys)
     kept = fcnn.classic_dropout(h, rate=rate, train=False)
@@ -76,7 +74,7 @@ def _summary(seeds: list[np.ndarray]) -> dict[str, Any]:
     return {
         "within": int(within.sum()),
         "of": within.size,
-        "difference": percent(rms(distance) / rms(evaluated)),  # by seed
+        "difference": percent((rms(distance) / rms(evaluated)).tolist()),  # by seed
         "points": [means[0, :10].ravel().tolist(), evaluated[0, :10].ravel().tolist()],
     }
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -77,7 +78,7 @@ def measure(
 def picture() -> list[list[bool]]:
     """Units of a small network that one mask at the rate 0.5 keeps; outputs are never dropped."""
     keys = jax.random.split(jax.random.key(1), len(UNITS))
-    drop = lambda key, n: np.asarray(fcnn.dropout(np.ones(n, np.float32), key, rate=0.5)) > 0
+    drop = lambda key, n: np.asarray(fcnn.dropout(jnp.ones(n), key, rate=0.5)) > 0
     hidden = [drop(key, n).tolist() for key, n in zip(keys, UNITS[:-1], strict=False)]
     return [*hidden, [True] * UNITS[-1]]
 

@@ -1,6 +1,6 @@
 """The network: three hidden layers with relu, each followed by dropout.
 
-    flatten, (dense 128, relu, dropout) × 3, dense
+flatten, (dense 128, relu, dropout) × 3, dense
 """
 
 from collections.abc import Callable
@@ -15,9 +15,7 @@ WIDTH, DEPTH = 128, 3
 Drop = Callable[[float], Layer]
 
 
-def network(
-    rate: float, classes: int, *, depth: int = DEPTH, drop: Drop = layers.dropout
-) -> Layer:
+def network(rate: float, classes: int, *, depth: int = DEPTH, drop: Drop = layers.dropout) -> Layer:
     """`drop` is the form of dropout: `fcnn.layers.dropout`, or `fcnn.layers.classic_dropout`."""
     hidden = [part for _ in range(depth) for part in (dense(WIDTH), relu(), drop(rate))]
     return serial(flatten(), *hidden, dense(classes, w_init=initializers.lecun))

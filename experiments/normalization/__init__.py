@@ -14,7 +14,14 @@ from experiments.framework.options import Options
 from experiments.normalization.batches import LARGE, SMALL, epochs_of
 from experiments.normalization.cubes import cubes
 from experiments.normalization.evidence import GOOD, KEPT, evidence
-from experiments.normalization.figures import by_batch, by_rate, by_spread, dropout, panels
+from experiments.normalization.figures import (
+    by_batch,
+    by_rate,
+    by_spread,
+    dropout,
+    panels,
+    sequences,
+)
 from experiments.normalization.measure import MOST, measure, parts, prepare
 from experiments.normalization.regions import GROUPS, C, H, N, W
 from experiments.normalization.tables import tables
@@ -104,6 +111,7 @@ EXPERIMENT = Experiment(
         "rates": by_rate,
         "dropout": dropout,
         "batches": by_batch,
+        "sequences": sequences,
     },
     summary=lambda config, m: (
         "A dense network with and without batch norm, and a CNN, an LSTM and a transformer with "

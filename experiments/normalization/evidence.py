@@ -14,15 +14,16 @@ from experiments.normalization.networks import BATCH, WITHOUT
 from experiments.normalization.training import HE, TARGET, best
 
 GOOD = 0.9  # test accuracy that counts as learned
+SEQUENTIAL = ("LSTM", "transformer")
 KEPT = 1.0  # percentage points that group norm may lose
 
 
 def evidence(m) -> list[Evidence]:
-    right = [(r["right"], r["of"]) for r in m[REGIONS].values()]
+    cells = m[REGIONS].values()
     without, batch = (m[STARTS[name]] for name in (WITHOUT, BATCH))
     lost = lost_by_small_batches(m, "CNN, group norm")
     return [
-        Share(*map(sum, zip(*right, strict=True))),
+        Share(sum(r["right"] for r in cells), sum(r["of"] for r in cells)),
         _faster(_best(without, HE), _best(batch, HE)),
         Pairs(spread_of_starts(batch), spread_of_starts(without)),
         _higher(largest_rates(batch), largest_rates(without)),
@@ -91,5 +92,5 @@ def lost_by_small_batches(m: dict[str, Any], part: str) -> list[float]:
 
 def in_sequences(m: dict[str, Any], norm: str) -> list[float]:
     """Test accuracy with small batches in percent, the mean over both networks, by seed."""
-    both = (percent(m[f"{kind}, {norm}"][f"{SMALL}"]["test"]) for kind in ("LSTM", "transformer"))
+    both = (percent(m[f"{kind}, {norm}"][f"{SMALL}"]["test"]) for kind in SEQUENTIAL)
     return [fmean(seed) for seed in zip(*both, strict=True)]

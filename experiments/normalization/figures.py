@@ -9,12 +9,14 @@ from experiments.framework.trained import STEPS
 from experiments.normalization.batches import LARGE, SMALL
 from experiments.normalization.evidence import (
     GOOD,
+    SEQUENTIAL,
     gain_by_dropout,
+    in_sequences,
     spread_of_starts,
     tests_by_start,
 )
 from experiments.normalization.measure import FEW_IMAGES, STARTS
-from experiments.normalization.networks import OF_IMAGES
+from experiments.normalization.networks import OF_IMAGES, OF_SEQUENCES
 from experiments.normalization.training import HE, RATES, SPREADS
 
 SHOWN = RATES[::2]
@@ -141,4 +143,25 @@ def by_batch(axes, m) -> str | None:
     return (
         f"Test accuracy of the CNN with batches of {LARGE} and of {SMALL} images, equally many "
         f"epochs, mean and one standard deviation over seeds: {listed} %."
+    )
+
+
+def sequences(axes, m) -> str | None:
+    """Test accuracy of the LSTM and the transformer with small batches, by norm."""
+    found = {
+        norm: in_sequences(m, norm)
+        for norm in OF_SEQUENCES
+        if all(f"{SMALL}" in m.get(f"{kind}, {norm}", {}) for kind in SEQUENTIAL)
+    }
+    if len(found) < len(OF_SEQUENCES):
+        return None
+    dots(axes, found, "test accuracy, %")
+    axes.set_title(f"LSTM and transformer with batches of {SMALL}")
+    each = ", ".join(
+        f"{part} {fmean(percent(m[part][f'{SMALL}']['test'])):.1f}"
+        for part in (f"{kind}, {norm}" for kind in SEQUENTIAL for norm in OF_SEQUENCES)
+    )
+    return (
+        f"Test accuracy with batches of {SMALL}, the mean of the LSTM and the transformer, one dot "
+        f"per seed. Means of each network: {each} %."
     )

@@ -58,4 +58,5 @@ def measure(
             of = lambda dropped, net=part.payload: trials(net, dropped)
             yield part.name, with_few_images(config, data, of)
         else:
-            yield part.name, by_batch(config, data, *part.payload, log)
+            kind, norm = part.payload
+            yield part.name, by_batch(config, data, kind, norm, log)
