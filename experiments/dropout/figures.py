@@ -2,8 +2,6 @@
 
 from statistics import fmean
 
-import numpy as np
-
 from experiments.dropout.evidence import (
     USUAL,
     combined,
@@ -30,14 +28,12 @@ def agreement(axes, m) -> str | None:
     if HALF not in m:
         return None
     forms = m[HALF]["agreement"]
-    shown = {"all layers": (NETWORK, "vermillion"), "last layer": ("inverted", "blue")}
-    for name, (form, colour) in shown.items():
+    shown = {"all layers": (NETWORK, "vermillion"), "the last layer": ("inverted", "blue")}
+    for row, (name, (form, colour)) in enumerate(shown.items()):
         means, evaluated = forms[form]["points"]
         axes.plot(evaluated, means, "o", color=COLOURS[colour], ms=4, alpha=0.6)
-        i = int(np.argmax(evaluated))
-        offset = (-8, -12) if form == NETWORK else (-8, 4)
-        at = {"textcoords": "offset points", "ha": "right", "color": COLOURS[colour]}
-        axes.annotate(name, (evaluated[i], means[i]), offset, **at)
+        at = {"transform": axes.transAxes, "color": COLOURS[colour]}
+        axes.text(0.04, 0.82 + 0.09 * row, f"masks in {name}", **at)
     every = [v for form, _ in shown.values() for v in forms[form]["points"][1]]
     ends = (min(every), max(every))
     axes.plot(ends, ends, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
@@ -50,7 +46,7 @@ def agreement(axes, m) -> str | None:
         f"Outputs for ten test images, seed 0, dropout rate {USUAL:g}: the mean over random masks "
         "by the value in evaluation. On the dashed line both are equal. Root mean square "
         f"difference relative to the outputs: masks in the last layer, which is linear, "
-        f"{differences['last layer']:.1f} %; in all layers {differences['all layers']:.1f} %."
+        f"{differences['the last layer']:.1f} %; in all layers {differences['all layers']:.1f} %."
     )
 
 
@@ -130,7 +126,7 @@ def averages(axes, m) -> str | None:
     evaluated = fmean(percent(m[HALF]["test"]))
     lines(axes, {"average": curve}, "number of masks", "test accuracy, %", at=AVERAGED)
     axes.axhline(evaluated, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
-    axes.text(1, evaluated, "evaluation without masks", va="bottom")
+    axes.text(1, evaluated, "evaluation without masks", va="top")
     axes.set_title(f"Averages of masks, dropout rate {USUAL:g}")
     return (
         "Test accuracy of the mean softmax output over random masks, by their number, mean and "

@@ -49,7 +49,7 @@ def _faster(without: dict[str, Any], batch: dict[str, Any]) -> Evidence:
     return found
 
 
-def tests_by_start(part: dict[str, Any]) -> dict[str, list[float]]:
+def accuracy_by_start(part: dict[str, Any]) -> dict[str, list[float]]:
     """Test accuracy by seed in percent at the best rate; chance where all rates diverge."""
     chance = [1 / part["classes"]] * part["seeds"]
     return {
@@ -60,7 +60,7 @@ def tests_by_start(part: dict[str, Any]) -> dict[str, list[float]]:
 
 def spread_of_starts(part: dict[str, Any]) -> list[float]:
     """The highest − the lowest test accuracy of the initial standard deviations, by seed."""
-    tests = [each for start, each in tests_by_start(part).items() if start != HE]
+    tests = [each for start, each in accuracy_by_start(part).items() if start != HE]
     return [max(seed) - min(seed) for seed in zip(*tests, strict=True)]
 
 

@@ -10,10 +10,10 @@ from experiments.normalization.batches import LARGE, SMALL
 from experiments.normalization.evidence import (
     GOOD,
     SEQUENTIAL,
+    accuracy_by_start,
     gain_by_dropout,
     in_sequences,
     spread_of_starts,
-    tests_by_start,
 )
 from experiments.normalization.measure import FEW_IMAGES, STARTS
 from experiments.normalization.networks import OF_IMAGES, OF_SEQUENCES
@@ -72,7 +72,7 @@ def by_spread(axes, m) -> str | None:
     if not done or any(len(part["runs"]) <= len(SPREADS) for part in done.values()):
         return None
     curves: dict[str, dict[float, list[float]]] = {
-        name: {float(k): v for k, v in tests_by_start(part).items() if k != HE}
+        name: {float(k): v for k, v in accuracy_by_start(part).items() if k != HE}
         for name, part in done.items()
     }
     across = "initial standard deviation of weights"

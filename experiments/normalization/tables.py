@@ -4,7 +4,7 @@ from experiments.framework.curves import mean_steps
 from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
 from experiments.normalization.batches import LARGE, SMALL
-from experiments.normalization.evidence import tests_by_start
+from experiments.normalization.evidence import accuracy_by_start
 from experiments.normalization.measure import FEW_IMAGES, REGIONS, STARTS
 from experiments.normalization.networks import KINDS
 from experiments.normalization.training import HE, TARGET, best
@@ -24,7 +24,7 @@ def _regions(m):
 def _starts(m):
     rows = []
     for name, part in STARTS.items():
-        tests = tests_by_start(m[part]) if part in m else {}
+        tests = accuracy_by_start(m[part]) if part in m else {}
         for start, test in tests.items():
             results = m[part]["runs"][start]
             found = results[best(results)] if any(results) else None
