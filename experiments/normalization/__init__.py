@@ -30,7 +30,7 @@ from experiments.normalization.training import DROPPED, FEW, SPREADS, TARGET
 POINTS = "percentage points"
 DOUBLINGS = "doublings"
 RATED = "each at its best learning rate"
-SMALLER = f"test accuracy lost with batches of {SMALL} in place of {LARGE}"
+SMALLER = f"test accuracy lost with batches of {SMALL} in place of {LARGE}, equally many epochs"
 
 EXPERIMENT = Experiment(
     name="normalization",
@@ -129,7 +129,9 @@ EXPERIMENT = Experiment(
         "on the validation images. Few images are trained on for about as many steps as all.",
         f"Batches of {SMALL} and of {LARGE} are trained on for equally many epochs, "
         f"{epochs_of(config)}, so that batches of {SMALL} make {LARGE // SMALL} times as many "
-        "steps, at rates of their own. Steps are rounded up to a multiple of 25.",
+        "steps, at rates of their own. Steps are rounded up to a multiple of 25. What more steps "
+        f"gain is part of the measure: accuracy lost is negative if batches of {SMALL} gain more "
+        "by their steps than they lose by their statistics.",
         f"Group norm has {GROUPS} groups in the figure of regions and 4 in the CNN. In the CNN, "
         "layer norm takes all channels and positions of an image, as in Wu & He 2018 (group norm "
         "with one group). In the LSTM and the transformer it takes the features of one position. "

@@ -20,7 +20,7 @@ TITLES = {
     "group norm": "group norm",
     ONE_POSITION: "layer norm\nof one position",
 }
-PLACES = ((3, 0), (10, 0), (17, 0), (6, -8), (14, -8))  # of the nearest corner
+PLACES = ((3, 0), (10, 0), (17, 0), (6.5, -8.8), (13.5, -8.8))  # of the nearest corner
 
 
 def cubes(axes, m) -> str | None:
@@ -34,7 +34,7 @@ def cubes(axes, m) -> str | None:
     axes.text(x + 2.2, y - 2.7, "C", ha="center", va="center")
     axes.text(x - 2.7, y - 0.4, "H×W", ha="right", va="center")
     axes.set_xlim(-2, 20.6)
-    axes.set_ylim(-11.6, 4.6)
+    axes.set_ylim(-12.2, 4.6)
     axes.set_aspect("equal")
     axes.axis("off")
     axes.set_title("Cells that share a mean and a variance")
