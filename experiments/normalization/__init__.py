@@ -14,15 +14,9 @@ from experiments.framework.options import Options
 from experiments.normalization.batches import LARGE, SMALL, epochs_of
 from experiments.normalization.cubes import cubes
 from experiments.normalization.evidence import GOOD, KEPT, evidence
-from experiments.normalization.figures import (
-    by_batch,
-    by_rate,
-    by_spread,
-    dropout,
-    panels,
-    sequences,
-)
+from experiments.normalization.figures import by_batch, by_rate, by_spread, dropout, sequences
 from experiments.normalization.measure import MOST, measure, parts, prepare
+from experiments.normalization.panels import panels
 from experiments.normalization.regions import GROUPS, C, H, N, W
 from experiments.normalization.tables import tables
 from experiments.normalization.training import DROPPED, FEW, SPREADS, TARGET

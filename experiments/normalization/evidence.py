@@ -42,10 +42,12 @@ def _best(part: dict[str, Any], start: str) -> dict[str, Any]:
 def _faster(without: dict[str, Any], batch: dict[str, Any]) -> Evidence:
     """Doublings of steps, which are a lower bound where the plain network does not learn."""
     if missed(batch):
-        return NotJudged(f"batch norm did not reach {TARGET:.0%}; write a larger --epochs")
+        return NotJudged(f"batch norm did not reach {100 * TARGET:g} %; write a larger --epochs")
     found = Pairs(*([log2(steps) for steps in least_steps(r)] for r in (without, batch)))
     if missed(without) and fmean(found.a) <= fmean(found.b):
-        return NotJudged(f"no normalization did not reach {TARGET:.0%}; write a larger --epochs")
+        return NotJudged(
+            f"no normalization did not reach {100 * TARGET:g} %; write a larger --epochs"
+        )
     return found
 
 
@@ -75,7 +77,7 @@ def _higher(batch: Sequence[float | None], without: Sequence[float | None]) -> E
     doublings = lambda rates: [log2(rate) for rate in rates if rate is not None]
     found = Pairs(doublings(batch), doublings(without))
     if len(found.a) < len(batch) or len(found.b) < len(without):
-        return NotJudged(f"a seed has no rate with a test accuracy of {GOOD:.0%}")
+        return NotJudged(f"a seed has no rate with a test accuracy of {100 * GOOD:g} %")
     return found
 
 
