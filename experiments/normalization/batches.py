@@ -12,7 +12,7 @@ from experiments.normalization.networks import KINDS
 LARGE, SMALL = 64, 2
 RATES = {  # of Adam, in the first step; batches of 2 make 32 times as many steps
     LARGE: (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
-    SMALL: (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+    SMALL: (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
 }
 
 
