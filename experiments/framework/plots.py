@@ -20,13 +20,16 @@ METHODS = {
     "vermillion": (
         *("dense", "sigmoid", "autodiff", "loops in NumPy", "baseline", "without dropout"),
         *("softmax regression", "linear, depth 4", "SGD", "squared error", "sd 1", "plain"),
-        *("no normalization", "raw pixels", "1 image"),
+        *("no normalization", "raw pixels", "1 image", "neither"),
     ),
     "green": (
         *("local3", "tanh", "gap", "tiled", "mean", "FReLU, conv", "AdaGrad", "Xavier"),
-        *("layer norm", "LSTM", "Gabor"),
+        *("layer norm", "LSTM", "Gabor", "both"),
     ),
-    "gold": ("stride", "leaky relu", "momentum", "sd 0.01", "instance norm", "GRU"),
+    "gold": (
+        *("stride", "leaky relu", "momentum", "sd 0.01", "instance norm", "GRU"),
+        "weight decay",
+    ),
     "purple": ("L2", "ELU", "Nesterov", "group norm", "RNN", "pretraining"),
     "sky": ("L4", "swish", "RMSProp", "random", "32 images", "linear"),
     "navy": ("max", "max pool", "mish", "attention", "all images"),

@@ -1,0 +1,114 @@
+"""Means over masks and equal training have known answers, and each claim can fail."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.dropout import EXPERIMENT
+from experiments.dropout.equivalence import scales, times
+from experiments.dropout.evidence import best, slope_of_gap
+from experiments.dropout.masks import AVERAGED, BY_P, NETWORK, compared
+from experiments.dropout.measure import (
+    ALONE,
+    BOTH,
+    DECAYED,
+    EQUIVALENCE,
+    WITH_MASKS,
+    Setting,
+    picture,
+)
+from experiments.dropout.networks import network
+from experiments.framework.verdict import judge
+from fcnn.layers import classic_dropout
+
+
+@pytest.mark.usefixtures("jax_defaults")
+def test_a_linear_layer_agrees_with_the_mean_over_masks_and_a_wrong_factor_does_not():
+    rate, model = 0.2, network(0.2, 3, depth=1)
+    x = jax.random.normal(jax.random.key(0), (2, 4))
+    params, _ = model.init(jax.random.key(1), (4,))
+    params[model.parts[-1][0]]["b"] += 1.0  # a bias is not scaled
+    found = jax.jit(lambda key: compared(model, rate, params, x, key, 1000))(jax.random.key(2))
+    within = {k: np.abs(mean - y) <= 5 * error for k, (mean, error, y) in found.items()}
+    assert within["inverted"].all()
+    assert within["classic"].all()
+    assert within[NETWORK].all()  # its only dropout is that before the linear layer
+    assert not within[BY_P].all()
+
+
+def test_kernels_after_a_dropout_are_scaled():
+    model = network(0.5, 3, depth=2, drop=classic_dropout)
+    params, _ = model.init(jax.random.key(0), (4,))
+    scale = scales(model, 0.5)
+    assert list(scale.values()) == [1.0, 2.0, 2.0]
+    scaled = times(params, scale)
+    last = list(scale)[-1]
+    assert jnp.array_equal(scaled[last]["w"], 2 * params[last]["w"])
+    assert jnp.array_equal(scaled[last]["b"], params[last]["b"])
+
+
+@pytest.mark.usefixtures("jax_defaults")
+def test_the_picture_drops_some_units_but_no_output():
+    *hidden, outputs = picture()
+    assert all(outputs)
+    assert 0 < sum(map(sum, hidden)) < sum(map(len, hidden))
+
+
+def test_the_better_result_is_chosen_on_validation():
+    a, b = ALONE[:2]
+    m = {a.name: {"validation": [0.9, 0.9]}, b.name: {"validation": [1.0, 0.9]}}
+    assert best(m, [a, b]) is m[b.name]
+
+
+def result(test=0.9, train=1.0, validation=0.9, steps=100):
+    counts = {"steps": [steps, steps], "all_steps": 1000}
+    shares = {"test": [test] * 2, "train": [train] * 2, "validation": [validation] * 2}
+    return shares | counts
+
+
+def with_masks(network=5.0, linear=1.0, within=9, average=0.92):
+    forms = {name: {"within": within, "of": 9, "difference": [linear] * 2} for name in LINEAR}
+    return {
+        "agreement": forms | {NETWORK: {"difference": [network] * 2}},
+        "averages": {f"{AVERAGED[-1]}": [average] * 2},
+    }
+
+
+LINEAR = ("inverted", "classic")
+HALF, NONE = WITH_MASKS[-1].name, ALONE[0].name
+GOOD = {
+    EQUIVALENCE: {"0.5": [0.0, 1e-7]},
+    **{s.name: result(test=0.92, train=1 - 0.05 * s.dropped) for s in ALONE},
+    **{s.name: result(test=0.91) for s in DECAYED},
+    **{s.name: result(test=0.93) for s in BOTH},
+    NONE: result(test=0.9),
+    WITH_MASKS[0].name: result(test=0.92) | with_masks(),
+    HALF: result(test=0.92, steps=300, train=0.97) | with_masks(),
+}
+
+
+def test_the_slope_is_in_points_per_tenth():
+    m = {s.name: result(test=0.5, train=1 - 0.2 * s.dropped) for s in ALONE}
+    assert slope_of_gap(m) == pytest.approx([-2.0, -2.0])
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "index"),
+    [
+        (HALF, {}, None),
+        (HALF, with_masks(within=8), 0),
+        (HALF, with_masks(network=0.5), 1),
+        (EQUIVALENCE, {"0.5": [0.0, 0.1]}, 2),
+        (Setting(0.8).name, {"train": [1.0, 1.0], "test": [0.5, 0.5]}, 3),
+        (NONE, {"test": [0.925, 0.925]}, 4),
+        (HALF, {"steps": [150, 150]}, 5),
+        (DECAYED[0].name, {"test": [0.95, 0.95], "validation": [0.99, 0.99]}, 6),
+        (HALF, with_masks(average=0.95), 7),
+    ],
+)
+def test_each_claim_can_fail(part, change, index):
+    measured = GOOD | {part: GOOD[part] | change}
+    verdicts = judge(EXPERIMENT.claims, EXPERIMENT.evidence(measured))
+    expected = ["failed" if i == index else "held" for i in range(len(EXPERIMENT.claims))]
+    assert [v.verdict for v in verdicts] == expected
