@@ -1,6 +1,7 @@
 """experiments/results/README.md: every claim, where it holds and where it fails, by chapter."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from experiments.framework.experiment import CHAPTERS, Experiment, Record
@@ -8,6 +9,7 @@ from experiments.framework.kept import OLDER, UNRECORDED, Kept, folder, kept, mi
 from fcnn.cli.output import write_whole
 from fcnn.cli.table import markdown
 
+OVERVIEW = ("experiment", "about", "held", "failed", "undecided", "not judged", "minutes")
 HEAD = ("claim", "what was measured", "holds", "fails, or is undecided")
 INTRODUCTION = f"""\
 # Verdicts
@@ -17,6 +19,8 @@ where it fails, and how far the result reaches. `python -m experiments table` wr
 the files in this folder: one for each data set and device. The kept measurements are judged by
 today's record and by the [rule](../../docs/experiments.md#verdicts). n is the number of pairs of a
 difference (seeds, or rounds, sizes or operators where the measure says so), or of cases of a share.
+
+The first table counts the verdicts on the data set of the experiment's default run, on a CPU.
 
 An experiment is run again by `python -m experiments EXPERIMENT`, with `--dataset DATA --data-dir
 DIR` where the data set is not digits.
@@ -29,12 +33,13 @@ Today's measurement may give another result where a run is marked
 
 def text(records: Sequence[Record]) -> str:
     """The page."""
+    found = {e.name: kept(e) for e in records}
     by_chapter = {name: [e for e in records if e.chapter == name] for name in CHAPTERS}
-    blocks = [INTRODUCTION]
-    for chapter, found in by_chapter.items():
-        blocks += [f"## {chapter.capitalize()}"] if found else []
-        for e in found:
-            blocks += _entry(e, kept(e))
+    blocks = [INTRODUCTION, _overview(by_chapter, found)]
+    for chapter, inside in by_chapter.items():
+        blocks += [f"## {chapter.capitalize()}"] if inside else []
+        for e in inside:
+            blocks += _entry(e, found[e.name])
     return "\n\n".join(blocks) + "\n"
 
 
@@ -46,6 +51,21 @@ def write(records: Sequence[Record]) -> Path:
     path = folder() / "README.md"
     write_whole(path, text(records))
     return path
+
+
+def _overview(
+    by_chapter: Mapping[str, Sequence[Record]], found: Mapping[str, Sequence[Kept]]
+) -> str:
+    """A table of all experiments, with the verdicts of the first result of each."""
+    rows = []
+    for chapter, inside in by_chapter.items():
+        rows += [(f"**{chapter.capitalize()}**", *[""] * (len(OVERVIEW) - 1))] if inside else []
+        for e in inside:
+            first = next(iter(found[e.name]), None)
+            words = Counter(v.verdict for v in first.verdicts) if first else Counter()
+            counts = (f"{words[word]}" if words[word] else "" for word in OVERVIEW[2:-1])
+            rows.append((f"[{e.name}](#{e.name})", e.title, *counts, minutes(first)))
+    return "\n".join(markdown(OVERVIEW, rows, left=2))
 
 
 def _entry(e: Record, results: Sequence[Kept]) -> Iterator[str]:

@@ -96,6 +96,7 @@ def test_a_run_is_kept_and_listed(folder, run, capsys):
     date = json.loads(path.read_text())["environment"]["time"][:10]
     run_facts = f"no data set (Some, 2 cores, abcdef0, {date}, 0.0 minutes)"
     assert f"- Runs: {run_facts}.\n" in page(folder)
+    assert "| [sample](#sample) | A toy | 1 | | | | 0.0 |\n" in page(folder)
     (row,) = (line for line in page(folder).splitlines() if line.startswith("| a exceeds b"))
     _, measure, held, other = (cell.strip() for cell in row.strip("|").split("|"))
     assert measure == "value, a − b"
