@@ -21,7 +21,7 @@ from experiments.memory.tasks import GRADIENT_LENGTH, LENGTHS, TASKS, Task
 from fcnn.data import Images
 
 ORDER = "order"
-RATES = (*USUAL, 6e-2)
+RATES = (*USUAL, 6e-2, 2e-1)
 BATCH, CLIP = 32, 1.0
 VALIDATION, TEST = 500, 1000  # examples
 SMOKE = 5  # the only length with --smoke
