@@ -38,7 +38,7 @@ EXPERIMENT = Experiment(
     description="Classic and inverted dropout, the gap by rate, and masks in evaluation.",
     chapter="regularization",
     sources="Hinton et al. 2012; Srivastava et al. 2014; Goodfellow, Bengio & Courville 2016, Deep "
-    "Learning, chapter 7.12; Saito 2016, Deep Learning from Scratch, chapter 6.4",
+    "Learning, chapter 7.12; Saitoh 2016, Deep Learning from Scratch, chapter 6.4",
     claims=(
         Claim(
             "For a linear layer, evaluation with classic and with inverted dropout is the mean "

@@ -31,7 +31,7 @@ EXPERIMENT = Experiment(
     "standard deviation 1, 0.01 and 0, and from Xavier's and He's.",
     chapter="training",
     sources="Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998; "
-    "Saito 2016, Deep Learning from Scratch, section 6.2",
+    "Saitoh 2016, Deep Learning from Scratch, section 6.2",
     claims=(
         Claim(
             "With sd 1 more than half of the activations of sigmoid are within 0.1 of 0 or 1",
@@ -55,7 +55,7 @@ EXPERIMENT = Experiment(
             1.0,
         ),
         Claim(
-            "From zeros, no network is more than 10 percentage points more accurate than chance",
+            "From zeros, networks are less than 10 percentage points more accurate than chance",
             "test accuracy, the best of three activations by seed, each at its best rate, − "
             f"(chance + {ABOVE_CHANCE:g})",
             "less",
@@ -111,7 +111,8 @@ EXPERIMENT = Experiment(
         "Training: SGD with momentum 0.9, in batches of 64 images. Adam would rescale small and "
         "large gradients, and hide what is measured here. Each start is trained with each rate of "
         f"{', '.join(f'{rate:g}' for rate in RATES)}; its best one has the highest accuracy on a "
-        "tenth of the training images, which are not trained on.",
+        "tenth of the training images, which are not trained on. The rate falls to 0 along a "
+        "cosine. A rate at which training diverges with any seed is not chosen.",
     ],
     reach="Dense networks of one depth and width, on small images, with one optimizer and few "
     "epochs. Normalization and residual connections, which lessen the effect of the start, are not "

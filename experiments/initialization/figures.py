@@ -69,7 +69,7 @@ def by_layer(activation, axes, m) -> str | None:
     for start, r in starts.items():
         values = np.array(r["gradient"])
         if values.min() < SMALL:
-            captions.append(f"{start} 0")
+            captions.append(f"{start} 0" if values.max() == 0 else f"{start} partly 0")
             continue
         middle = np.exp(np.log(values).mean(0))
         x = range(1, HIDDEN + 1)

@@ -35,7 +35,7 @@ EXPERIMENT = Experiment(
     chapter="training",
     sources="Ioffe & Szegedy 2015 (batch norm); Ba, Kiros & Hinton 2016 (layer norm); "
     "Ulyanov, Vedaldi & Lempitsky 2016 (instance norm); Wu & He 2018 (group norm); "
-    "Saito 2016, Deep Learning from Scratch, chapter 6.3; "
+    "Saitoh 2016, Deep Learning from Scratch, chapter 6.3; "
     "Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 8.7.1",
     claims=(
         Claim(

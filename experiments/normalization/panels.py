@@ -1,6 +1,6 @@
 """The textbook's picture of training: 16 panels by initial standard deviation and learning rate.
 
-Source: Saito 2016, chapter 6.3.
+Source: Saitoh 2016, chapter 6.3.
 """
 
 from experiments.framework.plots import colour_of

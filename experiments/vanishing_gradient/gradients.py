@@ -30,15 +30,19 @@ def gradients(model: Layer, params: Any, state: Any, x: Any, y: Any) -> tuple[ja
     return gradient["first"]["w"], others
 
 
-def halved_exactly(model: Layer, depth: int, key: jax.Array, x: jax.Array) -> jax.Array:
-    """Whether half the weights give a gradient that is smaller by exactly 2^(depth + 1).
+def halved_exactly(
+    model: Layer, depth: int, key: jax.Array, x: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Entries of a gradient that half the weights make smaller by exactly 2^(depth + 1).
 
-    Shapes: x (n, *size) -> (n, *size), for the gradient of the sum of the logits by x.
+    The gradient is that of the sum of the logits by x. Returns the number of entries with that
+    factor and the number of entries, both of those that are not 0.
     """
     params, _ = model.init(key, x.shape[1:])  # biases are 0, and stay 0
     of = lambda params: jax.grad(lambda x: model.apply(params, {}, x)[0].sum())(x)
     half = jax.tree.map(lambda a: a / 2, params)
-    return of(params) == 2.0 ** (depth + 1) * of(half)
+    whole = of(params)
+    return ((whole == 2.0 ** (depth + 1) * of(half)) & (whole != 0)).sum(), (whole != 0).sum()
 
 
 def compiled(f: Callable[..., Any], images: Images) -> Callable[..., Any]:
@@ -90,6 +94,5 @@ def halved(
         log.note(f"relu with half the weights, {depth} hidden layers …")
         model = network("relu", depth, classes)
         exact = jax.vmap(partial(halved_exactly, model, depth), (0, None))
-        equal = np.asarray(jax.jit(exact, compiler_options=ONCE)(keys, x))
-        counts.append((int(equal.sum()), equal.size))
+        counts.append([int(n.sum()) for n in jax.jit(exact, compiler_options=ONCE)(keys, x)])
     return {"depths": list(depths), "counts": counts}
