@@ -104,5 +104,5 @@ def test_a_seed_that_misses_the_loss_is_a_bound_and_has_no_accuracy_at_it():
     unjudged = lambda: [i for i, e in enumerate(evidence(m)) if isinstance(e, NotJudged)]
     assert unjudged() == [7]
     m["32 images"]["steps"] = [None, 10]
-    assert unjudged() == [3, 4, 5, 7]
+    assert unjudged() == [3, 5, 7]  # 1 image is faster than 32 at most: the claim can fail
     assert all(isinstance(each, NotJudged) for each in evidence({"noise": m["noise"]}))
