@@ -39,7 +39,7 @@ def learning(axes, m) -> str | None:
         accuracy = percent(m[name]["accuracy"])
         steps = [STEPS * (i + 1) for i in range(len(accuracy))]
         _draw(axes, name, steps, accuracy)
-    axes.set_ylim(70, 100.5)
+    axes.set_ylim(min(70, *(100 * m[name]["accuracy"][-1] - 5 for name in done)), 100.5)
     axes.axhline(100 * TARGET, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
     axes.set_xlabel("training step")
     axes.set_ylabel("training accuracy, %")

@@ -1,8 +1,9 @@
 """Training with each pair of output and loss, and with one or two logits for two classes."""
 
-from collections.abc import Callable
+from copy import copy
 from typing import Any
 
+import jax
 import numpy as np
 import optax
 
@@ -12,7 +13,7 @@ from experiments.framework.curves import moving_mean, steps_to
 from experiments.framework.experiment import Log
 from experiments.framework.options import Options
 from experiments.framework.splits import Splits
-from experiments.framework.trained import STEPS, Trained, Trials
+from experiments.framework.trained import STEPS, Trials
 from experiments.losses.pairs import PAIRS
 from fcnn.data import Images
 from fcnn.models import mlp
@@ -20,7 +21,7 @@ from fcnn.models import mlp
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # of the first step of gradient descent
 TARGET = 0.95  # training accuracy
 HIDDEN = (32,)
-LOGITS = {"one logit, sigmoid": 1, "two logits, softmax": 2}  # of the two classes
+ONE, TWO = "one logit, sigmoid", "two logits, softmax"  # of the two classes
 
 
 def of_pair(name: str, config: Options, data: Splits, log: Log) -> dict[str, Any]:
@@ -39,31 +40,53 @@ def of_pair(name: str, config: Options, data: Splits, log: Log) -> dict[str, Any
     }
 
 
-def of_two_classes(name: str, config: Options, data: Splits, log: Log) -> dict[str, Any]:
-    """Training on whether labels are odd, with one or two logits."""
-    one = LOGITS[name] == 1
-    train, validation, test = (odd(each, one) for each in data[:3])
-    score = _sign_accuracy if one else accuracy_on
-    options = {"seeds": config.seeds, "log": log, "label": name, "optimizer": optax.sgd}
-    options["loss"] = _of_one_logit if one else fcnn.softmax_cross_entropy
-    trials = Trials(mlp(HIDDEN, LOGITS[name]), train, **options)
-    best = _chosen(trials, score(validation), config)
-    return _result(best) | {"test": score(test)(best.run).tolist()}
+def of_two_classes(config: Options, data: Splits, log: Log) -> dict[str, Any]:
+    """Training on whether labels are odd, with two logits and with one, which starts as theirs.
+
+    The logit is z = z2 - z1, the difference of the two. Its weights start as the difference of
+    theirs, and change at twice the rate, since both of theirs change.
+    """
+    train, validation, test = (odd(each) for each in data[:3])
+    options = {"seeds": config.seeds, "log": log}
+    two = Trials(mlp(HIDDEN, 2), train, label=TWO, optimizer=optax.sgd, **options)
+    best = _chosen(two, accuracy_on(validation), config)
+    one = Trials(
+        mlp(HIDDEN, 1),
+        Images(train.x, train.y.astype(np.float32)),
+        label=ONE,
+        loss=lambda z, y: fcnn.sigmoid_cross_entropy(z, y[:, None]),
+        optimizer=twice_in_head,
+        **options,
+    )
+    run = as_difference(one, two).train(epochs=config.epochs or 0, rate=best.rate)
+    predicted = {
+        ONE: run.outputs(test.x)[..., 0] > 0,
+        TWO: best.run.outputs(test.x).argmax(-1) == 1,
+    }
+    accuracy = {name: (each == test.y).mean(1).tolist() for name, each in predicted.items()}
+    equal = predicted[ONE] == predicted[TWO]
+    return _result(best) | {"test": accuracy, "equal": [int(equal.sum()), equal.size]}
 
 
-def odd(images: Images, as_float: bool) -> Images:
+def odd(images: Images) -> Images:
     """Images with class 1 for an odd label, and 0 for an even one."""
-    y = images.y % 2
-    return Images(images.x, y.astype(np.float32) if as_float else y)
+    return Images(images.x, images.y % 2)
 
 
-def _of_one_logit(z, y):
-    return fcnn.sigmoid_cross_entropy(z, y[:, None])
+def twice_in_head(learning_rate: Any) -> optax.GradientTransformation:
+    """Gradient descent, with twice the rate in the last layer."""
+    head = lambda params: {name: name == [*params][-1] for name in params}
+    return optax.chain(optax.sgd(learning_rate), optax.masked(optax.scale(2.0), head))
 
 
-def _sign_accuracy(images: Images) -> Callable[[Trained], np.ndarray]:
-    """A score: the accuracy of one logit, which predicts class 1 if it is positive."""
-    return lambda run: ((run.outputs(images.x)[..., 0] > 0) == images.y).mean(1)
+def as_difference(one: Trials, two: Trials) -> Trials:
+    """`one`, of one logit, starting as the difference of both logits of `two`."""
+    body, head = two.seeds.start().params, [*two.seeds.start().params][-1]
+    difference = jax.tree.map(lambda a: a[..., 1:] - a[..., :1], body[head])
+    begun, trials = one.seeds.start, copy(one)
+    trials.seeds = copy(one.seeds)
+    trials.seeds.start = lambda: begun()._replace(params=body | {head: difference})
+    return trials
 
 
 def _chosen(trials, score, config) -> Chosen:

@@ -7,11 +7,11 @@ from experiments.framework.experiment import Log, Part
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.splits import Splits, splits
 from experiments.losses import formulas
-from experiments.losses.learning import LOGITS, of_pair, of_two_classes
+from experiments.losses.learning import of_pair, of_two_classes
 from experiments.losses.pairs import PAIRS
 
-GRADIENTS = "gradients"
-SMOKE = ("softmax, squared error", "one logit, sigmoid")
+GRADIENTS, LOGITS = "gradients", "one and two logits"
+SMOKE = ("softmax, squared error",)
 
 
 def prepare(config: Options) -> tuple[Options, Splits]:
@@ -20,8 +20,8 @@ def prepare(config: Options) -> tuple[Options, Splits]:
 
 
 def parts(config: Options, prepared: Splits) -> list[Part]:
-    networks = SMOKE if config.smoke else (*PAIRS, *LOGITS)
-    return [Part(GRADIENTS), *(Part(name) for name in networks)]
+    pairs = SMOKE if config.smoke else PAIRS
+    return [Part(GRADIENTS), *map(Part, pairs), Part(LOGITS)]
 
 
 def measure(
@@ -31,9 +31,10 @@ def measure(
         if part.name == GRADIENTS:
             log.note("comparing gradients …")
             yield part.name, _gradients(10 if config.smoke else formulas.DRAWS)
+        elif part.name == LOGITS:
+            yield part.name, of_two_classes(config, prepared, log)
         else:
-            train = of_pair if part.name in PAIRS else of_two_classes
-            yield part.name, train(part.name, config, prepared, log)
+            yield part.name, of_pair(part.name, config, prepared, log)
 
 
 def _gradients(draws: int) -> dict[str, Any]:

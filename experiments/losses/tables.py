@@ -3,8 +3,8 @@
 from experiments.framework.curves import mean_steps
 from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
-from experiments.losses.learning import LOGITS, TARGET
-from experiments.losses.measure import GRADIENTS
+from experiments.losses.learning import TARGET
+from experiments.losses.measure import GRADIENTS, LOGITS
 from experiments.losses.pairs import PAIRS
 
 TEST = "test accuracy, %"
@@ -36,6 +36,6 @@ def _training(m):
 
 
 def _two_classes(m):
-    row = lambda r: (f"{r['rate']:g}", with_spread(percent(r["test"])))
-    rows = [(name, *row(m[name])) for name in LOGITS if name in m]
-    return Table(("even and odd labels", "best learning rate", TEST), rows)
+    tests = m[LOGITS]["test"] if LOGITS in m else {}
+    rows = [(name, with_spread(percent(each))) for name, each in tests.items()]
+    return Table(("even and odd labels", TEST), rows)

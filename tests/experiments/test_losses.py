@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from experiments.framework.claim import NotJudged
+from experiments.framework.experiment import Log
+from experiments.framework.options import Options
+from experiments.framework.splits import Splits
 from experiments.framework.verdict import judge
 from experiments.losses import EXPERIMENT, formulas
 from experiments.losses.evidence import evidence
-from experiments.losses.learning import LOGITS, _sign_accuracy, odd
+from experiments.losses.learning import ONE, TWO, odd, of_two_classes
+from experiments.losses.measure import LOGITS
 from experiments.losses.pairs import LOSSES, PAIRS
 from fcnn.data import Images
 
@@ -36,19 +40,22 @@ def test_wrong_outputs_have_their_confidence():
         assert not t[:, 0].any()
 
 
-def test_one_logit_predicts_by_its_sign():
-    class Run:
-        def outputs(self, x):
-            return np.array([[[0.1], [-0.1], [2.0]], [[-1.0], [-1.0], [-1.0]]])
-
-    images = odd(Images(np.zeros((3, 2, 2, 1)), np.array([3, 8, 8])), as_float=True)
-    assert images.y.tolist() == [1, 0, 0]
-    np.testing.assert_allclose(_sign_accuracy(images)(Run()), [2 / 3, 2 / 3])
+def test_one_logit_starts_and_learns_as_the_difference_of_two():
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    train = odd(Images(x, np.where(x[:, 0] > 0, 3, 8).astype(np.int32)))
+    assert set(train.y) == {0, 1}
+    log = Log(lambda **values: None, lambda text: None, lambda text, share: None)
+    splits = Splits(*[Images(x, np.where(x[:, 0] > 0, 3, 8).astype(np.int32))] * 3, classes=10)
+    found = of_two_classes(Options(epochs=25, seeds=2, smoke=True), splits, log)
+    assert found["equal"] == [128, 128]
+    assert found["test"][ONE] == found["test"][TWO]
+    assert np.mean(found["test"][ONE]) > 0.8
 
 
 def held():
     """Measurements with which every claim holds."""
-    trained = lambda test, steps: {"test": test, "steps": list(steps), "all_steps": 900}
+    validated = {"rate": 1.0, "validation": {"1": [0.9, 0.9]}}
+    trained = lambda test, steps: {"test": test, "steps": list(steps), "all_steps": 900} | validated
     slow = trained([0.9, 0.901], (300, 310))
     return {
         "gradients": {
@@ -57,7 +64,7 @@ def held():
         },
         **{name: dict(slow) for name in PAIRS},
         "softmax, cross entropy": trained([0.95, 0.951], (100, 105)),
-        **{name: {"test": [0.9, 0.901]} for name in LOGITS},
+        LOGITS: {"equal": [1000, 1000]},
     }
 
 
@@ -72,10 +79,10 @@ def verdicts(m):
         ("gradients", {"jacobians": [7, 8]}, 1),
         ("gradients", {"vanishing": [7, 8]}, 2),
         ("gradients", {"two logits": [7, 8]}, 3),
-        ("one logit, sigmoid", {"test": [0.88, 0.92]}, 4),
+        (LOGITS, {"equal": [800, 1000]}, 4),
         ("softmax, squared error", {"steps": [90, 95]}, 5),
         ("identity, squared error", {"steps": [90, 95]}, 6),
-        ("identity, squared error", {"test": [0.96, 0.962]}, 7),
+        ("softmax, squared error", {"test": [0.96, 0.962]}, 7),
     ],
 )
 def test_each_claim_can_fail(name, change, index):
@@ -84,6 +91,22 @@ def test_each_claim_can_fail(name, change, index):
     m[name] = m[name] | change
     assert [i for i, word in enumerate(verdicts(m)) if word != "held"] == [index]
     assert verdicts(m)[index] == "failed"
+
+
+def test_the_rival_is_chosen_by_validation_accuracy():
+    m = held()
+    m["identity, squared error"] |= {"test": [0.96, 0.962]}
+    assert verdicts(m)[7] == "held"
+    m["identity, squared error"] |= {"validation": {"1": [0.95, 0.95]}}
+    assert verdicts(m)[7] == "failed"
+
+
+def test_a_bound_of_steps_is_judged_where_it_is_evidence():
+    m = held()
+    m["identity, squared error"]["steps"] = [None, 945]
+    assert verdicts(m)[6] == "held"
+    m["softmax, cross entropy"]["steps"] = [None, 105]
+    assert verdicts(m)[6] == "not judged"
 
 
 def test_a_missing_part_leaves_claims_unjudged():
