@@ -17,12 +17,13 @@ from experiments.framework.tuned import RATES as USUAL
 from experiments.memory.gradients import through_time
 from experiments.memory.networks import KINDS, network, units_of
 from experiments.memory.order import equivariant
-from experiments.memory.tasks import GRADIENT_LENGTH, LENGTHS, TASKS, Task
+from experiments.memory.tasks import GRADIENT_LENGTHS, LENGTHS, TASKS, Task
 from fcnn.data import Images
 
 ORDER = "order"
 RATES = (*USUAL, 6e-2, 2e-1)
 BATCH, CLIP = 32, 1.0
+USUAL_STEPS, FULL_STEPS = 400, 1600
 VALIDATION, TEST = 500, 1000  # examples
 SMOKE = 5  # the only length with --smoke
 
@@ -32,12 +33,14 @@ class Config(Seeded):
     full: bool = False
     """A longer run, with four times as many training steps."""
 
-    steps: Annotated[int | None, default_shown("400; 1600 with --full", "INT")] = None
+    steps: Annotated[
+        int | None, default_shown(f"{USUAL_STEPS}; {FULL_STEPS} with --full", "INT")
+    ] = None
     """Training steps of each network, a multiple of 25."""
 
 
 def prepare(config: Config) -> tuple[Config, None]:
-    default = STEPS if config.smoke else 1600 if config.full else 400
+    default = STEPS if config.smoke else FULL_STEPS if config.full else USUAL_STEPS
     steps = default if config.steps is None else config.steps
     if steps < STEPS or steps % STEPS:
         better = max(1, round(steps / STEPS)) * STEPS
@@ -93,10 +96,11 @@ def _by_length(config: Config, name: str, kind: str, log: Log) -> dict[str, Any]
         )
         found["rate"][str(length)] = best.rate
         found["error"][str(length)] = task.error(best.run.outputs(test.x), test.y).tolist()
-        if name == "adding" and length == (SMOKE if config.smoke else GRADIENT_LENGTH):
-            norms = through_time(model, task.loss, test)
-            found["initial"] = norms(trials.seeds.start())
-            found["trained"] = norms(best.run.train_state)
+        if name == "adding":
+            states = {"initial": trials.seeds.start(), "trained": best.run.train_state}
+            for when, state in states.items():
+                if length == (SMOKE if config.smoke else GRADIENT_LENGTHS[when]):
+                    found[when] = through_time(model, task.loss, test)(state)
     return found
 
 

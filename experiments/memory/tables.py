@@ -1,6 +1,5 @@
 """Tables: sizes and reach, rates and test errors by length, gradients, and order."""
 
-from math import log2
 from statistics import fmean
 
 from experiments.framework.statistics import with_spread
@@ -8,9 +7,11 @@ from experiments.framework.table import Best, Table
 from experiments.memory.evidence import falls, log_reach
 from experiments.memory.measure import ORDER
 from experiments.memory.networks import KINDS
-from experiments.memory.tasks import TASKS
+from experiments.memory.tasks import GRADIENT_LENGTHS, TASKS
 
 ERRORS = {"copy": ("symbols wrong, %", 1), "adding": ("squared error", 4)}  # and digits
+
+FALLS = {when: f"{when}, T = {t}, decades per 10 steps" for when, t in GRADIENT_LENGTHS.items()}
 
 
 def tables(m) -> list[Table]:
@@ -57,16 +58,8 @@ def _gradients(m) -> Table:
     rows = []
     for kind in KINDS:
         if "initial" in m.get(f"adding, {kind}", {}):
-            ratio = fmean(log2(g[0] / g[-1]) for g in m[f"adding, {kind}"]["initial"])
-            fell = (with_spread(falls(m, kind, when), 2) for when in ("initial", "trained"))
-            rows.append((kind, *fell, f"{2**ratio:.3g}"))
-    head = (
-        "gradient",
-        "initial, decades per 10 steps",
-        "trained, decades per 10 steps",
-        "initial, nearest / farthest",
-    )
-    return Table(head, rows, narrow=True)
+            rows.append((kind, *(with_spread(falls(m, kind, when), 2) for when in FALLS)))
+    return Table(("gradient", *FALLS.values()), rows, narrow=True)
 
 
 def _order(m) -> Table:
