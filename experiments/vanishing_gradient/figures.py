@@ -9,7 +9,7 @@ from experiments.framework.statistics import percent
 from experiments.vanishing_gradient.evidence import decades, fall
 from experiments.vanishing_gradient.measure import GRADIENTS, REMEDIES
 
-BACK, RELATIVE = "layers back from the last one", "gradient relative to the last layer, log10"
+BACK, RELATIVE = "layers back from the last one", "log10 of gradient / last layer"
 SIGMOID = ("plain", "batch norm", "residual", "pretraining")
 BANDS = "Means over seeds; bands: one standard deviation."
 
@@ -36,7 +36,7 @@ def by_depth(axes, m) -> str | None:
     of = lambda name, depth: list(map(fall, decades(m, name, depth)))
     found = {name: {d: of(name, d) for d in depths} for name in m[GRADIENTS]["rms"]}
     axes.set_title("Decades of gradient lost, by depth")
-    lines(axes, found, "hidden layers", "decades from the last layer to the first")
+    lines(axes, found, "hidden layers", "decades, last to first layer")
     ends = ", ".join(
         f"{name} {_number(by[depths[0]])} to {_number(by[depths[-1]])}"
         for name, by in found.items()

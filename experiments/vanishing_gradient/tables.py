@@ -22,7 +22,7 @@ def _gradients(m):
         (f"{depth}", *(with_spread(list(map(fall, decades(m, f, depth)))) for f in names))
         for depth in m[GRADIENTS]["depths"]
     ]
-    yield Table(("hidden layers", *names), rows, title=FALL)
+    yield Table(("hidden layers", *names), rows, title=FALL.capitalize())
 
 
 def _halved(m):
