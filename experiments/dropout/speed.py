@@ -9,6 +9,7 @@ from copy import copy
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import fcnn
@@ -16,10 +17,11 @@ from experiments.framework.bounds import fastest
 from experiments.framework.curves import steps_to
 from experiments.framework.trained import STEPS, Trained, Trials
 from fcnn.layers import Layer
+from fcnn.training import TrainState
 
 TARGET = 0.1  # nats
 EVERY = 5  # steps
-Loss = Callable[[Any, jax.Array, jax.Array, np.ndarray], jax.Array]
+Loss = Callable[..., jax.Array]  # of params, x, y and indices
 
 
 def loss_of(model: Layer) -> Loss:
@@ -42,15 +44,15 @@ def with_losses(trials: Trials, loss: Loss, **options: Any) -> tuple[Trained, np
     watched, seen, losses = copy(trials), [], []
     watched.seeds = copy(trials.seeds)
 
-    def train(train_state, block, rate):
+    def train(train_state: TrainState, indices: np.ndarray, rate: float):
         if not seen:
-            seen.append(np.stack([np.unique(indices) for indices in block]))
+            seen.append(np.stack([np.unique(each) for each in indices]))
         curves = []
-        for indices in np.split(block, STEPS // EVERY, axis=1):
-            train_state, found = trials.seeds.train(train_state, indices, rate)
+        for block in np.split(indices, STEPS // EVERY, axis=1):
+            train_state, found = trials.seeds.train(train_state, block, rate)
             losses.append(np.asarray(loss(train_state.params, *trials.images, seen[0])))
             curves.append(found)
-        return train_state, {k: np.concatenate([c[k] for c in curves], 1) for k in curves[0]}
+        return train_state, {k: jnp.concatenate([c[k] for c in curves], 1) for k in curves[0]}
 
     watched.seeds.train = train
     return watched.train(**options), np.stack(losses, 1)

@@ -61,7 +61,7 @@ def _training(m):
         if (r := m.get(setting.name))
     ]
     steps, accuracy = (
-        f"fewest steps of all rates to {TARGET:g} nats without masks",
+        f"fewest steps to {TARGET:g} nats without masks",
         "test accuracy, %",
     )
     difference = "training − test accuracy, percentage points"

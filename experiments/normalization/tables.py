@@ -36,7 +36,7 @@ def _starts(m):
                     with_spread(test),
                 )
             )
-    steps = f"fewest steps of all rates to a training accuracy of {100 * TARGET:g} %"
+    steps = f"fewest steps to a training accuracy of {100 * TARGET:g} %"
     marks: dict[str, Best] = {steps: "lowest", ACCURACY: "highest"}
     head = ("network and initial weights", "best learning rate", steps, ACCURACY)
     return Table(head, rows, narrow=True, best=marks)

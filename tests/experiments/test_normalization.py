@@ -138,7 +138,9 @@ def test_the_largest_rate_tried_is_a_bound():
 def test_the_fewest_steps_are_of_another_rate_than_the_best_accuracy():
     quick, better = result(0.1, 0.5, steps=50), result(0.3, 0.99, steps=300)
     part = {STARTS[BATCH]: starts([better, None, quick], [better])}
-    assert EXPERIMENT.evidence(GOOD | part)[1].b == [pytest.approx(5.643856)] * 2
+    found = EXPERIMENT.evidence(GOOD | part)[1]
+    assert isinstance(found, Pairs)
+    assert found.b == [pytest.approx(5.643856)] * 2
 
 
 @pytest.mark.parametrize(
