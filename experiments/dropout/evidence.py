@@ -1,7 +1,6 @@
 """Evidence for the claims, in the order of the record."""
 
 from collections.abc import Sequence
-from math import log2
 from statistics import fmean
 from typing import Any
 
@@ -16,18 +15,20 @@ from experiments.dropout.measure import (
     DROPPED,
     EQUIVALENCE,
     MASKED,
-    TARGET,
+    SPEED,
     WITH_MASKS,
     Setting,
 )
-from experiments.framework.claim import Evidence, NotJudged, Pairs, Share
-from experiments.framework.curves import least_steps, missed
+from experiments.dropout.speed import TARGET
+from experiments.framework.bounds import more_steps
+from experiments.framework.claim import Evidence, Pairs, Share
 from experiments.framework.statistics import percent, points
 
 USUAL = MASKED[-1]  # dropout rate
 MODERATE = (0.2, 0.35, 0.5, 0.65)
 MARGIN = 1.0  # percentage points between the two kinds of evaluation
 TWICE = 1.0  # doublings
+LATE = f"a seed did not reach {TARGET:g} nats; write a larger --epochs"
 
 
 def evidence(m) -> list[Evidence]:
@@ -43,7 +44,7 @@ def evidence(m) -> list[Evidence]:
         Share(sum(close), len(close)),
         Pairs(slopes, [0.0] * len(slopes)),
         Pairs(percent(moderate["test"]), percent(none["test"])),
-        _slower(usual, none),
+        more_steps(usual[SPEED], none[SPEED], TWICE, LATE),
         Pairs(*(percent(of(m)["test"]) for of in (combined, better_alone))),
         Pairs(away, [MARGIN] * len(away)),
     ]
@@ -84,13 +85,3 @@ def slope_of_gap(m: dict[str, Any]) -> list[float]:
 def distance_of_average(result: dict[str, Any]) -> list[float]:
     """|accuracy of the mean over all masks − accuracy of evaluation| by seed, in points."""
     return [abs(d) for d in points(result["averages"][f"{AVERAGED[-1]}"], result["test"])]
-
-
-def _slower(usual: dict[str, Any], none: dict[str, Any]) -> Evidence:
-    """Doublings of steps, which are a lower bound where dropout does not reach the loss."""
-    if missed(none):
-        return NotJudged(f"no dropout did not reach {TARGET:g} nats; write a larger --epochs")
-    found = Pairs(*([log2(steps) for steps in least_steps(r)] for r in (usual, none)))
-    if missed(usual) and fmean(found.a) - fmean(found.b) <= TWICE:
-        return NotJudged(f"dropout did not reach {TARGET:g} nats; write a larger --epochs")
-    return found

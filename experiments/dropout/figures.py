@@ -12,13 +12,13 @@ from experiments.dropout.evidence import (
     slope_of_gap,
 )
 from experiments.dropout.masks import AVERAGED, NETWORK
-from experiments.dropout.measure import ALONE, BOTH, DECAYED, DROPPED, TARGET, Setting
+from experiments.dropout.measure import ALONE, BOTH, DECAYED, DROPPED, SPEED, Setting
+from experiments.dropout.speed import EVERY, TARGET
 from experiments.framework.curves import mean_steps
 from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import colour_of, dots, lines
 from experiments.framework.statistics import percent
-from experiments.framework.trained import STEPS
 
 NONE, HALF = Setting(0.0).name, Setting(USUAL).name
 
@@ -45,8 +45,9 @@ def agreement(axes, m) -> str | None:
     return (
         f"Outputs for ten test images, seed 0, dropout rate {USUAL:g}: the mean over random masks "
         "by the value in evaluation. On the dashed line both are equal. Root mean square "
-        f"difference relative to the outputs: masks in the last layer, which is linear, "
-        f"{differences['the last layer']:.1f} %; in all layers {differences['all layers']:.1f} %."
+        "difference, without that of the standard errors, relative to the outputs: masks in the "
+        f"last layer, which is linear, {differences['the last layer']:.1f} %; in all layers "
+        f"{differences['all layers']:.1f} %."
     )
 
 
@@ -72,28 +73,29 @@ def by_rate(axes, m) -> str | None:
 
 
 def learning(axes, m) -> str | None:
-    """Training loss by step, without dropout and with the usual rate."""
+    """Training loss without masks by step, without dropout and with the usual rate."""
     done = {
-        label: m[name]
+        label: m[name][SPEED]
         for label, name in (("without dropout", NONE), ("dropout", HALF))
         if name in m
     }
     if len(done) < 2:
         return None
     for name, r in done.items():
-        steps = [STEPS * (i + 0.5) for i in range(len(r["loss"]))]
+        steps = [EVERY * (i + 1) for i in range(len(r["loss"]))]
         axes.plot(steps, r["loss"], color=colour_of(name), lw=2, label=name)
     axes.axhline(TARGET, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("training step")
-    axes.set_ylabel("training loss, nats")
+    axes.set_ylabel("training loss without masks, nats")
     axes.set_title(f"Training loss with dropout at {USUAL:g}")
     label_lines(axes)
     listed = ", ".join(f"{name} {mean_steps(r)}" for name, r in done.items())
     return (
-        "Training loss by step, the mean over seeds, each at its best learning rate. Mean steps "
-        f"to {TARGET:g} nats, the dashed line: {listed}."
+        "Mean loss over all training images without masks by training step, the mean over seeds, "
+        "each at the learning rate with the fewest steps to the dashed line. Mean steps "
+        f"to {TARGET:g} nats, this line: {listed}."
     )
 
 

@@ -13,11 +13,11 @@ import fcnn
 from experiments.dropout import masks
 from experiments.dropout.equivalence import equivalence
 from experiments.dropout.networks import DEPTH, network
-from experiments.framework.curves import steps_to
+from experiments.dropout.speed import fewest, loss_of, with_losses
 from experiments.framework.experiment import Log, Part
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.splits import Splits, splits
-from experiments.framework.trained import STEPS, Trained, Trials
+from experiments.framework.trained import Trained, Trials
 from fcnn.layers import Layer
 
 MOST = 6000  # original training images
@@ -26,8 +26,8 @@ RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of Adam, in the first step
 DROPPED = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)
 MASKED = (0.2, 0.5)  # the networks that are evaluated with many masks
 DECAYS = (0.3, 3.0)  # of AdamW
-TARGET = 0.1  # nats
 EQUIVALENCE, PICTURE = "both forms, same masks", "picture"
+SPEED = "speed"  # of a setting, at the rate with the fewest steps
 UNITS = (4, 5, 5, 2)  # of the network in the picture
 
 
@@ -94,8 +94,10 @@ def learned(
     n = len(data.train.y)
     few = min(FEW, n // 2)
     epochs = max(1, round((config.epochs or 0) * (n // BATCH) / max(1, few // BATCH)))
-    train = partial(trials.train, epochs=epochs, batch_size=min(BATCH, few), subset=few)
-    runs = {rate: train(rate=rate) for rate in (RATES[:1] if config.smoke else RATES)}
+    budget = {"epochs": epochs, "batch_size": min(BATCH, few), "subset": few}
+    loss, runs, losses = loss_of(model), {}, {}
+    for rate in RATES[:1] if config.smoke else RATES:
+        runs[rate], losses[rate] = with_losses(trials, loss, rate=rate, **budget)
     validation = {rate: run.accuracy(data.validation) for rate, run in runs.items()}
     best = max(runs, key=lambda rate: float(validation[rate].mean()))
     run = runs[best]
@@ -105,9 +107,7 @@ def learned(
         "validation": validation[best].tolist(),
         "train": run.train_accuracy().tolist(),
         "test": run.accuracy(data.test).tolist(),
-        "loss": run.loss.reshape(len(run.loss), -1, STEPS).mean((0, 2)).tolist(),
-        "steps": steps_to(TARGET, run.loss, STEPS, falling=True),
-        "all_steps": run.loss.shape[1],
+        SPEED: fewest(losses),
         **(_with_masks(config, data, setting, model, run) if setting in WITH_MASKS else {}),
     }
 

@@ -1,5 +1,6 @@
 """Training of a convolutional, a recurrent and an attention network with batches of 64 and of 2."""
 
+from functools import partial
 from typing import Any
 
 from experiments.framework.chosen import chosen
@@ -7,34 +8,29 @@ from experiments.framework.experiment import Log
 from experiments.framework.options import Options
 from experiments.framework.splits import Splits
 from experiments.framework.trained import Trials
-from experiments.normalization.networks import KINDS
+from experiments.normalization.networks import KINDS, LARGE, SMALL
 
-LARGE, SMALL = 64, 2
 RATES = {  # of Adam, in the first step; batches of 2 make 32 times as many steps
     LARGE: (1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
     SMALL: (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
 }
 
 
-def epochs_of(config: Options) -> int:
-    """A quarter of the epochs of the dense network, for both sizes of batch."""
-    return max(1, (config.epochs or 0) // 4)
-
-
 def by_batch(config: Options, data: Splits, kind: str, norm: str, log: Log) -> dict[str, Any]:
     """Test accuracy by seed for each size of batch, at its best rate on validation."""
     build, norms = KINDS[kind]
-    options = {"seeds": config.seeds or 0, "log": log, "label": f"{kind}, {norm}"}
+    options = {"seeds": config.seeds or 0, "log": log}
     smaller = {"channels": (4,)} if config.smoke else {}  # of the CNN, the only one with --smoke
-    trials = Trials(build(norms[norm], data.classes, **smaller), data.train, **options)
     results = {}
     for batch, rates in RATES.items():
         if config.smoke and batch == SMALL:
             continue
+        model = build(partial(norms[norm], batch), data.classes, **smaller)
+        label = f"{kind}, {norm}, batches of {batch}"
         found = chosen(
-            trials,
+            Trials(model, data.train, label=label, **options),
             lambda run: run.accuracy(data.validation),
-            epochs=epochs_of(config),
+            epochs=config.epochs or 0,
             rates=rates[:1] if config.smoke else rates,
             batch_size=batch,
         )

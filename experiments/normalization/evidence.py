@@ -1,21 +1,21 @@
 """Evidence for the claims, in the order of the record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log2
-from statistics import fmean
 from typing import Any
 
+from experiments.framework.bounds import bounded, fastest, more_steps
 from experiments.framework.claim import Evidence, NotJudged, Pairs, Share
-from experiments.framework.curves import least_steps, missed
 from experiments.framework.statistics import percent, points
-from experiments.normalization.batches import LARGE, SMALL
 from experiments.normalization.measure import FEW_IMAGES, REGIONS, STARTS
-from experiments.normalization.networks import BATCH, WITHOUT
-from experiments.normalization.training import HE, TARGET, best
+from experiments.normalization.networks import BATCH, LARGE, SMALL, WITHOUT
+from experiments.normalization.training import HE, RATES, TARGET, best
 
 GOOD = 0.9  # test accuracy that counts as learned
+TWICE = 1.0  # doublings
 SEQUENTIAL = ("LSTM", "transformer")
 KEPT = 1.0  # percentage points that group norm may lose
+LATE = f"a seed did not reach {100 * TARGET:g} %; write a larger --epochs"
 
 
 def evidence(m) -> list[Evidence]:
@@ -24,7 +24,7 @@ def evidence(m) -> list[Evidence]:
     lost = lost_by_small_batches(m, "CNN, group norm")
     return [
         Share(sum(r["right"] for r in cells), sum(r["of"] for r in cells)),
-        _faster(_best(without, HE), _best(batch, HE)),
+        more_steps(fastest_from_he(without), fastest_from_he(batch), 0.0, LATE),
         Pairs(spread_of_starts(batch), spread_of_starts(without)),
         _higher(largest_rates(batch), largest_rates(without)),
         Pairs(gain_by_dropout(m[FEW_IMAGES[WITHOUT]]), gain_by_dropout(m[FEW_IMAGES[BATCH]])),
@@ -37,19 +37,8 @@ def evidence(m) -> list[Evidence]:
     ]
 
 
-def _best(part: dict[str, Any], start: str) -> dict[str, Any]:
-    results = part["runs"][start]
-    return results[best(results)]
-
-
-def _faster(without: dict[str, Any], batch: dict[str, Any]) -> Evidence:
-    """Doublings of steps, which are a lower bound where the plain network does not learn."""
-    found = Pairs(*([log2(steps) for steps in least_steps(r)] for r in (without, batch)))
-    plain_is_a_bound = missed(without) and fmean(found.a) <= fmean(found.b)
-    if missed(batch) or plain_is_a_bound:
-        what = BATCH if missed(batch) else WITHOUT
-        return NotJudged(f"{what} did not reach {100 * TARGET:g} %; write a larger --epochs")
-    return found
+def fastest_from_he(part: dict[str, Any]) -> Mapping[str, Any]:
+    return fastest(result for result in part["runs"][HE] if result)
 
 
 def accuracy_by_start(part: dict[str, Any]) -> dict[str, list[float]]:
@@ -75,11 +64,15 @@ def largest_rates(part: dict[str, Any]) -> list[float | None]:
 
 
 def _higher(batch: Sequence[float | None], without: Sequence[float | None]) -> Evidence:
+    """Doublings of rates; the largest rate that was tried is a lower bound."""
     doublings = lambda rates: [log2(rate) for rate in rates if rate is not None]
     found = Pairs(doublings(batch), doublings(without))
     if len(found.a) < len(batch) or len(found.b) < len(without):
         return NotJudged(f"a seed has no rate with a test accuracy of {100 * GOOD:g} %")
-    return found
+    at_end = {"a": RATES[-1] in batch, "b": RATES[-1] in without}
+    which = WITHOUT if at_end["b"] else BATCH
+    reason = f"the largest rate of {which} is the largest one tried"
+    return bounded(found, TWICE, **at_end, reason=reason)
 
 
 def gain_by_dropout(part: dict[str, Any]) -> list[float]:

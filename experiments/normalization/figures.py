@@ -5,7 +5,6 @@ from statistics import fmean
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import dots, lines
 from experiments.framework.statistics import percent
-from experiments.normalization.batches import LARGE, SMALL
 from experiments.normalization.evidence import (
     GOOD,
     accuracy_by_start,
@@ -14,9 +13,9 @@ from experiments.normalization.evidence import (
     spread_of_starts,
 )
 from experiments.normalization.measure import FEW_IMAGES, STARTS
-from experiments.normalization.networks import OF_IMAGES, OF_SEQUENCES
+from experiments.normalization.networks import LARGE, OF_IMAGES, OF_SEQUENCES, SMALL
 from experiments.normalization.panels import SHOWN_RATES
-from experiments.normalization.training import HE, SPREADS
+from experiments.normalization.training import HE, RATES, SPREADS
 
 
 def by_spread(axes, m) -> str | None:
@@ -55,7 +54,8 @@ def by_rate(axes, m) -> str | None:
         name: max((rate for rate, v in curve.items() if fmean(v) >= 100 * GOOD), default=None)
         for name, curve in curves.items()
     }
-    listed = ", ".join(f"{name} {rate or 'none'}" for name, rate in largest.items())
+    bound = lambda rate: "≥ " if rate == RATES[-1] else ""
+    listed = ", ".join(f"{k} {bound(rate)}{rate or 'none'}" for k, rate in largest.items())
     return (
         "Test accuracy by learning rate of SGD from He's weights, mean and one standard deviation "
         "over seeds. Rates without a point diverge. The largest rate with a mean of at least "

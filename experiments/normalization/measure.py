@@ -31,7 +31,7 @@ def parts(config: Options, data: Splits) -> list[Part]:
         *(Part(name, net, 5.0) for net, name in STARTS.items()),
         *(Part(name, net, 5.0) for net, name in FEW_IMAGES.items()),
         *(
-            Part(f"{kind}, {norm}", (kind, norm), 2.0)
+            Part(f"{kind}, {norm}", (kind, norm), 6.0)
             for kind, (_, norms) in KINDS.items()
             for norm in norms
         ),

@@ -22,7 +22,6 @@ from fcnn.layers import (
     global_avg_pool,
     group_norm,
     initializers,
-    instance_norm,
     layer_norm,
     multi_head_attention,
     positional_encoding,
@@ -36,17 +35,24 @@ from fcnn.layers import (
 GROUPS = 4  # of 8, 16 or 32 channels
 HIDDEN, DEPTH = 64, 5  # of the dense network
 WITHOUT, BATCH = "no normalization", "batch norm"
-Norm = Callable[[], list[Layer]]
+LARGE, SMALL = 64, 2  # images of a batch
+MOMENTUM = 0.9  # of batch norm with batches of 64: the weight of the old running statistics
+Norm = Callable[..., list[Layer]]  # a function of the images of a batch
+
+
+def batch_norm_of(batch: int = LARGE) -> list[Layer]:
+    """Batch norm whose running statistics average over equally many images for any batch."""
+    return [batch_norm(momentum=MOMENTUM ** (batch / LARGE))]
+
+
 OF_IMAGES: dict[str, Norm] = {
-    WITHOUT: lambda: [],
-    BATCH: lambda: [batch_norm()],
-    "layer norm": lambda: [group_norm(1)],  # all channels and positions of an image
-    "instance norm": lambda: [instance_norm()],
-    "group norm": lambda: [group_norm(GROUPS)],
+    WITHOUT: lambda batch=LARGE: [],
+    BATCH: batch_norm_of,
+    "group norm": lambda batch=LARGE: [group_norm(GROUPS)],
 }
 OF_SEQUENCES: dict[str, Norm] = {
-    BATCH: lambda: [batch_norm()],
-    "layer norm": lambda: [layer_norm()],  # the features of one position
+    BATCH: batch_norm_of,
+    "layer norm": lambda batch=LARGE: [layer_norm()],  # the features of one position
 }
 
 

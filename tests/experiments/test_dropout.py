@@ -8,18 +8,24 @@ import pytest
 from experiments.dropout import EXPERIMENT
 from experiments.dropout.equivalence import scales, times
 from experiments.dropout.evidence import best, slope_of_gap
-from experiments.dropout.masks import AVERAGED, BY_P, NETWORK, compared
+from experiments.dropout.masks import AVERAGED, BY_P, NETWORK, compared, summary
 from experiments.dropout.measure import (
     ALONE,
     BOTH,
     DECAYED,
     EQUIVALENCE,
+    SPEED,
     WITH_MASKS,
     Setting,
     picture,
 )
 from experiments.dropout.networks import network
+from experiments.dropout.speed import EVERY, TARGET, fewest, loss_of, with_losses
+from experiments.framework.claim import NotJudged
+from experiments.framework.experiment import Log
+from experiments.framework.trained import Trials
 from experiments.framework.verdict import judge
+from fcnn.data import Images
 from fcnn.layers import classic_dropout
 
 
@@ -35,6 +41,37 @@ def test_a_linear_layer_agrees_with_the_mean_over_masks_and_a_wrong_factor_does_
     assert within["classic"].all()
     assert within[NETWORK].all()  # its only dropout is that before the linear layer
     assert not within[BY_P].all()
+
+
+def test_the_difference_is_without_the_error_of_the_mean_over_masks():
+    evaluated, error = np.ones((2, 4)), np.full((2, 4), 0.4)
+    mean = 1.3 + error * [1, -1, 1, -1]
+    of = lambda mean: summary([np.stack([mean, error, evaluated])])["difference"]
+    assert of(mean) == pytest.approx([30])
+    assert of(evaluated) == [0.0]
+
+
+@pytest.mark.usefixtures("jax_defaults")
+def test_losses_are_without_masks_on_the_images_of_the_seed():
+    x = np.random.default_rng(0).standard_normal((12, 4)).astype(np.float32)
+    log = Log(lambda **values: None, lambda text: None, lambda text, share: None)
+    model = network(0.9, 3, depth=1)
+    trials = Trials(model, Images(x, np.arange(12) % 3), seeds=2, log=log, label="")
+    budget = {"epochs": 15, "batch_size": 4, "subset": 8, "rate": 1e-2}
+    run, losses = with_losses(trials, loss_of(model), **budget)
+    assert losses.shape == (2, 50 // EVERY)
+    logits = run.outputs(x)
+    for seed in range(2):
+        z, y = logits[seed][run.seen[seed]], (np.arange(12) % 3)[run.seen[seed]]
+        last = (np.log(np.exp(z).sum(1)) - z[np.arange(8), y]).mean()
+        assert losses[seed, -1] == pytest.approx(last, rel=1e-5)
+    assert run.loss.shape == (2, 50)
+
+
+def test_the_rate_with_the_fewest_steps_is_taken():
+    late, soon = ([[1.0] * k + [TARGET / 2] * (9 - k)] * 2 for k in (5, 2))
+    found = fewest({0.1: np.array(late), 0.2: np.array(soon), 0.3: np.ones((2, 9))})
+    assert (found["rate"], found["steps"], found["all_steps"]) == (0.2, [3 * EVERY] * 2, 9 * EVERY)
 
 
 def test_kernels_after_a_dropout_are_scaled():
@@ -61,8 +98,12 @@ def test_the_better_result_is_chosen_on_validation():
     assert best(m, [a, b]) is m[b.name]
 
 
+def speed(*steps):
+    return {"steps": list(steps), "all_steps": 1000}
+
+
 def result(test=0.9, train=1.0, validation=0.9, steps=100):
-    counts = {"steps": [steps, steps], "all_steps": 1000}
+    counts = {SPEED: speed(steps, steps)}
     shares = {"test": [test] * 2, "train": [train] * 2, "validation": [validation] * 2}
     return shares | counts
 
@@ -102,7 +143,8 @@ def test_the_slope_is_in_points_per_tenth():
         (EQUIVALENCE, {"0.5": [0.0, 0.1]}, 2),
         (Setting(0.8).name, {"train": [1.0, 1.0], "test": [0.5, 0.5]}, 3),
         (NONE, {"test": [0.925, 0.925]}, 4),
-        (HALF, {"steps": [150, 150]}, 5),
+        (HALF, {SPEED: speed(150, 150)}, 5),
+        (NONE, {SPEED: speed(None, None)}, 5),
         (DECAYED[0].name, {"test": [0.95, 0.95], "validation": [0.99, 0.99]}, 6),
         (HALF, with_masks(average=0.95), 7),
     ],
@@ -112,3 +154,8 @@ def test_each_claim_can_fail(part, change, index):
     verdicts = judge(EXPERIMENT.claims, EXPERIMENT.evidence(measured))
     expected = ["failed" if i == index else "held" for i in range(len(EXPERIMENT.claims))]
     assert [v.verdict for v in verdicts] == expected
+
+
+def test_steps_that_are_a_bound_on_both_sides_are_not_judged():
+    late = {name: GOOD[name] | {SPEED: speed(400, None)} for name in (HALF, NONE)}
+    assert isinstance(EXPERIMENT.evidence(GOOD | late)[5], NotJudged)

@@ -5,14 +5,21 @@ import jax.numpy as jnp
 import pytest
 
 import fcnn
-from experiments.framework.claim import NotJudged
+from experiments.framework.claim import NotJudged, Pairs
 from experiments.framework.verdict import judge
 from experiments.normalization import EXPERIMENT
 from experiments.normalization.evidence import accuracy_by_start, largest_rates
 from experiments.normalization.measure import FEW_IMAGES, REGIONS, STARTS
-from experiments.normalization.networks import BATCH, KINDS, WITHOUT, dense_network
+from experiments.normalization.networks import (
+    BATCH,
+    KINDS,
+    SMALL,
+    WITHOUT,
+    batch_norm_of,
+    dense_network,
+)
 from experiments.normalization.regions import C, H, N, W, expected, found
-from experiments.normalization.training import HE, best, normal
+from experiments.normalization.training import HE, RATES, best, normal
 
 
 @pytest.mark.usefixtures("jax_defaults")
@@ -46,6 +53,17 @@ def test_each_network_is_built(kind):
 @pytest.mark.parametrize("name", [WITHOUT, BATCH])
 def test_the_dense_network_is_built(name):
     assert output_shape(dense_network(name, 10, 0.5)) == (2, 10)
+
+
+def test_running_statistics_are_of_equally_many_images_with_any_batch():
+    weights = []
+    for batch in (64, SMALL):
+        (norm,) = batch_norm_of(batch)
+        params, state = norm.init(jax.random.key(0), (3,))
+        for _ in range(64 // batch):
+            _, state = norm.apply(params, state, jnp.ones((2, 3)), train=True)
+        weights.append(1 - float(state["mean"][0]))  # of the initial mean, 0
+    assert weights == pytest.approx([0.9, 0.9], rel=1e-4)
 
 
 def output_shape(net):
@@ -100,6 +118,29 @@ def test_the_largest_rate_needs_a_good_accuracy():
     assert largest_rates(part) == [0.1, 0.1]
     evidence = EXPERIMENT.evidence(GOOD | {STARTS[BATCH]: starts([result(test=0.5)])})
     assert isinstance(evidence[3], NotJudged)
+
+
+def test_the_largest_rate_tried_is_a_bound():
+    top = result(RATES[-1])
+    change = lambda batch, without: EXPERIMENT.evidence(
+        GOOD | {STARTS[BATCH]: starts([batch]), STARTS[WITHOUT]: starts([without])}
+    )[3]
+    assert isinstance(change(top, result(1.0)), Pairs)
+    assert change(top, result(RATES[-1] / 2)) == NotJudged(
+        "the largest rate of batch norm is the largest one tried"
+    )
+    assert change(top, top) == NotJudged(
+        "the largest rate of no normalization is the largest one tried"
+    )
+    assert isinstance(change(result(1.0), top), Pairs)
+
+
+def test_the_fewest_steps_are_of_another_rate_than_the_best_accuracy():
+    quick, better = result(0.1, 0.5, steps=50), result(0.3, 0.99, steps=300)
+    part = {STARTS[BATCH]: starts([better, None, quick], [better])}
+    found = EXPERIMENT.evidence(GOOD | part)[1]
+    assert isinstance(found, Pairs)
+    assert found.b == [pytest.approx(5.643856)] * 2
 
 
 @pytest.mark.parametrize(
