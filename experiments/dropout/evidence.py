@@ -28,7 +28,6 @@ USUAL = MASKED[-1]  # dropout rate
 MODERATE = (0.2, 0.35, 0.5, 0.65)
 MARGIN = 1.0  # percentage points between the two kinds of evaluation
 TWICE = 1.0  # doublings
-LATE = f"a seed did not reach {TARGET:g} nats; write a larger --epochs"
 
 
 def evidence(m) -> list[Evidence]:
@@ -38,13 +37,14 @@ def evidence(m) -> list[Evidence]:
     close = [d <= CLOSE for differences in m[EQUIVALENCE].values() for d in differences]
     slopes, away = slope_of_gap(m), distance_of_average(usual)
     moderate = best(m, [Setting(p) for p in MODERATE])
+    speed = {"dropout": usual[SPEED], "no dropout": none[SPEED]}
     return [
         Share(sum(r["within"] for r in linear), sum(r["of"] for r in linear)),
         Pairs(forms[NETWORK]["difference"], forms["inverted"]["difference"]),
         Share(sum(close), len(close)),
         Pairs(slopes, [0.0] * len(slopes)),
         Pairs(percent(moderate["test"]), percent(none["test"])),
-        more_steps(usual[SPEED], none[SPEED], TWICE, LATE),
+        more_steps(speed, "dropout", "no dropout", f"{TARGET:g} nats", TWICE),
         Pairs(*(percent(of(m)["test"]) for of in (combined, better_alone))),
         Pairs(away, [MARGIN] * len(away)),
     ]

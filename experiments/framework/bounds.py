@@ -1,16 +1,22 @@
-<<<<<<< HEAD
-"""Differences of steps or rates of which some are bounds: training did not reach a value."""
+"""Differences of steps or rates of which some are bounds: training did not reach a value.
 
+If a is a lower bound, a - b is one too: it can hold, and cannot fail. If b is a lower bound, a - b
+is an upper bound: it can fail, and cannot hold.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import log2
 from statistics import fmean
+from typing import Any
 
 from experiments.framework.claim import Evidence, NotJudged, Pairs
+from experiments.framework.curves import least_steps, missed
+
+Result = Mapping[str, Any]  # with the entries `steps` and `all_steps`
 
 
 def unless_bounds(found: Pairs, margin: float = 0.0, *, a: str = "", b: str = "") -> Evidence:
     """`found`, for a claim "greater", or the reason why its bounds are no evidence.
-
-    If entries of a are lower bounds, so is the difference: it can hold, and cannot fail. If entries
-    of b are, the difference is an upper bound: it can fail, and cannot hold.
 
     Options:
         margin: that of the claim.
@@ -30,41 +36,22 @@ def unless_bounds(found: Pairs, margin: float = 0.0, *, a: str = "", b: str = ""
     if b and mean >= margin:
         return NotJudged(f"{b}: the difference is at most {mean:.1f}")
     return found
-=======
-"""Comparison of values that may be lower bounds, such as steps to a value that is not reached.
-
-If a is a lower bound, a − b is one too. If b is a lower bound, a − b is an upper bound.
-"""
-
-from collections.abc import Iterable, Mapping
-from math import log2
-from statistics import fmean
-from typing import Any
-
-from experiments.framework.claim import Evidence, NotJudged, Pairs
-from experiments.framework.curves import least_steps, missed
-
-Result = Mapping[str, Any]  # with the entries `steps` and `all_steps`
 
 
-def bounded(found: Pairs, margin: float, *, a: bool, b: bool, reason: str) -> Evidence:
-    """`found` if its mean difference decides on the side of the margin, else `reason`.
+def more_steps(
+    results: Mapping[str, Result], a: str, b: str, value: str, margin: float = 0.0
+) -> Evidence:
+    """log2 of the steps of a - log2 of the steps of b, by seed, unless bounds are no evidence.
 
     Options:
-        a, b: whether the values of this side are lower bounds.
+        results: of a and b, by name.
+        value: what is reached by these steps: "0.1 nats".
     """
-    difference = fmean(found.a) - fmean(found.b)
-    decided = (not a or difference > margin) and (not b or difference < margin)
-    return found if decided else NotJudged(reason)
-
-
-def more_steps(a: Result, b: Result, margin: float, reason: str) -> Evidence:
-    """log2 of the steps of a − log2 of the steps of b, by seed."""
-    found = Pairs(*([log2(steps) for steps in least_steps(r)] for r in (a, b)))
-    return bounded(found, margin, a=missed(a) > 0, b=missed(b) > 0, reason=reason)
+    found = Pairs(*([log2(steps) for steps in least_steps(results[name])] for name in (a, b)))
+    late = lambda name: f"{name} did not reach {value}" if missed(results[name]) else ""
+    return unless_bounds(found, margin, a=late(a), b=late(b))
 
 
 def fastest(results: Iterable[Result]) -> Result:
     """The result with the fewest mean steps."""
     return min(results, key=lambda result: fmean(least_steps(result)))
->>>>>>> mend1

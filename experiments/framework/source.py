@@ -23,6 +23,7 @@ import experiments
 
 MEASURED = ("config", "prepare", "parts", "measure", "gather", "results")
 TRAINING = (
+    "bounds",
     "chosen",
     "curves",
     "features",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import log2
 from typing import Any
 
-from experiments.framework.bounds import bounded, fastest, more_steps
+from experiments.framework.bounds import fastest, more_steps, unless_bounds
 from experiments.framework.claim import Evidence, NotJudged, Pairs, Share
 from experiments.framework.statistics import percent, points
 from experiments.normalization.measure import FEW_IMAGES, REGIONS, STARTS
@@ -15,16 +15,16 @@ GOOD = 0.9  # test accuracy that counts as learned
 TWICE = 1.0  # doublings
 SEQUENTIAL = ("LSTM", "transformer")
 KEPT = 1.0  # percentage points that group norm may lose
-LATE = f"a seed did not reach {100 * TARGET:g} %; write a larger --epochs"
 
 
 def evidence(m) -> list[Evidence]:
     cells = m[REGIONS].values()
     without, batch = (m[STARTS[name]] for name in (WITHOUT, BATCH))
+    fast = {name: fastest_from_he(part) for name, part in ((WITHOUT, without), (BATCH, batch))}
     lost = lost_by_small_batches(m, "CNN, group norm")
     return [
         Share(sum(r["right"] for r in cells), sum(r["of"] for r in cells)),
-        more_steps(fastest_from_he(without), fastest_from_he(batch), 0.0, LATE),
+        more_steps(fast, WITHOUT, BATCH, f"{100 * TARGET:g} %"),
         Pairs(spread_of_starts(batch), spread_of_starts(without)),
         _higher(largest_rates(batch), largest_rates(without)),
         Pairs(gain_by_dropout(m[FEW_IMAGES[WITHOUT]]), gain_by_dropout(m[FEW_IMAGES[BATCH]])),
@@ -69,10 +69,10 @@ def _higher(batch: Sequence[float | None], without: Sequence[float | None]) -> E
     found = Pairs(doublings(batch), doublings(without))
     if len(found.a) < len(batch) or len(found.b) < len(without):
         return NotJudged(f"a seed has no rate with a test accuracy of {100 * GOOD:g} %")
-    at_end = {"a": RATES[-1] in batch, "b": RATES[-1] in without}
-    which = WITHOUT if at_end["b"] else BATCH
-    reason = f"the largest rate of {which} is the largest one tried"
-    return bounded(found, TWICE, **at_end, reason=reason)
+    end = lambda name, rates: (
+        f"the largest rate of {name} is the largest one tried" if RATES[-1] in rates else ""
+    )
+    return unless_bounds(found, TWICE, a=end(BATCH, batch), b=end(WITHOUT, without))
 
 
 def gain_by_dropout(part: dict[str, Any]) -> list[float]:

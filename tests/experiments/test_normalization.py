@@ -127,7 +127,7 @@ def test_the_largest_rate_tried_is_a_bound():
     )[3]
     assert isinstance(change(top, result(1.0)), Pairs)
     assert change(top, result(RATES[-1] / 2)) == NotJudged(
-        "the largest rate of batch norm is the largest one tried"
+        "the largest rate of batch norm is the largest one tried: the difference is at least 1.0"
     )
     assert change(top, top) == NotJudged(
         "the largest rate of no normalization is the largest one tried"
