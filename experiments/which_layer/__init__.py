@@ -52,15 +52,15 @@ EXPERIMENT = Experiment(
     "600 steps, without pretraining, augmentation or dropout; larger ones are not covered.",
     claims=(
         Claim(
-            "On images (digits), convolution has a higher test accuracy than the best of the other "
-            "kinds on validation",
+            "On images (digits), convolution has a higher test accuracy than the other "
+            "kind that is best on validation",
             f"test accuracy, convolution − {OTHER}",
             unit=POINTS,
             changed=CHANGED,
         ),
         Claim(
-            "On a series (oil temperature), LSTM has a lower forecast error than the best of the "
-            "other kinds on validation",
+            "On a series (oil temperature), LSTM has a lower forecast error than the other "
+            "kind that is best on validation",
             "log2 of the mean absolute error on the test part, the other kind with the lowest mean "
             "on validation − LSTM",
             unit="doublings",
@@ -68,21 +68,21 @@ EXPERIMENT = Experiment(
         ),
         Claim(
             "On a table with classes (breast cancer), dense has a higher test accuracy than the "
-            "best of the other kinds on validation",
+            "other kind that is best on validation",
             f"test accuracy, dense − {OTHER}",
             unit=POINTS,
             changed=CHANGED,
         ),
         Claim(
-            "On a table with values (diabetes), dense has a higher R² than the best of the other "
-            "kinds on validation",
+            "On a table with values (diabetes), dense has a higher R² than the other "
+            "kind that is best on validation",
             f"R² on the test examples, dense − {OTHER}",
             unit=POINTS,
             changed=CHANGED,
         ),
         Claim(
-            "On text (SMS spam), attention has a higher balanced accuracy than the best of the "
-            "other kinds on validation",
+            "On text (SMS spam), attention has a higher balanced accuracy than the other "
+            "kind that is best on validation",
             f"balanced test accuracy, attention − {OTHER}",
             unit=POINTS,
             changed=CHANGED,
