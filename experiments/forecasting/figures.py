@@ -5,14 +5,14 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.forecasting.measure import SERIES, error_of, mean_error
+from experiments.forecasting.measure import LAST, SEASONAL, SERIES, error_of, last_value
 from experiments.forecasting.networks import METHODS
 from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import colour_of, dots
 
 ACROSS = "log2 of error / error of seasonal naive"
-METHOD, NAIVE = "LSTM", "seasonal naive"
+METHOD = "LSTM"
 
 
 def against_truth(axes, m, name: str) -> str | None:
@@ -25,7 +25,7 @@ def against_truth(axes, m, name: str) -> str | None:
     lw = 1.2 if len(truth) > 200 else 2
     axes.plot(steps, truth, color=COLOURS["ink"], lw=lw, label="truth")
     errors = {}
-    for method, style in ((NAIVE, ":"), (METHOD, "-")):
+    for method, style in ((SEASONAL, ":"), (METHOD, "-")):
         forecast = np.array(part["shown"][method])
         errors[method] = np.abs(forecast - truth).mean()
         axes.plot(steps, forecast, style, color=colour_of(method), lw=lw, label=method)
@@ -38,36 +38,25 @@ def against_truth(axes, m, name: str) -> str | None:
         f"part that are forecast, by {METHOD} (seed 0) and by the seasonal naive forecast, in "
         f"{len(truth) // series.horizon} forecasts of {series.horizon} {series.step}s each. Mean "
         f"absolute error of the {series.step}s shown: {METHOD} {errors[METHOD]:.2f}, "
-        f"{NAIVE} {errors[NAIVE]:.2f}."
+        f"{SEASONAL} {errors[SEASONAL]:.2f}."
     )
 
 
 def by_seed(axes, m, name: str) -> str | None:
-    """The error of each method on one series."""
+    """The error of each method on one series, and of the forecasts without training."""
     found = {k: error_of(m, name, k) for k in METHODS if f"{name}, {k}" in m}
     if not found:
         return None
-    return _errors(axes, found, f"Error on {name}", f"on the test part of {name}")
-
-
-def over_series(axes, m) -> str | None:
-    """The error of each method, the mean over all series."""
-    whole = [k for k in METHODS if all(f"{name}, {k}" in m for name in SERIES)]
-    if not whole:
-        return None
-    found = {k: mean_error(m, k) for k in whole}
-    return _errors(axes, found, "Error, mean over three series", "mean over the three test parts")
-
-
-def _errors(axes, found, title, where) -> str:
+    found |= {LAST: [last_value(m, name)], SEASONAL: [0.0]}
     dots(axes, found, ACROSS, ".2f")
-    axes.axvline(0, color=colour_of(NAIVE), lw=1, ls="--", zorder=0)
-    axes.set_title(title)
+    axes.axvline(0, color=colour_of(SEASONAL), lw=1, ls="--", zorder=0)
+    axes.set_title(f"Error on {name}")
     means = ", ".join(f"{k} {fmean(v):.2f}" for k, v in found.items()).replace("-", "−")
     return (
-        f"Mean absolute error relative to the seasonal naive forecast, log2, {where}; one dot per "
-        f"seed, with the mean: {means}. Below 0, the dashed line, the forecast is better than the "
-        "seasonal naive forecast; −1 is half its error."
+        f"Mean absolute error relative to the seasonal naive forecast, log2, on the test part of "
+        f"{name}; one dot per seed, with the mean: {means}. The last two forecasts are not "
+        "trained. Below 0, the dashed line, a forecast is better than the seasonal naive forecast; "
+        "−1 is half its error."
     )
 
 
@@ -76,5 +65,4 @@ def _named(name: str) -> str:
 
 
 FIGURES = {f"forecast_{_named(name)}": partial(against_truth, name=name) for name in SERIES}
-FIGURES |= {"error": over_series}
 FIGURES |= {f"error_{_named(name)}": partial(by_seed, name=name) for name in SERIES}

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from math import log2
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import fcnn
 from experiments.forecasting.networks import METHODS, count, network
 from experiments.framework.chosen import chosen
 from experiments.framework.experiment import Log, Part
-from experiments.framework.files_of_data import BATCH, Files, epochs, identity, with_steps
+from experiments.framework.files_of_data import BATCH, RATES, Files, epochs, identity, with_steps
 from experiments.framework.forecasts import OIL, Parts, Series, read
 from experiments.framework.options import require_positive
 from experiments.framework.trained import Trials
@@ -26,7 +25,7 @@ SUNSPOTS = Series(
     "sunspots", "monthly-sunspots.csv", "Sunspots", "sunspot number", "month", 132, 132, 12
 )
 SERIES = {series.name: series for series in (OIL, PASSENGERS, SUNSPOTS)}
-RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of Adam's first step
+SEASONAL, LAST = "seasonal naive", "last value"  # forecasts without training
 SHOWN = {"oil temperature": 7, "passengers": 2, "sunspots": 47}  # forecasts in a figure
 
 
@@ -78,7 +77,7 @@ def forecast(
         trials,
         lambda run: -validation.errors(run.outputs(validation.examples.x)),
         epochs=epochs(config, len(train.x)),
-        rates=RATES[1:2] if config.smoke else RATES,
+        rates=RATES[2:3] if config.smoke else RATES,
         batch_size=BATCH,
     )
     outputs = best.run.outputs(test.examples.x)
@@ -91,10 +90,10 @@ def forecast(
         "rate": best.rate,
         "validation": {f"{rate:g}": [-s for s in scores] for rate, scores in best.scores.items()},
         "error": test.errors(outputs).tolist(),
-        "naive": test.naive_error,
+        "untrained": {SEASONAL: test.naive_error, LAST: test.last_error},
         "windows": [len(each.x) for each in windows],
         "truth": flat(test.truth),
-        "shown": {method: flat(test.values(outputs)[0]), "seasonal naive": flat(test.naive)},
+        "shown": {method: flat(test.values(outputs)[0]), SEASONAL: flat(test.naive)},
     }
 
 
@@ -102,13 +101,18 @@ def data(prepared: dict[str, Parts]) -> str:
     return identity({name: windows.train.truth for name, windows in prepared.items()})
 
 
+def untrained(m: dict[str, Any], series: str) -> dict[str, float]:
+    """The test errors of the forecasts without training, which each part of a series has."""
+    return next(m[k]["untrained"] for method in METHODS if (k := f"{series}, {method}") in m)
+
+
 def error_of(m: dict[str, Any], series: str, method: str) -> list[float]:
     """log2 of the test error by seed, relative to the seasonal naive forecast."""
     part = m[f"{series}, {method}"]
-    return [log2(error / part["naive"]) for error in part["error"]]
+    return [log2(error / part["untrained"][SEASONAL]) for error in part["error"]]
 
 
-def mean_error(m: dict[str, Any], method: str) -> list[float]:
-    """The mean of `error_of` over the series, by seed."""
-    by_series = [error_of(m, series, method) for series in SERIES]
-    return [fmean(errors) for errors in zip(*by_series, strict=True)]
+def last_value(m: dict[str, Any], series: str) -> float:
+    """log2 of the test error of the last value, relative to the seasonal naive forecast."""
+    errors = untrained(m, series)
+    return log2(errors[LAST] / errors[SEASONAL])

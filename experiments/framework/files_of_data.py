@@ -15,6 +15,7 @@ from fcnn.data.dataset import DataError
 from fcnn.data.files import levels, only
 
 BATCH = 32  # examples of a training step
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of Adam's first step
 SMOKE_STEPS = 25
 
 

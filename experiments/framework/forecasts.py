@@ -64,6 +64,11 @@ class Windows(NamedTuple):
     def naive_error(self) -> float:
         return float(np.abs(self.naive - self.truth).mean())
 
+    @property
+    def last_error(self) -> float:
+        """The error of the last value of the window, repeated: of outputs that are 0."""
+        return float(self.errors(np.zeros_like(self.y)[None])[0])
+
 
 class Parts(NamedTuple):
     train: Windows

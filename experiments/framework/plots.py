@@ -35,7 +35,7 @@ METHODS = {
     "navy": ("max", "max pool", "mish", "attention", "all images"),
     "soft": (
         *("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft", "zeros"),
-        "seasonal naive",
+        *("seasonal naive", "last value"),
     ),
 }
 _COLOURS = {name: COLOURS[colour] for colour, names in METHODS.items() for name in names}

@@ -99,7 +99,8 @@ def spam(config: Files) -> Column:
     texts, labels = _messages(config)
     parts = _three(np.arange(len(labels)), labels)
     words = text.words([texts[i] for i in parts[0][0]], size=VOCABULARY)
-    x = lambda rows: np.stack([at_end(words.encode(texts[i])) for i in rows])
+    ids = lambda rows: [words.encode(texts[i]) for i in rows]
+    x = lambda rows: text.padded(ids(rows), length=WORDS, truncate=True)["x"]
     return _column("text", [(x(rows), y) for rows, y in parts], balanced_accuracy, 2)
 
 
@@ -110,12 +111,6 @@ COLUMNS: dict[str, Callable[[Files], Column]] = {
     "diabetes": diabetes,
     "SMS spam": spam,
 }
-
-
-def at_end(ids: np.ndarray) -> np.ndarray:
-    """The first WORDS ids, with padding before them: the last step is the last word."""
-    kept = ids[:WORDS]
-    return np.pad(kept, (WORDS - len(kept), 0))
 
 
 def _column(
@@ -141,9 +136,9 @@ def _standardized(parts: Sequence[Arrays]) -> list[Arrays]:
 
 
 def _messages(config: Files) -> tuple[list[str], np.ndarray]:
-    """Messages, and 1 for spam; a few generated ones with --smoke."""
+    """Messages, each once, and 1 for spam; a few generated ones with --smoke."""
     if config.smoke:
-        lines = [f"{('ham', 'spam')[i % 2]}\tword{i % 2} word{i % 7}" for i in range(100)]
+        lines = [f"{('ham', 'spam')[i % 2]}\tword{i % 2} word{i}" for i in range(100)]
     else:
         path = found("SMSSpamCollection", config.data_dir)
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -151,4 +146,5 @@ def _messages(config: Files) -> tuple[list[str], np.ndarray]:
     if wrong := next((i for i, pair in enumerate(pairs) if pair[0] not in ("ham", "spam")), None):
         line = f"line {wrong + 1} does not begin with ham or spam and a tab"
         raise DataError(f"SMSSpamCollection: {line}; write the original file again")
+    pairs = list(dict.fromkeys(pairs))  # a repeated message could be in training and in test
     return [pair[2] for pair in pairs], np.array([pair[0] == "spam" for pair in pairs], np.int32)

@@ -6,11 +6,14 @@
     LSTM      rows in order    hours in order    columns in order    words in order
     attention    over rows     over hours        over columns        over words
 
-Text starts with an embedding of 8 features in each network. Attention is one Transformer block.
+Text starts with an embedding of 8 features in each network. All but convolution leave padding out.
+Attention is one Transformer block.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from fcnn.data.text import PAD
 from fcnn.layers import (
     Layer,
     conv,
@@ -41,7 +44,18 @@ Layers = list[Layer]
 def network(kind: str, form: str, outputs: int, size: int, vocabulary: int) -> Layer:
     """The network of this kind and size for this form of data."""
     first = [embedding(vocabulary, FEATURES)] if form == "text" else []
-    return serial(*first, *KINDS[kind](form, size), dense(outputs, w_init=initializers.lecun))
+    whole = serial(*first, *KINDS[kind](form, size), dense(outputs, w_init=initializers.lecun))
+    return _without_padding(whole) if form == "text" and kind != "convolution" else whole
+
+
+def _without_padding(model: Layer) -> Layer:
+    """The model with the number of words of each message, after which its ids are padding."""
+
+    def forward(params, state, ids, call):
+        lengths = (ids != PAD).sum(1)
+        return model.forward(params, state, ids, replace(call, inputs={"lengths": lengths}))
+
+    return Layer("message", model.setup, forward, model.parts, input_dtype=int)
 
 
 def _dense(form: str, size: int) -> Layers:

@@ -10,7 +10,6 @@ from experiments.which_layer import EXPERIMENT
 from experiments.which_layer.columns import (
     WORDS,
     accuracy,
-    at_end,
     balanced_accuracy,
     cancer,
     diabetes,
@@ -33,10 +32,19 @@ def test_scores_have_known_values():
     assert r_squared(y)(outputs).tolist() == pytest.approx([100, 0, -50])
 
 
-def test_the_last_step_of_a_message_is_its_last_word():
-    assert at_end(np.array([5, 6])).tolist() == [0] * (WORDS - 2) + [5, 6]
-    assert at_end(np.arange(100)).tolist() == list(range(WORDS))
-    assert at_end(np.array([], int)).tolist() == [0] * WORDS
+@pytest.mark.parametrize("kind", ["dense", "LSTM", "attention"])
+def test_padding_has_no_effect(kind):
+    net = network(kind, "text", 2, 6, 50)
+
+    @jax.jit
+    def outputs(key, ids, padding):
+        params, state = net.init(key, (4,))
+        table = params["embedding1"]["table"].at[0].set(padding)
+        return net.apply(params | {"embedding1": {"table": table}}, state, ids)[0]
+
+    y, other = (outputs(jax.random.key(0), np.array([[5, 6, 0, 0]]), p) for p in (0.0, 9.0))
+    assert other == pytest.approx(y)
+    assert outputs(jax.random.key(0), np.array([[5, 6, 1, 1]]), 0.0) != pytest.approx(y)
 
 
 def test_tables_are_standardized_by_their_training_examples():
@@ -50,9 +58,11 @@ def test_tables_are_standardized_by_their_training_examples():
 def test_messages_are_read_and_a_damaged_file_is_one_line(tmp_path):
     path, config = tmp_path / "SMSSpamCollection", Config(data_dir=tmp_path)
     lines = [f"{kind}\tgo {kind}\t{i}" for i in range(20) for kind in ("ham", "spam")]
-    path.write_text("\n".join(lines), encoding="utf-8")
+    path.write_text("\n".join(2 * lines), encoding="utf-8")
     column = spam(config)
-    assert (len(column.train.x), len(column.test.x)) == (24, 8)
+    assert (len(column.train.x), len(column.test.x)) == (24, 8)  # each message once
+    assert (column.train.x[:, :3] > 0).all()
+    assert (column.train.x[:, 3:] == 0).all()
     assert column.train.y.sum() == 12
     path.write_text("ham\tgo\nno label")
     with pytest.raises(ValueError, match=r"^SMSSpamCollection: line 2 does not begin with"):
@@ -81,16 +91,23 @@ def test_the_parameters_do_not_include_the_shared_embedding():
     assert counts == pytest.approx([2000, 2000], rel=0.05)
 
 
-def test_the_other_kind_has_the_highest_mean():
-    found = {"dense": [9.0, 9.0], "LSTM": [1.0, 8.0], "attention": [4.0, 4.0]}
-    assert strongest(found, "dense") == "LSTM"
-    assert strongest(found, "LSTM") == "dense"
+def test_the_other_kind_has_the_highest_mean_on_validation_at_its_rate():
+    part = lambda *scores: {"rate": 0.01, "validation": {"0.01": scores, "0.1": [99.0]}}
+    found = {
+        "a, dense": part(9.0, 9.0) | {"test": [1.0, 1.0]},
+        "a, convolution": part(3.0, 3.0) | {"test": [9.0, 9.0]},
+        "a, LSTM": part(1.0, 8.0) | {"test": [5.0, 5.0]},
+        "a, attention": {"rate": 0.1, "validation": {"0.01": [10.0], "0.1": [4.0, 4.0]}},
+    }
+    assert strongest(found, "a", "dense") == "LSTM"
+    assert strongest(found, "a", "LSTM") == "dense"
 
 
 @pytest.mark.parametrize("failing", [None, *SHOWN])
 def test_each_claim_can_fail(failing):
     score = lambda name, kind: 2.0 if (kind == SHOWN[name].choice) != (name == failing) else 1.0
-    measured = {f"{n}, {k}": {"test": [score(n, k)] * 3} for n in SHOWN for k in KINDS}
+    validation = {"rate": 0.01, "validation": {"0.01": [1.0]}}
+    measured = {f"{n}, {k}": validation | {"test": [score(n, k)] * 3} for n in SHOWN for k in KINDS}
     verdicts = judge(EXPERIMENT.claims, EXPERIMENT.evidence(measured))
     assert [v.verdict for v in verdicts] == [
         "failed" if name == failing else "held" for name in SHOWN
