@@ -3,7 +3,8 @@
 A network of three convolutions is trained, and compared with its own random initial parameters,
 with fixed Gabor filters as its first layer, and with the pixels (`networks` has all of them). A
 linear probe, which is softmax regression on fixed features, measures how well the features of a
-layer separate the classes.
+layer separate the classes. Deeper chains of convolutions with random weights show how the effective
+receptive field depends on depth.
 
 Command: python -m experiments features
 """
@@ -81,16 +82,16 @@ EXPERIMENT = Experiment(
             changed="the place of the square is not checked, and pooling is counted too",
         ),
         Claim(
-            f"The effective receptive field of {DEEP} convolutions has less than half of the "
-            "pixels of the receptive field",
+            f"The effective receptive field of {DEEP} convolutions with random weights has less "
+            "than half of the pixels of the receptive field",
             f"log2 of pixels, receptive field − effective receptive field, {DEEP} layers {CHAINS}",
             margin=1.0,
             unit="doublings",
             changed="the claim is about deep networks, and layer 3 is not deep",
         ),
         Claim(
-            "In a deeper network the effective receptive field is a smaller share of the receptive "
-            f"field: of {DEEP} convolutions smaller than of {SHALLOW}",
+            "With depth, the effective receptive field becomes a smaller share of the receptive "
+            f"field: of {DEEP} convolutions with random weights, smaller than of {SHALLOW}",
             "log2 of the effective receptive field's share of the pixels, "
             f"{SHALLOW} − {DEEP} layers {CHAINS}",
             unit="doublings",
