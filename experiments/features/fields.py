@@ -58,6 +58,7 @@ def gradients(parts: Parts, params: Any, x: np.ndarray, names: Collection[str]) 
         (dx,) = jax.vmap(jax.vjp(middle, x)[1])(dy)
         return jnp.abs(dx).reshape(len(names), -1, *x.shape[1:]).mean((1, 4))
 
+    params = jax.tree.map(np.asarray, params)
     seeds = len(jax.tree.leaves(params)[0])
     each = [compute(jax.tree.map(lambda a, i=i: a[i], params)) for i in range(seeds)]
     return np.stack(each, axis=1)

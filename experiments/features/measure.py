@@ -49,13 +49,15 @@ class Prepared(NamedTuple):
     images: Splits
     side: int  # height and width of a filter of the first layer
     model: Layer
+    inputs: int  # random images for receptive fields
 
 
 def prepare(config: Options) -> tuple[Options, Prepared]:
     config = with_epochs(config, digits=30, others=10)
     images = splits(config, most=MOST)
     side = 5 if images.train.x.shape[1] < 16 else 7
-    return config, Prepared(images, side, network(side, images.classes))
+    inputs = 1 if config.smoke else INPUTS
+    return config, Prepared(images, side, network(side, images.classes), inputs)
 
 
 def parts(config: Options, prepared: Prepared) -> list[Part]:
@@ -65,7 +67,7 @@ def parts(config: Options, prepared: Prepared) -> list[Part]:
 def measure(
     config: Options, prepared: Prepared, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
-    images, side, model = prepared
+    images, side, model, inputs = prepared
     seeds = config.seeds or 0
     trials = Trials(model, images.train, seeds=seeds, log=log, label=LEARNED)
     features = extractor(model)
@@ -84,8 +86,8 @@ def measure(
             params = trials.seeds.start().params
             yield part.name, _network(prepared, params, features(params, x))
         elif part.name == CHAINS:
-            sizes = ((1, 2), 1) if config.smoke else (DEPTHS, INPUTS)
-            yield part.name, chains(seeds, *sizes)
+            depths = (1,) if config.smoke else DEPTHS
+            yield part.name, chains(seeds, depths, inputs)
         else:
             best = chosen(
                 trials,
@@ -127,7 +129,7 @@ def _network(prepared: Prepared, params: Any, features: Features) -> dict[str, A
     """Probes, filters and receptive fields of a network, by seed."""
     w = np.asarray(params["conv1"]["w"])  # (seeds, side, side, channels, maps)
     formula = by_formula(prepared.side)
-    x = random_images(INPUTS, SIDE, w.shape[3])
+    x = random_images(prepared.inputs, SIDE, w.shape[3])
     found = gradients(body(prepared.model), params, x, formula)
     return {
         "probes": probes(prepared.images, {name: features[name] for name in LAYERS}),
