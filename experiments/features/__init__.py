@@ -131,12 +131,11 @@ EXPERIMENT = Experiment(
         "gratings of 12 angles, at the frequency of the largest response, of 0.1 to 0.4 cycles per "
         "pixel. Random filters have independent normal weights. With several channels, a filter is "
         "the sum over them.",
-        f"Receptive fields are those of a feature in the middle of {INPUTS} random images, of "
-        f"{SIDE}×{SIDE} pixels for the network. Chains are not trained: each of their convolutions "
-        f"has {MAPS} maps, and their images have {MAPS} channels and the size of the largest "
-        "receptive field. A "
-        "pixel counts if its gradient, the mean of absolute values over images and maps, is not "
-        "zero; as effective if it is at least 4.55 % of the largest.",
+        f"Receptive fields are those of a feature in the middle of {INPUTS} random images of "
+        f"{SIDE}×{SIDE} pixels. A pixel counts if its gradient, the mean of absolute values over "
+        "images and maps, is not zero; as effective if it is at least 4.55 % of the largest.",
+        f"Chains are not trained. Each of their convolutions has {MAPS} maps. Their input is one "
+        f"random image of {MAPS} channels, of the size of the largest receptive field.",
     ],
     reach="One small network on small images with at most 10,000 training images, without weight "
     "decay, so that the random start remains in the filters. Filters of large networks on "

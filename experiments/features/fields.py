@@ -73,14 +73,14 @@ def field(gradients: np.ndarray, side: int) -> dict[str, Any]:
     }
 
 
-def chains(seeds: int, depths: Sequence[int], inputs: int) -> dict[str, Any]:
+def chains(seeds: int, depths: Sequence[int]) -> dict[str, Any]:
     """Receptive fields of chains of convolutions with random weights, by number of layers.
 
     The gradient is that of the first seed, in the pixels of the receptive field.
     """
     model = chain(depths)
     sides = [2 * depth + 1 for depth in depths]
-    x = random_images(inputs, sides[-1], MAPS)
+    x = random_images(1, sides[-1], MAPS)
     keys = jax.random.split(jax.random.key(0), seeds)
     params = jax.jit(jax.vmap(lambda key: model.init(key, x.shape[1:])[0]))(keys)
     found, by_depth = {}, gradients(model.parts, params, x, [name for name, _ in model.parts])

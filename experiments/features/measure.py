@@ -49,7 +49,7 @@ class Prepared(NamedTuple):
     images: Splits
     side: int  # height and width of a filter of the first layer
     model: Layer
-    inputs: int  # random images for receptive fields
+    inputs: int  # random images for receptive fields of the network
 
 
 def prepare(config: Options) -> tuple[Options, Prepared]:
@@ -67,7 +67,7 @@ def parts(config: Options, prepared: Prepared) -> list[Part]:
 def measure(
     config: Options, prepared: Prepared, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
-    images, side, model, inputs = prepared
+    images, side, model, _ = prepared
     seeds = config.seeds or 0
     trials = Trials(model, images.train, seeds=seeds, log=log, label=LEARNED)
     features = extractor(model)
@@ -87,7 +87,7 @@ def measure(
             yield part.name, _network(prepared, params, features(params, x))
         elif part.name == CHAINS:
             depths = (1,) if config.smoke else DEPTHS
-            yield part.name, chains(seeds, depths, inputs)
+            yield part.name, chains(seeds, depths)
         else:
             best = chosen(
                 trials,

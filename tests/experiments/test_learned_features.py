@@ -18,6 +18,7 @@ from experiments.features.measure import CHAINS, GABOR, LEARNED, RANDOM, RAW, wi
 from experiments.features.networks import MAPS, body, extractor, gabor, network
 from experiments.features.orientation import selectivity, threshold
 from experiments.features.probe import STRENGTHS, fit, probe
+from experiments.framework.claim import Pairs
 from experiments.framework.verdict import judge
 from fcnn.data import Images
 
@@ -94,7 +95,7 @@ def test_gradients_of_an_untrained_network_fill_the_squares():
 
 @pytest.mark.usefixtures("jax_defaults")
 def test_receptive_fields_of_chains_grow_by_two_pixels_per_layer():
-    found = chains(2, (1, 3), 1)
+    found = chains(2, (1, 3))
     for depth, side in (("1", 3), ("3", 7)):
         assert (found[depth]["side"], found[depth]["exact"]) == (side, [True, True])
         assert effective(np.array(found[depth]["gradient"])) == found[depth]["effective"][0]
@@ -167,8 +168,7 @@ FIELD = held()[LEARNED]["fields"]["conv3"]
 
 def test_the_smallest_rise_is_that_of_the_means():
     m = held() | probe_of(LEARNED, 2, [0.93, 0.965])  # one seed falls
-    rise = EXPERIMENT.evidence(m)[2]
-    assert (rise.a, rise.b) == ([93, 96.5], [94, 94])
+    assert EXPERIMENT.evidence(m)[2] == Pairs([93, 96.5], [94, 94])
 
 
 @pytest.mark.parametrize(
