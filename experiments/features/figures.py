@@ -126,9 +126,9 @@ def chains(axes, m) -> str | None:
     row, shares = [], []
     for column, (depth, found) in enumerate(m[CHAINS].items()):
         gradient, side = np.array(found["gradient"]), found["side"]
-        share = fmean(found["effective"]) / side**2
-        row.append((f"{depth} layers: {share:.0%}", _signed(gradient / gradient.max())))
-        shares.append(f"{share:.0%} of {side}×{side} pixels with {depth} layers")
+        share = f"{100 * fmean(found['effective']) / side**2:.0f} %"
+        row.append((f"{depth} layers: {share}", _signed(gradient / gradient.max())))
+        shares.append(f"{share} of {side}×{side} pixels with {depth} layers")
         at = (np.arange(side + 2) - 0.5) / side * 0.92  # in the frame of `images`
         inside = np.pad(gradient >= EFFECTIVE * gradient.max(), 1)
         x, y = column + 0.04 + at, at
