@@ -19,7 +19,7 @@ from experiments.depth.networks import KINDS, SHAPES
 from experiments.framework.claim import Evidence, NotJudged, Pairs
 from experiments.framework.statistics import percent
 
-CLAIMS = 8
+CLAIMS = 9
 NEEDED = (
     *dict.fromkeys(by_depth(kind, depth) for kind in KINDS for depth in DEPTHS),
     *map(by_width, WIDTHS),
@@ -29,7 +29,8 @@ NEEDED = (
 
 def best_depth(m: Mapping[str, Any], kind: str) -> int:
     """The depth with the highest validation accuracy, the mean over seeds."""
-    return max(DEPTHS, key=lambda depth: fmean(m[by_depth(kind, depth)]["validation"]))
+    score = lambda r: fmean(r["validation"][f"{r['rate']:g}"])
+    return max(DEPTHS, key=lambda depth: score(m[by_depth(kind, depth)]))
 
 
 def evidence(m: Mapping[str, Any]) -> list[Evidence]:
@@ -47,4 +48,5 @@ def evidence(m: Mapping[str, Any]) -> list[Evidence]:
         pairs("test", middle, wide),
         pairs("test", "funnel", "constant"),
         pairs("test", "funnel", "growing"),
+        pairs("test", shallow["residual"], by_depth("residual", 2)),
     ]

@@ -20,7 +20,7 @@ SHALLOW, DEEP = 8, 152
 DEPTHS = (1, 2, 4, SHALLOW, 16, 32, 64, DEEP)
 NARROW, MIDDLE, WIDE = 4, 64, 1024
 WIDTHS = (2, NARROW, 8, 16, MIDDLE, 256, WIDE)
-RATES = (2e-3, 8e-3, 3e-2, 1e-1)  # of the first step of Adam
+RATES = (5e-4, 2e-3, 8e-3, 3e-2, 1e-1)  # of the first step of Adam
 
 
 def prepare(config: Options) -> tuple[Options, Splits]:
@@ -76,7 +76,7 @@ def measure(
                 "rate": best.rate,
                 "loss": loss.tolist(),  # the mean over seeds and the steps of a call
                 "train": best.run.train_accuracy().tolist(),
-                "validation": best.scores[best.rate],
+                "validation": {f"{rate:g}": scores for rate, scores in best.scores.items()},
                 "test": best.run.accuracy(prepared.test).tolist(),
             },
         )

@@ -1,4 +1,4 @@
-"""Figures: filters and their selectivity, probes by layer, and a receptive field."""
+"""Figures: filters and their selectivity, probes by layer, and receptive fields."""
 
 from statistics import fmean
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from experiments.features.evidence import accuracy, selective
-from experiments.features.measure import GABOR, LEARNED, NAMES, RANDOM, RAW
+from experiments.features.fields import EFFECTIVE
+from experiments.features.measure import CHAINS, GABOR, LEARNED, NAMES, RANDOM, RAW
 from experiments.features.networks import LAYERS
 from experiments.framework.palette import COLOURS
 from experiments.framework.plots import colour_of, dots, images, lines
@@ -115,4 +116,28 @@ def field(axes, m) -> str | None:
         f"seed; paper: zero. Red: the receptive field by the formula, {side}×{side} pixels. "
         f"{found['effective'][0]} of its {side * side} pixels have at least 4.55 % of the largest "
         "gradient."
+    )
+
+
+def chains(axes, m) -> str | None:
+    """Luo et al.'s picture: the receptive fields of deeper chains, each as one image."""
+    if CHAINS not in m:
+        return None
+    row, shares = [], []
+    for column, (depth, found) in enumerate(m[CHAINS].items()):
+        gradient, side = np.array(found["gradient"]), found["side"]
+        share = f"{100 * fmean(found['effective']) / side**2:.0f} %"
+        row.append((f"{depth} layers: {share}", _signed(gradient / gradient.max())))
+        shares.append(f"{share} of {side}×{side} pixels with {depth} layers")
+        at = (np.arange(side + 2) - 0.5) / side * 0.92  # in the frame of `images`
+        inside = np.pad(gradient >= EFFECTIVE * gradient.max(), 1)
+        x, y = column + 0.04 + at, at
+        axes.contour(x, y, inside, [0.5], colors=COLOURS["vermillion"], linewidths=1)
+    images(axes, [row], interpolation="none")
+    axes.set_title("Effective share of receptive fields", pad=10)
+    return (
+        "Mean absolute gradient of a feature of convolutions 3×3 with relu and random weights, of "
+        "one seed. Each image is one receptive field; paper: zero. Red: the effective receptive "
+        "field, of pixels with at least 4.55 % of the largest gradient. Its mean share over "
+        f"seeds: {', '.join(shares)}."
     )

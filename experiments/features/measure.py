@@ -1,4 +1,4 @@
-"""Parts of the experiment: pixels, Gabor filters, the untrained network and the trained one.
+"""Parts of the experiment: pixels, Gabor filters, the untrained and the trained network, chains.
 
 Test images are read for a network only after its training has ended.
 """
@@ -9,19 +9,38 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.features.fields import by_formula, effective, gradients, is_square
-from experiments.features.networks import BINS, LAYERS, MAPS, extractor, gabor, network
+from experiments.features.fields import (
+    INPUTS,
+    SIDE,
+    by_formula,
+    chains,
+    field,
+    gradients,
+    random_images,
+)
+from experiments.features.networks import (
+    BINS,
+    DEPTHS,
+    LAYERS,
+    MAPS,
+    body,
+    extractor,
+    gabor,
+    network,
+)
 from experiments.features.orientation import selectivity, threshold
 from experiments.features.probe import probe
+from experiments.framework.chosen import chosen
 from experiments.framework.experiment import Log, Part
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.splits import Splits, splits
 from experiments.framework.trained import Trials
-from experiments.framework.tuned import RATES, tuned
 from fcnn.data import Images
 from fcnn.layers import Layer
 
 RAW, GABOR, RANDOM, LEARNED = NAMES = ("raw pixels", "Gabor", "random", "learned")
+CHAINS = "chains"
+RATES = (5e-4, 2e-3, 6e-3, 2e-2)  # of the first step of Adam
 MOST = 10_000  # original training images that are used
 Features = Mapping[str, np.ndarray]  # name of the layer → (seeds, n, features)
 
@@ -30,23 +49,25 @@ class Prepared(NamedTuple):
     images: Splits
     side: int  # height and width of a filter of the first layer
     model: Layer
+    inputs: int  # random images for receptive fields of the network
 
 
 def prepare(config: Options) -> tuple[Options, Prepared]:
     config = with_epochs(config, digits=30, others=10)
     images = splits(config, most=MOST)
     side = 5 if images.train.x.shape[1] < 16 else 7
-    return config, Prepared(images, side, network(side, images.classes))
+    inputs = 1 if config.smoke else INPUTS
+    return config, Prepared(images, side, network(side, images.classes), inputs)
 
 
 def parts(config: Options, prepared: Prepared) -> list[Part]:
-    return [Part(name) for name in ((LEARNED,) if config.smoke else NAMES)]
+    return [Part(name) for name in ((LEARNED,) if config.smoke else NAMES) + (CHAINS,)]
 
 
 def measure(
     config: Options, prepared: Prepared, todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
-    images, side, model = prepared
+    images, side, model, _ = prepared
     seeds = config.seeds or 0
     trials = Trials(model, images.train, seeds=seeds, log=log, label=LEARNED)
     features = extractor(model)
@@ -64,13 +85,24 @@ def measure(
         elif part.name == RANDOM:
             params = trials.seeds.start().params
             yield part.name, _network(prepared, params, features(params, x))
+        elif part.name == CHAINS:
+            depths = (1,) if config.smoke else DEPTHS
+            yield part.name, chains(seeds, depths)
         else:
-            rates = RATES[:1] if config.smoke else RATES
-            options = {"epochs": config.epochs or 0, "rates": rates}
-            rate, run = tuned(trials, images.validation, **options)
-            found = _network(prepared, run.params, features(run.params, x))
-            accuracy = run.accuracy(images.test).tolist()
-            yield part.name, {"rate": rate, "accuracy": accuracy, **found}
+            best = chosen(
+                trials,
+                lambda run: run.accuracy(images.validation),
+                epochs=config.epochs or 0,
+                rates=RATES[:1] if config.smoke else RATES,
+                batch_size=8 if config.smoke else 64,
+            )
+            params = best.run.params
+            found = {
+                "rate": best.rate,
+                "validation": {f"{rate:g}": scores for rate, scores in best.scores.items()},
+                "accuracy": best.run.accuracy(images.test).tolist(),
+            }
+            yield part.name, found | _network(prepared, params, features(params, x))
 
 
 def with_filters(params: Any, filters: np.ndarray) -> Any:
@@ -96,22 +128,18 @@ def probes(images: Splits, features: Features) -> dict[str, Any]:
 def _network(prepared: Prepared, params: Any, features: Features) -> dict[str, Any]:
     """Probes, filters and receptive fields of a network, by seed."""
     w = np.asarray(params["conv1"]["w"])  # (seeds, side, side, channels, maps)
-    found = gradients(prepared.model, params, w.shape[3])
     formula = by_formula(prepared.side)
-    fields = {
-        name: {
-            "side": side,
-            "exact": [is_square(gradient, side) for gradient in found[name]],
-            "effective": [effective(gradient) for gradient in found[name]],
-        }
-        for name, side in formula.items()
-    }
+    x = random_images(prepared.inputs, SIDE, w.shape[3])
+    found = gradients(body(prepared.model), params, x, formula)
     return {
         "probes": probes(prepared.images, {name: features[name] for name in LAYERS}),
         **_first(np.moveaxis(w.sum(3), -1, 1)),
         "threshold": threshold(prepared.side),
-        "fields": fields,
-        "gradient": found["conv3"][0].tolist(),
+        "fields": {
+            name: field(each, side)
+            for (name, side), each in zip(formula.items(), found, strict=True)
+        },
+        "gradient": found[-1][0].tolist(),
     }
 
 

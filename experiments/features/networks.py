@@ -1,13 +1,13 @@
-"""The trained network, the features of its layers, and the filters that it is compared with.
+"""The trained network, its layers' features, and the filters and chains that it is compared with.
 
     conv k×k, relu | conv 3×3, relu, max pool 2 | conv 3×3, relu | flatten, dense
     layer 1          layer 2                      layer 3
 
 Every convolution has 16 maps. The features of a layer are the means of its maps over 4×4 bins, so
-that all layers have equally many.
+that all layers have equally many. A chain is n times conv 3×3, relu.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -15,9 +15,11 @@ import numpy as np
 
 import fcnn
 from experiments.framework.seeds import BATCH
-from fcnn.layers import Layer, conv, dense, flatten, initializers, max_pool, relu, serial
+from fcnn.layers import Layer, conv, dense, flatten, initializers, max_pool, relu, repeat, serial
 
 MAPS, BINS = 16, 4
+DEPTHS = (5, 10, 20)  # of the chains
+Parts = Sequence[tuple[str, Layer]]
 LAYERS = {"layer 1": "relu1", "layer 2": "max_pool1", "layer 3": "relu3"}  # name → last part
 ORIENTATIONS, PHASES = 8, (0.0, np.pi / 2)  # of the Gabor filters: even and odd ones
 
@@ -29,10 +31,22 @@ def network(side: int, classes: int) -> Layer:
     return serial(*body, flatten(), dense(classes, w_init=initializers.lecun))
 
 
-def outputs(model: Layer, params: Any, x: Any) -> dict[str, jax.Array]:
-    """The output of each part by name, without flatten and the dense head; x of any size."""
+def chain(depths: Sequence[int]) -> Layer:
+    """A chain of depths[-1] convolutions with `MAPS` channels; part i ends after depths[i]."""
+    block = serial(conv(MAPS, (3, 3)), relu())
+    counts = (end - start for start, end in zip((0, *depths), depths, strict=False))
+    return serial(*(repeat(block, n) for n in counts))
+
+
+def body(model: Layer) -> Parts:
+    """The parts of the network before flatten and the dense head."""
+    return model.parts[:-2]
+
+
+def outputs(parts: Parts, params: Any, x: Any) -> dict[str, jax.Array]:
+    """The output of each part by name; x of any size."""
     found = {}
-    for name, layer in model.parts[:-2]:
+    for name, layer in parts:
         x, _ = layer.apply(params.get(name, {}), {}, x)
         found[name] = x
     return found
@@ -45,7 +59,7 @@ def extractor(model: Layer) -> Callable[[Any, np.ndarray], dict[str, np.ndarray]
     """
 
     def features(params, x):
-        found = outputs(model, params, x)
+        found = outputs(body(model), params, x)
         pooled = {k: fcnn.adaptive_avg_pool(found[part], BINS) for k, part in LAYERS.items()}
         return {name: y.reshape(len(x), -1) for name, y in pooled.items()}
 

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from experiments.features.evidence import selective
-from experiments.features.measure import LEARNED, NAMES, RANDOM
+from experiments.features.measure import CHAINS, LEARNED, NAMES, RANDOM
 from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Best, Table
 
@@ -45,16 +45,20 @@ def _filters(m):
 def _fields(m):
     head = ("network, layer", "side by formula, pixels", "seeds with exactly this square")
     head += ("receptive field, pixels", "effective receptive field, pixels")
+    named = {
+        f"{name}, {layer}": field
+        for name in (RANDOM, LEARNED)
+        if name in m
+        for layer, field in m[name]["fields"].items()
+    } | {f"chain, {depth} layers": field for depth, field in m.get(CHAINS, {}).items()}
     rows = [
         (
-            f"{name}, {layer}",
+            name,
             f"{field['side']}",
             f"{sum(field['exact'])} of {len(field['exact'])}",
             f"{field['side'] ** 2}",
             with_spread(field["effective"]),
         )
-        for name in (RANDOM, LEARNED)
-        if name in m
-        for layer, field in m[name]["fields"].items()
+        for name, field in named.items()
     ]
     return [Table(head, rows, narrow=True, title="Receptive fields")] if rows else []

@@ -49,7 +49,8 @@ def test_shapes_have_equal_parameters():
 
 
 def result(test, train=0.99, validation=0.9):
-    return {"train": [train] * 2, "validation": [validation] * 2, "test": [test] * 2}
+    by_rate = {"0.002": [validation] * 2, "0.008": [0.1] * 2, "0.1": []}
+    return {"train": [train] * 2, "rate": 2e-3, "validation": by_rate, "test": [test] * 2}
 
 
 def held():
@@ -57,6 +58,7 @@ def held():
     m = {name: result(0.9) for name in NEEDED}
     m[by_depth("plain", DEEP)] = result(0.5, train=0.6, validation=0.5)
     m[by_depth("plain", 4)] = result(0.92, validation=0.95)
+    m[by_depth("residual", 2)] = result(0.89)
     m[by_width(NARROW)] = result(0.6)
     m[by_width(MIDDLE)] = result(0.95)
     return m | {"funnel": result(0.96)}
@@ -85,6 +87,7 @@ PLAIN, RESIDUAL = (by_depth(kind, DEEP) for kind in KINDS)
         ({by_width(WIDE): result(0.96)}, [5]),
         ({"constant": result(0.97)}, [6]),
         ({"growing": result(0.97)}, [7]),
+        ({by_depth("residual", 2): result(0.91)}, [8]),
     ],
 )
 def test_each_claim_can_fail(changes, indices):

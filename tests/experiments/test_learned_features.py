@@ -6,11 +6,19 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from experiments.features import EXPERIMENT
-from experiments.features.fields import by_formula, effective, gradients, is_square
-from experiments.features.measure import GABOR, LEARNED, RANDOM, RAW, with_filters
-from experiments.features.networks import MAPS, extractor, gabor, network
+from experiments.features.fields import (
+    by_formula,
+    chains,
+    effective,
+    gradients,
+    is_square,
+    random_images,
+)
+from experiments.features.measure import CHAINS, GABOR, LEARNED, RANDOM, RAW, with_filters
+from experiments.features.networks import MAPS, body, extractor, gabor, network
 from experiments.features.orientation import selectivity, threshold
 from experiments.features.probe import STRENGTHS, fit, probe
+from experiments.framework.claim import Pairs
 from experiments.framework.verdict import judge
 from fcnn.data import Images
 
@@ -79,8 +87,18 @@ def test_gradients_of_an_untrained_network_fill_the_squares():
     params, _ = jax.vmap(lambda key: model.init(key, (8, 8, 1)))(
         jax.random.split(jax.random.key(0), 1)
     )
-    found = gradients(model, params, 1)
-    assert all(is_square(found[name][0], side) for name, side in by_formula(7).items())
+    formula = by_formula(7)
+    found = gradients(body(model), params, random_images(2, 16, 1), formula)
+    squares = zip(found, formula.values(), strict=True)
+    assert all(is_square(each[0], side) for each, side in squares)
+
+
+@pytest.mark.usefixtures("jax_defaults")
+def test_receptive_fields_of_chains_grow_by_two_pixels_per_layer():
+    found = chains(2, (1, 3))
+    for depth, side in (("1", 3), ("3", 7)):
+        assert (found[depth]["side"], found[depth]["exact"]) == (side, [True, True])
+        assert effective(np.array(found[depth]["gradient"])) == found[depth]["effective"][0]
 
 
 @pytest.mark.usefixtures("jax_defaults")
@@ -114,6 +132,9 @@ def test_a_probe_is_softmax_regression_with_an_l2_penalty():
     assert found["test"][0] > 0.45
 
 
+DEEPEST = {"side": 41, "effective": [700, 700]}
+
+
 def held():
     """Measurements with which every claim holds."""
     probes = lambda *each: {
@@ -130,6 +151,7 @@ def held():
         GABOR: {"probes": probes(0.93)},
         RANDOM: {**selective, "probes": probes(0.92, 0.92, 0.92), "selectivity": [[0.3], [0.25]]},
         LEARNED: {**selective, "probes": probes(0.94, 0.95, 0.96)},
+        CHAINS: {"5": {"side": 11, "effective": [99, 99]}, "20": DEEPEST},
     }
 
 
@@ -144,6 +166,11 @@ def probe_of(name, layer, test):
 FIELD = held()[LEARNED]["fields"]["conv3"]
 
 
+def test_the_smallest_rise_is_that_of_the_means():
+    m = held() | probe_of(LEARNED, 2, [0.93, 0.965])  # one seed falls
+    assert EXPERIMENT.evidence(m)[2] == Pairs([93, 96.5], [94, 94])
+
+
 @pytest.mark.parametrize(
     ("changes", "index"),
     [
@@ -155,7 +182,8 @@ FIELD = held()[LEARNED]["fields"]["conv3"]
         (probe_of(RANDOM, 3, [0.89, 0.89]), 4),
         (probe_of(GABOR, 1, [0.96, 0.96]), 5),
         (change(LEARNED, fields={"conv3": FIELD | {"exact": [True, False]}}), 6),
-        (change(LEARNED, fields={"conv3": FIELD | {"effective": [100, 100]}}), 7),
+        (change(CHAINS, **{"20": DEEPEST | {"effective": [841, 841]}}), 7),
+        (change(CHAINS, **{"5": {"side": 11, "effective": [30, 30]}}), 8),
     ],
 )
 def test_each_claim_can_fail(changes, index):
