@@ -10,7 +10,7 @@ from experiments.activations.timing import SIZES
 from experiments.framework.curves import mean_steps
 from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
-from experiments.framework.plots import colour_of
+from experiments.framework.plots import colour_of, losses
 from experiments.framework.trained import STEPS
 
 
@@ -47,16 +47,9 @@ def learning(axes, m) -> str | None:
     done = {name: m[name] for name in FUNCTIONS if name in m}
     if not done:
         return None
-    for name, r in done.items():
-        steps = [STEPS * (i + 0.5) for i in range(len(r["loss"]))]
-        axes.plot(steps, r["loss"], color=colour_of(name), lw=2, label=name)
-    axes.axhline(TARGET, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel("training step")
-    axes.set_ylabel("training loss, nats")
+    steps = lambda loss: [STEPS * (i + 0.5) for i in range(len(loss))]
     axes.set_title("Training loss by activation")
-    label_lines(axes)
+    losses(axes, {name: (steps(r["loss"]), r["loss"]) for name, r in done.items()}, TARGET)
     listed = ", ".join(f"{name} {mean_steps(r)}" for name, r in done.items())
     return (
         "Training loss by step, the mean over seeds, each activation at its best learning rate. "

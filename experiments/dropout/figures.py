@@ -15,9 +15,8 @@ from experiments.dropout.masks import AVERAGED, NETWORK
 from experiments.dropout.measure import ALONE, BOTH, DECAYED, DROPPED, SPEED, Setting
 from experiments.dropout.speed import EVERY, TARGET
 from experiments.framework.curves import mean_steps
-from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
-from experiments.framework.plots import colour_of, dots, lines
+from experiments.framework.plots import dots, lines, losses
 from experiments.framework.statistics import percent
 
 NONE, HALF = Setting(0.0).name, Setting(USUAL).name
@@ -81,16 +80,10 @@ def learning(axes, m) -> str | None:
     }
     if len(done) < 2:
         return None
-    for name, r in done.items():
-        steps = [EVERY * (i + 1) for i in range(len(r["loss"]))]
-        axes.plot(steps, r["loss"], color=colour_of(name), lw=2, label=name)
-    axes.axhline(TARGET, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel("training step")
-    axes.set_ylabel("training loss without masks, nats")
+    steps = lambda loss: [EVERY * (i + 1) for i in range(len(loss))]
     axes.set_title(f"Training loss with dropout at {USUAL:g}")
-    label_lines(axes)
+    curves = {name: (steps(r["loss"]), r["loss"]) for name, r in done.items()}
+    losses(axes, curves, TARGET, "training loss without masks, nats")
     listed = ", ".join(f"{name} {mean_steps(r)}" for name, r in done.items())
     return (
         "Mean loss over all training images without masks by training step, the mean over seeds, "

@@ -104,6 +104,23 @@ def lines(
     label_lines(axes)
 
 
+def losses(
+    axes: Any,
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    target: float,
+    up: str = "training loss, nats",
+) -> None:
+    """One line per name through steps and losses, on a logarithmic axis, with a target line."""
+    for name, (steps, loss) in curves.items():
+        axes.plot(steps, loss, color=colour_of(name), lw=2, label=name)
+    axes.axhline(target, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("training step")
+    axes.set_ylabel(up)
+    label_lines(axes)
+
+
 def cells(
     axes: Any,
     values: Sequence[Sequence[Any]],

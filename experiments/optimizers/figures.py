@@ -8,7 +8,7 @@ import numpy as np
 from experiments.framework.curves import mean_steps
 from experiments.framework.figures import label_lines
 from experiments.framework.palette import COLOURS
-from experiments.framework.plots import colour_of, dots
+from experiments.framework.plots import colour_of, dots, losses
 from experiments.framework.statistics import percent
 from experiments.optimizers.evidence import best_of, furthest, of_method, validation_scores
 from experiments.optimizers.measure import (
@@ -77,16 +77,9 @@ def learning(axes, m, network: str) -> str | None:
     found = {name: m[part] for name in METHODS if (part := trained_part(network, name)) in m}
     if not found:
         return None
-    for name, r in found.items():
-        steps = [WINDOW * (i + 1) for i in range(len(r["loss"]))]
-        axes.plot(steps, r["loss"], color=colour_of(name), lw=1.8, label=name)
-    axes.axhline(TARGET, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel("training step")
-    axes.set_ylabel("training loss, nats")
+    steps = lambda loss: [WINDOW * (i + 1) for i in range(len(loss))]
     axes.set_title(f"Training loss of the {network}")
-    label_lines(axes)
+    losses(axes, {name: (steps(r["loss"]), r["loss"]) for name, r in found.items()}, TARGET)
     listed = ", ".join(f"{name} {mean_steps(r)}" for name, r in found.items())
     return (
         f"Training loss of the {network} by step, the mean over seeds and {WINDOW} batches, each "
