@@ -63,5 +63,5 @@ def _batches(m, kind):
         for batch, r in m.get(f"{kind}, {norm}", {}).items()
     ]
     head = ("norm", "images of a batch", "training steps", "best learning rate", ACCURACY)
-    title = f"{kind} with batches of {LARGE} and of {SMALL}"
+    title = f"{kind[0].upper()}{kind[1:]} with batches of {LARGE} and of {SMALL}"
     return Table(head, rows, narrow=True, best={ACCURACY: "highest"}, title=title)
