@@ -92,6 +92,7 @@ EXPERIMENT = Experiment(
         "one season before."
     ),
     notes=lambda config: [
+        *(["--smoke reads no file: its series is a short generated wave."] if config.smoke else []),
         *(
             f"{s.name.capitalize()} ({s.file}, {s.column}): windows of {s.length} {s.step}s, "
             f"forecasts of the next {s.horizon}, season {s.season} {s.step}s"

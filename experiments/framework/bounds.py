@@ -5,6 +5,7 @@ is an upper bound: it can fail, and cannot hold.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import log2
 from statistics import fmean
 from typing import Any
@@ -24,7 +25,7 @@ def unless_bounds(found: Pairs, margin: float = 0.0, *, a: str = "", b: str = ""
             are not.
 
     >>> unless_bounds(Pairs([3.0, 4.0], [1.0, 1.0]), a="SGD did not reach 0.1 nats")
-    Pairs(a=[3.0, 4.0], b=[1.0, 1.0])
+    Pairs(a=[3.0, 4.0], b=[1.0, 1.0], bound='at least')
     >>> unless_bounds(Pairs([3.0, 4.0], [4.0, 4.0]), a="SGD did not reach 0.1 nats")
     NotJudged(reason='SGD did not reach 0.1 nats: the difference is at least -0.5')
     """
@@ -35,7 +36,7 @@ def unless_bounds(found: Pairs, margin: float = 0.0, *, a: str = "", b: str = ""
         return NotJudged(f"{a}: the difference is at least {mean:.1f}")
     if b and mean >= margin:
         return NotJudged(f"{b}: the difference is at most {mean:.1f}")
-    return found
+    return replace(found, bound="at least" if a else "at most" if b else "")
 
 
 def more_steps(

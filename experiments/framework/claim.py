@@ -55,11 +55,13 @@ class Claim:
 class Pairs:
     """Values of both sides, in the unit of the claim; the claim is about the mean of a - b.
 
-    Pairs are of seeds, or of rounds, sizes or operators where the measure of the claim says so.
+    Pairs are of seeds, or of rounds, sizes or operators where the measure of the claim says so. If
+    some values are bounds, so is the mean.
     """
 
     a: Sequence[float]  # entry i of both is of the same seed
     b: Sequence[float]
+    bound: Literal["", "at least", "at most"] = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,14 @@ def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> l
         changed = [f"{k} {old[k]!r} → {now[k]!r}" for k in now if k in old and old[k] != now[k]]
         if changed:
             reason = claim.changed or "the record gives no reason"
-            lines.append(f"claim {i}: {'; '.join(changed)}: {reason}")
+            verdict = old.get("verdict") if _stricter_or_looser(old, now) else None
+            before = f" (by the registered claim: {verdict})" if verdict else ""
+            lines.append(f"claim {i}: {'; '.join(changed)}: {reason}{before}")
     if len(kept) != len(claims):
         lines.append(f"{len(kept)} claims were registered, and the record has {len(claims)}")
     return lines
+
+
+def _stricter_or_looser(old: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether the same values could have another verdict."""
+    return any(k in old and old[k] != now[k] for k in ("direction", "margin"))

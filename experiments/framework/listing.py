@@ -52,7 +52,9 @@ def _entry(e: Record, results: list[Kept]) -> Iterator[str]:
         yield _filled(f"Makes no claim. {len(results)} kept results.", 4)
         return
     default = default_run(e, results)
-    yield _filled(f"{_data(default_data(e))} {_run(default)}", 4)
+    files = default_data(e) == "–" and "data_dir" in e.config.__dataclass_fields__
+    data = "Data: files in --data-dir." if files else _data(default_data(e))
+    yield _filled(f"{data} {_run(default)}", 4)
     verdicts = default.verdicts if default else []
     words = [v.verdict for v in verdicts] or ["claim"] * len(e.claims)
     for word, claim in zip(words, e.claims, strict=True):

@@ -24,7 +24,7 @@ class Output:
     """The folder for results; a run writes to NAME/TIME/ in it."""
 
     smoke: bool = False
-    """A run of seconds that executes every part and judges no claim."""
+    """A run of seconds that tries the code on few examples, and judges no claim."""
 
     continue_run: Annotated[
         Path | None, arg(name="continue", metavar="RUN", help_behavior_hint="(default: none)")

@@ -30,9 +30,9 @@ METHODS = {
         *("stride", "leaky relu", "momentum", "sd 0.01", "instance norm", "GRU"),
         "weight decay",
     ),
-    "purple": ("L2", "ELU", "Nesterov", "group norm", "RNN", "pretraining"),
-    "sky": ("L4", "swish", "RMSProp", "random", "32 images", "linear"),
-    "navy": ("max", "max pool", "mish", "attention", "all images"),
+    "purple": ("L2", "ELU", "Nesterov", "group norm", "RNN", "pretraining", "random"),
+    "sky": ("L4", "swish", "32 images"),
+    "navy": ("max", "max pool", "mish", "attention", "all images", "RMSProp", "linear"),
     "soft": (
         *("chance", "training", "auto", "lax", "lax_forward", "taps", "winograd", "fft", "zeros"),
         *("seasonal naive", "last value"),

@@ -64,7 +64,18 @@ def report(run: Run, findings: Findings) -> str:
         receipt=receipt(run, findings),
         config=flat(run.config),
         environment=flat(run.environment),
+        legend=legend(findings.tables),
     )
+
+
+def legend(tables: Sequence[Table]) -> str:
+    """What bold numbers and ± mean, where tables have them."""
+    cells = [cell for table in tables for row in table.rows for cell in row]
+    parts = {
+        "Bold: the best value of a column.": any(table.marked() for table in tables),
+        "±: one standard deviation over seeds.": any("±" in cell for cell in cells),
+    }
+    return " ".join(text for text, shown in parts.items() if shown)
 
 
 def receipt(run: Run, findings: Findings) -> list[tuple[str, str]]:

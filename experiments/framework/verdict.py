@@ -70,6 +70,7 @@ def judge(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Verdict
             word, text = _by_share(claim, values)
         elif i in estimates:
             word, text = _by_estimate(claim, estimates[i], p[i])
+            text = f"{values.bound} {text}".lstrip()
         else:
             word, text = "undecided", _why_open(values)
         verdicts.append(Verdict(claim, word, text, values))
@@ -107,7 +108,7 @@ def _by_share(claim: Claim, values: Share) -> tuple[str, str]:
         return "undecided", "no case was counted"
     least = claim.direction == "at least"
     held = k >= claim.margin * n if least else k <= claim.margin * n
-    word, text = "held" if held else "failed", f"{k} of {n}, {k / n:.1%}"
+    word, text = "held" if held else "failed", f"{k:,} of {n:,}, {k / n:.1%}"
     if values.exhaustive:
         return word, f"{text}, all cases, claimed: {claim.bound}"
     low, high = share_interval(k, n)

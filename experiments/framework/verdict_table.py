@@ -20,10 +20,12 @@ the files in this folder: one for each data set and device. The kept measurement
 today's record and by the [rule](../../docs/experiments.md#verdicts). n is the number of pairs of a
 difference (seeds, or rounds, sizes or operators where the measure says so), or of cases of a share.
 
-The first table counts the verdicts on the data set of the experiment's default run, on a CPU.
+p is adjusted to the number of claims of a run (Holm), and intervals are not: a claim may be
+undecided though its interval does not contain what is claimed. A doubling is a factor of 2, the
+difference of two log2; a decade is a factor of 10.
 
 An experiment is run again by `python -m experiments EXPERIMENT`, with `--dataset DATA --data-dir
-DIR` where the data set is not digits.
+DIR` where the data set is not digits; `forecasting` and `which_layer` need `--data-dir DIR`.
 
 Today's measurement may give another result where a run is marked
 
@@ -56,15 +58,15 @@ def write(records: Sequence[Record]) -> Path:
 def _overview(
     by_chapter: Mapping[str, Sequence[Record]], found: Mapping[str, Sequence[Kept]]
 ) -> str:
-    """A table of all experiments, with the verdicts of the first result of each."""
+    """A table of all experiments, with the verdicts of all runs, and the minutes of the first."""
     rows = []
     for chapter, inside in by_chapter.items():
         rows += [(f"**{chapter.capitalize()}**", *[""] * (len(OVERVIEW) - 1))] if inside else []
         for e in inside:
-            first = next(iter(found[e.name]), None)
-            words = Counter(v.verdict for v in first.verdicts) if first else Counter()
+            words = Counter(v.verdict for each in found[e.name] for v in each.verdicts)
             counts = (f"{words[word]}" if words[word] else "" for word in OVERVIEW[2:-1])
-            rows.append((f"[{e.name}](#{e.name})", e.title, *counts, minutes(first)))
+            times = minutes(next(iter(found[e.name]), None))
+            rows.append((f"[{e.name}](#{e.name})", e.title, *counts, times))
     return "\n".join(markdown(OVERVIEW, rows, left=2))
 
 
@@ -90,7 +92,8 @@ def _run(each: Kept) -> str:
         what = ", ".join(f"{each.content[k]}" for k in ("bench", "dtype", "rounds")) + " rounds"
     else:
         what = _label(each, "{}") or "no data set"
-    facts = [each.device, each.commit, each.date, f"{minutes(each)} minutes"]
+    facts = [each.device, each.commit, each.date]
+    facts += [] if each.minutes is None else [f"{minutes(each)} minutes"]
     mark = f", **{each.mark}**" if each.mark and "bench" not in each.content else ""
     return f"{what} ({', '.join(facts)}{mark})"
 

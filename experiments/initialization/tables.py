@@ -1,6 +1,6 @@
 """Tables: scales before training and accuracy after it, for each activation and start."""
 
-from statistics import fmean
+from statistics import geometric_mean
 
 from experiments.framework.statistics import percent, with_spread
 from experiments.framework.table import Table
@@ -33,5 +33,6 @@ def _table(activation, starts):
 
 
 def _ends(by_seed):
-    """The means over seeds in the first and the last hidden layer."""
-    return [f"{fmean(seed[i] for seed in by_seed):.2g}" for i in (0, -1)]
+    """The geometric means over seeds in the first and the last hidden layer."""
+    of = lambda values: geometric_mean(values) if min(values) > 0 else 0.0
+    return [f"{of([seed[i] for seed in by_seed]):.2g}" for i in (0, -1)]

@@ -127,6 +127,8 @@ EXPERIMENT = Experiment(
         "each batch before its update. Losses of different pairs are not comparable. A network "
         "that does not reach it counts with all its steps, a lower bound (≥). A claim for which "
         "such a bound is no evidence is not judged.",
+        "Of softmax with squared error, y − t is the gradient only where both vanish: where the "
+        "output is the label to 1e-12.",
         "Jacobians and gradients are those of JAX's autodiff, without fcnn's derived ones.",
         "One and two logits: whether the label is even or odd. Of the weights of one logit, as of "
         "the difference of two, a step changes twice as much as of the weights of each of the two. "

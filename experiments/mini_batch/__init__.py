@@ -62,18 +62,21 @@ EXPERIMENT = Experiment(
             unit="percent",
         ),
         Claim(
-            "Each of 1, 32 and 128 images per step needs fewer epochs than the next larger size",
+            f"To a training loss of {TARGET:g} nats, each of 1, 32 and 128 images per step needs "
+            "fewer epochs than the next larger size",
             f"log2 of {EPOCHS}, each at its best rate: the least of 32 − 1, 128 − 32 and all − 128 "
             "images, by seed",
             unit=DOUBLINGS,
         ),
         Claim(
-            "32 images per step reach the loss in less time than 1 image per step",
+            f"32 images per step reach a training loss of {TARGET:g} nats in less time than 1 "
+            "image per step",
             f"{SECONDS}, each at its best rate, 1 − 32 images",
             unit=DOUBLINGS,
         ),
         Claim(
-            "32 images per step reach the loss in at most half the time of all images per step",
+            f"32 images per step reach a training loss of {TARGET:g} nats in at most half the time "
+            "of all images per step",
             f"{SECONDS}, each at its best rate, all − 32 images",
             margin=TWICE,
             unit=DOUBLINGS,

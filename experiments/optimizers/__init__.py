@@ -45,11 +45,12 @@ EXPERIMENT = Experiment(
     "Ba 2015 (Adam); Schaul, Antonoglou & Silver 2014 (comparison)",
     claims=(
         Claim(
-            "On x²/20 + y² momentum, AdaGrad and Adam zigzag less than SGD",
+            "On x²/20 + y² momentum, AdaGrad and Adam cross the valley less often than SGD",
             f"starts × rates × the three methods: y changes its sign in fewer of {STEPS} steps "
-            "than with SGD",
+            "than with SGD, however small the swing is",
             "at least",
             1.0,
+            changed="zigzag has no one measure: AdaGrad's swings are many and small",
         ),
         Claim(
             "The effective step of AdaGrad never grows at a constant learning rate",
@@ -90,7 +91,7 @@ EXPERIMENT = Experiment(
             "No method is best everywhere: the one that is best on average is more than "
             f"{BEHIND:g} {POINTS} below the best one on some network",
             "test accuracy, the best method of a network − the one that is best on average, on the "
-            "network where they differ most; networks and methods by validation accuracy",
+            "network where they differ most; all chosen by validation accuracy",
             margin=BEHIND,
             unit=POINTS,
             changed="the best method was found on test images, and noise counted as a difference",

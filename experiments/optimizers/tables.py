@@ -51,7 +51,7 @@ def _training(m):
         rows = [
             (
                 name,
-                f"{r['rate']:.4g}",
+                f"{r['rate']:.3g}",
                 mean_steps(r),
                 with_spread(percent(r["test"])),
                 with_spread(lost(r)),

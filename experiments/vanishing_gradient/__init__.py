@@ -46,8 +46,8 @@ EXPERIMENT = Experiment(
             unit=DECADES,
         ),
         Claim(
-            f"Through {CLAIMED} hidden layers with Xavier's start, the gradient falls by more than "
-            "a decade less with tanh than with sigmoid",
+            f"Through {CLAIMED} hidden layers with Xavier's start, tanh loses fewer decades of the "
+            "gradient than sigmoid, by more than one",
             f"{GRADIENT}, last − first of {CLAIMED} hidden layers, sigmoid − tanh",
             margin=1.0,
             unit=DECADES,
@@ -85,7 +85,7 @@ EXPERIMENT = Experiment(
         Claim(
             f"Layer-wise pretraining makes a network of {TRAINED} hidden layers with sigmoid more "
             "accurate, by more than 10 percentage points",
-            f"{BEST}, sigmoid, pretraining − plain",
+            f"{BEST}, sigmoid, pretraining of {STEPS} batches per layer − plain",
             margin=10.0,
             unit=POINTS,
         ),

@@ -100,6 +100,7 @@ EXPERIMENT = Experiment(
         f"trained with {config.seeds} seeds each."
     ),
     notes=lambda config: [
+        *(["--smoke reads no file: its messages are generated."] if config.smoke else []),
         "A claim compares the textbook's choice with one other kind: that with the best mean over "
         "seeds on validation. The choice is not compared with the others.",
         "Dense: one hidden layer with relu; text is the mean of its embedded words. Convolution: "

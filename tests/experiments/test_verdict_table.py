@@ -279,7 +279,8 @@ def test_changes_of_claims_and_results_that_cannot_be_read_are_stated(folder, ru
     stricter = Claim("a exceeds b", "value, a − b", margin=2.0, changed="1 is | noise")
     text = verdict_table.text([replace(toy.TOY, name="sample", claims=(stricter,))])
     assert "| value, a − b | – | **failed**: +0.9960" in text
-    assert "- sample: claim 1: margin 0.0 → 2.0: 1 is | noise\n" in text
+    former = "(by the registered claim: held)"
+    assert f"- sample: claim 1: margin 0.0 → 2.0: 1 is | noise {former}\n" in text
     unread = replace(toy.TOY, name="sample", read=lambda kept: kept["networks"])
     assert f"| value, a − b | – | **not judged**: {UNREADABLE} |" in verdict_table.text([unread])
 
