@@ -13,7 +13,6 @@ Command: python -m experiments forecasting --data-dir DIR
 from experiments.forecasting.figures import FIGURES
 from experiments.forecasting.measure import (
     SERIES,
-    Config,
     data,
     error_of,
     last_value,
@@ -25,7 +24,7 @@ from experiments.forecasting.networks import METHODS
 from experiments.forecasting.tables import tables
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs
 from experiments.framework.experiment import Experiment
-from experiments.framework.files_of_data import BATCH, RATES
+from experiments.framework.files_of_data import BATCH, RATES, Files
 
 ERROR = "log2 of the mean absolute error on the test part"
 MEAN = "the mean over three series was decided by the smallest of them"
@@ -79,7 +78,7 @@ EXPERIMENT = Experiment(
         *_better("LSTM", "a dense network on the same window", "dense − LSTM", MEAN),
         *_better("Causal convolution", "LSTM", "LSTM − convolution", LOWER),
     ),
-    config=Config,
+    config=Files,
     prepare=prepare,
     parts=parts,
     measure=measure,
@@ -105,7 +104,7 @@ EXPERIMENT = Experiment(
         "is the mean over all windows and all steps of the forecast, in the series' units.",
         f"Each network but the linear model has {config.parameters:,} parameters within 10 %. On "
         "passengers, the linear model has 156, and there are 49 training windows.",
-        f"Training: Adam, squared error, about {config.steps:,} steps of {BATCH} windows. The "
+        f"Training: Adam, squared error, about {config.steps:,} steps of {BATCH} windows, and at least one pass. The "
         f"learning rate, of {', '.join(f'{rate:g}' for rate in RATES)}, has the lowest mean "
         "absolute error on validation. There is no early stopping. Recurrent weights start "
         "orthogonal, the bias of LSTM's forget gate at 1.",

@@ -1,7 +1,6 @@
 """Training of each network on each series, and its error on the test part, which comes last."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from math import log2
 from typing import Any
 
@@ -11,9 +10,8 @@ import fcnn
 from experiments.forecasting.networks import METHODS, count, network
 from experiments.framework.chosen import chosen
 from experiments.framework.experiment import Log, Part
-from experiments.framework.files_of_data import BATCH, RATES, Files, epochs, identity, with_steps
+from experiments.framework.files_of_data import BATCH, RATES, Files, epochs, identity, with_sizes
 from experiments.framework.forecasts import OIL, Parts, Series, read
-from experiments.framework.options import require_positive
 from experiments.framework.trained import Trials
 
 PASSENGERS = Series(
@@ -29,19 +27,13 @@ SEASONAL, LAST = "seasonal naive", "last value"  # forecasts without training
 SHOWN = {"oil temperature": 7, "passengers": 2, "sunspots": 47}  # forecasts in a figure
 
 
-@dataclass(frozen=True)
-class Config(Files):
-    parameters: int = 2000
-    """Parameters of each network but the linear model."""
-
-
-def prepare(config: Config) -> tuple[Config, dict[str, Parts]]:
-    require_positive(config, "parameters")
+def prepare(config: Files) -> tuple[Files, dict[str, Parts]]:
     names = [PASSENGERS.name] if config.smoke else SERIES
-    return with_steps(config), {name: read(SERIES[name], config) for name in names}
+    config = with_sizes(config)
+    return config, {name: read(SERIES[name], config) for name in names}
 
 
-def parts(config: Config, prepared: dict[str, Parts]) -> list[Part]:
+def parts(config: Files, prepared: dict[str, Parts]) -> list[Part]:
     methods = ("LSTM", "linear") if config.smoke else METHODS
     pairs = [(series, method) for series in prepared for method in methods]
     cost = lambda series, method: 3 if method in METHODS[:3] and series != "passengers" else 1
@@ -52,7 +44,7 @@ def parts(config: Config, prepared: dict[str, Parts]) -> list[Part]:
 
 
 def measure(
-    config: Config, prepared: dict[str, Parts], todo: Sequence[Part], log: Log
+    config: Files, prepared: dict[str, Parts], todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
         name, method = part.payload
@@ -60,7 +52,7 @@ def measure(
 
 
 def forecast(
-    config: Config, series: Series, windows: Parts, method: str, log: Log
+    config: Files, series: Series, windows: Parts, method: str, log: Log
 ) -> dict[str, Any]:
     """The test error of one network by seed, at the rate with the lowest validation error."""
     model = network(method, series, config.parameters)

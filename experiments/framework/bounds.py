@@ -48,9 +48,9 @@ def more_steps(
         results: of a and b, by name.
         value: what is reached by these steps: "0.1 nats".
     """
-    found = Pairs(*([log2(steps) for steps in least_steps(results[name])] for name in (a, b)))
+    steps = lambda name: [log2(n) for n in least_steps(results[name])]
     late = lambda name: f"{name} did not reach {value}" if missed(results[name]) else ""
-    return unless_bounds(found, margin, a=late(a), b=late(b))
+    return unless_bounds(Pairs(steps(a), steps(b)), margin, a=late(a), b=late(b))
 
 
 def fastest(results: Iterable[Result]) -> Result:

@@ -7,7 +7,7 @@ cases.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from experiments.framework.statistics import LEVEL
@@ -61,7 +61,7 @@ class Pairs:
 
     a: Sequence[float]  # entry i of both is of the same seed
     b: Sequence[float]
-    bound: Literal["", "at least", "at most"] = ""
+    bound: Literal["", "at least", "at most"] = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import numpy as np
-from tyro.conf import arg
 
-from experiments.framework.options import Seeded, default_shown, require_positive
+from experiments.framework.options import Seeded, default_shown
 from fcnn.data.data_dir import chosen_folder
 from fcnn.data.dataset import DataError
 from fcnn.data.files import levels, only
 
 BATCH = 32  # examples of a training step
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of Adam's first step
-SMOKE_STEPS = 25
+STEPS, FULL_STEPS, SMOKE_STEPS = 600, 2400, 25
+LEAST, MOST = 1000, 100_000  # parameters: all kinds of network can have about as many
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,11 @@ class Files(Seeded):
     data_dir: Annotated[Path | None, default_shown("$FCNN_DATA", "DIR")] = None
     """Folder with the original files, also in subfolders."""
 
-    steps: Annotated[int, arg(metavar="INT")] = 600
-    """Training steps of each network at each learning rate."""
+    steps: Annotated[int | None, default_shown(f"{STEPS}; {FULL_STEPS} with --full", "INT")] = None
+    """Training steps of each network at each learning rate, at least one pass over the examples."""
+
+    parameters: int = 2000
+    """Parameters of each network, within 10 %."""
 
     full: bool = False
     """A longer run, with four times as many steps."""
@@ -36,19 +39,24 @@ class Files(Seeded):
 F = TypeVar("F", bound=Files)
 
 
-def with_steps(config: F) -> F:
-    """`config` with the number of steps that a smoke run or a full run has.
+def with_sizes(config: F) -> F:
+    """`config` with the number of steps of a usual, a full or a smoke run in place of None.
 
-    Raises: ValueError for fewer than one step.
+    Raises: ValueError for fewer than one step, and for numbers of parameters that no network has.
     """
-    require_positive(config, "steps")
-    steps = SMOKE_STEPS if config.smoke else config.steps * (4 if config.full else 1)
+    default = SMOKE_STEPS if config.smoke else FULL_STEPS if config.full else STEPS
+    steps = default if config.steps is None else config.steps
+    if steps < 1:
+        raise ValueError(f"--steps {steps} must be at least 1; write --steps {default}")
+    if not LEAST <= config.parameters <= MOST:
+        what = f"--parameters {config.parameters} must be from {LEAST} to {MOST}"
+        raise ValueError(f"{what}; write --parameters 2000")
     return replace(config, steps=steps)
 
 
 def epochs(config: Files, examples: int) -> int:
     """Passes over this number of training examples with about the steps of the options."""
-    return max(1, round(config.steps / max(1, examples // BATCH)))
+    return max(1, round((config.steps or 0) / max(1, examples // BATCH)))
 
 
 def found(name: str, data_dir: Path | None) -> Path:
@@ -64,6 +72,19 @@ def found(name: str, data_dir: Path | None) -> Path:
     if not files:
         raise DataError(f"{name}: is not in {folder} or its subfolders; {remedy}")
     return only(files)
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file.
+
+    Raises: DataError, a ValueError, if it cannot be read as UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not text in UTF-8; write the original file again") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def identity(data: Mapping[str, np.ndarray]) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.framework.files_of_data import Files, found
-from fcnn.data import Images, series as steps
+from fcnn.data import DataError, Images, series as steps
 
 
 class Series(NamedTuple):
@@ -83,8 +83,16 @@ def read(series: Series, config: Files) -> Parts:
     """
     if config.smoke:
         return split(_generated(series), series)
-    table = steps.read_csv(found(series.file, config.data_dir), [series.column])
-    return split(table.values[:, 0], series)
+    path = found(series.file, config.data_dir)
+    values = steps.read_csv(path, [series.column]).values[:, 0]
+    if series.log and values.min() <= 0:
+        what = f"{series.column} has the value {values.min():g}, which has no logarithm"
+        raise DataError(f"{path}: {what}; write the original file again")
+    parts = split(values, series)
+    if not all(part.naive_error > 0 < part.last_error for part in parts):
+        what = f"a forecast of {series.column} without training has no error"
+        raise DataError(f"{path}: {what}; write the original file again")
+    return parts
 
 
 def split(values: np.ndarray, series: Series) -> Parts:

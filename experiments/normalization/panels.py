@@ -36,7 +36,7 @@ def panels(axes, m) -> str | None:
                 panel.set_title(f"rate {rate:g}", loc="center")
         height = 0.84 - 0.215 * row
         axes.text(0.12, height, f"sd\n{sd:g}", ha="right", va="center", transform=axes.transAxes)
-    for x, name in zip((0.14, 0.58), done, strict=True):
+    for x, name in zip((0.14, 0.58), done, strict=False):
         at = {"transform": axes.transAxes, "va": "center_baseline"}
         axes.text(x, 0.03, name, color=colour_of(name), weight="bold", **at)
     learned = {

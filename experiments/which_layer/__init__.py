@@ -9,10 +9,9 @@ Command: python -m experiments which_layer --data-dir DIR
 
 from experiments.framework.claim import Claim, Evidence, NotJudged, Pairs
 from experiments.framework.experiment import Experiment
-from experiments.framework.files_of_data import BATCH, RATES
+from experiments.framework.files_of_data import BATCH, RATES, Files
 from experiments.which_layer.columns import VOCABULARY, WORDS
 from experiments.which_layer.measure import (
-    Config,
     data,
     measure,
     parts,
@@ -88,7 +87,7 @@ EXPERIMENT = Experiment(
             changed=CHANGED,
         ),
     ),
-    config=Config,
+    config=Files,
     prepare=prepare,
     parts=parts,
     measure=measure,
@@ -121,7 +120,7 @@ EXPERIMENT = Experiment(
         "Oil temperature: ETTh1, windows of 48 hours, the next 24 hours, split by time as in the "
         "experiment forecasting. Its error is the mean over windows and hours.",
         f"Each network has {config.parameters:,} parameters within 10 %. Training: Adam, about "
-        f"{config.steps:,} steps of {BATCH} examples. The learning rate, of "
+        f"{config.steps:,} steps of {BATCH} examples, and at least one pass. The learning rate, of "
         f"{', '.join(f'{rate:g}' for rate in RATES)}, has the best mean score on validation.",
     ],
     data=data,

@@ -11,17 +11,19 @@ A higher score is better. Oil temperature is split by time, the others at random
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import fcnn
-from experiments.framework.files_of_data import Files, found
+from experiments.framework.files_of_data import Files, found, lines_of
 from experiments.framework.forecasts import OIL, Windows, read
 from fcnn.data import DataError, Images, load, split, text
 from fcnn.data.series import Scaling
 
 WORDS, VOCABULARY = 40, 1000  # words of a message, and ids of the vocabulary
+LABELS, FEWEST = ("ham", "spam"), 10  # of messages: 0 and 1; and messages of each label
 Arrays = tuple[np.ndarray, np.ndarray]  # x and y
 Score = Callable[[np.ndarray], np.ndarray]  # outputs (seeds, n, o) -> (seeds,)
 
@@ -139,12 +141,21 @@ def _messages(config: Files) -> tuple[list[str], np.ndarray]:
     """Messages, each once, and 1 for spam; a few generated ones with --smoke."""
     if config.smoke:
         lines = [f"{('ham', 'spam')[i % 2]}\tword{i % 2} word{i}" for i in range(100)]
-    else:
-        path = found("SMSSpamCollection", config.data_dir)
-        lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = [line.partition("\t") for line in lines if line]
-    if wrong := next((i for i, pair in enumerate(pairs) if pair[0] not in ("ham", "spam")), None):
-        line = f"line {wrong + 1} does not begin with ham or spam and a tab"
-        raise DataError(f"SMSSpamCollection: {line}; write the original file again")
-    pairs = list(dict.fromkeys(pairs))  # a repeated message could be in training and in test
-    return [pair[2] for pair in pairs], np.array([pair[0] == "spam" for pair in pairs], np.int32)
+        return _labelled(Path(), lines)
+    path = found("SMSSpamCollection", config.data_dir)
+    return _labelled(path, lines_of(path))
+
+
+def _labelled(path: Path, lines: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Messages, and 1 for spam. A repeated message could be in training and in test."""
+    pairs = {i: line.partition("\t") for i, line in enumerate(lines, start=1) if line}
+    for i, (label, tab, _) in pairs.items():
+        if label not in LABELS or not tab:
+            what = f"line {i} does not begin with ham or spam and a tab"
+            raise DataError(f"{path}: {what}; write the original file again")
+    once = list(dict.fromkeys(pairs.values()))
+    y = np.array([LABELS.index(label) for label, _, _ in once], np.int32)
+    if missing := [label for k, label in enumerate(LABELS) if (y == k).sum() < FEWEST]:
+        what = f"has fewer than {FEWEST} messages of {missing[0]}"
+        raise DataError(f"{path}: {what}; write the original file again")
+    return [text for _, _, text in once], y

@@ -1,15 +1,13 @@
 """Training of each kind of layer on each kind of data, and its score on the test examples."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 import fcnn
 from experiments.framework.chosen import chosen
 from experiments.framework.experiment import Log, Part
-from experiments.framework.files_of_data import BATCH, RATES, Files, epochs, identity, with_steps
-from experiments.framework.options import require_positive
+from experiments.framework.files_of_data import BATCH, RATES, Files, epochs, identity, with_sizes
 from experiments.framework.sized import nearest
 from experiments.framework.trained import Trials
 from experiments.which_layer.columns import COLUMNS, VOCABULARY, Column
@@ -19,20 +17,13 @@ from fcnn.layers import Layer
 SMOKE = (("diabetes", "convolution"), ("SMS spam", "dense"))
 
 
-@dataclass(frozen=True)
-class Config(Files):
-    parameters: int = 2000
-    """Parameters of each network, without the embedding of words, which all kinds share."""
-
-
-def prepare(config: Config) -> tuple[Config, dict[str, Column]]:
-    require_positive(config, "parameters")
-    config = with_steps(config)
+def prepare(config: Files) -> tuple[Files, dict[str, Column]]:
+    config = with_sizes(config)
     names = dict(SMOKE) if config.smoke else COLUMNS
     return config, {name: COLUMNS[name](config) for name in names}
 
 
-def parts(config: Config, prepared: dict[str, Column]) -> list[Part]:
+def parts(config: Files, prepared: dict[str, Column]) -> list[Part]:
     every = [(name, kind) for name in prepared for kind in KINDS]
     return [
         Part(f"{name}, {kind}", (name, kind)) for name, kind in (SMOKE if config.smoke else every)
@@ -40,7 +31,7 @@ def parts(config: Config, prepared: dict[str, Column]) -> list[Part]:
 
 
 def measure(
-    config: Config, prepared: dict[str, Column], todo: Sequence[Part], log: Log
+    config: Files, prepared: dict[str, Column], todo: Sequence[Part], log: Log
 ) -> Generator[tuple[str, Any], None, None]:
     for part in todo:
         name, kind = part.payload
@@ -56,7 +47,7 @@ def sized(column: Column, kind: str, parameters: int) -> tuple[Layer, int]:
     return model, count(model)
 
 
-def scored(config: Config, column: Column, kind: str, label: str, log: Log) -> dict[str, Any]:
+def scored(config: Files, column: Column, kind: str, label: str, log: Log) -> dict[str, Any]:
     """Test scores by seed, at the rate with the highest mean score on validation."""
     model, parameters = sized(column, kind, config.parameters)
     options: dict[str, Any] = {"seeds": config.seeds, "log": log, "label": label}

@@ -1,12 +1,21 @@
 """Windows, errors and verdicts of forecasting, where the answers are known."""
 
+import re
+
 import numpy as np
 import pytest
 
 from experiments.forecasting import EXPERIMENT
-from experiments.forecasting.measure import SERIES, Config
+from experiments.forecasting.measure import SERIES
 from experiments.forecasting.networks import LINEAR, METHODS, count, network
-from experiments.framework.files_of_data import epochs, found, with_steps
+from experiments.framework.files_of_data import (
+    FULL_STEPS,
+    STEPS as USUAL,
+    Files,
+    epochs,
+    found,
+    with_sizes,
+)
 from experiments.framework.forecasts import Series, read, split
 from experiments.framework.verdict import judge
 
@@ -43,7 +52,7 @@ def test_no_window_crosses_a_split_and_only_training_scales():
 
 def test_a_series_is_read_from_its_file_and_a_missing_one_is_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv("FCNN_DATA", raising=False)
-    config = Config(data_dir=tmp_path)
+    config = Files(data_dir=tmp_path)
     with pytest.raises(ValueError, match=r"^days.csv: is not in .*; write --data-dir DIR") as info:
         read(WEEK, config)
     assert "\n" not in str(info.value)
@@ -53,15 +62,35 @@ def test_a_series_is_read_from_its_file_and_a_missing_one_is_one_line(tmp_path, 
     lines = [f"2000-{i},{value}" for i, value in enumerate(STEPS)]
     (tmp_path / "inner/days.csv").write_text("\n".join(["date,value", *lines]))
     monkeypatch.setenv("FCNN_DATA", str(tmp_path))
-    assert (read(WEEK, Config()).test.truth == split(STEPS, WEEK).test.truth).all()
+    assert (read(WEEK, Files()).test.truth == split(STEPS, WEEK).test.truth).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: y * 0 + 3.0, "a forecast of Value without training has no error"),
+        (lambda y: y - y.max(), "Value has the value .* which has no logarithm"),
+    ],
+)
+def test_values_that_cannot_be_forecast_are_one_line(change, message, tmp_path):
+    values = change(np.random.default_rng(0).uniform(1, 9, 400))
+    path = tmp_path / WEEK.file
+    path.write_text("\n".join(["Day,Value", *(f"d{i},{v}" for i, v in enumerate(values))]))
+    series = WEEK._replace(column="Value", log="logarithm" in message)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: {message}"):
+        read(series, Files(data_dir=tmp_path))
 
 
 def test_steps_become_passes_over_the_examples():
-    assert epochs(Config(steps=1000), 320) == 100
-    assert epochs(Config(steps=1000), 20) == 1000  # one batch has more than all examples
-    assert with_steps(Config(full=True)).steps == 4 * Config().steps
+    assert epochs(Files(steps=1000), 320) == 100
+    assert epochs(Files(steps=1000), 20) == 1000  # one batch has more than all examples
+    assert with_sizes(Files(full=True)).steps == FULL_STEPS > with_sizes(Files()).steps == USUAL
+    continued = Files(full=True, steps=FULL_STEPS)  # as the run that is continued kept it
+    assert with_sizes(continued) == continued
+    with pytest.raises(ValueError, match="--parameters 1 must be from 1000 to 100000; write"):
+        with_sizes(Files(parameters=1))
     with pytest.raises(ValueError, match="--steps 0 must be at least 1; write --steps 600"):
-        with_steps(Config(steps=0))
+        with_sizes(Files(steps=0))
 
 
 def test_networks_have_equal_parameters():

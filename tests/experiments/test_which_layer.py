@@ -1,10 +1,13 @@
 """Scores, sequences of words and verdicts of which_layer, where the answers are known."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.framework.files_of_data import Files
 from experiments.framework.verdict import judge
 from experiments.which_layer import EXPERIMENT
 from experiments.which_layer.columns import (
@@ -16,7 +19,7 @@ from experiments.which_layer.columns import (
     r_squared,
     spam,
 )
-from experiments.which_layer.measure import Config, sized, strongest
+from experiments.which_layer.measure import sized, strongest
 from experiments.which_layer.networks import KINDS, network
 from experiments.which_layer.output import SHOWN
 
@@ -48,7 +51,7 @@ def test_padding_has_no_effect(kind):
 
 
 def test_tables_are_standardized_by_their_training_examples():
-    for column in (cancer(Config()), diabetes(Config())):
+    for column in (cancer(Files()), diabetes(Files())):
         x = column.train.x
         assert x.mean(0) == pytest.approx(0, abs=1e-5)
         assert x.std(0) == pytest.approx(1, abs=1e-5)
@@ -56,7 +59,7 @@ def test_tables_are_standardized_by_their_training_examples():
 
 
 def test_messages_are_read_and_a_damaged_file_is_one_line(tmp_path):
-    path, config = tmp_path / "SMSSpamCollection", Config(data_dir=tmp_path)
+    path, config = tmp_path / "SMSSpamCollection", Files(data_dir=tmp_path)
     lines = [f"{kind}\tgo {kind}\t{i}" for i in range(20) for kind in ("ham", "spam")]
     path.write_text("\n".join(2 * lines), encoding="utf-8")
     column = spam(config)
@@ -64,8 +67,19 @@ def test_messages_are_read_and_a_damaged_file_is_one_line(tmp_path):
     assert (column.train.x[:, :3] > 0).all()
     assert (column.train.x[:, 3:] == 0).all()
     assert column.train.y.sum() == 12
-    path.write_text("ham\tgo\nno label")
-    with pytest.raises(ValueError, match=r"^SMSSpamCollection: line 2 does not begin with"):
+    damaged = {
+        "ham\tgo\nno label": "line 2 does not begin with ham or spam and a tab",
+        "0\tgo\nham\tcome": "line 1 does not begin with",
+        "ham go": "line 1 does not begin with",
+        "\n".join(f"ham\tgo {i}" for i in range(20)): "has fewer than 10 messages of spam",
+        "": "has fewer than 10 messages of ham",
+    }
+    for content, message in damaged.items():
+        path.write_text(content)
+        with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: {message}"):
+            spam(config)
+    path.write_bytes("ham\t£5".encode("latin-1"))
+    with pytest.raises(ValueError, match="is not text in UTF-8; write the original file again"):
         spam(config)
 
 
@@ -86,7 +100,7 @@ def test_each_network_is_built(kind, form):
 
 
 def test_the_parameters_do_not_include_the_shared_embedding():
-    made = spam(Config(smoke=True))
+    made = spam(Files(smoke=True))
     counts = [sized(made, kind, 2000)[1] for kind in ("dense", "convolution")]
     assert counts == pytest.approx([2000, 2000], rel=0.05)
 
