@@ -106,8 +106,8 @@ EXPERIMENT = Experiment(
         "passengers, the linear model has 156, and there are 49 training windows.",
         f"Training: Adam, squared error, about {config.steps:,} steps of {BATCH} windows, and at "
         f"least one pass. The learning rate, of {', '.join(f'{rate:g}' for rate in RATES)}, has "
-        "the lowest mean absolute error on validation. There is no early stopping. Recurrent weights start "
-        "orthogonal, the bias of LSTM's forget gate at 1.",
+        "the lowest mean absolute error on validation. There is no early stopping. Recurrent "
+        "weights start orthogonal, the bias of LSTM's forget gate at 1.",
         "Differences of log2 are log2 of a ratio: 1 is twice the error. GRU and the linear model "
         "are measured, and no claim is about them.",
     ],
