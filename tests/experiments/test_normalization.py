@@ -120,6 +120,11 @@ def test_the_largest_rate_needs_a_good_accuracy():
     assert isinstance(evidence[3], NotJudged)
 
 
+def test_a_network_that_diverges_at_each_rate_has_no_steps():
+    evidence = EXPERIMENT.evidence(GOOD | {STARTS[BATCH]: starts([None, None])})
+    assert evidence[1] == NotJudged("batch norm: training diverges at each rate from He's weights")
+
+
 def test_the_largest_rate_tried_is_a_bound():
     top = result(RATES[-1])
     change = lambda batch, without: EXPERIMENT.evidence(
