@@ -16,15 +16,7 @@ from experiments.optimizers.effective import ROUNDING
 from experiments.optimizers.evidence import BEHIND, DOUBLINGS, evidence
 from experiments.optimizers.figures import FIGURES
 from experiments.optimizers.growing import sections
-from experiments.optimizers.measure import (
-    FOLLOWED,
-    RATES,
-    TARGET,
-    WINDOW,
-    measure,
-    parts,
-    prepare,
-)
+from experiments.optimizers.measure import RATES, TARGET, WINDOW, measure, parts, prepare
 from experiments.optimizers.networks import NETWORKS
 from experiments.optimizers.tables import tables
 from experiments.optimizers.valley import STEPS
@@ -118,8 +110,8 @@ EXPERIMENT = Experiment(
         f"Rates: the {len(RATES)} powers of 2 from 1/1024 to 4 for every method; the rate falls "
         "to 0 along a cosine. The best rate has the highest mean accuracy on the validation "
         "images, the fifth without training.",
-        f"Effective steps: the first {FOLLOWED} steps of all seeds at a constant rate, in batches "
-        "of 64 images. AdaGrad starts with h = 0.",
+        "Effective steps: the first steps of all seeds at a constant rate, in batches of 64 images, "
+        "as many as their figure has. AdaGrad starts with h = 0.",
         f"Steps: until the mean loss of {WINDOW} batches is at most {TARGET:g} nats, at the best "
         "rate. A method that does not reach it counts with all its steps, a lower bound (≥).",
         "Accuracy lost: validation accuracy at the best rate − the mean of that at a quarter and "
