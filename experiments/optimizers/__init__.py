@@ -110,8 +110,8 @@ EXPERIMENT = Experiment(
         f"Rates: the {len(RATES)} powers of 2 from 1/1024 to 4 for every method; the rate falls "
         "to 0 along a cosine. The best rate has the highest mean accuracy on the validation "
         "images, the fifth without training.",
-        "Effective steps: the first steps of all seeds at a constant rate, in batches of 64 images, "
-        "as many as their figure has. AdaGrad starts with h = 0.",
+        "Effective steps: the first steps of all seeds, shown in their figure, at a constant rate, "
+        "in batches of 64 images. AdaGrad starts with h = 0.",
         f"Steps: until the mean loss of {WINDOW} batches is at most {TARGET:g} nats, at the best "
         "rate. A method that does not reach it counts with all its steps, a lower bound (≥).",
         "Accuracy lost: validation accuracy at the best rate − the mean of that at a quarter and "
