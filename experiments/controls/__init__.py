@@ -54,7 +54,7 @@ EXPERIMENT = Experiment(
     chapter="layers",
     sources="LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9",
     reach="The two networks of fc_vs_conv on digits, one change at a time. Seconds are those of "
-    "one CPU; on an accelerator, and with other widths, their ratio differs.",
+    "one CPU; accelerators and other widths are not covered.",
     claims=(
         Claim(
             "Convolution also beats dense at equal multiply-adds",

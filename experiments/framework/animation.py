@@ -9,22 +9,15 @@ Colours of the palette follow the page.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 
 from experiments.framework.experiment import Section
 from experiments.framework.palette import followed
+from experiments.framework.report import PAGE
 
-TEMPLATE = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-).get_template("animation.html.jinja")
+TEMPLATE = PAGE.environment.get_template("animation.html.jinja")
 
 
 class Frame(NamedTuple):

@@ -56,9 +56,9 @@ EXPERIMENT = Experiment(
     description="Loops, im2col and every implementation of fcnn.conv, over sizes.",
     chapter="layers",
     sources="Chellapilla, Puri & Simard 2006",
-    reach="Six sizes of 3×3 convolutions in float32 on one CPU; times of other processors and "
-    "accelerators differ, the memory of the columns does not. NumPy's loops are those of "
-    "textbooks, not the fastest that NumPy can do.",
+    reach="Six sizes of 3×3 convolutions in float32, timed on one CPU; other processors and "
+    "accelerators are not covered. NumPy's loops are those of textbooks, not the fastest "
+    "that NumPy can do.",
     claims=(
         Claim(
             "Loops, im2col and all implementations compute the same convolution",

@@ -89,8 +89,8 @@ EXPERIMENT = Experiment(
     chapter="layers",
     sources="LeCun et al. 1998; Goodfellow, Bengio & Courville 2016, Deep Learning, chapter 9",
     reach="Counts are exact for the named networks. Accuracies are those of three stages of "
-    "dense or convolutional layers of five widths, on digits, trained for 30 epochs; the "
-    "saving may differ on larger images.",
+    "dense or convolutional layers of five widths, on digits, trained for 30 epochs; "
+    "larger images are not covered.",
     claims=(
         Claim(
             "A dense layer has n × m weights and grows with the image, a convolution does not",

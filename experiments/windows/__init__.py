@@ -71,7 +71,7 @@ EXPERIMENT = Experiment(
     sources="Dumoulin & Visin 2016 (output sizes); Simonyan & Zisserman 2015 (two layers of 3×3)",
     reach="The sizes are all of a grid of small ones, and the 4×4 example is one example. The "
     "networks are small, end in global average pooling, and see images of 12×12 pixels, "
-    "of which the border is a large part: on larger images padding matters less.",
+    "of which the border is a large part; larger images are not covered.",
     claims=(
         Claim(
             "The formula gives the output size of every convolution and pooling",
