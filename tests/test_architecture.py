@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,10 @@ assert fcnn.__version__ == metadata.version("fcnn")
     subprocess.run([sys.executable, "-c", program], check=True)
     with pytest.raises(AttributeError, match="no attribute 'chek'"):
         _ = fcnn.chek
+
+
+def test_names_of_test_modules_are_unique():
+    """Pytest imports a test module by the name of its file, and a second one of that name fails."""
+    tests = Path(__file__).parent
+    names = Counter(path.name for path in tests.rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
