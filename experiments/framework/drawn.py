@@ -17,6 +17,8 @@ from experiments.framework.run import Run
 from experiments.framework.table import Table
 
 TITLE = 46  # characters of a line of the title
+LINE = 1.3  # height of a line of the title, relative to the size of its text
+HEAD, BACK = "title", "background"  # ids in the SVG
 
 
 @dataclass(frozen=True)
@@ -64,33 +66,48 @@ def _saved(run, figure, axes, name, caption):
 
     title = " ".join(axes.get_title("left").split())
     axes.set_title("")
-    table = numbers(figure)
-    svg = _inline(name, _svg(_laid_out(figure), transparent=True), caption)
-    axes.set_title(textwrap.fill(title, TITLE))
-    png = io.BytesIO()
-    run.save(f"{name}.svg", _svg(_laid_out(figure)))
+    above, svg, png = _titled(figure, title), io.StringIO(), io.BytesIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(svg, format="svg", metadata=nothing)
     figure.savefig(png, format="png", dpi=200)
+    run.save(f"{name}.svg", svg.getvalue())
     run.save(f"{name}.png", png.getvalue())
-    return Figure(name, title or name, svg, caption, table)
+    inline = _inline(name, svg.getvalue(), caption, above)
+    return Figure(name, title or name, inline, caption, numbers(figure))
 
 
-def _laid_out(figure):
-    """The figure, whose layout is computed once, and not again each time that it is saved."""
-    figure.set_layout_engine("constrained")
-    figure.get_layout_engine().execute(figure)
+def _titled(figure, title) -> float:
+    """Add space with the title above a figure, and lay it out once; the space, in points."""
+    size, lines = STYLE["axes.titlesize"], textwrap.wrap(title, TITLE)
+    above = LINE * size * (len(lines) + 0.5)
+    width, height = figure.get_size_inches()
+    whole = height + above / 72
+    figure.set_size_inches(width, whole)
+    at = {"x": 0.02, "y": 1 - LINE * size / 2 / 72 / whole, "ha": "left", "va": "top"}
+    head = figure.suptitle("\n".join(lines), **at, size=size, linespacing=LINE, parse_math=False)
+    head.set_in_layout(False)
+    head.set_gid(HEAD)
+    figure.patch.set_gid(BACK)
+    for axes in figure.axes:
+        axes.patch.set_visible(False)
+    layout = figure.get_layout_engine()
+    layout.set(rect=(0, 0, 1, height / whole))
+    layout.execute(figure)
     figure.set_layout_engine("none")
-    return figure
+    return above
 
 
-def _svg(figure, transparent=False) -> str:
-    text, nothing = io.StringIO(), dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(text, format="svg", metadata=nothing, transparent=transparent)
-    return text.getvalue()
+def _inline(name: str, svg: str, caption: str, above: float) -> str:
+    """The <svg> element without title and background, with a label.
 
-
-def _inline(name: str, svg: str, caption: str) -> str:
-    """The <svg> element with a label; colours follow the page, and ids are unique there."""
+    Colours follow the page, and ids are unique there.
+    """
     svg = followed(svg[svg.index("<svg") :])
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # it would style the page
+    svg = re.sub(rf'<g id="({HEAD}|{BACK})">.*?</g>', "", svg, flags=re.DOTALL)
+    size = re.compile(r'height="\S+" viewBox="0 0 (\S+) (\S+)"')
+    width, height = map(float, size.search(svg).groups())
+    box = f"0 {above:g} {width:g} {height - above:g}"
+    svg = size.sub(f'height="{height - above:g}pt" viewBox="{box}"', svg, count=1)
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(caption)}"', 1)
