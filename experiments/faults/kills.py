@@ -30,24 +30,29 @@ from experiments.faults.struck import (
 from experiments.faults.task import STEPS, Task
 
 LIMIT = 30  # kills for the five moments
-SKIPPED = 2  # largest number of moments of a kind that pass before the kill
+SKIPPED = (
+    2  # largest number of moments of a kind that pass before the kill; with --smoke 0, so that
+)
+# all five moments fit into one run
 
 
-def kills(task: Task, reference: Mapping[str, Any], number: int, seed: int) -> dict[str, Any]:
-    """Kills at all five moments, with what each led to."""
+def kills(
+    task: Task, reference: Mapping[str, Any], number: int, seed: int, skipped: int
+) -> dict[str, Any]:
+    """Kills at all five moments, after at most `skipped` of each, with what each led to."""
     rng = np.random.default_rng((seed, number))
     todo = [FIRST, *map(str, rng.permutation([name for name in CLASSES if name != FIRST]))]
     tries: list[dict[str, Any]] = []
     runs = 0
     while todo and len(tries) < LIMIT:
         run = task.folder / f"kills-{number}-{runs}"
-        tries += _killed(task, reference, run, todo, LIMIT - len(tries), rng)
+        tries += _killed(task, reference, run, todo, LIMIT - len(tries), skipped, rng)
         shutil.rmtree(run)
         runs += 1
     return {"tries": tries, "runs": runs, "missed": todo}
 
 
-def _killed(task, reference, run, todo, limit, rng) -> list[dict[str, Any]]:
+def _killed(task, reference, run, todo, limit, skipped, rng) -> list[dict[str, Any]]:
     """The kills of one run, which is then at its end; moments that were struck leave `todo`."""
     tries: list[dict[str, Any]] = []
     folder = run / "checkpoints"
@@ -57,7 +62,7 @@ def _killed(task, reference, run, todo, limit, rng) -> list[dict[str, Any]]:
         meant = possible[0] if possible and len(tries) < limit else None
         child = task.start(run, cache=f"{run.name}-cache")
         if meant:
-            strike(child, meant, folder, reference["seconds"], rng)
+            strike(child, meant, folder, reference["seconds"], rng, skipped)
         code = child.end()
         if tries:
             tries[-1]["resumed"] = resumed(child.lines)
@@ -73,12 +78,14 @@ def _killed(task, reference, run, todo, limit, rng) -> list[dict[str, Any]]:
             todo.remove(where)
 
 
-def strike(child: Child, meant: str, folder, seconds: Mapping[str, float], rng) -> None:
+def strike(
+    child: Child, meant: str, folder, seconds: Mapping[str, float], rng, skipped: int = SKIPPED
+) -> None:
     """Kill a child at a moment, with a delay that is drawn within the moment's duration.
 
-    It may end before.
+    It may end before. The number of moments that pass is drawn up to `skipped`.
     """
-    skipped = rng.integers(SKIPPED + 1)
+    skipped = rng.integers(skipped + 1)
     words = {FIRST: "compiling", DELETING: "deleting step "}.get(meant, "saving step ")
 
     def wanted(line: str) -> bool:

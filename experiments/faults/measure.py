@@ -10,7 +10,7 @@ from typing import Any
 from experiments.faults import refusals, stops
 from experiments.faults.config import Config
 from experiments.faults.damage import damages
-from experiments.faults.kills import durations, kills
+from experiments.faults.kills import SKIPPED, durations, kills
 from experiments.faults.outcome import final
 from experiments.faults.results import failures
 from experiments.faults.task import Task
@@ -69,7 +69,8 @@ def _measured(config, task, reference, todo, log):
             folders = task.folder / "reference" / "checkpoints", task.folder / part.name
             calls.append((part, partial(damages, *folders), (*how, config.seed)))
         elif kind == "kills":
-            calls.append((part, kills, (task, reference, how[0], config.seed)))
+            skipped = 0 if config.smoke else SKIPPED  # with 0, one run has all five moments
+            calls.append((part, kills, (task, reference, how[0], config.seed, skipped)))
         else:
             calls.append((part, FAULTS[how[0]], (task, reference)))
     yield from _side_by_side(config.jobs, task, calls, log)
