@@ -14,6 +14,7 @@ from experiments.dropout import masks
 from experiments.dropout.equivalence import equivalence
 from experiments.dropout.networks import DEPTH, network
 from experiments.dropout.speed import fewest, loss_of, with_losses
+from experiments.framework.chosen import diverges
 from experiments.framework.experiment import Log, Part
 from experiments.framework.options import Options, with_epochs
 from experiments.framework.splits import Splits, splits
@@ -97,7 +98,13 @@ def learned(
     budget = {"epochs": epochs, "batch_size": min(BATCH, few), "subset": few}
     loss, runs, losses = loss_of(model), {}, {}
     for rate in RATES[:1] if config.smoke else RATES:
-        runs[rate], losses[rate] = with_losses(trials, loss, rate=rate, **budget)
+        try:
+            runs[rate], losses[rate] = with_losses(trials, loss, rate=rate, **budget)
+        except FloatingPointError:
+            log.note(diverges(setting.name, rate))
+    if not runs:
+        shown = ", ".join(f"{rate:g}" for rate in RATES)
+        raise FloatingPointError(f"{setting.name}: training diverges at each rate of {shown}")
     validation = {rate: run.accuracy(data.validation) for rate, run in runs.items()}
     best = max(runs, key=lambda rate: float(validation[rate].mean()))
     run = runs[best]

@@ -6,6 +6,7 @@ forecast, and keeps the scores of all rates: how much the result depends on the 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from fcnn.data import Images
 class Chosen:
     """The best rate, the network that was trained with it, and the scores of each rate by seed.
 
-    A rate at which training diverged has no scores: its list is empty.
+    A rate at which training diverged, or a score is not finite, has no scores: its list is empty.
     """
 
     rate: float
@@ -42,17 +43,25 @@ def chosen(
     scores: dict[float, list[float]] = {}
     for rate in rates:
         try:
-            runs[rate] = trials.train(epochs=epochs, rate=rate, batch_size=batch_size)
-        except FloatingPointError as error:
-            trials.log.note(f"{error}")
-            scores[rate] = []
+            run = trials.train(epochs=epochs, rate=rate, batch_size=batch_size)
+            found = score(run).tolist()
+        except FloatingPointError:
+            found = [nan]
+        if all(map(isfinite, found)):
+            runs[rate], scores[rate] = run, found
         else:
-            scores[rate] = score(runs[rate]).tolist()
+            scores[rate] = []
+            trials.log.note(diverges(trials.label, rate))
     if not runs:
         shown = ", ".join(f"{rate:g}" for rate in rates)
         raise FloatingPointError(f"{trials.label}: training diverges at each rate of {shown}")
     best = max(runs, key=lambda rate: float(np.mean(scores[rate])))
     return Chosen(best, runs[best], scores)
+
+
+def diverges(label: str, rate: float) -> str:
+    """The note on a rate at which training diverges; the others are compared."""
+    return f"{label}: training diverges at the rate {rate:g}"
 
 
 def accuracy_on(examples: Images) -> Callable[[Trained], np.ndarray]:

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import optax
 
+from experiments.framework.chosen import diverges
 from experiments.framework.curves import steps_to
 from experiments.framework.experiment import Log
 from experiments.framework.options import Options
@@ -77,8 +78,8 @@ def by_rate(trials: Trials, data: Splits, config: Options, **options: Any) -> li
     for rate in RATES[2:3] if config.smoke else RATES:
         try:
             run = trials.train(rate=rate, **options)
-        except FloatingPointError as error:
-            trials.log.note(f"{error}")
+        except FloatingPointError:
+            trials.log.note(diverges(trials.label, rate))
             results.append(None)
             continue
         seen = run.train_accuracy_by_step

@@ -16,23 +16,36 @@ pytestmark = pytest.mark.usefixtures("jax_defaults")
 
 
 @pytest.fixture
-def trials():
+def notes():
+    return []
+
+
+@pytest.fixture
+def trials(notes):
     """A dense layer on points whose class is the side of a line; no loss is finite at rate 1e39."""
     x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
     points = Images(x, (x[:, 0] > 0).astype(np.int32))
-    log = Log(lambda **values: None, lambda text: None, lambda text, share: None)
+    log = Log(lambda **values: None, notes.append, lambda text, share: None)
     return points, Trials(dense(2), points, seeds=2, log=log, label="line", optimizer=optax.sgd)
 
 
-def test_the_best_rate_that_does_not_diverge_is_chosen(trials):
+def test_the_best_rate_that_does_not_diverge_is_chosen(trials, notes):
     points, trials = trials
     found = chosen(trials, accuracy_on(points), epochs=25, rates=(1e-6, 0.5, 1e39), batch_size=64)
     assert found.rate == 0.5
     assert found.scores[1e39] == []
+    assert notes[1:] == ["line: training diverges at the rate 1e+39"]
     assert np.mean(found.scores[0.5]) > max(0.9, np.mean(found.scores[1e-6]))
     assert found.scores[0.5] == accuracy_on(points)(found.run).tolist()
     with pytest.raises(FloatingPointError, match="line: training diverges at each rate of 1e\\+39"):
         chosen(trials, accuracy_on(points), epochs=25, rates=(1e39,))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_rate_whose_score_is_not_finite_is_not_chosen(bad, trials):
+    scores = iter([[0.5, bad], [0.5, 0.6]])
+    found = chosen(trials[1], lambda run: np.array(next(scores)), epochs=1, rates=(0.5, 0.1))
+    assert (found.rate, found.scores) == (0.1, {0.5: [], 0.1: [0.5, 0.6]})
 
 
 def test_training_starts_from_changed_params(trials):

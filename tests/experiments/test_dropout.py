@@ -17,12 +17,15 @@ from experiments.dropout.measure import (
     SPEED,
     WITH_MASKS,
     Setting,
+    learned,
     picture,
 )
 from experiments.dropout.networks import network
 from experiments.dropout.speed import EVERY, TARGET, fewest, loss_of, with_losses
 from experiments.framework.claim import NotJudged
 from experiments.framework.experiment import Log
+from experiments.framework.options import Options
+from experiments.framework.splits import Splits
 from experiments.framework.trained import Trials
 from experiments.framework.verdict import judge
 from fcnn.data import Images
@@ -90,6 +93,24 @@ def test_the_picture_drops_some_units_but_no_output():
     *hidden, outputs = picture()
     assert all(outputs)
     assert 0 < sum(map(sum, hidden)) < sum(map(len, hidden))
+
+
+@pytest.mark.usefixtures("jax_defaults")
+def test_a_rate_at_which_training_diverges_is_left_out(monkeypatch):
+    x = np.random.default_rng(0).standard_normal((40, 2, 2, 1)).astype(np.float32)
+    images = Images(x, (x[:, 0, 0, 0] > 0).astype(np.int32))
+    data, notes = Splits(images, images, images, 2), []
+    log = Log(lambda **values: None, notes.append, lambda text, share: None)
+    config = Options(seeds=2, epochs=1)
+    monkeypatch.setitem(learned.__globals__, "RATES", (1e39, 1e-2))
+    found = learned(config, data, Setting(0.8), log, depth=1)
+    assert (found["rate"], found[SPEED]["rate"]) == (1e-2, 1e-2)
+    assert sum("diverges at the rate 1e+39" in note for note in notes) == 1
+    monkeypatch.setitem(learned.__globals__, "RATES", (1e39,))
+    with pytest.raises(
+        FloatingPointError, match=r"dropout 0\.8, decay 0: .* at each rate of 1e\+39"
+    ):
+        learned(config, data, Setting(0.8), log, depth=1)
 
 
 def test_the_better_result_is_chosen_on_validation():
