@@ -96,8 +96,13 @@ def registered(claim: Claim) -> dict[str, Any]:
     return {k: v for k, v in dataclasses.asdict(claim).items() if k != "changed"}
 
 
+def first_registered(kept: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The claims of the first kept run, which later ones state; of the run itself without it."""
+    return kept.get("registered") or kept.get("claims") or ()
+
+
 def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> list[str]:
-    """Each difference between the claims of a kept result and `claims`, with its reason."""
+    """Each difference between registered claims and `claims`, with its reason."""
     both = list(zip(kept, claims, strict=False))
     by_two_errors = any("direction" not in old and not claim.exact for old, claim in both)
     lines = [f"rule: more than two standard errors → p < {LEVEL}: {NEW_RULE}"] * by_two_errors

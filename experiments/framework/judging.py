@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.framework import finite_json
-from experiments.framework.claim import differences
+from experiments.framework.claim import differences, first_registered
 from experiments.framework.exit_codes import EXIT, verdict_code
 from experiments.framework.experiment import Experiment, Record
 from experiments.framework.finite_json import Damaged
@@ -16,16 +16,18 @@ from experiments.framework.screen import Screen
 from experiments.framework.verdict import Verdict, judge
 
 PROG = "python -m experiments judge"
-KEPT = {"config": dict | None, "claims": list | None}
+KEPT = {"config": dict | None, "claims": list | None, "registered": list | None}
 
 
 def judge_again(e: Experiment, kept: dict[str, Any]) -> tuple[list[Verdict], list[str]]:
-    """The verdicts on a kept result, and how its registered claims differ from the record.
+    """The verdicts on a kept result, and how the claims that were first registered differ from the
+    record's.
 
     Raises: ValueError, with one line, if the record cannot read the result.
     """
     try:
-        return judge(e.claims, e.evidence(e.read(kept))), differences(kept["claims"], e.claims)
+        changes = differences(first_registered(kept), e.claims)
+        return judge(e.claims, e.evidence(e.read(kept))), changes
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"is no results.json of {e.name}, or is incomplete: {text}") from error

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from experiments.framework import finite_json
+from experiments.framework.claim import first_registered
 from experiments.framework.command_line import PROG, words
 from experiments.framework.experiment import Experiment, Record
 from experiments.framework.finite_json import Damaged
 from experiments.framework.judging import judge_again
-from experiments.framework.kept import folder, special
+from experiments.framework.kept import folder, read, special
 from experiments.framework.options import PLACES, refuse
 from experiments.framework.provenance import ENVIRONMENT, require_one
 from experiments.framework.screen import Screen
@@ -54,6 +55,8 @@ def main(
 def keep(run: Path, names: Sequence[str], record: Callable[[str], Record]) -> Path:
     """Copy results.json of a run to NAME/DATA.json, without paths of this machine; its new path.
 
+    If the file was there, and its claims differ from the record's, they are kept with the result.
+
     Raises: ValueError, with one line, if the run is not one to keep; OSError if it cannot be read
             or written.
     """
@@ -66,6 +69,8 @@ def keep(run: Path, names: Sequence[str], record: Callable[[str], Record]) -> Pa
     _require_default(special(e, data or "–", result["options"]))
     judge_again(e, result)
     path = folder() / name / f"{_accelerator(environment['device'])}{data or name}.json"
+    if path.exists() and (before := read(e, path)).changes:
+        result["registered"] = [*first_registered(before.content)]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, finite_json.dumps(_without_places(result), indent=2) + "\n")
     return path

@@ -7,7 +7,7 @@ from typing import Any
 
 import experiments
 from experiments.framework import finite_json
-from experiments.framework.claim import NotJudged, differences
+from experiments.framework.claim import NotJudged, differences, first_registered
 from experiments.framework.experiment import Command, Experiment, Record
 from experiments.framework.judging import judge_again
 from experiments.framework.source import source
@@ -15,7 +15,12 @@ from experiments.framework.verdict import Verdict, judge
 
 CONTENT = {
     **dict.fromkeys(("config", "environment", "machine", "options"), dict | None),
-    **{"claims": list | None, "minutes": int | float | None, "source": str | None},
+    **{
+        "claims": list | None,
+        "registered": list | None,
+        "minutes": int | float | None,
+        "source": str | None,
+    },
 }
 BENCH = {"bench": str, "dtype": str, "rounds": int}  # of a command's result
 MACHINE = {
@@ -35,7 +40,7 @@ class Kept:
     file: Path
     content: Mapping[str, Any]
     verdicts: list[Verdict]
-    changes: list[str]  # of claims since the run
+    changes: list[str]  # of claims since they were registered
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -88,16 +93,20 @@ def kept(e: Record) -> list[Kept]:
 
     Raises: Damaged, with the name of the file; OSError if one cannot be read.
     """
-    found = [_read(e, path) for path in sorted((folder() / e.name).glob("*.json"))]
+    found = [read(e, path) for path in sorted((folder() / e.name).glob("*.json"))]
     return sorted(found, key=lambda each: _distance(e, each))
 
 
-def _read(e: Record, path: Path) -> Kept:
+def read(e: Record, path: Path) -> Kept:
+    """The kept result in a file.
+
+    Raises: Damaged, with the name of the file; OSError if it cannot be read.
+    """
     content = finite_json.read(path, CONTENT | (BENCH if isinstance(e, Command) else {}))
     found = Kept(e.name, path, content, [], [])
     finite_json.require(path, found.config, {"dataset": str | None})
     finite_json.require(path, found.environment, MACHINE)
-    for claim in content.get("claims") or ():
+    for claim in [*(content.get("claims") or ()), *(content.get("registered") or ())]:
         finite_json.require(path, claim, {})
     return found if isinstance(e, Command) else replace(found, **_judged(e, content))
 
@@ -108,7 +117,7 @@ def _judged(e: Experiment, content: dict[str, Any]) -> dict[str, Any]:
         verdicts, changes = judge_again(e, content)
     except ValueError:
         verdicts = judge(e.claims, [NotJudged(UNREADABLE)] * len(e.claims))
-        changes = differences(content.get("claims") or (), e.claims)
+        changes = differences(first_registered(content), e.claims)
     return {"verdicts": verdicts, "changes": changes}
 
 

@@ -83,7 +83,7 @@ def _entry(e: Record, results: Sequence[Kept]) -> Iterator[str]:
         cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
         yield "\n".join(markdown(HEAD, cells, left=len(HEAD)))
     if changes := _changes(results):
-        yield "\n".join(["Changes of claims since these runs:\n", *changes])
+        yield "\n".join(["Changes of claims since they were registered:\n", *changes])
 
 
 def _run(each: Kept) -> str:

@@ -285,6 +285,31 @@ def test_changes_of_claims_and_results_that_cannot_be_read_are_stated(folder, ru
     assert f"| value, a − b | – | **not judged**: {UNREADABLE} |" in verdict_table.text([unread])
 
 
+def test_claims_that_were_registered_first_stay_with_the_results_of_later_runs(
+    folder, run, monkeypatch
+):
+    path = folder / "results/sample/sample.json"
+    assert main(["keep", str(run)]) == 0
+    assert main(["keep", str(run)]) == 0
+    assert "registered" not in json.loads(path.read_text())  # nothing has changed
+    for margin in (0.5, 2.0):
+        changed = Claim("a exceeds b", "value, a − b", margin=margin, changed="1 is noise")
+        record = replace(toy.TOY, name="sample", claims=(changed,))
+        monkeypatch.setattr("experiments.__main__.load", lambda name, record=record: record)
+        assert main(["sample", "--output-dir", str(folder / f"runs {margin}")]) in (0, 1)
+        (later,) = (folder / f"runs {margin}/sample").iterdir()
+        assert main(["keep", str(later)]) == 0
+        result = json.loads(path.read_text())
+        assert result["claims"][0]["margin"] == margin
+        (first,) = result["registered"]
+        assert (first["margin"], first["verdict"]) == (0.0, "held")
+    assert "- sample: claim 1: margin 0.0 → 2.0: 1 is noise (by the regis" in page(folder)
+    path.write_text(json.dumps({**result, "registered": [1]}))
+    before = path.read_text()
+    assert main(["keep", str(later)]) == 2
+    assert path.read_text() == before
+
+
 def test_experiments_without_results_and_without_claims_are_listed(folder):
     (folder / "results/timed").mkdir()
     content = {"bench": "steps", "dtype": "float32", "rounds": 7}
