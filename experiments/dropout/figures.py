@@ -121,7 +121,7 @@ def averages(axes, m) -> str | None:
     evaluated = fmean(percent(m[HALF]["test"]))
     lines(axes, {"average": curve}, "number of masks", "test accuracy, %", at=AVERAGED)
     axes.axhline(evaluated, color=COLOURS["soft"], lw=1, ls="--", zorder=0)
-    axes.text(1, evaluated, "evaluation without masks", va="top")
+    axes.text(1, evaluated, "evaluation without masks", va="bottom")
     axes.set_title(f"Averages of masks, dropout rate {USUAL:g}")
     return (
         "Test accuracy of the mean softmax output over random masks, by their number, mean and "
