@@ -90,9 +90,8 @@ def _titled(figure, title) -> float:
     figure.patch.set_gid(BACK)
     for axes in figure.axes:
         axes.patch.set_visible(False)
-    layout = figure.get_layout_engine()
-    layout.set(rect=(0, 0, 1, height / whole))
-    layout.execute(figure)
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, height / whole))
+    figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")
     return above
 
