@@ -114,7 +114,10 @@ def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> l
             verdict = old.get("verdict") if _stricter_or_looser(old, now) else None
             before = f" (by the registered claim: {verdict})" if verdict else ""
             lines.append(f"claim {i}: {'; '.join(changed)}: {reason}{before}")
-    if len(kept) != len(claims):
+    if kept:
+        added = enumerate(claims[len(kept) :], start=len(kept) + 1)
+        lines += [f"claim {i} was added after the first run: {c.text!r}" for i, c in added]
+    if len(kept) > len(claims) or (claims and not kept):
         lines.append(f"{len(kept)} claims were registered, and the record has {len(claims)}")
     return lines
 
