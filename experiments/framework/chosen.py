@@ -1,6 +1,6 @@
 """The choice of a learning rate by any score on validation data; training may diverge at some.
 
-`tuned` chooses by the accuracy on images. `chosen` takes any score, such as the error of a
+`tuned` chooses by the accuracy on images. `chosen` takes any score, such as minus the error of a
 forecast, and keeps the scores of all rates: how much the result depends on the rate.
 """
 
