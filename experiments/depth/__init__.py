@@ -135,15 +135,15 @@ EXPERIMENT = Experiment(
         "Networks by width have one hidden layer, networks by shape four, with relu and without "
         "batch norm. Constant and growing widths are those whose number of parameters is nearest "
         "to that of the funnel; the widths of growing layers double.",
-        "He's initialization. Adam, batches of 64 images, epochs: "
+        "He's initialization, and LeCun's of the last layer. Adam, batches of 64 images, epochs: "
         f"{config.epochs}. The learning rate of each network, of "
         f"{', '.join(f'{rate:g}' for rate in RATES)}, has the highest accuracy on a tenth of the "
         "training images, which are not trained on. It falls to 0 along a cosine.",
         "Accuracies are means over seeds ± one standard deviation, after training. Training "
         "accuracy uses the running statistics of batch norm, as test accuracy does.",
     ],
-    reach="Dense networks on small images, trained for 25 epochs of digits or 3 of larger data "
-    "sets: convolutional networks, longer training and deep plain networks without batch norm are "
-    "not covered.",
+    reach="Dense networks on small images, trained by default for 25 epochs of digits or 3 of "
+    "larger data sets: convolutional networks, longer training and deep plain networks without "
+    "batch norm are not covered.",
     data=lambda prepared: identity(prepared.train),
 )

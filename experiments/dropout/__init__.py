@@ -1,7 +1,7 @@
 """Dropout: its two forms, the gap by dropout rate, slower training, weight decay, and averaging.
 
 A dense network with three hidden layers of 128 units is trained on 200 images with six dropout
-rates, with and without weight decay. Trained networks are evaluated with many random masks.
+rates, and with three of them with weight decay. Trained networks are evaluated with many masks.
 
 Command: python -m experiments dropout
 """
@@ -126,7 +126,8 @@ EXPERIMENT = Experiment(
         "four combinations, each alone from two.",
         f"Means over masks: {IMAGES} test images, in the trained networks. A correct output lies "
         f"beyond {ERRORS:g} standard errors with a probability of about one in a million.",
-        f"Equivalence: {EQUAL_STEPS} or more steps of SGD in float32. With classic dropout, "
+        f"Equivalence: {EQUAL_STEPS} or more steps of SGD in float32, at one rate, all seeds on "
+        f"the same {FEW} images. With classic dropout, "
         "kernels after a dropout start 1 / (1 − p) times as large, and have 1 / (1 − p)² times the "
         "learning rate.",
         f"Steps: until the mean loss over all training images, without masks, is at most "

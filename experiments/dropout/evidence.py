@@ -83,5 +83,5 @@ def slope_of_gap(m: dict[str, Any]) -> list[float]:
 
 
 def distance_of_average(result: dict[str, Any]) -> list[float]:
-    """|accuracy of the mean over all masks − accuracy of evaluation| by seed, in points."""
+    """|accuracy of the mean over 50 masks − accuracy of evaluation| by seed, in points."""
     return [abs(d) for d in points(result["averages"][f"{AVERAGED[-1]}"], result["test"])]

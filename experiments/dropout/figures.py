@@ -11,7 +11,7 @@ from experiments.dropout.evidence import (
     gap,
     slope_of_gap,
 )
-from experiments.dropout.masks import AVERAGED, NETWORK
+from experiments.dropout.masks import AVERAGED, IMAGES, NETWORK
 from experiments.dropout.measure import ALONE, BOTH, DECAYED, DROPPED, SPEED, Setting
 from experiments.dropout.speed import EVERY, TARGET
 from experiments.framework.curves import mean_steps
@@ -44,8 +44,9 @@ def agreement(axes, m) -> str | None:
     return (
         f"Outputs for ten test images, seed 0, dropout rate {USUAL:g}: the mean over random masks "
         "by the value in evaluation. On the dashed line both are equal. Root mean square "
-        "difference, without that of the standard errors, relative to the outputs: masks in the "
-        f"last layer, which is linear, {differences['the last layer']:.1f} %; in all layers "
+        f"difference for {IMAGES} images, the mean over seeds, without that of the standard "
+        "errors, relative to the outputs: masks in the last "
+        f"layer, which is linear, {differences['the last layer']:.1f} %; in all layers "
         f"{differences['all layers']:.1f} %."
     )
 

@@ -3,7 +3,7 @@
 from statistics import fmean
 
 from experiments.dropout.evidence import gap
-from experiments.dropout.masks import BY_P, LINEAR, NETWORK
+from experiments.dropout.masks import BY_P, ERRORS, LINEAR, NETWORK
 from experiments.dropout.measure import ALONE, BOTH, DECAYED, EQUIVALENCE, SPEED, WITH_MASKS
 from experiments.dropout.speed import TARGET
 from experiments.framework.curves import mean_steps
@@ -35,7 +35,11 @@ def _forms(m):
         for key, form in FORMS.items()
         if (r := m[setting.name]["agreement"][key])
     ]
-    head = ("masks and form", "dropout rate", "outputs equal to the mean over masks")
+    head = (
+        "masks and form",
+        "dropout rate",
+        f"outputs within {ERRORS:g} standard errors of the mean over masks",
+    )
     difference = "root mean square difference without that of the standard errors, %"
     return Table((*head, difference), rows, narrow=True)
 

@@ -29,7 +29,7 @@ from experiments.faults.struck import (
 )
 from experiments.faults.task import STEPS, Task
 
-LIMIT = 30  # kills for the five moments
+LIMIT = 30  # kills for the five moments, and runs
 SKIPPED = (
     2  # largest number of moments of a kind that pass before the kill; with --smoke 0, so that
 )
@@ -44,7 +44,7 @@ def kills(
     todo = [FIRST, *map(str, rng.permutation([name for name in CLASSES if name != FIRST]))]
     tries: list[dict[str, Any]] = []
     runs = 0
-    while todo and len(tries) < LIMIT:
+    while todo and len(tries) < LIMIT and runs < LIMIT:
         run = task.folder / f"kills-{number}-{runs}"
         tries += _killed(task, reference, run, todo, LIMIT - len(tries), skipped, rng)
         shutil.rmtree(run)
@@ -53,7 +53,10 @@ def kills(
 
 
 def _killed(task, reference, run, todo, limit, skipped, rng) -> list[dict[str, Any]]:
-    """The kills of one run, which is then at its end; moments that were struck leave `todo`."""
+    """The kills of one run, which is then at its end; moments that were struck leave `todo`.
+
+    Raises: RuntimeError if the command ends by itself otherwise than with 0.
+    """
     tries: list[dict[str, Any]] = []
     folder = run / "checkpoints"
     while True:
@@ -64,6 +67,8 @@ def _killed(task, reference, run, todo, limit, skipped, rng) -> list[dict[str, A
         if meant:
             strike(child, meant, folder, reference["seconds"], rng, skipped)
         code = child.end()
+        if (code > 0 and not tries) or (code < 0 and not meant):
+            raise RuntimeError(f"{run.name} ended with {code} by itself: {child.errors[-1:]}")
         if tries:
             tries[-1]["resumed"] = resumed(child.lines)
         if code >= 0:

@@ -50,7 +50,8 @@ EXPERIMENT = Experiment(
         Claim(
             "The probe's test accuracy rises with each layer of the trained network, from the "
             "pixels to layer 3",
-            f"{PROBE}, the smallest of the three mean rises from one layer to the next",
+            f"{PROBE}, the smallest of the three mean rises from one layer to the next, which is "
+            "found on the same test images, so that it is lower by chance",
             unit=POINTS,
             changed="the smallest rise of each seed is below that of the means by chance",
         ),
@@ -59,11 +60,13 @@ EXPERIMENT = Experiment(
             "network",
             f"{PROBE} of {LAST}, learned − random",
             unit=POINTS,
+            changed="the text did not state the layer",
         ),
         Claim(
             "Random features of layer 3 have a higher test accuracy than raw pixels",
             f"{PROBE}, random, {LAST} − raw pixels",
             unit=POINTS,
+            changed="the text had 'pixels', which are raw pixels",
         ),
         Claim(
             "The learned first layer loses at most 1 point of test accuracy to the same number of "
@@ -71,6 +74,7 @@ EXPERIMENT = Experiment(
             f"{PROBE} of layer 1, learned − Gabor",
             margin=-1.0,
             unit=POINTS,
+            changed="'as many' may be read as any number",
         ),
         Claim(
             "The pixels that a feature depends on are exactly a square with the side of the "

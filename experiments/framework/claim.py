@@ -98,7 +98,8 @@ def registered(claim: Claim) -> dict[str, Any]:
 
 def first_registered(kept: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The claims of the first kept run, which later ones state; of the run itself without it."""
-    return kept.get("registered") or kept.get("claims") or ()
+    registered = kept.get("registered")
+    return (kept.get("claims") or ()) if registered is None else registered
 
 
 def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> list[str]:
@@ -112,7 +113,7 @@ def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> l
         if changed:
             reason = claim.changed or "the record gives no reason"
             verdict = old.get("verdict") if _stricter_or_looser(old, now) else None
-            before = f" (by the registered claim: {verdict})" if verdict else ""
+            before = f" (verdict of the run that registered it: {verdict})" if verdict else ""
             lines.append(f"claim {i}: {'; '.join(changed)}: {reason}{before}")
     if kept:
         added = enumerate(claims[len(kept) :], start=len(kept) + 1)

@@ -18,7 +18,7 @@ from experiments.framework.table import Table
 
 TITLE = 46  # characters of a line of the title
 LINE = 1.3  # height of a line of the title, relative to the size of its text
-HEAD, BACK = "title", "background"  # ids in the SVG
+HEAD, BACK = "fcnn-title", "fcnn-background"  # ids in the SVG
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from experiments.framework.command_line import PROG, words
 from experiments.framework.experiment import Experiment, Record
 from experiments.framework.finite_json import Damaged
 from experiments.framework.judging import judge_again
-from experiments.framework.kept import folder, read, special
+from experiments.framework.kept import folder, parsed, read, special
 from experiments.framework.options import PLACES, refuse
 from experiments.framework.provenance import ENVIRONMENT, require_one
 from experiments.framework.screen import Screen
@@ -46,7 +46,8 @@ def main(
     except Damaged as error:
         return refuse(f"{PROG} {name}: {error}")
     except ValueError as error:
-        return refuse(f"{PROG} keep {chosen.run}: {error}")
+        what = f"keep {chosen.run}" if name == "keep" else name
+        return refuse(f"{PROG} {what}: {error}")
     except OSError as error:
         return refuse(f"{PROG} {name}: {error.filename}: {error.strerror}")
     return 0
@@ -55,7 +56,7 @@ def main(
 def keep(run: Path, names: Sequence[str], record: Callable[[str], Record]) -> Path:
     """Copy results.json of a run to NAME/DATA.json, without paths of this machine; its new path.
 
-    If the file was there, and its claims differ from the record's, they are kept with the result.
+    The claims that were registered first stay with it, if the record's or the run's differ.
 
     Raises: ValueError, with one line, if the run is not one to keep; OSError if it cannot be read
             or written.
@@ -67,12 +68,15 @@ def keep(run: Path, names: Sequence[str], record: Callable[[str], Record]) -> Pa
     _require_whole(run / "results.json", result)
     data = config.get("dataset")
     _require_default(special(e, data or "–", result["options"]))
-    judge_again(e, result)
+    result = _without_places(result)
+    _, changes = judge_again(e, result)
     path = folder() / name / f"{_accelerator(environment['device'])}{data or name}.json"
-    if path.exists() and (before := read(e, path)).changes:
+    if path.exists() and ((before := read(e, path)).changes or changes):
         result["registered"] = [*first_registered(before.content)]
+    text = finite_json.dumps(result, indent=2) + "\n"
+    parsed(e, run / "results.json", text.encode())  # before it replaces a result that can be read
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, finite_json.dumps(_without_places(result), indent=2) + "\n")
+    write_whole(path, text)
     return path
 
 
@@ -80,6 +84,7 @@ def _require_whole(path: Path, result: dict[str, Any]) -> None:
     """Raises: ValueError if the run was stopped, short, or not of one commit and machine."""
     config, continued = result["config"], []
     finite_json.require(path, config, CONFIG)
+    finite_json.require(path, result["environment"], {"command": str})
     if config.get("continue_run"):
         finite_json.require(path, result, {"continued": list})
         continued = result["continued"]

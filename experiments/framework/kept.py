@@ -102,7 +102,12 @@ def read(e: Record, path: Path) -> Kept:
 
     Raises: Damaged, with the name of the file; OSError if it cannot be read.
     """
-    content = finite_json.read(path, CONTENT | (BENCH if isinstance(e, Command) else {}))
+    return parsed(e, path, path.read_bytes())
+
+
+def parsed(e: Record, path: Path, text: bytes) -> Kept:
+    """The kept result in a text of the file `path`, as `read` returns it."""
+    content = finite_json.parsed(path, text, CONTENT | (BENCH if isinstance(e, Command) else {}))
     found = Kept(e.name, path, content, [], [])
     finite_json.require(path, found.config, {"dataset": str | None})
     finite_json.require(path, found.environment, MACHINE)
@@ -154,7 +159,7 @@ def device(environment: Mapping[str, Any]) -> str:
     """The processor and its cores, or the name of an accelerator."""
     platform, _, kind = environment["device"].partition(" ")
     if platform == "cpu":
-        return f"{environment['processor']}, {environment['cores']} cores"
+        return f"{environment['processor']}, {environment.get('cores')} cores"
     return kind.removesuffix(" × 1")
 
 

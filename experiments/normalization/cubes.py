@@ -1,4 +1,4 @@
-"""The textbook's picture: cells that are averaged together, in a cube of examples × channels × H×W.
+"""Cells that are averaged together, in a cube of examples × channels × H×W, after Wu & He 2018.
 
 The corner that is seen first is the first cell: example 0, position 0, channel 0. Channels run back
 to the right, examples back to the left, and positions down.

@@ -1,6 +1,6 @@
 """The networks, which differ in their normalization only.
 
-    dense          (dense 64, norm, relu) × 5, dense         Saitoh 2016, chapter 6.3
+    dense          (dense 64, norm, relu) × 5, dense         after Saitoh 2016, chapter 6.3
     CNN            (conv 3×3, norm, relu) × 3, dense         the second and third with stride 2
     LSTM           LSTM, norm, LSTM, dense                   one row of pixels is one step
     transformer    dense, 2 blocks, norm, mean, dense        one row of pixels is one token

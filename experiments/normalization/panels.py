@@ -1,6 +1,6 @@
-"""The textbook's picture of training: 16 panels by initial standard deviation and learning rate.
+"""A picture of training: 16 panels by initial standard deviation and learning rate.
 
-Source: Saitoh 2016, chapter 6.3.
+It is after that of Saitoh 2016, chapter 6.3, which has 16 standard deviations at one rate.
 """
 
 from experiments.framework.plots import colour_of

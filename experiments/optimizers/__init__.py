@@ -42,7 +42,8 @@ EXPERIMENT = Experiment(
             "than with SGD, however small the swing is",
             "at least",
             1.0,
-            changed="zigzag has no one measure: AdaGrad's swings are many and small",
+            changed="zigzag has no one measure: from y = 1, AdaGrad's first step, as long as the "
+            "rate, crosses the valley, and ever smaller swings follow",
         ),
         Claim(
             "The effective step of AdaGrad never grows at a constant learning rate",
@@ -83,7 +84,8 @@ EXPERIMENT = Experiment(
             "No method is best everywhere: the one that is best on average is more than "
             f"{BEHIND:g} {POINTS} below the best one on some network",
             "test accuracy, the best method of a network − the one that is best on average, on the "
-            "network where they differ most; all chosen by validation accuracy",
+            "network where they differ most; all chosen by validation accuracy; exactly 0 if one "
+            "method is chosen for all networks",
             margin=BEHIND,
             unit=POINTS,
             changed="the best method was found on test images, and noise counted as a difference",
@@ -117,8 +119,9 @@ EXPERIMENT = Experiment(
         "Accuracy lost: validation accuracy at the best rate − the mean of that at a quarter and "
         "at four times of it. Where training diverges with any seed, the accuracy of all seeds "
         "is that of chance.",
-        "On the valley: a change of the sign of y counts however small the swing is. SGD, momentum "
-        "and Nesterov are linear, so their changes of sign do not depend on the start. The rates "
+        "On the valley: a change of the sign of y counts however small the swing is. It does not "
+        "depend on the start's x, with any method, so that each case is counted four times; those "
+        "of SGD, momentum and Nesterov, which are linear, do not depend on y either. The rates "
         "are 0.7, 0.8, 0.9 and 1 times those of the textbook; Nesterov has that of momentum, and "
         "RMSProp that of Adam. The share of the path across is |Δy| / (|Δx| + |Δy|).",
     ],

@@ -112,11 +112,15 @@ def behind(axes, m) -> str | None:
     test = lambda method: percent(m[trained_part(network, method)]["test"])
     dots(axes, {name: test(name) for name in METHODS}, "test accuracy, %")
     axes.set_title(f"Test accuracy of the {network}")
+    shown = (
+        f"Test accuracy of the {network}, one dot per seed, with the mean. By validation accuracy, "
+    )
+    if best == average:
+        return f"{shown}{best} is the best method on each of the three networks."
     chosen = ", ".join(f"{n}: {best_of(each)}" for n, each in validation_scores(m).items())
     return (
-        f"Test accuracy of the {network}, one dot per seed, with the mean. By validation accuracy, "
-        f"{average} is the best method on average over the three networks, and {best} that of the "
-        f"{network}, where the two differ most. Best methods: {chosen}."
+        f"{shown}{average} is the best method on average over the three networks, and {best} that "
+        f"of the {network}, where the two differ most. Best methods: {chosen}."
     )
 
 

@@ -47,8 +47,9 @@ EXPERIMENT = Experiment(
     "(convolution on text); Vaswani et al. 2017 (text); Goodfellow, Bengio & Courville 2016, Deep "
     "Learning, chapters 6, 9 and 10",
     reach="One small data set and one split of each kind: pairs are training runs, so a verdict is "
-    "about this data set and split. Networks have about 2,000 parameters and are trained for about "
-    "600 steps, without pretraining, augmentation or dropout; larger ones are not covered.",
+    "about this data set and split. By default networks have about 2,000 parameters and are "
+    "trained for about 600 steps, without pretraining, augmentation or dropout; larger ones are "
+    "not covered.",
     claims=(
         Claim(
             "On images (digits), convolution has a higher test accuracy than the other "

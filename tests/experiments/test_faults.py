@@ -122,6 +122,31 @@ def test_a_child_that_ends_before_its_moment_is_not_killed(tmp_path):
     assert not victim.killed
 
 
+@pytest.mark.parametrize(
+    ("code", "lines", "error"),
+    [(0, [], None), (1, [], "with 1 by itself"), (-11, ["compiling"], "with -11 by itself")],
+)
+def test_a_command_that_ends_by_itself_ends_the_kills(code, lines, error, tmp_path, monkeypatch):
+    class Ending(Victim):
+        errors = ("why",)
+
+        def end(self):
+            return code
+
+    def start(run, cache):
+        run.mkdir(exist_ok=True)
+        return Ending(lines)
+
+    task, seconds = SimpleNamespace(folder=tmp_path, start=start), dict.fromkeys(struck.CLASSES, 0)
+    monkeypatch.setattr(kills, "differences", lambda run, reference: [])
+    if error:
+        with pytest.raises(RuntimeError, match=error):
+            kills.kills(task, {"seconds": seconds}, 1, 0, 0)
+    else:
+        found = kills.kills(task, {"seconds": seconds}, 1, 0, 0)
+        assert (found["tries"], found["runs"], len(found["missed"])) == ([], kills.LIMIT, 5)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run with two checkpoints, of the steps 4 and 8."""

@@ -279,7 +279,7 @@ def test_changes_of_claims_and_results_that_cannot_be_read_are_stated(folder, ru
     stricter = Claim("a exceeds b", "value, a − b", margin=2.0, changed="1 is | noise")
     text = verdict_table.text([replace(toy.TOY, name="sample", claims=(stricter,))])
     assert "| value, a − b | – | **failed**: +0.9960" in text
-    former = "(by the registered claim: held)"
+    former = "(verdict of the run that registered it: held)"
     assert f"- sample: claim 1: margin 0.0 → 2.0: 1 is | noise {former}\n" in text
     unread = replace(toy.TOY, name="sample", read=lambda kept: kept["networks"])
     assert f"| value, a − b | – | **not judged**: {UNREADABLE} |" in verdict_table.text([unread])
@@ -303,11 +303,37 @@ def test_claims_that_were_registered_first_stay_with_the_results_of_later_runs(
         assert result["claims"][0]["margin"] == margin
         (first,) = result["registered"]
         assert (first["margin"], first["verdict"]) == (0.0, "held")
-    assert "- sample: claim 1: margin 0.0 → 2.0: 1 is noise (by the regis" in page(folder)
-    path.write_text(json.dumps({**result, "registered": [1]}))
+    assert "- sample: claim 1: margin 0.0 → 2.0: 1 is noise (verdict of the run" in page(folder)
+    (other,) = (folder / "runs 0.5/sample").iterdir()  # its claim is not that of the record
+    assert main(["keep", str(other)]) == 0
+    assert json.loads(path.read_text())["registered"] == [first]
+    path.write_text(json.dumps({**result, "claims": [], "registered": None}))
+    assert main(["keep", str(later)]) == 0
+    assert json.loads(path.read_text())["registered"] == []
+    assert "- sample: 0 claims were registered, and the record has 1" in page(folder)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [{"source": 5}, {"claims": ["a"]}, {"command": None}, {"cores": "2"}],
+)
+def test_a_run_that_cannot_be_read_replaces_no_result(entries, folder, run, capsys):
+    path = folder / "results/sample/sample.json"
+    assert main(["keep", str(run)]) == 0
     before = path.read_text()
-    assert main(["keep", str(later)]) == 2
+    changed(run, **entries)
+    capsys.readouterr()
+    assert main(["keep", str(run)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
     assert path.read_text() == before
+
+
+def test_a_text_that_no_file_can_hold_is_one_line_of_the_table(folder, run, capsys):
+    changed(run, processor="\ud800")
+    capsys.readouterr()
+    for command in (["keep", str(run)], ["table"]):
+        assert main(command) == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_experiments_without_results_and_without_claims_are_listed(folder):
