@@ -22,7 +22,8 @@ difference (seeds, or rounds, sizes or operators where the measure says so), or 
 
 p is adjusted to the number of claims of a run (Holm), and intervals are not: a claim may be
 undecided though its interval does not contain what is claimed. A doubling is a factor of 2, the
-difference of two log2; a decade is a factor of 10.
+difference of two log2; a decade is a factor of 10. Below each table are the changes of its claims
+since they were registered, with their reasons.
 
 An experiment is run again by `python -m experiments EXPERIMENT`, with `--dataset DATA --data-dir
 DIR` where the data set is not digits; `forecasting` and `which_layer` need `--data-dir DIR`.
