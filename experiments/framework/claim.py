@@ -97,7 +97,7 @@ def registered(claim: Claim) -> dict[str, Any]:
 
 
 def first_registered(kept: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The claims of the first kept run, which later ones state; of the run itself without it."""
+    """The claims that were registered first, which later kept runs state too, or the run's own."""
     registered = kept.get("registered")
     return (kept.get("claims") or ()) if registered is None else registered
 
@@ -117,7 +117,7 @@ def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> l
             lines.append(f"claim {i}: {'; '.join(changed)}: {reason}{before}")
     if kept:
         added = enumerate(claims[len(kept) :], start=len(kept) + 1)
-        lines += [f"claim {i} was added after the first run: {c.text!r}" for i, c in added]
+        lines += [f"claim {i} was added later: {c.text!r}" for i, c in added]
     if len(kept) > len(claims) or (claims and not kept):
         lines.append(f"{len(kept)} claims were registered, and the record has {len(claims)}")
     return lines

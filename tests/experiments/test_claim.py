@@ -170,7 +170,7 @@ def test_changes_of_claims_are_listed_with_their_reason():
     assert "1 claims were registered, and the record has 0" in differences(old, [])[0]
     assert differences([], [Claim("a", "m")]) == ["0 claims were registered, and the record has 1"]
     (line,) = differences(old, [Claim("a", "m"), Claim("b", "m")])
-    assert line == "claim 2 was added after the first run: 'b'"
+    assert line == "claim 2 was added later: 'b'"
 
 
 def test_evidence_of_another_kind_is_an_error():
