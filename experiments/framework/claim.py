@@ -7,7 +7,8 @@ cases.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from typing import Any, Literal
 
 from experiments.framework.statistics import LEVEL
@@ -102,19 +103,26 @@ def first_registered(kept: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return (kept.get("claims") or ()) if registered is None else registered
 
 
-def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> list[str]:
-    """Each difference between registered claims and `claims`, with its reason."""
+def differences(
+    kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim], verdicts: Sequence[str] = ()
+) -> list[str]:
+    """Each difference between registered claims and `claims`, with its reason.
+
+    The verdict of the run that registered a claim is stated for changed claims, and where today's,
+    of `verdicts`, is another one.
+    """
     both = list(zip(kept, claims, strict=False))
     by_two_errors = any("direction" not in old and not claim.exact for old, claim in both)
     lines = [f"rule: more than two standard errors → p < {LEVEL}: {NEW_RULE}"] * by_two_errors
-    for i, (old, claim) in enumerate(both, start=1):
-        now = registered(claim)
-        changed = [f"{k} {old[k]!r} → {now[k]!r}" for k in now if k in old and old[k] != now[k]]
+    today = chain(verdicts, repeat(""))
+    for i, ((old, claim), verdict) in enumerate(zip(both, today, strict=False), start=1):
+        changed, before = _changed(old, claim), old.get("verdict")
         if changed:
             reason = claim.changed or "the record gives no reason"
-            verdict = old.get("verdict") if _stricter_or_looser(old, now) else None
-            before = f" (verdict of the run that registered it: {verdict})" if verdict else ""
-            lines.append(f"claim {i}: {'; '.join(changed)}: {reason}{before}")
+            registered = f" (verdict of the run that registered it: {before})" if before else ""
+            lines.append(f"claim {i}: {'; '.join(changed)}: {reason}{registered}")
+        elif verdict and before and verdict != before:
+            lines.append(f"claim {i}: {before} → {verdict}: by another run, or by today's rule")
     if kept:
         added = enumerate(claims[len(kept) :], start=len(kept) + 1)
         lines += [f"claim {i} was added later: {c.text!r}" for i, c in added]
@@ -123,6 +131,12 @@ def differences(kept: Sequence[Mapping[str, Any]], claims: Sequence[Claim]) -> l
     return lines
 
 
-def _stricter_or_looser(old: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether the same values could have another verdict."""
-    return any(k in old and old[k] != now[k] for k in ("direction", "margin"))
+def _changed(old: Mapping[str, Any], claim: Claim) -> list[str]:
+    """What has changed of a registered claim: its text, its measure, and what it claims of it."""
+    now = registered(claim)
+    known = {k: old[k] for k in now if k in old}
+    then = replace(claim, **known)
+    words = [(k, repr(known[k]), repr(now[k])) for k in ("text", "measure") if k in known]
+    claimed = [f"{each.bound} {each.unit}".strip() for each in (then, claim)]
+    words.append(("claimed:", *claimed))
+    return [f"{name} {a} → {b}" for name, a, b in words if a != b]

@@ -26,8 +26,9 @@ def judge_again(e: Experiment, kept: dict[str, Any]) -> tuple[list[Verdict], lis
     Raises: ValueError, with one line, if the record cannot read the result.
     """
     try:
-        changes = differences(first_registered(kept), e.claims)
-        return judge(e.claims, e.evidence(e.read(kept))), changes
+        verdicts = judge(e.claims, e.evidence(e.read(kept)))
+        now = [each.verdict for each in verdicts]
+        return verdicts, differences(first_registered(kept), e.claims, now)
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"is no results.json of {e.name}, or is incomplete: {text}") from error
@@ -56,7 +57,7 @@ def main(arguments: list[str], names: Sequence[str], record: Callable[[str], Rec
         return refuse(f"{PROG}: {path}: {error}")
     screen = Screen()
     show_verdicts(screen, verdicts)
-    for line in changes:
+    for line in [*(["Changes since the claims were registered:"] if changes else []), *changes]:
         screen.print(line, soft_wrap=True)
     return verdict_code(verdicts)
 

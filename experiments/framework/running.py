@@ -27,7 +27,7 @@ from experiments.framework.run import Run
 from experiments.framework.screen import Screen
 from experiments.framework.verdict import RULE, Verdict, judge
 
-SMOKE = "A run with --smoke judges no claim."
+SMOKE = "A run with --smoke judges no claim, and measures less than the texts state."
 BEFORE = "The results below were finished before"
 STOPPED = "The report has the results that were finished before."
 Finished = dict[str, dict[str, Any]]  # part → line of parts.jsonl
@@ -176,7 +176,7 @@ class Running:
         self.faults += failures
         page = Findings(
             title=e.title,
-            summary=e.summary(config, m),
+            summary=" ".join([e.summary(config, m), *[SMOKE] * config.smoke]).strip(),
             claims=verdicts or not_judged(e.claims, self._why_not_judged()),
             judged=RULE,
             tables=tables,

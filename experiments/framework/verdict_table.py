@@ -23,7 +23,7 @@ difference (seeds, or rounds, sizes or operators where the measure says so), or 
 p is adjusted to the number of claims of a run (Holm), and intervals are not: a claim may be
 undecided though its interval does not contain what is claimed. A doubling is a factor of 2, the
 difference of two log2; a decade is a factor of 10. Below each table are the changes of its claims
-since they were registered, with their reasons.
+since they were registered, with the verdict of the run that registered a claim, if there was one.
 
 An experiment is run again by `python -m experiments EXPERIMENT`, with `--dataset DATA --data-dir
 DIR` where the data set is not digits; `forecasting` and `which_layer` need `--data-dir DIR`.
@@ -108,7 +108,12 @@ def _row(e: Record, i: int, results: Sequence[Kept]) -> tuple[str, ...]:
     """Claim i, and where it holds or not."""
     claim = e.claims[i]
     if not results:
-        return (claim.text, f"{claim.measure}, claimed: {claim.bound}", "not run yet", "–")
+        return (
+            f"{i + 1}. {claim.text}",
+            f"{claim.measure}, claimed: {claim.bound}",
+            "not run yet",
+            "–",
+        )
     found = [(each, each.verdicts[i]) for each in results]
     held = [f"{_label(each, '{}: ')}{v.evidence}" for each, v in found if v.verdict == "held"]
     other = [
@@ -116,7 +121,12 @@ def _row(e: Record, i: int, results: Sequence[Kept]) -> tuple[str, ...]:
         for each, v in found
         if v.verdict != "held"
     ]
-    return (claim.text, claim.measure, "<br>".join(held) or "–", "<br>".join(other) or "–")
+    return (
+        f"{i + 1}. {claim.text}",
+        claim.measure,
+        "<br>".join(held) or "–",
+        "<br>".join(other) or "–",
+    )
 
 
 def _changes(results: Sequence[Kept]) -> list[str]:

@@ -59,6 +59,7 @@ def effective(axes, m) -> str | None:
         axes.plot(at, found["median"], color=colour_of(name), lw=2, label=name)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
     axes.set_xlabel("training step")
     axes.set_ylabel("effective step / learning rate")
     axes.set_title("Effective step of AdaGrad and RMSProp")

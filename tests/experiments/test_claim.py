@@ -165,7 +165,17 @@ def test_changes_of_claims_are_listed_with_their_reason():
     old = [{"text": "a", "measure": "m", "direction": "greater", "margin": 0.0, "unit": ""}]
     assert differences(old, [Claim("a", "m")]) == []
     (line,) = differences(old, [Claim("a", "m", margin=1.0, changed="a gain of 1 is noise")])
-    assert line == "claim 1: margin 0.0 → 1.0: a gain of 1 is noise"
+    assert line == "claim 1: claimed: more than 0 → more than 1: a gain of 1 is noise"
+    judged = [{**old[0], "verdict": "held"}]
+    points = Claim("a", "n", "less", -1.0, "points")
+    (line,) = differences(judged, [points], ["held"])
+    assert line == (
+        "claim 1: measure 'm' → 'n'; claimed: more than 0 → less than 1 points: the record gives "
+        "no reason (verdict of the run that registered it: held)"
+    )
+    assert differences(judged, [Claim("a", "m")], ["held"]) == []
+    (line,) = differences(judged, [Claim("a", "m")], ["undecided"])
+    assert line == "claim 1: held → undecided: by another run, or by today's rule"
     assert "no reason" in differences(old, [Claim("b", "m")])[0]
     assert "1 claims were registered, and the record has 0" in differences(old, [])[0]
     assert differences([], [Claim("a", "m")]) == ["0 claims were registered, and the record has 1"]

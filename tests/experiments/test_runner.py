@@ -316,7 +316,7 @@ def test_the_report_of_a_stopped_run_has_the_command_that_continues_it(tmp_path,
 
 def test_a_smoke_run_prints_that_it_judges_no_claim(tmp_path, capsys):
     assert run(tmp_path, "--smoke") == 0
-    assert capsys.readouterr().out.count("A run with --smoke judges no claim.\n") == 1
+    assert capsys.readouterr().out.count("A run with --smoke judges no claim, and ") == 1
 
 
 def test_a_continued_run_lists_changes_of_claims(tmp_path):
@@ -325,7 +325,7 @@ def test_a_continued_run_lists_changes_of_claims(tmp_path):
     receipt.write_text(receipt.read_text().replace('"margin": 0.0', '"margin": 0.5'))
     run(tmp_path, "--continue", str(receipt.parent))
     page = (newest(tmp_path) / "report.html").read_text()
-    assert "claim 1: margin 0.5 → 0.0: the record gives no reason" in page
+    assert "claim 1: claimed: more than 0.5 → more than 0: the record gives no reason" in page
 
 
 def test_help_states_the_exit_codes():

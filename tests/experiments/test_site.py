@@ -189,7 +189,7 @@ def test_a_site_that_cannot_be_written_is_one_line(tmp_path, use, capsys, monkey
     out, err = capsys.readouterr()
     assert err == line * 2
     assert "index.html" not in out
-    assert out.count("A run with --smoke judges no claim.\n") == 1
+    assert out.count("A run with --smoke judges no claim, and ") == 1
 
 
 def test_the_site_in_a_browser(tmp_path, use):

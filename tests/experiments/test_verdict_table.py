@@ -97,7 +97,7 @@ def test_a_run_is_kept_and_listed(folder, run, capsys):
     run_facts = f"no data set (Some, 2 cores, abcdef0, {date}, 0.0 minutes)"
     assert f"- Runs: {run_facts}.\n" in page(folder)
     assert "| [sample](#sample) | A toy | 1 | | | | 0.0 |\n" in page(folder)
-    (row,) = (line for line in page(folder).splitlines() if line.startswith("| a exceeds b"))
+    (row,) = (line for line in page(folder).splitlines() if line.startswith("| 1. a exceeds b"))
     _, measure, held, other = (cell.strip() for cell in row.strip("|").split("|"))
     assert measure == "value, a − b"
     assert held.startswith("+0.9960, 95 % interval +0.9892 to +1.0028, n = 5")
@@ -280,7 +280,7 @@ def test_changes_of_claims_and_results_that_cannot_be_read_are_stated(folder, ru
     text = verdict_table.text([replace(toy.TOY, name="sample", claims=(stricter,))])
     assert "| value, a − b | – | **failed**: +0.9960" in text
     former = "(verdict of the run that registered it: held)"
-    assert f"- sample: claim 1: margin 0.0 → 2.0: 1 is | noise {former}\n" in text
+    assert f"- sample: claim 1: claimed: more than 0 → more than 2: 1 is | noise {former}\n" in text
     unread = replace(toy.TOY, name="sample", read=lambda kept: kept["networks"])
     assert f"| value, a − b | – | **not judged**: {UNREADABLE} |" in verdict_table.text([unread])
 
@@ -303,7 +303,10 @@ def test_claims_that_were_registered_first_stay_with_the_results_of_later_runs(
         assert result["claims"][0]["margin"] == margin
         (first,) = result["registered"]
         assert (first["margin"], first["verdict"]) == (0.0, "held")
-    assert "- sample: claim 1: margin 0.0 → 2.0: 1 is noise (verdict of the run" in page(folder)
+    assert (
+        "- sample: claim 1: claimed: more than 0 → more than 2: 1 is noise (verdict of the run"
+        in page(folder)
+    )
     (other,) = (folder / "runs 0.5/sample").iterdir()  # its claim is not that of the record
     assert main(["keep", str(other)]) == 0
     assert json.loads(path.read_text())["registered"] == [first]
@@ -344,7 +347,7 @@ def test_experiments_without_results_and_without_claims_are_listed(folder):
     path.write_text(json.dumps({**content, "machine": {**machine, "uncommitted changes": True}}))
     record = replace(toy.TOY, sources="Gauss 1809", reach="Two seeds.")
     text = verdict_table.text([record, Command("timed", "A command", len)])
-    assert "| a exceeds b | value, a − b, claimed: more than 0 | not run yet | – |" in text
+    assert "| 1. a exceeds b | value, a − b, claimed: more than 0 | not run yet | – |" in text
     assert "- Runs: not run yet.\n- Claims like these: Gauss 1809.\n" in text
     assert "- How far it reaches: Two seeds.\n" in text
     command = (
