@@ -48,7 +48,7 @@ def chosen(
         except FloatingPointError:
             found = [nan]
         if all(map(isfinite, found)):
-            runs[rate], scores[rate] = run, found
+            runs[rate], scores[rate] = run, found  # pyright: ignore[reportPossiblyUnboundVariable]
         else:
             scores[rate] = []
             trials.log.note(diverges(trials.label, rate))

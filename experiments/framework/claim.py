@@ -137,6 +137,6 @@ def _changed(old: Mapping[str, Any], claim: Claim) -> list[str]:
     known = {k: old[k] for k in now if k in old}
     then = replace(claim, **known)
     words = [(k, repr(known[k]), repr(now[k])) for k in ("text", "measure") if k in known]
-    claimed = [f"{each.bound} {each.unit}".strip() for each in (then, claim)]
-    words.append(("claimed:", *claimed))
+    claimed = lambda each: f"{each.bound} {each.unit}".strip()
+    words.append(("claimed:", claimed(then), claimed(claim)))
     return [f"{name} {a} → {b}" for name, a, b in words if a != b]

@@ -104,9 +104,11 @@ def _inline(name: str, svg: str, caption: str, above: float) -> str:
     svg = followed(svg[svg.index("<svg") :])
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # it would style the page
     svg = re.sub(rf'<g id="({HEAD}|{BACK})">.*?</g>', "", svg, flags=re.DOTALL)
-    size = re.compile(r'height="\S+" viewBox="0 0 (\S+) (\S+)"')
-    width, height = map(float, size.search(svg).groups())
-    box = f"0 {above:g} {width:g} {height - above:g}"
-    svg = size.sub(f'height="{height - above:g}pt" viewBox="{box}"', svg, count=1)
+
+    def cropped(found: re.Match[str]) -> str:
+        width, height = float(found[1]), float(found[2]) - above
+        return f'height="{height:g}pt" viewBox="0 {above:g} {width:g} {height:g}"'
+
+    svg = re.sub(r'height="\S+" viewBox="0 0 (\S+) (\S+)"', cropped, svg, count=1)
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(caption)}"', 1)
