@@ -119,8 +119,8 @@ def differences(
         changed, before = _changed(old, claim), old.get("verdict")
         if changed:
             reason = claim.changed or "the record gives no reason"
-            registered = f" (verdict of the run that registered it: {before})" if before else ""
-            lines.append(f"claim {i}: {'; '.join(changed)}: {reason}{registered}")
+            then = f" (verdict of the run that registered it: {before})" if before else ""
+            lines.append(f"claim {i}: {'; '.join(changed)}: {reason}{then}")
         elif verdict and before and verdict != before:
             lines.append(f"claim {i}: {before} → {verdict}: by another run, or by today's rule")
     if kept:

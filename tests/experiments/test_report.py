@@ -26,7 +26,7 @@ from experiments.framework import palette
 from experiments.framework.drawn import draw
 from experiments.framework.drawn_numbers import numbers
 from experiments.framework.experiment import Section
-from experiments.framework.figures import STYLE, apart, label_lines, spread
+from experiments.framework.figures import SIZE, STYLE, apart, label_lines, spread
 from experiments.framework.judging import judge_again
 from experiments.framework.options import Output
 from experiments.framework.plots import dots
@@ -203,6 +203,13 @@ def test_every_figure_has_a_description_with_numbers_and_a_table(page):
     assert shift.numbers[0].rows[-1][1] == "69.89 (68.42 to 71.37)"
     saved = (folder / "by_shift.svg").read_text()
     assert "var(--" not in saved
+    for figure in figures:  # the page has the title of a figure, and the file's picture too
+        file = (folder / f"{figure.name}.svg").read_text()
+        assert (file.count("-title"), file.count("-background")) == (1, 1)
+        assert not re.search("-title|-background", figure.svg)
+        heights = [float(re.search(r'height="([\d.]+)pt', svg)[1]) for svg in (figure.svg, file)]
+        assert heights[0] == pytest.approx(72 * SIZE[1])
+        assert heights[1] > heights[0] + 10
     assert palette.COLOURS["ink"] in saved
 
 
